@@ -1,0 +1,121 @@
+"""Products with mixed precision, centred Gram matrices, largest eigenvalues."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from sklearn.utils import gen_batches
+
+Array = NDArray[Any]
+
+# Below this side length an exact eigenvalue costs less than the iterations a poor one wastes.
+EXACT_SIDE = 2000
+_BATCH_BYTES = 2**24
+
+
+def multiply(X: Any, W: Array) -> Array:
+    """X @ W in W's precision, X (n, d) dense or sparse, without a converted copy of X."""
+    if sp.issparse(X) or X.dtype == W.dtype:
+        return np.asarray(X @ W)
+    out = np.empty((X.shape[0], *W.shape[1:]), dtype=W.dtype)
+    for rows in row_batches(X):
+        out[rows] = X[rows].astype(W.dtype) @ W
+    return out
+
+
+def multiply_transposed(X: Any, U: Array) -> Array:
+    """X' @ U in U's precision, X (n, d) dense or sparse, without a converted copy of X."""
+    if sp.issparse(X) or X.dtype == U.dtype:
+        return np.asarray(X.T @ U)
+    out = np.zeros((X.shape[1], *U.shape[1:]), dtype=U.dtype)
+    for rows in row_batches(X):
+        out += X[rows].astype(U.dtype).T @ U[rows]
+    return out
+
+
+def row_batches(X: Any) -> Any:
+    """Slices of rows whose float64 copies take about 16 MiB."""
+    return gen_batches(X.shape[0], max(1, _BATCH_BYTES // (8 * max(1, X.shape[1]))))
+
+
+def weighted_gram(X: Any, weights: Array) -> Array:
+    """X' diag(weights) X as a dense float64 (d, d) matrix; weights (n,) not negative."""
+    if sp.issparse(X):
+        return np.asarray((X.T @ sp.diags_array(weights) @ X).toarray(), dtype=np.float64)
+    gram = np.zeros((X.shape[1], X.shape[1]))
+    for rows in row_batches(X):
+        block = X[rows] * np.sqrt(weights[rows])[:, None]
+        gram += block.T @ block
+    return gram
+
+
+def centred_gram(X: Any, weights: Array) -> Array:
+    """The weighted Gram matrix of X around its weighted mean."""
+    gram = weighted_gram(X, weights)
+    total = weights.sum()
+    if total > 0:
+        sums = multiply_transposed(X, weights)
+        gram -= np.outer(sums, sums / total)
+    return gram
+
+
+def squared_norm(X: Any, weights: Array, offset: Array | None) -> float:
+    """Largest eigenvalue of B'B, B = sqrt(weights) (X - offset), up to rounding or from below.
+
+    Exact where the smaller side of X is at most ``EXACT_SIDE``, otherwise by Lanczos, which
+    approaches it from below: the solver that uses it as a step must check its steps.
+    """
+    n, d = X.shape
+    if min(n, d) > EXACT_SIDE:
+        return _lanczos_squared_norm(X, weights, offset)
+    root = np.sqrt(weights)
+    if d <= n:
+        gram = weighted_gram(X, weights)
+        if offset is not None:
+            sums = multiply_transposed(X, weights)
+            cross = np.outer(sums, offset)
+            gram += weights.sum() * np.outer(offset, offset) - cross - cross.T
+    else:
+        scaled = X.multiply(root[:, None]).tocsr() if sp.issparse(X) else X * root[:, None]
+        gram = scaled @ scaled.T
+        gram = np.asarray(gram.toarray() if sp.issparse(gram) else gram, dtype=np.float64)
+        if offset is not None:
+            cross = np.outer(multiply(scaled, offset), root)
+            gram += (offset @ offset) * np.outer(root, root) - cross - cross.T
+    return largest_eigenvalue(gram)
+
+
+def largest_eigenvalue(gram: Array) -> float:
+    """Largest eigenvalue of a symmetric positive semidefinite matrix, never negative."""
+    last = gram.shape[0] - 1
+    top = scipy.linalg.eigh(gram, eigvals_only=True, subset_by_index=[last, last])
+    return max(float(top[0]), 0.0)
+
+
+def _lanczos_squared_norm(X: Any, weights: Array, offset: Array | None) -> float:
+    def apply(v: Array) -> Array:
+        v = v.ravel()
+        u = weights * (multiply(X, v) - (0.0 if offset is None else offset @ v))
+        g = multiply_transposed(X, u)
+        return g if offset is None else g - offset * u.sum()
+
+    return lanczos(apply, X.shape[1])
+
+
+def lanczos(apply: Callable[[Array], Array], size: int) -> float:
+    """A lower bound, usually tight, of the largest eigenvalue of a semidefinite operator."""
+    start = np.random.default_rng(0).standard_normal(size)
+    if size < 3:
+        start /= np.linalg.norm(start)
+        matrix = np.column_stack([apply(column) for column in np.eye(size)])
+        return largest_eigenvalue((matrix + matrix.T) / 2)
+    operator = LinearOperator((size, size), matvec=apply, dtype=np.float64)
+    try:
+        top = eigsh(operator, k=1, which="LA", tol=1e-2, v0=start, return_eigenvectors=False)
+    except ArpackNoConvergence as partial:
+        top = partial.eigenvalues if len(partial.eigenvalues) else [start @ apply(start)]
+    return max(float(np.max(top)), 0.0)

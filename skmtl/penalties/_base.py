@@ -1,0 +1,98 @@
+"""What the objective, the solvers and the reference ask of a penalty."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+Array = NDArray[Any]
+
+
+class Penalty(BaseEstimator):
+    """A convex function of the coefficients W (n_features, n_tasks) that has a prox.
+
+    A norm defines ``value``, ``prox``, ``dual_norm`` and ``to_cvxpy``. A penalty that is finite
+    in the dual everywhere (a squared norm, say) defines ``conjugate`` and ``dual_scale`` instead
+    of ``dual_norm``. Penalties hold their parameters only, and are never mutated.
+    """
+
+    def value(self, W: Array) -> float:
+        """The penalty at W."""
+        raise NotImplementedError
+
+    def prox(self, V: Array, step: float) -> Array:
+        """The minimiser over W of ||W - V||_F^2 / 2 + step * value(W)."""
+        raise NotImplementedError
+
+    def dual_norm(self, G: Array) -> float:
+        """The smallest nu >= 0 for which <G, W> <= nu * value(W) for all W."""
+        raise NotImplementedError
+
+    def conjugate(self, G: Array) -> float:
+        """sup_W <G, W> - value(W). For a norm: 0 where dual_norm(G) <= 1, otherwise infinite."""
+        return 0.0 if self.dual_norm(G) <= 1.0 else np.inf
+
+    def dual_scale(self, G: Array) -> float:
+        """The largest s in [0, 1] for which conjugate(s * G) is surely finite."""
+        nu = self.dual_norm(G)
+        # A little inside, or rounding would leave s * G just outside.
+        return 1.0 if nu <= 1.0 else (1.0 - 1e-14) / nu
+
+    def to_cvxpy(self, W: Any) -> Any:
+        """The penalty as a cvxpy expression, written from its definition."""
+        raise NotImplementedError
+
+    def split(self) -> "tuple[Penalty | None, Quadratic | None]":
+        """The part that has a prox, and the smooth quadratic part."""
+        return self, None
+
+    def __add__(self, other: "Penalty") -> "PenaltySum":
+        return PenaltySum((self, other))
+
+
+class Quadratic(Penalty):
+    """A smooth, positive semidefinite quadratic penalty.
+
+    The objective adds it to the loss. Its conjugate at its own gradient equals its value, which
+    is all a certificate needs where a norm is present too.
+    """
+
+    def gradient(self, W: Array) -> Array:
+        """The gradient at W."""
+        raise NotImplementedError
+
+    def lipschitz(self) -> float:
+        """The largest curvature."""
+        raise NotImplementedError
+
+    def task_curvature(self, n_tasks: int) -> Array:
+        """The Hessian's diagonal per task (n_tasks,), for one that couples nothing."""
+        raise NotImplementedError
+
+    def split(self) -> "tuple[Penalty | None, Quadratic | None]":
+        return None, self
+
+
+class PenaltySum(Penalty):
+    """A sum of at most one penalty with a prox and at most one quadratic."""
+
+    def __init__(self, parts: tuple[Penalty, ...]) -> None:
+        self.parts = parts
+
+    def value(self, W: Array) -> float:
+        return sum(part.value(W) for part in self.parts)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        return sum(part.to_cvxpy(W) for part in self.parts)
+
+    def split(self) -> tuple[Penalty | None, Quadratic | None]:
+        pairs = [part.split() for part in self.parts]
+        proximal = [pair[0] for pair in pairs if pair[0] is not None]
+        quadratic = [pair[1] for pair in pairs if pair[1] is not None]
+        if len(proximal) > 1 or len(quadratic) > 1:
+            raise ValueError(
+                f"{self!r} is a sum of several penalties of the same kind, whose prox does not "
+                f"follow from its parts. Use one penalty with a prox plus one quadratic."
+            )
+        return proximal[0] if proximal else None, quadratic[0] if quadratic else None

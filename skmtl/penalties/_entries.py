@@ -1,0 +1,40 @@
+"""Penalties on the entries of W, one by one."""
+
+from typing import Any
+
+import numpy as np
+
+from skmtl.penalties._base import Array, Penalty
+
+
+class L1(Penalty):
+    r"""The entrywise norm :math:`\alpha \sum_{jt} |W_{jt}|`.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength, positive.
+
+    References
+    ----------
+    R. Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 58(1), 1996,
+    https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def value(self, W: Array) -> float:
+        return float(self.alpha * np.abs(W).sum())
+
+    def prox(self, V: Array, step: float) -> Array:
+        threshold = V.dtype.type(step * self.alpha)
+        return V - np.clip(V, -threshold, threshold)
+
+    def dual_norm(self, G: Array) -> float:
+        return float(np.abs(G).max(initial=0.0) / self.alpha)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        return self.alpha * cp.sum(cp.abs(W))

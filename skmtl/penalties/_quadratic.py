@@ -1,0 +1,56 @@
+"""Smooth quadratic penalties."""
+
+from typing import Any
+
+import numpy as np
+
+from skmtl.penalties._base import Array, Quadratic
+
+
+class Ridge(Quadratic):
+    r"""The ridge :math:`\tfrac12 \sum_t \alpha_t \lVert w_t \rVert_2^2`.
+
+    Parameters
+    ----------
+    alpha : float or array of shape (n_tasks,)
+        Strength, not negative; an array gives each task its own.
+
+    References
+    ----------
+    A. E. Hoerl and R. W. Kennard, "Ridge regression: biased estimation for nonorthogonal
+    problems", Technometrics 12(1), 1970, https://doi.org/10.1080/00401706.1970.10488634
+    """
+
+    def __init__(self, alpha: float | Array = 1.0) -> None:
+        self.alpha = alpha
+
+    def value(self, W: Array) -> float:
+        return float((self.alpha * np.einsum("jt,jt->t", W, W)).sum() / 2)
+
+    def gradient(self, W: Array) -> Array:
+        return W * np.asarray(self.alpha, dtype=W.dtype)
+
+    def prox(self, V: Array, step: float) -> Array:
+        return V / np.asarray(1 + step * np.asarray(self.alpha), dtype=V.dtype)
+
+    def lipschitz(self) -> float:
+        return float(np.max(self.alpha))
+
+    def task_curvature(self, n_tasks: int) -> Array:
+        return np.broadcast_to(np.asarray(self.alpha, dtype=np.float64), (n_tasks,))
+
+    def conjugate(self, G: Array) -> float:
+        squares = np.einsum("jt,jt->t", G, G)
+        alpha = self.task_curvature(G.shape[1])
+        if (squares[alpha == 0] > 0).any():
+            return np.inf
+        positive = alpha > 0
+        return float((squares[positive] / alpha[positive]).sum() / 2)
+
+    def dual_scale(self, G: Array) -> float:
+        return 1.0 if np.isfinite(self.conjugate(G)) else 0.0
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        return cp.sum(cp.multiply(self.alpha, cp.sum(cp.square(W), axis=0))) / 2
