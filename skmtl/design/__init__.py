@@ -1,0 +1,20 @@
+"""The only door for users' arrays, and the linear maps they become."""
+
+from skmtl.design._data import TaskData, task_factors
+from skmtl.design._door import read_classification, read_prediction, read_regression
+from skmtl.design._operators import Design, PooledDesign, SharedDesign, StackedDesign
+from skmtl.design._tasks import UNKNOWN, split_task_column
+
+__all__ = [
+    "UNKNOWN",
+    "Design",
+    "PooledDesign",
+    "SharedDesign",
+    "StackedDesign",
+    "TaskData",
+    "read_classification",
+    "read_prediction",
+    "read_regression",
+    "split_task_column",
+    "task_factors",
+]

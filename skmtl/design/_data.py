@@ -1,0 +1,160 @@
+"""Validated training data of either layout, ready to become a design."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.design._operators import Design, PooledDesign, SharedDesign, StackedDesign
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Features, labels and weights of all tasks.
+
+    Attributes
+    ----------
+    layout : {"shared", "stacked", "single", "classes"}
+        "single" is one 1-D regression target, "classes" 1-D classes taken one against the rest;
+        both are shared designs whose labels the user never saw as a matrix.
+    X : dense or CSR matrix of shape (n_samples, n_features), without a task column
+    y : float64 array, (n_samples, n_tasks), in the stacked layout (n_samples,)
+        Classification labels are -1 and +1. Where the weight is 0, any finite number.
+    weights : float64 array, y's shape
+        0 = not labelled.
+    tasks : array of shape (n_tasks,)
+        The tasks' names.
+    codes : int array of shape (n_samples,) or None
+        Stacked layout: each row's task, ascending.
+    all_tasks : array
+        The names of all tasks of the fit, of which these may be a selection.
+    positions : int array of shape (n_tasks,)
+        Where these tasks stand among all tasks of the fit.
+    """
+
+    layout: str
+    X: Any
+    y: Array
+    weights: Array
+    tasks: Array
+    codes: Array | None
+    all_tasks: Array
+    positions: Array
+
+    @property
+    def n_tasks(self) -> int:
+        return len(self.tasks)
+
+    def per_task(self, values: Array) -> Array:
+        """Sums over each task's labels (n_tasks,) of values in the labels' shape."""
+        if self.codes is None:
+            return np.asarray(values.sum(axis=0))
+        return np.bincount(self.codes, weights=values, minlength=self.n_tasks)
+
+    def spread(self, values: Array) -> Array:
+        """Values per task (n_tasks,), broadcast to the labels' shape."""
+        return values[self.codes] if self.codes is not None else values[None, :]
+
+    @property
+    def label_counts(self) -> Array:
+        """Number of labels of each task (n_tasks,)."""
+        return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
+
+    def constant_labels(self) -> Array:
+        """Per task (n_tasks,) its label if all are the same, otherwise NaN."""
+        seen = self.weights > 0
+        low = self.per_task((seen & (self.y < 0)).astype(np.float64)) == self.label_counts
+        high = self.per_task((seen & (self.y > 0)).astype(np.float64)) == self.label_counts
+        return np.where(low, -1.0, np.where(high, 1.0, np.nan))
+
+    def take(self, rows: Array) -> "TaskData":
+        """The data of some rows, given in ascending order; every task stays, labelled or not."""
+        return replace(
+            self,
+            X=self.X[rows],
+            y=self.y[rows],
+            weights=self.weights[rows],
+            codes=None if self.codes is None else self.codes[rows],
+        )
+
+    def select(self, chosen: Array) -> "TaskData":
+        """The data of the tasks where ``chosen`` (n_tasks,) is true."""
+        if chosen.all():
+            return self
+        kept = {"tasks": self.tasks[chosen], "positions": self.positions[chosen]}
+        if self.codes is None:
+            return replace(self, y=self.y[:, chosen], weights=self.weights[:, chosen], **kept)
+        rows = np.flatnonzero(chosen[self.codes])
+        renumbered = np.cumsum(chosen) - 1
+        part = self.take(rows)
+        return replace(part, codes=renumbered[part.codes], **kept)
+
+    def design(
+        self, task_factors: Array | None, *, fit_intercept: bool, pooling: str | None
+    ) -> Design:
+        """The weighted design omega = (T / S) c_t s_i; every task has a label.
+
+        Parameters
+        ----------
+        task_factors : array of shape (n_tasks,) or None
+            The c_t; None: all 1.
+        fit_intercept : bool
+        pooling : None, "coefficients" or "all"
+            What the tasks have in common; "all" includes the intercept.
+        """
+        omega = self.weights * (self.n_tasks / self.weights.sum())
+        if task_factors is not None:
+            omega = omega * self.spread(task_factors)
+        common = pooling == "all"
+        centre = None if not fit_intercept else "common" if common else "task"
+        tasks: Design
+        if self.codes is None:
+            tasks = SharedDesign(self.X, omega, centre=centre)
+        else:
+            starts = np.searchsorted(self.codes, np.arange(self.n_tasks + 1))
+            tasks = StackedDesign(self.X, starts, omega, centre=centre)
+        return tasks if pooling is None else PooledDesign(tasks, common_intercept=common)
+
+
+def task_factors(task_weight: Any, data: TaskData) -> Array | None:
+    """The factors c_t of ``task_weight`` for the tasks of ``data`` (n_tasks,).
+
+    Parameters
+    ----------
+    task_weight : None, "balanced", array-like or dict
+        An array or dict has an entry for every task of the fit.
+    data : TaskData
+
+    Raises
+    ------
+    ValueError
+        If an array has the wrong length, a dict misses a task or names one there is not, or a
+        factor is not positive and finite.
+    """
+    if task_weight is None:
+        return None
+    if isinstance(task_weight, str):
+        totals = data.per_task(data.weights)
+        return np.asarray(totals.sum() / (data.n_tasks * totals))
+    names = data.all_tasks.tolist()
+    if isinstance(task_weight, dict):
+        missing = [name for name in names if name not in task_weight]
+        extra = [name for name in task_weight if name not in names]
+        if missing or extra:
+            raise ValueError(
+                f"task_weight must name every task once: it misses {missing} and has unknown "
+                f"{extra}. The tasks are {names}."
+            )
+        task_weight = [task_weight[name] for name in names]
+    factors = np.asarray(task_weight, dtype=np.float64)
+    if factors.shape != (len(names),):
+        raise ValueError(
+            f"task_weight has shape {factors.shape}; there are {len(names)} tasks. Pass one "
+            f"number per task, in the order {names}, or a dict by task."
+        )
+    if not (np.isfinite(factors).all() and (factors > 0).all()):
+        raise ValueError(f"task_weight must be positive and finite, got {factors.tolist()}.")
+    return np.asarray(factors[data.positions])

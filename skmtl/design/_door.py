@@ -1,0 +1,198 @@
+"""The only door for users' arrays: what fit and predict are given becomes :class:`TaskData`."""
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils.validation import validate_data
+
+from skmtl.design import _labels
+from skmtl.design._data import TaskData
+from skmtl.design._tasks import UNKNOWN, encode_tasks, look_up_tasks, read_ids, split_task_column
+
+Array = NDArray[Any]
+
+_FEATURES = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+
+
+def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskData:
+    """Validated data of a regressor's fit; sets ``n_features_in_`` and ``feature_names_in_``."""
+    raw = _labels.as_label_array(y, type(estimator).__name__)
+    X, ids = read_features(estimator, X, reset=True)
+    check_consistent_length(X, raw)
+    if ids is not None:
+        labels = _labels.read_numbers(_labels.flatten_column(raw), None)
+        weights = _labels.read_weights(sample_weight, labels.shape, by_label=False)
+        return _stacked(X, labels, weights, ids)
+    if raw.ndim == 1:
+        labels = _labels.read_numbers(raw, None)[:, None]
+        weights = _labels.read_weights(sample_weight, raw.shape, by_label=False)[:, None]
+        return _shared("single", X, labels, weights, np.arange(1))
+    tasks = _labels.task_names(y, raw.shape[1])
+    labels = _labels.read_numbers(raw, tasks)
+    weights = _labels.read_weights(sample_weight, labels.shape, by_label=True)
+    return _shared("shared", X, labels, weights, tasks)
+
+
+def read_classification(
+    estimator: Any, X: Any, y: Any, sample_weight: Any
+) -> tuple[TaskData, Array]:
+    """Validated data of a classifier's fit, and the class labels.
+
+    ``estimator.class_weight`` is part of the weights.
+    """
+    raw = _labels.as_label_array(y, type(estimator).__name__)
+    X, ids = read_features(estimator, X, reset=True)
+    check_consistent_length(X, raw)
+    class_weight = estimator.class_weight
+    if ids is None and raw.ndim == 2 and (raw.shape[1] > 1 or _labels.is_one_indicator(raw)):
+        tasks = _labels.task_names(y, raw.shape[1])
+        labels = _labels.read_indicators(raw, tasks)
+        weights = _labels.read_weights(sample_weight, labels.shape, by_label=True)
+        data = _shared("shared", X, labels, weights, tasks)
+        return _weigh_classes(data, class_weight, np.array([0, 1])), np.arange(data.n_tasks)
+    target = _labels.read_classes(_labels.flatten_column(raw))
+    weights = _labels.read_weights(sample_weight, target.shape, by_label=False)
+    # A zero weight equals leaving the row out, also for which classes there are.
+    used = weights > 0
+    if not used.any():
+        raise ValueError("All sample weights are zero: there is no label to fit.")
+    classes = np.unique(target[used])
+    if len(classes) < 2:
+        raise ValueError(
+            f"{type(estimator).__name__} needs labels of at least 2 classes, but y contains only "
+            f"one class: {classes.tolist()[0]!r}."
+        )
+    if ids is not None:
+        if len(classes) > 2:
+            raise ValueError(_too_many_labels(target[used], ids[used], classes))
+        labels = np.where(target == classes[1], 1.0, -1.0)
+        data = _stacked(X, labels, weights, ids)
+        return _weigh_classes(data, class_weight, classes), classes
+    positive = classes[1:] if len(classes) == 2 else classes
+    labels = np.where(target[:, None] == positive[None, :], 1.0, -1.0)
+    if isinstance(class_weight, dict) and len(classes) > 2:
+        # One against the rest: a row carries its own class's weight into every task.
+        weights = weights * _class_factors(class_weight, classes)[np.searchsorted(classes, target)]
+        class_weight = None
+    data = _shared("classes", X, labels, np.repeat(weights[:, None], len(positive), 1), positive)
+    return _weigh_classes(data, class_weight, classes), classes
+
+
+def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | None]:
+    """Validated features (n_samples, n_features) and, in the stacked layout, the task ids."""
+    if estimator.task_column is None:
+        return validate_data(estimator, X, reset=reset, **_FEATURES), None
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    features, ids = split_task_column(X, estimator.task_column)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
+    return features, read_ids(ids, warn=reset)
+
+
+def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
+    """Validated features for a fitted estimator and each row's task code, -1 where unknown.
+
+    Raises
+    ------
+    ValueError
+        If a task is unknown and ``estimator.unknown_task`` is "error".
+    """
+    X, ids = read_features(estimator, X, reset=False)
+    if ids is None:
+        return X, None
+    codes = look_up_tasks(estimator.tasks_, ids)
+    if estimator.unknown_task == "error" and (codes == UNKNOWN).any():
+        unknown = np.unique(ids[codes == UNKNOWN]).tolist()
+        listed = f"{unknown[:10]}" + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else "")
+        raise ValueError(
+            f"X holds tasks that were not in the training data: {listed}. Use "
+            f"unknown_task='mean' to predict them by the average task. In cross-validation, use "
+            f"cv=StratifiedTaskKFold(task_column={estimator.task_column!r}), so that every "
+            f"training fold holds every task (rows sorted by task leave whole tasks out)."
+        )
+    return X, codes
+
+
+def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> TaskData:
+    missing = np.isnan(y)
+    weights[missing] = 0.0
+    y = np.where(missing, 1.0, y)
+    empty = ~(weights > 0).any(axis=0)
+    if empty.any():
+        if layout != "shared":
+            raise ValueError("All sample weights are zero: there is no label to fit.")
+        raise ValueError(
+            f"These tasks have no label: {tasks[empty].tolist()}. Drop their columns from y, or "
+            f"give them at least one label with a positive weight."
+        )
+    used = (weights > 0).any(axis=1)
+    if not used.all():
+        X, y, weights = X[used], y[used], weights[used]
+    return TaskData(layout, X, y, weights, tasks, None, tasks, np.arange(len(tasks)))
+
+
+def _stacked(X: Any, y: Array, weights: Array, ids: Array) -> TaskData:
+    used = weights > 0
+    if not used.any():
+        raise ValueError("All sample weights are zero: there is no label to fit.")
+    tasks, codes = encode_tasks(ids[used])
+    if len(tasks) == len(codes) > 1:
+        warnings.warn(
+            f"Every task has a single row: {len(tasks)} tasks in {len(codes)} rows. Is "
+            f"task_column the column that holds the tasks?",
+            UserWarning,
+            stacklevel=5,
+        )
+    rows = np.flatnonzero(used)[np.argsort(codes, kind="stable")]
+    if not np.array_equal(rows, np.arange(X.shape[0])):
+        X, y, weights = X[rows], y[rows], weights[rows]
+    codes, positions = np.sort(codes), np.arange(len(tasks))
+    return TaskData("stacked", X, y, weights, tasks, codes, tasks, positions)
+
+
+def _weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData:
+    """Multiply the weights by the class weights, "balanced" within each task."""
+    if class_weight is None:
+        return data
+    positive = data.y > 0
+    if isinstance(class_weight, dict):
+        low, high = _class_factors(class_weight, classes)
+        factors = np.where(positive, high, low)
+    else:
+        total = data.per_task(data.weights)
+        high = data.per_task(np.where(positive, data.weights, 0.0))
+        both = (high > 0) & (high < total)
+        high_factor = np.divide(total, 2 * high, out=np.ones_like(total), where=both)
+        low_factor = np.divide(total, 2 * (total - high), out=np.ones_like(total), where=both)
+        factors = np.where(positive, data.spread(high_factor), data.spread(low_factor))
+    weights = data.weights * factors
+    return replace(data, weights=weights)
+
+
+def _class_factors(class_weight: dict[Any, float], classes: Array) -> Array:
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    factors = np.array([class_weight.get(label, 1.0) for label in known], dtype=np.float64)
+    if unknown or not (np.isfinite(factors).all() and (factors > 0).all()):
+        raise ValueError(
+            f"class_weight must map the classes {known} to positive numbers, got {class_weight}."
+        )
+    return factors
+
+
+def _too_many_labels(target: Array, ids: Array, classes: Array) -> str:
+    tasks, codes = encode_tasks(ids)
+    listed = "; ".join(
+        f"task {name!r}: {np.unique(target[codes == k]).tolist()}"
+        for k, name in list(enumerate(tasks.tolist()))[:10]
+    )
+    more = "; ..." if len(tasks) > 10 else ""
+    return (
+        f"In the stacked layout all tasks share one pair of labels, but y holds {len(classes)} "
+        f"classes ({listed}{more}). Recode each task's labels to the same pair, e.g. 0 and 1."
+    )

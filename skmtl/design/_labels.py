@@ -1,0 +1,155 @@
+"""Labels and their weights: from what the user passes to float64 arrays."""
+
+from numbers import Number
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+Array = NDArray[Any]
+
+
+def as_label_array(y: Any, estimator_name: str) -> Array:
+    """Labels as a 1-D or 2-D array; missing values of any frame library become NaN."""
+    if y is None:
+        raise ValueError(
+            f"{estimator_name} requires y to be passed, but the target y is None."
+        )
+    if sp.issparse(y):
+        y = y.toarray()
+    if hasattr(y, "iloc"):
+        nullable = [str(dtype) for dtype in np.atleast_1d(np.asarray(y.dtypes, dtype=object))]
+        if any(name[:1].isupper() for name in nullable):
+            # Extension integers, floats and booleans, whose missing value NumPy does not know.
+            y = y.to_numpy(dtype=np.float64, na_value=np.nan)
+    y = np.asarray(y)
+    if y.ndim not in (1, 2) or 0 in y.shape[1:]:
+        raise ValueError(
+            f"y must be a 1-D array, or a matrix with one column per task; got shape {y.shape}."
+        )
+    return y
+
+
+def task_names(y: Any, n_tasks: int) -> Array:
+    """Column names of a frame of labels, otherwise 0, ..., T - 1."""
+    if hasattr(y, "columns"):
+        return np.asarray(list(y.columns))
+    return np.arange(n_tasks)
+
+
+def read_numbers(y: Array, tasks: Array | None) -> Array:
+    """Numeric labels in float64. NaN stays where ``tasks`` names y's columns.
+
+    Raises
+    ------
+    ValueError
+        If y holds infinite values; if it holds NaN where no label may be missing.
+    """
+    if y.dtype.kind == "c":
+        raise ValueError("Complex data not supported: y must be real.")
+    y = y.astype(np.float64)
+    if np.isinf(y).any():
+        where = "" if tasks is None else f" (task {tasks[np.isinf(y).any(axis=0)].tolist()[0]!r})"
+        raise ValueError(f"y contains infinity{where}. Remove or replace those labels.")
+    if tasks is None and np.isnan(y).any():
+        raise ValueError(
+            "y contains NaN. A label may be missing (NaN) only in a matrix y of shape "
+            "(n_samples, n_tasks); otherwise leave such rows out."
+        )
+    return y
+
+
+def read_indicators(y: Array, tasks: Array) -> Array:
+    """A matrix of 0, 1, bool and NaN labels as -1, +1 and NaN.
+
+    Raises
+    ------
+    ValueError
+        If y holds anything else; the message says how to convert -1/+1.
+    """
+    try:
+        labels = y.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "Unknown label type: a matrix y must hold 0, 1 and NaN (one column per binary task); "
+            f"got values such as {y.ravel()[0]!r}."
+        ) from None
+    if np.isinf(labels).any():
+        raise ValueError("y contains infinity. Remove or replace those labels.")
+    values = np.unique(labels[~np.isnan(labels)])
+    if not np.isin(values, (0.0, 1.0)).all():
+        if np.isin(values, (-1.0, 1.0)).all():
+            raise ValueError(
+                "y holds -1 and 1; a matrix y must hold 0, 1 and NaN. Convert it by (y + 1) / 2."
+            )
+        raise ValueError(
+            "Unknown label type: a matrix y must hold 0, 1 and NaN (one column per binary task); "
+            f"got the values {values[:5].tolist()}. For one multiclass target pass a 1-D y."
+        )
+    return 2 * labels - 1
+
+
+def flatten_column(y: Array) -> Array:
+    """A 1-D y; a single column is flattened with scikit-learn's warning."""
+    return column_or_1d(y, warn=True) if y.ndim == 2 else y
+
+
+def is_one_indicator(y: Array) -> bool:
+    """Whether a single column holds nothing but 0, 1 and NaN: a shared layout of one task."""
+    try:
+        labels = y.astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return bool(np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all())
+
+
+def read_classes(y: Array) -> Array:
+    """A 1-D classification target, checked."""
+    if y.dtype.kind in "fc" and not np.isfinite(y).all():
+        raise ValueError("y contains NaN or infinity. Leave such rows out.")
+    check_classification_targets(y)
+    return y
+
+
+def read_weights(sample_weight: Any, shape: tuple[int, ...], *, by_label: bool) -> Array:
+    """Weights in the labels' shape, float64.
+
+    Parameters
+    ----------
+    sample_weight : None, number, array-like of shape (n_samples,) or the labels' shape
+    shape : tuple
+        The labels' shape.
+    by_label : bool
+        Whether one weight per label, (n_samples, n_tasks), is allowed.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or a weight is negative, NaN or infinite.
+    """
+    if sample_weight is None:
+        return np.ones(shape)
+    if isinstance(sample_weight, Number):
+        weights = np.full(shape[0], float(sample_weight))  # type: ignore[arg-type]
+    else:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    rows = weights.shape == shape[:1]
+    if not (rows or (by_label and weights.shape == shape)):
+        also = f" or {shape}" if by_label else ""
+        raise ValueError(
+            f"sample_weight must have shape {shape[:1]}{also}, got {weights.shape}. A weight per "
+            f"label, (n_samples, n_tasks), goes with a matrix y only."
+        )
+    if not np.isfinite(weights).all():
+        raise ValueError("sample_weight contains NaN or infinity. Use 0 to leave a label out.")
+    if (weights < 0).any():
+        raise ValueError(
+            f"Negative values in data passed to `sample_weight`: {weights.min():.3g}. Weights "
+            f"must be >= 0; use 0 to leave a label out."
+        )
+    if rows and len(shape) == 2:
+        weights = np.repeat(weights[:, None], shape[1], axis=1)
+    return np.array(weights)

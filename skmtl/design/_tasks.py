@@ -1,0 +1,170 @@
+"""The task column: split it from the features, turn its ids into codes and back.
+
+A frame is recognised by what it offers (``columns`` and positional column selection), so that
+neither pandas nor polars is imported here.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+UNKNOWN = -1
+
+
+def is_frame(X: Any) -> bool:
+    """Whether ``X`` is a data frame (pandas or polars)."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes") and not sp.issparse(X)
+
+
+def locate_task_column(X: Any, task_column: str | int) -> int:
+    """Return the position (>= 0) of the task column in ``X``.
+
+    Raises
+    ------
+    ValueError
+        If ``X`` has no such column; the message lists the columns there are.
+    """
+    n_columns = X.shape[1] if len(X.shape) == 2 else 0
+    if isinstance(task_column, str):
+        if not is_frame(X):
+            raise ValueError(
+                f"task_column={task_column!r} names a column, but X is a {type(X).__name__} "
+                f"without column names. Pass a data frame, or the column's position "
+                f"(task_column=-1 for the last)."
+            )
+        names = [str(name) for name in X.columns]
+        if task_column not in names:
+            raise ValueError(
+                f"X has no task column {task_column!r}; its columns are {names}. "
+                f"Set task_column to one of them."
+            )
+        return names.index(task_column)
+    if not -n_columns <= task_column < n_columns:
+        raise ValueError(
+            f"task_column={task_column} is not a column of X, which has {n_columns} columns. "
+            f"Positions go from {-n_columns} to {n_columns - 1}; -1 is the last."
+        )
+    return task_column % n_columns
+
+
+def split_task_column(X: Any, task_column: str | int) -> tuple[Any, NDArray[Any]]:
+    """Split ``X`` (n, d + 1) into its d features and its n task ids.
+
+    Frames stay frames, sparse matrices stay sparse.
+
+    Parameters
+    ----------
+    X : data frame, array or sparse matrix of shape (n_samples, n_features + 1)
+    task_column : str or int
+        Name (data frames) or position of the task column.
+
+    Returns
+    -------
+    features : same container as X, shape (n_samples, n_features)
+    ids : ndarray of shape (n_samples,)
+    """
+    if not (is_frame(X) or sp.issparse(X)):
+        X = np.asarray(X)
+        if X.ndim != 2:
+            raise ValueError(
+                f"Expected 2D array, got an array of shape {X.shape} instead. Reshape your data: "
+                f"the stacked layout has the features and the task column side by side."
+            )
+    position = locate_task_column(X, task_column)
+    if is_frame(X):
+        keep = [j for j in range(X.shape[1]) if j != position]
+        if hasattr(X, "iloc"):
+            return X.iloc[:, keep], np.asarray(X.iloc[:, position])
+        return X[:, keep], X[:, position].to_numpy()
+    keep = np.delete(np.arange(X.shape[1]), position)
+    if sp.issparse(X):
+        columns = X.tocsc()
+        return columns[:, keep].tocsr(), columns[:, [position]].toarray().ravel()
+    if position == X.shape[1] - 1:
+        return X[:, :-1], X[:, -1]
+    return X[:, keep], X[:, position]
+
+
+def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
+    """Return task ids in a comparable form: integers or strings where they are such.
+
+    Warns on non-integer floats (was the task column scaled or projected?).
+
+    Raises
+    ------
+    ValueError
+        If an id is missing, the ids mix types that cannot be ordered, or they are floats too
+        large to hold integers exactly.
+    """
+    ids = np.asarray(ids)
+    if ids.dtype.kind == "O":
+        ids = _from_objects(ids)
+    if ids.dtype.kind != "f":
+        return ids
+    if np.isnan(ids).any():
+        raise ValueError(_MISSING_ID)
+    if not np.isfinite(ids).all():
+        raise ValueError("The task column holds infinite values. Task ids must be finite.")
+    exact_up_to = 2.0 ** (np.finfo(ids.dtype).nmant + 1)
+    largest = np.abs(ids).max(initial=0.0)
+    if largest > exact_up_to:
+        raise ValueError(
+            f"The task column holds floats as large as {largest:.0f}, but {ids.dtype} represents "
+            f"integers exactly only up to {exact_up_to:.0f}: different ids may have become equal. "
+            f"Pass the ids as integers or strings, or number the tasks from 0."
+        )
+    whole = ids.astype(np.int64)
+    if (whole == ids).all():
+        return whole
+    if warn:
+        warnings.warn(
+            "The task ids are floats with a fractional part, such as "
+            f"{ids[whole != ids][0]!s}. Was the task column scaled or projected? Keep it out of "
+            "such steps with skmtl.preprocessing.TaskTransformer, or check task_column.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return ids
+
+
+_MISSING_ID = (
+    "The task column holds missing values. Give every row a task, or leave those rows out."
+)
+
+
+def _from_objects(ids: NDArray[Any]) -> NDArray[Any]:
+    """Turn an object array of ids into numbers or strings; anything else stays as it is."""
+    values = ids.tolist()
+    if any(value is None or value != value for value in values):
+        raise ValueError(_MISSING_ID)
+    kinds = {
+        "string" if isinstance(value, str) else "number" if np.isreal(value) else "other"
+        for value in values
+    }
+    if kinds == {"string"}:
+        return np.asarray(values, dtype=str)
+    if kinds == {"number"}:
+        return np.asarray(values)
+    if len(kinds) > 1:
+        raise ValueError(
+            "The task column mixes strings and numbers, so that '1' and 1 would be different "
+            "tasks. Convert the ids to one type, e.g. X[task] = X[task].astype(str)."
+        )
+    return ids
+
+
+def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the sorted distinct task ids and each row's position among them."""
+    tasks, codes = np.unique(ids, return_inverse=True)
+    return tasks, codes.reshape(-1)
+
+
+def look_up_tasks(tasks: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.intp]:
+    """Return each id's position in ``tasks``, ``UNKNOWN`` (-1) where it is not there."""
+    position = {task: k for k, task in enumerate(tasks.tolist())}
+    present, codes = encode_tasks(ids)
+    known = np.array([position.get(task, UNKNOWN) for task in present.tolist()], dtype=np.intp)
+    return known[codes]
