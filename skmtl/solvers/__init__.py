@@ -1,0 +1,30 @@
+"""Solvers: each turns an objective and a start into a sequence of points."""
+
+from typing import Any
+
+from skmtl.solvers._driver import Solution, Solver, solve
+from skmtl.solvers._fista import FISTA
+from skmtl.solvers._newton import Newton
+
+SOLVERS: dict[str, type[Solver]] = {"fista": FISTA, "newton": Newton}
+
+
+def choose_solver(name: str, objective: Any) -> type[Solver]:
+    """Return the solver called ``name``; "auto" takes the fastest that fits the objective.
+
+    Raises
+    ------
+    ValueError
+        If the solver does not fit the objective.
+    """
+    if name == "auto":
+        return Newton if objective.has_newton else FISTA
+    if name == "newton" and not objective.has_newton:
+        raise ValueError(
+            "solver='newton' needs a smooth penalty (a ridge) and at most 2000 features. "
+            "Use solver='auto' or solver='fista'."
+        )
+    return SOLVERS[name]
+
+
+__all__ = ["FISTA", "SOLVERS", "Newton", "Solution", "Solver", "choose_solver", "solve"]

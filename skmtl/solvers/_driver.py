@@ -1,0 +1,101 @@
+"""The one loop around every solver: iterate, certify, stop, report, warn."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+Array = NDArray[Any]
+
+
+
+class Solver(Protocol):
+    """What the driver asks of a solver: start somewhere, then step from point to point."""
+
+    iterations_per_certificate: int
+
+    def __init__(self, objective: Any, start: Any) -> None: ...
+
+    def step(self) -> Any:
+        """One iteration; returns the point reached, or None when no progress is possible."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The point with the smallest gap met, and what is known of it."""
+
+    point: Any
+    objective: float
+    dual_gap: float
+    n_iter: int
+    history: tuple[tuple[int, float, float], ...]
+
+
+def solve(
+    objective: Any,
+    solver: type[Solver],
+    start: Any,
+    *,
+    max_iter: int,
+    tol: float,
+    verbose: int = 0,
+) -> Solution:
+    """Run a solver until the duality gap is at most ``tol`` times the null objective.
+
+    The gap is a true bound: the lower end is the best dual value met so far, in float64. Below
+    the precision of the arithmetic (1e-12 of the null objective in float64, 1e-6 in float32) no
+    gap can be told from rounding, and the fit stops there.
+    """
+    scale = objective.null_value
+    floor = 1e-12 if objective.dtype == np.float64 else 1e-6
+    target = max(tol, floor) * scale
+    iterate = solver(objective, start)
+    best, lower, history = (np.inf, start), -np.inf, []
+    point, n_iter = start, 0
+    while True:
+        # Also at the very start: alpha >= alpha_max and warm starts are often solved there.
+        value, bound = objective.bounds(point)
+        lower = max(lower, bound)
+        # A gap is never negative; rounding may make the computed one so.
+        best = min(best, (value, point), key=lambda pair: pair[0])
+        gap = max(best[0] - lower, 0.0)
+        history.append((n_iter, best[0], gap))
+        if verbose:
+            print(f"iteration {n_iter}: objective {best[0]:.10g}, dual gap {gap:.3g}")
+        if gap <= target or n_iter >= max_iter:
+            break
+        for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):
+            moved = iterate.step()
+            if moved is None:
+                break
+            point, n_iter = moved, n_iter + 1
+        else:
+            continue
+        if history[-1][0] == n_iter:
+            break
+    if gap > target:
+        _warn(gap, target, n_iter, max_iter)
+    return Solution(best[1], best[0], gap, max(n_iter, 1), tuple(history))
+
+
+def _warn(gap: float, target: float, n_iter: int, max_iter: int) -> None:
+    if np.isinf(gap):
+        remedy = (
+            "No bound was found: labels may be separable without a penalty, so that no finite "
+            "minimiser exists. Increase alpha"
+        )
+    elif n_iter < max_iter:
+        remedy = "The solver can make no further progress. Increase tol or alpha, or scale X"
+    else:
+        remedy = "Increase max_iter, scale the features (StandardScaler), or increase alpha or tol"
+    warnings.warn(
+        f"Stopped after {n_iter} iterations with a duality gap of {gap:.3g}; the tolerance is "
+        f"{target:.3g}. {remedy}.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )
+
+

@@ -1,0 +1,71 @@
+"""FISTA with adaptive restart: fits every convex objective."""
+
+from typing import Any
+
+import numpy as np
+
+_GROWTH = 1.5
+_MAX_GROWTHS = 200
+
+
+class FISTA:
+    """Accelerated proximal gradient steps, momentum dropped where it points uphill.
+
+    The step starts from the objective's curvature and shrinks until the quadratic model of the
+    smooth part lies above it, so an underestimate does no harm. Intercepts step in their own
+    scale. One product with X and one with X' an iteration.
+
+    References
+    ----------
+    A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear
+    inverse problems", SIAM J. Imaging Sci. 2(1), 2009, https://doi.org/10.1137/080716542
+
+    B. O'Donoghue and E. Candes, "Adaptive restart for accelerated gradient schemes",
+    Found. Comput. Math. 15, 2015, https://doi.org/10.1007/s10208-013-9150-3
+    """
+
+    # A certificate costs about half an iteration.
+    iterations_per_certificate = 10
+
+    def __init__(self, objective: Any, start: Any) -> None:
+        self.objective = objective
+        self.old = self.momentum_point = start
+        self.momentum = 1.0
+        self.curvature: float | None = None
+
+    def step(self) -> Any:
+        objective, base = self.objective, self.momentum_point
+        if self.curvature is None:
+            # Not before the first step: a fit that starts at its solution needs no eigenvalue.
+            self.curvature, self.intercept_scale = objective.curvature
+        gradient = objective.gradient(base)
+        for _ in range(_MAX_GROWTHS):
+            new = self._proximal_step(base, gradient)
+            allowed = self.curvature * self._squared_length(new, base)
+            if objective.excess_curvature(base, new, gradient) <= allowed * (1 + 1e-9):
+                break
+            self.curvature *= _GROWTH
+        if self._inner(base, new, new, self.old) > 0:
+            self.momentum = 1.0
+            self.momentum_point = new
+        else:
+            momentum = (1 + np.sqrt(1 + 4 * self.momentum**2)) / 2
+            factor = (self.momentum - 1) / momentum
+            self.momentum, self.momentum_point = momentum, new.extrapolate(self.old, factor)
+        self.old = new
+        return new
+
+    def _proximal_step(self, base: Any, gradient: tuple[Any, Any]) -> Any:
+        dtype = base.W.dtype.type
+        step = 1 / self.curvature
+        W = self.objective.prox(base.W - dtype(step) * gradient[0], step)
+        b = base.b - gradient[1] / (self.curvature * self.intercept_scale).astype(base.b.dtype)
+        return self.objective.point(W, b)
+
+    def _squared_length(self, new: Any, old: Any) -> float:
+        return self._inner(new, old, new, old)
+
+    def _inner(self, a: Any, b: Any, c: Any, d: Any) -> float:
+        """<a - b, c - d> with the intercepts in their scale."""
+        intercepts = self.intercept_scale * (a.b - b.b) * (c.b - d.b)
+        return float(np.vdot(a.W - b.W, c.W - d.W) + intercepts.sum())
