@@ -1,0 +1,361 @@
+"""The shared fit: validate -> design -> objective -> solve -> attributes."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skmtl import metrics
+from skmtl.design import (
+    TaskData,
+    read_classification,
+    read_prediction,
+    read_regression,
+    task_factors,
+)
+from skmtl.losses import LogisticLoss, Loss, SquaredLoss
+from skmtl.objective import Objective
+from skmtl.penalties import Penalty
+from skmtl.solvers import SOLVERS, choose_solver, solve
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Coefficients and intercepts of all tasks of a :class:`TaskData`, and their certificate."""
+
+    coef: Array
+    intercept: Array
+    objective: float
+    dual_gap: float
+    n_iter: int
+    learned: Array
+
+
+def linear_predictor(X: Any, codes: Array | None, coef: Array, intercept: Array) -> Array:
+    """X @ coef.T + intercept, (n, T); with codes (n,), each row by its own task, (n,)."""
+    if codes is None:
+        return np.asarray(X @ coef.T) + intercept
+    z = np.empty(X.shape[0], dtype=np.result_type(X.dtype, coef.dtype))
+    for code in np.unique(codes):
+        rows = np.flatnonzero(codes == code)
+        z[rows] = X[rows] @ coef[code] + intercept[code]
+    return z
+
+
+class TaskEstimator(BaseEstimator):
+    """What all estimators share. A subclass is a docstring, an ``__init__`` and a penalty.
+
+    Its hook is ``_get_penalty``; a baseline may also define ``_pooling``.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "task_column": [str, Integral, None],
+        "unknown_task": [StrOptions({"error", "mean"})],
+        "task_weight": [StrOptions({"balanced"}), "array-like", dict, None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "solver": [StrOptions({"auto", *SOLVERS})],
+        "verbose": ["verbose"],
+    }
+
+    def _get_penalty(self, data: TaskData) -> Penalty | None:
+        """The penalty on the tasks of ``data``."""
+        raise NotImplementedError
+
+    def _pooling(self, data: TaskData) -> str | None:
+        """What all tasks have in common: nothing (None), "coefficients", or "all"."""
+        return None
+
+    def _get_loss(self) -> Loss:
+        """The loss."""
+        raise NotImplementedError
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        """The training data; sets what only the labels know (classes)."""
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit all tasks together.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            (n_samples, n_features), or with a task column (n_samples, n_features + 1).
+        y : array-like
+            (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,).
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
+            Non-negative; zero leaves the label out. One per label only with a matrix y.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        data = self._read(X, y, sample_weight)
+        self._warn_left_out(data)
+        return self._set_fit(data, self._fit_data(data, self._previous_fit(data)))
+
+    def _objective(self, data: TaskData) -> Objective:
+        """The objective on data whose tasks all have a minimiser."""
+        design = data.design(
+            task_factors(self.task_weight, data),
+            fit_intercept=self.fit_intercept,
+            pooling=self._pooling(data),
+        )
+        return Objective(design, data.y, self._get_loss(), self._get_penalty(data))
+
+    def _learnable(self, data: TaskData) -> Array:
+        """Which tasks have a finite minimiser and enter the objective."""
+        return data.label_counts > 0
+
+    def _left_out_intercepts(self, data: TaskData) -> Array:
+        """The intercepts of tasks that do not enter the objective."""
+        return np.zeros(data.n_tasks)
+
+    def _warn_left_out(self, data: TaskData) -> None:
+        """Name the tasks that do not enter the objective."""
+        left_out = ~self._learnable(data)
+        if left_out.any():
+            warnings.warn(
+                f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: they have "
+                f"no finite minimiser and are fitted by a constant. Merge or drop such tasks, or "
+                f"collect labels of the other class.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _fit_data(self, data: TaskData, start: Fit | None = None) -> Fit:
+        """Minimise the objective over the learnable tasks of ``data``."""
+        learned = self._learnable(data)
+        coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
+        intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
+        if not learned.any():
+            return Fit(coef, intercept, 0.0, 0.0, 1, learned)
+        objective = self._objective(data.select(learned))
+        origin = objective.start()
+        if start is not None:
+            W = start.coef[learned].T[:, : objective.design.n_columns]
+            origin = objective.start(W, start.intercept[learned])
+        solution = solve(
+            objective,
+            choose_solver(self.solver, objective),
+            origin,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            verbose=self.verbose,
+        )
+        coef[learned] = solution.point.W.T
+        intercept[learned] = objective.intercepts(solution.point)
+        return Fit(
+            coef, intercept, solution.objective, solution.dual_gap, solution.n_iter, learned
+        )
+
+    def _previous_fit(self, data: TaskData) -> Fit | None:
+        """The last fit as a start, when it is wanted and has the same tasks and features."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        coef = np.atleast_2d(self.coef_)
+        if coef.shape != (data.n_tasks, data.X.shape[1]):
+            return None
+        return Fit(coef, np.atleast_1d(self.intercept_), 0.0, 0.0, 1, self._learned)
+
+    def _set_fit(self, data: TaskData, fit: Fit) -> Self:
+        """Turn a fit into attributes."""
+        self.tasks_ = data.tasks
+        self.coef_, self.intercept_ = fit.coef, fit.intercept.astype(fit.coef.dtype)
+        if data.layout == "single":
+            self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
+        self.objective_, self.dual_gap_, self.n_iter_ = fit.objective, fit.dual_gap, fit.n_iter
+        self._layout, self._learned = data.layout, fit.learned
+        return self
+
+    def _predictor(self, X: Any) -> Array:
+        """Linear predictors: (n, T), or (n,) in the stacked and the single layout."""
+        check_is_fitted(self)
+        X, codes = read_prediction(self, X)
+        coef, intercept = self.coef_, self.intercept_
+        if codes is not None:
+            # The average task comes last, where the code of unknown tasks (-1) points.
+            known = self._learned if self._learned.any() else np.ones_like(self._learned)
+            coef = np.vstack([coef, coef[known].mean(axis=0)])
+            intercept = np.append(intercept, intercept[known].mean())
+        return linear_predictor(X, codes, coef, intercept)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.target_tags.multi_output = self.task_column is None
+        return tags
+
+
+class TaskRegressor(RegressorMixin, TaskEstimator):
+    """Regression: shared, stacked or a single target."""
+
+    def _get_loss(self) -> Loss:
+        return SquaredLoss()
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        return read_regression(self, X, y, sample_weight)
+
+    def predict(self, X: Any) -> Array:
+        """Predict.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_tasks), or (n_samples,) where y was 1-D
+            In the stacked layout each row is predicted by its own task.
+
+        Raises
+        ------
+        ValueError
+            For a task that fit did not see, unless ``unknown_task="mean"``.
+        """
+        return self._predictor(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2: the mean over tasks (matrix y, NaN allowed) or over all rows (1-D y).
+
+        Tasks with fewer than two labels in a matrix y are left out.
+        """
+        average = "pooled" if np.ndim(y) == 1 else "macro"
+        return metrics.r2_score(y, self.predict(X), sample_weight=sample_weight, average=average)
+
+
+class TaskClassifier(ClassifierMixin, TaskEstimator):
+    """Classification: binary tasks shared or stacked, or 1-D classes one against the rest."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TaskEstimator._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    def _get_loss(self) -> Loss:
+        return LogisticLoss()
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        data, self.classes_ = read_classification(self, X, y, sample_weight)
+        return data
+
+    def _learnable(self, data: TaskData) -> Array:
+        labelled = super()._learnable(data)
+        labels = data.constant_labels()
+        if not self.fit_intercept:
+            return labelled
+        if self._pooling(data) == "all":
+            one_label = (labels[labelled] == labels[labelled][0]).all()
+            return labelled & ~one_label
+        return labelled & np.isnan(labels)
+
+    def _left_out_intercepts(self, data: TaskData) -> Array:
+        loss, labels, counts = self._get_loss(), data.constant_labels(), data.label_counts
+        return np.array(
+            [
+                loss.constant_label_intercept(label, count) if count else 0.0
+                for label, count in zip(labels, counts, strict=True)
+            ]
+        )
+
+    def decision_function(self, X: Any) -> Array:
+        """Linear predictors.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+
+        Returns
+        -------
+        ndarray
+            (n_samples, n_tasks) for a matrix y; (n_samples,) in the stacked layout and for two
+            classes; (n_samples, n_classes) for more.
+        """
+        z = self._predictor(X)
+        return z[:, 0] if self._layout == "classes" and z.shape[1] == 1 else z
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+
+        Returns
+        -------
+        ndarray
+            For a matrix y (n_samples, n_tasks), each task's probability of 1. Otherwise
+            (n_samples, n_classes), rows summing to 1: one-against-rest probabilities are divided
+            by their sum (equal where all are zero).
+        """
+        p = self._get_loss().inverse_link(self.decision_function(X))
+        if self._layout == "shared":
+            return p
+        if p.ndim == 1:
+            return np.column_stack([1 - p, p])
+        total = p.sum(axis=1, keepdims=True)
+        even = np.full_like(p, 1 / p.shape[1])
+        return np.divide(p, total, out=even, where=total > 0)
+
+    def predict(self, X: Any) -> Array:
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+
+        Returns
+        -------
+        ndarray
+            For a matrix y (n_samples, n_tasks) of 0 and 1, otherwise (n_samples,) class labels.
+
+        Raises
+        ------
+        ValueError
+            For a task that fit did not see, unless ``unknown_task="mean"``.
+        """
+        z = self.decision_function(X)
+        if self._layout == "shared":
+            return (z > 0).astype(np.intp)
+        return self.classes_[(z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy.
+
+        For a complete matrix y the share of rows with every label right, as in scikit-learn;
+        with missing labels (NaN) or a weight per label the share of right labels.
+        """
+        predicted = self.predict(X)
+        if predicted.ndim == 1:
+            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        truth = np.asarray(y, dtype=np.float64)
+        if not np.isnan(truth).any() and np.ndim(sample_weight) < 2:
+            right = (truth == predicted).all(axis=1)
+            return float(np.average(right, weights=sample_weight))
+        return float(
+            metrics.accuracy_score(y, predicted, sample_weight=sample_weight, average="pooled")
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = self.task_column is None
+        tags.classifier_tags.multi_label = self.task_column is None
+        return tags

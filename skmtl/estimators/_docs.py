@@ -1,0 +1,102 @@
+"""The parts of docstrings that all estimators share, written once."""
+
+import inspect
+import textwrap
+from typing import Any, TypeVar
+
+_SYMBOLS = r"""
+W (n_features, n_tasks) holds a column :math:`w_t` per task, b the unpenalised intercepts,
+:math:`s_i` the weights (zero where a label is missing), S their sum, T the number of tasks and
+:math:`c_t` the factors of ``task_weight``.
+"""
+
+_COMMON = """
+fit_intercept : bool, default=True
+    Whether each task has an intercept; if not, ``intercept_`` is zero.
+task_column : str, int or None, default=None
+    None: the shared layout, one X for all tasks and a column of y per task, or a 1-D y. A
+    column's name (data frames) or position (-1: the last): the stacked layout, the tasks' rows
+    one under the other, X (n_samples, n_features + 1) with each row's task id in that column.
+unknown_task : {"error", "mean"}, default="error"
+    Rows of tasks that fit did not see: refuse, or predict by the average task.
+task_weight : None, "balanced", array-like of shape (n_tasks,) or dict, default=None
+    None: every label counts the same. "balanced": every task counts the same. Otherwise a
+    positive factor per task, in the order of ``tasks_`` or by task.
+max_iter : int, default=10000
+    Largest number of iterations; beyond it a ConvergenceWarning states the gap reached.
+tol : float, default=1e-4
+    The fit stops when its duality gap is at most ``tol`` times the objective with zero
+    coefficients and the best intercepts.
+warm_start : bool, default=False
+    Start from the previous fit's coefficients where the tasks and features are as many.
+solver : {"auto", "fista", "newton"}, default="auto"
+    "newton" is for ridge penalties with at most 2000 features; "auto" takes it where it fits.
+verbose : int, default=0
+    Print the objective and the gap whenever they are computed.
+"""
+
+_CLASS_WEIGHT = """
+class_weight : None, "balanced" or dict, default=None
+    "balanced": both classes of a task weigh the same, by ``sample_weight``. A dict from class
+    label to a positive factor; 0 and 1 for a matrix y. It multiplies ``sample_weight``.
+"""
+
+_ATTRIBUTES = """
+coef_ : ndarray of shape (n_tasks, n_features), or (n_features,) for a 1-D regression target
+    Coefficients; the task column has none.
+intercept_ : ndarray of shape (n_tasks,), or float for a 1-D regression target
+tasks_ : ndarray of shape (n_tasks,)
+    y's column names or positions, the task ids, or the classes taken against the rest.
+objective_ : float
+    The objective at the solution.
+dual_gap_ : float
+    A true upper bound of how far ``objective_`` is above its minimum.
+n_iter_ : int
+n_features_in_ : int
+    Number of columns of X, the task column included.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Where X has column names that are strings.
+"""
+
+_CLASSES = """
+classes_ : ndarray
+    Class labels; for a matrix y the positions of its columns.
+"""
+
+_NOTES = """
+Smooth problems with at most 2000 features are solved by damped Newton steps (a Gram matrix per
+task and step), all others by FISTA with adaptive restart (one product with X and one with X' an
+iteration). The fit stops by its duality gap.
+"""
+
+_ONE_CLASS = """
+A task with labels of one class only has no finite intercept: it leaves the objective with a
+warning, gets zero coefficients and the intercept +-log(2 n + 1), n its number of labels, and
+does not enter ``unknown_task="mean"``.
+"""
+
+_PARTS = {
+    "symbols": _SYMBOLS,
+    "common": _COMMON,
+    "class_weight": _CLASS_WEIGHT,
+    "attributes": _ATTRIBUTES,
+    "classes": _CLASSES,
+    "notes": _NOTES,
+    "one_class": _ONE_CLASS,
+}
+
+Class = TypeVar("Class", bound=type[Any])
+
+
+def document(cls: Class) -> Class:
+    """Fill ``{common}`` and the like in a class's docstring, keeping its indentation."""
+    if cls.__doc__ is None:  # python -OO
+        return cls
+    doc = inspect.cleandoc(cls.__doc__)
+    for name, part in _PARTS.items():
+        part = part.strip("\n")
+        if name == "symbols":
+            part = " ".join(part.split())
+        doc = doc.replace("{" + name + "}", textwrap.dedent(part))
+    cls.__doc__ = doc + "\n"
+    return cls
