@@ -1,0 +1,146 @@
+"""The same objectives for cvxpy: slow, general, and independent of our solvers.
+
+Needs cvxpy (``pip install "skmtl[reference]"``). The problem is written from the formula in the
+estimator's docstring, task by task; of the library it uses the data door, and each loss's and
+penalty's definition as a cvxpy expression, but no prox, dual or centring.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skmtl.design import TaskData, task_factors
+
+Array = NDArray[Any]
+
+_CLARABEL = {
+    "tol_gap_abs": 1e-11,
+    "tol_gap_rel": 1e-11,
+    "tol_feas": 1e-11,
+    "max_iter": 500,
+}
+
+
+class Reference(NamedTuple):
+    """What cvxpy found, in the fitted estimator's shapes."""
+
+    coef_: Array
+    intercept_: Array
+    objective: float
+
+
+def to_cvxpy(
+    estimator: Any, X: Any, y: Any, sample_weight: Any = None
+) -> tuple[Any, dict[str, Any]]:
+    """State an estimator's objective as a cvxpy problem.
+
+    Parameters
+    ----------
+    estimator : estimator of skmtl
+        Its parameters state the objective; it is neither fitted nor changed.
+    X, y, sample_weight : as in the estimator's fit
+
+    Returns
+    -------
+    problem : cvxpy.Problem
+        Minimises loss plus penalty.
+    variables : dict
+        "coef": the variable W (n_features, n_tasks), one column where tasks are pooled.
+        "intercept": the variable b (n_tasks,), (1,) for a common intercept, or None. Tasks that
+        leave the objective (labels of one class only) have no column.
+
+    Examples
+    --------
+    >>> from skmtl import BlockSparseRegressor, reference
+    >>> X, Y = [[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], [[1.0, 2.0], [0.0, 1.0], [3.0, 3.0]]
+    >>> problem, variables = reference.to_cvxpy(BlockSparseRegressor(0.1), X, Y)
+    >>> variables["coef"].shape
+    (2, 2)
+    """
+    estimator = clone(estimator)
+    estimator._validate_params()
+    data = estimator._read(X, y, sample_weight)
+    return _state(estimator, data.select(estimator._learnable(data)))
+
+
+def solve(
+    estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: Any
+) -> Reference:
+    """Minimise an estimator's objective with cvxpy.
+
+    Parameters
+    ----------
+    estimator, X, y, sample_weight : as in :func:`to_cvxpy`
+    **options
+        For ``cvxpy.Problem.solve``; by default Clarabel with tight tolerances.
+
+    Returns
+    -------
+    Reference
+        ``coef_``, ``intercept_`` in the fitted estimator's shapes, and ``objective``.
+
+    Raises
+    ------
+    RuntimeError
+        If cvxpy finds no optimum.
+
+    Examples
+    --------
+    >>> from skmtl import BlockSparseRegressor, reference
+    >>> X, Y = [[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], [[1.0, 2.0], [0.0, 1.0], [3.0, 3.0]]
+    >>> round(reference.solve(BlockSparseRegressor(0.1), X, Y).objective, 4)
+    0.2571
+    """
+    estimator = clone(estimator)
+    estimator._validate_params()
+    data = estimator._read(X, y, sample_weight)
+    learned = estimator._learnable(data)
+    problem, variables = _state(estimator, data.select(learned))
+    problem.solve(**(options or {"solver": "CLARABEL", **_CLARABEL}))
+    if problem.status not in ("optimal", "optimal_inaccurate"):
+        raise RuntimeError(f"cvxpy found no optimum: its status is {problem.status}.")
+    coef = np.zeros((data.n_tasks, data.X.shape[1]))
+    coef[learned] = variables["coef"].value.T
+    intercept = np.where(learned, 0.0, estimator._left_out_intercepts(data))
+    if variables["intercept"] is not None:
+        intercept[learned] = variables["intercept"].value
+    if data.layout == "single":
+        return Reference(coef[0], intercept[0], float(problem.value))
+    return Reference(coef, intercept, float(problem.value))
+
+
+def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
+    """(T / S) sum_t c_t sum_i s_i loss(y_i, x_i w_t + b_t) + penalty(W)."""
+    import cvxpy as cp
+
+    n_tasks, d = data.n_tasks, data.X.shape[1]
+    pooling = estimator._pooling(data)
+    W = cp.Variable((d, n_tasks if pooling is None else 1), name="coef")
+    b = None
+    if estimator.fit_intercept:
+        b = cp.Variable(1 if pooling == "all" else n_tasks, name="intercept")
+    factors = task_factors(estimator.task_weight, data)
+    loss, total = estimator._get_loss(), 0.0
+    for t in range(n_tasks):
+        X, y, s = _rows_of(data, t)
+        z = X @ W[:, 0 if pooling else t]
+        if b is not None:
+            z = z + b[0 if pooling == "all" else t]
+        c = 1.0 if factors is None else factors[t]
+        total = total + c * (s @ loss.to_cvxpy(y, z))
+    objective = n_tasks / data.weights.sum() * total
+    penalty = estimator._get_penalty(data)
+    if penalty is not None:
+        objective = objective + penalty.to_cvxpy(W)
+    return cp.Problem(cp.Minimize(objective)), {"coef": W, "intercept": b}
+
+
+def _rows_of(data: TaskData, t: int) -> tuple[Any, Array, Array]:
+    """A task's features, labels and weights, its unlabelled rows left out."""
+    if data.codes is None:
+        rows = np.flatnonzero(data.weights[:, t] > 0)
+        return data.X[rows], data.y[rows, t], data.weights[rows, t]
+    rows = np.flatnonzero(data.codes == t)
+    return data.X[rows], data.y[rows], data.weights[rows]
