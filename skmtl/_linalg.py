@@ -63,30 +63,40 @@ def centred_gram(X: Any, weights: Array) -> Array:
     return gram
 
 
-def squared_norm(X: Any, weights: Array, offset: Array | None) -> float:
-    """Largest eigenvalue of B'B, B = sqrt(weights) (X - offset), up to rounding or from below.
+def weighted_squares(X: Any, weights: Array) -> Array:
+    """Column sums of squares sum_i weights_it x_ij^2, (d, T) for weights (n, T)."""
+    if sp.issparse(X):
+        return np.asarray(X.multiply(X).T @ weights, dtype=np.float64)
+    out = np.zeros((X.shape[1], *weights.shape[1:]))
+    for rows in row_batches(X):
+        out += np.square(X[rows], dtype=np.float64).T @ weights[rows]
+    return out
+
+
+def squared_norm(X: Any, weights: Array, offset: Array | None, scale: Array) -> float:
+    """Largest eigenvalue of B'B, B = sqrt(weights) (X - offset) scale, or nearly.
 
     Exact where the smaller side of X is at most ``EXACT_SIDE``, otherwise by Lanczos, which
     approaches it from below: the solver that uses it as a step must check its steps.
     """
     n, d = X.shape
     if min(n, d) > EXACT_SIDE:
-        return _lanczos_squared_norm(X, weights, offset)
-    root = np.sqrt(weights)
+        return _lanczos_squared_norm(X, weights, offset, scale)
     if d <= n:
         gram = weighted_gram(X, weights)
         if offset is not None:
-            sums = multiply_transposed(X, weights)
-            cross = np.outer(sums, offset)
+            cross = np.outer(multiply_transposed(X, weights), offset)
             gram += weights.sum() * np.outer(offset, offset) - cross - cross.T
-    else:
-        scaled = X.multiply(root[:, None]).tocsr() if sp.issparse(X) else X * root[:, None]
-        gram = scaled @ scaled.T
-        gram = np.asarray(gram.toarray() if sp.issparse(gram) else gram, dtype=np.float64)
-        if offset is not None:
-            cross = np.outer(multiply(scaled, offset), root)
-            gram += (offset @ offset) * np.outer(root, root) - cross - cross.T
-    return largest_eigenvalue(gram)
+        return largest_eigenvalue(gram * np.outer(scale, scale))
+    root = np.sqrt(weights)
+    scaled = X * scale if not sp.issparse(X) else X.multiply(scale[None, :]).tocsr()
+    gram = scaled @ scaled.T
+    gram = np.asarray(gram.toarray() if sp.issparse(gram) else gram, dtype=np.float64)
+    if offset is not None:
+        offset = offset * scale
+        cross = multiply(scaled, offset)
+        gram += offset @ offset - cross[:, None] - cross[None, :]
+    return largest_eigenvalue(gram * np.outer(root, root))
 
 
 def largest_eigenvalue(gram: Array) -> float:
@@ -96,12 +106,12 @@ def largest_eigenvalue(gram: Array) -> float:
     return max(float(top[0]), 0.0)
 
 
-def _lanczos_squared_norm(X: Any, weights: Array, offset: Array | None) -> float:
+def _lanczos_squared_norm(X: Any, weights: Array, offset: Array | None, scale: Array) -> float:
     def apply(v: Array) -> Array:
-        v = v.ravel()
+        v = v.ravel() * scale
         u = weights * (multiply(X, v) - (0.0 if offset is None else offset @ v))
         g = multiply_transposed(X, u)
-        return g if offset is None else g - offset * u.sum()
+        return scale * (g if offset is None else g - offset * u.sum())
 
     return lanczos(apply, X.shape[1])
 

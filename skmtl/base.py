@@ -159,9 +159,7 @@ class TaskEstimator(BaseEstimator):
         )
         coef[learned] = solution.point.W.T
         intercept[learned] = objective.intercepts(solution.point)
-        return Fit(
-            coef, intercept, solution.objective, solution.dual_gap, solution.n_iter, learned
-        )
+        return Fit(coef, intercept, solution.objective, solution.dual_gap, solution.n_iter, learned)
 
     def _previous_fit(self, data: TaskData) -> Fit | None:
         """The last fit as a start, when it is wanted and has the same tasks and features."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from skmtl.design._operators import Design
 from skmtl.losses import Loss
-from skmtl.penalties import Penalty
+from skmtl.penalties import Penalty, Quadratic
 
 Array = NDArray[Any]
 
@@ -143,22 +143,38 @@ class Objective:
         return G, self._gather(U)
 
     @cached_property
-    def curvature(self) -> tuple[float, Array]:
-        """An upper bound (or nearly) of the curvature in W, and in b relative to it."""
-        bound = self.loss.curvature_bound if np.isfinite(self.loss.curvature_bound) else 1.0
-        norm = self.design.squared_norm()
-        smooth = bound * norm + (0.0 if self.quadratic is None else self.quadratic.lipschitz())
-        smooth = max(smooth, np.finfo(np.float64).tiny)
-        return smooth, bound * self._intercept_weights / smooth
+    def curvature(self) -> tuple[float, Array, Array]:
+        """An upper bound (or nearly) of the curvature, and the metric it is relative to.
+
+        Returns
+        -------
+        bound : float
+        features : array of shape (n_features, 1)
+            Each feature's own curvature where the penalty separates over rows, which makes the
+            bound, and a solver that steps by it, indifferent to the features' units. Otherwise
+            one number for all.
+        intercepts : array of shape (n_intercepts,)
+        """
+        loss = self.loss.curvature_bound if np.isfinite(self.loss.curvature_bound) else 1.0
+        ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
+        metric = loss * self.design.feature_curvature().max(axis=0) + ridge
+        if not (self.penalty is None or self.penalty.separates_over_rows):
+            metric[:] = metric.max()
+        largest = metric.max()
+        metric = np.maximum(metric, 1e-10 * largest if largest > 0 else 1.0)
+        bound = loss * self.design.squared_norm(1 / np.sqrt(metric)) + (ridge / metric).max()
+        bound = max(bound, np.finfo(np.float64).eps)
+        return bound, metric[:, None], loss * self._intercept_weights / bound
 
     def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
         """An upper bound of 2 (f(new) - f(old) - <gradient, new - old>), f the smooth part."""
         if np.isfinite(self.loss.curvature_bound):
             # A weighted sum of squares: no cancellation, however small the step.
             _, weights = self._labels(new.Z.dtype)
-            step = new.Z - old.Z
-            bent = self.loss.curvature_bound * float(np.vdot(weights, step * step))
-            return bent + (0.0 if self.quadratic is None else 2 * self.quadratic.value(new.W - old.W))
+            step = (new.Z - old.Z).ravel()
+            bent = self.loss.curvature_bound * np.einsum("i,i,i->", weights.ravel(), step, step)
+            quadratic = self.quadratic
+            return float(bent + (0.0 if quadratic is None else 2 * quadratic.value(new.W - old.W)))
         linear = sum(
             float(np.vdot(g, after - before))
             for g, after, before in zip(gradient, (new.W, new.b), (old.W, old.b), strict=True)
@@ -167,8 +183,8 @@ class Objective:
         slack = 10 * np.finfo(self.dtype).eps * abs(before)
         return 2 * (self.smooth_value(new) - before - linear - slack)
 
-    def prox(self, V: Array, step: float) -> Array:
-        """The prox of the penalty."""
+    def prox(self, V: Array, step: float | Array) -> Array:
+        """The prox of the penalty, with a step for all features or one each (n_features, 1)."""
         return V if self.penalty is None else self.penalty.prox(V, step)
 
     # Newton steps on the smooth part
@@ -211,34 +227,31 @@ class Objective:
         return self.value(point), self._dual_value(point)
 
     def _dual_value(self, point: Point) -> float:
+        penalty, quadratic = self.penalty, self.quadratic
         U = self._feasible_gradient(point)
         if U is None:
             return -np.inf
-        if self.penalty is None and self.quadratic is None:
+        if penalty is None and quadratic is None:
             return -self._conjugate_loss(U)
         G = -self.design.adjoint(self.design.weights * U)
-        if self.quadratic is None:
-            scale = self.penalty.dual_scale(G)
-            return -self._conjugate_loss(scale * U) - self.penalty.conjugate(scale * G)
-        if self.penalty is None:
-            return -self._conjugate_loss(U) - self.quadratic.conjugate(G)
-        return max(self._dual_with_scaled_quadratic(U, G, point.W), self._dual_with_envelope(U, G))
+        if penalty is None or quadratic is None:
+            only = penalty or quadratic
+            scale = only.dual_scale(G)
+            return -self._conjugate_loss(scale * U) - only.conjugate(scale * G)
+        # The quadratic as smooth data: its own gradient is part of the dual point.
+        with_gradient = G - quadratic.gradient(point.W)
+        scale = penalty.dual_scale(with_gradient)
+        smooth = self._conjugate_loss(scale * U) + scale**2 * quadratic.value(point.W)
+        bound = -smooth - penalty.conjugate(scale * with_gradient)
+        return max(bound, -self._conjugate_loss(U) - self._envelope(penalty, quadratic, G))
 
-    def _dual_with_scaled_quadratic(self, U: Array, G: Array, W: Array) -> float:
-        """Quadratic as smooth data: its own gradient is part of the dual point."""
-        G = G - self.quadratic.gradient(W)
-        scale = self.penalty.dual_scale(G)
-        smooth = self._conjugate_loss(scale * U) + scale**2 * self.quadratic.value(W)
-        return -smooth - self.penalty.conjugate(scale * G)
-
-    def _dual_with_envelope(self, U: Array, G: Array) -> float:
-        """(q + Omega)^* exactly, by a prox, where the quadratic is the same in all directions."""
-        ridges = self.quadratic.task_curvature(G.shape[1])
+    def _envelope(self, penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
+        """(q + Omega)^*(G) by a prox, where q is the same in all directions; otherwise inf."""
+        ridges = quadratic.task_curvature(G.shape[1])
         if ridges[0] <= 0 or (ridges != ridges[0]).any():
-            return -np.inf
-        W = self.penalty.prox(G / ridges[0], 1 / ridges[0])
-        conjugate = np.vdot(G, W) - self.penalty.value(W) - self.quadratic.value(W)
-        return -self._conjugate_loss(U) - float(conjugate)
+            return np.inf
+        W = penalty.prox(G / ridges[0], 1 / ridges[0])
+        return float(np.vdot(G, W) - penalty.value(W) - quadratic.value(W))
 
     def _feasible_gradient(self, point: Point) -> Array | None:
         """The loss gradient, moved so that it vanishes along every unpenalised direction.

@@ -65,9 +65,7 @@ def to_cvxpy(
     return _state(estimator, data.select(estimator._learnable(data)))
 
 
-def solve(
-    estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: Any
-) -> Reference:
+def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: Any) -> Reference:
     """Minimise an estimator's objective with cvxpy.
 
     Parameters

@@ -84,7 +84,7 @@ class TaskData:
         """The data of the tasks where ``chosen`` (n_tasks,) is true."""
         if chosen.all():
             return self
-        kept = {"tasks": self.tasks[chosen], "positions": self.positions[chosen]}
+        kept: dict[str, Any] = {"tasks": self.tasks[chosen], "positions": self.positions[chosen]}
         if self.codes is None:
             return replace(self, y=self.y[:, chosen], weights=self.weights[:, chosen], **kept)
         rows = np.flatnonzero(chosen[self.codes])

@@ -15,9 +15,7 @@ Array = NDArray[Any]
 def as_label_array(y: Any, estimator_name: str) -> Array:
     """Labels as a 1-D or 2-D array; missing values of any frame library become NaN."""
     if y is None:
-        raise ValueError(
-            f"{estimator_name} requires y to be passed, but the target y is None."
-        )
+        raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
     if sp.issparse(y):
         y = y.toarray()
     if hasattr(y, "iloc"):

@@ -72,8 +72,15 @@ class Design:
         """
         raise NotImplementedError
 
-    def squared_norm(self) -> float:
-        """Largest eigenvalue of the weighted Gram operator, or an estimate from below."""
+    def feature_curvature(self) -> Array:
+        """The diagonals (n_columns, n_features) of the weighted, centred Gram matrices."""
+        raise NotImplementedError
+
+    def squared_norm(self, scale: Array) -> float:
+        """Largest eigenvalue of the weighted Gram operator, or an estimate from below.
+
+        Of the features multiplied by ``scale`` (n_features,).
+        """
         raise NotImplementedError
 
     def uncentre(self, W: Array, b: Array) -> Array:
@@ -154,12 +161,20 @@ class SharedDesign(Design):
         columns = H[:, :1] if shared else H
         return np.stack([gram(self.X, column) for column in columns.T])
 
-    def squared_norm(self) -> float:
+    def feature_curvature(self) -> Array:
+        totals = self.weights.sum(axis=0)
+        weights = self.weights[:, :1] if self._proportional else self.weights
+        squares = _linalg.weighted_squares(self.X, weights).T
+        if self._offset is not None:
+            squares = np.maximum(squares - weights.sum(axis=0)[:, None] * self._offset**2, 0.0)
+        return squares * (totals / totals[0])[:, None] if self._proportional else squares
+
+    def squared_norm(self, scale: Array) -> float:
         if self._proportional:
             offset = None if self._offset is None else self._offset[0]
             heaviest = self.weights[:, np.argmax(self.weights.sum(axis=0))]
-            return _linalg.squared_norm(self.X, heaviest, offset)
-        return _operator_squared_norm(self)
+            return _linalg.squared_norm(self.X, heaviest, offset, scale)
+        return _operator_squared_norm(self, scale)
 
     def uncentre(self, W: Array, b: Array) -> Array:
         return np.asarray(b - self._shift @ W - self._offsets_times(W))
@@ -232,12 +247,23 @@ class StackedDesign(Design):
         gram = _linalg.centred_gram if self.n_intercepts else _linalg.weighted_gram
         return np.stack([gram(self.X[rows], H[rows]) for rows in self._rows()])
 
-    def squared_norm(self) -> float:
+    def feature_curvature(self) -> Array:
+        squares = np.stack(
+            [_linalg.weighted_squares(self.X[rows], self.weights[rows]) for rows in self._rows()]
+        )
+        if not self._implicit:
+            return squares
+        # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a mean of all tasks.
+        sums, totals = self._products_transposed(self.weights), self.gather(self.weights)
+        moved = self._means * (2 * sums - self._means * totals[:, None])
+        return np.maximum(squares - moved, 0.0)
+
+    def squared_norm(self, scale: Array) -> float:
         if self.n_features > _linalg.EXACT_SIDE and self.counts.max() > _linalg.EXACT_SIDE:
-            return _operator_squared_norm(self)
+            return _operator_squared_norm(self, scale)
         offsets = self._means if self._implicit else [None] * self.n_columns
         return max(
-            _linalg.squared_norm(self.X[rows], self.weights[rows], offset)
+            _linalg.squared_norm(self.X[rows], self.weights[rows], offset, scale)
             for rows, offset in zip(self._rows(), offsets, strict=True)
         )
 
@@ -315,10 +341,14 @@ class PooledDesign(Design):
             pooled = pooled + scaled @ scaled.T - np.outer(overall, overall) / totals.sum()
         return np.asarray(pooled)[None]
 
-    def squared_norm(self) -> float:
+    def feature_curvature(self) -> Array:
+        return self.tasks.feature_curvature().sum(axis=0, keepdims=True)
+
+    def squared_norm(self, scale: Array) -> float:
         if self.n_features <= _linalg.EXACT_SIDE:
-            return _linalg.largest_eigenvalue(self.centred_gram(self.weights)[0])
-        return _operator_squared_norm(self)
+            gram = self.centred_gram(self.weights)[0] * np.outer(scale, scale)
+            return _linalg.largest_eigenvalue(gram)
+        return _operator_squared_norm(self, scale)
 
     def uncentre(self, W: Array, b: Array) -> Array:
         return self.tasks.uncentre(np.repeat(W, self.tasks.n_columns, axis=1), b)
@@ -348,11 +378,11 @@ def _block_diagonal(X: Any, counts: Array) -> Any:
     return sp.csr_array((X.data, indices, X.indptr), shape=(n, width))
 
 
-def _operator_squared_norm(design: Design) -> float:
+def _operator_squared_norm(design: Design, scale: Array) -> float:
     shape = (design.n_features, design.n_columns)
 
     def apply(v: Array) -> Array:
-        Z = design.forward(v.reshape(shape))
-        return design.adjoint(design.weights * Z).ravel()
+        Z = design.forward(v.reshape(shape) * scale[:, None])
+        return np.asarray(scale[:, None] * design.adjoint(design.weights * Z)).ravel()
 
     return _linalg.lanczos(apply, shape[0] * shape[1])

@@ -74,12 +74,11 @@ def split_task_column(X: Any, task_column: str | int) -> tuple[Any, NDArray[Any]
                 f"the stacked layout has the features and the task column side by side."
             )
     position = locate_task_column(X, task_column)
+    keep = [j for j in range(X.shape[1]) if j != position]
     if is_frame(X):
-        keep = [j for j in range(X.shape[1]) if j != position]
         if hasattr(X, "iloc"):
             return X.iloc[:, keep], np.asarray(X.iloc[:, position])
         return X[:, keep], X[:, position].to_numpy()
-    keep = np.delete(np.arange(X.shape[1]), position)
     if sp.issparse(X):
         columns = X.tocsc()
         return columns[:, keep].tocsr(), columns[:, [position]].toarray().ravel()
@@ -138,7 +137,8 @@ _MISSING_ID = (
 def _from_objects(ids: NDArray[Any]) -> NDArray[Any]:
     """Turn an object array of ids into numbers or strings; anything else stays as it is."""
     values = ids.tolist()
-    if any(value is None or value != value for value in values):
+    # pandas.NA compares to neither; its type is known by name to keep pandas out.
+    if any(v is None or type(v).__name__ == "NAType" or v != v for v in values):
         raise ValueError(_MISSING_ID)
     kinds = {
         "string" if isinstance(value, str) else "number" if np.isreal(value) else "other"

@@ -133,8 +133,9 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i
         \log\bigl(1 + e^{-y_i (x_i w + b_t)}\bigr)
 
-    with one intercept :math:`b_t = b` unless ``task_intercepts``. {symbols} Labels count as :math:`y_i = \pm 1`. A 1-D y of more than two classes
-    gives ordinary one-against-rest logistic regression: classes are not pooled.
+    with one intercept :math:`b_t = b` unless ``task_intercepts``. {symbols}
+    Labels count as :math:`y_i = \pm 1`. A 1-D y of more than two classes gives ordinary
+    one-against-rest logistic regression: classes are not pooled.
 
     Parameters
     ----------

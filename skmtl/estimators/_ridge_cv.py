@@ -30,9 +30,9 @@ def choose_ridge(estimator: Any, data: TaskData, *, per_task: bool) -> Choice:
     """Cross-validate a ridge estimator's ``alpha`` on validated data.
 
     The grid goes in steps of a factor 10^(1/2) from 10 times the largest eigenvalue of the
-    features' weighted Gram matrices (next to nothing is learned) down to 10^-5 of it. Folds are stratified by task, and by
-    class; the criterion is the estimator's own loss. Tasks with fewer labels than folds take the
-    value that is best for all.
+    features' weighted Gram matrices (next to nothing is learned) down to 10^-5 of it. Folds are
+    stratified by task, and by class; the criterion is the estimator's own loss. Tasks with fewer
+    labels than folds take the value that is best for all.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ def choose_ridge(estimator: Any, data: TaskData, *, per_task: bool) -> Choice:
     model = clone(estimator).set_params(alpha=1.0)
     if not learned.any():
         return Choice(np.ones(data.n_tasks), np.ones(1), np.zeros((1, data.n_tasks)))
-    largest = model._objective(data.select(learned)).design.squared_norm()
+    design = model._objective(data.select(learned)).design
+    largest = design.squared_norm(np.ones(design.n_features))
     alphas = max(largest, np.finfo(float).tiny) * np.logspace(1, -5, N_ALPHAS)
     losses = np.zeros((N_ALPHAS, data.n_tasks))
     folds = _folds(estimator, data)

@@ -15,14 +15,25 @@ class Penalty(BaseEstimator):
     A norm defines ``value``, ``prox``, ``dual_norm`` and ``to_cvxpy``. A penalty that is finite
     in the dual everywhere (a squared norm, say) defines ``conjugate`` and ``dual_scale`` instead
     of ``dual_norm``. Penalties hold their parameters only, and are never mutated.
+
+    Attributes
+    ----------
+    separates_over_rows : bool
+        Whether the penalty is a sum over the rows of W, so that its prox takes a step per row.
     """
+
+    separates_over_rows = False
 
     def value(self, W: Array) -> float:
         """The penalty at W."""
         raise NotImplementedError
 
-    def prox(self, V: Array, step: float) -> Array:
-        """The minimiser over W of ||W - V||_F^2 / 2 + step * value(W)."""
+    def prox(self, V: Array, step: float | Array) -> Array:
+        """The minimiser over W of ||W - V||_F^2 / 2 + step * value(W).
+
+        Where the penalty separates over rows, ``step`` may be a column (n_features, 1): the
+        minimiser of sum_j ||W_j - V_j||^2 / (2 step_j) + value(W).
+        """
         raise NotImplementedError
 
     def dual_norm(self, G: Array) -> float:

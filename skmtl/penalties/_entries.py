@@ -21,14 +21,16 @@ class L1(Penalty):
     https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
     """
 
+    separates_over_rows = True
+
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
     def value(self, W: Array) -> float:
         return float(self.alpha * np.abs(W).sum())
 
-    def prox(self, V: Array, step: float) -> Array:
-        threshold = V.dtype.type(step * self.alpha)
+    def prox(self, V: Array, step: float | Array) -> Array:
+        threshold = np.asarray(step * self.alpha, dtype=V.dtype)
         return V - np.clip(V, -threshold, threshold)
 
     def dual_norm(self, G: Array) -> float:

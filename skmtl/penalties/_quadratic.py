@@ -30,7 +30,7 @@ class Ridge(Quadratic):
     def gradient(self, W: Array) -> Array:
         return W * np.asarray(self.alpha, dtype=W.dtype)
 
-    def prox(self, V: Array, step: float) -> Array:
+    def prox(self, V: Array, step: float | Array) -> Array:
         return V / np.asarray(1 + step * np.asarray(self.alpha), dtype=V.dtype)
 
     def lipschitz(self) -> float:

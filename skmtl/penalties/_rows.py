@@ -28,19 +28,19 @@ class L21(Penalty):
     JRSS B 68(1), 2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x
     """
 
+    separates_over_rows = True
+
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
     def value(self, W: Array) -> float:
         return float(self.alpha * row_norms(W).sum())
 
-    def prox(self, V: Array, step: float) -> Array:
-        norms = row_norms(V)
-        threshold = step * self.alpha
-        shrink = np.zeros_like(norms)
-        kept = norms > threshold
-        shrink[kept] = 1 - threshold / norms[kept]
-        return V * shrink[:, None]
+    def prox(self, V: Array, step: float | Array) -> Array:
+        norms = row_norms(V)[:, None]
+        threshold = np.broadcast_to(step * self.alpha, norms.shape)
+        ratio = np.divide(threshold, norms, out=np.ones_like(norms), where=norms > threshold)
+        return V * (1 - ratio)
 
     def dual_norm(self, G: Array) -> float:
         return float(row_norms(G).max(initial=0.0) / self.alpha)

@@ -11,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 Array = NDArray[Any]
 
 
-
 class Solver(Protocol):
     """What the driver asks of a solver: start somewhere, then step from point to point."""
 
@@ -97,5 +96,3 @@ def _warn(gap: float, target: float, n_iter: int, max_iter: int) -> None:
         ConvergenceWarning,
         stacklevel=4,
     )
-
-

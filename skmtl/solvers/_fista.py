@@ -12,8 +12,9 @@ class FISTA:
     """Accelerated proximal gradient steps, momentum dropped where it points uphill.
 
     The step starts from the objective's curvature and shrinks until the quadratic model of the
-    smooth part lies above it, so an underestimate does no harm. Intercepts step in their own
-    scale. One product with X and one with X' an iteration.
+    smooth part lies above it, so an underestimate does no harm. Where the penalty allows, each
+    feature steps in its own scale, and so do the intercepts. One product with X and one with X'
+    an iteration.
 
     References
     ----------
@@ -37,7 +38,8 @@ class FISTA:
         objective, base = self.objective, self.momentum_point
         if self.curvature is None:
             # Not before the first step: a fit that starts at its solution needs no eigenvalue.
-            self.curvature, self.intercept_scale = objective.curvature
+            self.curvature, self.feature_metric, self.intercept_metric = objective.curvature
+            self.feature_metric = self.feature_metric.astype(base.W.dtype)
         gradient = objective.gradient(base)
         for _ in range(_MAX_GROWTHS):
             new = self._proximal_step(base, gradient)
@@ -56,16 +58,16 @@ class FISTA:
         return new
 
     def _proximal_step(self, base: Any, gradient: tuple[Any, Any]) -> Any:
-        dtype = base.W.dtype.type
-        step = 1 / self.curvature
-        W = self.objective.prox(base.W - dtype(step) * gradient[0], step)
-        b = base.b - gradient[1] / (self.curvature * self.intercept_scale).astype(base.b.dtype)
+        step = 1 / (base.W.dtype.type(self.curvature) * self.feature_metric)
+        W = self.objective.prox(base.W - step * gradient[0], step)
+        b = base.b - gradient[1] / (self.curvature * self.intercept_metric).astype(base.b.dtype)
         return self.objective.point(W, b)
 
     def _squared_length(self, new: Any, old: Any) -> float:
         return self._inner(new, old, new, old)
 
     def _inner(self, a: Any, b: Any, c: Any, d: Any) -> float:
-        """<a - b, c - d> with the intercepts in their scale."""
-        intercepts = self.intercept_scale * (a.b - b.b) * (c.b - d.b)
-        return float(np.vdot(a.W - b.W, c.W - d.W) + intercepts.sum())
+        """<a - b, c - d> in the metric of features and intercepts."""
+        features = np.einsum("jt,jt,jk->", a.W - b.W, c.W - d.W, self.feature_metric)
+        intercepts = self.intercept_metric * (a.b - b.b) * (c.b - d.b)
+        return float(features + intercepts.sum())

@@ -1,0 +1,89 @@
+"""How much each feature matters to all tasks together."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+
+def column_importance(estimator: Any) -> NDArray[np.float64]:
+    """Return the importance of each column of X, the task column always among the kept.
+
+    A feature's importance is the Euclidean norm of its coefficients over the tasks. Pass this
+    function as ``importance_getter`` to scikit-learn's RFE, RFECV or SelectFromModel.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        With ``coef_`` (n_tasks, n_features) or (n_features,).
+
+    Returns
+    -------
+    importance : ndarray of shape (n_features_in_,)
+        With a task column, its entry, at its place, is twice the largest (1.0 if all are zero).
+
+    Raises
+    ------
+    ValueError
+        If the estimator has no ``coef_``, or lacks the task column that it names.
+
+    Notes
+    -----
+    The selectors remove columns, so that other columns move up: give the task column's position
+    from the end (``task_column=-1``). RFE turns data frames into arrays: a task column given by
+    name works in SelectFromModel only, and RFE needs numeric task ids. The task column is one of
+    RFE's ``n_features_to_select``; RFECV needs ``min_features_to_select=2``, the task column and
+    a feature.
+
+    References
+    ----------
+    I. Guyon, J. Weston, S. Barnhill, V. Vapnik (2002). Gene selection for cancer classification
+    using support vector machines. Machine Learning 46, 389-422.
+    https://doi.org/10.1023/A:1012487302797
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from sklearn.feature_selection import RFE
+    >>> from sklearn.linear_model import MultiTaskLasso
+    >>> from skmtl.inspection import column_importance
+    >>> X, Y = make_regression(n_features=6, n_informative=2, n_targets=3, random_state=0)
+    >>> selector = RFE(
+    ...     MultiTaskLasso(), n_features_to_select=2, importance_getter=column_importance
+    ... )
+    >>> int(selector.fit(X, Y).support_.sum())
+    2
+    """
+    if not hasattr(estimator, "coef_"):
+        raise ValueError(
+            f"column_importance needs an estimator with coef_, but {type(estimator).__name__} has "
+            f"none. Pass a fitted linear estimator; of a pipeline its last step."
+        )
+    coef = estimator.coef_.toarray() if sp.issparse(estimator.coef_) else estimator.coef_
+    importance = np.linalg.norm(np.atleast_2d(np.asarray(coef, dtype=np.float64)), axis=0)
+    task_column = getattr(estimator, "task_column", None)
+    if task_column is None:
+        return importance
+    position = _position(estimator, task_column, len(importance) + 1)
+    largest = importance.max(initial=0.0)
+    return np.insert(importance, position, 2.0 * largest if largest > 0 else 1.0)
+
+
+def _position(estimator: Any, task_column: str | int, n_columns: int) -> int:
+    """Return the task column's position among the columns the estimator was fitted on."""
+    if not isinstance(task_column, str):
+        if not -n_columns <= task_column < n_columns:
+            raise ValueError(
+                f"task_column={task_column} is not one of the {n_columns} columns that "
+                f"{type(estimator).__name__} was fitted on. Use task_column=-1, the last."
+            )
+        return task_column % n_columns
+    names = [str(name) for name in getattr(estimator, "feature_names_in_", [])]
+    if task_column not in names:
+        raise ValueError(
+            f"task_column={task_column!r} is not among the columns that "
+            f"{type(estimator).__name__} was fitted on: {names or 'they have no names'}. Use the "
+            f"position, task_column=-1 for the last."
+        )
+    return names.index(task_column)

@@ -1,0 +1,6 @@
+"""Bring data into the stacked layout, and transform it without touching the task column."""
+
+from skmtl.preprocessing._stack import stack_tasks
+from skmtl.preprocessing._transformer import TaskTransformer
+
+__all__ = ["TaskTransformer", "stack_tasks"]

@@ -1,0 +1,93 @@
+"""Rows and columns of data frames (pandas, polars), sparse matrices and arrays alike.
+
+The libraries are imported only once a data frame of theirs has come in or was asked for.
+"""
+
+import importlib
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skmtl.design._tasks import is_frame
+
+NUMERIC = "iufb"
+
+
+def append_task_column(features: Any, ids: NDArray[Any]) -> Any:
+    """Put task ids to the right of an array or a sparse matrix.
+
+    Objects only where they must be; float32 features stay float32 if it holds the ids exactly.
+    """
+    if is_frame(features):
+        features = np.asarray(features)
+    numeric = ids.dtype.kind in NUMERIC
+    if numeric and ids.dtype.kind != "f" and features.dtype.kind == "f":
+        exact_up_to = 2 ** (np.finfo(features.dtype).nmant + 1)
+        if np.abs(ids.astype(np.int64)).max(initial=0) <= exact_up_to:
+            ids = ids.astype(features.dtype)
+    if sp.issparse(features):
+        if not numeric:
+            raise ValueError(
+                f"A sparse matrix cannot hold task ids such as {ids.tolist()[0]!r}. Number the "
+                f"tasks, or use dense features (e.g. OneHotEncoder(sparse_output=False))."
+            )
+        return sp.hstack([features, sp.csr_matrix(ids[:, np.newaxis])], format="csr")
+    if numeric and features.dtype.kind in NUMERIC:
+        return np.column_stack([features, ids])
+    out = np.empty((features.shape[0], features.shape[1] + 1), dtype=object)
+    out[:, :-1], out[:, -1] = features, ids
+    return out
+
+
+def stack_rows(parts: list[Any]) -> Any:
+    """Stack containers of one kind one under the other."""
+    if all(is_frame(part) for part in parts):
+        if library_of(parts[0]) == "pandas":
+            return importlib.import_module("pandas").concat(parts, ignore_index=True)
+        return importlib.import_module("polars").concat(parts, how="vertical_relaxed")
+    if any(sp.issparse(part) for part in parts):
+        return sp.vstack(parts, format="csr")
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def take_rows(data: Any, rows: NDArray[np.intp]) -> Any:
+    """Return the rows of a data frame, a sparse matrix, an array or a list."""
+    if hasattr(data, "iloc"):
+        return data.iloc[rows]
+    return (data if is_frame(data) or sp.issparse(data) else np.asarray(data))[rows]
+
+
+def library_of(frame: Any) -> str:
+    return "pandas" if hasattr(frame, "iloc") else "polars"
+
+
+def as_frame(library: str, values: Any, names: list[str]) -> Any:
+    """Return a new data frame with these names."""
+    module = importlib.import_module(library)
+    if is_frame(values) and library_of(values) == library:
+        frame = values.copy() if library == "pandas" else values.clone()
+        frame.columns = names
+        return frame
+    values = np.asarray(values)
+    if values.dtype == object:  # lists let the library find each column's own type
+        return module.DataFrame({name: values[:, j].tolist() for j, name in enumerate(names)})
+    if library == "pandas":
+        return module.DataFrame(values, columns=names)
+    return module.DataFrame(values, schema=names, orient="row")
+
+
+def with_column(frame: Any, name: str, column: Any) -> Any:
+    """Return the frame with one more column on the right."""
+    if library_of(frame) == "pandas":
+        return frame.assign(**{name: column})
+    series = importlib.import_module("polars").Series(name, column)
+    return frame.with_columns(series)
+
+
+def shorten(values: list[Any]) -> str:
+    """Return a list as text, at most ten values of it."""
+    if len(values) <= 10:
+        return str(values)
+    return f"[{', '.join(repr(v) for v in values[:10])}, ...] ({len(values)} in all)"

@@ -1,0 +1,377 @@
+"""A transformer that leaves the task column alone."""
+
+from collections.abc import Callable, Iterator
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import Tags, check_consistent_length, get_tags
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from skmtl.design._tasks import (
+    UNKNOWN,
+    encode_tasks,
+    is_frame,
+    locate_task_column,
+    look_up_tasks,
+    read_ids,
+    split_task_column,
+)
+from skmtl.preprocessing._containers import (
+    NUMERIC,
+    append_task_column,
+    as_frame,
+    library_of,
+    shorten,
+    stack_rows,
+    take_rows,
+    with_column,
+)
+
+_SAME_COLUMNS = "Use per_task=False, or a transformer that makes the same columns for every task."
+
+
+class TaskTransformer(TransformerMixin, BaseEstimator):
+    """Apply a transformer to every column but the task's.
+
+    The task column becomes the last one and keeps its name and its values. A data frame in gives
+    a data frame out (pandas or polars), an array gives an array.
+
+    Parameters
+    ----------
+    transformer : transformer
+        Any object with ``fit`` and ``transform``; it is cloned.
+    task_column : str or int
+        Name (data frames) or position of the task column; -1 is the last.
+    per_task : bool, default=False
+        Fit one clone on the rows of each task instead of one on all rows. The clones must give
+        the same columns: standardising does, one-hot encoding need not.
+    unknown_task : {"error", "mean"}, default="error"
+        With ``per_task=True``, what ``transform`` does with tasks that ``fit`` has not seen:
+        raise an error, or use a clone fitted on the rows of all tasks.
+
+    Attributes
+    ----------
+    transformer_ : transformer or None
+        The clone fitted on all rows; None if ``per_task=True`` and ``unknown_task="error"``.
+    transformers_ : dict
+        The clone of each task, by task id; empty if ``per_task=False``.
+    tasks_ : ndarray of shape (n_tasks,)
+        The task ids seen in ``fit``, sorted.
+    n_features_in_ : int
+        Number of columns seen in ``fit``, with the task column.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if all are strings.
+
+    See Also
+    --------
+    stack_tasks : Brings lists of per-task data into the stacked layout.
+
+    Notes
+    -----
+    Sparse output is never made dense: where the inner transformer returns a sparse matrix, so does
+    this one, for data frames too, and the task ids must be numbers.
+
+    ``fit_transform`` uses the inner ``fit_transform``, which differs from ``fit`` followed by
+    ``transform`` for some transformers, e.g. scikit-learn's TargetEncoder.
+
+    The columns' names come from the inner ``get_feature_names_out``. Without it they are those of
+    the data frame it returns, the names that came in if the number of columns is the same, or
+    ``x0``, ``x1``, ... If the columns of the input have no names, the task column is "task".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skmtl.preprocessing import TaskTransformer
+    >>> X = np.array([[1.0, 0], [3.0, 0], [10.0, 1], [30.0, 1]])
+    >>> TaskTransformer(StandardScaler(), task_column=-1, per_task=True).fit_transform(X)
+    array([[-1.,  0.],
+           [ 1.,  0.],
+           [-1.,  1.],
+           [ 1.,  1.]])
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "transformer": [HasMethods(["fit", "transform"])],
+        "task_column": [str, Integral],
+        "per_task": ["boolean"],
+        "unknown_task": [StrOptions({"error", "mean"})],
+    }
+
+    def __init__(
+        self,
+        transformer: Any,
+        *,
+        task_column: str | int,
+        per_task: bool = False,
+        unknown_task: str = "error",
+    ) -> None:
+        self.transformer = transformer
+        self.task_column = task_column
+        self.per_task = per_task
+        self.unknown_task = unknown_task
+
+    def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
+        """Fit the transformer, or one clone per task.
+
+        Parameters
+        ----------
+        X : data frame, array or sparse matrix of shape (n_samples, n_features + 1)
+            The features and the task column.
+        y : array-like of shape (n_samples,), default=None
+            Passed on to the transformer if given.
+
+        Returns
+        -------
+        self : TaskTransformer
+        """
+        # The output is what tells the number of columns where the transformer has no names.
+        self._fit(X, y)
+        return self
+
+    def fit_transform(self, X: Any, y: ArrayLike | None = None) -> Any:
+        """Fit and transform the same data.
+
+        Parameters
+        ----------
+        X : data frame, array or sparse matrix of shape (n_samples, n_features + 1)
+            The features and the task column.
+        y : array-like of shape (n_samples,), default=None
+            Passed on to the transformer if given.
+
+        Returns
+        -------
+        X_out : data frame, ndarray or CSR of shape (n_samples, n_columns_out + 1)
+        """
+        return self._join(*self._fit(X, y), X)
+
+    def transform(self, X: Any) -> Any:
+        """Transform every column but the task's.
+
+        Parameters
+        ----------
+        X : data frame, array or sparse matrix of shape (n_samples, n_features + 1)
+            The features and the task column.
+
+        Returns
+        -------
+        X_out : data frame, ndarray or CSR of shape (n_samples, n_columns_out + 1)
+
+        Raises
+        ------
+        ValueError
+            If ``per_task=True``, ``unknown_task="error"`` and a task was not seen in ``fit``.
+        """
+        check_is_fitted(self)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        features, ids = _split(X, self.task_column, warn=False)
+        if not self.transformers_:
+            return self._join(self.transformer_.transform(features), ids, X)
+        codes = look_up_tasks(self.tasks_, ids)
+        unknown = np.unique(ids[codes == UNKNOWN]).tolist()
+        if unknown and self.transformer_ is None:
+            raise ValueError(
+                f"Tasks {shorten(unknown)} were not seen in fit, which saw "
+                f"{shorten(self.tasks_.tolist())}. Set unknown_task='mean' to use a transformer "
+                f"fitted on the rows of all tasks, or leave those rows out."
+            )
+        # UNKNOWN is -1: the last entry serves the tasks that fit has not seen.
+        fitted = [*self.transformers_.values(), self.transformer_]
+        values = _map_tasks(
+            codes,
+            lambda code, rows: fitted[code].transform(take_rows(features, rows)),
+            [*self.tasks_.tolist(), unknown],
+        )
+        return self._join(values, ids, X)
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
+        """Return the names of the columns that ``transform`` returns, the task's last.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features_in_,), default=None
+            Names of the columns of X, if ``fit`` has not seen any.
+
+        Returns
+        -------
+        names : ndarray of str objects
+        """
+        check_is_fitted(self)
+        names = list(_check_feature_names_in(self, input_features))
+        task = names.pop(self._position)
+        if input_features is None and not hasattr(self, "feature_names_in_"):
+            task = "task"
+        fitted = [t for t in [*self.transformers_.values(), self.transformer_] if t is not None]
+        names_out = self._names_from(fitted[0], names)
+        if task in names_out:
+            raise ValueError(
+                f"The transformer makes a column {task!r}, but that is the task column's name. "
+                f"Rename the task column."
+            )
+        return np.array([*names_out, task], dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        if not hasattr(self.transformer, "__sklearn_tags__"):
+            return tags
+        inner = get_tags(self.transformer)
+        tags.input_tags.sparse = inner.input_tags.sparse
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.target_tags.required = inner.target_tags.required
+        return tags
+
+    def _fit(self, X: Any, y: ArrayLike | None) -> tuple[Any, NDArray[Any]]:
+        """Fit; return the transformed features and the task ids."""
+        self._validate_params()
+        validate_data(self, X, reset=True, skip_check_array=True)
+        features, ids = _split(X, self.task_column, warn=True)
+        if y is not None:
+            check_consistent_length(ids, y)
+        self._position = locate_task_column(X, self.task_column)
+        self.tasks_, codes = encode_tasks(ids)
+        self.transformer_: Any = None
+        self.transformers_: dict[Any, Any] = {}
+        if not self.per_task:
+            self.transformer_, values = _fit_clone(self.transformer, features, y)
+        else:
+            tasks = self.tasks_.tolist()
+
+            def fit_task(code: int, rows: NDArray[np.intp]) -> Any:
+                y_task = None if y is None else take_rows(y, rows)
+                fitted, out = _fit_clone(self.transformer, take_rows(features, rows), y_task)
+                self.transformers_[tasks[code]] = fitted
+                return out
+
+            values = _map_tasks(codes, fit_task, tasks)
+            if self.unknown_task == "mean":
+                self.transformer_, _ = _fit_clone(self.transformer, features, y)
+        self._n_out = values.shape[1]
+        self._own_names = [str(name) for name in values.columns] if is_frame(values) else None
+        self._check_same_names()
+        return values, ids
+
+    def _check_same_names(self) -> None:
+        """Refuse per-task transformers whose columns mean different things."""
+        fitted = list(self.transformers_.items())
+        if self.transformers_ and self.transformer_ is not None:
+            fitted.append(("all tasks", self.transformer_))
+        names_in = [f"x{j}" for j in range(self.n_features_in_)]
+        names_in = list(getattr(self, "feature_names_in_", names_in))
+        del names_in[self._position]
+        all_names = [self._names_from(inner, names_in) for _, inner in fitted]
+        for (task, _), names in zip(fitted, all_names, strict=True):
+            if names != all_names[0]:
+                raise ValueError(
+                    f"The transformer makes the columns {shorten(names)} for task {task!r}, but "
+                    f"{shorten(all_names[0])} for task {fitted[0][0]!r}. {_SAME_COLUMNS}"
+                )
+
+    def _names_from(self, inner: Any, names_in: list[str]) -> list[str]:
+        """Return the names of the columns that a fitted inner transformer makes."""
+        try:
+            return [str(name) for name in inner.get_feature_names_out(names_in)]
+        except AttributeError:  # a pipeline has the method, and only then finds a step without it
+            pass
+        if self._own_names is not None:
+            return self._own_names
+        return names_in if len(names_in) == self._n_out else [f"x{j}" for j in range(self._n_out)]
+
+    def _join(self, values: Any, ids: NDArray[Any], X: Any) -> Any:
+        """Put the task column to the right of the transformed features."""
+        if not (is_frame(values) or sp.issparse(values)):
+            values = np.asarray(values)
+        if values.shape != (len(ids), self._n_out):
+            raise ValueError(
+                f"The transformer must return {self._n_out} columns, as in fit, for each of the "
+                f"{len(ids)} rows, but returned the shape {values.shape}."
+            )
+        asked = getattr(self, "_sklearn_output_config", {}).get("transform")
+        library = asked or get_config()["transform_output"]
+        if library == "default":
+            library = library_of(X) if is_frame(X) else ""
+        if sp.issparse(values) or not library:
+            return append_task_column(values, ids)
+        *names, task = self.get_feature_names_out().tolist()
+        column: Any = ids
+        if is_frame(X) and library_of(X) == library:
+            # The column itself, not the ids read from it: it may be categorical.
+            column = (
+                X.iloc[:, self._position].array if library == "pandas" else X[:, self._position]
+            )
+        frame = as_frame(library, values, names)
+        if library == "pandas" and hasattr(X, "iloc"):
+            frame.index = X.index
+        return with_column(frame, task, column)
+
+
+def _split(X: Any, task_column: str | int, *, warn: bool) -> tuple[Any, NDArray[Any]]:
+    """Split off the task ids; objects that are all numbers become numbers again."""
+    features, ids = split_task_column(X, task_column)
+    if len(ids) == 0:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+    if isinstance(features, np.ndarray) and features.dtype == object:
+        try:
+            numbers = np.array(features.tolist())
+        except ValueError:  # cells that are sequences of different lengths
+            numbers = features
+        if numbers.dtype.kind in NUMERIC and numbers.shape == features.shape:
+            features = numbers
+    return features, read_ids(ids, warn=warn)
+
+
+def _fit_clone(transformer: Any, features: Any, y: Any) -> tuple[Any, Any]:
+    """Return a fitted clone and its output on the data it was fitted on."""
+    inner = clone(transformer)
+    labels = () if y is None else (y,)
+    if hasattr(inner, "fit_transform"):
+        values = inner.fit_transform(features, *labels)
+    else:
+        values = inner.fit(features, *labels).transform(features)
+    if len(getattr(values, "shape", ())) != 2 or values.shape[0] != features.shape[0]:
+        raise ValueError(
+            f"{type(inner).__name__} must return a 2-D array with one row for each of the "
+            f"{features.shape[0]} rows, got the shape {getattr(values, 'shape', None)}."
+        )
+    return inner, values
+
+
+def _by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Yield each code with the rows that have it."""
+    order = np.argsort(codes, kind="stable")
+    present, starts = np.unique(codes[order], return_index=True)
+    yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)
+
+
+def _map_tasks(
+    codes: NDArray[np.intp],
+    function: Callable[[int, NDArray[np.intp]], Any],
+    tasks: list[Any],
+) -> Any:
+    """Apply ``function`` to the rows of each task; return the results in the rows' order."""
+    parts, rows = [], []
+    expected: Any = None
+    for code, task_rows in _by_task(codes):
+        part = function(code, task_rows)
+        # Data frames are stacked by column name: different names would give a wider frame.
+        columns = list(part.columns) if is_frame(part) else part.shape[1]
+        if expected not in (None, columns):
+            made, before = (
+                (shorten(columns), shorten(expected))
+                if is_frame(part)
+                else (f"{columns} columns", f"{expected}")
+            )
+            raise ValueError(
+                f"The transformer makes {made} for task {tasks[code]!r}, but {before} for the "
+                f"tasks before it. {_SAME_COLUMNS}"
+            )
+        expected = columns
+        parts.append(part)
+        rows.append(task_rows)
+    return take_rows(stack_rows(parts), np.argsort(np.concatenate(rows)))

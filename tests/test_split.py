@@ -1,0 +1,287 @@
+"""StratifiedTaskKFold in all layouts, and inside scikit-learn's tools."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+)
+
+from skmtl.model_selection._split import StratifiedTaskKFold
+
+
+def held_out(cv, X, y=None):
+    """Return the test sets of ``cv``, having checked that each training set is the rest."""
+    n = X.shape[0]
+    tests = []
+    for train, test in cv.split(X, y):
+        np.testing.assert_array_equal(np.sort(np.r_[train, test]), np.arange(n))
+        tests.append(test)
+    assert len(tests) == cv.get_n_splits(X, y)
+    return tests
+
+
+def assert_even(tests, groups):
+    """Each group's numbers of rows in the test sets differ by one at most."""
+    for group in np.unique(groups):
+        numbers = [np.sum(np.asarray(groups)[test] == group) for test in tests]
+        assert np.ptp(numbers) <= 1, (group, numbers)
+
+
+def assert_same_splits(a, b):
+    for test_a, test_b in zip(a, b, strict=True):
+        np.testing.assert_array_equal(test_a, test_b)
+
+
+def schools(n=60, seed=0):
+    """Features, ids sorted by task with unequal sizes, integer scores."""
+    rng = np.random.RandomState(seed)
+    ids = np.sort(rng.choice(4, size=n, p=[0.1, 0.2, 0.3, 0.4]))
+    return rng.randn(n, 3), ids, rng.randint(0, 70, size=n)
+
+
+# Stacked layout
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("kind", ["none", "real", "integer", "classes", "strings"])
+def test_stacked_is_even_by_task_and_class(shuffle, kind):
+    features, ids, scores = schools()
+    classes = np.array(["fail", "pass"])[(scores > 40).astype(int)]
+    y = {
+        "none": None,
+        "real": scores + 0.5,
+        "integer": scores,
+        "classes": (scores > 40).astype(int),
+        "strings": classes,
+    }[kind]
+    cv = StratifiedTaskKFold(4, task_column=-1, shuffle=shuffle)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # scikit-learn's on many classes above all
+        tests = held_out(cv, np.column_stack([features, ids]), y)
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.arange(60))
+    assert_even(tests, ids)
+    assert_even(tests, np.zeros(60))
+    if kind in ("classes", "strings"):
+        assert_even(tests, [f"{t}{c}" for t, c in zip(ids, classes, strict=True)])
+
+
+def test_integer_scores_are_spread_from_low_to_high():
+    X = np.repeat([[0], [1]], 30, axis=0)
+    y = np.tile(np.arange(30), 2)
+    for test in held_out(StratifiedTaskKFold(3, task_column=0, random_state=0), X, y):
+        for task in (0, 1):
+            scores = np.sort(y[test][X[test, 0] == task])
+            np.testing.assert_array_equal(scores // 3, np.arange(10))
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars", "object", "sparse", "categorical"])
+def test_containers_agree(container):
+    features, ids, y = schools()
+    names = np.array(["north", "west", "south", "east"])[ids]
+    columns = {"id": names} | {f"x{j}": features[:, j] for j in range(3)}
+    X, task_column = {
+        "pandas": (pd.DataFrame(columns), "id"),
+        "polars": (pl.DataFrame(columns), "id"),
+        "object": (pd.DataFrame(columns).to_numpy(dtype=object), 0),
+        "sparse": (sp.csr_array(np.column_stack([features, ids])), -1),
+        "categorical": (pd.DataFrame(columns).astype({"id": "category"}), 0),
+    }[container]
+    reference = np.column_stack([features, np.unique(names, return_inverse=True)[1]])
+    if container == "sparse":
+        reference[:, -1] = ids
+    expected = StratifiedTaskKFold(3, task_column=-1, random_state=1).split(reference, y)
+    found = StratifiedTaskKFold(3, task_column=task_column, random_state=1).split(X, y)
+    for (_, test), (_, expected_test) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(test, expected_test)
+
+
+@pytest.mark.parametrize(
+    "make", [list, pd.Series, pl.Series, lambda y: pd.Series(y, dtype="Int64")]
+)
+def test_containers_of_y_agree(make):
+    features, ids, y = schools()
+    X = np.column_stack([features, ids])
+    cv = StratifiedTaskKFold(3, task_column=-1, random_state=0)
+    assert_same_splits(held_out(cv, X, make(y.tolist())), held_out(cv, X, y))
+
+
+@given(st.lists(st.integers(0, 12), min_size=4, max_size=40), st.integers(2, 4))
+def test_stacked_training_sets_hold_every_task(ids, n_splits):
+    ids = np.array(ids)
+    X = ids[:, None]
+    sizes = np.bincount(ids)[ids]
+    cv = StratifiedTaskKFold(n_splits, task_column=0, random_state=0)
+    if np.sum(sizes > 1) < n_splits:
+        with pytest.raises(ValueError, match="can be tested"):
+            held_out(cv, X)
+        return
+    tests = held_out(cv, X)
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.flatnonzero(sizes > 1))
+    for train, _ in cv.split(X):
+        np.testing.assert_array_equal(np.unique(ids[train]), np.unique(ids))
+
+
+# Label matrices
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, 1.0, 2.5, np.nan]), min_size=3, max_size=3), min_size=6
+    ),
+    st.booleans(),
+)
+def test_matrix_training_sets_hold_every_task(rows, by_class):
+    Y = np.array(rows)
+    if by_class:
+        Y[Y == 2.5] = np.nan
+    labelled = ~np.isnan(Y)
+    testable = (~labelled[:, labelled.sum(axis=0) == 1].any(axis=1)).sum()
+    if testable < 3 or (labelled.all() and not by_class):
+        return
+    cv = StratifiedTaskKFold(3, random_state=0)
+    for train, test in cv.split(np.zeros((len(Y), 1)), Y):
+        np.testing.assert_array_equal(labelled[train].any(axis=0), labelled.any(axis=0))
+        assert test.size
+
+
+@pytest.mark.parametrize("dtype", [float, int, bool])
+def test_complete_classes_are_even_by_task(dtype):
+    y = (np.random.RandomState(0).rand(200, 3) < [0.05, 0.3, 0.6]).astype(dtype)
+    tests = held_out(StratifiedTaskKFold(4, random_state=0), y, y)
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.arange(200))
+    for t in range(3):
+        assert np.ptp([y[test, t].sum() for test in tests]) <= 2
+
+
+def test_frames_of_labels():
+    y = np.random.RandomState(0).rand(40, 2).round()
+    y[::3, 0] = np.nan
+    cv = StratifiedTaskKFold(4, random_state=0)
+    expected = held_out(cv, y, y)
+    frame = pd.DataFrame(y, columns=["a", "b"])
+    for other in (frame, frame.astype("Int64"), pl.DataFrame(y), y.tolist()):
+        assert_same_splits(held_out(cv, y, other), expected)
+
+
+def test_a_tasks_only_label_always_trains():
+    y = np.full((20, 2), 1.5)
+    y[1:, 1] = np.nan
+    cv = StratifiedTaskKFold(3, random_state=0)
+    np.testing.assert_array_equal(np.sort(np.concatenate(held_out(cv, y, y))), np.arange(1, 20))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("n_tasks", [None, 3])
+def test_complete_real_y_is_scikit_learns_kfold(shuffle, n_tasks):
+    y = np.random.RandomState(0).randn(*((20,) if n_tasks is None else (20, n_tasks)))
+    seed = 7 if shuffle else None
+    X = np.zeros((20, 1))
+    assert_same_splits(
+        held_out(StratifiedTaskKFold(3, shuffle=shuffle, random_state=seed), X, y),
+        held_out(KFold(3, shuffle=shuffle, random_state=seed), X, y),
+    )
+
+
+def test_vector_of_classes_is_stratified():
+    y = np.repeat(["a", "b", "c"], [30, 7, 2])
+    tests = held_out(StratifiedTaskKFold(3, random_state=0), np.zeros((39, 1)), y)
+    assert_even(tests, y)
+
+
+# Parameters and errors
+
+
+def test_random_state():
+    features, ids, y = schools()
+    X = np.column_stack([features, ids])
+    splits = [
+        np.concatenate(held_out(StratifiedTaskKFold(3, task_column=-1, random_state=s), X, y))
+        for s in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(splits[0], splits[1])
+    assert (splits[0] != splits[2]).any()
+
+
+def test_without_shuffle_the_global_seed_does_not_matter():
+    y = np.random.RandomState(0).rand(30, 2).round()
+    cv = StratifiedTaskKFold(3, shuffle=False)
+    first = held_out(cv, y, y)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert_same_splits(first, held_out(cv, y, y))
+    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_repr():
+    text = " ".join(repr(StratifiedTaskKFold(3, task_column="school")).split())
+    assert text == (
+        "StratifiedTaskKFold(n_splits=3, random_state=None, shuffle=True, task_column='school')"
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"n_splits": 1}, "n_splits=2 or more, got n_splits=1"),
+        ({"n_splits": 2.5}, "Integral"),
+        ({"shuffle": False, "random_state": 0}, "random_state has no effect"),
+    ],
+)
+def test_wrong_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        StratifiedTaskKFold(**parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters, X, y, message",
+    [
+        ({"n_splits": 9}, np.ones((4, 1)), np.ones(4), "n_splits=9 greater than the number of sam"),
+        ({}, np.ones((9, 1)), None, "needs y, one column per task, or a task_column"),
+        ({"task_column": "id"}, pd.DataFrame({"a": range(9)}), None, "no task column 'id'"),
+        ({"task_column": 3}, np.ones((9, 2)), None, "task_column=3 is not a column"),
+        ({"task_column": 0}, np.arange(9)[:, None], None, "0 of 9.*only label.*task_column=0"),
+        ({"task_column": 0}, np.ones((9, 2)), np.ones((9, 2)), "1d array"),
+        ({"task_column": 0}, np.ones((9, 2)), np.full(9, np.nan), "y contains NaN"),
+        ({}, np.ones((9, 2)), np.full((9, 2), np.inf), "y contains infinity"),
+        ({"task_column": 0}, np.ones((9, 2)), np.ones(8), "inconsistent numbers of samples"),
+    ],
+)
+def test_wrong_data(parameters, X, y, message):
+    with pytest.raises(ValueError, match=message):
+        list(StratifiedTaskKFold(**parameters).split(X, y))
+
+
+# Inside scikit-learn
+
+
+def test_in_scikit_learns_tools():
+    features, ids, y = schools()
+    X = pd.DataFrame(features, columns=list("abc")).assign(school=ids)
+    cv = StratifiedTaskKFold(3, task_column="school", random_state=0)
+    assert cross_val_score(Ridge(), X, y, cv=cv).shape == (3,)
+    assert len(cross_validate(Ridge(), X, y, cv=cv, n_jobs=2)["test_score"]) == 3
+    assert cross_val_predict(Ridge(), X, y, cv=cv).shape == (60,)
+    search = GridSearchCV(Ridge(), {"alpha": [1.0, 10.0]}, cv=cv).fit(X, y)
+    assert clone(search).cv.task_column == "school"
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=cv).fit(X, y > 30)
+    assert search.n_splits_ == 3
+
+
+def test_cross_val_predict_refuses_single_row_tasks():
+    X, y = np.column_stack([np.arange(13.0), [0] * 12 + [1]]), np.arange(13.0)
+    cv = StratifiedTaskKFold(3, task_column=-1, random_state=0)
+    with pytest.raises(ValueError, match="only works for partitions"):
+        cross_val_predict(Ridge(), X, y, cv=cv)
+    assert len(cross_val_score(Ridge(), X, y, cv=cv)) == 3
