@@ -45,7 +45,8 @@ def row_batches(X: Any) -> Any:
 def weighted_gram(X: Any, weights: Array) -> Array:
     """X' diag(weights) X as a dense float64 (d, d) matrix; weights (n,) not negative."""
     if sp.issparse(X):
-        return np.asarray((X.T @ sp.diags_array(weights) @ X).toarray(), dtype=np.float64)
+        weighted = X.multiply(weights[:, None]).tocsr()
+        return np.asarray((X.T @ weighted).toarray(), dtype=np.float64)
     gram = np.zeros((X.shape[1], X.shape[1]))
     for rows in row_batches(X):
         block = X[rows] * np.sqrt(weights[rows])[:, None]
@@ -58,8 +59,13 @@ def centred_gram(X: Any, weights: Array) -> Array:
     gram = weighted_gram(X, weights)
     total = weights.sum()
     if total > 0:
+        raw = np.diag(gram).copy()
         sums = multiply_transposed(X, weights)
         gram -= np.outer(sums, sums / total)
+        # A constant feature leaves rounding noise, which is no feature.
+        constant = np.diag(gram) <= X.shape[0] * np.finfo(np.float64).eps * raw
+        gram[constant] = 0.0
+        gram[:, constant] = 0.0
     return gram
 
 

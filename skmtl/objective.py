@@ -12,6 +12,7 @@ and :math:`P(W, b) - D(u)` bounds what is left to gain. A solver works through t
 and never asks which loss or penalty they stand for.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -228,14 +229,15 @@ class Objective:
 
     def _dual_value(self, point: Point) -> float:
         penalty, quadratic = self.penalty, self.quadratic
+        if self._has_free_task:
+            return self._dual_value_by_newton(point)
         U = self._feasible_gradient(point)
         if U is None:
             return -np.inf
-        if penalty is None and quadratic is None:
-            return -self._conjugate_loss(U)
         G = -self.design.adjoint(self.design.weights * U)
         if penalty is None or quadratic is None:
-            only = penalty or quadratic
+            only = quadratic if penalty is None else penalty
+            assert only is not None
             scale = only.dual_scale(G)
             return -self._conjugate_loss(scale * U) - only.conjugate(scale * G)
         # The quadratic as smooth data: its own gradient is part of the dual point.
@@ -253,31 +255,52 @@ class Objective:
         W = penalty.prox(G / ridges[0], 1 / ridges[0])
         return float(np.vdot(G, W) - penalty.value(W) - quadratic.value(W))
 
+    @cached_property
+    def _has_free_task(self) -> bool:
+        """Whether some column of W has no penalty at all."""
+        if self.penalty is not None:
+            return False
+        if self.quadratic is None:
+            return True
+        return bool((self.quadratic.task_curvature(self.design.n_columns) == 0).any())
+
+    def _dual_value_by_newton(self, point: Point) -> float:
+        """D at the dual point of a Newton step: G = grad q(W + step), so q^*(G) = q(W + step).
+
+        The only dual point at hand where W itself is unpenalised and G has to vanish.
+        """
+        if not self.has_newton:
+            return -np.inf
+        for start in self._with_better_intercepts(point):
+            U = self.loss.gradient(self._y, start.Z)
+            step = self.newton_step(start, self.gradient(start))
+            U = U + self.loss.curvature(self._y, start.Z) * self.point(*step).Z
+            value = self._conjugate_loss(U)
+            if self.quadratic is not None:
+                value += self.quadratic.value(start.W + step[0])
+            if np.isfinite(value):
+                return -value
+        return -np.inf
+
     def _feasible_gradient(self, point: Point) -> Array | None:
-        """The loss gradient, moved so that it vanishes along every unpenalised direction.
+        """The loss gradient, moved so that it vanishes along the intercepts.
 
         The move is a Newton step in u, which stays in the conjugate's domain when the point is
         near enough to the best intercepts; Euclidean projection would leave it.
         """
-        unpenalised = self.penalty is None and self.quadratic is None
-        if unpenalised and not self.has_newton:
-            return None
-        if not (unpenalised or self.design.n_intercepts):
+        if not self.design.n_intercepts:
             return self.loss.gradient(self._y, point.Z)
-        for refine in (False, True):
-            if refine:
-                point = self._minimise_intercepts(point)
-            U = self.loss.gradient(self._y, point.Z)
-            H = self.loss.curvature(self._y, point.Z)
-            if unpenalised:
-                weighted = self.design.weights * U
-                gradient = self.design.adjoint(weighted), self._gather(weighted)
-                U = U + H * (self.point(*self.newton_step(point, gradient)).Z)
-            else:
-                U = U - H * self.design.spread(self._intercept_newton(U, H))
+        for start in self._with_better_intercepts(point):
+            U = self.loss.gradient(self._y, start.Z)
+            H = self.loss.curvature(self._y, start.Z)
+            U = U - H * self.design.spread(self._intercept_newton(U, H))
             if np.isfinite(self._conjugate_loss(U)):
                 return U
         return None
+
+    def _with_better_intercepts(self, point: Point) -> Iterator[Point]:
+        yield point
+        yield self._minimise_intercepts(point)
 
     def _conjugate_loss(self, U: Array) -> float:
         weights = self.design.weights

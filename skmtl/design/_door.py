@@ -88,8 +88,13 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
         return validate_data(estimator, X, reset=reset, **_FEATURES), None
     if not hasattr(X, "shape"):
         X = np.asarray(X)
+    if np.iscomplexobj(X):
+        raise ValueError("Complex data not supported: X must be real.")
+    if not reset and len(X.shape) == 2:
+        validate_data(estimator, X, reset=False, skip_check_array=True)
     features, ids = split_task_column(X, estimator.task_column)
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if reset:
+        validate_data(estimator, X, reset=True, skip_check_array=True)
     features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
     return features, read_ids(ids, warn=reset)
 
@@ -121,7 +126,8 @@ def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
 def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> TaskData:
     missing = np.isnan(y)
     weights[missing] = 0.0
-    y = np.where(missing, 1.0, y)
+    # A label that does not count must not reach any arithmetic: 0 * inf is NaN.
+    y = np.where(weights > 0, y, 1.0)
     empty = ~(weights > 0).any(axis=0)
     if empty.any():
         if layout != "shared":
@@ -193,6 +199,7 @@ def _too_many_labels(target: Array, ids: Array, classes: Array) -> str:
     )
     more = "; ..." if len(tasks) > 10 else ""
     return (
-        f"In the stacked layout all tasks share one pair of labels, but y holds {len(classes)} "
-        f"classes ({listed}{more}). Recode each task's labels to the same pair, e.g. 0 and 1."
+        f"Only binary classification is supported. The type of the target is multiclass. In the "
+        f"stacked layout all tasks share one pair of labels, but y holds {len(classes)} classes "
+        f" ({listed}{more}). Recode each task's labels to the same pair, e.g. 0 and 1."
     )

@@ -221,7 +221,7 @@ class StackedDesign(Design):
             else:
                 centred = np.empty_like(self.X)
                 for rows, mean in zip(self._rows(), self._means, strict=True):
-                    centred[rows] = self.X[rows] - mean
+                    centred[rows] = _subtract(self.X[rows], mean)
                 self.X = centred
 
     def forward(self, W: Array) -> Array:
@@ -363,6 +363,8 @@ def _subtract(X: Array, mean: Array) -> Array:
     out = np.empty_like(X)
     for rows in _linalg.row_batches(X):
         out[rows] = X[rows] - mean
+    # A constant feature would be left with rounding noise, which is no feature.
+    out[:, X.max(axis=0) == X.min(axis=0)] = 0.0
     return out
 
 

@@ -5,6 +5,7 @@ neither pandas nor polars is imported here.
 """
 
 import warnings
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,16 @@ def locate_task_column(X: Any, task_column: str | int) -> int:
     ValueError
         If ``X`` has no such column; the message lists the columns there are.
     """
-    n_columns = X.shape[1] if len(X.shape) == 2 else 0
+    n_columns = X.shape[1]
+    if n_columns == 0:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
+        )
+    if n_columns == 1:
+        raise ValueError(
+            f"Found array with 1 feature(s) (shape={X.shape}) while a minimum of 2 is required: "
+            f"the task column and at least one feature to learn from."
+        )
     if isinstance(task_column, str):
         if not is_frame(X):
             raise ValueError(
@@ -141,7 +151,7 @@ def _from_objects(ids: NDArray[Any]) -> NDArray[Any]:
     if any(v is None or type(v).__name__ == "NAType" or v != v for v in values):
         raise ValueError(_MISSING_ID)
     kinds = {
-        "string" if isinstance(value, str) else "number" if np.isreal(value) else "other"
+        "string" if isinstance(value, str) else "number" if isinstance(value, Number) else "other"
         for value in values
     }
     if kinds == {"string"}:

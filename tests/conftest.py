@@ -1,0 +1,39 @@
+"""Shared fixtures: where the real data are, and reproducible property tests."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("skmtl", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("skmtl")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _skip(needed: str) -> None:
+    pytest.skip(f"real data not found: set SKMTL_DATA to the folder with {needed}")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Return the folder of the real data sets; skip where there is none."""
+    folder = Path(os.environ.get("SKMTL_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        _skip("school.npz and the others")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_file(data_dir: Path) -> Callable[[str], Path]:
+    """Return a function from a file's name to its path, which skips where it is absent."""
+
+    def find(name: str) -> Path:
+        path = data_dir / name
+        if not path.is_file():
+            _skip(name)
+        return path
+
+    return find

@@ -1,0 +1,106 @@
+"""The house: which module may import which, what an import costs, how long a file may be."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skmtl
+
+PACKAGE = Path(skmtl.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Each floor may import from those below it, never from its own siblings unless listed.
+FLOORS = [
+    {"_version", "_kernels", "_linalg", "_folds"},
+    {"losses", "design", "penalties", "metrics"},
+    {"objective"},
+    {"solvers"},
+    {"base"},
+    {"estimators"},
+    {"model_selection", "inspection", "preprocessing", "reference"},
+    {"datasets"},
+]
+SIBLINGS = {
+    ("_linalg", "_kernels"),
+    ("metrics", "design"),  # the task column
+}
+# Solvers see an objective only.
+FORBIDDEN = {"solvers": {"losses", "design", "penalties", "objective", "metrics"}}
+
+
+def _imports(path):
+    """The modules of skmtl that a file imports at any depth, by their first name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "skmtl":
+            parts = node.module.split(".")
+            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        if isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("skmtl.")}
+    return found
+
+
+def _level(module):
+    (level,) = [k for k, floor in enumerate(FLOORS) if module in floor]
+    return level
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if module == "__init__":
+        return
+    for other in _imports(path) - {module}:
+        assert other not in FORBIDDEN.get(module, set()), f"{module} must not know {other}"
+        lower = _level(other) < _level(module)
+        assert lower or (module, other) in SIBLINGS, f"{module} must not import {other}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_hold_one_idea(path):
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_numba_lives_in_kernels_alone():
+    for path in FILES:
+        if path.name != "_kernels.py":
+            assert "numba" not in {
+                name.split(".")[0]
+                for node in ast.walk(ast.parse(path.read_text()))
+                for name in (
+                    [a.name for a in node.names]
+                    if isinstance(node, ast.Import)
+                    else [node.module or ""]
+                    if isinstance(node, ast.ImportFrom)
+                    else []
+                )
+            }
+
+
+def test_import_brings_no_optional_package():
+    code = """
+import sys
+import sklearn.linear_model, numba
+before = set(sys.modules)
+import skmtl, skmtl.reference, skmtl.datasets, skmtl.metrics, skmtl.preprocessing
+import skmtl.inspection, skmtl.model_selection
+new = {name.split(".")[0] for name in set(sys.modules) - before}
+print(sorted(new & {"cvxpy", "matplotlib", "pandas", "polars"}))
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_public_names_have_docstrings_with_their_sections():
+    for name in skmtl.__all__:
+        if name[0].isupper():
+            doc = getattr(skmtl, name).__doc__
+            for section in ("math::", "Parameters\n", "Attributes\n", "Notes\n", "References\n"):
+                assert section in doc, f"{name} lacks {section}"
+            left = re.findall(r"\{(?:common|attributes|notes|symbols|class\w*|one_class)\}", doc)
+            assert not left
+            assert "doi.org" in doc

@@ -1,0 +1,149 @@
+"""Importances for scikit-learn's selectors."""
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.feature_selection import RFE, RFECV, SelectFromModel
+from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.utils.validation import validate_data
+
+from skmtl.datasets import make_block_sparse
+from skmtl.design._tasks import encode_tasks, look_up_tasks, read_ids, split_task_column
+from skmtl.inspection import column_importance
+
+
+class StackedRidge(RegressorMixin, BaseEstimator):
+    """One ridge per task: the smallest estimator with a task column."""
+
+    def __init__(self, task_column: Any = None) -> None:
+        self.task_column = task_column
+
+    def fit(self, X: Any, y: Any) -> Self:
+        validate_data(self, X, skip_check_array=True)
+        features, ids = split_task_column(X, self.task_column)
+        self.tasks_, codes = encode_tasks(read_ids(ids))
+        features = np.asarray(features, dtype=float)
+        models = [
+            Ridge(1e-3).fit(features[codes == k], y[codes == k]) for k in range(len(self.tasks_))
+        ]
+        self.coef_ = np.array([model.coef_ for model in models])
+        self.intercept_ = np.array([model.intercept_ for model in models])
+        return self
+
+    def predict(self, X: Any) -> Any:
+        features, ids = split_task_column(X, self.task_column)
+        codes = look_up_tasks(self.tasks_, read_ids(ids))
+        return (np.asarray(features, float) * self.coef_[codes]).sum(1) + self.intercept_[codes]
+
+
+def fake(coef: Any, **attributes: Any) -> StackedRidge:
+    estimator = StackedRidge(attributes.pop("task_column", None))
+    estimator.coef_ = coef
+    for name, value in attributes.items():
+        setattr(estimator, name, value)
+    return estimator
+
+
+COEF = np.array([[3.0, 0.0, 1.0], [-4.0, 0.0, 0.0]])
+
+
+def stacked(**parameters: Any) -> Any:
+    """Three tasks, 8 features of which 3 matter, the task column last."""
+    sizes = [30, 25, 35]
+    return make_block_sparse(
+        sizes, 8, 3, n_informative=3, noise=0.1, layout="stacked", random_state=1, **parameters
+    )
+
+
+def test_norm_over_tasks() -> None:
+    np.testing.assert_allclose(column_importance(fake(COEF)), [5.0, 0.0, 1.0])
+    np.testing.assert_allclose(column_importance(fake(COEF[0])), [3.0, 0.0, 1.0])
+    np.testing.assert_allclose(column_importance(fake(-COEF[0])), [3.0, 0.0, 1.0])
+    np.testing.assert_allclose(column_importance(fake(sp.csr_array(COEF))), [5.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("task_column", "position"), [(-1, 3), (3, 3), (0, 0), (-4, 0), (1, 1), (-2, 2)]
+)
+def test_task_column_by_position(task_column: int, position: int) -> None:
+    importance = column_importance(fake(COEF, task_column=task_column))
+    assert importance[position] == 10.0
+    np.testing.assert_allclose(np.delete(importance, position), [5.0, 0.0, 1.0])
+
+
+def test_task_column_by_name() -> None:
+    names = np.array(["a", "school", "b", "c"], dtype=object)
+    importance = column_importance(fake(COEF, task_column="school", feature_names_in_=names))
+    np.testing.assert_allclose(importance, [5.0, 10.0, 0.0, 1.0])
+
+
+def test_all_zero_keeps_the_task_column() -> None:
+    importance = column_importance(fake(np.zeros((2, 3)), task_column=-1))
+    np.testing.assert_array_equal(importance, [0.0, 0.0, 0.0, 1.0])
+
+
+def test_scikit_learn_estimators_need_no_task_column() -> None:
+    X, Y = np.random.default_rng(0).standard_normal((2, 20, 3))
+    model = MultiTaskLasso(0.01).fit(X, Y)
+    np.testing.assert_allclose(column_importance(model), np.linalg.norm(model.coef_, axis=0))
+    model = Lasso(0.01).fit(X, Y[:, 0])
+    np.testing.assert_allclose(column_importance(model), np.abs(model.coef_))
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match="KNeighborsRegressor has none"):
+        column_importance(KNeighborsRegressor().fit([[0.0], [1.0]], [0, 1]))
+    with pytest.raises(ValueError, match="StackedRidge has none"):
+        column_importance(StackedRidge(task_column=-1))
+    with pytest.raises(ValueError, match="none"):
+        column_importance(object())
+    with pytest.raises(ValueError, match="task_column='school' .* they have no names"):
+        column_importance(fake(COEF, task_column="school"))
+    names = np.array(["a", "b", "c", "d"], dtype=object)
+    with pytest.raises(ValueError, match=r"\['a', 'b', 'c', 'd'\]"):
+        column_importance(fake(COEF, task_column="school", feature_names_in_=names))
+    with pytest.raises(ValueError, match="task_column=7 is not one of the 4 columns"):
+        column_importance(fake(COEF, task_column=7))
+
+
+@pytest.mark.parametrize("position", [0, -1])
+def test_rfe_finds_the_support_and_keeps_the_task(position: int) -> None:
+    bunch = stacked()
+    X, support = bunch.data, np.append(bunch.support, True)
+    if position == 0:
+        X, support = np.roll(X, 1, axis=1), np.roll(support, 1)
+    selector = RFE(
+        StackedRidge(position), n_features_to_select=4, importance_getter=column_importance
+    ).fit(X, bunch.target)
+    np.testing.assert_array_equal(selector.support_, support)
+    assert selector.score(X, bunch.target) > 0.9
+    assert selector.estimator_.coef_.shape == (3, 3)
+
+
+def test_rfecv() -> None:
+    bunch = stacked()
+    order = np.random.default_rng(0).permutation(len(bunch.target))
+    selector = RFECV(
+        StackedRidge(-1), cv=3, min_features_to_select=2, importance_getter=column_importance
+    )
+    selector.fit(bunch.data[order], bunch.target[order])
+    assert selector.support_[-1]
+    assert selector.support_[:-1][bunch.support].all()
+
+
+def test_select_from_model_on_a_data_frame() -> None:
+    bunch = stacked()
+    frame = pd.DataFrame(bunch.data, columns=[f"f{j}" for j in range(8)] + ["school"])
+    frame["school"] = frame["school"].map({0: "north", 1: "south", 2: "west"})
+    selector = SelectFromModel(
+        StackedRidge("school"), importance_getter=column_importance, threshold="0.5*mean"
+    ).set_output(transform="pandas")
+    chosen = selector.fit_transform(frame, bunch.target)
+    kept = [f"f{j}" for j in np.flatnonzero(bunch.support)]
+    assert list(chosen.columns) == [*kept, "school"]
+    assert StackedRidge("school").fit(chosen, bunch.target).score(chosen, bunch.target) > 0.9
