@@ -86,8 +86,8 @@ def assign_shared(
     """Assign the rows of a label matrix with missing labels to folds.
 
     Iterative stratification (Sechidis, Tsoumakas & Vlahavas 2011, Algorithm 1,
-    doi:10.1007/978-3-642-23808-6_10), then repairs, so that no task with two or more labels
-    has all of them in one test fold.
+    https://doi.org/10.1007/978-3-642-23808-6_10), then repairs, so that no task with two or more
+    labels has all of them in one test fold.
 
     Parameters
     ----------

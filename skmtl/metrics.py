@@ -201,7 +201,7 @@ def roc_auc_score(
     References
     ----------
     .. [1] T. Fawcett. An introduction to ROC analysis. Pattern Recognition Letters 27, 2006.
-       :doi:`10.1016/j.patrec.2005.10.010`
+       https://doi.org/10.1016/j.patrec.2005.10.010
 
     Examples
     --------

@@ -54,7 +54,7 @@ dual_gap_ : float
 n_iter_ : int
 n_features_in_ : int
     Number of columns of X, the task column included.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Where X has column names that are strings.
 """
 

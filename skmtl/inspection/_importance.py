@@ -20,7 +20,7 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
 
     Returns
     -------
-    importance : ndarray of shape (n_features_in_,)
+    importance : ndarray of shape (`n_features_in_`,)
         With a task column, its entry, at its place, is twice the largest (1.0 if all are zero).
 
     Raises

@@ -64,7 +64,7 @@ class StratifiedTaskKFold(KFold):
     References
     ----------
     .. [1] K. Sechidis, G. Tsoumakas and I. Vlahavas. On the stratification of multi-label
-       data. ECML PKDD 2011. :doi:`10.1007/978-3-642-23808-6_10`
+       data. ECML PKDD 2011. https://doi.org/10.1007/978-3-642-23808-6_10
 
     See Also
     --------

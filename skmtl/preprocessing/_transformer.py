@@ -65,7 +65,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         The task ids seen in ``fit``, sorted.
     n_features_in_ : int
         Number of columns seen in ``fit``, with the task column.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, if all are strings.
 
     See Also
@@ -195,7 +195,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        input_features : array-like of str of shape (n_features_in_,), default=None
+        input_features : array-like of str of shape (`n_features_in_`,), default=None
             Names of the columns of X, if ``fit`` has not seen any.
 
         Returns

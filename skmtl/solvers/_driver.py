@@ -94,5 +94,5 @@ def _warn(gap: float, target: float, n_iter: int, max_iter: int) -> None:
         f"Stopped after {n_iter} iterations with a duality gap of {gap:.3g}; the tolerance is "
         f"{target:.3g}. {remedy}.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
