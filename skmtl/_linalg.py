@@ -135,3 +135,31 @@ def lanczos(apply: Callable[[Array], Array], size: int) -> float:
     except ArpackNoConvergence as partial:
         top = partial.eigenvalues if len(partial.eigenvalues) else [start @ apply(start)]
     return max(float(np.max(top)), 0.0)
+
+
+def solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:
+    """Column t solves (matrices[t] + ridges[t] I) w = G[:, t]; one matrix may serve all.
+
+    The smallest solution where a matrix is singular. Scaled to a unit diagonal first, so that
+    features in unequal units do not look like a deficient rank.
+    """
+    out = np.empty_like(G)
+    single = len(matrices) == 1 and (ridges == ridges[0]).all()
+    groups = [slice(None)] if single else [slice(t, t + 1) for t in range(G.shape[1])]
+    for t, columns in enumerate(groups):
+        matrix = matrices[0 if len(matrices) == 1 else t].copy()
+        matrix[np.diag_indices_from(matrix)] += ridges[t]
+        scale = np.sqrt(np.diag(matrix).clip(min=0.0))
+        scale[scale == 0] = 1.0
+        matrix /= np.outer(scale, scale)
+        right = G[:, columns] / scale[:, None]
+        try:
+            factor = scipy.linalg.cho_factor(matrix, lower=True)
+            diagonal = np.diag(factor[0])
+            if diagonal.min() < 1e-7 * diagonal.max():
+                raise np.linalg.LinAlgError("numerically singular")
+            solution = scipy.linalg.cho_solve(factor, right)
+        except np.linalg.LinAlgError:
+            solution = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True) @ right
+        out[:, columns] = solution / scale[:, None]
+    return out

@@ -137,14 +137,23 @@ class TaskEstimator(BaseEstimator):
                 stacklevel=3,
             )
 
-    def _fit_data(self, data: TaskData, start: Fit | None = None) -> Fit:
-        """Minimise the objective over the learnable tasks of ``data``."""
+    def _fit_data(
+        self, data: TaskData, start: Fit | None = None, prepared: Objective | None = None
+    ) -> Fit:
+        """Minimise the objective over the learnable tasks of ``data``.
+
+        ``prepared`` is the objective of a model that differs in nothing but its penalty.
+        """
         learned = self._learnable(data)
         coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
         intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
         if not learned.any():
             return Fit(coef, intercept, 0.0, 0.0, 1, learned)
-        objective = self._objective(data.select(learned))
+        part = data.select(learned)
+        if prepared is None:
+            objective = self._objective(part)
+        else:
+            objective = prepared.with_penalty(self._get_penalty(part))
         origin = objective.start()
         if start is not None:
             W = start.coef[learned].T[:, : objective.design.n_columns]

@@ -22,11 +22,14 @@ class Loss(BaseEstimator):
     ----------
     curvature_bound : float
         The largest second derivative in z; infinite where there is none.
+    constant_curvature : bool
+        Whether the second derivative is the same everywhere.
     translates : bool
         Whether loss(y + c, z + c) = loss(y, z), so that labels may be centred.
     """
 
     curvature_bound: float = np.inf
+    constant_curvature: bool = False
     translates: bool = False
 
     def value(self, y: Array, z: Array) -> Array:
@@ -58,6 +61,7 @@ class SquaredLoss(Loss):
     r"""The squared loss :math:`(y - z)^2 / 2`."""
 
     curvature_bound = 1.0
+    constant_curvature = True
     translates = True
 
     def value(self, y: Array, z: Array) -> Array:

@@ -12,16 +12,17 @@ and :math:`P(W, b) - D(u)` bounds what is left to gain. A solver works through t
 and never asks which loss or penalty they stand for.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
-from skmtl.design._operators import Design
+from skmtl import _linalg
+from skmtl.design import Design
 from skmtl.losses import Loss
 from skmtl.penalties import Penalty, Quadratic
 
@@ -65,7 +66,7 @@ class Objective:
 
     def __init__(self, design: Design, y: Array, loss: Loss, penalty: Penalty | None) -> None:
         self.design, self.loss = design, loss
-        self.penalty, self.quadratic = (None, None) if penalty is None else penalty.split()
+        self._set_penalty(penalty)
         self.dtype = np.dtype(design.dtype)
         self._label_means = np.zeros(design.n_intercepts)
         if loss.translates and design.n_intercepts:
@@ -76,6 +77,19 @@ class Objective:
             y[np.abs(y) <= 8 * np.finfo(np.float64).eps * magnitude] = 0.0
         self._y = np.asarray(y, dtype=np.float64)
         self._by_dtype: dict[Any, tuple[Array, Array]] = {}
+        # Shared with the copies that differ in their penalty.
+        self._constant: dict[str, Array] = {}
+
+    def with_penalty(self, penalty: Penalty | None) -> "Objective":
+        """The same design, labels and loss with another penalty; what they determine is kept."""
+        other = copy.copy(self)
+        other._set_penalty(penalty)
+        for name in ("curvature", "_has_free_task"):
+            other.__dict__.pop(name, None)
+        return other
+
+    def _set_penalty(self, penalty: Penalty | None) -> None:
+        self.penalty, self.quadratic = (None, None) if penalty is None else penalty.split()
 
     # What a fit starts from, is measured by, and returns
 
@@ -205,15 +219,22 @@ class Objective:
         scaled = np.divide(g, totals, out=np.zeros_like(g), where=totals > 0)
         if self.design.n_intercepts:
             G = G - self.design.adjoint(H * self.design.spread(scaled))
-        hessians = self.design.centred_gram(H)
+        hessians = self._hessians(H)
         ridge = np.zeros(G.shape[1])
         if self.quadratic is not None:
             ridge = self.quadratic.task_curvature(G.shape[1])
-        W = -_solve_semidefinite(hessians, ridge, G)
+        W = -_linalg.solve_semidefinite(hessians, ridge, G)
         b = -g
         if self.design.n_intercepts:
             b = -(g + self._gather(H * self.design.forward(W)))
         return W, np.divide(b, totals, out=np.zeros_like(b), where=totals > 0)
+
+    def _hessians(self, H: Array) -> Array:
+        if not self.loss.constant_curvature:
+            return self.design.centred_gram(H)
+        if "hessians" not in self._constant:
+            self._constant["hessians"] = self.design.centred_gram(H)
+        return self._constant["hessians"]
 
     # The certificate
 
@@ -359,31 +380,3 @@ class Objective:
                 weights.astype(dtype, copy=False),
             )
         return self._by_dtype[dtype]
-
-
-def _solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:
-    """Column t solves (matrices[t] + ridges[t] I) w = G[:, t]; one matrix may serve all.
-
-    The smallest solution where a matrix is singular. Scaled to a unit diagonal first, so that
-    features in unequal units do not look like a deficient rank.
-    """
-    out = np.empty_like(G)
-    single = len(matrices) == 1 and (ridges == ridges[0]).all()
-    groups = [slice(None)] if single else [slice(t, t + 1) for t in range(G.shape[1])]
-    for t, columns in enumerate(groups):
-        matrix = matrices[0 if len(matrices) == 1 else t].copy()
-        matrix[np.diag_indices_from(matrix)] += ridges[t]
-        scale = np.sqrt(np.diag(matrix).clip(min=0.0))
-        scale[scale == 0] = 1.0
-        matrix /= np.outer(scale, scale)
-        right = G[:, columns] / scale[:, None]
-        try:
-            factor = scipy.linalg.cho_factor(matrix, lower=True)
-            diagonal = np.diag(factor[0])
-            if diagonal.min() < 1e-7 * diagonal.max():
-                raise np.linalg.LinAlgError("numerically singular")
-            solution = scipy.linalg.cho_solve(factor, right)
-        except np.linalg.LinAlgError:
-            solution = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True) @ right
-        out[:, columns] = solution / scale[:, None]
-    return out

@@ -11,6 +11,7 @@ from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
+from skmtl.objective import Objective
 from skmtl.penalties import Penalty, Ridge
 
 _CONSTRAINTS = {"alpha": [Interval(Real, 0, None, closed="left"), "array-like", StrOptions({"cv"})]}
@@ -23,7 +24,9 @@ class _IndependentTask(TaskEstimator):
             alpha = alpha[data.positions]
         return Ridge(alpha) if (alpha > 0).any() else None
 
-    def _fit_data(self, data: TaskData, start: Fit | None = None) -> Fit:
+    def _fit_data(
+        self, data: TaskData, start: Fit | None = None, prepared: Objective | None = None
+    ) -> Fit:
         if isinstance(self.alpha, str):
             choice = choose_ridge(self, data, per_task=True)
             self.alpha_, self.alphas_, self.cv_losses_ = choice.alpha, choice.alphas, choice.losses
@@ -37,7 +40,7 @@ class _IndependentTask(TaskEstimator):
         if not (np.isfinite(alpha).all() and (alpha >= 0).all()):
             raise ValueError(f"alpha must be finite and >= 0, got {alpha.tolist()}.")
         self.alpha_ = np.array(np.broadcast_to(alpha, data.all_tasks.shape))
-        return super()._fit_data(data, start)
+        return super()._fit_data(data, start, prepared)
 
 
 @document

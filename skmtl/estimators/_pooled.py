@@ -10,6 +10,7 @@ from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
+from skmtl.objective import Objective
 from skmtl.penalties import Penalty, Ridge
 
 _CONSTRAINTS = {
@@ -27,14 +28,16 @@ class _PooledTask(TaskEstimator):
             return None
         return "coefficients" if self.task_intercepts else "all"
 
-    def _fit_data(self, data: TaskData, start: Fit | None = None) -> Fit:
+    def _fit_data(
+        self, data: TaskData, start: Fit | None = None, prepared: Objective | None = None
+    ) -> Fit:
         if isinstance(self.alpha, str):
             choice = choose_ridge(self, data, per_task=False)
             self.alpha_, self.alphas_ = float(choice.alpha[0]), choice.alphas
             self.cv_losses_ = choice.losses
             return clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
         self.alpha_ = float(self.alpha)
-        return super()._fit_data(data, start)
+        return super()._fit_data(data, start, prepared)
 
 
 @document

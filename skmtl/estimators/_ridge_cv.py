@@ -55,9 +55,11 @@ def choose_ridge(estimator: Any, data: TaskData, *, per_task: bool) -> Choice:
         if not (len(test) and (data.weights[train] > 0).any()):
             continue
         part, held_out = data.take(train), data.take(test)
+        trained = model._learnable(part)
+        prepared = model._objective(part.select(trained)) if trained.any() else None
         fit = None
         for k, alpha in enumerate(alphas):
-            fit = model.set_params(alpha=alpha)._fit_data(part, fit)
+            fit = model.set_params(alpha=alpha)._fit_data(part, fit, prepared)
             losses[k] += _losses(model, held_out, fit)
     best_for_all = int(losses[:, learned].sum(axis=1).argmin())
     chosen = np.full(data.n_tasks, best_for_all)

@@ -22,6 +22,11 @@ class Solver(Protocol):
         """One iteration; returns the point reached, or None when no progress is possible."""
 
 
+# In float32 the gap bottoms out at a level that depends on the data; this many certificates
+# without a better one are taken for it.
+_PATIENCE = 30
+
+
 @dataclass(frozen=True)
 class Solution:
     """The point with the smallest gap met, and what is known of it."""
@@ -46,7 +51,8 @@ def solve(
 
     The gap is a true bound: the lower end is the best dual value met so far, in float64. Below
     the precision of the arithmetic (1e-12 of the null objective in float64, 1e-6 in float32) no
-    gap can be told from rounding, and the fit stops there.
+    gap can be told from rounding, and the fit stops there. In float32 it also stops, with a
+    warning, when the gap has come to rest above the tolerance.
     """
     scale = objective.null_value
     floor = 1e-12 if objective.dtype == np.float64 else 1e-6
@@ -64,7 +70,7 @@ def solve(
         history.append((n_iter, best[0], gap))
         if verbose:
             print(f"iteration {n_iter}: objective {best[0]:.10g}, dual gap {gap:.3g}")
-        if gap <= target or n_iter >= max_iter:
+        if gap <= target or n_iter >= max_iter or _is_stuck(objective.dtype, history):
             break
         for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):
             moved = iterate.step()
@@ -76,16 +82,25 @@ def solve(
         if history[-1][0] == n_iter:
             break
     if gap > target:
-        _warn(gap, target, n_iter, max_iter)
+        _warn(gap, target, n_iter, max_iter, objective.dtype)
     return Solution(best[1], best[0], gap, max(n_iter, 1), tuple(history))
 
 
-def _warn(gap: float, target: float, n_iter: int, max_iter: int) -> None:
+def _is_stuck(dtype: Any, history: list[tuple[int, float, float]]) -> bool:
+    """Whether the arithmetic's precision, not the solver, holds the gap where it is."""
+    if dtype == np.float64 or len(history) <= _PATIENCE:
+        return False
+    return history[-1][2] >= history[-1 - _PATIENCE][2]
+
+
+def _warn(gap: float, target: float, n_iter: int, max_iter: int, dtype: Any) -> None:
     if np.isinf(gap):
         remedy = (
             "No bound was found: labels may be separable without a penalty, so that no finite "
             "minimiser exists. Increase alpha"
         )
+    elif n_iter < max_iter and dtype != np.float64:
+        remedy = f"This is what {dtype} can resolve. Pass X as float64, or increase tol"
     elif n_iter < max_iter:
         remedy = "The solver can make no further progress. Increase tol or alpha, or scale X"
     else:
