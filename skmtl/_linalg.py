@@ -56,16 +56,30 @@ def weighted_gram(X: Any, weights: Array) -> Array:
 
 def centred_gram(X: Any, weights: Array) -> Array:
     """The weighted Gram matrix of X around its weighted mean."""
-    gram = weighted_gram(X, weights)
     total = weights.sum()
-    if total > 0:
-        raw = np.diag(gram).copy()
-        sums = multiply_transposed(X, weights)
-        gram -= np.outer(sums, sums / total)
-        # A constant feature leaves rounding noise, which is no feature.
-        constant = np.diag(gram) <= X.shape[0] * np.finfo(np.float64).eps * raw
-        gram[constant] = 0.0
-        gram[:, constant] = 0.0
+    gram = weighted_gram(X, weights)
+    if total <= 0:
+        return gram
+    raw = np.diag(gram).copy()
+    sums = multiply_transposed(X, weights)
+    gram -= np.outer(sums, sums / total)
+    left = np.diag(gram) / np.where(raw > 0, raw, 1.0)
+    # A constant feature leaves rounding noise, which is no feature.
+    constant = left <= X.shape[0] * np.finfo(np.float64).eps
+    if sp.issparse(X) and ((left < 1e-6) & ~constant).any():
+        # Far from zero: the difference has lost its digits, and the feature is not sparse.
+        gram = _shifted_gram(X, weights, sums / total)
+    gram[constant] = 0.0
+    gram[:, constant] = 0.0
+    return gram
+
+
+def _shifted_gram(X: Any, weights: Array, mean: Array) -> Array:
+    """sum_i weights_i (x_i - mean)(x_i - mean)' over dense batches of rows."""
+    gram = np.zeros((X.shape[1], X.shape[1]))
+    for rows in row_batches(X):
+        block = (X[rows].toarray() - mean) * np.sqrt(weights[rows])[:, None]
+        gram += block.T @ block
     return gram
 
 
@@ -135,6 +149,27 @@ def lanczos(apply: Callable[[Array], Array], size: int) -> float:
     except ArpackNoConvergence as partial:
         top = partial.eigenvalues if len(partial.eigenvalues) else [start @ apply(start)]
     return max(float(np.max(top)), 0.0)
+
+
+def singular_values(W: Array) -> Array:
+    """All min(W.shape) singular values, in descending order."""
+    return np.asarray(scipy.linalg.svdvals(W)) if W.size else np.zeros(0)
+
+
+def rescale_singular_values(V: Array, factors: Callable[[Array], Array]) -> Array:
+    """V with each singular value multiplied by its factor, by way of the smaller side.
+
+    ``factors`` takes all min(V.shape) singular values in descending order.
+    """
+    wide = V.shape[0] <= V.shape[1]
+    M = V.astype(np.float64, copy=False)
+    squares, directions = scipy.linalg.eigh(M @ M.T if wide else M.T @ M)
+    sigma = np.sqrt(np.maximum(squares[::-1], 0))
+    # What the squares cannot resolve is zero.
+    sigma[sigma <= np.sqrt(len(sigma) * np.finfo(np.float64).eps) * sigma[:1]] = 0.0
+    directions = directions[:, ::-1]
+    projector = (directions * factors(sigma)) @ directions.T
+    return np.asarray(projector @ M if wide else M @ projector, dtype=V.dtype)
 
 
 def solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:

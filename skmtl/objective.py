@@ -13,7 +13,7 @@ and never asks which loss or penalty they stand for.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,15 +21,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl import _linalg
-from skmtl.design import Design
+from skmtl.certificate import dual_value
+from skmtl.design import Design, newton_direction
 from skmtl.losses import Loss
-from skmtl.penalties import Penalty, Quadratic
+from skmtl.penalties import Penalty
 
 Array = NDArray[Any]
 
 _MAX_INTERCEPT_STEPS = 50
 _GRAM_BYTES = 2**29
+_TYPICAL_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,36 @@ class Point:
         return Point(*(part.astype(dtype, copy=False) for part in (self.W, self.b, self.Z)))
 
 
+@dataclass(frozen=True)
+class Spectrum:
+    """A quadratic per task, w' U diag(lam) U' w / 2 - linear_t' w: lam (T, d), U (T or 1, d, d)."""
+
+    eigenvalues: Array
+    bases: Array
+    linear: Array
+
+    @property
+    def mean_eigenvalue(self) -> float:
+        return float(self.eigenvalues.mean())
+
+    def solve(self, G: Array, rho: float) -> Array:
+        """The columns (Hessian_t + rho I)^-1 (linear_t + g_t), in O(d^2) each."""
+        return self._scale(self.linear + G, 1 / (self.eigenvalues + rho))
+
+    def residual(self, W: Array) -> Array:
+        """The columns linear_t - Hessian_t w_t: minus the gradient."""
+        return self.linear - self._scale(W, self.eigenvalues)
+
+    def _scale(self, G: Array, factors: Array) -> Array:
+        """The columns U_t diag(factors_t) U_t' g_t."""
+        if len(self.bases) == 1:
+            basis = self.bases[0]
+            return np.asarray(basis @ (factors.T * (basis.T @ G)))
+        rotated = np.matmul(self.bases.transpose(0, 2, 1), G.T[:, :, None])[:, :, 0]
+        rotated *= factors
+        return np.ascontiguousarray(np.matmul(self.bases, rotated[:, :, None])[:, :, 0].T)
+
+
 class Objective:
     """Design, labels, loss and penalty as one convex function of (W, b).
 
@@ -71,11 +102,13 @@ class Objective:
         self._label_means = np.zeros(design.n_intercepts)
         if loss.translates and design.n_intercepts:
             # Large means would cost digits in every residual.
-            self._label_means = design.gather(design.weights * y) / self._intercept_weights
             magnitude = np.abs(y).max(initial=0.0)
-            y = y - design.spread(self._label_means)
+            for _ in range(2):  # the second time takes what rounding left
+                means = design.gather(design.weights * y) / self._intercept_weights
+                self._label_means = self._label_means + means
+                y = y - design.spread(means)
             y[np.abs(y) <= 8 * np.finfo(np.float64).eps * magnitude] = 0.0
-        self._y = np.asarray(y, dtype=np.float64)
+        self.y = np.asarray(y, dtype=np.float64)
         self._by_dtype: dict[Any, tuple[Array, Array]] = {}
         # Shared with the copies that differ in their penalty.
         self._constant: dict[str, Array] = {}
@@ -84,7 +117,7 @@ class Objective:
         """The same design, labels and loss with another penalty; what they determine is kept."""
         other = copy.copy(self)
         other._set_penalty(penalty)
-        for name in ("curvature", "_has_free_task"):
+        for name in ("curvature", "has_free_task", "spectrum"):
             other.__dict__.pop(name, None)
         return other
 
@@ -99,7 +132,7 @@ class Objective:
         design = self.design
         W = np.zeros((design.n_features, design.n_columns))
         point = Point(W, np.zeros(design.n_intercepts), np.zeros(design.weights.shape))
-        return self._minimise_intercepts(point)
+        return self.minimise_intercepts(point)
 
     @cached_property
     def null_value(self) -> float:
@@ -155,7 +188,7 @@ class Objective:
         G = self.design.adjoint(U)
         if self.quadratic is not None:
             G += self.quadratic.gradient(point.W)
-        return G, self._gather(U)
+        return G, self.gather(U)
 
     @cached_property
     def curvature(self) -> tuple[float, Array, Array]:
@@ -205,6 +238,11 @@ class Objective:
     # Newton steps on the smooth part
 
     @property
+    def has_curvature_bound(self) -> bool:
+        """Whether ``curvature`` is proven, or an estimate that is not far below a proven one."""
+        return bool(np.isfinite(self.loss.curvature_bound))
+
+    @property
     def has_newton(self) -> bool:
         """Whether there is no penalty but a quadratic, and the Hessians fit into memory."""
         d, columns = self.design.n_features, self.design.n_columns
@@ -214,27 +252,46 @@ class Objective:
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
         """The minimiser, relative to the point, of the smooth part's quadratic model."""
         H = self._curvature_weights(point)
-        G, g = gradient
-        totals = self._gather(H)
-        scaled = np.divide(g, totals, out=np.zeros_like(g), where=totals > 0)
-        if self.design.n_intercepts:
-            G = G - self.design.adjoint(H * self.design.spread(scaled))
-        hessians = self._hessians(H)
-        ridge = np.zeros(G.shape[1])
+        ridges = np.zeros(self.design.n_columns)
         if self.quadratic is not None:
-            ridge = self.quadratic.task_curvature(G.shape[1])
-        W = -_linalg.solve_semidefinite(hessians, ridge, G)
-        b = -g
-        if self.design.n_intercepts:
-            b = -(g + self._gather(H * self.design.forward(W)))
-        return W, np.divide(b, totals, out=np.zeros_like(b), where=totals > 0)
+            ridges = self.quadratic.task_curvature(self.design.n_columns)
+        return newton_direction(self.design, H, self._hessians(H), ridges, gradient)
+
+    # Exact solutions of the smooth part, for a solver that splits
+
+    @property
+    def has_spectrum(self) -> bool:
+        """Whether the smooth part is a quadratic whose eigenbasis costs less than iterating."""
+        design = self.design
+        d, columns = design.n_features, design.n_grams
+        if not self.loss.constant_curvature or d > 2000 or 8 * d * d * columns > _GRAM_BYTES:
+            return False
+        factorising = 10 * columns * d**3 + design.gram_products
+        return factorising < _TYPICAL_ITERATIONS * 2 * design.products
+
+    @cached_property
+    def spectrum(self) -> "Spectrum":
+        """The smooth part in the eigenbasis of its Hessian."""
+        design = self.design
+        eigenvalues, bases = self.kept_if_constant(
+            "spectrum", lambda: np.linalg.eigh(self._hessians(design.weights))
+        )
+        ridges = np.zeros(design.n_columns)
+        if self.quadratic is not None:
+            ridges = self.quadratic.task_curvature(design.n_columns)
+        linear = -self.gradient(self.null)[0]
+        return Spectrum(np.maximum(eigenvalues, 0.0) + ridges[:, None], bases, linear)
 
     def _hessians(self, H: Array) -> Array:
+        return self.kept_if_constant("hessians", lambda: self.design.centred_gram(H))
+
+    def kept_if_constant(self, name: str, make: Callable[[], Any]) -> Any:
+        """What ``make`` returns, computed once where the loss has the same curvature everywhere."""
         if not self.loss.constant_curvature:
-            return self.design.centred_gram(H)
-        if "hessians" not in self._constant:
-            self._constant["hessians"] = self.design.centred_gram(H)
-        return self._constant["hessians"]
+            return make()
+        if name not in self._constant:
+            self._constant[name] = make()
+        return self._constant[name]
 
     # The certificate
 
@@ -246,38 +303,10 @@ class Objective:
         if point.Z.dtype != np.float64:
             W, b = point.W.astype(np.float64), point.b.astype(np.float64)
             point = self.point(W, b)
-        return self.value(point), self._dual_value(point)
-
-    def _dual_value(self, point: Point) -> float:
-        penalty, quadratic = self.penalty, self.quadratic
-        if self._has_free_task:
-            return self._dual_value_by_newton(point)
-        U = self._feasible_gradient(point)
-        if U is None:
-            return -np.inf
-        G = -self.design.adjoint(self.design.weights * U)
-        if penalty is None or quadratic is None:
-            only = quadratic if penalty is None else penalty
-            assert only is not None
-            scale = only.dual_scale(G)
-            return -self._conjugate_loss(scale * U) - only.conjugate(scale * G)
-        # The quadratic as smooth data: its own gradient is part of the dual point.
-        with_gradient = G - quadratic.gradient(point.W)
-        scale = penalty.dual_scale(with_gradient)
-        smooth = self._conjugate_loss(scale * U) + scale**2 * quadratic.value(point.W)
-        bound = -smooth - penalty.conjugate(scale * with_gradient)
-        return max(bound, -self._conjugate_loss(U) - self._envelope(penalty, quadratic, G))
-
-    def _envelope(self, penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
-        """(q + Omega)^*(G) by a prox, where q is the same in all directions; otherwise inf."""
-        ridges = quadratic.task_curvature(G.shape[1])
-        if ridges[0] <= 0 or (ridges != ridges[0]).any():
-            return np.inf
-        W = penalty.prox(G / ridges[0], 1 / ridges[0])
-        return float(np.vdot(G, W) - penalty.value(W) - quadratic.value(W))
+        return self.value(point), dual_value(self, point)
 
     @cached_property
-    def _has_free_task(self) -> bool:
+    def has_free_task(self) -> bool:
         """Whether some column of W has no penalty at all."""
         if self.penalty is not None:
             return False
@@ -285,72 +314,40 @@ class Objective:
             return True
         return bool((self.quadratic.task_curvature(self.design.n_columns) == 0).any())
 
-    def _dual_value_by_newton(self, point: Point) -> float:
-        """D at the dual point of a Newton step: G = grad q(W + step), so q^*(G) = q(W + step).
-
-        The only dual point at hand where W itself is unpenalised and G has to vanish.
-        """
-        if not self.has_newton:
-            return -np.inf
-        for start in self._with_better_intercepts(point):
-            U = self.loss.gradient(self._y, start.Z)
-            step = self.newton_step(start, self.gradient(start))
-            U = U + self.loss.curvature(self._y, start.Z) * self.point(*step).Z
-            value = self._conjugate_loss(U)
-            if self.quadratic is not None:
-                value += self.quadratic.value(start.W + step[0])
-            if np.isfinite(value):
-                return -value
-        return -np.inf
-
-    def _feasible_gradient(self, point: Point) -> Array | None:
-        """The loss gradient, moved so that it vanishes along the intercepts.
-
-        The move is a Newton step in u, which stays in the conjugate's domain when the point is
-        near enough to the best intercepts; Euclidean projection would leave it.
-        """
-        if not self.design.n_intercepts:
-            return self.loss.gradient(self._y, point.Z)
-        for start in self._with_better_intercepts(point):
-            U = self.loss.gradient(self._y, start.Z)
-            H = self.loss.curvature(self._y, start.Z)
-            U = U - H * self.design.spread(self._intercept_newton(U, H))
-            if np.isfinite(self._conjugate_loss(U)):
-                return U
-        return None
-
-    def _with_better_intercepts(self, point: Point) -> Iterator[Point]:
-        yield point
-        yield self._minimise_intercepts(point)
-
-    def _conjugate_loss(self, U: Array) -> float:
-        weights = self.design.weights
-        conjugate = self.loss.conjugate(self._y, U)
-        return float(np.vdot(weights[weights > 0], conjugate[weights > 0]))
+    def is_separated(self, point: Point) -> bool:
+        """Whether some unpenalised task has all its labels on their side, for ever further."""
+        if not (self.has_free_task and self.loss.recedes):
+            return False
+        wrong = self.design.weights * (self.y * point.Z <= 0)
+        separated = self.design.gather(wrong) == 0
+        alone = len(separated) == self.design.n_columns
+        return bool(separated.any() if alone else separated.all())
 
     # Intercepts
 
     @cached_property
     def _intercept_weights(self) -> Array:
-        return self._gather(self.design.weights)
+        return self.gather(self.design.weights)
 
-    def _gather(self, U: Array) -> Array:
+    def gather(self, U: Array) -> Array:
+        """Sums over the labels of each intercept (n_intercepts,)."""
         return self.design.gather(U) if self.design.n_intercepts else np.zeros(0, dtype=U.dtype)
 
-    def _intercept_newton(self, U: Array, H: Array) -> Array:
+    def intercept_newton(self, U: Array, H: Array) -> Array:
+        """Minus the Newton step of each intercept, for loss gradients U and curvatures H."""
         weights = self.design.weights
         slope, bend = self.design.gather(weights * U), self.design.gather(weights * H)
         return np.divide(slope, bend, out=np.zeros_like(slope), where=bend > 0)
 
-    def _minimise_intercepts(self, point: Point) -> Point:
+    def minimise_intercepts(self, point: Point) -> Point:
         """Damped Newton steps on b, each intercept on its own, W fixed."""
         if not self.design.n_intercepts:
             return point
-        design, y = self.design, self._y
+        design, y = self.design, self.y
         b, Z = point.b.astype(np.float64), point.Z.astype(np.float64)
         values = design.gather(design.weights * self.loss.value(y, Z))
         for _ in range(_MAX_INTERCEPT_STEPS):
-            step = -self._intercept_newton(self.loss.gradient(y, Z), self.loss.curvature(y, Z))
+            step = -self.intercept_newton(self.loss.gradient(y, Z), self.loss.curvature(y, Z))
             tried, moved = b, Z
             for _ in range(40):
                 tried = b + step
@@ -376,7 +373,7 @@ class Objective:
         if dtype not in self._by_dtype:
             weights = self.design.weights
             self._by_dtype[dtype] = (
-                self._y.astype(dtype, copy=False),
+                self.y.astype(dtype, copy=False),
                 weights.astype(dtype, copy=False),
             )
         return self._by_dtype[dtype]

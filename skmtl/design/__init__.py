@@ -2,7 +2,9 @@
 
 from skmtl.design._data import TaskData, task_factors
 from skmtl.design._door import read_classification, read_prediction, read_regression
-from skmtl.design._operators import Design, PooledDesign, SharedDesign, StackedDesign
+from skmtl.design._elimination import newton_direction
+from skmtl.design._operators import Design, SharedDesign, StackedDesign
+from skmtl.design._pooled import PooledDesign
 from skmtl.design._tasks import UNKNOWN, split_task_column
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "SharedDesign",
     "StackedDesign",
     "TaskData",
+    "newton_direction",
     "read_classification",
     "read_prediction",
     "read_regression",

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design._operators import Design, PooledDesign, SharedDesign, StackedDesign
+from skmtl.design._operators import Design, SharedDesign, StackedDesign
+from skmtl.design._pooled import PooledDesign
 
 Array = NDArray[Any]
 
@@ -33,6 +34,8 @@ class TaskData:
         The names of all tasks of the fit, of which these may be a selection.
     positions : int array of shape (n_tasks,)
         Where these tasks stand among all tasks of the fit.
+    scales : array of shape (n_tasks,) or None
+        What the labels of each task were divided by.
     """
 
     layout: str
@@ -43,6 +46,7 @@ class TaskData:
     codes: Array | None
     all_tasks: Array
     positions: Array
+    scales: Array | None = None
 
     @property
     def n_tasks(self) -> int:
@@ -65,10 +69,20 @@ class TaskData:
 
     def constant_labels(self) -> Array:
         """Per task (n_tasks,) its label if all are the same, otherwise NaN."""
-        seen = self.weights > 0
-        low = self.per_task((seen & (self.y < 0)).astype(np.float64)) == self.label_counts
-        high = self.per_task((seen & (self.y > 0)).astype(np.float64)) == self.label_counts
-        return np.where(low, -1.0, np.where(high, 1.0, np.nan))
+        seen, highest = self.weights > 0, np.full(self.n_tasks, -np.inf)
+        lowest = np.full(self.n_tasks, np.inf)
+        task = np.broadcast_to(self.spread(np.arange(self.n_tasks)), self.y.shape)[seen]
+        np.minimum.at(lowest, task, self.y[seen])
+        np.maximum.at(highest, task, self.y[seen])
+        return np.where(lowest == highest, lowest, np.nan)
+
+    def standardised(self) -> "TaskData":
+        """Each task's labels divided by their standard deviation, kept in ``scales``."""
+        totals = np.maximum(self.per_task(self.weights), np.finfo(np.float64).tiny)
+        centred = self.y - self.spread(self.per_task(self.weights * self.y) / totals)
+        scales = np.sqrt(self.per_task(self.weights * centred**2) / totals)
+        scales[scales == 0] = 1.0
+        return replace(self, y=self.y / self.spread(scales), scales=scales)
 
     def take(self, rows: Array) -> "TaskData":
         """The data of some rows, given in ascending order; every task stays, labelled or not."""
@@ -85,6 +99,8 @@ class TaskData:
         if chosen.all():
             return self
         kept: dict[str, Any] = {"tasks": self.tasks[chosen], "positions": self.positions[chosen]}
+        if self.scales is not None:
+            kept["scales"] = self.scales[chosen]
         if self.codes is None:
             return replace(self, y=self.y[:, chosen], weights=self.weights[:, chosen], **kept)
         rows = np.flatnonzero(chosen[self.codes])

@@ -1,6 +1,5 @@
 """The only door for users' arrays: what fit and predict are given becomes :class:`TaskData`."""
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
+from skmtl._warnings import warn
 from skmtl.design import _labels
 from skmtl.design._data import TaskData
 from skmtl.design._tasks import UNKNOWN, encode_tasks, look_up_tasks, read_ids, split_task_column
@@ -93,6 +93,11 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
     if not reset and len(X.shape) == 2:
         validate_data(estimator, X, reset=False, skip_check_array=True)
     features, ids = split_task_column(X, estimator.task_column)
+    if features.shape[1] == 0:
+        raise ValueError(
+            f"Found array with 1 feature(s) (shape={X.shape}) while a minimum of 2 is required: "
+            f"the task column and at least one feature to learn from."
+        )
     if reset:
         validate_data(estimator, X, reset=True, skip_check_array=True)
     features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
@@ -148,11 +153,9 @@ def _stacked(X: Any, y: Array, weights: Array, ids: Array) -> TaskData:
         raise ValueError("All sample weights are zero: there is no label to fit.")
     tasks, codes = encode_tasks(ids[used])
     if len(tasks) == len(codes) > 1:
-        warnings.warn(
+        warn(
             f"Every task has a single row: {len(tasks)} tasks in {len(codes)} rows. Is "
             f"task_column the column that holds the tasks?",
-            UserWarning,
-            stacklevel=5,
         )
     rows = np.flatnonzero(used)[np.argsort(codes, kind="stable")]
     if not np.array_equal(rows, np.arange(X.shape[0])):

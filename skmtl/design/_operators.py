@@ -32,6 +32,10 @@ class Design:
         Shapes of W and b. ``n_intercepts`` is 0 without intercepts.
     dtype : numpy dtype
         Precision of the data.
+    products, gram_products : int
+        Multiplications in one ``forward``, and in one ``centred_gram`` of the weights.
+    n_grams : int
+        How many matrices that gives.
     """
 
     weights: Array
@@ -39,6 +43,9 @@ class Design:
     n_columns: int
     n_intercepts: int
     dtype: Any
+    products: int
+    gram_products: int
+    n_grams: int
 
     def forward(self, W: Array) -> Array:
         """The predictors of centred features, without intercepts."""
@@ -71,6 +78,11 @@ class Design:
         intercepts nothing is centred. It is the Hessian in W after b has been minimised out.
         """
         raise NotImplementedError
+
+    def pooled_gram(self, H: Array) -> Array:
+        """The sum of the tasks' ``centred_gram``, (n_features, n_features)."""
+        grams = self.centred_gram(H)
+        return np.asarray(grams.sum(axis=0) * (self.n_columns // len(grams)))
 
     def feature_curvature(self) -> Array:
         """The diagonals (n_columns, n_features) of the weighted, centred Gram matrices."""
@@ -123,6 +135,9 @@ class SharedDesign(Design):
             if centre == "task" and not self._proportional:
                 self._offset = (_linalg.multiply_transposed(X, weights) / totals).T
         self.X = X
+        self.n_grams = 1 if self._proportional else self.n_columns
+        self.products = _stored(X) * self.n_columns
+        self.gram_products = _stored(X) * self.n_features * self.n_grams
 
     def forward(self, W: Array) -> Array:
         Z = _linalg.multiply(self.X, W)
@@ -166,7 +181,9 @@ class SharedDesign(Design):
         weights = self.weights[:, :1] if self._proportional else self.weights
         squares = _linalg.weighted_squares(self.X, weights).T
         if self._offset is not None:
-            squares = np.maximum(squares - weights.sum(axis=0)[:, None] * self._offset**2, 0.0)
+            squares = _difference(
+                squares, weights.sum(axis=0)[:, None] * self._offset**2, len(weights)
+            )
         return squares * (totals / totals[0])[:, None] if self._proportional else squares
 
     def squared_norm(self, scale: Array) -> float:
@@ -174,7 +191,7 @@ class SharedDesign(Design):
             offset = None if self._offset is None else self._offset[0]
             heaviest = self.weights[:, np.argmax(self.weights.sum(axis=0))]
             return _linalg.squared_norm(self.X, heaviest, offset, scale)
-        return _operator_squared_norm(self, scale)
+        return operator_squared_norm(self, scale)
 
     def uncentre(self, W: Array, b: Array) -> Array:
         return np.asarray(b - self._shift @ W - self._offsets_times(W))
@@ -206,6 +223,8 @@ class StackedDesign(Design):
         self.n_intercepts = 0 if centre is None else self.n_columns
         self.weights, self.dtype = weights, X.dtype
         self.starts, self.counts = starts, np.diff(starts)
+        self.products, self.n_grams = _stored(X), self.n_columns
+        self.gram_products = self.products * self.n_features
         self._blocks = _block_diagonal(X, self.counts) if sp.issparse(X) else None
         self.X = X if sp.issparse(X) else np.ascontiguousarray(X)
         self._means = np.zeros((self.n_columns, self.n_features))
@@ -256,11 +275,11 @@ class StackedDesign(Design):
         # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a mean of all tasks.
         sums, totals = self._products_transposed(self.weights), self.gather(self.weights)
         moved = self._means * (2 * sums - self._means * totals[:, None])
-        return np.maximum(squares - moved, 0.0)
+        return _difference(squares, moved, self.counts.max())
 
     def squared_norm(self, scale: Array) -> float:
         if self.n_features > _linalg.EXACT_SIDE and self.counts.max() > _linalg.EXACT_SIDE:
-            return _operator_squared_norm(self, scale)
+            return operator_squared_norm(self, scale)
         offsets = self._means if self._implicit else [None] * self.n_columns
         return max(
             _linalg.squared_norm(self.X[rows], self.weights[rows], offset, scale)
@@ -301,61 +320,15 @@ class StackedDesign(Design):
         return out
 
 
-class PooledDesign(Design):
-    """One coefficient vector for all tasks of another design: W (n_features, 1).
+def _difference(raw: Array, moved: Array, n: int) -> Array:
+    """raw - moved, 0 where that is nothing but the rounding of sums over n rows."""
+    left = raw - moved
+    return np.where(left <= n * np.finfo(np.float64).eps * raw, 0.0, left)
 
-    Parameters
-    ----------
-    tasks : Design
-        Centred by "task" where each task has its intercept, by "common" where one serves all.
-    common_intercept : bool
-    """
 
-    def __init__(self, tasks: Design, *, common_intercept: bool) -> None:
-        self.tasks, self.weights, self.dtype = tasks, tasks.weights, tasks.dtype
-        self.n_features, self.n_columns = tasks.n_features, 1
-        self._common = common_intercept and tasks.n_intercepts > 0
-        self.n_intercepts = 1 if self._common else tasks.n_intercepts
-
-    def forward(self, W: Array) -> Array:
-        return self.tasks.forward_common(W[:, 0])
-
-    def adjoint(self, U: Array) -> Array:
-        return self.tasks.adjoint_common(U)[:, None]
-
-    def spread(self, b: Array) -> Array:
-        return b if self._common else self.tasks.spread(b)
-
-    def gather(self, U: Array) -> Array:
-        return np.array([U.sum()]) if self._common else self.tasks.gather(U)
-
-    def centred_gram(self, H: Array) -> Array:
-        grams = self.tasks.centred_gram(H)
-        pooled = grams.sum(axis=0) * (self.tasks.n_columns // len(grams))
-        if self._common:
-            # Around one mean instead of each task's: add what lies between the tasks.
-            sums, totals = self.tasks.adjoint(H), self.tasks.gather(H)
-            filled = totals > 0
-            scaled = sums[:, filled] / np.sqrt(totals[filled])
-            overall = sums.sum(axis=1)
-            pooled = pooled + scaled @ scaled.T - np.outer(overall, overall) / totals.sum()
-        return np.asarray(pooled)[None]
-
-    def feature_curvature(self) -> Array:
-        return self.tasks.feature_curvature().sum(axis=0, keepdims=True)
-
-    def squared_norm(self, scale: Array) -> float:
-        if self.n_features <= _linalg.EXACT_SIDE:
-            gram = self.centred_gram(self.weights)[0] * np.outer(scale, scale)
-            return _linalg.largest_eigenvalue(gram)
-        return _operator_squared_norm(self, scale)
-
-    def uncentre(self, W: Array, b: Array) -> Array:
-        return self.tasks.uncentre(np.repeat(W, self.tasks.n_columns, axis=1), b)
-
-    def recentre(self, W: Array, intercepts: Array) -> Array:
-        b = self.tasks.recentre(np.repeat(W, self.tasks.n_columns, axis=1), intercepts)
-        return b[:1] if self._common else b
+def _stored(X: Any) -> int:
+    """Number of stored entries."""
+    return int(X.nnz) if sp.issparse(X) else int(X.size)
 
 
 def _subtract(X: Array, mean: Array) -> Array:
@@ -364,7 +337,8 @@ def _subtract(X: Array, mean: Array) -> Array:
     for rows in _linalg.row_batches(X):
         out[rows] = X[rows] - mean
     # A constant feature would be left with rounding noise, which is no feature.
-    out[:, X.max(axis=0) == X.min(axis=0)] = 0.0
+    near = np.abs(X[0] - mean) <= 1e-12 * np.abs(mean)
+    out[:, near & (X.max(axis=0) == X.min(axis=0))] = 0.0
     return out
 
 
@@ -380,7 +354,8 @@ def _block_diagonal(X: Any, counts: Array) -> Any:
     return sp.csr_array((X.data, indices, X.indptr), shape=(n, width))
 
 
-def _operator_squared_norm(design: Design, scale: Array) -> float:
+def operator_squared_norm(design: Design, scale: Array) -> float:
+    """``Design.squared_norm`` by Lanczos on the whole operator."""
     shape = (design.n_features, design.n_columns)
 
     def apply(v: Array) -> Array:

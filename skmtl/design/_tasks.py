@@ -4,13 +4,14 @@ A frame is recognised by what it offers (``columns`` and positional column selec
 neither pandas nor polars is imported here.
 """
 
-import warnings
 from numbers import Number
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from skmtl._warnings import warn as warn_user
 
 UNKNOWN = -1
 
@@ -32,11 +33,6 @@ def locate_task_column(X: Any, task_column: str | int) -> int:
     if n_columns == 0:
         raise ValueError(
             f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required."
-        )
-    if n_columns == 1:
-        raise ValueError(
-            f"Found array with 1 feature(s) (shape={X.shape}) while a minimum of 2 is required: "
-            f"the task column and at least one feature to learn from."
         )
     if isinstance(task_column, str):
         if not is_frame(X):
@@ -129,12 +125,10 @@ def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
     if (whole == ids).all():
         return whole
     if warn:
-        warnings.warn(
+        warn_user(
             "The task ids are floats with a fractional part, such as "
             f"{ids[whole != ids][0]!s}. Was the task column scaled or projected? Keep it out of "
             "such steps with skmtl.preprocessing.TaskTransformer, or check task_column.",
-            UserWarning,
-            stacklevel=4,
         )
     return ids
 

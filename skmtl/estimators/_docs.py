@@ -29,10 +29,34 @@ tol : float, default=1e-4
     coefficients and the best intercepts.
 warm_start : bool, default=False
     Start from the previous fit's coefficients where the tasks and features are as many.
-solver : {"auto", "fista", "newton"}, default="auto"
-    "newton" is for ridge penalties with at most 2000 features; "auto" takes it where it fits.
+solver : {"auto", "admm", "fista", "newton"}, default="auto"
+    "newton" is for ridge penalties with at most 2000 features, "admm" for the squared loss where
+    Gram matrices cost less than iterating; "auto" takes them where they fit, else "fista".
 verbose : int, default=0
     Print the objective and the gap whenever they are computed.
+"""
+
+_REGRESSION_LOSS = """
+loss : {"squared", "huber", "poisson"}, default="squared"
+    :math:`\\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
+    ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \\log y - y` for counts,
+    where ``predict`` returns the mean :math:`e^z`.
+huber_delta : float, default=1.35
+    Where the Huber loss turns linear, > 0, in y's units (after ``scale_tasks``: in standard
+    deviations).
+"""
+
+_CLASSIFICATION_LOSS = """
+loss : {"logistic", "squared_hinge"}, default="logistic"
+    :math:`\\ell(y, z)`: :math:`\\log(1 + e^{-yz})`, or :math:`\\max(0, 1 - yz)^2 / 2`, which
+    gives no probabilities.
+"""
+
+_SCALE_TASKS = """
+scale_tasks : bool, default=False
+    Divide each task's y by its standard deviation for the fit, so that targets in different
+    units do not drown each other; ``coef_`` and ``intercept_`` are in y's units all the same,
+    ``objective_`` and ``dual_gap_`` in those of the fit.
 """
 
 _CLASS_WEIGHT = """
@@ -65,19 +89,24 @@ classes_ : ndarray
 
 _NOTES = """
 Smooth problems with at most 2000 features are solved by damped Newton steps (a Gram matrix per
-task and step), all others by FISTA with adaptive restart (one product with X and one with X' an
+task and step), the squared loss with more rows than features by ADMM in the eigenbases of the
+Gram matrices, all others by FISTA with adaptive restart (one product with X and one with X' an
 iteration). The fit stops by its duality gap.
 """
 
 _ONE_CLASS = """
 A task with labels of one class only has no finite intercept: it leaves the objective with a
-warning, gets zero coefficients and the intercept +-log(2 n + 1), n its number of labels, and
+warning, gets zero coefficients and the intercept +-log(2 n + 1), n its number of labels
+(+-1 with the squared hinge), and
 does not enter ``unknown_task="mean"``.
 """
 
 _PARTS = {
     "symbols": _SYMBOLS,
     "common": _COMMON,
+    "regression_loss": _REGRESSION_LOSS,
+    "classification_loss": _CLASSIFICATION_LOSS,
+    "scale_tasks": _SCALE_TASKS,
     "class_weight": _CLASS_WEIGHT,
     "attributes": _ATTRIBUTES,
     "classes": _CLASSES,
@@ -96,7 +125,7 @@ def document(cls: Class) -> Class:
     for name, part in _PARTS.items():
         part = part.strip("\n")
         if name == "symbols":
-            part = " ".join(part.split())
+            part = textwrap.fill(" ".join(part.split()), 98)
         doc = doc.replace("{" + name + "}", textwrap.dedent(part))
     cls.__doc__ = doc + "\n"
     return cls

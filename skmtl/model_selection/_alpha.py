@@ -44,11 +44,11 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     if not learned.any():
         return 0.0
     objective = model._objective(data.select(learned))
-    if objective.penalty is None:
+    if objective.penalty is None or not objective.penalty.is_norm:
         raise ValueError(
-            f"No finite alpha makes the coefficients of {estimator!r} zero: its penalty is a "
-            f"ridge, which shrinks but never to zero. Use a block-sparse estimator with "
-            f"l1_ratio > 0, or choose alpha by cross-validation."
+            f"No finite alpha makes the coefficients of {estimator!r} zero: its penalty is of the "
+            f"second degree (a ridge, a squared norm), which shrinks but never to zero. Use a "
+            f"block-sparse estimator with l1_ratio > 0, or choose alpha by cross-validation."
         )
     gradient, _ = objective.gradient(objective.null)
     return objective.penalty.dual_norm(gradient)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from skmtl.solvers._admm import ADMM
 from skmtl.solvers._driver import Solution, Solver, solve
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._newton import Newton
 
-SOLVERS: dict[str, type[Solver]] = {"fista": FISTA, "newton": Newton}
+SOLVERS: dict[str, type[Solver]] = {"admm": ADMM, "fista": FISTA, "newton": Newton}
 
 
 def choose_solver(name: str, objective: Any) -> type[Solver]:
@@ -18,13 +19,20 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
         If the solver does not fit the objective.
     """
     if name == "auto":
-        return Newton if objective.has_newton else FISTA
+        if objective.has_newton:
+            return Newton
+        return ADMM if objective.has_spectrum else FISTA
     if name == "newton" and not objective.has_newton:
         raise ValueError(
             "solver='newton' needs a smooth penalty (a ridge) and at most 2000 features. "
             "Use solver='auto' or solver='fista'."
         )
+    if name == "admm" and not objective.has_spectrum:
+        raise ValueError(
+            "solver='admm' needs the squared loss and few features beside the rows. Use "
+            "solver='auto' or solver='fista'."
+        )
     return SOLVERS[name]
 
 
-__all__ = ["FISTA", "SOLVERS", "Newton", "Solution", "Solver", "choose_solver", "solve"]
+__all__ = ["ADMM", "FISTA", "SOLVERS", "Newton", "Solution", "Solver", "choose_solver", "solve"]

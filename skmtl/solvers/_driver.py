@@ -1,12 +1,13 @@
 """The one loop around every solver: iterate, certify, stop, report, warn."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
+
+from skmtl._warnings import warn
 
 Array = NDArray[Any]
 
@@ -49,7 +50,8 @@ def solve(
 ) -> Solution:
     """Run a solver until the duality gap is at most ``tol`` times the null objective.
 
-    The gap is a true bound: the lower end is the best dual value met so far, in float64. Below
+    The gap is a true bound: the lower end is the best dual value met so far, in float64, or 0,
+    which no objective can go below. Below
     the precision of the arithmetic (1e-12 of the null objective in float64, 1e-6 in float32) no
     gap can be told from rounding, and the fit stops there. In float32 it also stops, with a
     warning, when the gap has come to rest above the tolerance.
@@ -58,7 +60,7 @@ def solve(
     floor = 1e-12 if objective.dtype == np.float64 else 1e-6
     target = max(tol, floor) * scale
     iterate = solver(objective, start)
-    best, lower, history = (np.inf, start), -np.inf, []
+    best, lower, history = (np.inf, start), 0.0, []
     point, n_iter = start, 0
     while True:
         # Also at the very start: alpha >= alpha_max and warm starts are often solved there.
@@ -94,20 +96,14 @@ def _is_stuck(dtype: Any, history: list[tuple[int, float, float]]) -> bool:
 
 
 def _warn(gap: float, target: float, n_iter: int, max_iter: int, dtype: Any) -> None:
-    if np.isinf(gap):
-        remedy = (
-            "No bound was found: labels may be separable without a penalty, so that no finite "
-            "minimiser exists. Increase alpha"
-        )
-    elif n_iter < max_iter and dtype != np.float64:
+    if n_iter < max_iter and dtype != np.float64:
         remedy = f"This is what {dtype} can resolve. Pass X as float64, or increase tol"
     elif n_iter < max_iter:
         remedy = "The solver can make no further progress. Increase tol or alpha, or scale X"
     else:
         remedy = "Increase max_iter, scale the features (StandardScaler), or increase alpha or tol"
-    warnings.warn(
+    warn(
         f"Stopped after {n_iter} iterations with a duality gap of {gap:.3g}; the tolerance is "
         f"{target:.3g}. {remedy}.",
         ConvergenceWarning,
-        stacklevel=5,
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 _GROWTH = 1.5
 _MAX_GROWTHS = 200
+_LIMIT = 10.0
 
 
 class FISTA:
@@ -40,11 +41,15 @@ class FISTA:
             # Not before the first step: a fit that starts at its solution needs no eigenvalue.
             self.curvature, self.feature_metric, self.intercept_metric = objective.curvature
             self.feature_metric = self.feature_metric.astype(base.W.dtype)
+            # Rounding must not be taken for curvature without end.
+            self.limit = _LIMIT * self.curvature if objective.has_curvature_bound else np.inf
         gradient = objective.gradient(base)
         for _ in range(_MAX_GROWTHS):
             new = self._proximal_step(base, gradient)
             allowed = self.curvature * self._squared_length(new, base)
             if objective.excess_curvature(base, new, gradient) <= allowed * (1 + 1e-9):
+                break
+            if self.curvature >= self.limit:
                 break
             self.curvature *= _GROWTH
         if self._inner(base, new, new, self.old) > 0:

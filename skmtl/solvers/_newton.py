@@ -31,7 +31,10 @@ class Newton:
         for _ in range(_MAX_HALVINGS):
             scale = old.W.dtype.type(size)
             new = objective.point(old.W + scale * W, old.b + scale * b)
-            if objective.smooth_value(new) <= value + 1e-4 * size * decrease + slack:
+            reached = objective.smooth_value(new)
+            if reached <= value + 1e-4 * size * decrease + slack:
+                if reached >= value and abs(decrease) <= slack:
+                    return None  # what is left to gain drowns in rounding
                 self.old = new
                 return new
             size /= 2

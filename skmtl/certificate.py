@@ -1,0 +1,136 @@
+r"""A lower bound of an objective's minimum, from any point: weak duality.
+
+For u with :math:`B'(\omega u) = 0` and :math:`G = -A'(\omega u)` (see :mod:`skmtl.objective`),
+
+.. math:: D(u) = -\sum_i \omega_i \, \ell^*(y_i, u_i) - (q + \Omega)^*(G) \le \min P .
+
+u starts as the loss gradient at the point, is moved until it vanishes along every direction that
+no penalty holds (intercepts, an unpenalised mean task, tasks without any penalty), and is scaled
+into the domain of the penalty's conjugate.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.design import PooledDesign, newton_direction
+from skmtl.penalties import Penalty, Quadratic
+
+Array = NDArray[Any]
+
+
+def dual_value(objective: Any, point: Any) -> float:
+    """D at a dual point made from a point (float64); -inf where none is found."""
+    penalty, quadratic = objective.penalty, objective.quadratic
+    if objective.has_free_task:
+        return _by_newton(objective, point)
+    U = _feasible_gradient(objective, point)
+    if U is None:
+        return -np.inf
+    G = -objective.design.adjoint(objective.design.weights * U)
+    if penalty is None or quadratic is None:
+        only = quadratic if penalty is None else penalty
+        scale = only.dual_scale(G)
+        return -_conjugate_loss(objective, scale * U) - only.conjugate(scale * G)
+    # The quadratic as smooth data: its own gradient is part of the dual point.
+    with_gradient = G - quadratic.gradient(point.W)
+    scale = penalty.dual_scale(with_gradient)
+    smooth = _conjugate_loss(objective, scale * U) + scale**2 * quadratic.value(point.W)
+    bound = -smooth - penalty.conjugate(scale * with_gradient)
+    return max(bound, -_conjugate_loss(objective, U) - _envelope(penalty, quadratic, G))
+
+
+def _envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
+    """(q + Omega)^*(G) by a prox, where q is the same in all directions; otherwise inf."""
+    ridges = quadratic.task_curvature(G.shape[1])
+    if ridges[0] <= 0 or (ridges != ridges[0]).any():
+        return np.inf
+    W = penalty.prox(G / ridges[0], 1 / ridges[0])
+    return float(np.vdot(G, W) - penalty.value(W) - quadratic.value(W))
+
+
+def _by_newton(objective: Any, point: Any) -> float:
+    """D at the dual point of a Newton step: G = grad q(W + step), so q^*(G) = q(W + step).
+
+    The only dual point at hand where W itself is unpenalised and G has to vanish.
+    """
+    if not objective.has_newton:
+        return -np.inf
+    for start in _with_better_intercepts(objective, point):
+        step = objective.newton_step(start, objective.gradient(start))
+        U = objective.loss.gradient(objective.y, start.Z)
+        U = U + objective.loss.curvature(objective.y, start.Z) * objective.point(*step).Z
+        value = _conjugate_loss(objective, U)
+        rest = objective.design.adjoint(objective.design.weights * U)
+        if objective.quadratic is not None:
+            W = start.W + step[0]
+            value += objective.quadratic.value(W)
+            rest = rest + objective.quadratic.gradient(W)
+        if np.isfinite(value) and _vanishes(objective, rest, U) and _balances(objective, U):
+            return -value
+    return -np.inf
+
+
+def _vanishes(objective: Any, G: Array, U: Array) -> bool:
+    """Whether G, a gradient that should vanish, is nothing but rounding.
+
+    Nearly collinear features leave more: the Newton step is then not exact.
+    """
+    squares = np.vdot(objective.design.weights, U * U)
+    curvature = objective.design.feature_curvature().T
+    # A constant feature's gradient is zero whatever rounding makes of it.
+    return bool((np.abs(G) <= 1e-11 * np.sqrt(curvature * squares))[curvature > 0].all())
+
+
+def _balances(objective: Any, U: Array) -> bool:
+    """Whether the weighted sums of U along the intercepts are nothing but rounding."""
+    weights = objective.design.weights
+    return bool(
+        (np.abs(objective.gather(weights * U)) <= 1e-11 * objective.gather(weights * abs(U))).all()
+    )
+
+
+def _feasible_gradient(objective: Any, point: Any) -> Array | None:
+    """The loss gradient, moved so that it vanishes along intercepts and an unpenalised mean.
+
+    The move is a Newton step in u, which stays in the conjugate's domain when the point is near
+    enough to the best intercepts; Euclidean projection would leave it.
+    """
+    loss, y = objective.loss, objective.y
+    mean_free = objective.penalty is not None and objective.penalty.leaves_mean_free
+    if not (objective.design.n_intercepts or mean_free):
+        return np.asarray(loss.gradient(y, point.Z))
+    for start in _with_better_intercepts(objective, point):
+        U, H = loss.gradient(y, start.Z), loss.curvature(y, start.Z)
+        if mean_free:
+            U = U + H * _mean_step(objective, U, H)
+        else:
+            U = U - H * objective.design.spread(objective.intercept_newton(U, H))
+        U = U * loss.dual_scale(U)
+        if np.isfinite(_conjugate_loss(objective, U)) and _balances(objective, U):
+            return np.asarray(U)
+    return None
+
+
+def _mean_step(objective: Any, U: Array, H: Array) -> Array:
+    """The change of Z by a Newton step on the mean task and the intercepts."""
+    pooled = PooledDesign(objective.design, common_intercept=False)
+    U, H = objective.design.weights * U, objective.design.weights * H
+    gradient = pooled.adjoint(U), objective.gather(U)
+    gram = objective.kept_if_constant("pooled", lambda: pooled.centred_gram(H))
+    w, b = newton_direction(pooled, H, gram, np.zeros(1), gradient)
+    Z = pooled.forward(w)
+    return Z + pooled.spread(b) if pooled.n_intercepts else Z
+
+
+def _with_better_intercepts(objective: Any, point: Any) -> Iterator[Any]:
+    yield point
+    yield objective.minimise_intercepts(point)
+
+
+def _conjugate_loss(objective: Any, U: Array) -> float:
+    counted = objective.design.weights > 0
+    conjugate = objective.loss.conjugate(objective.y, U)
+    return float(np.vdot(objective.design.weights[counted], conjugate[counted]))

@@ -1,0 +1,39 @@
+"""Newton steps on coefficients and intercepts together, the intercepts eliminated first."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl import _linalg
+from skmtl.design._operators import Design
+
+Array = NDArray[Any]
+
+
+def newton_direction(
+    design: Design, H: Array, grams: Array, ridges: Array, gradient: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """The Newton direction in (W, b).
+
+    Parameters
+    ----------
+    design : Design
+    H : ndarray, labels' shape
+        Weight times curvature of each label.
+    grams : ndarray
+        ``design.centred_gram(H)``, the Hessians after elimination.
+    ridges : ndarray of shape (n_columns,)
+        Added to their diagonals.
+    gradient : pair of ndarrays
+        In W and in b.
+    """
+    G, g = gradient
+    if not design.n_intercepts:
+        return -_linalg.solve_semidefinite(grams, ridges, G), g
+    totals = design.gather(H)
+    filled = totals > 0
+    b = np.divide(g, totals, out=np.zeros_like(g), where=filled)
+    W = -_linalg.solve_semidefinite(grams, ridges, G - design.adjoint(H * design.spread(b)))
+    b = g + design.gather(H * design.forward(W))
+    return W, -np.divide(b, totals, out=np.zeros_like(g), where=filled)
