@@ -1,6 +1,5 @@
 """The shared fit: validate -> design -> objective -> solve -> attributes."""
 
-import warnings
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -11,9 +10,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl import metrics
+from skmtl._warnings import warn
 from skmtl.design import (
     TaskData,
     read_classification,
@@ -21,7 +22,7 @@ from skmtl.design import (
     read_regression,
     task_factors,
 )
-from skmtl.losses import LogisticLoss, Loss, SquaredLoss
+from skmtl.losses import HuberLoss, LogisticLoss, Loss, PoissonLoss, SquaredHingeLoss, SquaredLoss
 from skmtl.objective import Objective
 from skmtl.penalties import Penalty
 from skmtl.solvers import SOLVERS, choose_solver, solve
@@ -119,22 +120,35 @@ class TaskEstimator(BaseEstimator):
 
     def _learnable(self, data: TaskData) -> Array:
         """Which tasks have a finite minimiser and enter the objective."""
-        return data.label_counts > 0
+        labelled = data.label_counts > 0
+        if not self.fit_intercept:
+            return labelled
+        labels = data.constant_labels()
+        lacking = self._get_loss().lacks_minimiser(labels)
+        if self._pooling(data) == "all":
+            same = labels[labelled] == labels[labelled][:1]
+            return labelled & ~(lacking[labelled] & same).all()
+        return labelled & ~lacking
 
     def _left_out_intercepts(self, data: TaskData) -> Array:
         """The intercepts of tasks that do not enter the objective."""
-        return np.zeros(data.n_tasks)
+        loss, labels, counts = self._get_loss(), data.constant_labels(), data.label_counts
+        lacking = loss.lacks_minimiser(labels)
+        return np.array(
+            [
+                loss.constant_intercept(label, count) if lacks else 0.0
+                for label, count, lacks in zip(labels, counts, lacking, strict=True)
+            ]
+        )
 
     def _warn_left_out(self, data: TaskData) -> None:
         """Name the tasks that do not enter the objective."""
         left_out = ~self._learnable(data)
         if left_out.any():
-            warnings.warn(
+            warn(
                 f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: they have "
                 f"no finite minimiser and are fitted by a constant. Merge or drop such tasks, or "
                 f"collect labels of the other class.",
-                UserWarning,
-                stacklevel=3,
             )
 
     def _fit_data(
@@ -157,7 +171,9 @@ class TaskEstimator(BaseEstimator):
         origin = objective.start()
         if start is not None:
             W = start.coef[learned].T[:, : objective.design.n_columns]
-            origin = objective.start(W, start.intercept[learned])
+            warm = objective.start(W, start.intercept[learned])
+            if objective.value(warm) < objective.null_value:
+                origin = warm
         solution = solve(
             objective,
             choose_solver(self.solver, objective),
@@ -166,6 +182,11 @@ class TaskEstimator(BaseEstimator):
             tol=self.tol,
             verbose=self.verbose,
         )
+        if objective.is_separated(solution.point):
+            warn(
+                "Without a penalty the labels of some task are separable: it has no finite "
+                "minimiser, and its coefficients only tell how far the solver went. Increase alpha."
+            )
         coef[learned] = solution.point.W.T
         intercept[learned] = objective.intercepts(solution.point)
         return Fit(coef, intercept, solution.objective, solution.dual_gap, solution.n_iter, learned)
@@ -177,16 +198,24 @@ class TaskEstimator(BaseEstimator):
         coef = np.atleast_2d(self.coef_)
         if coef.shape != (data.n_tasks, data.X.shape[1]):
             return None
-        return Fit(coef, np.atleast_1d(self.intercept_), 0.0, 0.0, 1, self._learned)
+        intercept = np.atleast_1d(self.intercept_)
+        if data.scales is not None:
+            coef, intercept = self._get_loss().rescale(coef, intercept, 1 / data.scales)
+        return Fit(coef, intercept, 0.0, 0.0, 1, self._learned)
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         """Turn a fit into attributes."""
         self.tasks_ = data.tasks
-        self.coef_, self.intercept_ = fit.coef, fit.intercept.astype(fit.coef.dtype)
+        coef, intercept = fit.coef, fit.intercept
+        if data.scales is not None:
+            coef, intercept = self._get_loss().rescale(coef, intercept, data.scales)
+        self.coef_, self.intercept_ = coef, intercept.astype(coef.dtype)
         if data.layout == "single":
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
         self.objective_, self.dual_gap_, self.n_iter_ = fit.objective, fit.dual_gap, fit.n_iter
         self._layout, self._learned = data.layout, fit.learned
+        # The covariance between tasks is that of the fit, whatever units y has.
+        self._fit_coef = None if data.scales is None else fit.coef
         return self
 
     def _predictor(self, X: Any) -> Array:
@@ -211,11 +240,25 @@ class TaskEstimator(BaseEstimator):
 class TaskRegressor(RegressorMixin, TaskEstimator):
     """Regression: shared, stacked or a single target."""
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TaskEstimator._parameter_constraints,
+        "loss": [StrOptions({"squared", "huber", "poisson"})],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "scale_tasks": ["boolean"],
+    }
+
     def _get_loss(self) -> Loss:
-        return SquaredLoss()
+        if self.loss == "huber":
+            return HuberLoss(self.huber_delta)
+        return PoissonLoss() if self.loss == "poisson" else SquaredLoss()
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        return read_regression(self, X, y, sample_weight)
+        data = read_regression(self, X, y, sample_weight)
+        if self.loss == "poisson" and (data.y < 0).any():
+            raise ValueError(
+                f"loss='poisson' needs labels >= 0; y holds {data.y.min():.4g}. Use another loss."
+            )
+        return data.standardised() if self.scale_tasks else data
 
     def predict(self, X: Any) -> Array:
         """Predict.
@@ -235,7 +278,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         ValueError
             For a task that fit did not see, unless ``unknown_task="mean"``.
         """
-        return self._predictor(X)
+        return self._get_loss().inverse_link(self._predictor(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2: the mean over tasks (matrix y, NaN allowed) or over all rows (1-D y).
@@ -251,34 +294,16 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TaskEstimator._parameter_constraints,
+        "loss": [StrOptions({"logistic", "squared_hinge"})],
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
 
     def _get_loss(self) -> Loss:
-        return LogisticLoss()
+        return LogisticLoss() if self.loss == "logistic" else SquaredHingeLoss()
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data, self.classes_ = read_classification(self, X, y, sample_weight)
         return data
-
-    def _learnable(self, data: TaskData) -> Array:
-        labelled = super()._learnable(data)
-        labels = data.constant_labels()
-        if not self.fit_intercept:
-            return labelled
-        if self._pooling(data) == "all":
-            one_label = (labels[labelled] == labels[labelled][0]).all()
-            return labelled & ~one_label
-        return labelled & np.isnan(labels)
-
-    def _left_out_intercepts(self, data: TaskData) -> Array:
-        loss, labels, counts = self._get_loss(), data.constant_labels(), data.label_counts
-        return np.array(
-            [
-                loss.constant_label_intercept(label, count) if count else 0.0
-                for label, count in zip(labels, counts, strict=True)
-            ]
-        )
 
     def decision_function(self, X: Any) -> Array:
         """Linear predictors.
@@ -297,8 +322,12 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         z = self._predictor(X)
         return z[:, 0] if self._layout == "classes" and z.shape[1] == 1 else z
 
+    def _has_probabilities(self) -> bool:
+        return bool(self.loss == "logistic")
+
+    @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities.
+        """Probabilities, with the logistic loss.
 
         Parameters
         ----------

@@ -26,11 +26,14 @@ class Loss(BaseEstimator):
         Whether the second derivative is the same everywhere.
     translates : bool
         Whether loss(y + c, z + c) = loss(y, z), so that labels may be centred.
+    recedes : bool
+        Whether the loss of a label falls for ever, so that separable data have no minimiser.
     """
 
     curvature_bound: float = np.inf
     constant_curvature: bool = False
     translates: bool = False
+    recedes: bool = False
 
     def value(self, y: Array, z: Array) -> Array:
         """The loss."""
@@ -48,9 +51,25 @@ class Loss(BaseEstimator):
         """The convex conjugate sup_z (u z - loss(y, z)); infinite outside its domain."""
         raise NotImplementedError
 
+    def dual_scale(self, u: Array) -> float:
+        """A factor in (0, 1] that brings u into the conjugate's domain, if scaling can."""
+        return 1.0
+
     def inverse_link(self, z: Array) -> Array:
         """The mean response that belongs to a predictor z."""
         raise NotImplementedError
+
+    def lacks_minimiser(self, label: Array) -> Array:
+        """Whether a task whose labels are all ``label`` has no (unique) finite intercept."""
+        return np.zeros(np.shape(label), dtype=bool)
+
+    def constant_intercept(self, label: float, n_labels: int) -> float:
+        """The intercept given to such a task."""
+        raise NotImplementedError
+
+    def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
+        """Coefficients (T, d) and intercepts (T,) for labels multiplied by scales (T,)."""
+        return coef * scales[:, None].astype(coef.dtype), intercept * scales
 
     def to_cvxpy(self, y: Array, z: Any) -> Any:
         """The loss as a cvxpy expression, elementwise."""
@@ -90,6 +109,7 @@ class LogisticLoss(Loss):
     r"""The logistic loss :math:`\log(1 + \exp(-y z))` for labels y in {-1, +1}."""
 
     curvature_bound = 0.25
+    recedes = True
 
     def value(self, y: Array, z: Array) -> Array:
         margin = y * z
@@ -110,11 +130,130 @@ class LogisticLoss(Loss):
     def inverse_link(self, z: Array) -> Array:
         return expit(z)
 
-    def constant_label_intercept(self, label: float, n_labels: int) -> float:
-        """The intercept given to a task whose labels are all ``label``: +-log(2 n + 1)."""
+    def lacks_minimiser(self, label: Array) -> Array:
+        return ~np.isnan(label)
+
+    def constant_intercept(self, label: float, n_labels: int) -> float:
         return float(np.sign(label) * np.log(2 * n_labels + 1))
 
     def to_cvxpy(self, y: Array, z: Any) -> Any:
         import cvxpy as cp
 
         return cp.logistic(-cp.multiply(y, z))
+
+
+class HuberLoss(Loss):
+    r"""The Huber loss: :math:`(y - z)^2 / 2` near zero, linear beyond :math:`|y - z| = \delta`.
+
+    Parameters
+    ----------
+    delta : float
+        Where it turns linear, positive, in y's units.
+
+    References
+    ----------
+    P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35(1), 1964,
+    https://doi.org/10.1214/aoms/1177703732
+    """
+
+    curvature_bound = 1.0
+    translates = True
+
+    def __init__(self, delta: float = 1.35) -> None:
+        self.delta = delta
+
+    def value(self, y: Array, z: Array) -> Array:
+        size = np.abs(y - z)
+        near = np.minimum(size, self.delta)
+        return near * (size - near / 2)
+
+    def gradient(self, y: Array, z: Array) -> Array:
+        return np.clip(z - y, -self.delta, self.delta)
+
+    def curvature(self, y: Array, z: Array) -> Array:
+        return (np.abs(y - z) <= self.delta).astype(z.dtype)
+
+    def dual_scale(self, u: Array) -> float:
+        largest = np.abs(u).max(initial=0.0)
+        return 1.0 if largest <= self.delta else (1 - 1e-15) * self.delta / largest
+
+    def conjugate(self, y: Array, u: Array) -> Array:
+        return np.where(np.abs(u) <= self.delta, u * (u / 2 + y), np.inf)
+
+    def inverse_link(self, z: Array) -> Array:
+        return z
+
+    def to_cvxpy(self, y: Array, z: Any) -> Any:
+        import cvxpy as cp
+
+        return cp.huber(y - z, self.delta) / 2
+
+
+class PoissonLoss(Loss):
+    r"""Half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts y >= 0."""
+
+    def value(self, y: Array, z: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.exp(z) - y * z + xlogy(y, y) - y
+
+    def gradient(self, y: Array, z: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.exp(z) - y
+
+    def curvature(self, y: Array, z: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.exp(z)
+
+    def conjugate(self, y: Array, u: Array) -> Array:
+        mean = y + u
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = xlogy(mean, mean) - mean - xlogy(y, y) + y
+        return np.where(mean >= 0, value, np.inf)
+
+    def inverse_link(self, z: Array) -> Array:
+        return np.exp(z)
+
+    def lacks_minimiser(self, label: Array) -> Array:
+        return label == 0
+
+    def constant_intercept(self, label: float, n_labels: int) -> float:
+        return float(-np.log(2 * n_labels + 1))
+
+    def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
+        return coef, intercept + np.log(scales)
+
+    def to_cvxpy(self, y: Array, z: Any) -> Any:
+        import cvxpy as cp
+
+        return cp.exp(z) - cp.multiply(y, z) + (xlogy(y, y) - y)
+
+
+class SquaredHingeLoss(Loss):
+    r"""The squared hinge loss :math:`\max(0, 1 - y z)^2 / 2` for labels y in {-1, +1}."""
+
+    curvature_bound = 1.0
+
+    def value(self, y: Array, z: Array) -> Array:
+        short = np.maximum(1 - y * z, 0)
+        return short * short / 2
+
+    def gradient(self, y: Array, z: Array) -> Array:
+        return -y * np.maximum(1 - y * z, 0)
+
+    def curvature(self, y: Array, z: Array) -> Array:
+        return (y * z < 1).astype(z.dtype)
+
+    def conjugate(self, y: Array, u: Array) -> Array:
+        size = -y * u
+        return np.where(size >= 0, size * size / 2 - size, np.inf)
+
+    def lacks_minimiser(self, label: Array) -> Array:
+        return ~np.isnan(label)
+
+    def constant_intercept(self, label: float, n_labels: int) -> float:
+        return float(np.sign(label))
+
+    def to_cvxpy(self, y: Array, z: Any) -> Any:
+        import cvxpy as cp
+
+        return cp.square(cp.pos(1 - cp.multiply(y, z))) / 2

@@ -104,6 +104,8 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
     intercept = np.where(learned, 0.0, estimator._left_out_intercepts(data))
     if variables["intercept"] is not None:
         intercept[learned] = variables["intercept"].value
+    if data.scales is not None:
+        coef, intercept = estimator._get_loss().rescale(coef, intercept, data.scales)
     if data.layout == "single":
         return Reference(coef[0], intercept[0], float(problem.value))
     return Reference(coef, intercept, float(problem.value))
@@ -129,10 +131,12 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
         c = 1.0 if factors is None else factors[t]
         total = total + c * (s @ loss.to_cvxpy(y, z))
     objective = n_tasks / data.weights.sum() * total
-    penalty = estimator._get_penalty(data)
+    penalty, constraints = estimator._get_penalty(data), []
     if penalty is not None:
-        objective = objective + penalty.to_cvxpy(W)
-    return cp.Problem(cp.Minimize(objective)), {"coef": W, "intercept": b}
+        stated = penalty.to_cvxpy(W)
+        value, constraints = stated if isinstance(stated, tuple) else (stated, [])
+        objective = objective + value
+    return cp.Problem(cp.Minimize(objective), constraints), {"coef": W, "intercept": b}
 
 
 def _rows_of(data: TaskData, t: int) -> tuple[Any, Array, Array]:

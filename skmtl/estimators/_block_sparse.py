@@ -5,19 +5,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
-from skmtl.penalties import L21, Penalty, Ridge
+from skmtl.penalties import L21, L1Inf, Penalty, Ridge
 
-_CONSTRAINTS = {"l1_ratio": [Interval(Real, 0, 1, closed="both")]}
+_CONSTRAINTS = {
+    "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    "norm": [StrOptions({"l2", "linf"})],
+}
 
 
 class _BlockSparse(TaskEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        block = L21(self.alpha * self.l1_ratio)
+        rows = L21 if self.norm == "l2" else L1Inf
+        block = rows(self.alpha * self.l1_ratio)
         ridge = Ridge(self.alpha * (1 - self.l1_ratio))
         if ridge.alpha == 0:
             return block if block.alpha > 0 else None
@@ -38,7 +42,7 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         \min_{W, b} \; F(W, b) + \alpha \rho \lVert W \rVert_{2,1}
         + \tfrac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2 ,
         \qquad
-        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \tfrac12 (y_i - x_i w_t - b_t)^2
+        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
     {symbols} :math:`\rho` is ``l1_ratio`` and :math:`\lVert W \rVert_{2,1}` sums the Euclidean
     norms of W's rows, so that a feature enters for all tasks or for none. With a complete matrix y
@@ -52,7 +56,12 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         smallest at which every coefficient is zero.
     l1_ratio : float, default=1.0
         Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.
+    norm : {"l2", "linf"}, default="l2"
+        What the block norm sums over features: the Euclidean norm of a row of W, or its largest
+        absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
+    {regression_loss}
     {common}
+    {scale_tasks}
 
     Attributes
     ----------
@@ -95,10 +104,14 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         alpha: float = 1.0,
         *,
         l1_ratio: float = 1.0,
+        norm: str = "l2",
+        loss: str = "squared",
+        huber_delta: float = 1.35,
         fit_intercept: bool = True,
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
+        scale_tasks: bool = False,
         max_iter: int = 10_000,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -107,10 +120,14 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.norm = norm
+        self.loss = loss
+        self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
+        self.scale_tasks = scale_tasks
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
@@ -127,8 +144,7 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         \min_{W, b} \; F(W, b) + \alpha \rho \lVert W \rVert_{2,1}
         + \tfrac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2 ,
         \qquad
-        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i
-        \log\bigl(1 + e^{-y_i (x_i w_t + b_t)}\bigr)
+        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
     {symbols} Labels count as :math:`y_i = \pm 1`; :math:`\rho` is ``l1_ratio`` and
     :math:`\lVert W \rVert_{2,1}` sums the Euclidean norms of W's rows, so that a feature enters
@@ -142,6 +158,10 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         smallest at which every coefficient is zero.
     l1_ratio : float, default=1.0
         Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.
+    norm : {"l2", "linf"}, default="l2"
+        What the block norm sums over features: the Euclidean norm of a row of W, or its largest
+        absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
+    {classification_loss}
     {common}
     {class_weight}
 
@@ -190,6 +210,8 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         alpha: float = 0.01,
         *,
         l1_ratio: float = 1.0,
+        norm: str = "l2",
+        loss: str = "logistic",
         fit_intercept: bool = True,
         task_column: str | int | None = None,
         unknown_task: str = "error",
@@ -203,6 +225,8 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.norm = norm
+        self.loss = loss
         self.fit_intercept = fit_intercept
         self.task_column = task_column
         self.unknown_task = unknown_task

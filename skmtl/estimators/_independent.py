@@ -51,7 +51,7 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
 
         \min_{W, b} \; F(W, b) + \tfrac12 \sum_t \alpha_t \lVert w_t \rVert_2^2 ,
         \qquad
-        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \tfrac12 (y_i - x_i w_t - b_t)^2
+        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
     {symbols}
 
@@ -61,7 +61,9 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
         Strength of the ridge, >= 0, one for all tasks or one each. "cv": chosen for each task by
         five-fold cross-validation of the loss over 13 values; tasks with fewer labels than folds
         take the value that is best for all.
+    {regression_loss}
     {common}
+    {scale_tasks}
 
     Attributes
     ----------
@@ -103,10 +105,13 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
         self,
         alpha: Any = 1.0,
         *,
+        loss: str = "squared",
+        huber_delta: float = 1.35,
         fit_intercept: bool = True,
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
+        scale_tasks: bool = False,
         max_iter: int = 10_000,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -114,10 +119,13 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
         verbose: int = 0,
     ) -> None:
         self.alpha = alpha
+        self.loss = loss
+        self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
+        self.scale_tasks = scale_tasks
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
@@ -133,8 +141,7 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
 
         \min_{W, b} \; F(W, b) + \tfrac12 \sum_t \alpha_t \lVert w_t \rVert_2^2 ,
         \qquad
-        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i
-        \log\bigl(1 + e^{-y_i (x_i w_t + b_t)}\bigr)
+        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
     {symbols} Labels count as :math:`y_i = \pm 1`.
 
@@ -144,6 +151,7 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
         Strength of the ridge, >= 0, one for all tasks or one each. "cv": chosen for each task by
         five-fold cross-validation of the loss over 13 values; tasks with fewer labels than folds
         take the value that is best for all.
+    {classification_loss}
     {common}
     {class_weight}
 
@@ -190,6 +198,7 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
         self,
         alpha: Any = 0.01,
         *,
+        loss: str = "logistic",
         fit_intercept: bool = True,
         task_column: str | int | None = None,
         unknown_task: str = "error",
@@ -202,6 +211,7 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
         verbose: int = 0,
     ) -> None:
         self.alpha = alpha
+        self.loss = loss
         self.fit_intercept = fit_intercept
         self.task_column = task_column
         self.unknown_task = unknown_task

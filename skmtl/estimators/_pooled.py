@@ -48,7 +48,7 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
 
         \min_{w, b} \; F(w, b) + \tfrac{\alpha}{2} \lVert w \rVert_2^2 ,
         \qquad
-        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \tfrac12 (y_i - x_i w - b_t)^2
+        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w + b_t)
 
     with one intercept :math:`b_t = b` unless ``task_intercepts``. {symbols}
 
@@ -59,7 +59,9 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
         13 values.
     task_intercepts : bool, default=True
         An intercept for each task, or one in common.
+    {regression_loss}
     {common}
+    {scale_tasks}
 
     Attributes
     ----------
@@ -102,10 +104,13 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
         alpha: Any = 1.0,
         *,
         task_intercepts: bool = True,
+        loss: str = "squared",
+        huber_delta: float = 1.35,
         fit_intercept: bool = True,
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
+        scale_tasks: bool = False,
         max_iter: int = 10_000,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -114,10 +119,13 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
     ) -> None:
         self.alpha = alpha
         self.task_intercepts = task_intercepts
+        self.loss = loss
+        self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
+        self.scale_tasks = scale_tasks
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
@@ -133,8 +141,7 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
 
         \min_{w, b} \; F(w, b) + \tfrac{\alpha}{2} \lVert w \rVert_2^2 ,
         \qquad
-        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i
-        \log\bigl(1 + e^{-y_i (x_i w + b_t)}\bigr)
+        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w + b_t)
 
     with one intercept :math:`b_t = b` unless ``task_intercepts``. {symbols}
     Labels count as :math:`y_i = \pm 1`. A 1-D y of more than two classes gives ordinary
@@ -147,6 +154,7 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
         13 values.
     task_intercepts : bool, default=True
         An intercept for each task, or one in common.
+    {classification_loss}
     {common}
     {class_weight}
 
@@ -195,6 +203,7 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
         alpha: Any = 0.01,
         *,
         task_intercepts: bool = True,
+        loss: str = "logistic",
         fit_intercept: bool = True,
         task_column: str | int | None = None,
         unknown_task: str = "error",
@@ -208,6 +217,7 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
     ) -> None:
         self.alpha = alpha
         self.task_intercepts = task_intercepts
+        self.loss = loss
         self.fit_intercept = fit_intercept
         self.task_column = task_column
         self.unknown_task = unknown_task

@@ -20,9 +20,15 @@ class Penalty(BaseEstimator):
     ----------
     separates_over_rows : bool
         Whether the penalty is a sum over the rows of W, so that its prox takes a step per row.
+    leaves_mean_free : bool
+        Whether it does not change when the same vector is added to all columns of W.
+    is_norm : bool
+        Whether it grows like |W| near zero, so that a finite strength makes W zero.
     """
 
-    separates_over_rows = False
+    separates_over_rows: bool = False
+    leaves_mean_free: bool = False
+    is_norm: bool = True
 
     def value(self, W: Array) -> float:
         """The penalty at W."""
@@ -51,7 +57,11 @@ class Penalty(BaseEstimator):
         return 1.0 if nu <= 1.0 else (1.0 - 1e-14) / nu
 
     def to_cvxpy(self, W: Any) -> Any:
-        """The penalty as a cvxpy expression, written from its definition."""
+        """The penalty as a cvxpy expression, written from its definition.
+
+        Or a pair of an expression and a list of constraints, where the definition is a minimum
+        over further variables.
+        """
         raise NotImplementedError
 
     def split(self) -> "tuple[Penalty | None, Quadratic | None]":
@@ -95,7 +105,9 @@ class PenaltySum(Penalty):
         return sum(part.value(W) for part in self.parts)
 
     def to_cvxpy(self, W: Any) -> Any:
-        return sum(part.to_cvxpy(W) for part in self.parts)
+        stated = [part.to_cvxpy(W) for part in self.parts]
+        pairs = [part if isinstance(part, tuple) else (part, []) for part in stated]
+        return sum(value for value, _ in pairs), [c for _, extra in pairs for c in extra]
 
     def split(self) -> tuple[Penalty | None, Quadratic | None]:
         pairs = [part.split() for part in self.parts]

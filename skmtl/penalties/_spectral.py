@@ -1,0 +1,235 @@
+"""Penalties on the singular values of W: tasks share directions, or lie in clusters."""
+
+from typing import Any
+
+import numpy as np
+
+from skmtl._linalg import rescale_singular_values, singular_values
+from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._box import box_support, box_value, box_weights
+
+
+class TraceNorm(Penalty):
+    r"""The trace norm :math:`\alpha \sum_i \sigma_i(W)`: few common directions.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength, positive.
+
+    References
+    ----------
+    J.-F. Cai, E. Candes and Z. Shen, "A singular value thresholding algorithm for matrix
+    completion", SIAM J. Optim. 20(4), 2010, https://doi.org/10.1137/080738970
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def value(self, W: Array) -> float:
+        return float(self.alpha * singular_values(W).sum())
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        threshold = float(np.max(step)) * self.alpha
+
+        def shrink(sigma: Array) -> Array:
+            kept = np.maximum(sigma - threshold, 0)
+            return np.divide(kept, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+
+        return rescale_singular_values(V, shrink)
+
+    def dual_norm(self, G: Array) -> float:
+        return float(singular_values(G).max(initial=0.0) / self.alpha)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        return self.alpha * cp.normNuc(W)
+
+
+class SquaredTraceNorm(Penalty):
+    r"""Half the squared trace norm, a learned task covariance.
+
+    .. math:: \tfrac{\alpha}{2} \Bigl( \sum_i \sigma_i(W) \Bigr)^2
+              = \min_\Omega \tfrac{\alpha}{2} \operatorname{tr}(W \Omega^{-1} W') ,
+              \qquad \Omega \succeq 0 , \; \operatorname{tr} \Omega = 1
+
+    Parameters
+    ----------
+    alpha : float
+        Strength, positive.
+
+    References
+    ----------
+    Y. Zhang and D.-Y. Yeung, "A convex formulation for learning task relationships in multi-task
+    learning", UAI 2010, https://arxiv.org/abs/1203.3536
+
+    A. Argyriou, T. Evgeniou and M. Pontil, "Convex multi-task feature learning", Machine Learning
+    73, 2008, https://doi.org/10.1007/s10994-007-5040-8
+    """
+
+    is_norm = False
+    _box = (0.0, np.inf, 1.0)
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def value(self, W: Array) -> float:
+        return float(self.alpha * box_value(singular_values(W), *self._box) / 2)
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        lam = float(np.max(step)) * self.alpha
+
+        def shrink(sigma: Array) -> Array:
+            theta = box_weights(sigma, lam, *self._box)
+            return theta / (theta + lam)
+
+        return rescale_singular_values(V, shrink)
+
+    def conjugate(self, G: Array) -> float:
+        return box_support(singular_values(G), *self._box) / (2 * self.alpha)
+
+    def dual_scale(self, G: Array) -> float:
+        return 1.0
+
+    def covariance(self, W: Array) -> Array:
+        """The minimising Omega (n_tasks, n_tasks): I / n_tasks at W = 0."""
+        _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
+        n_tasks = W.shape[1]
+        padded = np.zeros(n_tasks)
+        padded[: len(sigma)] = sigma[:n_tasks]
+        theta = box_weights(padded, 0.0, *self._box)
+        return (rotation.T * theta) @ rotation
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        n_tasks = W.shape[1]
+        omega = cp.Variable((n_tasks, n_tasks), PSD=True, name="omega")
+        return self.alpha / 2 * cp.matrix_frac(W.T, omega), [cp.trace(omega) == 1]
+
+
+class ClusterNorm(Penalty):
+    r"""The cluster norm: tasks near their cluster's centre, clusters apart, the mean small.
+
+    .. math:: \tfrac{\alpha}{2} \Bigl[ \epsilon_M T \lVert \bar w \rVert^2
+              + \min_\Sigma \operatorname{tr}(W \Pi \, \Sigma^{-1} \, \Pi W') \Bigr] ,
+              \qquad I \preceq \Sigma \preceq \tfrac{1}{\epsilon_B} I , \;
+              \operatorname{tr} \Sigma = T - r + \tfrac{r - 1}{\epsilon_B}
+
+    with :math:`\Pi = I - 1 1' / T`, :math:`\Sigma` acting on the T - 1 directions between tasks,
+    and :math:`\bar w` the mean task. It relaxes a sum of squared distances within r clusters
+    (weight 1), between their centres (:math:`\epsilon_B`) and of the mean (:math:`\epsilon_M`).
+
+    Parameters
+    ----------
+    alpha : float
+        Strength, positive.
+    n_clusters : int
+        The number of clusters r, from 1 to the number of tasks.
+    between : float
+        :math:`\epsilon_B` in (0, 1].
+    mean : float
+        :math:`\epsilon_M` >= 0; at 0 the mean task is not penalised.
+
+    References
+    ----------
+    L. Jacob, F. Bach and J.-P. Vert, "Clustered multi-task learning: a convex formulation",
+    NeurIPS 2008, https://arxiv.org/abs/0809.2085
+    """
+
+    is_norm = False
+
+    def __init__(
+        self, alpha: float = 1.0, n_clusters: int = 2, between: float = 0.5, mean: float = 0.1
+    ) -> None:
+        self.alpha = alpha
+        self.n_clusters = n_clusters
+        self.between = between
+        self.mean = mean
+
+    @property
+    def leaves_mean_free(self) -> bool:  # type: ignore[override]
+        return self.mean == 0
+
+    def box(self, n_tasks: int) -> tuple[float, float, float]:
+        """The bounds and the total of the weights on the n_tasks - 1 centred directions."""
+        r = self.n_clusters
+        return 1.0, 1 / self.between, (n_tasks - r) + (r - 1) / self.between
+
+    def value(self, W: Array) -> float:
+        mean = W.mean(axis=1)
+        sigma = _centred_singular_values(W - mean[:, None])
+        box = box_value(sigma, *self.box(W.shape[1]))
+        return float(self.alpha * (self.mean * W.shape[1] * (mean @ mean) + box) / 2)
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        lam = float(np.max(step)) * self.alpha
+        mean = V.mean(axis=1, keepdims=True)
+        bounds = self.box(V.shape[1])
+
+        def shrink(sigma: Array) -> Array:
+            theta = np.ones_like(sigma)
+            size = V.shape[1] - 1
+            padded = np.zeros(size)
+            padded[: min(len(sigma), size)] = sigma[:size]
+            theta[:size] = box_weights(padded, lam, *bounds)[: len(sigma)]
+            return theta / (theta + lam)
+
+        return rescale_singular_values(V - mean, shrink) + mean / V.dtype.type(1 + lam * self.mean)
+
+    def conjugate(self, G: Array) -> float:
+        mean = G.mean(axis=1)
+        sigma = _centred_singular_values(G - mean[:, None])
+        value = box_support(sigma, *self.box(G.shape[1])) / (2 * self.alpha)
+        if self.mean > 0:
+            value += G.shape[1] * (mean @ mean) / (2 * self.alpha * self.mean)
+        return float(value)
+
+    def dual_scale(self, G: Array) -> float:
+        return 1.0
+
+    def weights(self, W: Array) -> tuple[Array, Array]:
+        """The weights theta and directions R (n_tasks, n_tasks - 1) of the centred tasks."""
+        n_tasks = W.shape[1]
+        basis = _centred_basis(n_tasks)
+        _, sigma, rotation = np.linalg.svd(W @ basis, full_matrices=True)
+        padded = np.zeros(n_tasks - 1)
+        padded[: len(sigma)] = sigma[: n_tasks - 1]
+        return box_weights(padded, 0.0, *self.box(n_tasks)), basis @ rotation.T
+
+    def covariance(self, W: Array) -> Array:
+        """The minimising Sigma (n_tasks, n_tasks), the mean's direction included if penalised."""
+        theta, directions = self.weights(W)
+        sigma = (directions * theta) @ directions.T
+        return sigma + (1 / (self.mean * W.shape[1]) if self.mean > 0 else 0.0)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        n_tasks = W.shape[1]
+        mean = cp.sum(W, axis=1) / n_tasks
+        value = self.mean * n_tasks * cp.sum_squares(mean)
+        if n_tasks == 1:
+            return self.alpha / 2 * value, []
+        a, b, c = self.box(n_tasks)
+        sigma = cp.Variable((n_tasks - 1, n_tasks - 1), symmetric=True, name="sigma")
+        identity = np.eye(n_tasks - 1)
+        constraints = [sigma >> a * identity, sigma << b * identity, cp.trace(sigma) == c]
+        between = cp.matrix_frac((W @ _centred_basis(n_tasks)).T, sigma)
+        return self.alpha / 2 * (value + between), constraints
+
+
+def _centred_singular_values(W: Array) -> Array:
+    """The n_tasks - 1 singular values of centred columns, zeros included."""
+    sigma = singular_values(W)
+    size = W.shape[1] - 1
+    padded = np.zeros(size)
+    padded[: min(len(sigma), size)] = sigma[:size]
+    return padded
+
+
+def _centred_basis(n_tasks: int) -> Array:
+    """An orthonormal basis (n_tasks, n_tasks - 1) of the vectors that sum to zero."""
+    corner = np.eye(n_tasks)[:, 1:] - 1 / n_tasks
+    return np.linalg.qr(corner)[0] if n_tasks > 1 else np.zeros((1, 0))

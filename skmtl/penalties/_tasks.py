@@ -1,0 +1,42 @@
+"""Penalties on the columns of W: whole tasks are dropped or kept."""
+
+from typing import Any
+
+import numpy as np
+
+from skmtl.penalties._base import Array, Penalty
+
+
+class TaskGroup(Penalty):
+    r"""The task norm :math:`\alpha \sum_t \lVert w_t \rVert_2`.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength, positive.
+
+    References
+    ----------
+    P. Gong, J. Ye and C. Zhang, "Robust multi-task feature learning", KDD 2012,
+    https://doi.org/10.1145/2339530.2339672
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def value(self, W: Array) -> float:
+        return float(self.alpha * np.linalg.norm(W, axis=0).sum())
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        norms = np.linalg.norm(V, axis=0)
+        threshold = float(np.max(step)) * self.alpha
+        ratio = np.divide(threshold, norms, out=np.ones_like(norms), where=norms > threshold)
+        return V * (1 - ratio)
+
+    def dual_norm(self, G: Array) -> float:
+        return float(np.linalg.norm(G, axis=0).max(initial=0.0) / self.alpha)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        return self.alpha * cp.sum(cp.norm(W, 2, axis=0))
