@@ -1,5 +1,8 @@
-"""Look at what was learned: importances that know about the task column."""
+"""Look at what was learned: importances that know the task column, and what sharing gained."""
 
 from skmtl.inspection._importance import column_importance
+from skmtl.inspection._transfer import transfer_gain
+from skmtl.inspection._transfer_display import TransferGainDisplay
+from skmtl.inspection._transfer_result import TransferGain
 
-__all__ = ["column_importance"]
+__all__ = ["TransferGain", "TransferGainDisplay", "column_importance", "transfer_gain"]

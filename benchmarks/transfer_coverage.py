@@ -1,0 +1,286 @@
+"""Can transfer_gain be believed? False alarms, harm found, coverage of its intervals.
+
+``python -m benchmarks.transfer_coverage [--seeds 200] [--json F]``
+
+Made tasks, stacked, with ridges of a fixed strength. "Plain t" takes the same gains for
+independent: what the correction for overlapping training sets is there to prevent.
+
+- Null: both models are the same but for noise, drawn anew in every fit: on the coefficients, or
+  by a few useless features that each model has for itself, which every fit learns anew. An alarm
+  is any task helped or hurt (Holm, 5%), or an overall interval without 0.
+- Harm: one vector for all tasks, of which a few are unrelated, against each task alone.
+- Coverage: 95% intervals and the expected gain of models trained on four fifths of the rows, as
+  many as an outer training set has, over fresh training sets. A linear model's loss on fresh rows
+  is known exactly. Per task: the tasks stay, the rows are new; overall: the tasks are new too.
+"""
+
+import argparse
+import json
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.base import BaseEstimator, RegressorMixin
+
+from skmtl import IndependentTaskRegressor, PooledTaskRegressor
+from skmtl.inspection import TransferGain, transfer_gain
+
+Array = NDArray[Any]
+
+N_FRESH = 2000
+
+
+class Ridges(RegressorMixin, BaseEstimator):
+    """A ridge per task, or one for all, in closed form: a tenth of the time of the estimators.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength, relative to one row.
+    pooled : bool
+    hidden : tuple of int
+        Columns that it does not see.
+    noise : float
+        Standard deviation of noise on the coefficients, new in every fit.
+    task_column : int
+        -1: the last.
+    random_state : int
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.1,
+        *,
+        pooled: bool = False,
+        hidden: tuple[int, ...] = (),
+        noise: float = 0.0,
+        task_column: int = -1,
+        random_state: int = 0,
+    ) -> None:
+        self.alpha = alpha
+        self.pooled = pooled
+        self.hidden = hidden
+        self.noise = noise
+        self.task_column = task_column
+        self.random_state = random_state
+
+    def fit(self, X: Array, y: Array) -> Self:
+        """Fit; each task has an intercept."""
+        features, codes = X[:, :-1].copy(), X[:, -1].astype(int)
+        features[:, self.hidden] = 0.0
+        n_tasks = codes.max() + 1
+        counts = np.bincount(codes)[:, None]
+        totals = np.zeros((n_tasks, features.shape[1]))
+        np.add.at(totals, codes, features)
+        means, means_y = totals / counts, np.bincount(codes, y)[:, None] / counts
+        centred, residual = features - means[codes], y - means_y[codes, 0]
+        gram = np.zeros((n_tasks, features.shape[1], features.shape[1]))
+        moment = np.zeros((n_tasks, features.shape[1]))
+        for t in range(n_tasks):
+            rows = codes == t
+            gram[t], moment[t] = centred[rows].T @ centred[rows], residual[rows] @ centred[rows]
+        if self.pooled:
+            gram[:], moment[:] = gram.sum(axis=0), moment.sum(axis=0)
+        n_rows = np.full((n_tasks, 1), len(y)) if self.pooled else counts
+        ridge = self.alpha * n_rows[:, :, None] * np.eye(features.shape[1])
+        self.coef_ = np.linalg.solve(gram + ridge, moment[:, :, None])[:, :, 0]
+        self.intercept_ = means_y[:, 0] - (means * self.coef_).sum(axis=1)
+        if self.noise:
+            # The rows decide, so that two fits never share their noise, nor two models.
+            rng = np.random.default_rng([self.random_state, zlib.crc32(y.tobytes())])
+            self.coef_ = self.coef_ + self.noise * rng.standard_normal(self.coef_.shape)
+        return self
+
+    def predict(self, X: Array) -> Array:
+        """Each row by its own task."""
+        codes = X[:, -1].astype(int)
+        return (X[:, :-1] * self.coef_[codes]).sum(axis=1) + self.intercept_[codes]
+
+
+@dataclass(frozen=True)
+class World:
+    """Linear tasks: coefficients are a common part, parts of their own, and useless features."""
+
+    n_tasks: int = 6
+    n_rows: int = 30
+    n_features: int = 4
+    n_useless: int = 0
+    own: float = 0.4
+    noise: float = 1.0
+
+    def tasks(self, rng: np.random.Generator) -> Array:
+        """Coefficients (n_tasks, n_features + n_useless); the common part is the same always."""
+        coef = np.zeros((self.n_tasks, self.n_features + self.n_useless))
+        own = self.own * rng.standard_normal((self.n_tasks, self.n_features))
+        coef[:, : self.n_features] = 0.5 + own
+        return coef
+
+    def rows(self, coef: Array, rng: np.random.Generator, share: float = 1.0) -> tuple[Any, Any]:
+        """Standard normal features with the task last, and labels."""
+        codes = np.repeat(np.arange(self.n_tasks), round(share * self.n_rows))
+        X = rng.standard_normal((len(codes), coef.shape[1]))
+        y = (X * coef[codes]).sum(axis=1) + self.noise * rng.standard_normal(len(codes))
+        return np.column_stack([X, codes]), y
+
+    def loss(self, model: Ridges, coef: Array) -> Array:
+        """The expected squared error (n_tasks,) on fresh rows, exactly."""
+        return self.noise**2 + ((model.coef_ - coef) ** 2).sum(axis=1) + model.intercept_**2
+
+
+def compare(estimator: Any, baseline: Any, X: Array, y: Array, seed: int) -> TransferGain:
+    """transfer_gain as it comes, but for the tuning."""
+    pair = [("baseline", baseline)]
+    return transfer_gain(estimator, X, y, baselines=pair, tune=False, random_state=seed)
+
+
+def plain_error(fold_gains: Array) -> Array:
+    """The standard error of a mean of independent values."""
+    return fold_gains.std(axis=0, ddof=1) / np.sqrt(len(fold_gains))
+
+
+def null(name: str, world: World, models: tuple[Ridges, Ridges], n_seeds: int) -> dict[str, Any]:
+    """How often two models that differ by noise alone raise an alarm."""
+    alarms = np.zeros((n_seeds, 4), dtype=bool)
+    for seed in range(n_seeds):
+        rng = np.random.default_rng([1, seed])
+        X, y = world.rows(world.tasks(rng), rng)
+        estimator, baseline = (
+            Ridges(**{**model.get_params(), "random_state": 2 * seed + side})
+            for side, model in enumerate(models)
+        )
+        part = compare(estimator, baseline, X, y, seed)["baseline"]
+        t = np.abs(part.gain) / plain_error(part.fold_gains)
+        plain = 2 * stats.t.sf(t, len(part.fold_gains) - 1)
+        task, overall = (part.p_holm < 0.05).any(), part.overall.p < 0.05
+        alarms[seed] = task, overall, task | overall, plain.min() * world.n_tasks < 0.05
+    row = dict(
+        zip(("task", "overall", "any", "plain_t"), alarms.mean(axis=0).tolist(), strict=True)
+    )
+    return {"null": name, "seeds": n_seeds, **row}
+
+
+def harm(n_seeds: int, n_unrelated: int = 2) -> dict[str, Any]:
+    """How often one vector for all is reported to hurt unrelated tasks, and the others."""
+    world = World(n_tasks=10, n_rows=60, n_features=8, own=0.05, noise=2.0)
+    hurt = np.zeros((n_seeds, world.n_tasks), dtype=bool)
+    helped = np.zeros((n_seeds, world.n_tasks), dtype=bool)
+    for seed in range(n_seeds):
+        rng = np.random.default_rng([2, seed])
+        coef = world.tasks(rng)
+        coef[:n_unrelated] *= -2.0
+        X, y = world.rows(coef, rng)
+        estimator = PooledTaskRegressor(0.1, task_column=-1)
+        part = compare(estimator, IndependentTaskRegressor(0.1, task_column=-1), X, y, seed)
+        verdict = part["baseline"].verdict
+        hurt[seed], helped[seed] = verdict == "hurt", verdict == "helped"
+    return {
+        "seeds": n_seeds,
+        "unrelated_hurt": float(hurt[:, :n_unrelated].mean()),
+        "related_hurt": float(hurt[:, n_unrelated:].mean()),
+        "related_helped": float(helped[:, n_unrelated:].mean()),
+    }
+
+
+def coverage(name: str, world: World, alpha: float, n_seeds: int, new: bool) -> dict[str, Any]:
+    """Share of the 95% intervals that hold the expected gain; ``new`` tasks: overall."""
+    estimator, baseline = Ridges(alpha, pooled=True), Ridges(alpha)
+    fixed = world.tasks(np.random.default_rng(0))
+    true = np.zeros((N_FRESH, world.n_tasks))
+    for k in range(N_FRESH):
+        rng = np.random.default_rng([3, k])
+        coef = world.tasks(rng) if new else fixed
+        X, y = world.rows(coef, rng, share=0.8)
+        true[k] = world.loss(baseline.fit(X, y), coef) - world.loss(estimator.fit(X, y), coef)
+    truth = true.mean() if new else true.mean(axis=0)
+    covered, plain = [], []
+    for seed in range(n_seeds):
+        rng = np.random.default_rng([4, seed])
+        X, y = world.rows(world.tasks(rng) if new else fixed, rng)
+        part = compare(estimator, baseline, X, y, seed)["baseline"]
+        n_folds = len(part.fold_gains)
+        found = part.overall if new else part
+        gains = part.fold_gains.mean(axis=1) if new else part.fold_gains
+        half = stats.t.ppf(0.975, n_folds - 1) * plain_error(gains)
+        covered.append((found.low <= truth) & (truth <= found.high))
+        plain.append(np.abs(found.gain - truth) <= half)
+    return {
+        "models": name,
+        "interval": "overall" if new else "per task",
+        "seeds": n_seeds,
+        "true_gain": float(np.mean(truth)),
+        "coverage": float(np.mean(covered)),
+        "plain_t": float(np.mean(plain)),
+    }
+
+
+def main(argv: list[str] | None = None) -> dict[str, Any]:
+    """Run the benchmark, print tables, and return their rows."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seeds", type=int, default=200, help="data sets per row")
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    arguments = parser.parse_args(argv)
+    start, seeds = time.perf_counter(), arguments.seeds
+
+    few, useless = World(n_rows=12, n_features=2, n_tasks=20), World(n_useless=12)
+    noisy = (Ridges(noise=0.2), Ridges(noise=0.2))
+    a, b = tuple(range(4, 10)), tuple(range(10, 16))
+    rows: dict[str, Any] = {
+        "null": [
+            null("noise on coefficients, 6 tasks x 30 labels", World(), noisy, seeds),
+            null("noise on coefficients, 20 tasks x 12 labels", few, noisy, seeds),
+            null(
+                "6 useless features each, 6 tasks x 30 labels",
+                useless,
+                (Ridges(0.01, hidden=a), Ridges(0.01, hidden=b)),
+                seeds,
+            ),
+        ],
+        "harm": harm(max(1, seeds // 10)),
+        "coverage": [
+            coverage(name, world, alpha, seeds, new)
+            for name, world, alpha in (
+                ("30 labels, 4 features, alpha 0.1", World(), 0.1),
+                ("30 labels, 16 features, alpha 0.001", World(n_features=16, own=0.1), 0.001),
+            )
+            for new in (False, True)
+        ],
+    }
+    print(_tables(rows))
+    print(f"\n{time.perf_counter() - start:.0f} s")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return rows
+
+
+def _tables(rows: dict[str, Any]) -> str:
+    lines = ["| exact null, alarms at 5% | a task (Holm) | overall | either | plain t, a task |"]
+    lines.append("|---|---:|---:|---:|---:|")
+    for row in rows["null"]:
+        cells = " | ".join(f"{row[key]:.1%}" for key in ("task", "overall", "any", "plain_t"))
+        lines.append(f"| {row['null']}, {row['seeds']} seeds | {cells} |")
+    found = rows["harm"]
+    lines += [
+        "",
+        "| pooled against independent | reported hurt | reported helped |",
+        "|---|---:|---:|",
+        f"| 2 unrelated tasks, {found['seeds']} seeds | {found['unrelated_hurt']:.1%} | |",
+        f"| 8 related tasks | {found['related_hurt']:.1%} | {found['related_helped']:.1%} |",
+        "",
+        "| 95% intervals, pooled against independent | true gain | coverage | plain t |",
+        "|---|---:|---:|---:|",
+    ]
+    for row in rows["coverage"]:
+        lines.append(
+            f"| {row['interval']}: {row['models']}, {row['seeds']} seeds | {row['true_gain']:.3f} "
+            f"| {row['coverage']:.1%} | {row['plain_t']:.1%} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

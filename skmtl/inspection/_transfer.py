@@ -1,0 +1,347 @@
+"""Did sharing help? The cross-validated comparison with models that share less or more."""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, check_random_state, indexable
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils.parallel import Parallel, delayed
+
+from skmtl.design._labels import as_label_array, task_names
+from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
+from skmtl.inspection._transfer_models import (
+    find_last,
+    find_task_column,
+    make_tuned,
+    read_baselines,
+)
+from skmtl.inspection._transfer_result import MIN_LABELS, TransferGain, compare
+from skmtl.metrics import _TaskScorer, make_task_scorer
+from skmtl.model_selection import StratifiedTaskKFold
+
+Array = NDArray[Any]
+
+_CONSTRAINTS: dict[str, list[Any]] = {
+    "cv": ["cv_object"],
+    "n_repeats": [Interval(Integral, 1, None, closed="left")],
+    "tune": ["boolean"],
+    "n_jobs": [Integral, None],
+    "random_state": ["random_state"],
+}
+
+
+def transfer_gain(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    baselines: Any = ("independent", "pooled"),
+    cv: Any = None,
+    n_repeats: int = 5,
+    scoring: Any = None,
+    tune: bool = True,
+    n_jobs: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> TransferGain:
+    """Measure, task by task, whether learning the tasks together helped.
+
+    The gain of a task is a baseline's loss minus the estimator's on rows that neither has seen,
+    averaged over repeated cross-validation with the same folds for all.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A regressor or classifier of either layout, alone, in a pipeline or in a search. The
+        task column is that of the estimator, or of a pipeline's first step that names one.
+    X, y : as in the estimator's fit
+        At least two tasks. For one target of several classes pass the matrix of the tasks
+        one against the rest.
+    baselines : sequence of str and (name, estimator) pairs, or dict, default=("independent", \
+"pooled")
+        "independent": each task alone, "pooled": one coefficient vector for all tasks, both
+        ridges that choose their strength by cross-validation. They take the parameters they
+        have in common with ``estimator`` (task column, intercept, weights) from it, and the
+        place of a pipeline's last step; of a search only the pipeline is kept.
+    cv : int, splitter or iterable, default=None
+        Outer folds. None or an int: that many (5) folds of
+        :class:`~skmtl.model_selection.StratifiedTaskKFold`, ``n_repeats`` times. A splitter
+        that shuffles is repeated as well, with other random states; all others are used once.
+    n_repeats : int, default=5
+        How many times the folds are drawn.
+    scoring : str, callable or None, default=None
+        The loss of a task. None: mean squared error, for classifiers the log loss. Otherwise
+        what :func:`skmtl.metrics.make_task_scorer` takes, or a scorer made by it; of a score
+        the loss is 1 - score.
+    tune : bool, default=True
+        Whether to choose ``alpha`` of estimators of skmtl, alone or at a pipeline's end, on the
+        training rows of each outer fold; the given value is not used then. See Notes.
+        All other estimators, such as searches, are fitted as they are.
+    n_jobs : int or None, default=None
+        Processes over the outer folds.
+    random_state : int, RandomState instance or None, default=None
+        Makes the outer and the inner folds reproducible.
+
+    Returns
+    -------
+    TransferGain
+        Prints as a summary; ``to_frame()`` has a row per baseline and task, ``plot()`` draws.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two tasks, or none with ten labels; if a baseline or the scoring
+        is unknown; if ``cv`` gives fewer than two test sets.
+
+    Notes
+    -----
+    **Tuning.** By five inner folds stratified by task, and the loss that is judged, averaged over
+    tasks: 13 strengths, three decades down from :func:`~skmtl.model_selection.alpha_max`, or, for
+    penalties that have none, six decades down from where next to nothing is learned. Estimators
+    that allow ``alpha="cv"`` choose by themselves. That is 66 fits for each of the 25 outer
+    folds: the time of a call is about 1700 fits.
+
+    **Per task.** The J gains of a task, one per test set, have variance s². Their training sets
+    overlap, so that the variance of their mean is taken as (1/J + n_test/n_train) s² [1]_, n the
+    task's labels; the p-value is that of Student's t with J - 1 degrees of freedom, and Holm's
+    method [2]_ adjusts it for the number of tasks (not for that of baselines). Intervals are not
+    adjusted. The gain is that of models trained on the outer training sets, four fifths of the
+    rows by default. Resampling the test rows alone would leave out that the models vary with
+    their training rows. Tasks with fewer than ten labels, or fewer than two test sets with a
+    defined loss, get no p-value and no interval and do not count in Holm's method. Losses that
+    agree to 12 digits are ties.
+
+    **Overall.** The mean over the tasks with enough labels, each counting the same: where tasks
+    have different units, look at the relative gains. Its variance has two parts: that of the
+    tasks' gains over their number, as if the tasks were drawn at random, and that of the
+    resampling, the formula above on the mean gain of each test set. The degrees of freedom are
+    Satterthwaite's.
+
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio. Inference for the generalization error. Machine Learning 52,
+       239-281, 2003. https://doi.org/10.1023/A:1024068626366
+    .. [2] S. Holm. A simple sequentially rejective multiple test procedure. Scandinavian Journal
+       of Statistics 6, 65-70, 1979. https://www.jstor.org/stable/4615733
+
+    See Also
+    --------
+    TransferGainDisplay : The picture.
+
+    Examples
+    --------
+    >>> from skmtl import IndependentTaskRegressor, PooledTaskRegressor
+    >>> from skmtl.datasets import make_block_sparse
+    >>> from skmtl.inspection import transfer_gain
+    >>> made = make_block_sparse(99, 4, 3, n_informative=4, random_state=0)  # nothing in common
+    >>> alone = ("alone", IndependentTaskRegressor(alpha=0.1))
+    >>> result = transfer_gain(
+    ...     PooledTaskRegressor(alpha=0.1), made.data, made.target, baselines=[alone],
+    ...     tune=False, n_repeats=2, random_state=0,
+    ... )
+    >>> result["alone"].verdict.tolist()
+    ['hurt', 'hurt', 'hurt']
+    """
+    validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="transfer_gain")
+    X, y = indexable(X, y)
+    task_column = find_task_column(estimator)
+    models = {"": estimator, **read_baselines(baselines, estimator)}
+    tasks = _read_tasks(X, y, task_column, is_classifier(estimator))
+    scorer, loss_name = _read_scoring(scoring, tasks, is_classifier(estimator))
+    scorer = replace(scorer, task_column=task_column)
+
+    rng = check_random_state(random_state)
+    splits = _split(cv, n_repeats, X, y, task_column, rng)
+    if len(splits) < 2:
+        raise ValueError(
+            f"cv gives {len(splits)} test set, but an error needs two or more. Pass cv=5."
+        )
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
+    losses = Parallel(n_jobs=n_jobs)(
+        delayed(_fold_losses)([*models.values()], X, y, tasks, train, test, scorer, tune, int(seed))
+        for (train, test), seed in zip(splits, seeds, strict=True)
+    )
+    own, *others = np.stack(losses, axis=1)
+    n_test = np.array([tasks.count(test) for _, test in splits])
+    n_train = np.array([tasks.count(train) for train, _ in splits])
+    return TransferGain(
+        estimator_name=type(find_last(estimator)).__name__,
+        loss_name=loss_name,
+        tasks=tasks.names,
+        n_labels=tasks.n_labels,
+        n_folds=len(splits),
+        baselines={
+            name: compare(name, own, other, n_test, n_train, tasks.n_labels)
+            for name, other in zip([*models][1:], others, strict=True)
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Tasks:
+    """Which labels are whose: all columns of ``labels``, or its rows by ``codes``."""
+
+    names: Array
+    labels: Array
+    codes: Array | None
+
+    @property
+    def n_labels(self) -> Array:
+        return self.count(np.arange(len(self.labels)))
+
+    def count(self, rows: Array) -> Array:
+        """Number of labels (n_tasks,) in these rows."""
+        if self.codes is not None:
+            return np.bincount(self.codes[rows], minlength=len(self.names))
+        return (~np.isnan(self.labels[rows].astype(np.float64))).sum(axis=0)
+
+    def present(self, rows: Array) -> Array:
+        """The tasks for which a metric of these rows has an entry."""
+        return np.arange(len(self.names)) if self.codes is None else np.unique(self.codes[rows])
+
+
+def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool) -> _Tasks:
+    labels = as_label_array(y, "transfer_gain")
+    if task_column is not None:
+        names, codes = encode_tasks(read_ids(split_task_column(X, task_column)[1], warn=False))
+        tasks = _Tasks(names, labels.reshape(len(codes)), codes)
+    elif labels.ndim == 1:
+        remedy = "Pass y with one column per task, or an estimator with a task_column."
+        if classifier and len(np.unique(labels)) > 2:
+            remedy = (
+                "For the tasks of each class against the rest, which a 1-D y becomes in fit, pass "
+                "(y[:, None] == numpy.unique(y)).astype(int)."
+            )
+        raise ValueError(
+            f"y is 1-D and the estimator names no task_column, but transfer_gain compares tasks "
+            f"and needs 2 or more of them. {remedy}"
+        )
+    else:
+        tasks = _Tasks(task_names(y, labels.shape[1]), labels, None)
+    if len(tasks.names) < 2:
+        raise ValueError(
+            f"transfer_gain needs 2 or more tasks, got {len(tasks.names)}: nothing is shared."
+        )
+    most = tasks.n_labels.max()
+    if most < MIN_LABELS:
+        raise ValueError(
+            f"No task has {MIN_LABELS} or more labels (the largest has {most}): nothing can be "
+            f"said about any. Collect more labels."
+        )
+    return tasks
+
+
+def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[_TaskScorer, str]:
+    """The scorer, and what its loss is called."""
+    if scoring is None and classifier:
+        positive = None if tasks.codes is None else np.unique(tasks.labels)[-1]
+        loss = partial(_log_loss, positive=positive)
+        scorer = make_task_scorer(loss, greater_is_better=False, response_method="predict_proba")
+        return scorer, "log loss"
+    if scoring is None:
+        return make_task_scorer(_squared_error, greater_is_better=False), "mean squared error"
+    scorer = scoring if isinstance(scoring, _TaskScorer) else make_task_scorer(scoring)
+    metric = scorer.metric
+    name = metric if isinstance(metric, str) else getattr(metric, "__name__", "the metric")
+    name = {"rmse": "root mean squared error"}.get(name, name.replace("_", " "))
+    return scorer, f"1 - {name}" if scorer.greater_is_better else name
+
+
+def _split(
+    cv: Any, n_repeats: int, X: Any, y: Any, task_column: str | int | None, rng: Any
+) -> list[tuple[Array, Array]]:
+    """Training and test rows of all outer folds."""
+    if cv is None or isinstance(cv, Integral):
+        cv = StratifiedTaskKFold(5 if cv is None else int(cv), task_column=task_column)
+    elif not (getattr(cv, "shuffle", False) and hasattr(cv, "random_state")):
+        return list(check_cv(cv).split(X, y))
+    elif cv.random_state is not None:
+        rng = check_random_state(cv.random_state)
+    splits = []
+    for seed in rng.randint(np.iinfo(np.int32).max, size=n_repeats):
+        cv = copy(cv)
+        cv.random_state = int(seed)
+        splits += list(cv.split(X, y))
+    return splits
+
+
+def _fold_losses(
+    models: list[Any],
+    X: Any,
+    y: Any,
+    tasks: _Tasks,
+    train: Array,
+    test: Array,
+    scorer: _TaskScorer,
+    tune: bool,
+    seed: int,
+) -> Array:
+    """The losses (n_models, n_tasks) on the test rows; NaN where undefined."""
+    X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
+    X_test, labels = _safe_indexing(X, test), tasks.labels[test]
+    judge = replace(scorer, average=None)
+    chooser = replace(scorer, average="macro")
+    best = 1.0 if scorer.greater_is_better else 0.0
+    losses = np.full((len(models), len(tasks.names)), np.nan)
+    for k, model in enumerate(models):
+        if tune:
+            model = make_tuned(model, X_train, y_train, chooser, scorer.task_column, seed)
+        fitted = clone(model).fit(X_train, y_train)
+        losses[k, tasks.present(test)] = best - judge(fitted, X_test, labels)
+    return losses
+
+
+def _squared_error(
+    y_true: Any, y_pred: Array, *, task: Any, sample_weight: Any, average: str | None
+) -> Any:
+    """Mean squared error of each task; an own one because it is called once per fit."""
+    truth = as_label_array(y_true, "transfer_gain").astype(np.float64)
+    return _average(lambda p: (truth - p) ** 2, truth, y_pred, task, average)
+
+
+def _log_loss(
+    y_true: Any,
+    y_pred: Array,
+    *,
+    task: Any,
+    sample_weight: Any,
+    average: str | None,
+    positive: Any,
+) -> Any:
+    """Log loss of each task; ``positive`` is the greater label of the stacked layout."""
+    truth = as_label_array(y_true, "transfer_gain")
+    if positive is not None:
+        truth = truth == positive
+    truth = truth.astype(np.float64)
+
+    def loss(p: Array) -> Array:
+        p = np.clip(p, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
+        return -(truth * np.log(p) + (1 - truth) * np.log1p(-p))
+
+    return _average(loss, truth, y_pred, task, average)
+
+
+def _average(
+    loss: Callable[[Array], Array], truth: Array, y_pred: Array, task: Any, average: str | None
+) -> Any:
+    """Each task's mean loss (n_tasks,), or with "macro" the mean of those that are defined."""
+    y_pred = np.asarray(y_pred, dtype=np.float64)
+    observed = ~np.isnan(truth)
+    if y_pred.shape != truth.shape:
+        raise ValueError(f"The predictions have shape {y_pred.shape}, the labels {truth.shape}.")
+    if not np.isfinite(y_pred[observed]).all():
+        raise ValueError("A model predicts NaN or infinity, which has no loss.")
+    values = np.where(observed, loss(np.where(observed, y_pred, 0.5)), 0.0)
+    codes = np.indices(truth.shape)[1] if task is None else encode_tasks(task)[1]
+    n_tasks = codes.max() + 1
+    totals = np.bincount(codes.ravel(), weights=values.ravel(), minlength=n_tasks)
+    counts = np.bincount(codes[observed], minlength=n_tasks)
+    means = np.divide(totals, counts, out=np.full(n_tasks, np.nan), where=counts > 0)
+    return means if average is None else float(means[counts > 0].mean())

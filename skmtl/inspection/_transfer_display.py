@@ -1,0 +1,304 @@
+"""The picture of transfer_gain. matplotlib is imported only when it is drawn."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import isotonic_regression
+
+from skmtl.inspection._transfer import transfer_gain
+from skmtl.inspection._transfer_result import BaselineGain, TransferGain
+
+Array = NDArray[Any]
+
+# Marker, colour (Okabe and Ito's, safe for the colour-blind), and whether the marker is filled.
+_STYLES = {
+    "helped": ("o", "#0072B2", True),
+    "unclear": ("o", "#5A5A5A", False),
+    "hurt": ("v", "#D55E00", True),
+    "too few labels": ("x", "#B0B0B0", True),
+}
+# With more tasks than this, only those that were hurt have their names written.
+_MAX_NAMED = 40
+_INCHES_PER_NAME, _INCHES_PER_TASK = 0.22, 0.045
+_FONT_SIZE = 8.0
+_POINTS_PER_LEGEND_ROW = 14.0
+_LEGEND_COLUMNS = 3
+
+
+class TransferGainDisplay:
+    """Sorted gains of all tasks over one baseline, with their intervals.
+
+    Use :meth:`from_estimator` or :meth:`from_result` to make one.
+
+    Parameters
+    ----------
+    result : TransferGain
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    baseline_ : str
+        The baseline drawn.
+
+    See Also
+    --------
+    transfer_gain : The comparison itself.
+
+    Examples
+    --------
+    >>> from skmtl import BlockSparseRegressor
+    >>> from skmtl.datasets import make_block_sparse
+    >>> from skmtl.inspection import TransferGainDisplay
+    >>> made = make_block_sparse(30, 10, 3, n_informative=2, random_state=0)
+    >>> display = TransferGainDisplay.from_estimator(
+    ...     BlockSparseRegressor(alpha=0.1), made.data, made.target,
+    ...     baselines="pooled", tune=False, n_repeats=1, random_state=0,
+    ... )  # doctest: +SKIP
+    >>> display.ax_.get_xlabel()  # doctest: +SKIP
+    'gain in mean squared error'
+    """
+
+    def __init__(self, *, result: TransferGain) -> None:
+        self.result = result
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        baseline: str | None = None,
+        relative: bool = False,
+        ax: Any = None,
+        **options: Any,
+    ) -> Self:
+        """Run :func:`transfer_gain` and draw it.
+
+        Parameters
+        ----------
+        estimator, X, y : as in :func:`transfer_gain`
+        baseline, relative, ax : as in :meth:`plot`
+        **options : passed to :func:`transfer_gain`
+
+        Returns
+        -------
+        TransferGainDisplay
+        """
+        result = transfer_gain(estimator, X, y, **options)
+        return cls.from_result(result, baseline=baseline, relative=relative, ax=ax)
+
+    @classmethod
+    def from_result(
+        cls,
+        result: TransferGain,
+        *,
+        baseline: str | None = None,
+        relative: bool = False,
+        ax: Any = None,
+    ) -> Self:
+        """Draw a result.
+
+        Parameters
+        ----------
+        result : TransferGain
+        baseline, relative, ax : as in :meth:`plot`
+
+        Returns
+        -------
+        TransferGainDisplay
+        """
+        return cls(result=result).plot(ax, baseline=baseline, relative=relative)
+
+    def plot(self, ax: Any = None, *, baseline: str | None = None, relative: bool = False) -> Self:
+        """Draw the gains, the largest on top.
+
+        Up to 40 tasks are named on the axis; of more only those that were hurt, the worst
+        first, as many as fit.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None: a new figure, as high as the tasks need.
+        baseline : str, default=None
+            None: the first.
+        relative : bool, default=False
+            Gains in percent of the baseline's loss, task by task, instead of in its units.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        KeyError
+            If there is no such baseline.
+        ImportError
+            If matplotlib is not installed.
+        """
+        import matplotlib.pyplot as plt
+
+        self.baseline_ = baseline or next(iter(self.result.baselines))
+        part = self.result[self.baseline_]
+        if ax is None:
+            n = len(part.gain)
+            per_task = _INCHES_PER_NAME if n <= _MAX_NAMED else _INCHES_PER_TASK
+            _, ax = plt.subplots(figsize=(6.4, 1.5 + max(1.5, per_task * n)), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+
+        scale = np.where(part.loss_baseline > 0, part.loss_baseline, np.nan) / 100
+        gains = _Drawn(part, scale if relative else np.ones(len(part.gain)))
+        rank = gains.ranks()
+        self._draw_tasks(gains, rank)
+        self._draw_overall(part, relative)
+        self._draw_axes(gains, rank, relative)
+        self._name_tasks(gains, rank)
+        return self
+
+    def _draw_tasks(self, gains: "_Drawn", rank: Array) -> None:
+        many = len(rank) > _MAX_NAMED
+        size, width = (3.5, 0.7) if many else (6.0, 1.3)
+        for verdict, (marker, colour, filled) in _STYLES.items():
+            chosen = (gains.verdict == verdict) & ~np.isnan(gains.gain)
+            if not chosen.any():
+                continue
+            at, errors = gains.gain[chosen], None
+            if verdict == "too few labels":
+                self._point_outside(gains, rank, chosen, size)
+            else:
+                errors = [at - gains.low[chosen], gains.high[chosen] - at]
+            self.ax_.errorbar(
+                at,
+                rank[chosen],
+                xerr=errors,
+                fmt=marker,
+                color=colour,
+                markerfacecolor=colour if filled else "white",
+                markersize=size + (1.5 if verdict == "hurt" else 0.0),
+                elinewidth=width,
+                label=f"{verdict} ({np.count_nonzero(gains.verdict == verdict)})",
+                zorder=4 if verdict == "hurt" else 3,
+            )
+
+    def _point_outside(self, gains: "_Drawn", rank: Array, chosen: Array, size: float) -> None:
+        """Arrowheads at the edges for gains that lie beyond them."""
+        left, right = gains.limits()
+        for marker, edge, beyond in (
+            ("<", left, gains.gain < left),
+            (">", right, gains.gain > right),
+        ):
+            for height in rank[chosen & beyond]:
+                self.ax_.plot(
+                    [edge],
+                    [height],
+                    marker,
+                    color=_STYLES["too few labels"][1],
+                    markersize=size,
+                    clip_on=False,
+                )
+
+    def _draw_overall(self, part: BaselineGain, relative: bool) -> None:
+        """The mean over tasks, as a band; in percent it would be another mean."""
+        self.ax_.axvline(0.0, color="black", linewidth=1.0, zorder=2)
+        overall = part.overall
+        if relative or not np.isfinite(overall.se):
+            return
+        self.ax_.axvspan(overall.low, overall.high, color="#009E73", alpha=0.15, lw=0, zorder=0)
+        self.ax_.axvline(
+            overall.gain, color="#009E73", lw=1.2, ls="--", zorder=1, label="mean of the tasks"
+        )
+
+    def _draw_axes(self, gains: "_Drawn", rank: Array, relative: bool) -> None:
+        ax, unit = self.ax_, self.result.loss_name
+        unit = f"% of the baseline's {unit}" if relative else unit
+        ax.set_xlabel(f"gain in {unit}\n← worse than {self.baseline_}  |  sharing helped →")
+        left, right = gains.limits()
+        ax.set_xlim(left, right)
+        ax.set_ylim(-0.8, len(rank) - 0.2)
+        ax.grid(axis="x", color="0.9", linewidth=0.6)
+        ax.set_axisbelow(True)
+        for side in ("top", "right"):
+            ax.spines[side].set_visible(False)
+        legend = ax.legend(  # above the axes, where no task is
+            fontsize=_FONT_SIZE,
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=_LEGEND_COLUMNS,
+            frameon=False,
+            columnspacing=1.5,
+        )
+        rows = -(-len(legend.get_texts()) // _LEGEND_COLUMNS)
+        ax.set_title(
+            f"{self.result.estimator_name} against {self.baseline_}, {len(rank)} tasks",
+            fontsize="medium",
+            pad=8.0 + _POINTS_PER_LEGEND_ROW * rows,
+        )
+
+    def _name_tasks(self, gains: "_Drawn", rank: Array) -> None:
+        ax, names = self.ax_, [str(task) for task in self.result.tasks]
+        if len(rank) <= _MAX_NAMED:
+            ax.set_yticks(rank, names, fontsize=_FONT_SIZE)
+            for tick, verdict in zip(ax.get_yticklabels(), gains.verdict, strict=True):
+                if verdict in ("hurt", "too few labels"):
+                    tick.set_color(_STYLES[verdict][1])
+            return
+        ax.set_yticks([])
+        self._call_out(gains, rank, names)
+
+    def _call_out(self, gains: "_Drawn", rank: Array, names: list[str]) -> None:
+        """Write the names of the tasks that were hurt on the axis, moved apart where they touch."""
+        height = 0.85 * self.ax_.get_window_extent().height * 72 / self.figure_.dpi
+        gap = 1.25 * _FONT_SIZE / height * len(rank)
+        hurt = np.flatnonzero(gains.verdict == "hurt")
+        hurt = hurt[np.argsort(gains.gain[hurt])][: int(len(rank) / gap)]
+        if not len(hurt):
+            return
+        hurt = hurt[np.argsort(rank[hurt])]
+        colour = _STYLES["hurt"][1]
+        across = self.ax_.get_yaxis_transform()  # x in shares of the width, y in ranks
+        for task, place in zip(hurt, spread(rank[hurt], gap, len(rank) - 1.0), strict=True):
+            line = [self.ax_.get_xlim()[0], gains.low[task]]
+            self.ax_.plot(line, 2 * [rank[task]], color=colour, lw=0.4, alpha=0.4, zorder=1)
+            self.ax_.annotate(
+                names[task],
+                xy=(0.0, rank[task]),
+                xycoords=across,
+                xytext=(-0.04, place),
+                textcoords=across,
+                ha="right",
+                va="center",
+                fontsize=_FONT_SIZE,
+                color=colour,
+                annotation_clip=False,
+                arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "shrinkA": 1},
+            )
+
+
+def spread(places: Array, gap: float, top: float) -> Array:
+    """Move ascending places in [0, top] apart by ``gap``, as little as possible in squares."""
+    steps = gap * np.arange(len(places))
+    highest = max(0.0, top - steps.max(initial=0.0))
+    return isotonic_regression(places - steps, y_min=0.0, y_max=highest) + steps
+
+
+class _Drawn:
+    """Gains and intervals in the units of the picture."""
+
+    def __init__(self, part: BaselineGain, scale: Array) -> None:
+        self.gain, self.low, self.high = part.gain / scale, part.low / scale, part.high / scale
+        self.verdict = part.verdict
+
+    def ranks(self) -> Array:
+        """Each task's height: sorted by gain, those with too few labels below all others."""
+        few = self.verdict == "too few labels"
+        order = np.lexsort((np.where(np.isnan(self.gain), -np.inf, self.gain), ~few))
+        return np.argsort(order)
+
+    def limits(self) -> tuple[float, float]:
+        """Limits of the gains' axis, 0 included; tasks without a claim do not stretch it."""
+        ends = np.concatenate([self.low, self.high, [0.0]])
+        ends = ends[np.isfinite(ends)]
+        margin = 0.05 * (np.ptp(ends) or 1.0)
+        return float(ends.min() - margin), float(ends.max() + margin)

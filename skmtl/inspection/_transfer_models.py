@@ -1,0 +1,194 @@
+"""The models that transfer_gain compares: the baselines, and how each is tuned."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils._param_validation import StrOptions
+
+from skmtl.base import TaskEstimator
+from skmtl.design import TaskData
+from skmtl.estimators import (
+    IndependentTaskClassifier,
+    IndependentTaskRegressor,
+    PooledTaskClassifier,
+    PooledTaskRegressor,
+)
+from skmtl.model_selection import StratifiedTaskKFold, alpha_max
+
+N_INNER_FOLDS = 5
+N_ALPHAS = 13
+
+# Name: the regressor and the classifier.
+_NAMED: dict[str, tuple[type, type]] = {
+    "independent": (IndependentTaskRegressor, IndependentTaskClassifier),
+    "pooled": (PooledTaskRegressor, PooledTaskClassifier),
+}
+# What says how a model is computed, not which one it is, is not copied to a baseline.
+_OWN = {"alpha", "max_iter", "tol", "warm_start", "solver", "verbose"}
+
+
+def find_task_column(estimator: Any) -> str | int | None:
+    """The task column of the X that ``estimator`` is given; None: the shared layout.
+
+    That of a pipeline's first step that has one: later steps may see the column elsewhere.
+    """
+    if isinstance(estimator, Pipeline):
+        columns = [find_task_column(step) for _, step in estimator.steps]
+        return next((column for column in columns if column is not None), None)
+    column = getattr(estimator, "task_column", None)
+    inner = getattr(estimator, "estimator", None)
+    return find_task_column(inner) if column is None and inner is not None else column
+
+
+def find_last(estimator: Any) -> Any:
+    """The model itself: a pipeline's last step, what a search or a meta-estimator holds."""
+    if isinstance(estimator, Pipeline):
+        return find_last(estimator.steps[-1][1])
+    inner = getattr(estimator, "estimator", None)
+    return estimator if inner is None else find_last(inner)
+
+
+def read_baselines(baselines: Any, estimator: Any) -> dict[str, Any]:
+    """The baselines by name, unfitted.
+
+    Parameters
+    ----------
+    baselines : str, sequence of str and (name, estimator) pairs, or dict
+    estimator : estimator
+        What the named baselines take their parameters and preprocessing from.
+
+    Raises
+    ------
+    ValueError
+        If there is no baseline, a name is unknown or occurs twice, or an estimator cannot be
+        fitted.
+    """
+    if isinstance(baselines, str):
+        baselines = [baselines]
+    entries = list(baselines.items() if isinstance(baselines, Mapping) else baselines)
+    found: dict[str, Any] = {}
+    for entry in entries:
+        if isinstance(entry, str):
+            name, model = entry, _named(entry, estimator)
+        elif isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str):
+            name, model = entry
+        else:
+            raise ValueError(_not_a_baseline(entry))
+        if not (hasattr(model, "fit") and hasattr(model, "get_params")):
+            raise ValueError(_not_a_baseline(entry))
+        if name in found:
+            raise ValueError(f"Two baselines are called {name!r}. Give each a name of its own.")
+        found[name] = model
+    if not found:
+        raise ValueError(f"baselines is empty. Name at least one of {[*_NAMED]}.")
+    return found
+
+
+def _not_a_baseline(entry: Any) -> str:
+    return (
+        f"A baseline must be one of {[*_NAMED]} or a pair (name, estimator with fit and "
+        f"get_params), got {entry!r}."
+    )
+
+
+def _named(name: str, estimator: Any) -> Any:
+    """The baseline of this name in the estimator's place, tuning itself."""
+    if name not in _NAMED:
+        raise ValueError(
+            f"Unknown baseline {name!r}. Known are {[*_NAMED]}; any other is passed as a pair "
+            f"(name, estimator)."
+        )
+    return _replace_last(estimator, _NAMED[name][is_classifier(estimator)])
+
+
+def _replace_last(estimator: Any, kind: type) -> Any:
+    """``kind`` with alpha="cv" in place of a pipeline's last step, without a search around."""
+    if isinstance(estimator, Pipeline):
+        *before, (name, last) = clone(estimator).steps
+        steps = [*before, (name, _replace_last(last, kind))]
+        return clone(estimator).set_params(steps=steps)
+    inner = getattr(estimator, "estimator", None)
+    if inner is not None:
+        return _replace_last(inner, kind)
+    own = estimator.get_params(deep=False)
+    common = {key for key in kind._get_param_names() if key in own} - _OWN  # type: ignore[attr-defined]
+    return kind(alpha="cv", **{key: own[key] for key in common})
+
+
+def make_tuned(
+    estimator: Any, X: Any, y: Any, scorer: Any, task_column: str | int | None, seed: int
+) -> Any:
+    """What to fit on the training rows X, y so that ``alpha`` is chosen within them.
+
+    Estimators of skmtl, alone or at a pipeline's end, with a numeric ``alpha`` are tuned. All
+    others, searches above all, are taken as they are.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y : the training rows
+    scorer : scorer to choose by
+    task_column : str, int or None
+        Of X.
+    seed : int
+        For the inner folds.
+    """
+    estimator = clone(estimator)
+    last, prefix = estimator, ""
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        prefix = f"{name}__"
+    if not isinstance(last, TaskEstimator) or isinstance(last.get_params().get("alpha"), str):
+        return estimator
+    if "alpha" not in last.get_params():
+        return estimator
+    if _tunes_itself(last):
+        return estimator.set_params(**{f"{prefix}alpha": "cv"})
+    seen = X if last is estimator else _transform(estimator, X, y)
+    return GridSearchCV(
+        estimator,
+        {f"{prefix}alpha": alpha_grid(last, seen, y)},
+        scoring=scorer,
+        cv=StratifiedTaskKFold(N_INNER_FOLDS, task_column=task_column, random_state=seed),
+    )
+
+
+def _tunes_itself(estimator: TaskEstimator) -> bool:
+    """Whether ``alpha="cv"`` is allowed."""
+    allowed = estimator._parameter_constraints["alpha"]
+    return any(isinstance(rule, StrOptions) and "cv" in rule.options for rule in allowed)
+
+
+def _transform(pipeline: Pipeline, X: Any, y: Any) -> Any:
+    """What a pipeline's last step is given."""
+    if len(pipeline.steps) == 1:
+        return X
+    return clone(pipeline[:-1]).fit_transform(X, y)
+
+
+def alpha_grid(estimator: TaskEstimator, X: Any, y: Any) -> NDArray[np.float64]:
+    """Strengths to try, the strongest first: three decades down from alpha_max.
+
+    For a penalty without a kink at zero, that has no alpha_max: six decades down from ten times
+    the largest eigenvalue of the features' weighted Gram matrices, at which next to nothing is
+    learned, as in ``IndependentTaskRegressor(alpha="cv")``.
+    """
+    try:
+        top = alpha_max(estimator, X, y)
+    except (ValueError, NotImplementedError):
+        top = np.inf
+    if np.isfinite(top) and top > 0:
+        return top * np.logspace(0, -3, N_ALPHAS)
+    model = clone(estimator).set_params(alpha=1.0)
+    data: TaskData = model._read(X, y, None)
+    learned = model._learnable(data)
+    if not learned.any():
+        return np.ones(1)
+    design = model._objective(data.select(learned)).design
+    largest = design.squared_norm(np.ones(design.n_features))
+    return max(largest, np.finfo(np.float64).tiny) * np.logspace(1, -5, N_ALPHAS)

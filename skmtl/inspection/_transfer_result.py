@@ -1,0 +1,303 @@
+"""What transfer_gain returns, and the statistics in it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Array = NDArray[Any]
+
+# The level of all tests; intervals cover 1 - LEVEL.
+LEVEL = 0.05
+MIN_LABELS = 10
+VERDICTS = ("helped", "hurt", "unclear", "too few labels")
+# Losses that agree to so many digits are a tie: the rest is rounding, and rounding has a sign.
+_TIE = 1e-12
+
+
+@dataclass(frozen=True)
+class OverallGain:
+    """Mean gain over the tasks with enough labels, the tasks taken as drawn at random.
+
+    The interval is NaN where only one task has enough labels.
+    """
+
+    gain: float
+    relative_gain: float
+    se: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True, eq=False)
+class BaselineGain:
+    """Gains over one baseline, task by task.
+
+    Attributes
+    ----------
+    name : str
+    fold_gains : ndarray of shape (n_folds, n_tasks)
+        The baseline's loss minus the estimator's; NaN where a fold tests no label of a task.
+    loss_estimator, loss_baseline : ndarrays of shape (n_tasks,)
+        Means over folds.
+    gain, relative_gain : ndarrays of shape (n_tasks,)
+        Mean over folds, positive where sharing helped; divided by ``loss_baseline``.
+    se, low, high, p, p_holm : ndarrays of shape (n_tasks,)
+        Corrected standard error, 95% interval, p-value, and the p-value adjusted for the number
+        of tasks. NaN for tasks without a claim.
+    verdict : ndarray of shape (n_tasks,)
+        "helped" or "hurt" where ``p_holm`` < 0.05, otherwise "unclear" or "too few labels".
+    overall : OverallGain
+    share_hurt : float
+        Share of "hurt" among the tasks with enough labels.
+    """
+
+    name: str
+    fold_gains: Array
+    loss_estimator: Array
+    loss_baseline: Array
+    gain: Array
+    relative_gain: Array
+    se: Array
+    low: Array
+    high: Array
+    p: Array
+    p_holm: Array
+    verdict: Array
+    overall: OverallGain
+    share_hurt: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TransferGain:
+    """The result of :func:`transfer_gain`; ``result["pooled"]`` is the part of one baseline.
+
+    Attributes
+    ----------
+    estimator_name, loss_name : str
+    tasks, n_labels : ndarrays of shape (n_tasks,)
+        The tasks' names and numbers of labels.
+    n_folds : int
+        Number of test sets, over all repeats.
+    baselines : dict
+        A :class:`BaselineGain` per baseline, by name.
+    """
+
+    estimator_name: str
+    loss_name: str
+    tasks: Array
+    n_labels: Array
+    n_folds: int
+    baselines: dict[str, BaselineGain]
+
+    def __getitem__(self, baseline: str) -> BaselineGain:
+        if baseline not in self.baselines:
+            raise KeyError(f"No baseline {baseline!r}; there are {[*self.baselines]}.")
+        return self.baselines[baseline]
+
+    def to_frame(self) -> Any:
+        """The results as a pandas data frame, one row per baseline and task.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns task, n_labels, baseline, loss_estimator, loss_baseline, gain,
+            relative_gain, se, low, high, p, p_holm, verdict.
+        """
+        import pandas as pd
+
+        columns = ("loss_estimator", "loss_baseline", "gain", "relative_gain", "se", "low", "high")
+        parts = [
+            pd.DataFrame(
+                {"task": self.tasks, "n_labels": self.n_labels, "baseline": part.name}
+                | {key: getattr(part, key) for key in (*columns, "p", "p_holm", "verdict")}
+            )
+            for part in self.baselines.values()
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw the gains: :meth:`TransferGainDisplay.from_result`."""
+        from skmtl.inspection._transfer_display import TransferGainDisplay
+
+        return TransferGainDisplay.from_result(self, ax=ax, **options)
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{self.estimator_name} on {len(self.tasks)} tasks: gain in {self.loss_name} "
+            f"(positive: sharing helped), {self.n_folds} test sets"
+        ]
+        for part in self.baselines.values():
+            lines += _summary(self, part)
+        return "\n".join(lines)
+
+
+def _summary(result: TransferGain, part: BaselineGain) -> list[str]:
+    all_in_all = part.overall
+    interval = (
+        f"[{all_in_all.low:.3g}, {all_in_all.high:.3g}], p = {all_in_all.p:.2g}"
+        if np.isfinite(all_in_all.se)
+        else "no interval: a single task has enough labels"
+    )
+    share = f" ({all_in_all.relative_gain:+.1%})" if np.isfinite(all_in_all.relative_gain) else ""
+    counts = {verdict: int((part.verdict == verdict).sum()) for verdict in VERDICTS}
+    lines = [
+        f"against {part.name}: mean gain {all_in_all.gain:.3g}{share}, 95% interval {interval}",
+        "  tasks: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()),
+    ]
+    hurt = np.flatnonzero(part.verdict == "hurt")
+    if len(hurt):
+        worst = hurt[np.argsort(part.gain[hurt])][:5]
+        names = ", ".join(
+            f"{result.tasks[t]} ({part.gain[t]:.3g}, Holm p = {part.p_holm[t]:.2g})" for t in worst
+        )
+        lines.append(f"  hurt: {names}" + (", ..." if len(hurt) > len(worst) else ""))
+    return lines
+
+
+def compare(
+    name: str,
+    losses: Array,
+    baseline_losses: Array,
+    n_test: Array,
+    n_train: Array,
+    n_labels: Array,
+) -> BaselineGain:
+    """Gains over one baseline from the losses of both.
+
+    Parameters
+    ----------
+    name : str
+    losses, baseline_losses : ndarrays of shape (n_folds, n_tasks)
+        NaN where undefined.
+    n_test, n_train : ndarrays of shape (n_folds, n_tasks)
+        Numbers of labels in the fold's test and training set.
+    n_labels : ndarray of shape (n_tasks,)
+    """
+    gains = baseline_losses - losses
+    scale = np.fmax(np.abs(losses), np.abs(baseline_losses))
+    gains[np.abs(gains) <= _TIE * scale] = 0.0
+    seen = ~np.isnan(gains)
+    n_seen = seen.sum(axis=0)
+    enough = (n_labels >= MIN_LABELS) & (n_seen >= 2)
+    ratios = np.where(seen, n_test / np.maximum(n_train, 1), np.nan)
+
+    gain = _mean(gains)
+    loss_baseline = _mean(np.where(seen, baseline_losses, np.nan))
+    se, df = np.full(len(gain), np.nan), np.full(len(gain), np.nan)
+    for t in np.flatnonzero(enough):
+        se[t] = corrected_error(gains[seen[:, t], t], ratios[seen[:, t], t].mean())
+        df[t] = n_seen[t] - 1
+    p = p_values(gain, se, df)
+    p_holm = holm(p)
+    half = stats.t.ppf(1 - LEVEL / 2, df) * se
+    verdict = np.where(enough, "unclear", "too few labels").astype(object)
+    certain = enough & (p_holm < LEVEL)
+    verdict[certain & (gain > 0)] = "helped"
+    verdict[certain & (gain < 0)] = "hurt"
+    hurt = np.count_nonzero(verdict == "hurt")
+    return BaselineGain(
+        name=name,
+        fold_gains=gains,
+        loss_estimator=_mean(np.where(seen, losses, np.nan)),
+        loss_baseline=loss_baseline,
+        gain=gain,
+        relative_gain=_divide(gain, loss_baseline),
+        se=se,
+        low=gain - half,
+        high=gain + half,
+        p=p,
+        p_holm=p_holm,
+        verdict=verdict,
+        overall=_overall(gains, loss_baseline, enough, n_test.sum(1), n_train.sum(1)),
+        share_hurt=hurt / enough.sum() if enough.any() else np.nan,
+    )
+
+
+def _overall(
+    gains: Array, loss_baseline: Array, enough: Array, n_test: Array, n_train: Array
+) -> OverallGain:
+    """Mean gain over tasks, its error that of tasks drawn at random and of the resampling.
+
+    The variance is that of the tasks' gains over T, as of any sample of T, plus the corrected
+    variance of the mean gain of these very tasks, whose errors may go together. What of the
+    first is error of single tasks counts twice; without it, coverage falls short.
+    """
+    kept = gains[:, enough]
+    gain = _mean(kept)
+    n_tasks = len(gain)
+    mean = float(gain.mean())
+    relative = float(_divide(np.array([mean]), loss_baseline[enough].mean())[0])
+    if n_tasks < 2:
+        return OverallGain(mean, relative, np.nan, np.nan, np.nan, np.nan)
+    # Of residuals: a task that a fold does not test must not move the fold's mean.
+    by_fold = _mean((kept - gain).T)
+    tested = ~np.isnan(by_fold)
+    ratio = float((n_test[tested] / n_train[tested]).mean())
+    within = corrected_error(by_fold[tested], ratio) ** 2
+    between = float(np.var(gain, ddof=1)) / n_tasks
+    variance = between + within
+    parts = between**2 / (n_tasks - 1) + within**2 / (np.count_nonzero(tested) - 1)
+    df = variance**2 / parts if parts > 0 else 1.0
+    error = float(np.sqrt(variance))
+    half = float(stats.t.ppf(1 - LEVEL / 2, df)) * error
+    p = float(p_values(np.array([mean]), np.array([error]), np.array([df]))[0])
+    return OverallGain(mean, relative, error, mean - half, mean + half, p)
+
+
+def corrected_error(values: Array, ratio: float) -> float:
+    """Standard error of a mean over resamplings, with Nadeau and Bengio's correction.
+
+    Training sets overlap, so that J values tell less than J independent ones: their variance
+    counts 1 / J + n_test / n_train times instead of 1 / J.
+
+    Parameters
+    ----------
+    values : ndarray of shape (J,)
+    ratio : float
+        n_test / n_train.
+    """
+    return float(np.sqrt((1 / len(values) + ratio) * np.var(values, ddof=1)))
+
+
+def p_values(gain: Array, se: Array, df: Array) -> Array:
+    """Two-sided p-values of the t distribution; 1 for a gain of exactly 0, NaN without error."""
+    t = np.zeros(len(gain))
+    moved = gain != 0
+    with np.errstate(divide="ignore"):
+        t[moved] = np.abs(gain[moved]) / se[moved]
+    return np.where(np.isnan(se), np.nan, 2 * stats.t.sf(t, df))
+
+
+def holm(p: Array) -> Array:
+    """Holm's adjusted p-values; NaN stays NaN and does not count.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6(2),
+    1979, https://www.jstor.org/stable/4615733
+    """
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return adjusted
+
+
+def _mean(values: Array) -> Array:
+    """Mean of each column's known values; NaN, silently, where there are none."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=0)
+    totals = np.where(known, values, 0.0).sum(axis=0)
+    return np.divide(totals, counts, out=np.full(values.shape[1], np.nan), where=counts > 0)
+
+
+def _divide(gain: Array, loss: Any) -> Array:
+    """gain / loss; 0 / 0 is no gain, anything else over 0 is NaN."""
+    loss = np.broadcast_to(loss, gain.shape)
+    empty = np.where(gain == 0, 0.0, np.nan)
+    return np.divide(gain, loss, out=empty, where=loss > 0)

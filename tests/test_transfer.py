@@ -1,0 +1,549 @@
+"""Did sharing help: gains task by task, their statistics, and the picture."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import MultiTaskLasso, Ridge
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmtl import (
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    IndependentTaskClassifier,
+    IndependentTaskRegressor,
+    PooledTaskClassifier,
+    PooledTaskRegressor,
+)
+from skmtl.datasets import make_block_sparse
+from skmtl.inspection import TransferGain, TransferGainDisplay, transfer_gain
+from skmtl.inspection._transfer_display import spread
+from skmtl.inspection._transfer_models import (
+    alpha_grid,
+    find_last,
+    find_task_column,
+    make_tuned,
+    read_baselines,
+)
+from skmtl.inspection._transfer_result import compare, corrected_error, holm, p_values
+from skmtl.metrics import make_task_scorer, root_mean_squared_error
+from skmtl.model_selection import StratifiedTaskKFold, alpha_max
+from skmtl.preprocessing import TaskTransformer
+
+ALONE = [("alone", IndependentTaskRegressor(0.1, task_column=-1))]
+ALONE_SHARED = [("alone", IndependentTaskRegressor(0.1))]
+
+
+def related(sizes: Any, n_unrelated: int = 0, noise: float = 1.0, seed: int = 0) -> Any:
+    """Stacked tasks with all but the same coefficients; the first ones' have the other sign."""
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    coef = 1.0 + 0.05 * rng.standard_normal((len(sizes), 6))
+    coef[:n_unrelated] *= -1
+    X = rng.standard_normal((len(codes), 6))
+    y = (X * coef[codes]).sum(axis=1) + noise * rng.standard_normal(len(codes))
+    return np.column_stack([X, codes]), y
+
+
+def quick(estimator: Any, X: Any, y: Any, **options: Any) -> TransferGain:
+    """Fixed strengths, few folds."""
+    settings = {"tune": False, "n_repeats": 1, "random_state": 0} | options
+    return transfer_gain(estimator, X, y, **settings)
+
+
+# --- statistics ---
+
+
+def test_corrected_error_by_hand() -> None:
+    # s^2 = 5/3, J = 4: (1/4 + 1/4) * 5/3
+    assert_allclose(corrected_error(np.array([1.0, 2.0, 3.0, 4.0]), 0.25) ** 2, 5 / 6)
+
+
+def test_holm_by_hand() -> None:
+    # .01 * 4, .02 * 3 (ties up to .06 by the order), .03 * 2 = .06, .04 * 1 -> .06
+    assert_allclose(holm(np.array([0.04, 0.01, 0.03, 0.02])), [0.06, 0.04, 0.06, 0.06])
+    assert_allclose(
+        holm(np.array([np.nan, 0.5, 0.01, np.nan, 0.4])), [np.nan, 0.8, 0.03, np.nan, 0.8]
+    )
+
+
+def test_holm_rejects_what_the_steps_reject() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        p = rng.uniform(size=7) ** 3
+        rejected = np.zeros(7, dtype=bool)
+        for k, task in enumerate(np.argsort(p)):  # from the least on, until one is too large
+            if p[task] > 0.05 / (7 - k):
+                break
+            rejected[task] = True
+        assert_array_equal(holm(p) <= 0.05, rejected)
+
+
+def test_p_values() -> None:
+    gain, se = np.array([2.0, 0.0, -1.0, 1.0]), np.array([1.0, 0.0, 0.0, np.nan])
+    df = np.array([24.0, 24.0, 24.0, np.nan])
+    assert_allclose(p_values(gain, se, df), [2 * stats.t.sf(2.0, 24), 1.0, 0.0, np.nan])
+
+
+def test_compare_against_numbers_by_hand() -> None:
+    baseline = np.array([[2.0, 5.0, 1.0], [4.0, np.nan, 1.0], [3.0, 3.0, 1.0], [3.0, 2.0, 1.0]])
+    own = np.array([[1.0, 6.0, 1.0], [2.0, np.nan, 1.0], [0.0, 5.0, 1.0], [-1.0, 3.0, 1.0]])
+    n_test, n_train = np.full((4, 3), 3), np.full((4, 3), 12)
+    part = compare("b", own, baseline, n_test, n_train, np.array([15, 15, 9]))
+    assert_allclose(part.gain, [2.5, -4 / 3, 0.0])
+    assert_allclose(part.loss_baseline, [3.0, 10 / 3, 1.0])
+    assert_allclose(part.relative_gain, [2.5 / 3, -0.4, 0.0])
+    # Gains 1, 2, 3, 4 and -1, -2, -1 (the fold without labels does not count); 3/12 = 1/4.
+    se = np.sqrt([(1 / 4 + 1 / 4) * 5 / 3, (1 / 3 + 1 / 4) / 3])
+    assert_allclose(part.se, [*se, np.nan])
+    half = stats.t.ppf(0.975, [3, 2]) * se
+    assert_allclose(part.high - part.gain, [*half, np.nan])
+    p = 2 * stats.t.sf([2.5 / se[0], 4 / 3 / se[1]], [3, 2])
+    assert_allclose(part.p[:2], p)
+    assert_allclose(part.p_holm[:2], np.maximum(2 * p.min(), p))
+    assert part.verdict.tolist() == ["unclear", "unclear", "too few labels"]
+    assert part.overall.gain == pytest.approx((2.5 - 4 / 3) / 2)
+
+
+def test_overall_error_has_both_parts() -> None:
+    rng = np.random.default_rng(0)
+    tasks, noise = rng.standard_normal(400), rng.standard_normal((25, 400))
+    counts = np.full((25, 400), 4), np.full((25, 400), 16), np.full(400, 20)
+
+    def overall(gains: Any) -> Any:
+        return compare("b", -gains, np.zeros_like(gains), *counts).overall
+
+    alike = overall(1 + noise)  # no difference between tasks but for their errors
+    assert_allclose(alike.se, np.sqrt(0.29 / 400), rtol=0.5)
+    spread_out = overall(1 + 10 * tasks + noise)
+    assert_allclose(spread_out.se, 10 / np.sqrt(400), rtol=0.1)
+    together = overall(1 + noise[:, :1] + np.zeros(400))  # one error in common
+    assert_allclose(together.se, np.sqrt(0.29 * noise[:, 0].var(ddof=1)), rtol=1e-6)
+
+
+# --- layouts and models ---
+
+
+def test_both_layouts_say_the_same() -> None:
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 4)), rng.standard_normal((30, 3)) + 3
+    stacked = np.column_stack([np.tile(X, (3, 1)), np.repeat([5, 7, 9], 30)])
+    folds = list(KFold(5).split(X))
+    same_folds = [tuple(np.concatenate([part + 30 * t for t in range(3)]) for part in fold)
+                  for fold in folds]  # fmt: skip
+    shared = quick(BlockSparseRegressor(0.1), X, Y, baselines=ALONE_SHARED, cv=folds)
+    other = quick(
+        BlockSparseRegressor(0.1, task_column=-1), stacked, Y.T.ravel(), baselines=ALONE,
+        cv=same_folds,
+    )  # fmt: skip
+    assert other.tasks.tolist() == [5, 7, 9]
+    assert_array_equal(shared.n_labels, other.n_labels)
+    for field in ("gain", "se", "p_holm", "loss_estimator"):
+        assert_allclose(
+            getattr(shared["alone"], field), getattr(other["alone"], field), rtol=1e-3, atol=1e-5
+        )
+
+
+def test_losses_are_the_cross_validated_ones() -> None:
+    X, y = related([20, 30])
+    cv = StratifiedTaskKFold(4, task_column=-1, random_state=3)
+    model = PooledTaskRegressor(0.1, task_column=-1)
+    result = quick(model, X, y, baselines=ALONE, cv=list(cv.split(X, y)))
+    expected = []
+    for train, test in cv.split(X, y):
+        error = (model.fit(X[train], y[train]).predict(X[test]) - y[test]) ** 2
+        expected.append([error[X[test, -1] == t].mean() for t in (0, 1)])
+    assert_allclose(result["alone"].loss_estimator, np.mean(expected, axis=0))
+    assert result.n_folds == 4 and result.loss_name == "mean squared error"
+
+
+def test_unrelated_tasks_are_found_hurt() -> None:
+    X, y = related([60] * 6, n_unrelated=2)
+    result = quick(
+        PooledTaskRegressor(0.1, task_column=-1), X, y, baselines=ALONE, n_repeats=5
+    )  # fmt: skip
+    assert set(np.flatnonzero(result["alone"].verdict == "hurt")) >= {0, 1}
+    assert (result["alone"].gain[:2] < 0).all()
+    assert result["alone"].share_hurt >= 1 / 3
+    assert "hurt: " in repr(result)
+
+
+def test_sharing_helps_noisy_related_tasks() -> None:
+    X, y = related([14] * 8, noise=3.0)
+    result = quick(
+        PooledTaskRegressor(0.1, task_column=-1), X, y,
+        baselines=[("alone", IndependentTaskRegressor(1e-3, task_column=-1))], n_repeats=3,
+    )  # fmt: skip
+    assert result["alone"].overall.low > 0
+    assert result["alone"].overall.p < 0.05
+
+
+def test_tie_is_no_alarm() -> None:
+    X, y = related([15, 15, 15])
+    model = PooledTaskRegressor(0.1, task_column=-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = quick(model, X, y, baselines={"itself": model})
+        text = repr(result)
+    part = result["itself"]
+    assert_array_equal(part.fold_gains, np.zeros((5, 3)))
+    assert_array_equal(part.se, np.zeros(3))
+    assert_array_equal(part.p_holm, np.ones(3))
+    assert part.verdict.tolist() == ["unclear"] * 3
+    assert (part.overall.gain, part.overall.se, part.overall.p) == (0.0, 0.0, 1.0)
+    assert "nan" not in text
+
+
+def test_nan_labels_and_names() -> None:
+    made = make_block_sparse(40, 6, 3, n_informative=2, missing=0.3, random_state=0)
+    Y = pd.DataFrame(made.target, columns=["a", "b", "c"])
+    Y.iloc[8:, 2] = np.nan
+    X = pd.DataFrame(made.data).rename(columns=str)
+    result = quick(BlockSparseRegressor(0.1), X, Y, baselines=ALONE_SHARED)
+    assert result.tasks.tolist() == ["a", "b", "c"]
+    assert_array_equal(result.n_labels, Y.notna().sum())
+    part = result["alone"]
+    assert part.verdict[2] == "too few labels" and np.isnan(part.p[2]) and np.isnan(part.low[2])
+    assert np.isfinite(part.gain[2]) and np.isfinite(part.p_holm[:2]).all()
+    # Holm counts two tasks, not three.
+    assert_allclose(np.nanmin(part.p_holm), min(1, 2 * np.nanmin(part.p)))
+    assert "1 too few labels" in repr(result)
+
+
+def test_named_tasks_in_a_pipeline_with_a_search() -> None:
+    X, y = related([20, 25, 30])
+    frame = pd.DataFrame(X[:, :-1]).rename(columns=str)
+    frame.insert(0, "school", np.array(["north", "south", "west"])[X[:, -1].astype(int)])
+    pipeline = make_pipeline(
+        TaskTransformer(StandardScaler(), task_column="school"),
+        BlockSparseRegressor(task_column="school"),
+    )
+    search = GridSearchCV(
+        pipeline,
+        {"blocksparseregressor__alpha": [0.01, 0.1]},
+        cv=StratifiedTaskKFold(2, task_column="school", random_state=0),
+    )
+    result = transfer_gain(search, frame, y, cv=2, n_repeats=1, random_state=0)
+    assert result.tasks.tolist() == ["north", "south", "west"]
+    assert [*result.baselines] == ["independent", "pooled"]
+    assert result.estimator_name == "BlockSparseRegressor"
+    assert np.isfinite(result["pooled"].gain).all()
+
+
+def test_classifiers() -> None:
+    made = make_block_sparse(60, 4, 3, n_informative=2, classification=True, random_state=0)
+    alone = {"alone": IndependentTaskClassifier(0.01)}
+    result = quick(BlockSparseClassifier(0.02), made.data, made.target, baselines=alone)
+    assert result.loss_name == "log loss"
+    assert (result["alone"].loss_estimator < np.log(2)).all()
+    result = quick(
+        BlockSparseClassifier(0.02), made.data, made.target, baselines=alone, scoring="roc_auc"
+    )
+    assert result.loss_name == "1 - roc auc"
+    assert (result["alone"].loss_baseline < 0.5).all()
+
+
+def test_stacked_classifier_with_strings() -> None:
+    X, y = related([40, 40])
+    labels = np.where(y > 0, "yes", "no")
+    model = PooledTaskClassifier(0.01, task_column=-1)
+    alone = {"alone": IndependentTaskClassifier(0.01, task_column=-1)}
+    cv = StratifiedTaskKFold(3, task_column=-1, random_state=0)
+    result = quick(model, X, labels, baselines=alone, cv=list(cv.split(X, labels)))
+    expected = []
+    for train, test in cv.split(X, labels):
+        p = model.fit(X[train], labels[train]).predict_proba(X[test])
+        loss = -np.log(p[np.arange(len(test)), (labels[test] == "yes").astype(int)])
+        expected.append([loss[X[test, -1] == t].mean() for t in (0, 1)])
+    assert_allclose(result["alone"].loss_estimator, np.mean(expected, axis=0))
+
+
+def test_tuning_of_a_classifier_by_log_loss() -> None:
+    X, y = related([15, 15])
+    labels = np.where(y > 0, "yes", "no")
+    model = BlockSparseClassifier(task_column=-1, tol=1e-2)
+    result = transfer_gain(model, X, labels, baselines="pooled", cv=2, n_repeats=1, random_state=0)
+    assert (result["pooled"].loss_estimator < np.log(2)).all()
+
+
+def test_estimators_of_scikit_learn() -> None:
+    made = make_block_sparse(30, 5, 2, n_informative=2, random_state=0)
+    result = quick(MultiTaskLasso(0.1), made.data, made.target, baselines=[("ridge", Ridge())])
+    assert result.estimator_name == "MultiTaskLasso"
+    assert np.isfinite(result["ridge"].gain).all()
+
+
+def test_scoring() -> None:
+    X, y = related([20, 20])
+    model = PooledTaskRegressor(0.1, task_column=-1)
+
+    def losses(scoring: Any) -> Any:
+        result = quick(model, X, y, baselines=ALONE, scoring=scoring)
+        return result["alone"].loss_estimator, result.loss_name
+
+    rmse, name = losses("rmse")
+    assert name == "root mean squared error"
+    assert_allclose(losses(root_mean_squared_error)[0], rmse)
+    assert_allclose(losses(make_task_scorer("rmse", average="pooled"))[0], rmse)
+    unexplained, name = losses("r2")
+    assert name == "1 - r2" and (unexplained < 1).all()
+    with pytest.raises(ValueError, match="metric must be a function or one of"):
+        losses("mse")
+
+
+# --- what is compared ---
+
+
+def test_baselines_take_their_parameters_from_the_estimator() -> None:
+    last = BlockSparseClassifier(
+        task_column=-1, fit_intercept=False, class_weight="balanced", tol=1e-8, unknown_task="mean"
+    )
+    pipeline = make_pipeline(StandardScaler(), last)
+    search = GridSearchCV(pipeline, {"blocksparseclassifier__alpha": [1.0]})
+    assert find_last(search) is last
+    for model in read_baselines(("independent", "pooled"), search).values():
+        chosen = model[-1]
+        assert isinstance(chosen, IndependentTaskClassifier | PooledTaskClassifier)
+        assert isinstance(model[0], StandardScaler)
+        assert (chosen.alpha, chosen.tol) == ("cv", 1e-4)
+        assert (chosen.task_column, chosen.fit_intercept) == (-1, False)
+        assert (chosen.class_weight, chosen.unknown_task) == ("balanced", "mean")
+    assert pipeline[-1] is last
+
+
+def test_the_task_column_is_that_of_the_first_step() -> None:
+    pipeline = make_pipeline(
+        TaskTransformer(StandardScaler(), task_column=0), BlockSparseRegressor(task_column=-1)
+    )
+    assert find_task_column(GridSearchCV(pipeline, {})) == 0
+    assert find_task_column(make_pipeline(StandardScaler(), ALONE[0][1])) == -1
+    assert find_task_column(Ridge()) is None
+
+
+def test_tuning() -> None:
+    X, y = related([20, 20])
+    scorer = make_task_scorer("rmse", task_column=-1)
+
+    def tuned(model: Any) -> Any:
+        return make_tuned(model, X, y, scorer, -1, 0)
+
+    plain = BlockSparseRegressor(0.5, task_column=-1)
+    search = tuned(plain)
+    grid = search.param_grid["alpha"]
+    assert_allclose(grid[[0, -1]], alpha_max(plain, X, y) * np.array([1.0, 1e-3]))
+    assert (search.cv.task_column, search.cv.random_state) == (-1, 0)
+    assert search.fit(X, y).best_params_["alpha"] < grid[0]
+    pipeline = make_pipeline(TaskTransformer(StandardScaler(), task_column=-1), plain)
+    assert [*tuned(pipeline).param_grid] == ["blocksparseregressor__alpha"]
+    assert tuned(ALONE[0][1]).alpha == "cv"
+    assert isinstance(tuned(Ridge()), Ridge)
+    assert tuned(search).get_params()["estimator__alpha"] == 0.5
+    # No alpha_max: six decades, from where next to nothing is learned.
+    ridge = BlockSparseRegressor(l1_ratio=0.0, task_column=-1)
+    alphas = alpha_grid(ridge, X, y)
+    assert_allclose(alphas[0] / alphas[-1], 1e6)
+    strong, weak = (
+        np.linalg.norm(ridge.set_params(alpha=alpha).fit(X, y).coef_) for alpha in alphas[[0, -1]]
+    )
+    assert strong < 0.2 * weak
+
+
+# --- repeats, determinism, processes ---
+
+
+def test_deterministic_and_the_same_in_two_processes() -> None:
+    X, y = related([20, 20, 20])
+    model = BlockSparseRegressor(0.1, task_column=-1)
+    first = quick(model, X, y, baselines=ALONE, random_state=1)
+    for options in ({}, {"n_jobs": 2}):
+        again = quick(model, X, y, baselines=ALONE, random_state=1, **options)
+        assert_array_equal(again["alone"].fold_gains, first["alone"].fold_gains)
+    other = quick(model, X, y, baselines=ALONE, random_state=2)
+    assert (other["alone"].fold_gains != first["alone"].fold_gains).any()
+
+
+class Mean(RegressorMixin, BaseEstimator):
+    """Quick to fit."""
+
+    def fit(self, X: Any, y: Any) -> "Mean":
+        self.mean_ = np.mean(y, axis=0)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        return np.tile(self.mean_, (len(X), 1))
+
+
+@pytest.mark.parametrize(
+    ("cv", "n_folds"),
+    [
+        (None, 15),
+        (4, 12),
+        (KFold(4), 4),
+        (KFold(4, shuffle=True), 12),
+        (KFold(4, shuffle=True, random_state=0), 12),
+        (ShuffleSplit(6, random_state=0), 6),
+    ],
+)
+def test_outer_folds(cv: Any, n_folds: int) -> None:
+    X, Y = np.random.default_rng(0).standard_normal((2, 20, 3))
+    result = quick(Mean(), X, Y, baselines={"ridge": Ridge()}, cv=cv, n_repeats=3)
+    assert result.n_folds == n_folds == len(result["ridge"].fold_gains)
+    assert len(np.unique(result["ridge"].fold_gains[:, 0])) == n_folds
+
+
+def test_a_task_of_one_row_is_never_tested() -> None:
+    X, y = related([20, 20, 1])
+    part = quick(PooledTaskRegressor(0.1, task_column=-1), X, y, baselines=ALONE)["alone"]
+    assert part.verdict[2] == "too few labels" and np.isnan(part.gain[2])
+    assert np.isfinite(part.overall.low)
+
+
+# --- errors ---
+
+
+def test_errors() -> None:
+    X, y = related([20, 20])
+    model = PooledTaskRegressor(0.1, task_column=-1)
+    for baselines, message in [
+        ("alone", r"Unknown baseline 'alone'. Known are \['independent', 'pooled'\]"),
+        ([], "baselines is empty"),
+        ([("a", model), ("a", model)], "Two baselines are called 'a'"),
+        ([model], "A baseline must be one of"),
+        ({"a": "pooled"}, "A baseline must be one of"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            quick(model, X, y, baselines=baselines)
+    with pytest.raises(ValueError, match="2 or more tasks, got 1"):
+        quick(model, X[:20], y[:20], baselines=ALONE)
+    with pytest.raises(ValueError, match="2 or more tasks, got 1"):
+        quick(BlockSparseRegressor(), X, y[:, None], baselines=ALONE_SHARED)
+    with pytest.raises(ValueError, match="names no task_column.*one column per task"):
+        quick(BlockSparseRegressor(), X, y, baselines=ALONE_SHARED)
+    with pytest.raises(ValueError, match=r"pass \(y\[:, None\] == numpy.unique\(y\)\)"):
+        quick(BlockSparseClassifier(), X, np.arange(40) % 3, baselines="independent")
+    with pytest.raises(ValueError, match="No task has 10 or more labels .the largest has 8"):
+        quick(model, X[12:28], y[12:28], baselines=ALONE)
+    with pytest.raises(ValueError, match="cv gives 1 test set"):
+        quick(model, X, y, baselines=ALONE, cv=[(np.arange(30), np.arange(30, 40))])
+    with pytest.raises(ValueError, match="n_repeats"):
+        quick(model, X, y, baselines=ALONE, n_repeats=0)
+    with pytest.raises(ValueError, match="needs predict_proba, which PerceptronLike lacks"):
+        made = make_block_sparse(30, 4, 2, n_informative=2, classification=True, random_state=0)
+        quick(PerceptronLike(), made.data, made.target, baselines={"m": PerceptronLike()})
+
+
+class PerceptronLike(Mean):
+    """A classifier without probabilities."""
+
+    _estimator_type = "classifier"
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "classifier"
+        return tags
+
+
+# --- what is returned ---
+
+
+@pytest.fixture(scope="module")
+def result() -> TransferGain:
+    X, y = related([40, 40, 30, 30, 20, 12, 8], n_unrelated=1)
+    return quick(PooledTaskRegressor(0.1, task_column=-1), X, y, baselines=ALONE, n_repeats=3)
+
+
+def test_repr(result: TransferGain) -> None:
+    text = repr(result)
+    assert text == str(result)
+    assert "PooledTaskRegressor on 7 tasks: gain in mean squared error" in text
+    assert "against alone: mean gain" in text and "95% interval [" in text
+    assert "1 too few labels" in text
+    with pytest.raises(KeyError, match="No baseline 'pooled'; there are"):
+        result["pooled"]
+
+
+def test_to_frame(result: TransferGain) -> None:
+    frame = result.to_frame()
+    assert (
+        list(frame.columns)
+        == (
+            "task n_labels baseline loss_estimator loss_baseline gain relative_gain se low high p "
+            "p_holm verdict"
+        ).split()
+    )
+    assert len(frame) == 7 and set(frame["baseline"]) == {"alone"}
+    assert_array_equal(frame["n_labels"], [40, 40, 30, 30, 20, 12, 8])
+    assert_allclose(frame["gain"], frame["loss_baseline"] - frame["loss_estimator"])
+    assert frame["p"].isna().tolist() == [False] * 6 + [True]
+    assert set(frame["verdict"]) <= {"helped", "hurt", "unclear", "too few labels"}
+
+
+@pytest.fixture
+def figures() -> Any:
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_display_names_few_tasks(figures: Any, result: TransferGain, relative: bool) -> None:
+    display = TransferGainDisplay.from_result(result, relative=relative)
+    assert display.figure_ is display.ax_.figure and display.baseline_ == "alone"
+    unit = "% of the baseline's mean squared error" if relative else "mean squared error"
+    assert display.ax_.get_xlabel().startswith(f"gain in {unit}\n")
+    ticks = sorted(display.ax_.get_yticklabels(), key=lambda tick: tick.get_position()[1])
+    labels = [tick.get_text() for tick in ticks]
+    gain = result["alone"].relative_gain if relative else result["alone"].gain
+    order = sorted(range(6), key=lambda t: gain[t])
+    assert labels == [str(t) for t in [6, *order]]  # the task with too few labels lowest
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert "too few labels (1)" in texts
+
+
+def test_display_on_given_axes(figures: Any, result: TransferGain) -> None:
+    figure, axes = figures.subplots(1, 2)
+    display = result.plot(axes[1], baseline="alone")
+    assert display.ax_ is axes[1] and display.figure_ is figure
+    with pytest.raises(KeyError, match="No baseline"):
+        result.plot(axes[0], baseline="pooled")
+
+
+def test_display_from_estimator(figures: Any) -> None:
+    X, y = related([15, 15])
+    display = TransferGainDisplay.from_estimator(
+        PooledTaskRegressor(0.1, task_column=-1), X, y, baselines=ALONE, tune=False, n_repeats=1
+    )
+    assert isinstance(display.result, TransferGain)
+
+
+def test_display_of_many_tasks_names_the_hurt_without_overlap(figures: Any) -> None:
+    rng = np.random.default_rng(0)
+    gains = rng.standard_normal((25, 139)) + np.where(np.arange(139) < 30, -4.0, 0.0)
+    counts = np.full((25, 139), 4), np.full((25, 139), 16), np.full(139, 20)
+    part = compare("b", 5 - gains, np.full((25, 139), 5.0), *counts)
+    result = TransferGain("E", "loss", np.arange(139), counts[2], 25, {"b": part})
+    display = TransferGainDisplay.from_result(result)
+    display.figure_.canvas.draw()
+    texts = [text for text in display.ax_.texts if text.get_text().isdigit()]
+    assert {int(text.get_text()) for text in texts} <= set(np.flatnonzero(part.verdict == "hurt"))
+    assert len(texts) > 20
+    extent = type(texts[0]).__mro__[1].get_window_extent  # of the text without its line
+    boxes = sorted((extent(text) for text in texts), key=lambda box: box.y0)
+    for lower, upper in zip(boxes, boxes[1:], strict=False):
+        assert lower.y1 <= upper.y0 + 1
+
+
+def test_spread() -> None:
+    assert_allclose(spread(np.array([1.0, 5.0]), 2.0, 9.0), [1.0, 5.0])
+    assert_allclose(spread(np.array([4.0, 4.0, 4.0]), 1.0, 9.0), [3.0, 4.0, 5.0])
+    assert_allclose(spread(np.array([8.0, 9.0]), 2.0, 9.0), [7.0, 9.0])
