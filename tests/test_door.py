@@ -100,15 +100,15 @@ def test_rows_in_any_order(made):
     sorted_fit = BlockSparseRegressor(**TIGHT, task_column=-1).fit(made.data, made.target)
     weights = np.random.default_rng(1).uniform(0.5, 2, len(order))
     mixed = BlockSparseRegressor(**TIGHT, task_column=-1).fit(made.data[order], made.target[order])
-    np.testing.assert_allclose(mixed.coef_, sorted_fit.coef_, atol=1e-10)
+    np.testing.assert_allclose(mixed.coef_, sorted_fit.coef_, atol=1e-7)
     np.testing.assert_allclose(
-        mixed.predict(made.data[order]), sorted_fit.predict(made.data)[order], atol=1e-9
+        mixed.predict(made.data[order]), sorted_fit.predict(made.data)[order], atol=1e-6
     )
     a = BlockSparseRegressor(**TIGHT, task_column=-1).fit(made.data, made.target, weights)
     b = BlockSparseRegressor(**TIGHT, task_column=-1).fit(
         made.data[order], made.target[order], weights[order]
     )
-    np.testing.assert_allclose(a.coef_, b.coef_, atol=1e-10)
+    np.testing.assert_allclose(a.coef_, b.coef_, atol=1e-7)
 
 
 @pytest.mark.parametrize("format", [sp.csr_matrix, sp.csc_matrix, sp.csr_array, sp.coo_array])

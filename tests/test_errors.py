@@ -239,7 +239,7 @@ def test_past_max_iter_warns_with_gap_and_remedy():
 
 def test_separable_labels_without_penalty_warn():
     labels = (X[:, 0] > 0).astype(int)
-    with pytest.warns(ConvergenceWarning):
+    with pytest.warns(UserWarning, match="separable.*no finite minimiser.*Increase alpha"):
         BlockSparseClassifier(0.0, max_iter=30, tol=1e-12).fit(X, labels)
 
 
