@@ -1,0 +1,164 @@
+"""The benchmarks run, and write what they say they write. Their numbers are not tested."""
+
+import importlib.util
+import io
+import json
+import re
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks._methods import METHODS, RIDGES, LassoClassifier, LassoRegressor
+from benchmarks._report import markdown_table, mean_and_sd
+from benchmarks._tuning import HeldOut, one_for_all, one_for_each, one_standard_error
+from benchmarks.one_vs_rest import main
+from skmtl import BlockSparseClassifier, BlockSparseRegressor
+from skmtl.datasets import make_block_sparse
+
+TINY = ["--quick", "--jobs", "1", "--n-train", "50", "--n-labels", "10"]
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the raw numbers of one tiny run, its printed text and where its picture is."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    arguments = [*TINY, "--json", str(folder / "raw.json")]
+    if importlib.util.find_spec("matplotlib"):
+        arguments += ["--plot", str(folder / "picture.png")]
+    printed, progress = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(printed),
+        redirect_stderr(progress),
+    ):
+        # Only to save time.
+        patch.setattr("benchmarks._experiments.N_FOLDS", 3)
+        patch.setattr("benchmarks._tuning.N_NESTED", 2)
+        main(arguments)
+    content = json.loads((folder / "raw.json").read_text(encoding="utf-8"))
+    return content | {
+        "printed": printed.getvalue(),
+        "progress": progress.getvalue(),
+        "picture": folder / "picture.png",
+    }
+
+
+def test_raw_numbers(raw: dict[str, Any]) -> None:
+    assert raw["arguments"] == {"data": "digits", "n_train": [50], "n_labels": [10], "seeds": 1}
+    versions = {"python", "numpy", "scipy", "scikit-learn", "numba", "skmtl"}
+    assert set(raw["versions"]) == versions
+    assert raw["processes"] == raw["threads_per_process"] == 1
+    for table, n in (("digits", 50), ("made", 10)):
+        assert [record["method"] for record in raw[table]] == list(METHODS)
+        for record in raw[table]:
+            assert (record["n"], record["seed"]) == (n, 0)
+            assert record["seconds"] > 0
+            assert 0 <= record["features"] <= 100
+            assert np.min(record["alpha"]) > 0
+    for record in raw["digits"]:
+        assert 0 <= record["accuracy"] <= 1
+        assert 0 <= record["auc"] <= 1
+    for record in raw["made"]:
+        assert record["error"] >= 0
+        assert (record["precision"] is None) == (record["method"] in RIDGES)
+
+
+def test_printed_tables(raw: dict[str, Any]) -> None:
+    lines = raw["printed"].splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    assert len(rows) == 2 * (2 + len(METHODS))
+    for table in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+        assert len({len(row) for row in table}) == 1
+        assert len({row.count("|") for row in table}) == 1
+    assert max(len(line) for line in lines if not line.startswith("|")) <= 100
+    assert raw["progress"].count("seed 0: block-sparse") == 2
+
+
+def test_picture(raw: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib")
+    assert raw["picture"].read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--n-train", "1790"], "between 50 .* and 1697"),
+        (["--n-train", "20", "100"], "between 50 .* got 20 100"),
+        (["--n-labels", "3"], "--n-labels must be at least 10"),
+        (["--seeds", "0"], "--seeds must be at least 1, got 0"),
+        (["--jobs", "0"], "--jobs must be at least 1, got 0"),
+        (["--data", "letters"], "invalid choice"),
+        (["--json", "no/such/folder/raw.json"], "there is no folder"),
+    ],
+)
+def test_bad_arguments(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(message, error), error
+
+
+def test_bad_picture_name(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(SystemExit):
+        main(["--plot", "picture.xyz"])
+    assert "must end in one of" in capsys.readouterr().err
+
+
+def test_mnist_splits(data_dir: Path, data_file: Any) -> None:
+    data_file("mnist.npz")
+    experiments = importlib.import_module("benchmarks._experiments")
+    bunch = experiments.load("mnist", str(data_dir))
+    assert experiments.n_available(bunch) == (60_000, 0)
+    train, test = experiments._split(bunch, 200, seed=0)
+    assert len(train) == 200 and len(test) == 10_000
+    assert not bunch.is_test[train].any() and bunch.is_test[test].all()
+
+
+def test_lasso_is_each_task_alone() -> None:
+    made = make_block_sparse(30, 12, 3, random_state=0)
+    for labels, joint, single in (
+        (made.target, LassoRegressor(0.2, tol=1e-10), BlockSparseRegressor(0.2, tol=1e-10)),
+        (
+            (made.target > 0).astype(int),
+            LassoClassifier(0.03, tol=1e-10),
+            BlockSparseClassifier(0.03, tol=1e-10),
+        ),
+    ):
+        joint.fit(made.data, labels)
+        for t in range(3):
+            single.fit(made.data, labels[:, [t]])
+            np.testing.assert_allclose(joint.coef_[t], single.coef_[0], atol=1e-5)
+
+
+def test_rules_of_choice() -> None:
+    # (n_alphas, n_folds, n_tasks): task 0 likes the middle strength, task 1 the last.
+    losses = np.array(
+        [[[3.0, 3.0], [3.0, 3.4]], [[1.0, 1.2], [1.2, 1.3]], [[2.0, 0.6], [2.0, 0.6]]]
+    )
+    held_out = HeldOut(np.array([4.0, 2.0, 1.0]), losses)
+    problem: Any = None
+    np.testing.assert_array_equal(one_for_all(problem, held_out), [2.0, 2.0])
+    np.testing.assert_array_equal(one_for_each(problem, held_out), [2.0, 1.0])
+    # The error of the best, 1.1 and 1.25 by fold, is 0.075: 3.1 is not within it, 1.24 would be.
+    np.testing.assert_array_equal(one_standard_error(problem, held_out), [2.0, 2.0])
+    losses[0] = 1.24
+    np.testing.assert_array_equal(one_standard_error(problem, held_out), [4.0, 4.0])
+
+
+def test_formatting() -> None:
+    assert mean_and_sd([0.5, 0.7], 1, 100.0) == "60.0 ± 14.1"
+    assert mean_and_sd([0.5], 2) == "0.50"
+    assert mean_and_sd([None, None], 2) == "-"
+    table = markdown_table(["n", "method", "x"], [["10", "a", "1.0"], ["", "bb", "-"]])
+    assert table.splitlines() == [
+        "| n  | method |   x |",
+        "|----|--------|----:|",
+        "| 10 | a      | 1.0 |",
+        "|    | bb     |   - |",
+    ]
