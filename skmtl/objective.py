@@ -25,6 +25,7 @@ from skmtl.certificate import dual_value
 from skmtl.design import Design, newton_direction
 from skmtl.losses import Loss
 from skmtl.penalties import Penalty
+from skmtl.spectrum import Spectrum
 
 Array = NDArray[Any]
 
@@ -52,36 +53,6 @@ class Point:
 
     def astype(self, dtype: Any) -> "Point":
         return Point(*(part.astype(dtype, copy=False) for part in (self.W, self.b, self.Z)))
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """A quadratic per task, w' U diag(lam) U' w / 2 - linear_t' w: lam (T, d), U (T or 1, d, d)."""
-
-    eigenvalues: Array
-    bases: Array
-    linear: Array
-
-    @property
-    def mean_eigenvalue(self) -> float:
-        return float(self.eigenvalues.mean())
-
-    def solve(self, G: Array, rho: float) -> Array:
-        """The columns (Hessian_t + rho I)^-1 (linear_t + g_t), in O(d^2) each."""
-        return self._scale(self.linear + G, 1 / (self.eigenvalues + rho))
-
-    def residual(self, W: Array) -> Array:
-        """The columns linear_t - Hessian_t w_t: minus the gradient."""
-        return self.linear - self._scale(W, self.eigenvalues)
-
-    def _scale(self, G: Array, factors: Array) -> Array:
-        """The columns U_t diag(factors_t) U_t' g_t."""
-        if len(self.bases) == 1:
-            basis = self.bases[0]
-            return np.asarray(basis @ (factors.T * (basis.T @ G)))
-        rotated = np.matmul(self.bases.transpose(0, 2, 1), G.T[:, :, None])[:, :, 0]
-        rotated *= factors
-        return np.ascontiguousarray(np.matmul(self.bases, rotated[:, :, None])[:, :, 0].T)
 
 
 class Objective:
@@ -270,7 +241,7 @@ class Objective:
         return factorising < _TYPICAL_ITERATIONS * 2 * design.products
 
     @cached_property
-    def spectrum(self) -> "Spectrum":
+    def spectrum(self) -> Spectrum:
         """The smooth part in the eigenbasis of its Hessian."""
         design = self.design
         eigenvalues, bases = self.kept_if_constant(
@@ -280,7 +251,9 @@ class Objective:
         if self.quadratic is not None:
             ridges = self.quadratic.task_curvature(design.n_columns)
         linear = -self.gradient(self.null)[0]
-        return Spectrum(np.maximum(eigenvalues, 0.0) + ridges[:, None], bases, linear)
+        mean_free = self.penalty is not None and self.penalty.leaves_mean_free
+        eigenvalues = np.maximum(eigenvalues, 0.0) + ridges[:, None]
+        return Spectrum(eigenvalues, bases, linear, mean_free=mean_free)
 
     def _hessians(self, H: Array) -> Array:
         return self.kept_if_constant("hessians", lambda: self.design.centred_gram(H))

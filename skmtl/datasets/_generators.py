@@ -12,18 +12,21 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-_CONSTRAINTS: dict[str, list[Any]] = {
+# What all makers take.
+CONSTRAINTS: dict[str, list[Any]] = {
     "n_samples": [Interval(Integral, 1, None, closed="left"), "array-like"],
     "n_features": [Interval(Integral, 1, None, closed="left")],
     "n_tasks": [Interval(Integral, 1, None, closed="left")],
-    "n_informative": [Interval(Integral, 0, None, closed="left")],
     "noise": [Interval(Real, 0, None, closed="left")],
-    "correlation": [Interval(Real, -1, 1, closed="neither")],
     "layout": [StrOptions({"shared", "stacked"})],
     "classification": ["boolean"],
     "bias": [Real, "array-like"],
     "missing": [Interval(Real, 0, 1, closed="left")],
     "random_state": ["random_state"],
+}
+_BLOCK_SPARSE: dict[str, list[Any]] = {
+    "n_informative": [Interval(Integral, 0, None, closed="left")],
+    "correlation": [Interval(Real, -1, 1, closed="neither")],
 }
 
 
@@ -105,50 +108,87 @@ def make_block_sparse(
     >>> make_block_sparse([4, 6, 5], 8, 3, layout="stacked").data.shape
     (15, 9)
     """
-    validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="make_block_sparse")
-    if n_informative > n_features:
-        raise ValueError(
-            f"n_informative={n_informative} exceeds n_features={n_features}. Lower it, or make "
-            f"more features."
-        )
-    if missing and layout == "stacked":
-        raise ValueError(
-            "missing needs layout='shared': the stacked layout has one label per row. Pass "
-            "fewer n_samples instead."
-        )
-    if layout == "shared" and np.ndim(n_samples) > 0:
-        raise ValueError(
-            "n_samples must be one number with layout='shared', where all tasks have the same "
-            "rows. Use layout='stacked' for tasks of different sizes, or missing > 0."
-        )
-    sizes = _per_task(n_samples, n_tasks, "n_samples")
-    if sizes.dtype.kind not in "iu" or sizes.min() < 1:
-        raise ValueError(f"n_samples must hold integers of at least 1, got {sizes.tolist()}.")
-    intercept = _per_task(bias, n_tasks, "bias").astype(np.float64)
+    validate_parameter_constraints(
+        CONSTRAINTS | _BLOCK_SPARSE, locals(), caller_name="make_block_sparse"
+    )
+    check_at_most("n_informative", n_informative, "n_features", n_features)
+    rows = Rows(n_samples, n_tasks, layout, bias, missing)
 
     rng = check_random_state(random_state)
     support = np.zeros(n_features, dtype=bool)
     support[rng.permutation(n_features)[:n_informative]] = True
     coef = np.zeros((n_tasks, n_features))
     coef[:, support] = rng.standard_normal((n_tasks, n_informative))
+    data = _correlated_features(rows.n_rows, n_features, correlation, rng)
+    return rows.observe(data, coef, noise, classification, rng, support=support)
 
-    tasks = np.arange(n_tasks)
-    n_rows = int(sizes[0] if layout == "shared" else sizes.sum())
-    data = _correlated_features(n_rows, n_features, correlation, rng)
-    if layout == "shared":
-        target = data @ coef.T + intercept
-    else:
-        row_tasks = np.repeat(tasks, sizes)
-        target = np.einsum("ij,ij->i", data, coef[row_tasks]) + intercept[row_tasks]
-        data = np.column_stack([data, row_tasks])
-    target = target + noise * rng.standard_normal(target.shape)
-    if classification:
-        target = (target > 0).astype(np.float64 if missing else np.int64)
-    if missing:
-        _hide_labels(target, missing, rng)
-    return Bunch(
-        data=data, target=target, coef=coef, intercept=intercept, support=support, tasks=tasks
-    )
+
+def check_at_most(name: str, value: int, of: str, most: int) -> None:
+    """Refuse a number of things that is larger than the number of all things."""
+    if value > most:
+        what = of.removeprefix("n_")
+        raise ValueError(f"{name}={value} exceeds {of}={most}. Lower it, or make more {what}.")
+
+
+class Rows:
+    """The rows of made tasks, checked: how many there are, whose they are, what hides labels.
+
+    Parameters
+    ----------
+    n_samples, n_tasks, layout, bias, missing : as in :func:`make_block_sparse`
+    """
+
+    def __init__(
+        self, n_samples: int | ArrayLike, n_tasks: int, layout: str, bias: Any, missing: float
+    ) -> None:
+        if missing and layout == "stacked":
+            raise ValueError(
+                "missing needs layout='shared': the stacked layout has one label per row. Pass "
+                "fewer n_samples instead."
+            )
+        if layout == "shared" and np.ndim(n_samples) > 0:
+            raise ValueError(
+                "n_samples must be one number with layout='shared', where all tasks have the same "
+                "rows. Use layout='stacked' for tasks of different sizes, or missing > 0."
+            )
+        sizes = _per_task(n_samples, n_tasks, "n_samples")
+        if sizes.dtype.kind not in "iu" or sizes.min() < 1:
+            raise ValueError(f"n_samples must hold integers of at least 1, got {sizes.tolist()}.")
+        self.shared, self.missing = layout == "shared", missing
+        self.intercept = _per_task(bias, n_tasks, "bias").astype(np.float64)
+        self.tasks = np.arange(n_tasks)
+        self.n_rows = int(sizes[0] if self.shared else sizes.sum())
+        self._row_tasks = None if self.shared else np.repeat(self.tasks, sizes)
+
+    def observe(
+        self,
+        data: NDArray[np.float64],
+        coef: NDArray[np.float64],
+        noise: float,
+        classification: bool,
+        rng: np.random.RandomState,
+        **truth: Any,
+    ) -> Bunch:
+        """Draw labels of features (n_rows, d) from coefficients (T, d); return all there is."""
+        if self._row_tasks is None:
+            target = data @ coef.T + self.intercept
+        else:
+            owners = self._row_tasks
+            target = np.einsum("ij,ij->i", data, coef[owners]) + self.intercept[owners]
+            data = np.column_stack([data, owners])
+        target = target + noise * rng.standard_normal(target.shape)
+        if classification:
+            target = (target > 0).astype(np.float64 if self.missing else np.int64)
+        if self.missing:
+            _hide_labels(target, self.missing, rng)
+        return Bunch(
+            data=data,
+            target=target,
+            coef=coef,
+            intercept=self.intercept,
+            **truth,
+            tasks=self.tasks,
+        )
 
 
 def _per_task(value: Any, n_tasks: int, name: str) -> NDArray[Any]:

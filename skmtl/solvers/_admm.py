@@ -41,7 +41,9 @@ class ADMM:
             self.rho = max(self.spectrum.mean_eigenvalue, np.finfo(np.float64).tiny)
             # At a solution this is the multiplier, and the first step stays there.
             self.scaled_dual = self.spectrum.residual(V) / self.rho
-        W = self.spectrum.solve(self.rho * (V - self.scaled_dual), self.rho)
+            if self.spectrum.mean_free:
+                self.scaled_dual -= self.scaled_dual.mean(axis=1, keepdims=True)
+        W = self.spectrum.solve(V - self.scaled_dual, self.rho)
         relaxed = _RELAXATION * W + (1 - _RELAXATION) * V
         self.V = objective.prox(relaxed + self.scaled_dual, 1 / self.rho)
         self.scaled_dual += relaxed - self.V
