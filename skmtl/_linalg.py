@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.utils import gen_batches
+from sklearn.utils.sparsefuncs import min_max_axis
 
 Array = NDArray[Any]
 
@@ -40,6 +41,17 @@ def multiply_transposed(X: Any, U: Array) -> Array:
 def row_batches(X: Any) -> Any:
     """Slices of rows whose float64 copies take about 16 MiB."""
     return gen_batches(X.shape[0], max(1, _BATCH_BYTES // (8 * max(1, X.shape[1]))))
+
+
+def without_constant_columns(X: Any) -> Any:
+    """A CSR matrix whose constant, non-zero columns are zero: centring would leave rounding."""
+    low, high = min_max_axis(X, axis=0)
+    constant = (low == high) & (low != 0)
+    if not constant.any():
+        return X
+    X = X.copy()
+    X.data[constant[X.indices]] = 0
+    return X
 
 
 def weighted_gram(X: Any, weights: Array) -> Array:

@@ -89,7 +89,7 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
     >>> from skmtl import BlockSparseRegressor, reference
     >>> X, Y = [[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]], [[1.0, 2.0], [0.0, 1.0], [3.0, 3.0]]
     >>> round(reference.solve(BlockSparseRegressor(0.1), X, Y).objective, 4)
-    0.2571
+    0.1885
     """
     estimator = clone(estimator)
     estimator._validate_params()

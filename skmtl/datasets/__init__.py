@@ -2,5 +2,20 @@
 
 from skmtl.datasets._generators import make_block_sparse
 from skmtl.datasets._loaders import fetch_mnist, load_digits_tasks, load_npz
+from skmtl.datasets._school import load_school
+from skmtl.datasets._structures import (
+    make_clustered_tasks,
+    make_outlier_tasks,
+    make_related_tasks,
+)
 
-__all__ = ["fetch_mnist", "load_digits_tasks", "load_npz", "make_block_sparse"]
+__all__ = [
+    "fetch_mnist",
+    "load_digits_tasks",
+    "load_npz",
+    "load_school",
+    "make_block_sparse",
+    "make_clustered_tasks",
+    "make_outlier_tasks",
+    "make_related_tasks",
+]

@@ -1,7 +1,9 @@
 """Made tasks whose coefficients are known."""
 
+import inspect
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,20 +26,66 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "missing": [Interval(Real, 0, 1, closed="left")],
     "random_state": ["random_state"],
 }
+
+_PARTS = {
+    "n_samples": """
+n_samples : int or array-like of shape (n_tasks,), default=100
+    Number of rows; with ``layout="stacked"`` the rows of each task.
+""",
+    "common": """
+noise : float, default=1.0
+    Standard deviation of the noise.
+layout : {"shared", "stacked"}, default="shared"
+    One set of rows for all tasks, or rows of their own for each.
+classification : bool, default=False
+    Make labels 1 where the noisy score is positive and 0 elsewhere. Nothing guarantees that
+    both occur in every task; few rows or a large bias may leave one out.
+bias : float or array-like of shape (n_tasks,), default=0.0
+    The intercepts.
+missing : float in [0, 1), default=0.0
+    Share of the labels that are NaN, at random; shared layout only. Two labels per task are
+    always kept, so that the share may be smaller where there are few rows.
+random_state : int, RandomState instance or None, default=None
+    Pass an int for the same data in every call.
+""",
+    "returned": """
+With ``data``: (n, d), or (sum of n_samples, d + 1) with the task ids 0 to T - 1 last;
+``target``: (n, T) or (sum of n_samples,), integers for complete 0/1 labels, floats
+otherwise; and the truth: ``tasks`` (T,), ``coef`` (T, d), ``intercept`` (T,),
+""",
+}
+
+Maker = TypeVar("Maker", bound=Callable[..., Bunch])
+
+
+def document(maker: Maker) -> Maker:
+    """Fill ``{common}`` and the like in a maker's docstring, keeping its indentation."""
+    if maker.__doc__ is None:  # python -OO
+        return maker
+    lines = []
+    for line in inspect.cleandoc(maker.__doc__).split("\n"):
+        part = _PARTS.get(line.strip().strip("{}"))
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += [line] if part is None else [indent + text for text in part.strip().split("\n")]
+    maker.__doc__ = "\n".join(lines) + "\n"
+    return maker
+
+
 _BLOCK_SPARSE: dict[str, list[Any]] = {
     "n_informative": [Interval(Integral, 0, None, closed="left")],
     "correlation": [Interval(Real, -1, 1, closed="neither")],
 }
 
 
+@document
 def make_block_sparse(
     n_samples: int | ArrayLike = 100,
     n_features: int = 50,
     n_tasks: int = 10,
     *,
     n_informative: int = 5,
-    noise: float = 1.0,
     correlation: float = 0.0,
+    noise: float = 1.0,
     layout: Literal["shared", "stacked"] = "shared",
     classification: bool = False,
     bias: float | ArrayLike = 0.0,
@@ -51,8 +99,7 @@ def make_block_sparse(
 
     Parameters
     ----------
-    n_samples : int or array-like of shape (n_tasks,), default=100
-        Number of rows; with ``layout="stacked"`` the rows of each task.
+    {n_samples}
     n_features : int, default=50
         Number of features d.
     n_tasks : int, default=10
@@ -60,30 +107,15 @@ def make_block_sparse(
     n_informative : int, default=5
         Number of features that matter, the same for all tasks. Their coefficients are
         independent standard normal in each task, all others zero.
-    noise : float, default=1.0
-        Standard deviation of the noise.
     correlation : float in (-1, 1), default=0.0
         Correlation of neighbouring features.
-    layout : {"shared", "stacked"}, default="shared"
-        One set of rows for all tasks, or rows of their own for each.
-    classification : bool, default=False
-        Make labels 1 where the noisy score is positive and 0 elsewhere. Nothing guarantees that
-        both occur in every task; few rows or a large bias may leave one out.
-    bias : float or array-like of shape (n_tasks,), default=0.0
-        The intercepts.
-    missing : float in [0, 1), default=0.0
-        Share of the labels that are NaN, at random; shared layout only. Two labels per task are
-        always kept, so that the share may be smaller where there are few rows.
-    random_state : int, RandomState instance or None, default=None
-        Pass an int for the same data in every call.
+    {common}
 
     Returns
     -------
     bunch : Bunch
-        With ``data``: (n, d), or (sum of n_samples, d + 1) with the task ids 0 to T - 1 last;
-        ``target``: (n, T) or (sum of n_samples,), integers for complete 0/1 labels, floats
-        otherwise; and the truth: ``coef`` (T, d), ``intercept`` (T,), ``support`` (d,) bool,
-        ``tasks`` (T,).
+        {returned}
+        ``support`` (d,) bool.
 
     Raises
     ------

@@ -125,6 +125,7 @@ class SharedDesign(Design):
         self._shift = np.zeros(self.n_features)
         self._offset: Array | None = None
         if centre is not None:
+            X = _linalg.without_constant_columns(X) if sp.issparse(X) else X
             rows = weights.sum(axis=1)
             mean = _linalg.multiply_transposed(X, rows) / rows.sum()
             if sp.issparse(X):
@@ -221,6 +222,8 @@ class StackedDesign(Design):
     def __init__(self, X: Any, starts: Array, weights: Array, *, centre: str | None) -> None:
         self.n_features, self.n_columns = X.shape[1], len(starts) - 1
         self.n_intercepts = 0 if centre is None else self.n_columns
+        if centre is not None and sp.issparse(X):
+            X = _linalg.without_constant_columns(X)
         self.weights, self.dtype = weights, X.dtype
         self.starts, self.counts = starts, np.diff(starts)
         self.products, self.n_grams = _stored(X), self.n_columns

@@ -1,0 +1,387 @@
+"""Made tasks that lie in clusters, are correlated, or share with all but a few outliers."""
+
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Bunch, check_random_state
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+from skmtl.datasets._generators import CONSTRAINTS, Rows, check_at_most, document
+
+_SPREAD = [Interval(Real, 0, None, closed="left")]
+_CLUSTERED: dict[str, list[Any]] = {
+    "n_clusters": [Interval(Integral, 1, None, closed="left")],
+    "spread": _SPREAD,
+}
+_RELATED: dict[str, list[Any]] = {
+    "covariance": [StrOptions({"ar1", "equal", "opposed"}), "array-like", None],
+    "strength": [Interval(Real, -1, 1, closed="both")],
+}
+_OUTLIERS: dict[str, list[Any]] = {
+    "n_outliers": [Interval(Integral, 0, None, closed="left")],
+    "structure": [StrOptions({"features", "center"})],
+    "n_informative": [Interval(Integral, 1, None, closed="left")],
+    "spread": _SPREAD,
+}
+# Of a covariance drawn at random: few common directions make strong relations, and a small
+# variance of each task's own keeps it regular.
+_RANDOM_RANK, _OWN_VARIANCE = 2, 0.1
+
+
+@document
+def make_clustered_tasks(
+    n_samples: int | ArrayLike = 100,
+    n_features: int = 20,
+    n_tasks: int = 12,
+    *,
+    n_clusters: int = 3,
+    spread: float = 0.1,
+    noise: float = 1.0,
+    layout: Literal["shared", "stacked"] = "shared",
+    classification: bool = False,
+    bias: float | ArrayLike = 0.0,
+    missing: float = 0.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
+    r"""Make linear tasks that lie in clusters.
+
+    .. math::
+
+        y = x \cdot w_t + b_t + \text{noise} \cdot e , \qquad
+        w_t = c_{k(t)} + \text{spread} \cdot v_t , \qquad c_k, v_t \sim N(0, I_d)
+
+    with standard normal features x and e, and a cluster k(t) for each task.
+
+    Parameters
+    ----------
+    {n_samples}
+    n_features : int, default=20
+        Number of features d.
+    n_tasks : int, default=12
+        Number of tasks T.
+    n_clusters : int, default=3
+        Number of clusters, at most ``n_tasks``. Their sizes differ by one task at most, and which
+        tasks are in which is random.
+    spread : float, default=0.1
+        Standard deviation of a task's coefficients around its cluster's centre; those of the
+        centres have 1.
+    {common}
+
+    Returns
+    -------
+    bunch : Bunch
+        {returned}
+        ``labels`` (T,), each task's cluster, and ``centers`` (n_clusters, d).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, ``n_clusters`` exceeds ``n_tasks``, or ``missing`` or
+        per-task ``n_samples`` are asked of the layout that has none.
+
+    References
+    ----------
+    L. Jacob, F. Bach, J.-P. Vert (2008). Clustered multi-task learning: a convex formulation.
+    Advances in Neural Information Processing Systems 21. https://arxiv.org/abs/0809.2085
+
+    See Also
+    --------
+    skmtl.ClusteredTaskRegressor : Finds such clusters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.datasets import make_clustered_tasks
+    >>> made = make_clustered_tasks(50, 8, 6, n_clusters=2, random_state=0)
+    >>> made.data.shape, made.target.shape, made.centers.shape
+    ((50, 8), (50, 6), (2, 8))
+    >>> np.bincount(made.labels)
+    array([3, 3])
+    >>> bool(np.abs(made.coef - made.centers[made.labels]).max() < 0.5)
+    True
+    """
+    validate_parameter_constraints(
+        CONSTRAINTS | _CLUSTERED, locals(), caller_name="make_clustered_tasks"
+    )
+    check_at_most("n_clusters", n_clusters, "n_tasks", n_tasks)
+    rows = Rows(n_samples, n_tasks, layout, bias, missing)
+
+    rng = check_random_state(random_state)
+    labels = rng.permutation(np.arange(n_tasks) % n_clusters)
+    centers = rng.standard_normal((n_clusters, n_features))
+    coef = centers[labels] + spread * rng.standard_normal((n_tasks, n_features))
+    data = rng.standard_normal((rows.n_rows, n_features))
+    return rows.observe(data, coef, noise, classification, rng, labels=labels, centers=centers)
+
+
+@document
+def make_related_tasks(
+    n_samples: int | ArrayLike = 100,
+    n_features: int = 20,
+    n_tasks: int = 10,
+    *,
+    covariance: ArrayLike | Literal["ar1", "equal", "opposed"] | None = None,
+    strength: float = 0.9,
+    noise: float = 1.0,
+    layout: Literal["shared", "stacked"] = "shared",
+    classification: bool = False,
+    bias: float | ArrayLike = 0.0,
+    missing: float = 0.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
+    r"""Make linear tasks whose coefficients are correlated across tasks.
+
+    .. math::
+
+        y = x \cdot w_t + b_t + \text{noise} \cdot e , \qquad
+        (w_{1j}, \dots, w_{Tj}) \sim N(0, \Omega) \text{ for each feature } j
+
+    with standard normal features x and e: the matrix of coefficients has a matrix normal
+    distribution with independent features.
+
+    Parameters
+    ----------
+    {n_samples}
+    n_features : int, default=20
+        Number of features d.
+    n_tasks : int, default=10
+        Number of tasks T.
+    covariance : array-like of shape (n_tasks, n_tasks), str or None, default=None
+        :math:`\Omega`, symmetric and positive semi-definite. Those with a name have a unit
+        diagonal, and off it, with ``strength`` s: "ar1", ``s ** |t - u|``, neighbours are alike;
+        "equal", s for all pairs; "opposed", s within each half of the tasks and -s between the
+        halves. None: drawn at random, two common directions and a little variance of each task's
+        own, so that relations of both signs and unequal variances occur.
+    strength : float in [-1, 1], default=0.9
+        Correlation of a named covariance: at least -1 / (n_tasks - 1) for "equal", not negative
+        for "opposed".
+    {common}
+
+    Returns
+    -------
+    bunch : Bunch
+        {returned}
+        ``covariance`` (T, T), what the coefficients are drawn from, ``normalised_covariance``
+        (T, T), the same divided by its trace, and ``correlation`` (T, T), scaled to a unit
+        diagonal (tasks without variance are correlated with no other).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, ``covariance`` is no covariance of ``n_tasks`` tasks,
+        or ``missing`` or per-task ``n_samples`` are asked of the layout that has none.
+
+    Notes
+    -----
+    ``task_covariance_`` of :class:`skmtl.TaskRelationRegressor` minimises
+    :math:`\operatorname{tr}(W \Omega^{-1} W')`, which makes it proportional to the square root of
+    :math:`W'W`. Given enough features it has the eigenvectors of this :math:`\Omega`, and the
+    square roots of its eigenvalues, scaled.
+
+    References
+    ----------
+    Y. Zhang, D.-Y. Yeung (2010). A convex formulation for learning task relationships in
+    multi-task learning. UAI. https://doi.org/10.48550/arXiv.1203.3536
+
+    See Also
+    --------
+    skmtl.TaskRelationRegressor : Learns relations.
+
+    Examples
+    --------
+    >>> from skmtl.datasets import make_related_tasks
+    >>> made = make_related_tasks(50, 8, 4, covariance="opposed", strength=0.5, random_state=0)
+    >>> made.data.shape, made.target.shape, made.coef.shape
+    ((50, 8), (50, 4), (4, 8))
+    >>> made.correlation
+    array([[ 1. ,  0.5, -0.5, -0.5],
+           [ 0.5,  1. , -0.5, -0.5],
+           [-0.5, -0.5,  1. ,  0.5],
+           [-0.5, -0.5,  0.5,  1. ]])
+    """
+    validate_parameter_constraints(
+        CONSTRAINTS | _RELATED, locals(), caller_name="make_related_tasks"
+    )
+    rows = Rows(n_samples, n_tasks, layout, bias, missing)
+
+    rng = check_random_state(random_state)
+    if covariance is None:
+        directions = rng.standard_normal((n_tasks, _RANDOM_RANK))
+        omega = directions @ directions.T / _RANDOM_RANK + _OWN_VARIANCE * np.eye(n_tasks)
+    elif isinstance(covariance, str):
+        omega = _named_covariance(covariance, strength, n_tasks)
+    else:
+        omega = _read_covariance(covariance, n_tasks)
+    variances, basis = np.linalg.eigh(omega)
+    root = basis * np.sqrt(np.maximum(variances, 0.0))
+    coef = root @ rng.standard_normal((n_tasks, n_features))
+    data = rng.standard_normal((rows.n_rows, n_features))
+    return rows.observe(
+        data,
+        coef,
+        noise,
+        classification,
+        rng,
+        covariance=omega,
+        normalised_covariance=omega / np.trace(omega),
+        correlation=_to_correlation(omega),
+    )
+
+
+def _named_covariance(name: str, strength: float, n_tasks: int) -> NDArray[np.float64]:
+    """The covariance of this name, of unit diagonal."""
+    least = {"equal": -1 / max(n_tasks - 1, 1), "opposed": 0.0}.get(name, -1.0)
+    if strength < least:
+        raise ValueError(
+            f"strength={strength} makes no covariance of {n_tasks} tasks with "
+            f"covariance={name!r}: it must be at least {least:.4g}."
+        )
+    position = np.arange(n_tasks)
+    if name == "ar1":
+        return strength ** np.abs(np.subtract.outer(position, position)).astype(np.float64)
+    side = np.where(position < n_tasks / 2, 1.0, -1.0) if name == "opposed" else np.ones(n_tasks)
+    omega = strength * np.outer(side, side)
+    np.fill_diagonal(omega, 1.0)
+    return omega
+
+
+def _read_covariance(covariance: ArrayLike, n_tasks: int) -> NDArray[np.float64]:
+    """A user's covariance, checked."""
+    omega = np.array(covariance, dtype=np.float64)
+    if omega.shape != (n_tasks, n_tasks):
+        raise ValueError(
+            f"covariance must have the shape (n_tasks, n_tasks) = ({n_tasks}, {n_tasks}), got "
+            f"{omega.shape}."
+        )
+    if not np.isfinite(omega).all():
+        raise ValueError("covariance must be finite, it holds NaN or infinity.")
+    size = np.abs(omega).max()
+    if np.abs(omega - omega.T).max() > 1e-8 * size:
+        raise ValueError("covariance must be symmetric. Pass (covariance + covariance.T) / 2.")
+    omega = (omega + omega.T) / 2
+    least = np.linalg.eigvalsh(omega)[0]
+    if size == 0 or least < -1e-8 * size:
+        raise ValueError(
+            f"covariance must be positive semi-definite and not zero; its least eigenvalue is "
+            f"{least:.4g}, its largest entry {size:.4g}."
+        )
+    return omega
+
+
+def _to_correlation(omega: NDArray[np.float64]) -> NDArray[np.float64]:
+    deviations = np.sqrt(np.diag(omega))
+    outer = np.outer(deviations, deviations)
+    correlation = np.divide(omega, outer, out=np.zeros_like(omega), where=outer > 0)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+@document
+def make_outlier_tasks(
+    n_samples: int | ArrayLike = 100,
+    n_features: int = 50,
+    n_tasks: int = 10,
+    *,
+    n_outliers: int = 2,
+    structure: Literal["features", "center"] = "features",
+    n_informative: int = 5,
+    spread: float = 0.1,
+    noise: float = 1.0,
+    layout: Literal["shared", "stacked"] = "shared",
+    classification: bool = False,
+    bias: float | ArrayLike = 0.0,
+    missing: float = 0.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
+    r"""Make linear tasks that share a structure, but for a few outliers.
+
+    .. math::
+
+        y = x \cdot w_t + b_t + \text{noise} \cdot e
+
+    with standard normal features x and e. The coefficients of ordinary tasks share their few
+    informative features, or one centre. Those of outliers are all independent normal, with the
+    same expected length, so that the length does not give outliers away.
+
+    Parameters
+    ----------
+    {n_samples}
+    n_features : int, default=50
+        Number of features d.
+    n_tasks : int, default=10
+        Number of tasks T, outliers included.
+    n_outliers : int, default=2
+        Number of outliers; which tasks they are is random.
+    structure : {"features", "center"}, default="features"
+        What ordinary tasks share: the same ``n_informative`` features, with coefficients that are
+        independent standard normal in each task; or one centre, standard normal, that they are
+        around with a standard deviation of ``spread``.
+    n_informative : int, default=5
+        Number of shared features, at most ``n_features``; with ``structure="features"``.
+    spread : float, default=0.1
+        Standard deviation around the centre; with ``structure="center"``.
+    {common}
+
+    Returns
+    -------
+    bunch : Bunch
+        {returned}
+        ``outliers`` (T,) bool, and what ordinary tasks share: ``support`` (d,) bool, the features
+        that matter, and ``center`` (d,), zero with ``structure="features"``.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, ``n_outliers`` exceeds ``n_tasks``, ``n_informative``
+        exceeds ``n_features``, or ``missing`` or per-task ``n_samples`` are asked of the layout
+        that has none.
+
+    References
+    ----------
+    P. Gong, J. Ye, C. Zhang (2012). Robust multi-task feature learning. Proceedings of KDD,
+    895-903. https://doi.org/10.1145/2339530.2339672
+
+    Examples
+    --------
+    >>> from skmtl.datasets import make_outlier_tasks
+    >>> made = make_outlier_tasks(40, 12, 6, n_outliers=1, n_informative=3, random_state=0)
+    >>> int(made.outliers.sum()), int(made.support.sum())
+    (1, 3)
+    >>> bool((made.coef[~made.outliers][:, ~made.support] == 0).all())
+    True
+    >>> int((made.coef[made.outliers] != 0).sum())
+    12
+    """
+    validate_parameter_constraints(
+        CONSTRAINTS | _OUTLIERS, locals(), caller_name="make_outlier_tasks"
+    )
+    check_at_most("n_outliers", n_outliers, "n_tasks", n_tasks)
+    rows = Rows(n_samples, n_tasks, layout, bias, missing)
+    by_features = structure == "features"
+    if by_features:
+        check_at_most("n_informative", n_informative, "n_features", n_features)
+
+    rng = check_random_state(random_state)
+    outliers = np.zeros(n_tasks, dtype=bool)
+    outliers[rng.permutation(n_tasks)[:n_outliers]] = True
+    own = rng.standard_normal((n_tasks, n_features))
+    if by_features:
+        support = np.zeros(n_features, dtype=bool)
+        support[rng.permutation(n_features)[:n_informative]] = True
+        center = np.zeros(n_features)
+        ordinary, scale = np.where(support, own, 0.0), np.sqrt(n_informative / n_features)
+    else:
+        support = np.ones(n_features, dtype=bool)
+        center = rng.standard_normal(n_features)
+        ordinary, scale = center + spread * own, np.hypot(1.0, spread)
+    coef = np.where(outliers[:, None], scale * own, ordinary)
+    data = rng.standard_normal((rows.n_rows, n_features))
+    return rows.observe(
+        data, coef, noise, classification, rng, outliers=outliers, support=support, center=center
+    )
