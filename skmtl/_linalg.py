@@ -8,7 +8,6 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
-from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import min_max_axis
 
 Array = NDArray[Any]
@@ -38,9 +37,10 @@ def multiply_transposed(X: Any, U: Array) -> Array:
     return out
 
 
-def row_batches(X: Any) -> Any:
+def row_batches(X: Any) -> list[slice]:
     """Slices of rows whose float64 copies take about 16 MiB."""
-    return gen_batches(X.shape[0], max(1, _BATCH_BYTES // (8 * max(1, X.shape[1]))))
+    n, size = X.shape[0], max(1, _BATCH_BYTES // (8 * max(1, X.shape[1])))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def without_constant_columns(X: Any) -> Any:

@@ -96,7 +96,10 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
     data = estimator._read(X, y, sample_weight)
     learned = estimator._learnable(data)
     problem, variables = _state(estimator, data.select(learned))
-    problem.solve(**(options or {"solver": "CLARABEL", **_CLARABEL}))
+    if not options:
+        # Joint problems over a singular matrix lose digits when asked for too many.
+        options = {"solver": "CLARABEL", **({} if problem.constraints else _CLARABEL)}
+    problem.solve(**options)
     if problem.status not in ("optimal", "optimal_inaccurate"):
         raise RuntimeError(f"cvxpy found no optimum: its status is {problem.status}.")
     coef = np.zeros((data.n_tasks, data.X.shape[1]))

@@ -5,20 +5,38 @@ import io
 import json
 import re
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks._methods import METHODS, RIDGES, LassoClassifier, LassoRegressor
+from benchmarks import school
+from benchmarks._methods import CLUSTERED, DENSE, FAMILIES, METHODS, LassoClassifier, LassoRegressor
 from benchmarks._report import markdown_table, mean_and_sd
-from benchmarks._tuning import HeldOut, one_for_all, one_for_each, one_standard_error
+from benchmarks._tuning import (
+    CLUSTER,
+    HeldOut,
+    Problem,
+    follow_path,
+    one_for_all,
+    one_for_each,
+    one_standard_error,
+    search,
+    squared_loss,
+)
+from benchmarks._tuning import Path as AlphaPath
 from benchmarks.one_vs_rest import main
-from skmtl import BlockSparseClassifier, BlockSparseRegressor
-from skmtl.datasets import make_block_sparse
+from skmtl import BlockSparseClassifier, BlockSparseRegressor, ClusteredTaskRegressor
+from skmtl.datasets import make_block_sparse, make_clustered_tasks
 
 TINY = ["--quick", "--jobs", "1", "--n-train", "50", "--n-labels", "10"]
+
+
+def shortened(path: AlphaPath) -> AlphaPath:
+    """Return the first steps of a path of strengths."""
+    return replace(path, grid=lambda *data: path.grid(*data)[2:5])
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +53,10 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         redirect_stderr(progress),
     ):
         # Only to save time.
-        patch.setattr("benchmarks._experiments.N_FOLDS", 3)
+        patch.setattr("benchmarks._experiments.N_FOLDS", 2)
         patch.setattr("benchmarks._tuning.N_NESTED", 2)
+        for name, family in FAMILIES.items():
+            patch.setitem(FAMILIES, name, replace(family, path=shortened(family.path)))
         main(arguments)
     content = json.loads((folder / "raw.json").read_text(encoding="utf-8"))
     return content | {
@@ -51,30 +71,33 @@ def test_raw_numbers(raw: dict[str, Any]) -> None:
     versions = {"python", "numpy", "scipy", "scikit-learn", "numba", "skmtl"}
     assert set(raw["versions"]) == versions
     assert raw["processes"] == raw["threads_per_process"] == 1
-    for table, n in (("digits", 50), ("made", 10)):
+    for table, n in (("digits", 50), ("made", 10), ("related", 10), ("clustered", 10)):
         assert [record["method"] for record in raw[table]] == list(METHODS)
         for record in raw[table]:
             assert (record["n"], record["seed"]) == (n, 0)
             assert record["seconds"] > 0
             assert 0 <= record["features"] <= 100
             assert np.min(record["alpha"]) > 0
+            chosen = {"n_clusters", "between"} if record["method"] == CLUSTERED else set()
+            assert set(record["setting"]) == chosen
     for record in raw["digits"]:
         assert 0 <= record["accuracy"] <= 1
         assert 0 <= record["auc"] <= 1
     for record in raw["made"]:
         assert record["error"] >= 0
-        assert (record["precision"] is None) == (record["method"] in RIDGES)
+        assert (record["precision"] is None) == (record["method"] in DENSE)
 
 
 def test_printed_tables(raw: dict[str, Any]) -> None:
     lines = raw["printed"].splitlines()
     rows = [line for line in lines if line.startswith("|")]
-    assert len(rows) == 2 * (2 + len(METHODS))
-    for table in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+    size = 2 + len(METHODS)
+    assert len(rows) == 3 * size
+    for table in (rows[:size], rows[size : 2 * size], rows[2 * size :]):
         assert len({len(row) for row in table}) == 1
         assert len({row.count("|") for row in table}) == 1
     assert max(len(line) for line in lines if not line.startswith("|")) <= 100
-    assert raw["progress"].count("seed 0: block-sparse") == 2
+    assert raw["progress"].count("seed 0: block-sparse") == 4
 
 
 def test_picture(raw: dict[str, Any]) -> None:
@@ -118,6 +141,100 @@ def test_mnist_splits(data_dir: Path, data_file: Any) -> None:
     train, test = experiments._split(bunch, 200, seed=0)
     assert len(train) == 200 and len(test) == 10_000
     assert not bunch.is_test[train].any() and bunch.is_test[test].all()
+
+
+# --- School ---------------------------------------------------------------------------------------
+
+
+def write_school(folder: Path) -> None:
+    """Write five small schools and two splits of them."""
+    made = make_clustered_tasks(24, 3, 5, n_clusters=2, layout="stacked", random_state=0)
+    task = made.data[:, -1].astype(int)
+    np.savez(folder / "school.npz", X=made.data[:, :-1], y=made.target, task=10 + task)
+    halves = np.arange(len(task)).reshape(-1, 2).T
+    np.savez(
+        folder / "school_splits.npz",
+        train0=halves[0],
+        test0=halves[1],
+        train1=halves[1],
+        test1=halves[0],
+    )
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_school(tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: bool) -> None:
+    write_school(tmp_path)
+    raw = tmp_path / "raw.json"
+    options = ["--quick"] if quick else ["--standardise", "--splits", "1"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(school, "N_FOLDS", 2)  # only to save time
+        for name, method in school.METHODS.items():
+            patch.setitem(school.METHODS, name, replace(method, path=shortened(method.path)))
+        school.main(["--data-home", str(tmp_path), "--jobs", "1", "--json", str(raw), *options])
+    content = json.loads(raw.read_text(encoding="utf-8"))
+    n_splits = 2 if quick else 1
+    assert content["arguments"] == {"splits": n_splits, "standardise": not quick}
+    records = content["school"]
+    assert len(records) == n_splits * len(school.METHODS)
+    for record in records:
+        assert record["explained_variance"] <= 1 and record["rmse"] > 0 and record["seconds"] > 0
+        assert set(record["setting"]) == set(school.METHODS[record["method"]].grid)
+    printed, progress = capsys.readouterr()
+    lines = printed.splitlines()
+    assert max(len(line) for line in lines) <= 120
+    rows = [line for line in lines if line.startswith("|")]
+    assert len(rows) == 2 * (2 + len(school.METHODS)) + 2 + len(school.PUBLISHED)
+    assert ("Chosen most often: clustered: n_clusters" in printed) is not quick
+    assert len(progress.splitlines()) == len(records)
+
+
+def test_school_differences() -> None:
+    values = np.array([-0.1, -0.2, -0.3, -0.2])
+    # t with 3 degrees of freedom, 3.182, times sqrt((1/4 + 1/3) * 0.02 / 3) = 0.0624.
+    assert school.difference(values, 1 / 3) == "-0.200 [-0.398, -0.002]"
+    assert school.difference(values[:1], 1 / 3) == "-0.100"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--splits", "3"], "--splits must be between 1 and 2, got 3"),
+        (["--splits", "0"], "--splits must be between 1 and 2, got 0"),
+        (["--jobs", "0"], "--jobs must be at least 1"),
+        (["--json", "no/such/folder/raw.json"], "there is no folder"),
+        (["--data-home", "no/such/folder"], "There is no file"),
+    ],
+)
+def test_school_bad_arguments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    write_school(tmp_path)
+    with pytest.raises(SystemExit):
+        school.main(["--data-home", str(tmp_path), *arguments])
+    error = capsys.readouterr().err
+    assert message in " ".join(error.split()), error
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+
+def test_parameters_are_searched_one_by_one() -> None:
+    made = make_clustered_tasks(12, 3, 6, n_clusters=2, layout="stacked", random_state=0)
+    model = ClusteredTaskRegressor(task_column=-1)
+    problem = Problem(model, made.data, made.target, None, 2, 0, squared_loss, shortened(CLUSTER))
+    grid: dict[str, tuple[Any, ...]] = {"n_clusters": (6, 2), "mean": (1.0, 0.01)}
+    best, held_out = search(problem, grid)
+    assert best.estimator.get_params()["n_clusters"] == 2
+    for n_clusters, mean in ((6, 1.0), (2, 1.0)):
+        model.set_params(n_clusters=n_clusters, mean=mean)
+        assert held_out.best <= follow_path(replace(problem, estimator=model)).best
+    assert search(problem, {})[0].estimator.get_params() == problem.estimator.get_params()
+
+
+def test_losses() -> None:
+    X = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 1.0]])
+    losses = squared_loss(np.array([[1.0], [2.0]]), np.array([0.0, 1.0]), X, np.array([1.0, 4, 5]))
+    np.testing.assert_allclose(losses, [2.0, 4.0])
 
 
 def test_lasso_is_each_task_alone() -> None:

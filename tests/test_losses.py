@@ -9,15 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
+from scipy.special import huber
 from sklearn.base import clone
 
-from skmtl.losses import LogisticLoss, SquaredLoss
+from skmtl.losses import HuberLoss, LogisticLoss, PoissonLoss, SquaredHingeLoss, SquaredLoss
 
 # A new loss is a row: the loss, labels it takes, its formula, u inside and outside the
 # conjugate's domain for the label y.
 TABLE = {
     "squared": (SquaredLoss(), [-3.0, 0.0, 0.4, 250.0], lambda y, z: (y - z) ** 2 / 2),
     "logistic": (LogisticLoss(), [-1.0, 1.0], lambda y, z: np.log(1 + np.exp(-y * z))),
+    "huber": (HuberLoss(0.7), [-3.0, 0.0, 0.4], lambda y, z: huber(0.7, y - z)),
+    "poisson": (
+        PoissonLoss(),
+        [0.0, 1.0, 7.0],
+        lambda y, z: np.exp(z) - y * z + y * np.log(np.maximum(y, 1e-300)) - y,
+    ),
+    "squared_hinge": (
+        SquaredHingeLoss(),
+        [-1.0, 1.0],
+        lambda y, z: np.where(y * z < 1, 1 - y * z, 0.0) ** 2 / 2,
+    ),
 }
 ALL = [pytest.param(*row, id=name) for name, row in TABLE.items()]
 LOSSES = [pytest.param(row[0], row[1], id=name) for name, row in TABLE.items()]
@@ -53,8 +65,8 @@ class TestValue:
                 method="bounded",
                 options={"xatol": 1e-9},
             )
-            assert 0 <= found.fun < 1e-12
-            assert (loss.value(np.full_like(GRID, y), GRID) >= 0).all()
+            assert -1e-14 <= found.fun < 1e-12
+            assert (loss.value(np.full_like(GRID, y), GRID) >= -1e-14).all()
 
     @pytest.mark.parametrize(("loss", "labels"), LOSSES)
     @given(a=moderate, b=moderate, share=st.floats(0, 1))
@@ -77,20 +89,27 @@ class TestDerivatives:
         y, z = pairs(labels)
         h = 1e-5
         slope = (loss.value(y, z + h) - loss.value(y, z - h)) / (2 * h)
-        np.testing.assert_allclose(loss.gradient(y, z), slope, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(loss.gradient(y, z), slope, rtol=1e-6, atol=1e-5)
 
     @pytest.mark.parametrize(("loss", "labels"), LOSSES)
     def test_curvature_by_finite_differences(self, loss, labels):
         y, z = pairs(labels)
         h = 1e-5
         bend = (loss.gradient(y, z + h) - loss.gradient(y, z - h)) / (2 * h)
-        np.testing.assert_allclose(loss.curvature(y, z), bend, rtol=1e-6, atol=1e-8)
+        # Not where a piecewise quadratic changes from one piece to the next.
+        smooth = np.abs(loss.curvature(y, z + 2 * h) - loss.curvature(y, z - 2 * h)) < 0.5
+        smooth |= not np.isfinite(loss.curvature_bound)
+        assert smooth.mean() > 0.9
+        np.testing.assert_allclose(loss.curvature(y, z)[smooth], bend[smooth], rtol=1e-6, atol=1e-8)
 
     @pytest.mark.parametrize(("loss", "labels"), LOSSES)
     def test_curvature_stays_within_its_bound_which_is_attained(self, loss, labels):
         y, z = pairs(labels, np.linspace(-60, 60, 2001))
         curvature = loss.curvature(y, z)
         assert (curvature >= 0).all()
+        if np.isinf(loss.curvature_bound):
+            assert curvature.max() > 1e20
+            return
         assert curvature.max() <= loss.curvature_bound * (1 + 1e-15)
         assert curvature.max() == pytest.approx(loss.curvature_bound)
 
@@ -150,8 +169,12 @@ class TestConjugate:
     def test_is_convex_on_its_domain(self, loss, labels):
         for y in labels:
             u = np.linspace(0.001, 0.999, 101) * -(np.sign(y) or 1.0)
+            if isinstance(loss, PoissonLoss) and y == 0:
+                u = -u
             values = loss.conjugate(np.full_like(u, y), u)
-            assert (np.diff(values, 2) >= -1e-9).all()
+            inside = np.isfinite(values)
+            assert inside.any() and (np.diff(inside.astype(int)) <= 0).all()
+            assert (np.diff(values[inside], 2) >= -1e-9).all()
 
 
 class TestExtremes:
@@ -161,6 +184,8 @@ class TestExtremes:
     def test_huge_predictors(self, loss, labels, size, dtype):
         if dtype == np.float32:
             size = min(size, 1e18)
+        if np.isinf(loss.curvature_bound):
+            size = min(size, 40.0)  # it grows like e^z: beyond the largest float soon after
         y, z = (array.astype(dtype) for array in pairs(labels, np.array([-size, size])))
         with np.errstate(over="raise", invalid="raise", divide="raise"):
             for method in (loss.value, loss.gradient, loss.curvature):
@@ -170,6 +195,22 @@ class TestExtremes:
         u = loss.gradient(y, z).astype(np.float64)
         # However far out, the gradient is in the conjugate's domain.
         assert np.isfinite(loss.conjugate(y.astype(np.float64), u)).all()
+
+    def test_poisson_where_exp_overflows(self):
+        loss, y = PoissonLoss(), np.array([0.0, 3.0])
+        with np.errstate(all="raise", under="ignore"):
+            assert (loss.value(y, np.full(2, 1e4)) == np.inf).all()
+            assert np.isfinite(loss.value(y, np.full(2, -1e4))).all()
+
+    def test_domains_of_the_new_conjugates(self):
+        one = np.ones(1)
+        huber_loss, hinge, poisson = HuberLoss(0.7), SquaredHingeLoss(), PoissonLoss()
+        assert huber_loss.conjugate(one, 0.7 * one) < np.inf
+        assert huber_loss.conjugate(one, 0.7001 * one) == np.inf
+        u = np.array([0.3, -2.0, 1.0])
+        assert np.abs(huber_loss.dual_scale(u) * u).max() == pytest.approx(0.7)
+        assert hinge.conjugate(one, 1e-9 * one) == np.inf and hinge.conjugate(one, -5 * one) < 10
+        assert poisson.conjugate(one, -one) == 1 and poisson.conjugate(one, -1.01 * one) == np.inf
 
     def test_logistic_far_from_the_border(self):
         loss, one = LogisticLoss(), np.ones(3)
@@ -232,4 +273,5 @@ class TestHouse:
         for twin in (clone(loss), pickle.loads(pickle.dumps(loss)), copy.deepcopy(loss)):
             assert type(twin) is type(loss)
             np.testing.assert_array_equal(twin.value(y, z), loss.value(y, z))
-        assert repr(loss) == f"{type(loss).__name__}()" and loss.get_params() == {}
+        assert repr(loss).startswith(f"{type(loss).__name__}(")
+        assert list(loss.get_params()) == [p for p in ["delta"] if hasattr(loss, p)]

@@ -99,7 +99,7 @@ def fetch_mnist(data_home: str | os.PathLike[str] | None = None) -> Bunch:
     """
     folder = Path(get_data_home(data_home=data_home))
     if (folder / "mnist.npz").is_file():
-        arrays = _read_npz(folder / "mnist.npz", required=("X", "y", "is_test"))
+        arrays = read_npz(folder / "mnist.npz", required=("X", "y", "is_test"))
         X, y, is_test = arrays["X"], arrays["y"], arrays["is_test"]
     else:
         found = [_find_idx(folder, name) for name in _IDX_NAMES]
@@ -163,7 +163,7 @@ def load_npz(path: str | os.PathLike[str], *, stack: bool = False) -> Bunch:
            [1., 1., 1.]])
     """
     path = Path(path)
-    arrays = _read_npz(path, required=("X", "task") if stack else ("X",))
+    arrays = read_npz(path, required=("X", "task") if stack else ("X",))
     labels = "y" if "y" in arrays else "Y"
     if labels not in arrays:
         raise ValueError(
@@ -178,7 +178,7 @@ def load_npz(path: str | os.PathLike[str], *, stack: bool = False) -> Bunch:
     return Bunch(**arrays | {"data": data, "target": target})
 
 
-def _read_npz(path: Path, required: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, required: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Return all arrays of an npz file, which must hold the required ones."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from skmtl.datasets._loaders import _read_npz, load_npz
+from skmtl.datasets._loaders import load_npz, read_npz
 
 _SCHOOL, _SPLITS = "school.npz", "school_splits.npz"
 
@@ -81,8 +81,8 @@ def load_school(path: str | os.PathLike[str] | None = None) -> Bunch:
 
 def _read_splits(path: Path, n_rows: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Read pairs of row numbers, and make sure that they are of these rows."""
-    arrays = _read_npz(path, required=("train0", "test0"))
-    splits = []
+    arrays = read_npz(path, required=("train0", "test0"))
+    splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
     while f"train{len(splits)}" in arrays:
         k = len(splits)
         if f"test{k}" not in arrays:
