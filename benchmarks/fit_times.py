@@ -18,8 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_classifier
 
-from skmtl import BlockSparseClassifier, BlockSparseRegressor
+from skmtl import (
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    ClusteredTaskRegressor,
+    TaskRelationRegressor,
+)
 from skmtl.datasets import fetch_mnist, load_npz
 from skmtl.model_selection import alpha_max
 
@@ -86,6 +92,13 @@ def school(home: Path, repeats: int) -> list[dict[str, Any]]:
         model = BlockSparseRegressor(top / divisor, task_column=-1)
         name = f"School (139 tasks, 15362 x 27, stacked), alpha_max / {divisor}"
         rows.append(_timed(name, model, data.data, data.target, repeats))
+    for alpha in (0.1, 1.0, 10.0):
+        for model in (
+            ClusteredTaskRegressor(alpha, n_clusters=2, task_column=-1),
+            ClusteredTaskRegressor(alpha, n_clusters=2, mean=0.0, task_column=-1),
+            TaskRelationRegressor(alpha, task_column=-1),
+        ):
+            rows.append(_timed(f"School, {model}", model, data.data, data.target, repeats))
     return rows
 
 
@@ -109,8 +122,9 @@ def _timed(name: str, model: Any, X: Any, y: Any, repeats: int) -> dict[str, Any
 
 def _null_value(model: Any, X: Any, y: Any) -> float:
     """The scale of ``tol``: the objective at zero coefficients."""
-    top = type(model)(alpha_max(model, X, y), task_column=model.task_column)
-    return float(top.fit(X, y).objective_)
+    block = BlockSparseClassifier if is_classifier(model) else BlockSparseRegressor
+    top = block(task_column=model.task_column)
+    return float(top.set_params(alpha=alpha_max(top, X, y)).fit(X, y).objective_)
 
 
 def _row(name: str, model: Any, scale: float | None, seconds: list[float]) -> dict[str, Any]:
@@ -119,7 +133,7 @@ def _row(name: str, model: Any, scale: float | None, seconds: list[float]) -> di
         "tol": "-" if model is None else f"{model.tol:g}",
         "iterations": "-" if model is None else model.n_iter_,
         "gap": "-" if scale is None else f"{model.dual_gap_ / scale:.1e}",
-        "features": "-" if model is None else int(np.sum(model.support_)),
+        "features": int(np.sum(model.support_)) if hasattr(model, "support_") else "-",
         "seconds": statistics.median(seconds),
     }
 

@@ -78,7 +78,7 @@ def _vanishes(objective: Any, G: Array, U: Array) -> bool:
 
     Nearly collinear features leave more: the Newton step is then not exact.
     """
-    squares = np.vdot(objective.design.weights, U * U)
+    squares = (objective.design.weights * U * U).sum()
     curvature = objective.design.feature_curvature().T
     # A constant feature's gradient is zero whatever rounding makes of it.
     return bool((np.abs(G) <= 1e-11 * np.sqrt(curvature * squares))[curvature > 0].all())
@@ -133,4 +133,4 @@ def _with_better_intercepts(objective: Any, point: Any) -> Iterator[Any]:
 def _conjugate_loss(objective: Any, U: Array) -> float:
     counted = objective.design.weights > 0
     conjugate = objective.loss.conjugate(objective.y, U)
-    return float(np.vdot(objective.design.weights[counted], conjugate[counted]))
+    return float((objective.design.weights[counted] * conjugate[counted]).sum())

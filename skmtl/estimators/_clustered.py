@@ -107,7 +107,7 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
         number of tasks, rounded, at least 2 and at most all.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
-    mean : float, default=0.1
+    mean : float, default=0.01
         Weight of the mean task, >= 0; at 0 it is not penalised.
     {regression_loss}
     {common}
@@ -169,7 +169,7 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
         *,
         n_clusters: int | None = None,
         between: float = 0.3,
-        mean: float = 0.1,
+        mean: float = 0.01,
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
@@ -230,7 +230,7 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
         number of tasks, rounded, at least 2 and at most all.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
-    mean : float, default=0.1
+    mean : float, default=0.01
         Weight of the mean task, >= 0; at 0 it is not penalised.
     {classification_loss}
     {common}
@@ -295,7 +295,7 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
         *,
         n_clusters: int | None = None,
         between: float = 0.3,
-        mean: float = 0.1,
+        mean: float = 0.01,
         loss: str = "logistic",
         fit_intercept: bool = True,
         task_column: str | int | None = None,

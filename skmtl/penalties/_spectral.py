@@ -141,7 +141,7 @@ class ClusterNorm(Penalty):
     is_norm = False
 
     def __init__(
-        self, alpha: float = 1.0, n_clusters: int = 2, between: float = 0.5, mean: float = 0.1
+        self, alpha: float = 1.0, n_clusters: int = 2, between: float = 0.3, mean: float = 0.01
     ) -> None:
         self.alpha = alpha
         self.n_clusters = n_clusters
