@@ -2,8 +2,9 @@
 
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,33 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 from threadpoolctl import threadpool_limits
 
-from benchmarks._methods import BLOCK_SPARSE, FAMILIES, RIDGES, Tuned, tune
-from benchmarks._tuning import Problem
-from skmtl.datasets import fetch_mnist, load_digits_tasks, make_block_sparse
+from benchmarks._methods import BLOCK_SPARSE, DENSE, FAMILIES, Tuned, tune
+from benchmarks._tuning import Problem, logistic_loss, squared_loss
+from skmtl.datasets import (
+    fetch_mnist,
+    load_digits_tasks,
+    make_block_sparse,
+    make_clustered_tasks,
+    make_related_tasks,
+)
 from skmtl.metrics import roc_auc_score
 
 Array = NDArray[Any]
 Record = dict[str, Any]
 
 N_FOLDS = 5
-# The made tasks of table (b).
+# The made tasks of table (b) and of table (c).
 N_FEATURES, N_TASKS, N_INFORMATIVE = 100, 10, 8
+N_FEATURES_C, N_TASKS_C, N_CLUSTERS = 40, 12, 3
+MAKERS: dict[str, Callable[..., Bunch]] = {
+    "made": partial(
+        make_block_sparse, n_features=N_FEATURES, n_tasks=N_TASKS, n_informative=N_INFORMATIVE
+    ),
+    "related": partial(make_related_tasks, n_features=N_FEATURES_C, n_tasks=N_TASKS_C),
+    "clustered": partial(
+        make_clustered_tasks, n_features=N_FEATURES_C, n_tasks=N_TASKS_C, n_clusters=N_CLUSTERS
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,8 @@ class Unit:
     data_home: str | None = None
 
     def __str__(self) -> str:
-        what = f"{self.data}, {self.n} rows" if self.table == "digits" else f"made, {self.n} labels"
+        digits = self.table == "digits"
+        what = f"{self.data}, {self.n} rows" if digits else f"{self.table}, {self.n} labels"
         return f"{what}, seed {self.seed}: {self.family}"
 
 
@@ -94,10 +112,10 @@ def _run_digits(unit: Unit) -> tuple[list[Record], list[Tuned]]:
         bunch.target[train],
         N_FOLDS,
         unit.seed,
-        _logistic_loss,
-        family.norm,
+        logistic_loss,
+        family.path,
     )
-    rows = tune(family, problem)
+    rows = tune(family.rules, problem, family.grid)
     records = []
     for row in rows:
         scores = X_test @ row.coef.T + row.intercept
@@ -111,19 +129,8 @@ def _run_digits(unit: Unit) -> tuple[list[Record], list[Tuned]]:
     return records, rows
 
 
-def _logistic_loss(coef: Array, intercept: Array, X: Array, Y: Array) -> Array:
-    return np.logaddexp(0, (1 - 2 * Y) * (X @ coef.T + intercept)).mean(axis=0)
-
-
 def _run_made(unit: Unit) -> tuple[list[Record], list[Tuned]]:
-    bunch = make_block_sparse(
-        unit.n,
-        N_FEATURES,
-        N_TASKS,
-        n_informative=N_INFORMATIVE,
-        layout="stacked",
-        random_state=unit.seed,
-    )
+    bunch = MAKERS[unit.table](unit.n, layout="stacked", random_state=unit.seed)
     family = FAMILIES[unit.family]
     problem = Problem(
         family.regressor(task_column=-1),
@@ -132,15 +139,15 @@ def _run_made(unit: Unit) -> tuple[list[Record], list[Tuned]]:
         None,
         N_FOLDS,
         unit.seed,
-        _squared_loss,
-        family.norm,
+        squared_loss,
+        family.path,
     )
-    rows = tune(family, problem)
+    rows = tune(family.rules, problem, family.grid)
     truth, records = bunch.coef != 0, []
     for row in rows:
         error = np.linalg.norm(row.coef - bunch.coef) / np.linalg.norm(bunch.coef)
         record = _record(unit, row) | {"error": float(error), "precision": None, "recall": None}
-        if row.method not in RIDGES:
+        if row.method not in DENSE:
             chosen = row.coef != 0
             hits = int((chosen & truth).sum())
             # A model without any coefficient chooses nothing wrong, and nothing right.
@@ -150,20 +157,13 @@ def _run_made(unit: Unit) -> tuple[list[Record], list[Tuned]]:
     return records, rows
 
 
-def _squared_loss(coef: Array, intercept: Array, X: Array, y: Array) -> Array:
-    task = X[:, -1].astype(np.intp)
-    predicted = np.einsum("ij,ij->i", X[:, :-1], coef[task]) + intercept[task]
-    squares = np.bincount(task, (y - predicted) ** 2, minlength=N_TASKS)
-    return squares / np.bincount(task, minlength=N_TASKS)
-
-
 def _record(unit: Unit, row: Tuned) -> Record:
-    alpha = row.alpha.tolist()
     return {
         "method": row.method,
         "n": unit.n,
         "seed": unit.seed,
-        "alpha": alpha[0] if len(set(alpha)) == 1 else alpha,
+        "alpha": row.strength,
+        "setting": row.setting,
         "features": row.n_used,
         "seconds": row.seconds,
     }

@@ -1,27 +1,33 @@
 """The methods the benchmarks compare, each with the way its strength is chosen."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
 
+from benchmarks import _tuning
 from benchmarks._tuning import (
+    Path,
     Problem,
     Rule,
-    follow_path,
     one_for_all,
     one_for_all_or_each,
     one_standard_error,
     refit,
+    search,
 )
 from skmtl import (
     BlockSparseClassifier,
     BlockSparseRegressor,
+    ClusteredTaskClassifier,
+    ClusteredTaskRegressor,
     IndependentTaskClassifier,
     IndependentTaskRegressor,
     PooledTaskClassifier,
     PooledTaskRegressor,
+    TaskRelationClassifier,
+    TaskRelationRegressor,
 )
 from skmtl.design import TaskData
 from skmtl.penalties import L1, Penalty
@@ -30,22 +36,26 @@ Array = NDArray[Any]
 
 INDEPENDENT_RIDGE = "independent ridge"
 INDEPENDENT_LASSO = "independent lasso"
-INDEPENDENT_LASSO_1SE = "independent lasso, 1 s.e."
 POOLED_RIDGE = "pooled ridge"
 BLOCK_SPARSE = "block-sparse"
 BLOCK_SPARSE_1SE = "block-sparse, 1 s.e."
+CLUSTERED = "clustered"
+RELATION = "relation"
 
 # The order of the tables' rows.
 METHODS = (
     INDEPENDENT_RIDGE,
     INDEPENDENT_LASSO,
-    INDEPENDENT_LASSO_1SE,
     POOLED_RIDGE,
     BLOCK_SPARSE,
     BLOCK_SPARSE_1SE,
+    CLUSTERED,
+    RELATION,
 )
 # Those that use every feature by construction.
-RIDGES = (INDEPENDENT_RIDGE, POOLED_RIDGE)
+DENSE = (INDEPENDENT_RIDGE, POOLED_RIDGE, CLUSTERED, RELATION)
+
+CLUSTERS: dict[str, tuple[Any, ...]] = {"n_clusters": (3, 5), "between": (0.1, 0.3)}
 
 # The block norm of a single task is the absolute sum. Both classes below fit BlockSparse* to
 # each task alone, but all tasks in one call: same coefficients, a fifth of the time.
@@ -67,13 +77,14 @@ class LassoRegressor(BlockSparseRegressor):
 
 @dataclass(frozen=True)
 class Family:
-    """One path of models, and the rows of the table it gives, each by its rule of choice."""
+    """Models along alpha and a grid of other parameters; rows of the table by rule of choice."""
 
     name: str
     classifier: type
     regressor: type
     rules: dict[str, Rule]
-    norm: bool
+    path: Path
+    grid: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 _FAMILIES = (
@@ -82,28 +93,43 @@ _FAMILIES = (
         IndependentTaskClassifier,
         IndependentTaskRegressor,
         {INDEPENDENT_RIDGE: one_for_all_or_each},
-        norm=False,
+        path=_tuning.RIDGE,
     ),
     Family(
         INDEPENDENT_LASSO,
         LassoClassifier,
         LassoRegressor,
-        {INDEPENDENT_LASSO: one_for_all, INDEPENDENT_LASSO_1SE: one_standard_error},
-        norm=True,
+        {INDEPENDENT_LASSO: one_for_all},
+        path=_tuning.NORM,
     ),
     Family(
         POOLED_RIDGE,
         PooledTaskClassifier,
         PooledTaskRegressor,
         {POOLED_RIDGE: one_for_all},
-        norm=False,
+        path=_tuning.RIDGE,
     ),
     Family(
         BLOCK_SPARSE,
         BlockSparseClassifier,
         BlockSparseRegressor,
         {BLOCK_SPARSE: one_for_all, BLOCK_SPARSE_1SE: one_standard_error},
-        norm=True,
+        path=_tuning.NORM,
+    ),
+    Family(
+        CLUSTERED,
+        ClusteredTaskClassifier,
+        ClusteredTaskRegressor,
+        {CLUSTERED: one_for_all},
+        path=_tuning.CLUSTER,
+        grid=CLUSTERS,
+    ),
+    Family(
+        RELATION,
+        TaskRelationClassifier,
+        TaskRelationRegressor,
+        {RELATION: one_for_all},
+        path=_tuning.RELATION,
     ),
 )
 FAMILIES = {family.name: family for family in _FAMILIES}
@@ -111,12 +137,13 @@ FAMILIES = {family.name: family for family in _FAMILIES}
 
 @dataclass(frozen=True)
 class Tuned:
-    """A fitted row of the table: coefficients (n_tasks, n_features), strengths, seconds."""
+    """A fitted row of the table: coefficients (n_tasks, n_features), how chosen, seconds."""
 
     method: str
     coef: Array
     intercept: Array
     alpha: Array
+    setting: dict[str, Any]
     seconds: float
 
     @property
@@ -124,22 +151,29 @@ class Tuned:
         """How many features have a non-zero coefficient in some task."""
         return int(self.coef.any(axis=0).sum())
 
+    @property
+    def strength(self) -> float | list[float]:
+        """Alpha, one number where it is the same for all tasks."""
+        alpha = self.alpha.tolist()
+        return alpha[0] if len(set(alpha)) == 1 else alpha
 
-def tune(family: Family, problem: Problem) -> list[Tuned]:
-    """Fit every row of a family, its strengths chosen on the problem's rows alone.
 
-    The seconds are processor time, which a busy machine does not stretch, of the path and of the
+def tune(rules: dict[str, Rule], problem: Problem, grid: dict[str, tuple[Any, ...]]) -> list[Tuned]:
+    """Fit a row by each rule, strengths and parameters chosen on the problem's rows alone.
+
+    The seconds are processor time, which a busy machine does not stretch, of the paths and of the
     final fit. Choosing from the path takes none, but for one_for_all_or_each, which does for the
     baseline what nobody else needs to do.
     """
     start = time.process_time()
-    held_out = follow_path(problem)
+    problem, held_out = search(problem, grid)
     shared = time.process_time() - start
+    setting = {name: getattr(problem.estimator, name) for name in grid}
     rows = []
-    for method, rule in family.rules.items():
+    for method, rule in rules.items():
         alpha = rule(problem, held_out)
         start = time.process_time()
         coef, intercept = refit(problem, alpha)
         seconds = shared + time.process_time() - start
-        rows.append(Tuned(method, coef, intercept, alpha, seconds))
+        rows.append(Tuned(method, coef, intercept, alpha, setting, seconds))
     return rows

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from benchmarks._methods import (
     BLOCK_SPARSE,
     BLOCK_SPARSE_1SE,
+    CLUSTERED,
     INDEPENDENT_LASSO,
-    INDEPENDENT_LASSO_1SE,
     INDEPENDENT_RIDGE,
     METHODS,
     POOLED_RIDGE,
+    RELATION,
 )
 
 Array = NDArray[Any]
@@ -31,10 +32,11 @@ Record = dict[str, Any]
 _STYLES: dict[str, dict[str, Any]] = {
     INDEPENDENT_RIDGE: {"color": "#0072B2", "marker": "s"},
     INDEPENDENT_LASSO: {"color": "#E69F00", "marker": "^"},
-    INDEPENDENT_LASSO_1SE: {"color": "#E69F00", "marker": "^", "mfc": "white", "ls": "--"},
     POOLED_RIDGE: {"color": "#7F7F7F", "marker": "D"},
     BLOCK_SPARSE: {"color": "#D55E00", "marker": "o"},
     BLOCK_SPARSE_1SE: {"color": "#D55E00", "marker": "o", "mfc": "white", "ls": "--"},
+    CLUSTERED: {"color": "#009E73", "marker": "v"},
+    RELATION: {"color": "#CC79A7", "marker": "P"},
 }
 _UNUSED = "#C9C9C9"
 
@@ -63,7 +65,7 @@ def draw(
     path : Path
         The file; its name says the format.
     records : dict
-        The raw numbers of the tables "digits" and "made".
+        The raw numbers of the tables "digits", "made" and "related".
     coefs : dict from method to ndarray of shape (10, n_pixels)
         The maps, from top to bottom.
     image_shape : tuple of int
@@ -75,7 +77,7 @@ def draw(
     figure = plt.figure(figsize=(12, 9), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[1.1 + 1.0 * len(coefs), 4.8], hspace=0.03)
     _draw_maps(upper, coefs, image_shape, data, n_mapped)
-    left, right = lower.subplots(1, 2)
+    left, middle, right = lower.subplots(1, 3)
     what = "digits" if data == "digits" else "MNIST"
     error_rates = [r | {"error": 100 * (1 - r["accuracy"])} for r in records["digits"]]
     _draw_errors(left, error_rates, skip=POOLED_RIDGE)
@@ -87,14 +89,15 @@ def draw(
     )
     note = f"pooled ridge: {pooled:.0f} % throughout, not shown"
     left.text(0.97, 0.95, note, transform=left.transAxes, ha="right", va="top", color="#555555")
-    _draw_errors(right, records["made"])
-    right.set(
-        title="Made tasks that share their features",
-        xlabel="labels per task",
-        ylabel="coefficient error (1 is what W = 0 has)",
-    )
+    for ax, table, title in (
+        (middle, "made", "Made tasks that share their features"),
+        (right, "related", "Made tasks that are related"),
+    ):
+        _draw_errors(ax, records[table])
+        ax.set(title=title, xlabel="labels per task")
+    middle.set_ylabel("coefficient error (1 is what W = 0 has)")
     handles, labels = right.get_legend_handles_labels()
-    lower.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    lower.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

@@ -83,10 +83,10 @@ def bullet(text: str) -> str:
     )
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, the first two columns flush left, its source aligned too."""
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, n_left: int = 2) -> str:
+    """A Markdown table, the first columns flush left, its source aligned too."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    left = [position < 2 for position in range(len(header))]
+    left = [position < n_left for position in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
         padded = [

@@ -14,11 +14,70 @@ Array = NDArray[Any]
 
 # Held-out losses need no more digits than this; the chosen models are refitted to the default.
 PATH_TOL = 1e-3
-# A path ends when so many strengths in a row were no better: what comes then overfits, and takes
-# longest. The steps of a ridge are twice as long.
-NORM_PATIENCE, RIDGE_PATIENCE = 3, 2
 # Folds within folds multiply: five in five would take most of the benchmark's time.
 N_NESTED = 3
+
+
+@dataclass(frozen=True)
+class Path:
+    """Which strengths to try.
+
+    Parameters
+    ----------
+    grid : callable
+        ``grid(estimator, X, y)`` gives strengths, from the strongest to the weakest.
+    patience : int
+        The path ends when so many in a row were no better: what comes then overfits, and takes
+        longest.
+    rise : float
+        It also takes a loss this much larger than the best, relatively. Where tasks are next to
+        equal, or next to zero, the loss may be flat, and its last digits go up and down.
+    """
+
+    grid: Callable[[Any, Array, Array], Array]
+    patience: int
+    rise: float = 0.0
+
+
+def norm_alphas(estimator: Any, X: Array, y: Array) -> Array:
+    """Strengths of a norm, from where all coefficients are zero."""
+    return alpha_max(estimator, X, y) * 10.0 ** (-np.arange(17) / 4)
+
+
+def ridge_alphas(estimator: Any, X: Array, y: Array) -> Array:
+    """Strengths of a ridge, from where next to nothing is learned."""
+    features = _features(estimator, X)
+    centred = features - features.mean(axis=0)
+    return np.linalg.norm(centred, 2) ** 2 / len(centred) * 10.0 ** (1 - np.arange(13) / 2)
+
+
+def relation_alphas(estimator: Any, X: Array, y: Array) -> Array:
+    """Strengths of a squared trace norm.
+
+    Relative to the squared Frobenius norm it is between 1 (tasks all alike) and the largest
+    possible rank (nothing in common): the grid of a ridge is divided by the root of that.
+    """
+    n_tasks = y.shape[1] if y.ndim == 2 else len(np.unique(X[:, estimator.task_column]))
+    rank = min(_features(estimator, X).shape[1], n_tasks)
+    return ridge_alphas(estimator, X, y)[3:] / np.sqrt(rank)
+
+
+def cluster_alphas(estimator: Any, X: Array, y: Array) -> Array:
+    """Strengths of a cluster norm, from where tasks are next to equal."""
+    return ridge_alphas(estimator, X, y)[1:]
+
+
+def _features(estimator: Any, X: Array) -> Array:
+    """X without the task column."""
+    column = estimator.task_column
+    return X if column is None else np.delete(X, column, axis=1)
+
+
+NORM = Path(norm_alphas, patience=3)
+# The steps of all others are twice as long.
+RIDGE = Path(ridge_alphas, patience=2)
+RELATION = Path(relation_alphas, patience=2, rise=0.01)
+CLUSTER = Path(cluster_alphas, patience=2, rise=0.01)
 
 
 @dataclass(frozen=True)
@@ -28,6 +87,7 @@ class Problem:
     Parameters
     ----------
     estimator : estimator with ``alpha``, ``warm_start`` and ``tol``
+        Its ``tol`` is that of the final fit.
     X, y : as in the estimator's fit
     strata : ndarray of shape (n_samples,) or None
         What the splitter takes as y.
@@ -35,8 +95,9 @@ class Problem:
         The folds.
     task_loss : callable
         ``task_loss(coef, intercept, X, y)`` gives each task's mean loss (n_tasks,).
-    norm : bool
-        Whether the penalty has an alpha_max; if not, it is a ridge.
+    path : Path
+    path_tol : float
+        The ``tol`` of cross-validated fits.
     """
 
     estimator: Any
@@ -46,7 +107,8 @@ class Problem:
     n_splits: int
     seed: int
     task_loss: Callable[[Array, Array, Array, Array], Array]
-    norm: bool
+    path: Path
+    path_tol: float = PATH_TOL
 
     def take(self, rows: Array) -> "Problem":
         """The same with some of the rows."""
@@ -61,13 +123,20 @@ class Problem:
 
     def alphas(self) -> Array:
         """The strengths to try, from the strongest to the weakest."""
-        if self.norm:
-            return alpha_max(self.estimator, self.X, self.y) * 10.0 ** (-np.arange(17) / 4)
-        features = self.X
-        if self.estimator.task_column is not None:
-            features = np.delete(features, self.estimator.task_column, axis=1)
-        centred = features - features.mean(axis=0)
-        return np.linalg.norm(centred, 2) ** 2 / len(centred) * 10.0 ** (1 - np.arange(13) / 2)
+        return self.path.grid(self.estimator, self.X, self.y)
+
+
+def squared_loss(coef: Array, intercept: Array, X: Array, y: Array) -> Array:
+    """Each task's mean squared error; the tasks are numbered in the last column of X."""
+    task = X[:, -1].astype(np.intp)
+    predicted = np.einsum("ij,ij->i", X[:, :-1], coef[task]) + intercept[task]
+    squares = np.bincount(task, (y - predicted) ** 2, minlength=len(coef))
+    return squares / np.bincount(task, minlength=len(coef))
+
+
+def logistic_loss(coef: Array, intercept: Array, X: Array, Y: Array) -> Array:
+    """Each task's mean log loss; Y (n_samples, n_tasks) holds 0 and 1."""
+    return np.logaddexp(0, (1 - 2 * Y) * (X @ coef.T + intercept)).mean(axis=0)
 
 
 @dataclass(frozen=True)
@@ -77,15 +146,19 @@ class HeldOut:
     alphas: Array
     losses: Array
 
+    @property
+    def best(self) -> float:
+        """The least mean loss of all tasks together."""
+        return float(self.losses.mean(axis=(1, 2)).min())
+
 
 def follow_path(problem: Problem) -> HeldOut:
     """Cross-validate falling strengths: one model per fold, each fit starting from the last."""
-    folds, alphas = problem.folds(), problem.alphas()
-    model = clone(problem.estimator).set_params(warm_start=True, tol=PATH_TOL)
+    folds, alphas, path = problem.folds(), problem.alphas(), problem.path
+    model = clone(problem.estimator).set_params(warm_start=True, tol=problem.path_tol)
     models = [clone(model) for _ in folds]
     losses: list[Array] = []
     best, best_at = np.inf, 0
-    patience = NORM_PATIENCE if problem.norm else RIDGE_PATIENCE
     for k, alpha in enumerate(alphas):
         rows = []
         for model, (train, test) in zip(models, folds, strict=True):
@@ -97,9 +170,27 @@ def follow_path(problem: Problem) -> HeldOut:
         mean = float(losses[-1].mean())
         if mean < best:
             best, best_at = mean, k
-        elif k - best_at >= patience:
+        elif k - best_at >= path.patience and mean >= (1 + path.rise) * best:
             break
     return HeldOut(alphas[: len(losses)], np.stack(losses))
+
+
+def search(problem: Problem, grid: dict[str, tuple[Any, ...]]) -> tuple[Problem, HeldOut]:
+    """Cross-validate other parameters too, each value with a path of its own.
+
+    One parameter after the other, in the order of ``grid``, those before it at their best and
+    those after it at their first value. Returns the best problem and its path.
+    """
+
+    def follow(setting: dict[str, Any]) -> tuple[dict[str, Any], Problem, HeldOut]:
+        one = replace(problem, estimator=clone(problem.estimator).set_params(**setting))
+        return setting, one, follow_path(one)
+
+    best = follow({name: values[0] for name, values in grid.items()})
+    for name, values in grid.items():
+        found = [best] + [follow(best[0] | {name: value}) for value in values[1:]]
+        best = min(found, key=lambda one: one[2].best)
+    return best[1:]
 
 
 # The rules of choice: each takes the problem and its path, and returns strengths (n_tasks,).

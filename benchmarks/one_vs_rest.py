@@ -1,4 +1,4 @@
-"""Block-sparse against single-task learning: real digits, and made tasks with known truth.
+"""Multi-task against single-task learning: real digits, and made tasks with known truth.
 
 Run ``python -m benchmarks.one_vs_rest``. The tables go to stdout as Markdown, progress to stderr.
 """
@@ -13,19 +13,31 @@ from typing import Any
 import joblib
 
 from benchmarks import _experiments
-from benchmarks._experiments import N_FEATURES, N_FOLDS, N_INFORMATIVE, N_TASKS, Record, Unit
+from benchmarks._experiments import (
+    MAKERS,
+    N_CLUSTERS,
+    N_FEATURES,
+    N_FEATURES_C,
+    N_FOLDS,
+    N_INFORMATIVE,
+    N_TASKS,
+    N_TASKS_C,
+    Record,
+    Unit,
+)
 from benchmarks._methods import (
     BLOCK_SPARSE,
+    CLUSTERS,
     FAMILIES,
     INDEPENDENT_LASSO,
     INDEPENDENT_RIDGE,
     METHODS,
 )
 from benchmarks._report import bullet, environment, markdown_table, mean_and_sd, run_all, write_json
-from benchmarks._tuning import N_NESTED, NORM_PATIENCE, RIDGE_PATIENCE
+from benchmarks._tuning import CLUSTER, N_NESTED, NORM, RIDGE
 
-N_TRAIN = {"digits": (50, 100, 200, 500), "mnist": (500, 2000)}
-N_LABELS = (20, 40, 80, 160)
+N_TRAIN = {"digits": (50, 150, 500), "mnist": (500, 2000)}
+N_LABELS = (20, 50, 150)
 # Five rows of each digit and two labels of each task, for five folds.
 MIN_TRAIN, MIN_LABELS = 50, 10
 # What the picture maps, from top to bottom.
@@ -40,22 +52,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         Unit("digits", n, seed, family, arguments.data, arguments.data_home)
         for n, seed, family in product(arguments.n_train, seeds, FAMILIES)
     ]
-    units += [Unit("made", *rest) for rest in product(arguments.n_labels, seeds, FAMILIES)]
+    units += [Unit(*each) for each in product(MAKERS, arguments.n_labels, seeds, FAMILIES)]
     # The longest first, lest one process be left working alone.
     units.sort(key=lambda unit: (unit.table != "digits", -unit.n))
     jobs = min(arguments.jobs, len(units))
     results = run_all(_experiments.run, units, jobs=jobs, warm_up=_experiments.warm_up)
-    records: dict[str, list[Record]] = {"digits": [], "made": []}
+    records: dict[str, list[Record]] = {table: [] for table in ("digits", *MAKERS)}
     for unit, found, _ in results:
         records[unit.table] += found
     for table in records.values():
-        table.sort(key=lambda record: (record["n"], METHODS.index(record["method"])))
+        table.sort(key=lambda r: (r["n"], METHODS.index(r["method"]), r["seed"]))
 
-    print(_digits_section(records["digits"], arguments, bunch))
-    print()
-    print(_made_section(records["made"], arguments))
-    print()
-    print(_both_section())
+    sections = (
+        _digits_section(records["digits"], arguments, bunch),
+        _made_section(records["made"], arguments),
+        _structures_section(records, arguments),
+        _all_section(),
+    )
+    print("\n\n".join(sections))
     if arguments.json:
         settings = {name: getattr(arguments, name) for name in ("data", "n_train", "n_labels")}
         write_json(
@@ -94,7 +108,7 @@ def _read_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Any
     )
     add("--data-home", metavar="DIR", help="folder with the files of MNIST")
     add("--n-train", type=int, nargs="+", metavar="N", help="training rows of table (a)")
-    add("--n-labels", type=int, nargs="+", metavar="N", help="labels per task of table (b)")
+    add("--n-labels", type=int, nargs="+", metavar="N", help="labels per task of (b), (c)")
     add("--seeds", type=int, metavar="N", help="number of repetitions (default 3)")
     add("--jobs", type=int, metavar="N", default=joblib.cpu_count(), help="processes (all cores)")
     add("--json", type=Path, metavar="FILE", help="write the raw numbers")
@@ -212,24 +226,63 @@ def _made_section(records: list[Record], arguments: argparse.Namespace) -> str:
     )
 
 
-def _both_section() -> str:
-    """The notes on both tables."""
+def _structures_section(records: dict[str, list[Record]], arguments: argparse.Namespace) -> str:
+    """Table (c), two kinds of data side by side, and its notes."""
+    merged = [
+        related
+        | {
+            "related": related["error"],
+            "clustered": clustered["error"],
+            "seconds": related["seconds"] + clustered["seconds"],
+        }
+        for related, clustered in zip(records["related"], records["clustered"], strict=True)
+    ]
+    columns = {
+        "error, related tasks": ("related", 3, 1.0),
+        "error, clustered tasks": ("clustered", 3, 1.0),
+        "seconds": ("seconds", 1, 1.0),
+    }
     return "\n".join(
         [
-            "Both tables:",
+            f"### (c) Made regression tasks: {N_TASKS_C} tasks, {N_FEATURES_C} features, related "
+            f"or in {N_CLUSTERS} clusters",
+            "",
+            _table("labels per task", merged, columns),
+            "",
+            bullet(
+                f"`make_related_tasks(n, {N_FEATURES_C}, {N_TASKS_C})`: coefficients correlated "
+                f"across tasks, mostly along two directions, with relations of both signs. "
+                f"`make_clustered_tasks(n, {N_FEATURES_C}, {N_TASKS_C}, n_clusters={N_CLUSTERS})`: "
+                f"coefficients near their cluster's centre. Both stacked, every task with rows of "
+                f"its own, noise of standard deviation 1. All features matter: nothing here is "
+                f"sparse. These data suit the last two methods by construction."
+            ),
+            bullet(f"{_repetitions(arguments)}, each with its own data. Error: as in (b)."),
+        ]
+    )
+
+
+def _all_section() -> str:
+    """The notes on all tables."""
+    return "\n".join(
+        [
+            "All tables:",
             "",
             bullet(
                 f"Strengths are chosen by {N_FOLDS}-fold cross-validation on the training rows "
-                f"alone, by log loss in (a) and squared error in (b), on the same stratified folds "
-                f"for all methods. Ridge: a grid in steps of 10^(1/2) down from 10 times the "
-                f"largest eigenvalue of the features' covariance. Lasso and block-sparse: steps of "
-                f"10^(1/4) down from `alpha_max`. A path ends {NORM_PATIENCE} steps after its best "
-                f"({RIDGE_PATIENCE} for a ridge)."
+                f"alone, by log loss in (a) and squared error in (b) and (c), on the same "
+                f"stratified folds for all methods. Lasso and block-sparse: steps of 10^(1/4) down "
+                f"from `alpha_max`. All others: steps of 10^(1/2) down from about 10 times the "
+                f"largest eigenvalue of the features' covariance. A path ends {NORM.patience} "
+                f"steps after its best ({RIDGE.patience} in steps of 10^(1/2)), for clustered and "
+                f"relation not before the loss is {CLUSTER.rise:.0%} above its least."
             ),
             bullet(
                 f"Independent ridge: one strength for all tasks or one for each, whichever wins a "
                 f"nested {N_NESTED}-fold cross-validation. All others: one for all. 1 s.e.: the "
-                f"largest strength within one standard error of the best."
+                f"largest strength within one standard error of the best. Clustered: "
+                f"chosen too are n_clusters, {_values('n_clusters')}, and then between, "
+                f"{_values('between')}."
             ),
             bullet(
                 "Seconds: processor time of cross-validation and the final fit, on one thread; "
@@ -237,6 +290,10 @@ def _both_section() -> str:
             ),
         ]
     )
+
+
+def _values(name: str) -> str:
+    return " or ".join(map(str, CLUSTERS[name]))
 
 
 def _repetitions(arguments: argparse.Namespace) -> str:
