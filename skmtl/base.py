@@ -148,7 +148,7 @@ class TaskEstimator(BaseEstimator):
             warn(
                 f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: they have "
                 f"no finite minimiser and are fitted by a constant. Merge or drop such tasks, or "
-                f"collect labels of the other class.",
+                f"collect other labels for them.",
             )
 
     def _fit_data(
@@ -285,8 +285,11 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
         Tasks with fewer than two labels in a matrix y are left out.
         """
-        average = "pooled" if np.ndim(y) == 1 else "macro"
-        return metrics.r2_score(y, self.predict(X), sample_weight=sample_weight, average=average)
+        predicted = self.predict(X)
+        average = "pooled" if predicted.ndim == 1 else "macro"
+        if predicted.ndim == 1:
+            y = np.asarray(y).reshape(-1)
+        return metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)
 
 
 class TaskClassifier(ClassifierMixin, TaskEstimator):

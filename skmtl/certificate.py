@@ -61,35 +61,36 @@ def _by_newton(objective: Any, point: Any) -> float:
     for start in _with_better_intercepts(objective, point):
         step = objective.newton_step(start, objective.gradient(start))
         U = objective.loss.gradient(objective.y, start.Z)
-        U = U + objective.loss.curvature(objective.y, start.Z) * objective.point(*step).Z
+        U = U + objective.loss.newton_weight(objective.y, start.Z) * objective.point(*step).Z
         value = _conjugate_loss(objective, U)
         rest = objective.design.adjoint(objective.design.weights * U)
         if objective.quadratic is not None:
             W = start.W + step[0]
             value += objective.quadratic.value(W)
             rest = rest + objective.quadratic.gradient(W)
-        if np.isfinite(value) and _vanishes(objective, rest, U) and _balances(objective, U):
+        exact = _vanishes(objective.design, rest, U, 1e-11) and _balances(objective, U)
+        if np.isfinite(value) and exact:
             return -value
     return -np.inf
 
 
-def _vanishes(objective: Any, G: Array, U: Array) -> bool:
+def _vanishes(design: Any, G: Array, U: Array, rounding: float) -> bool:
     """Whether G, a gradient that should vanish, is nothing but rounding.
 
     Nearly collinear features leave more: the Newton step is then not exact.
     """
-    squares = (objective.design.weights * U * U).sum()
-    curvature = objective.design.feature_curvature().T
+    squares = (design.weights * U * U).sum()
+    curvature = design.feature_curvature().T
     # A constant feature's gradient is zero whatever rounding makes of it.
-    return bool((np.abs(G) <= 1e-11 * np.sqrt(curvature * squares))[curvature > 0].all())
+    return bool((np.abs(G) <= rounding * np.sqrt(curvature * squares))[curvature > 0].all())
 
 
 def _balances(objective: Any, U: Array) -> bool:
     """Whether the weighted sums of U along the intercepts are nothing but rounding."""
     weights = objective.design.weights
-    return bool(
-        (np.abs(objective.gather(weights * U)) <= 1e-11 * objective.gather(weights * abs(U))).all()
-    )
+    allowed = 1e-11 * np.abs(U) + 1e-15 * (1 + np.abs(objective.y))
+    sums = np.abs(objective.gather(weights * U))
+    return bool((sums <= objective.gather(weights * allowed)).all())
 
 
 def _feasible_gradient(objective: Any, point: Any) -> Array | None:
@@ -103,15 +104,22 @@ def _feasible_gradient(objective: Any, point: Any) -> Array | None:
     if not (objective.design.n_intercepts or mean_free):
         return np.asarray(loss.gradient(y, point.Z))
     for start in _with_better_intercepts(objective, point):
-        U, H = loss.gradient(y, start.Z), loss.curvature(y, start.Z)
+        U, H = loss.gradient(y, start.Z), loss.newton_weight(y, start.Z)
         if mean_free:
             U = U + H * _mean_step(objective, U, H)
         else:
             U = U - H * objective.design.spread(objective.intercept_newton(U, H))
         U = U * loss.dual_scale(U)
-        if np.isfinite(_conjugate_loss(objective, U)) and _balances(objective, U):
+        exact = _balances(objective, U) and (not mean_free or _mean_vanishes(objective, U))
+        if exact and np.isfinite(_conjugate_loss(objective, U)):
             return np.asarray(U)
     return None
+
+
+def _mean_vanishes(objective: Any, U: Array) -> bool:
+    """Whether the gradient along the mean task is nothing but rounding."""
+    pooled = PooledDesign(objective.design, common_intercept=False)
+    return _vanishes(pooled, pooled.adjoint(pooled.weights * U), U, 1e-9)
 
 
 def _mean_step(objective: Any, U: Array, H: Array) -> Array:

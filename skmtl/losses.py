@@ -47,6 +47,10 @@ class Loss(BaseEstimator):
         """The second derivative in z."""
         raise NotImplementedError
 
+    def newton_weight(self, y: Array, z: Array) -> Array:
+        """What Newton steps take for the curvature: where that vanishes, a majorant of it."""
+        return self.curvature(y, z)
+
     def conjugate(self, y: Array, u: Array) -> Array:
         """The convex conjugate sup_z (u z - loss(y, z)); infinite outside its domain."""
         raise NotImplementedError
@@ -172,6 +176,10 @@ class HuberLoss(Loss):
 
     def curvature(self, y: Array, z: Array) -> Array:
         return (np.abs(y - z) <= self.delta).astype(z.dtype)
+
+    def newton_weight(self, y: Array, z: Array) -> Array:
+        # The weights of iteratively reweighted least squares: never zero, always descent.
+        return np.asarray(self.delta / np.maximum(np.abs(y - z), self.delta), dtype=z.dtype)
 
     def dual_scale(self, u: Array) -> float:
         largest = np.abs(u).max(initial=0.0)

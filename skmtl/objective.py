@@ -73,12 +73,15 @@ class Objective:
         self._label_means = np.zeros(design.n_intercepts)
         if loss.translates and design.n_intercepts:
             # Large means would cost digits in every residual.
-            magnitude = np.abs(y).max(initial=0.0)
+            sizes = design.gather(design.weights * y * y)
             for _ in range(2):  # the second time takes what rounding left
                 means = design.gather(design.weights * y) / self._intercept_weights
                 self._label_means = self._label_means + means
                 y = y - design.spread(means)
-            y[np.abs(y) <= 8 * np.finfo(np.float64).eps * magnitude] = 0.0
+            # Constant labels leave rounding noise, which is nothing to fit.
+            left = design.gather(design.weights * y * y)
+            constant = left <= (64 * np.finfo(np.float64).eps) ** 2 * sizes
+            y = np.where(design.spread(constant), 0.0, y)
         self.y = np.asarray(y, dtype=np.float64)
         self._by_dtype: dict[Any, tuple[Array, Array]] = {}
         # Shared with the copies that differ in their penalty.
@@ -178,7 +181,7 @@ class Objective:
         loss = self.loss.curvature_bound if np.isfinite(self.loss.curvature_bound) else 1.0
         ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
         metric = loss * self.design.feature_curvature().max(axis=0) + ridge
-        if not (self.penalty is None or self.penalty.separates_over_rows):
+        if not self.has_feature_metric:
             metric[:] = metric.max()
         largest = metric.max()
         metric = np.maximum(metric, 1e-10 * largest if largest > 0 else 1.0)
@@ -230,6 +233,11 @@ class Objective:
         return newton_direction(self.design, H, self._hessians(H), ridges, gradient)
 
     # Exact solutions of the smooth part, for a solver that splits
+
+    @property
+    def has_feature_metric(self) -> bool:
+        """Whether a gradient step may take each feature in its own scale."""
+        return self.penalty is None or self.penalty.separates_over_rows
 
     @property
     def has_spectrum(self) -> bool:
@@ -321,7 +329,7 @@ class Objective:
         b, Z = point.b.astype(np.float64), point.Z.astype(np.float64)
         values = design.gather(design.weights * self.loss.value(y, Z))
         for _ in range(_MAX_INTERCEPT_STEPS):
-            step = -self.intercept_newton(self.loss.gradient(y, Z), self.loss.curvature(y, Z))
+            step = -self.intercept_newton(self.loss.gradient(y, Z), self.loss.newton_weight(y, Z))
             tried, moved = b, Z
             for _ in range(40):
                 tried = b + step
@@ -339,7 +347,7 @@ class Objective:
 
     def _curvature_weights(self, point: Point) -> Array:
         y, weights = self._labels(point.Z.dtype)
-        return np.asarray(weights * self.loss.curvature(y, point.Z))
+        return np.asarray(weights * self.loss.newton_weight(y, point.Z))
 
     def _labels(self, dtype: Any) -> tuple[Array, Array]:
         """Labels and weights in a precision."""

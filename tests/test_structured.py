@@ -277,3 +277,55 @@ def test_l1inf_vanishes_at_alpha_max():
     assert not at.coef_.any() and below.coef_.any()
     with pytest.raises(ValueError, match="No finite alpha"):
         alpha_max(TaskRelationRegressor(), problem.X, problem.y)
+
+
+def test_a_free_mean_is_never_certified_falsely():
+    # Few residuals within delta: fewer than features, so that the mean task has no curvature.
+    rng = np.random.default_rng(27)
+    X = rng.normal(size=(30, 20))
+    Y = X @ rng.normal(size=(20, 4)) + 3 * rng.standard_t(1.5, size=(30, 4))
+    model = ClusteredTaskRegressor(mean=0.0, loss="huber", huber_delta=0.5).fit(X, Y)
+    tight = ClusteredTaskRegressor(
+        mean=0.0, loss="huber", huber_delta=0.5, tol=1e-9, max_iter=50_000
+    ).fit(X, Y)
+    assert model.dual_gap_ >= model.objective_ - tight.objective_ - 1e-9
+
+
+def test_huber_where_most_labels_lie_beyond_delta():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 5)), 0.01 * rng.normal(size=100)
+    y[:10] = 1000.0
+    top = alpha_max(BlockSparseRegressor(loss="huber"), X, y)
+    at = BlockSparseRegressor(top * (1 + 1e-6), loss="huber", tol=1e-8).fit(X, y)
+    below = BlockSparseRegressor(top * 0.9, loss="huber", tol=1e-8).fit(X, y)
+    assert not at.coef_.any() and below.coef_.any()
+    prices = 2000 * X @ rng.normal(size=(5, 2)) + 3000 * rng.standard_t(2, size=(100, 2))
+    for cls in (IndependentTaskRegressor, PooledTaskRegressor):
+        model = cls(1.0, loss="huber", tol=1e-6).fit(X, prices)  # a warning would be an error
+        assert model.dual_gap_ <= 1e-6 * at.objective_ + 1e-6 * model.objective_ * 10
+
+
+def test_constant_and_tiny_tasks_do_not_disturb_others():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    y = X @ [1.3, -0.4, 0.9, -0.5] + 0.1 * rng.normal(size=60)
+    alone = BlockSparseRegressor(1e-3, scale_tasks=True).fit(X, y[:, None])
+    beside = BlockSparseRegressor(1e-3, scale_tasks=True).fit(X, np.c_[y, np.full(60, 0.1)])
+    np.testing.assert_allclose(beside.coef_[0], alone.coef_[0], atol=0.01)
+    assert not beside.coef_[1].any()
+    units = IndependentTaskRegressor(1e-6).fit(X, np.c_[1e9 * y, 1e-7 * y])
+    np.testing.assert_allclose(units.coef_[1] * 1e16, units.coef_[0], rtol=1e-6)
+    counts = np.c_[rng.poisson(np.exp(0.3 * y)), np.full(60, 3.0)]
+    model = BlockSparseRegressor(0.1, loss="poisson").fit(X, counts)
+    assert model.n_iter_ < 1000 and np.abs(model.coef_[1]).max() < 1e-12
+
+
+def test_centres_of_scaled_and_of_left_out_tasks():
+    X, y, _ = planted()
+    scaled = ClusteredTaskRegressor(0.01, n_clusters=3, scale_tasks=True, task_column=-1)
+    factors = np.where(X[:, -1] % 2 == 0, 1.0, 1e3)
+    plain = scaled.fit(X, y).cluster_centers_
+    np.testing.assert_allclose(scaled.fit(X, y * factors).cluster_centers_, plain, atol=1e-3)
+    with pytest.warns(UserWarning, match="same in the tasks"):
+        none = ClusteredTaskClassifier(n_clusters=2).fit(X[:, :-1], np.ones((len(y), 3)))
+    assert (none.labels_ == -1).all() and np.isnan(none.cluster_centers_).all()

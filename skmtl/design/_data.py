@@ -81,7 +81,8 @@ class TaskData:
         totals = np.maximum(self.per_task(self.weights), np.finfo(np.float64).tiny)
         centred = self.y - self.spread(self.per_task(self.weights * self.y) / totals)
         scales = np.sqrt(self.per_task(self.weights * centred**2) / totals)
-        scales[scales == 0] = 1.0
+        sizes = np.sqrt(self.per_task(self.weights * self.y**2) / totals)
+        scales[scales <= 1e-12 * sizes] = 1.0  # constant labels, up to rounding
         return replace(self, y=self.y / self.spread(scales), scales=scales)
 
     def take(self, rows: Array) -> "TaskData":

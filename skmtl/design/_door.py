@@ -204,5 +204,5 @@ def _too_many_labels(target: Array, ids: Array, classes: Array) -> str:
     return (
         f"Only binary classification is supported. The type of the target is multiclass. In the "
         f"stacked layout all tasks share one pair of labels, but y holds {len(classes)} classes "
-        f" ({listed}{more}). Recode each task's labels to the same pair, e.g. 0 and 1."
+        f"({listed}{more}). Recode each task's labels to the same pair, e.g. 0 and 1."
     )

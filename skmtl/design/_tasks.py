@@ -48,7 +48,7 @@ def locate_task_column(X: Any, task_column: str | int) -> int:
                 f"Set task_column to one of them."
             )
         return names.index(task_column)
-    if not -n_columns <= task_column < n_columns:
+    if isinstance(task_column, bool) or not -n_columns <= task_column < n_columns:
         raise ValueError(
             f"task_column={task_column} is not a column of X, which has {n_columns} columns. "
             f"Positions go from {-n_columns} to {n_columns - 1}; -1 is the last."

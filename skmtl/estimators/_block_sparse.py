@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
@@ -30,6 +31,7 @@ class _BlockSparse(TaskEstimator):
     @property
     def support_(self) -> NDArray[np.bool_]:
         """Features (n_features,) with a non-zero coefficient in some task."""
+        check_is_fitted(self)
         return np.asarray(np.atleast_2d(self.coef_).any(axis=0))
 
 

@@ -47,16 +47,20 @@ class _ClusteredTask(TaskCovariance, TaskEstimator):
     def labels_(self) -> NDArray[np.intp]:
         """Each task's cluster (n_tasks,)."""
         W = self._learned_coefficients()
-        norm = self._cluster_norm(W.shape[1])
         labels = np.full(len(self._learned), -1, dtype=np.intp)
-        labels[self._learned] = _cluster(norm, W)
+        if self._learned.any():
+            labels[self._learned] = _cluster(self._cluster_norm(W.shape[1]), W)
         return labels
 
     @property
     def cluster_centers_(self) -> NDArray[Any]:
         """Mean coefficients (n_clusters, n_features) of each cluster's tasks."""
-        labels, coef = self.labels_, np.atleast_2d(self.coef_)
-        return np.stack([coef[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
+        W = self._learned_coefficients()
+        labels = self.labels_[self._learned]
+        centres = np.full((self._cluster_norm(W.shape[1]).n_clusters, W.shape[0]), np.nan)
+        for k in np.unique(labels):
+            centres[k] = W[:, labels == k].mean(axis=1)
+        return centres
 
 
 def _cluster(norm: ClusterNorm, W: NDArray[Any]) -> NDArray[np.intp]:
@@ -121,7 +125,8 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
         centred coefficients. Warns when accessed if these do not stand out. -1 for tasks that
         left the objective.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
-        Mean coefficients of each cluster's tasks.
+        Mean coefficients of each cluster's tasks; with ``scale_tasks`` those of the scaled
+        labels, since the tasks' units differ.
     task_covariance_ : ndarray of shape (n_tasks, n_tasks)
         The minimising :math:`\Sigma`, plus :math:`1 1' / (T \epsilon_M)` for a penalised mean;
         NaN for tasks that left the objective.

@@ -31,7 +31,7 @@ warm_start : bool, default=False
     Start from the previous fit's coefficients where the tasks and features are as many.
 solver : {"auto", "admm", "fista", "newton"}, default="auto"
     "newton" is for ridge penalties with at most 2000 features, "admm" for the squared loss where
-    Gram matrices cost less than iterating; "auto" takes them where they fit, else "fista".
+    Gram matrices cost less than iterating; "auto" takes the fastest that fits, see Notes.
 verbose : int, default=0
     Print the objective and the gap whenever they are computed.
 """
@@ -89,13 +89,15 @@ classes_ : ndarray
 
 _NOTES = """
 Smooth problems with at most 2000 features are solved by damped Newton steps (a Gram matrix per
-task and step), the squared loss with more rows than features by ADMM in the eigenbases of the
-Gram matrices, all others by FISTA with adaptive restart (one product with X and one with X' an
-iteration). The fit stops by its duality gap.
+task and step). With a penalty that couples the features, the squared loss with more rows than
+features is solved by ADMM in the eigenbases of the Gram matrices. All others are solved by FISTA
+with adaptive restart (one product with X and one with X' an iteration). The fit stops by its
+duality gap.
 """
 
 _ONE_CLASS = """
-A task with labels of one class only has no finite intercept: it leaves the objective with a
+A task with labels of one class only has no finite intercept: unless ``fit_intercept=False``, it
+leaves the objective with a
 warning, gets zero coefficients and the intercept +-log(2 n + 1), n its number of labels
 (+-1 with the squared hinge), and
 does not enter ``unknown_task="mean"``.

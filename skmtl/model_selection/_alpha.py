@@ -48,7 +48,8 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
         raise ValueError(
             f"No finite alpha makes the coefficients of {estimator!r} zero: its penalty is of the "
             f"second degree (a ridge, a squared norm), which shrinks but never to zero. Use a "
-            f"block-sparse estimator with l1_ratio > 0, or choose alpha by cross-validation."
+            f"block-sparse estimator with l1_ratio > 0, or choose alpha by cross-validation (the "
+            f"baselines take alpha='cv')."
         )
     gradient, _ = objective.gradient(objective.null)
     return objective.penalty.dual_norm(gradient)

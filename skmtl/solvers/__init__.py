@@ -21,7 +21,9 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
     if name == "auto":
         if objective.has_newton:
             return Newton
-        return ADMM if objective.has_spectrum else FISTA
+        # A step for each feature beats exact steps in the loss where units are unequal.
+        exact = objective.has_spectrum and not objective.has_feature_metric
+        return ADMM if exact else FISTA
     if name == "newton" and not objective.has_newton:
         raise ValueError(
             "solver='newton' needs a smooth penalty (a ridge) and at most 2000 features. "
