@@ -364,7 +364,8 @@ def test_deterministic_and_the_same_in_two_processes() -> None:
     first = quick(model, X, y, baselines=ALONE, random_state=1)
     for options in ({}, {"n_jobs": 2}):
         again = quick(model, X, y, baselines=ALONE, random_state=1, **options)
-        assert_array_equal(again["alone"].fold_gains, first["alone"].fold_gains)
+        # Another process may use other threads, which sum in another order.
+        assert_allclose(again["alone"].fold_gains, first["alone"].fold_gains, atol=1e-10)
     other = quick(model, X, y, baselines=ALONE, random_state=2)
     assert (other["alone"].fold_gains != first["alone"].fold_gains).any()
 
