@@ -162,6 +162,18 @@ def test_task_column_that_is_not_there():
         BlockSparseRegressor(task_column=0).fit(STACKED[:, :1], y)
 
 
+def test_a_forgotten_task_column():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abc")).assign(school=["ash", "elm", "fir"] * 4)
+    with pytest.raises(ValueError, match=r"convert string.*'ash'.*set task_column to it"):
+        BlockSparseRegressor().fit(frame, y)
+    assert BlockSparseRegressor(task_column="school").fit(frame, y).tasks_.tolist() == [
+        "ash",
+        "elm",
+        "fir",
+    ]
+
+
 def test_suspicious_task_columns_warn():
     with pytest.warns(UserWarning, match="floats with a fractional part.*TaskTransformer"):
         BlockSparseRegressor(task_column=-1).fit(np.column_stack([X, IDS / 7]), y)

@@ -85,7 +85,15 @@ def read_classification(
 def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | None]:
     """Validated features (n_samples, n_features) and, in the stacked layout, the task ids."""
     if estimator.task_column is None:
-        return validate_data(estimator, X, reset=reset, **_FEATURES), None
+        try:
+            return validate_data(estimator, X, reset=reset, **_FEATURES), None
+        except ValueError as error:
+            if "could not convert string" not in str(error):
+                raise
+            raise ValueError(
+                f"{error}. If a column of X holds the tasks' names, set task_column to it; other "
+                f"strings need encoding first."
+            ) from error
     if not hasattr(X, "shape"):
         X = np.asarray(X)
     if np.iscomplexobj(X):
