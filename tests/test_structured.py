@@ -19,6 +19,7 @@ from skmtl import (
     reference,
 )
 from skmtl.model_selection import alpha_max
+from skmtl.penalties import L1, TaskGroup, TraceNorm
 
 FAMILIES = {
     "clustered": (ClusteredTaskRegressor, ClusteredTaskClassifier, {"n_clusters": 2}),
@@ -44,7 +45,7 @@ def assert_is_the_optimum(model, problem, *, coef=True, null=None):
     if coef:
         scale = np.abs(exact.coef_).max()
         np.testing.assert_allclose(model.coef_, exact.coef_, atol=1e-4 * scale)
-    loose = type(model)(**{**model.get_params(), "tol": 1e-2}).fit(X, y, s)
+    loose = type(model)(**{**model.get_params(deep=False), "tol": 1e-2}).fit(X, y, s)
     for fit in (model, loose):
         assert fit.dual_gap_ >= fit.objective_ - exact.objective - 1e-6 * (1 + exact.objective)
 
@@ -267,6 +268,27 @@ def test_solvers_agree_and_layouts_too(cls):
     single = cls(0.3, task_column=-1).fit(X.astype(np.float32), y)
     assert single.coef_.dtype == np.float32
     np.testing.assert_allclose(single.coef_, admm.coef_, atol=0.02)
+
+
+class AnyPenalty(BlockSparseRegressor):
+    """A penalty that no estimator of its own uses yet."""
+
+    def __init__(self, alpha=1.0, penalty=None, tol=1e-10, task_column=None, solver="auto"):
+        super().__init__(alpha, tol=tol, task_column=task_column, solver=solver)
+        self.penalty = penalty
+
+    def _get_penalty(self, data):
+        return self.penalty
+
+
+@pytest.mark.parametrize("solver", ["admm", "fista"])
+@pytest.mark.parametrize("penalty", [L1(0.2), TaskGroup(0.4), TraceNorm(0.4)], ids=str)
+@pytest.mark.parametrize("layout", ["shared", "stacked"])
+def test_penalties_without_an_estimator_against_cvxpy(penalty, layout, solver):
+    problem = Problem(SCENARIOS[0 if layout == "shared" else 7], classify=False)
+    column = problem.params.get("task_column")
+    model = AnyPenalty(penalty=penalty, task_column=column, solver=solver)
+    assert_is_the_optimum(model, problem)
 
 
 def test_l1inf_vanishes_at_alpha_max():
