@@ -14,6 +14,8 @@ Array = NDArray[Any]
 
 # Below this side length an exact eigenvalue costs less than the iterations a poor one wastes.
 EXACT_SIDE = 2000
+# The same for the eigenvalues of many matrices.
+SMALL_SIDE = 64
 _BATCH_BYTES = 2**24
 
 

@@ -26,10 +26,10 @@ def dual_value(objective: Any, point: Any) -> float:
     penalty, quadratic = objective.penalty, objective.quadratic
     if objective.has_free_task:
         return _by_newton(objective, point)
-    U = _feasible_gradient(objective, point)
-    if U is None:
+    dual = _feasible_gradient(objective, point)
+    if dual is None:
         return -np.inf
-    G = -objective.design.adjoint(objective.design.weights * U)
+    U, G = dual
     if penalty is None or quadratic is None:
         only = quadratic if penalty is None else penalty
         scale = only.dual_scale(G)
@@ -39,10 +39,10 @@ def dual_value(objective: Any, point: Any) -> float:
     scale = penalty.dual_scale(with_gradient)
     smooth = _conjugate_loss(objective, scale * U) + scale**2 * quadratic.value(point.W)
     bound = -smooth - penalty.conjugate(scale * with_gradient)
-    return max(bound, -_conjugate_loss(objective, U) - _envelope(penalty, quadratic, G))
+    return max(bound, -_conjugate_loss(objective, U) - envelope(penalty, quadratic, G))
 
 
-def _envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
+def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
     """(q + Omega)^*(G) by a prox, where q is the same in all directions; otherwise inf."""
     ridges = quadratic.task_curvature(G.shape[1])
     if ridges[0] <= 0 or (ridges != ridges[0]).any():
@@ -87,32 +87,39 @@ def _vanishes(design: Any, G: Array, U: Array, rounding: float) -> bool:
 
 def _balances(objective: Any, U: Array) -> bool:
     """Whether the weighted sums of U along the intercepts are nothing but rounding."""
+    if not objective.design.n_intercepts:
+        return True
     weights = objective.design.weights
     allowed = 1e-11 * np.abs(U) + 1e-15 * (1 + np.abs(objective.y))
     sums = np.abs(objective.gather(weights * U))
     return bool((sums <= objective.gather(weights * allowed)).all())
 
 
-def _feasible_gradient(objective: Any, point: Any) -> Array | None:
-    """The loss gradient, moved so that it vanishes along intercepts and an unpenalised mean.
+def _feasible_gradient(objective: Any, point: Any) -> tuple[Array, Array] | None:
+    """The loss gradient U, moved to vanish along intercepts and an unpenalised mean, and -A'(wU).
 
     The move is a Newton step in u, which stays in the conjugate's domain when the point is near
     enough to the best intercepts; Euclidean projection would leave it.
     """
     loss, y = objective.loss, objective.y
     mean_free = objective.penalty is not None and objective.penalty.leaves_mean_free
-    if not (objective.design.n_intercepts or mean_free):
-        return np.asarray(loss.gradient(y, point.Z))
+    if not mean_free:
+        # A solver at the best intercepts has this product already.
+        U = loss.gradient(y, point.Z)
+        if loss.dual_scale(U) == 1.0 and _balances(objective, U):
+            if np.isfinite(_conjugate_loss(objective, U)):
+                U, G = objective.loss_gradient(point)
+                return U, -G
     for start in _with_better_intercepts(objective, point):
         U, H = loss.gradient(y, start.Z), loss.newton_weight(y, start.Z)
         if mean_free:
             U = U + H * _mean_step(objective, U, H)
-        else:
+        elif objective.design.n_intercepts:
             U = U - H * objective.design.spread(objective.intercept_newton(U, H))
         U = U * loss.dual_scale(U)
         exact = _balances(objective, U) and (not mean_free or _mean_vanishes(objective, U))
         if exact and np.isfinite(_conjugate_loss(objective, U)):
-            return np.asarray(U)
+            return U, -objective.design.adjoint(objective.design.weights * U)
     return None
 
 

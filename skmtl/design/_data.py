@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design._operators import Design, SharedDesign, StackedDesign
+from skmtl.design._base import Design
 from skmtl.design._pooled import PooledDesign
+from skmtl.design._shared import SharedDesign
+from skmtl.design._stacked import StackedDesign
 
 Array = NDArray[Any]
 

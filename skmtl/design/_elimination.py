@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl import _linalg
-from skmtl.design._operators import Design
+from skmtl.design._base import Design
 
 Array = NDArray[Any]
 

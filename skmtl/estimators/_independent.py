@@ -11,7 +11,7 @@ from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
-from skmtl.objective import Objective
+from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
 
 _CONSTRAINTS = {"alpha": [Interval(Real, 0, None, closed="left"), "array-like", StrOptions({"cv"})]}
@@ -25,7 +25,7 @@ class _IndependentTask(TaskEstimator):
         return Ridge(alpha) if (alpha > 0).any() else None
 
     def _fit_data(
-        self, data: TaskData, start: Fit | None = None, prepared: Objective | None = None
+        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
     ) -> Fit:
         if isinstance(self.alpha, str):
             choice = choose_ridge(self, data, per_task=True)

@@ -10,7 +10,7 @@ from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
-from skmtl.objective import Objective
+from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
 
 _CONSTRAINTS = {
@@ -29,7 +29,7 @@ class _PooledTask(TaskEstimator):
         return "coefficients" if self.task_intercepts else "all"
 
     def _fit_data(
-        self, data: TaskData, start: Fit | None = None, prepared: Objective | None = None
+        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
     ) -> Fit:
         if isinstance(self.alpha, str):
             choice = choose_ridge(self, data, per_task=False)

@@ -45,8 +45,7 @@ def choose_ridge(estimator: Any, data: TaskData, *, per_task: bool) -> Choice:
     model = clone(estimator).set_params(alpha=1.0)
     if not learned.any():
         return Choice(np.ones(data.n_tasks), np.ones(1), np.zeros((1, data.n_tasks)))
-    design = model._objective(data.select(learned)).design
-    largest = design.squared_norm(np.ones(design.n_features))
+    largest = model._objective(data.select(learned)).squared_norm()
     alphas = max(largest, np.finfo(float).tiny) * np.logspace(1, -5, N_ALPHAS)
     losses = np.zeros((N_ALPHAS, data.n_tasks))
     folds = _folds(estimator, data)

@@ -189,6 +189,5 @@ def alpha_grid(estimator: TaskEstimator, X: Any, y: Any) -> NDArray[np.float64]:
     learned = model._learnable(data)
     if not learned.any():
         return np.ones(1)
-    design = model._objective(data.select(learned)).design
-    largest = design.squared_norm(np.ones(design.n_features))
+    largest = model._objective(data.select(learned)).squared_norm()
     return max(largest, np.finfo(np.float64).tiny) * np.logspace(1, -5, N_ALPHAS)

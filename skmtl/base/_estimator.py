@@ -6,24 +6,20 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score
+from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl import metrics
 from skmtl._warnings import warn
 from skmtl.design import (
+    Moments,
     TaskData,
-    read_classification,
     read_prediction,
-    read_regression,
     task_factors,
 )
-from skmtl.losses import HuberLoss, LogisticLoss, Loss, PoissonLoss, SquaredHingeLoss, SquaredLoss
-from skmtl.objective import Objective
+from skmtl.losses import Loss
+from skmtl.objective import BaseObjective, GramObjective, Objective
 from skmtl.penalties import Penalty
 from skmtl.solvers import SOLVERS, choose_solver, solve
 
@@ -109,14 +105,33 @@ class TaskEstimator(BaseEstimator):
         self._warn_left_out(data)
         return self._set_fit(data, self._fit_data(data, self._previous_fit(data)))
 
-    def _objective(self, data: TaskData) -> Objective:
+    def _objective(self, data: TaskData) -> BaseObjective:
         """The objective on data whose tasks all have a minimiser."""
+        if self._takes_moments(data):
+            return self._objective_of(Moments.of(data, centre=self.fit_intercept), data)
         design = data.design(
             task_factors(self.task_weight, data),
             fit_intercept=self.fit_intercept,
             pooling=self._pooling(data),
         )
         return Objective(design, data.y, self._get_loss(), self._get_penalty(data))
+
+    def _takes_moments(self, data: TaskData) -> bool:
+        """Whether Gram matrices of all features cost less than iterating over the rows."""
+        return (
+            self._get_loss().constant_curvature
+            and self._pooling(data) is None
+            and Moments.pay(data)
+        )
+
+    def _objective_of(self, moments: Moments, data: TaskData) -> GramObjective:
+        """The objective of moments; of ``data`` only the tasks and weights count."""
+        scales = data.n_tasks / data.weights.sum() * np.ones(data.n_tasks)
+        factors = task_factors(self.task_weight, data)
+        if factors is not None:
+            scales = scales * factors
+        penalty = self._get_penalty(data)
+        return GramObjective(moments, scales, penalty, fit_intercept=self.fit_intercept)
 
     def _learnable(self, data: TaskData) -> Array:
         """Which tasks have a finite minimiser and enter the objective."""
@@ -152,7 +167,7 @@ class TaskEstimator(BaseEstimator):
             )
 
     def _fit_data(
-        self, data: TaskData, start: Fit | None = None, prepared: Objective | None = None
+        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
     ) -> Fit:
         """Minimise the objective over the learnable tasks of ``data``.
 
@@ -170,7 +185,7 @@ class TaskEstimator(BaseEstimator):
             objective = prepared.with_penalty(self._get_penalty(part))
         origin = objective.start()
         if start is not None:
-            W = start.coef[learned].T[:, : objective.design.n_columns]
+            W = start.coef[learned].T[:, : objective.n_columns]
             warm = objective.start(W, start.intercept[learned])
             if objective.value(warm) < objective.null_value:
                 origin = warm
@@ -187,9 +202,15 @@ class TaskEstimator(BaseEstimator):
                 "Without a penalty the labels of some task are separable: it has no finite "
                 "minimiser, and its coefficients only tell how far the solver went. Increase alpha."
             )
-        coef[learned] = solution.point.W.T
-        intercept[learned] = objective.intercepts(solution.point)
-        return Fit(coef, intercept, solution.objective, solution.dual_gap, solution.n_iter, learned)
+        point, value, gap = solution.point, solution.objective, solution.dual_gap
+        if point.W.dtype != coef.dtype:
+            # What is returned is rounded to the data's precision, and so is what is certified.
+            point = objective.point(point.W.astype(coef.dtype), point.b)
+            rounded = objective.value(point)
+            value, gap = rounded, max(gap + rounded - value, 0.0)
+        coef[learned] = point.W.T
+        intercept[learned] = objective.intercepts(point)
+        return Fit(coef, intercept, value, gap, solution.n_iter, learned)
 
     def _previous_fit(self, data: TaskData) -> Fit | None:
         """The last fit as a start, when it is wanted and has the same tasks and features."""
@@ -234,167 +255,4 @@ class TaskEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.target_tags.multi_output = self.task_column is None
-        return tags
-
-
-class TaskRegressor(RegressorMixin, TaskEstimator):
-    """Regression: shared, stacked or a single target."""
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskEstimator._parameter_constraints,
-        "loss": [StrOptions({"squared", "huber", "poisson"})],
-        "huber_delta": [Interval(Real, 0, None, closed="neither")],
-        "scale_tasks": ["boolean"],
-    }
-
-    def _get_loss(self) -> Loss:
-        if self.loss == "huber":
-            return HuberLoss(self.huber_delta)
-        return PoissonLoss() if self.loss == "poisson" else SquaredLoss()
-
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        data = read_regression(self, X, y, sample_weight)
-        if self.loss == "poisson" and (data.y < 0).any():
-            raise ValueError(
-                f"loss='poisson' needs labels >= 0; y holds {data.y.min():.4g}. Use another loss."
-            )
-        return data.standardised() if self.scale_tasks else data
-
-    def predict(self, X: Any) -> Array:
-        """Predict.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit, with the task column in the stacked layout.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_tasks), or (n_samples,) where y was 1-D
-            In the stacked layout each row is predicted by its own task.
-
-        Raises
-        ------
-        ValueError
-            For a task that fit did not see, unless ``unknown_task="mean"``.
-        """
-        return self._get_loss().inverse_link(self._predictor(X))
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R2: the mean over tasks (matrix y, NaN allowed) or over all rows (1-D y).
-
-        Tasks with fewer than two labels in a matrix y are left out.
-        """
-        predicted = self.predict(X)
-        average = "pooled" if predicted.ndim == 1 else "macro"
-        if predicted.ndim == 1:
-            y = np.asarray(y).reshape(-1)
-        return metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)
-
-
-class TaskClassifier(ClassifierMixin, TaskEstimator):
-    """Classification: binary tasks shared or stacked, or 1-D classes one against the rest."""
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskEstimator._parameter_constraints,
-        "loss": [StrOptions({"logistic", "squared_hinge"})],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-    }
-
-    def _get_loss(self) -> Loss:
-        return LogisticLoss() if self.loss == "logistic" else SquaredHingeLoss()
-
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        data, self.classes_ = read_classification(self, X, y, sample_weight)
-        return data
-
-    def decision_function(self, X: Any) -> Array:
-        """Linear predictors.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit, with the task column in the stacked layout.
-
-        Returns
-        -------
-        ndarray
-            (n_samples, n_tasks) for a matrix y; (n_samples,) in the stacked layout and for two
-            classes; (n_samples, n_classes) for more.
-        """
-        z = self._predictor(X)
-        return z[:, 0] if self._layout == "classes" and z.shape[1] == 1 else z
-
-    def _has_probabilities(self) -> bool:
-        return bool(self.loss == "logistic")
-
-    @available_if(_has_probabilities)
-    def predict_proba(self, X: Any) -> Array:
-        """Probabilities, with the logistic loss.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit, with the task column in the stacked layout.
-
-        Returns
-        -------
-        ndarray
-            For a matrix y (n_samples, n_tasks), each task's probability of 1. Otherwise
-            (n_samples, n_classes), rows summing to 1: one-against-rest probabilities are divided
-            by their sum (equal where all are zero).
-        """
-        p = self._get_loss().inverse_link(self.decision_function(X))
-        if self._layout == "shared":
-            return p
-        if p.ndim == 1:
-            return np.column_stack([1 - p, p])
-        total = p.sum(axis=1, keepdims=True)
-        even = np.full_like(p, 1 / p.shape[1])
-        return np.divide(p, total, out=even, where=total > 0)
-
-    def predict(self, X: Any) -> Array:
-        """Predict labels.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit, with the task column in the stacked layout.
-
-        Returns
-        -------
-        ndarray
-            For a matrix y (n_samples, n_tasks) of 0 and 1, otherwise (n_samples,) class labels.
-
-        Raises
-        ------
-        ValueError
-            For a task that fit did not see, unless ``unknown_task="mean"``.
-        """
-        z = self.decision_function(X)
-        if self._layout == "shared":
-            return (z > 0).astype(np.intp)
-        return self.classes_[(z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy.
-
-        For a complete matrix y the share of rows with every label right, as in scikit-learn;
-        with missing labels (NaN) or a weight per label the share of right labels.
-        """
-        predicted = self.predict(X)
-        if predicted.ndim == 1:
-            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        truth = np.asarray(y, dtype=np.float64)
-        if not np.isnan(truth).any() and np.ndim(sample_weight) < 2:
-            right = (truth == predicted).all(axis=1)
-            return float(np.average(right, weights=sample_weight))
-        return float(
-            metrics.accuracy_score(y, predicted, sample_weight=sample_weight, average="pooled")
-        )
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = self.task_column is None
-        tags.classifier_tags.multi_label = self.task_column is None
         return tags

@@ -1,0 +1,126 @@
+"""Classification tasks."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+
+from skmtl import metrics
+from skmtl.base._estimator import TaskEstimator
+from skmtl.design import TaskData, read_classification
+from skmtl.losses import LogisticLoss, Loss, SquaredHingeLoss
+
+Array = NDArray[Any]
+
+
+class TaskClassifier(ClassifierMixin, TaskEstimator):
+    """Classification: binary tasks shared or stacked, or 1-D classes one against the rest."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TaskEstimator._parameter_constraints,
+        "loss": [StrOptions({"logistic", "squared_hinge"})],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+    }
+
+    def _get_loss(self) -> Loss:
+        return LogisticLoss() if self.loss == "logistic" else SquaredHingeLoss()
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        data, self.classes_ = read_classification(self, X, y, sample_weight)
+        return data
+
+    def decision_function(self, X: Any) -> Array:
+        """Linear predictors.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+
+        Returns
+        -------
+        ndarray
+            (n_samples, n_tasks) for a matrix y; (n_samples,) in the stacked layout and for two
+            classes; (n_samples, n_classes) for more.
+        """
+        z = self._predictor(X)
+        return z[:, 0] if self._layout == "classes" and z.shape[1] == 1 else z
+
+    def _has_probabilities(self) -> bool:
+        return bool(self.loss == "logistic")
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities, with the logistic loss.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+
+        Returns
+        -------
+        ndarray
+            For a matrix y (n_samples, n_tasks), each task's probability of 1. Otherwise
+            (n_samples, n_classes), rows summing to 1: one-against-rest probabilities are divided
+            by their sum (equal where all are zero).
+        """
+        p = self._get_loss().inverse_link(self.decision_function(X))
+        if self._layout == "shared":
+            return p
+        if p.ndim == 1:
+            return np.column_stack([1 - p, p])
+        total = p.sum(axis=1, keepdims=True)
+        even = np.full_like(p, 1 / p.shape[1])
+        return np.divide(p, total, out=even, where=total > 0)
+
+    def predict(self, X: Any) -> Array:
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+
+        Returns
+        -------
+        ndarray
+            For a matrix y (n_samples, n_tasks) of 0 and 1, otherwise (n_samples,) class labels.
+
+        Raises
+        ------
+        ValueError
+            For a task that fit did not see, unless ``unknown_task="mean"``.
+        """
+        z = self.decision_function(X)
+        if self._layout == "shared":
+            return (z > 0).astype(np.intp)
+        return self.classes_[(z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy.
+
+        For a complete matrix y the share of rows with every label right, as in scikit-learn;
+        with missing labels (NaN) or a weight per label the share of right labels.
+        """
+        predicted = self.predict(X)
+        if predicted.ndim == 1:
+            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        truth = np.asarray(y, dtype=np.float64)
+        if not np.isnan(truth).any() and np.ndim(sample_weight) < 2:
+            right = (truth == predicted).all(axis=1)
+            return float(np.average(right, weights=sample_weight))
+        return float(
+            metrics.accuracy_score(y, predicted, sample_weight=sample_weight, average="pooled")
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = self.task_column is None
+        tags.classifier_tags.multi_label = self.task_column is None
+        return tags

@@ -1,0 +1,71 @@
+"""Regression tasks."""
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skmtl import metrics
+from skmtl.base._estimator import TaskEstimator
+from skmtl.design import TaskData, read_regression
+from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
+
+Array = NDArray[Any]
+
+
+class TaskRegressor(RegressorMixin, TaskEstimator):
+    """Regression: shared, stacked or a single target."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TaskEstimator._parameter_constraints,
+        "loss": [StrOptions({"squared", "huber", "poisson"})],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "scale_tasks": ["boolean"],
+    }
+
+    def _get_loss(self) -> Loss:
+        if self.loss == "huber":
+            return HuberLoss(self.huber_delta)
+        return PoissonLoss() if self.loss == "poisson" else SquaredLoss()
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        data = read_regression(self, X, y, sample_weight)
+        if self.loss == "poisson" and (data.y < 0).any():
+            raise ValueError(
+                f"loss='poisson' needs labels >= 0; y holds {data.y.min():.4g}. Use another loss."
+            )
+        return data.standardised() if self.scale_tasks else data
+
+    def predict(self, X: Any) -> Array:
+        """Predict.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_tasks), or (n_samples,) where y was 1-D
+            In the stacked layout each row is predicted by its own task.
+
+        Raises
+        ------
+        ValueError
+            For a task that fit did not see, unless ``unknown_task="mean"``.
+        """
+        return self._get_loss().inverse_link(self._predictor(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2: the mean over tasks (matrix y, NaN allowed) or over all rows (1-D y).
+
+        Tasks with fewer than two labels in a matrix y are left out.
+        """
+        predicted = self.predict(X)
+        average = "pooled" if predicted.ndim == 1 else "macro"
+        if predicted.ndim == 1:
+            y = np.asarray(y).reshape(-1)
+        return metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)

@@ -1,0 +1,154 @@
+"""The linear map from coefficients to predictors, for each layout, with its weights.
+
+A design is centred: each task's weighted mean is taken from its features, so that the intercept
+decouples from W for the squared loss and a step for one is no step for the other. Dense data are
+centred once, in a copy; sparse data never, their means enter the products instead.
+
+Every solver, loss and certificate works through the eight methods of :class:`Design`; sparsity,
+layout and precision are known nowhere else. Products take place in the precision of the
+coefficients: float32 data with float64 coefficients give float64 results.
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skmtl import _linalg
+
+Array = NDArray[Any]
+
+
+class Design:
+    """A linear map W (n_features, n_columns) -> predictors Z, labels' shape, and its weights.
+
+    Attributes
+    ----------
+    weights : ndarray
+        The weight omega of each label in the objective; 0 where there is no label.
+    n_features, n_columns, n_intercepts : int
+        Shapes of W and b. ``n_intercepts`` is 0 without intercepts.
+    dtype : numpy dtype
+        Precision of the data.
+    products, gram_products : int
+        Multiplications in one ``forward``, and in one ``centred_gram`` of the weights.
+    n_grams : int
+        How many matrices that gives.
+    """
+
+    weights: Array
+    n_features: int
+    n_columns: int
+    n_intercepts: int
+    dtype: Any
+    products: int
+    gram_products: int
+    n_grams: int
+
+    def forward(self, W: Array) -> Array:
+        """The predictors of centred features, without intercepts."""
+        raise NotImplementedError
+
+    def adjoint(self, U: Array) -> Array:
+        """The transpose of ``forward``: (n_features, n_columns)."""
+        raise NotImplementedError
+
+    def spread(self, b: Array) -> Array:
+        """Intercepts b as an array that broadcasts against the labels."""
+        raise NotImplementedError
+
+    def gather(self, U: Array) -> Array:
+        """The transpose of ``spread``: sums over the labels of each intercept."""
+        raise NotImplementedError
+
+    def forward_common(self, w: Array) -> Array:
+        """``forward`` with the same column w (n_features,) for every task."""
+        return self.forward(np.repeat(w[:, None], self.n_columns, axis=1))
+
+    def adjoint_common(self, U: Array) -> Array:
+        """The transpose of ``forward_common``: (n_features,)."""
+        return self.adjoint(U).sum(axis=1)
+
+    def centred_gram(self, H: Array) -> Array:
+        """Per task the features' Gram matrix with label weights H, around their H-mean.
+
+        Shape (n_columns, n_features, n_features), or (1, ...) where all tasks share it. Without
+        intercepts nothing is centred. It is the Hessian in W after b has been minimised out.
+        """
+        raise NotImplementedError
+
+    def columns(self, features: Array) -> "Design":
+        """The design of some features alone, in the order given."""
+        raise NotImplementedError
+
+    @property
+    def task_factors(self) -> Array:
+        """How often each task's Gram matrix is that of the first (n_columns,), ``n_grams`` 1."""
+        raise NotImplementedError
+
+    @property
+    def row_weights(self) -> Array:
+        """The weights of the first task's labels, of which the others' are multiples."""
+        raise NotImplementedError
+
+    def weighted_columns(self, features: Array) -> Array:
+        """Some columns (s, n_samples), centred, times the roots of ``row_weights``; float64."""
+        raise NotImplementedError
+
+    def pooled_gram(self, H: Array) -> Array:
+        """The sum of the tasks' ``centred_gram``, (n_features, n_features)."""
+        grams = self.centred_gram(H)
+        return np.asarray(grams.sum(axis=0) * (self.n_columns // len(grams)))
+
+    def feature_curvature(self) -> Array:
+        """The diagonals (n_columns, n_features) of the weighted, centred Gram matrices."""
+        raise NotImplementedError
+
+    def squared_norm(self, scale: Array) -> float:
+        """Largest eigenvalue of the weighted Gram operator, or an estimate from below.
+
+        Of the features multiplied by ``scale`` (n_features,).
+        """
+        raise NotImplementedError
+
+    def uncentre(self, W: Array, b: Array) -> Array:
+        """The intercepts (n_tasks,) for the original features that go with W and b."""
+        raise NotImplementedError
+
+    def recentre(self, W: Array, intercepts: Array) -> Array:
+        """The inverse of ``uncentre``: b (n_intercepts,) for W and original intercepts."""
+        raise NotImplementedError
+
+
+def operator_squared_norm(design: Design, scale: Array) -> float:
+    """``Design.squared_norm`` by Lanczos on the whole operator."""
+    shape = (design.n_features, design.n_columns)
+
+    def apply(v: Array) -> Array:
+        Z = design.forward(v.reshape(shape) * scale[:, None])
+        return np.asarray(scale[:, None] * design.adjoint(design.weights * Z)).ravel()
+
+    return _linalg.lanczos(apply, shape[0] * shape[1])
+
+
+def difference(raw: Array, moved: Array, n: int) -> Array:
+    """raw - moved, 0 where that is nothing but the rounding of sums over n rows."""
+    left = raw - moved
+    return np.where(left <= n * np.finfo(np.float64).eps * raw, 0.0, left)
+
+
+def stored(X: Any) -> int:
+    """Number of stored entries."""
+    return int(X.nnz) if sp.issparse(X) else int(X.size)
+
+
+def subtract(X: Array, mean: Array) -> Array:
+    """X - mean in X's precision, without a converted copy of X."""
+    out = np.empty_like(X)
+    for rows in _linalg.row_batches(X):
+        out[rows] = X[rows] - mean
+    # A constant feature would be left with rounding noise, which is no feature.
+    near = np.abs(X[0] - mean) <= 1e-12 * np.abs(mean)
+    out[:, near & (X.max(axis=0) == X.min(axis=0))] = 0.0
+    return out

@@ -1,0 +1,58 @@
+"""The Gram matrix of a design's columns, made for those a working set asks for."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class ColumnGram:
+    """Centred, weighted products between columns of a shared design, computed once each.
+
+    Parameters
+    ----------
+    design : SharedDesign with ``n_grams`` 1
+        Row i counts ``design.row_weights[i]``.
+    """
+
+    def __init__(self, design: Any) -> None:
+        self.design = design
+        self._position = np.full(design.n_features, -1)
+        self._n_known = 0
+        self._gram = np.zeros((0, 0))
+        # The columns met, weighted and centred, as rows: a product of two blocks of rows is fast.
+        self._rows = np.zeros((0, design.weights.shape[0]))
+
+    def of(self, features: Array) -> Array:
+        """The Gram matrix (s, s) of some features, float64."""
+        self._add(features[self._position[features] < 0])
+        chosen = self._position[features]
+        return self._gram[chosen[:, None], chosen]
+
+    def rows(self, features: Array) -> Array:
+        """The columns (s, n_samples), centred and multiplied by the roots of the weights."""
+        self._add(features[self._position[features] < 0])
+        return self._rows[self._position[features]]
+
+    def _add(self, new: Array) -> None:
+        if not len(new):
+            return
+        old, total = self._n_known, self._n_known + len(new)
+        if total > len(self._gram):
+            self._grow(min(max(2 * total, 64), self.design.n_features))
+        self._rows[old:total] = self.design.weighted_columns(new)
+        fresh = self._rows[old:total]
+        self._gram[old:total, :total] = fresh @ self._rows[:total].T
+        self._gram[:old, old:total] = self._gram[old:total, :old].T
+        self._position[new] = np.arange(old, total)
+        self._n_known = total
+
+    def _grow(self, capacity: int) -> None:
+        known = self._n_known
+        gram = np.empty((capacity, capacity))
+        gram[:known, :known] = self._gram[:known, :known]
+        rows = np.empty((capacity, self._rows.shape[1]))
+        rows[:known] = self._rows[:known]
+        self._gram, self._rows = gram, rows

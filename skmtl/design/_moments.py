@@ -1,0 +1,238 @@
+"""Sums over rows that determine the squared loss: one pass over the data, then none."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skmtl import _kernels, _linalg
+from skmtl.design._data import TaskData
+
+Array = NDArray[Any]
+
+# Up to this many features a loop in Python costs more than the products of a task's rows.
+_FEW_FEATURES = 64
+# With no more features than this even data of few rows are better summed: one matrix, or many.
+_ALWAYS = (300, 64)
+_GRAM_BYTES = 2**29
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weighted sums of the rows x and labels y of each task, and of their products.
+
+    All are taken around fixed origins, near the means where an intercept will be fitted: raw sums
+    would lose what is small beside the means. Moments of the same origins can be added and
+    subtracted, so that a training fold is the total minus the fold.
+
+    Attributes
+    ----------
+    x_origin : ndarray of shape (n_grams, n_features)
+        n_grams is 1 where every row has one weight for all tasks, otherwise n_tasks.
+    y_origin : ndarray of shape (n_tasks,)
+    counts : ndarray of shape (n_tasks,)
+        Numbers of labels.
+    totals : ndarray of shape (n_tasks,)
+        Sums of weights.
+    x : ndarray of shape (n_grams, n_features)
+    y : ndarray of shape (n_tasks,)
+    xx : ndarray of shape (n_grams, n_features, n_features)
+    xy : ndarray of shape (n_features, n_tasks)
+    yy : ndarray of shape (n_tasks,)
+    dtype : numpy dtype
+        Precision of the data; the sums are float64.
+    """
+
+    x_origin: Array
+    y_origin: Array
+    counts: Array
+    totals: Array
+    x: Array
+    y: Array
+    xx: Array
+    xy: Array
+    yy: Array
+    dtype: Any
+
+    @property
+    def n_tasks(self) -> int:
+        return len(self.y)
+
+    @property
+    def n_features(self) -> int:
+        return int(self.x.shape[1])
+
+    @staticmethod
+    def n_grams(data: TaskData) -> int:
+        """How many Gram matrices the data need."""
+        if data.codes is not None:
+            return data.n_tasks
+        return 1 if (data.weights == data.weights[:, :1]).all() else data.n_tasks
+
+    @classmethod
+    def pay(cls, data: TaskData) -> bool:
+        """Whether data have many rows beside their features, and the matrices fit into memory."""
+        if sp.issparse(data.X):
+            return False
+        d, n_grams = data.X.shape[1], cls.n_grams(data)
+        rows = len(data.X) if n_grams == 1 else data.label_counts.mean()
+        enough = d <= _ALWAYS[n_grams > 1] or 2 * d <= rows
+        return bool(enough and 8 * d * d * n_grams <= _GRAM_BYTES)
+
+    @classmethod
+    def of(cls, data: TaskData, *, centre: bool, origins: "Moments | None" = None) -> "Moments":
+        """The moments of dense data.
+
+        Parameters
+        ----------
+        data : TaskData
+        centre : bool
+            Take the origins at the means; otherwise at zero.
+        origins : Moments or None
+            Take the origins of these.
+        """
+        X, y, weights = data.X, data.y, data.weights
+        if sp.issparse(X):
+            raise TypeError("moments are taken of dense data")
+        n_tasks, d, n_grams = data.n_tasks, X.shape[1], cls.n_grams(data)
+        totals = data.per_task(weights)
+        if origins is not None:
+            x_origin, y_origin = origins.x_origin, origins.y_origin
+            n_grams = len(x_origin)
+        elif centre:
+            x_origin = _feature_means(data, n_grams, totals)
+            y_origin = data.per_task(weights * y) / np.maximum(totals, np.finfo(float).tiny)
+        else:
+            x_origin, y_origin = np.zeros((n_grams, d)), np.zeros(n_tasks)
+        # Labels that do not count may be anything finite.
+        y = np.where(weights > 0, y - data.spread(y_origin), 0.0)
+        wy = weights * y
+        x, xx = np.zeros((n_grams, d)), np.zeros((n_grams, d, d))
+        xy = np.zeros((n_tasks, d))
+        if data.codes is not None:
+            starts = np.searchsorted(data.codes, np.arange(n_tasks + 1))
+            _stacked_sums(X, weights, wy, starts, x_origin, x, xx, xy)
+        elif n_grams == 1:
+            _shared_sums(X, weights[:, 0], wy, x_origin[0], x[0], xx[0], xy)
+        else:
+            for t in range(n_tasks):
+                rows = np.flatnonzero(weights[:, t])
+                part = X[rows], weights[rows, t], wy[rows, t : t + 1]
+                _shared_sums(*part, x_origin[t], x[t], xx[t], xy[t : t + 1])
+        return cls(
+            x_origin=x_origin,
+            y_origin=y_origin,
+            counts=data.label_counts,
+            totals=totals,
+            x=x,
+            y=data.per_task(wy),
+            xx=xx,
+            xy=np.ascontiguousarray(xy.T),
+            yy=data.per_task(wy * y),
+            dtype=X.dtype,
+        )
+
+    def __sub__(self, part: "Moments") -> "Moments":
+        """The moments of the rows that are not in ``part``, which has the same origins."""
+        names = ("counts", "totals", "x", "y", "xx", "xy", "yy")
+        left = {name: getattr(self, name) - getattr(part, name) for name in names}
+        return replace(self, **left)
+
+    def centred(self) -> "Moments":
+        """The moments around the means, which become the origins.
+
+        What is left of constant features and labels is rounding, and becomes zero.
+        """
+        n_grams = len(self.xx)
+        totals = np.maximum(self.totals, np.finfo(float).tiny)
+        x_means, y_means = self.x / totals[:n_grams, None], self.y / totals
+        xx, raw = self.xx, np.einsum("tjj->tj", self.xx)
+        if (np.square(self.x) > 1e-14 * raw * totals[:n_grams, None]).any():
+            xx = xx - self.x[:, :, None] * x_means[:, None, :]
+        xy = self.xy - np.broadcast_to(x_means, self.xy.T.shape).T * self.y
+        yy = self.yy - self.y * y_means
+        x_origin, y_origin = self.x_origin + x_means, self.y_origin + y_means
+        rounding = (64 * np.finfo(np.float64).eps) ** 2
+        left = np.einsum("tjj->tj", xx)
+        lost = left <= totals[:n_grams, None] * rounding * x_origin**2
+        lost |= left <= self.counts.max() * np.finfo(np.float64).eps * raw
+        if lost.any():
+            xx = np.where(lost[:, :, None] | lost[:, None, :], 0.0, xx)
+            xy = np.where(np.broadcast_to(lost, xy.T.shape).T, 0.0, xy)
+        constant = yy <= totals * rounding * (y_origin**2 + self.yy / totals)
+        xy, yy = np.where(constant, 0.0, xy), np.where(constant, 0.0, yy)
+        zeros = {"x": np.zeros_like(self.x), "y": np.zeros_like(self.y)}
+        return replace(self, x_origin=x_origin, y_origin=y_origin, xx=xx, xy=xy, yy=yy, **zeros)
+
+    def select(self, chosen: Array) -> "Moments":
+        """The moments of the tasks where ``chosen`` (n_tasks,) is true."""
+        names = ("y_origin", "counts", "totals", "y", "yy")
+        kept: dict[str, Any] = {name: getattr(self, name)[chosen] for name in names}
+        if len(self.xx) == self.n_tasks > 1:
+            kept |= {name: getattr(self, name)[chosen] for name in ("x_origin", "x", "xx")}
+        return replace(self, xy=np.ascontiguousarray(self.xy[:, chosen]), **kept)
+
+
+def _feature_means(data: TaskData, n_grams: int, totals: Array) -> Array:
+    X, totals = data.X, np.maximum(totals, np.finfo(float).tiny)
+    if data.codes is not None:
+        starts = np.searchsorted(data.codes, np.arange(data.n_tasks + 1))
+        sums = np.empty((data.n_tasks, X.shape[1]))
+        weights = np.ascontiguousarray(data.weights)
+        if X.dtype == np.float64:
+            _kernels.multiply_tasks_transposed(np.ascontiguousarray(X), starts, weights, sums)
+        else:
+            for t in range(data.n_tasks):
+                rows = slice(starts[t], starts[t + 1])
+                sums[t] = _linalg.multiply_transposed(X[rows], weights[rows])
+        return np.asarray(sums / totals[:, None])
+    sums = _linalg.multiply_transposed(X, data.weights[:, :n_grams]).T
+    return np.asarray(sums / totals[:n_grams, None])
+
+
+def _stacked_sums(
+    X: Array,
+    weights: Array,
+    wy: Array,
+    starts: Array,
+    origin: Array,
+    x: Array,
+    xx: Array,
+    xy: Array,
+) -> None:
+    """Fill x, xx (n_tasks, ...) and xy (n_tasks, d) for the rows of each task."""
+    if X.shape[1] <= _FEW_FEATURES and X.dtype == np.float64:
+        X = np.ascontiguousarray(X)
+        _kernels.sum_products(X, weights, wy, starts, origin, x, xx, xy)
+        return
+    for t in range(len(starts) - 1):
+        rows = slice(starts[t], starts[t + 1])
+        part = X[rows], weights[rows], wy[rows, None]
+        _shared_sums(*part, origin[t], x[t], xx[t], xy[t : t + 1])
+
+
+def _shared_sums(
+    X: Array, weights: Array, wy: Array, origin: Array, x: Array, xx: Array, xy: Array
+) -> None:
+    """Add the sums over the rows of X to x (d,), xx (d, d) and xy (T, d), in batches of rows."""
+    if not len(X):
+        return
+    same = bool((weights == weights[0]).all())
+    moved = bool(origin.any())
+    if same and not moved and X.dtype == np.float64:
+        # No copy of any row.
+        xx += (X.T @ X) * weights[0]
+        x += weights @ X
+        xy += (X.T @ wy).T
+        return
+    for rows in _linalg.row_batches(X):
+        block = X[rows] - origin
+        x += weights[rows] @ block
+        xy += (block.T @ wy[rows]).T
+        if not same:
+            block *= np.sqrt(weights[rows])[:, None]
+            xx += block.T @ block
+        else:
+            xx += (block.T @ block) * weights[0]

@@ -1,0 +1,151 @@
+"""One X for all tasks."""
+
+import copy
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skmtl import _linalg
+from skmtl.design._base import Design, difference, operator_squared_norm, stored, subtract
+
+Array = NDArray[Any]
+
+
+class SharedDesign(Design):
+    """One X for all tasks; labels (n_samples, n_tasks).
+
+    Parameters
+    ----------
+    X : dense or sparse matrix of shape (n_samples, n_features)
+    weights : ndarray of shape (n_samples, n_tasks)
+    centre : {"task", "common", None}
+        Centre each task, all tasks around one mean, or not at all (no intercepts).
+    """
+
+    def __init__(self, X: Any, weights: Array, *, centre: str | None) -> None:
+        self.n_features, self.n_columns = X.shape[1], weights.shape[1]
+        self.n_intercepts = 0 if centre is None else self.n_columns
+        self.weights, self.dtype = weights, X.dtype
+        totals = weights.sum(axis=0)
+        # Weights that are a row factor times a task factor need one mean and one Gram matrix.
+        self._proportional = np.allclose(weights / totals, weights[:, :1] / totals[0], rtol=1e-12)
+        self._shift = np.zeros(self.n_features)
+        self._offset: Array | None = None
+        if centre is not None:
+            X = _linalg.without_constant_columns(X) if sp.issparse(X) else X
+            rows = weights.sum(axis=1)
+            mean = _linalg.multiply_transposed(X, rows) / rows.sum()
+            if sp.issparse(X):
+                self._offset = mean[None, :]
+            else:
+                X = subtract(X, mean)
+                self._shift = mean
+            if centre == "task" and not self._proportional:
+                self._offset = (_linalg.multiply_transposed(X, weights) / totals).T
+        self.X = X
+        self.n_grams = 1 if self._proportional else self.n_columns
+        self.products = stored(X) * self.n_columns
+        self.gram_products = stored(X) * self.n_features * self.n_grams
+
+    def forward(self, W: Array) -> Array:
+        Z = _linalg.multiply(self.X, W)
+        if self._offset is not None:
+            Z -= self._offsets_times(W).astype(W.dtype)
+        return Z
+
+    def adjoint(self, U: Array) -> Array:
+        G = _linalg.multiply_transposed(self.X, U)
+        if self._offset is not None:
+            G -= (self._offset.T * U.sum(axis=0)).astype(U.dtype)
+        return G
+
+    def forward_common(self, w: Array) -> Array:
+        z = _linalg.multiply(self.X, w)[:, None]
+        if self._offset is not None:
+            z = z - (self._offset @ w).astype(w.dtype)
+        return np.array(np.broadcast_to(z, self.weights.shape))
+
+    def adjoint_common(self, U: Array) -> Array:
+        g = _linalg.multiply_transposed(self.X, U.sum(axis=1))
+        if self._offset is not None:
+            offsets = np.broadcast_to(self._offset, (self.n_columns, self.n_features))
+            g -= (U.sum(axis=0) @ offsets).astype(U.dtype)
+        return g
+
+    def spread(self, b: Array) -> Array:
+        return b[None, :]
+
+    def gather(self, U: Array) -> Array:
+        return U.sum(axis=0)
+
+    def centred_gram(self, H: Array) -> Array:
+        gram = _linalg.centred_gram if self.n_intercepts else _linalg.weighted_gram
+        shared = self._proportional and (H == H[:, :1]).all()
+        columns = H[:, :1] if shared else H
+        return np.stack([gram(self.X, column) for column in columns.T])
+
+    def columns(self, features: Array) -> "SharedDesign":
+        part = copy.copy(self)
+        part.X = self.by_column[:, features] if sp.issparse(self.X) else self.X[:, features]
+        part.__dict__.pop("by_column", None)
+        part.n_features, part._shift = len(features), self._shift[features]
+        part._offset = None if self._offset is None else self._offset[:, features]
+        part.products = stored(part.X) * part.n_columns
+        part.gram_products = stored(part.X) * part.n_features * part.n_grams
+        return part
+
+    @cached_property
+    def by_column(self) -> Any:
+        """Sparse features in CSC."""
+        return self.X.tocsc()
+
+    @property
+    def task_factors(self) -> Array:
+        totals = self.weights.sum(axis=0)
+        return np.asarray(totals / totals[0])
+
+    @property
+    def row_weights(self) -> Array:
+        return self.weights[:, 0]
+
+    def weighted_columns(self, features: Array) -> Array:
+        if sp.issparse(self.X):
+            columns = np.asarray(self.by_column[:, features].toarray().T, dtype=np.float64)
+        else:
+            columns = np.ascontiguousarray(self.X[:, features].T, dtype=np.float64)
+        if self._offset is not None:
+            columns -= self._offset[0, features][:, None]
+        columns *= np.sqrt(self.row_weights)
+        return columns
+
+    def feature_curvature(self) -> Array:
+        totals = self.weights.sum(axis=0)
+        weights = self.weights[:, :1] if self._proportional else self.weights
+        squares = _linalg.weighted_squares(self.X, weights).T
+        if self._offset is not None:
+            squares = difference(
+                squares, weights.sum(axis=0)[:, None] * self._offset**2, len(weights)
+            )
+        return squares * (totals / totals[0])[:, None] if self._proportional else squares
+
+    def squared_norm(self, scale: Array) -> float:
+        if self._proportional:
+            offset = None if self._offset is None else self._offset[0]
+            heaviest = self.weights[:, np.argmax(self.weights.sum(axis=0))]
+            return _linalg.squared_norm(self.X, heaviest, offset, scale)
+        return operator_squared_norm(self, scale)
+
+    def uncentre(self, W: Array, b: Array) -> Array:
+        return np.asarray(b - self._shift @ W - self._offsets_times(W))
+
+    def recentre(self, W: Array, intercepts: Array) -> Array:
+        return np.asarray(intercepts + self._shift @ W + self._offsets_times(W))
+
+    def _offsets_times(self, W: Array) -> Array:
+        """offset_t . w_t for every task (n_tasks,)."""
+        if self._offset is None:
+            return np.zeros(W.shape[1])
+        return np.einsum("td,dt->t", np.broadcast_to(self._offset, W.T.shape), W)

@@ -1,0 +1,7 @@
+"""The objective that solvers see, from rows of data or from their moments."""
+
+from skmtl.objective._base import BaseObjective, Point
+from skmtl.objective._gram import GramObjective
+from skmtl.objective._rows import Objective
+
+__all__ = ["BaseObjective", "GramObjective", "Objective", "Point"]

@@ -1,0 +1,246 @@
+r"""What solvers see of an objective: a smooth part and a penalty with a prox.
+
+.. math:: P(W, b) = \sum_i \omega_i \, \ell(y_i, z_i) + q(W) + \Omega(W),
+          \qquad z = A W + B b
+
+with the sum over labels. Its dual, for u with :math:`B'(\omega u) = 0` and
+:math:`G = -A'(\omega u)`, is
+
+.. math:: D(u) = -\sum_i \omega_i \, \ell^*(y_i, u_i) - (q + \Omega)^*(G) \le \min P ,
+
+and :math:`P(W, b) - D(u)` bounds what is left to gain. A solver works through the methods below
+and never asks which loss or penalty they stand for, nor whether the data are rows or moments.
+"""
+
+import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.penalties import Penalty, Quadratic
+from skmtl.spectrum import Spectrum
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Coefficients W (d, T), intercepts b, and the image Z of both that the objective keeps.
+
+    From rows of data Z are the predictors, from moments the Gram matrix times W.
+    """
+
+    W: Array
+    b: Array
+    Z: Array
+
+    def extrapolate(self, other: "Point", factor: float) -> "Point":
+        """self + factor (self - other), Z included: a line needs no product with X."""
+        return Point(
+            *(
+                mine + mine.dtype.type(factor) * (mine - theirs)
+                for mine, theirs in ((self.W, other.W), (self.b, other.b), (self.Z, other.Z))
+            )
+        )
+
+    def astype(self, dtype: Any) -> "Point":
+        return Point(*(part.astype(dtype, copy=False) for part in (self.W, self.b, self.Z)))
+
+
+@dataclass(frozen=True)
+class QuadraticModel:
+    """The smooth part near a point as half a squared residual, on some rows of W.
+
+    The residual at W + D is r - A D, in a metric in which the tasks' columns of A'A are ``gram``
+    times ``factors`` (one matrix (s, s) for all tasks), or ``grams`` (s, s, n_tasks) with the
+    tasks last. For the squared loss this is the loss itself.
+
+    Attributes
+    ----------
+    gram : ndarray of shape (s, s), empty where the tasks have one each
+    factors : ndarray of shape (n_tasks,)
+    grams : ndarray of shape (s, s, n_tasks), empty where one matrix serves all
+    slope : ndarray of shape (s, n_tasks)
+        A'r: minus the loss gradient.
+    residual : float
+        The squared length of r.
+    """
+
+    gram: Array
+    factors: Array
+    grams: Array
+    slope: Array
+    residual: float
+
+
+class BaseObjective:
+    """The parts of an objective that do not depend on how it keeps its data."""
+
+    dtype: Any
+    n_features: int
+    n_columns: int
+    n_tasks: int
+    penalty: Penalty | None
+    quadratic: Quadratic | None
+
+    # A copy drops what depends on the penalty.
+    _of_penalty: tuple[str, ...] = ("curvature", "has_free_task", "spectrum")
+
+    def with_penalty(self, penalty: Penalty | None) -> Self:
+        """The same data and loss with another penalty; what they determine is kept."""
+        other = copy.copy(self)
+        other._set_penalty(penalty)
+        for name in self._of_penalty:
+            other.__dict__.pop(name, None)
+        return other
+
+    def _set_penalty(self, penalty: Penalty | None) -> None:
+        self.penalty, self.quadratic = (None, None) if penalty is None else penalty.split()
+        self._certified: tuple[Point, tuple[float, float]] | None = None
+
+    # What a fit starts from, is measured by, and returns
+
+    @cached_property
+    def null(self) -> Point:
+        """W = 0 with its best intercepts (float64)."""
+        raise NotImplementedError
+
+    @cached_property
+    def null_value(self) -> float:
+        """F(0, b*): the scale of tolerances."""
+        return self.smooth_value(self.null)
+
+    def start(self, W: Array | None = None, intercepts: Array | None = None) -> Point:
+        """The point at W and the intercepts of uncentred features, or the null point."""
+        raise NotImplementedError
+
+    def intercepts(self, point: Point) -> Array:
+        """The intercepts (n_tasks,) for uncentred features and labels."""
+        raise NotImplementedError
+
+    def point(self, W: Array, b: Array) -> Point:
+        """The point at (W, b)."""
+        raise NotImplementedError
+
+    def value(self, point: Point) -> float:
+        """P(W, b)."""
+        rough = 0.0 if self.penalty is None else self.penalty.value(point.W)
+        return self.smooth_value(point) + rough
+
+    # The smooth part
+
+    def smooth_value(self, point: Point) -> float:
+        """Loss plus quadratic."""
+        value = self.loss_value(point)
+        return value if self.quadratic is None else value + self.quadratic.value(point.W)
+
+    def loss_value(self, point: Point) -> float:
+        """The loss, weighted and summed."""
+        raise NotImplementedError
+
+    def gradient(self, point: Point) -> tuple[Array, Array]:
+        """The smooth part's gradient in W and in b."""
+        raise NotImplementedError
+
+    @cached_property
+    def curvature(self) -> tuple[float, Array, Array]:
+        """An upper bound (or nearly) of the curvature, and the metric it is relative to.
+
+        Returns
+        -------
+        bound : float
+        features : array of shape (n_features, 1)
+            Each feature's own curvature where the penalty separates over rows, which makes the
+            bound, and a solver that steps by it, indifferent to the features' units. Otherwise
+            one number for all.
+        intercepts : array of shape (n_intercepts,)
+        """
+        raise NotImplementedError
+
+    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
+        """An upper bound of 2 (f(new) - f(old) - <gradient, new - old>), f the smooth part."""
+        raise NotImplementedError
+
+    @property
+    def has_curvature_bound(self) -> bool:
+        """Whether ``curvature`` is proven, or an estimate that is not far below a proven one."""
+        return True
+
+    @property
+    def has_feature_metric(self) -> bool:
+        """Whether a gradient step may take each feature in its own scale."""
+        return self.penalty is None or self.penalty.separates_over_rows
+
+    def feature_metric(self, curvature: Array, ridge: float) -> Array:
+        """Positive scales (n_features,) from the features' own curvatures."""
+        metric = curvature + ridge
+        if not self.has_feature_metric:
+            metric[:] = metric.max()
+        largest = metric.max()
+        return np.maximum(metric, 1e-10 * largest if largest > 0 else 1.0)
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        """The prox of the penalty, with a step for all features or one each (n_features, 1)."""
+        return V if self.penalty is None else self.penalty.prox(V, step)
+
+    # Newton steps on the smooth part
+
+    @property
+    def has_newton(self) -> bool:
+        """Whether there is no penalty but a quadratic, and the Hessians fit into memory."""
+        return False
+
+    def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
+        """The minimiser, relative to the point, of the smooth part's quadratic model."""
+        raise NotImplementedError
+
+    # Exact solutions of the smooth part, for a solver that splits
+
+    @property
+    def has_spectrum(self) -> bool:
+        """Whether the smooth part is a quadratic whose eigenbasis costs less than iterating."""
+        return False
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """The smooth part in the eigenbasis of its Hessian."""
+        raise NotImplementedError
+
+    def squared_norm(self) -> float:
+        """The largest eigenvalue of the tasks' weighted Gram matrices, or nearly."""
+        raise NotImplementedError
+
+    @property
+    def _ridges(self) -> Array:
+        """The quadratic's curvature in each column of W (n_columns,)."""
+        if self.quadratic is None:
+            return np.zeros(self.n_columns)
+        return self.quadratic.task_curvature(self.n_columns)
+
+    # The certificate
+
+    def bounds(self, point: Point) -> tuple[float, float]:
+        """P at the point and a lower bound of min P, both in float64.
+
+        The bound is -inf where no dual point was found.
+        """
+        if self._certified is None or self._certified[0] is not point:
+            self._certified = point, self._bounds(point)
+        return self._certified[1]
+
+    def _bounds(self, point: Point) -> tuple[float, float]:
+        raise NotImplementedError
+
+    @cached_property
+    def has_free_task(self) -> bool:
+        """Whether some column of W has no penalty at all."""
+        if self.penalty is not None:
+            return False
+        return bool((self._ridges == 0).any())
+
+    def is_separated(self, point: Point) -> bool:
+        """Whether some unpenalised task has all its labels on their side, for ever further."""
+        return False
