@@ -1,8 +1,9 @@
-r"""Losses: elementwise functions of a label y and a linear predictor z.
+r"""Losses: functions of labels y and linear predictors z.
 
 Each is convex in z and shifted so that its minimum over z is 0, which makes the null objective
 F(0, b*) a scale that gaps can be compared with. A new loss is a class here: six elementwise
 methods, three traits, and the same function for cvxpy (used by :mod:`skmtl.reference` alone).
+All are elementwise but the multinomial, in which the classes of a row depend on each other.
 """
 
 from typing import Any
@@ -21,19 +22,24 @@ class Loss(BaseEstimator):
     Attributes
     ----------
     curvature_bound : float
-        The largest second derivative in z; infinite where there is none.
+        The largest second derivative in z (eigenvalue of the Hessian); infinite where there is
+        none.
     constant_curvature : bool
         Whether the second derivative is the same everywhere.
     translates : bool
         Whether loss(y + c, z + c) = loss(y, z), so that labels may be centred.
     recedes : bool
         Whether the loss of a label falls for ever, so that separable data have no minimiser.
+    couples_tasks : bool
+        Whether the columns of a row depend on each other. Then a row's Hessian is diag(p) - p p'
+        with p = ``probabilities(z)``, and what the methods return adds up over a row's columns.
     """
 
     curvature_bound: float = np.inf
     constant_curvature: bool = False
     translates: bool = False
     recedes: bool = False
+    couples_tasks: bool = False
 
     def value(self, y: Array, z: Array) -> Array:
         """The loss."""
@@ -50,6 +56,10 @@ class Loss(BaseEstimator):
     def newton_weight(self, y: Array, z: Array) -> Array:
         """What Newton steps take for the curvature: where that vanishes, a majorant of it."""
         return self.curvature(y, z)
+
+    def gradient_change(self, y: Array, z: Array, step: Array) -> Array:
+        """The change of the gradient along a step in z, to first order: Hessian times step."""
+        return self.newton_weight(y, z) * step
 
     def conjugate(self, y: Array, u: Array) -> Array:
         """The convex conjugate sup_z (u z - loss(y, z)); infinite outside its domain."""
@@ -265,3 +275,80 @@ class SquaredHingeLoss(Loss):
         import cvxpy as cp
 
         return cp.square(cp.pos(1 - cp.multiply(y, z))) / 2
+
+
+class MultinomialLoss(Loss):
+    r"""The multinomial loss :math:`\log \sum_k e^{z_k} - z_y` of a row with class y.
+
+    Labels and predictors are (n_samples, n_classes), the labels 1 for a row's own class and
+    otherwise 0. A row's loss stands in the column of its class; its conjugate, the negative
+    entropy :math:`\sum_k p_k \log p_k` at p = y + u, is finite where p are probabilities.
+
+    References
+    ----------
+    D. Böhning, "Multinomial logistic regression algorithm", Ann. Inst. Statist. Math. 44, 1992,
+    https://doi.org/10.1007/BF00048682
+    """
+
+    curvature_bound = 0.5
+    recedes = True
+    couples_tasks = True
+
+    def value(self, y: Array, z: Array) -> Array:
+        shifted, others = _shifted(z)
+        # All but the largest term, so that no digit of a small loss is lost beside the 1.
+        return y * (np.log1p(others.sum(axis=-1, keepdims=True)) - shifted)
+
+    def probabilities(self, z: Array) -> Array:
+        """The classes' probabilities, the softmax of each row."""
+        terms = np.exp(z - z.max(axis=-1, keepdims=True))
+        return terms / terms.sum(axis=-1, keepdims=True)
+
+    def gradient(self, y: Array, z: Array) -> Array:
+        others = self.probabilities(z) * (1 - y)
+        # Its row sums are zero, and no probability leaves [0, 1] by rounding.
+        return others - y * np.minimum(others.sum(axis=-1, keepdims=True), 1)
+
+    def curvature(self, y: Array, z: Array) -> Array:
+        p = self.probabilities(z)
+        return p * (1 - p)
+
+    def newton_weight(self, y: Array, z: Array) -> Array:
+        # 2 diag(p (1 - p)) - (diag(p) - p p') is diagonally dominant: a diagonal majorant.
+        return 2 * self.curvature(y, z)
+
+    def gradient_change(self, y: Array, z: Array, step: Array) -> Array:
+        p = self.probabilities(z)
+        return p * (step - (p * step).sum(axis=-1, keepdims=True))
+
+    def conjugate(self, y: Array, u: Array) -> Array:
+        p, slack = y + u, 8 * np.finfo(u.dtype).eps
+        sums_to_zero = np.abs(u.sum(axis=-1, keepdims=True)) <= slack * u.shape[-1]
+        positive = np.maximum(p, 0)
+        with np.errstate(invalid="ignore"):
+            entropy = xlogy(positive, positive)
+        return np.where((p >= -slack) & sums_to_zero, entropy, np.inf)
+
+    def inverse_link(self, z: Array) -> Array:
+        return self.probabilities(z)
+
+    def lacks_minimiser(self, label: Array) -> Array:
+        return ~np.isnan(label)
+
+    def constant_intercept(self, label: float, n_labels: int) -> float:
+        return float((1 if label > 0 else -1) * np.log(2 * n_labels + 1))
+
+    def to_cvxpy(self, y: Array, z: Any) -> Any:
+        """The losses of the rows (n_samples,) as a cvxpy expression."""
+        import cvxpy as cp
+
+        return cp.log_sum_exp(z, axis=1) - cp.sum(cp.multiply(y, z), axis=1)
+
+
+def _shifted(z: Array) -> tuple[Array, Array]:
+    """z minus each row's maximum, and its exponentials with 0 for (one of) the maxima."""
+    top = z.argmax(axis=-1)[..., None]
+    shifted = z - np.take_along_axis(z, top, axis=-1)
+    others = np.exp(shifted)
+    np.put_along_axis(others, top, 0, axis=-1)
+    return shifted, others

@@ -48,8 +48,9 @@ def to_cvxpy(
         Minimises loss plus penalty.
     variables : dict
         "coef": the variable W (n_features, n_tasks), one column where tasks are pooled.
-        "intercept": the variable b (n_tasks,), (1,) for a common intercept, or None. Tasks that
-        leave the objective (labels of one class only) have no column.
+        "intercept": the variable b (n_tasks,), (1,) for a common intercept, or None; with the
+        multinomial loss an expression whose sum is zero. Tasks that leave the objective (labels
+        of one class only) have no column.
 
     Examples
     --------
@@ -115,7 +116,10 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
 
 
 def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
-    """(T / S) sum_t c_t sum_i s_i loss(y_i, x_i w_t + b_t) + penalty(W)."""
+    """(T / S) sum_t c_t sum_i s_i loss(y_i, x_i w_t + b_t) + penalty(W).
+
+    Multinomial: (1 / S) sum_i s_i [log sum_k exp(x_i w_k + b_k) - (x_i w_y + b_y)] + penalty(W).
+    """
     import cvxpy as cp
 
     n_tasks, d = data.n_tasks, data.X.shape[1]
@@ -126,7 +130,15 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
         b = cp.Variable(1 if pooling == "all" else n_tasks, name="intercept")
     factors = task_factors(estimator.task_weight, data)
     loss, total = estimator._get_loss(), 0.0
-    for t in range(n_tasks):
+    if loss.couples_tasks:
+        if b is not None:
+            # The loss does not change when all intercepts move together.
+            others = cp.Variable(n_tasks - 1, name="intercept")
+            b = cp.hstack([others, -cp.sum(others)])
+        Z = data.X @ W if b is None else data.X @ W + b[None, :]
+        # The weights are the same in every column, so their sum is T times S.
+        total = data.weights[:, 0] @ loss.to_cvxpy(data.y, Z)
+    for t in range(0 if loss.couples_tasks else n_tasks):
         X, y, s = _rows_of(data, t)
         z = X @ W[:, 0 if pooling else t]
         if b is not None:

@@ -13,9 +13,15 @@ from sklearn.utils.metaestimators import available_if
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
 from skmtl.design import TaskData, read_classification
-from skmtl.losses import LogisticLoss, Loss, SquaredHingeLoss
+from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
+
+_LOSSES: dict[str, type[Loss]] = {
+    "logistic": LogisticLoss,
+    "squared_hinge": SquaredHingeLoss,
+    "multinomial": MultinomialLoss,
+}
 
 
 class TaskClassifier(ClassifierMixin, TaskEstimator):
@@ -28,10 +34,17 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
     }
 
     def _get_loss(self) -> Loss:
-        return LogisticLoss() if self.loss == "logistic" else SquaredHingeLoss()
+        return _LOSSES[self.loss]()
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        data, self.classes_ = read_classification(self, X, y, sample_weight)
+        one_of_k = self._get_loss().couples_tasks
+        if one_of_k and self.task_weight is not None:
+            raise ValueError(
+                f"task_weight must be None with loss={self.loss!r}, got {self.task_weight!r}: the "
+                f"classes are not separate terms of the objective, each row's term holds them "
+                f"all. Weigh classes by class_weight, or rows by sample_weight."
+            )
+        data, self.classes_ = read_classification(self, X, y, sample_weight, one_of_k=one_of_k)
         return data
 
     def decision_function(self, X: Any) -> Array:
@@ -46,17 +59,20 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         -------
         ndarray
             (n_samples, n_tasks) for a matrix y; (n_samples,) in the stacked layout and for two
-            classes; (n_samples, n_classes) for more.
+            classes; (n_samples, n_classes) for more. With the multinomial loss two classes'
+            logarithmic odds, of the second over the first.
         """
         z = self._predictor(X)
-        return z[:, 0] if self._layout == "classes" and z.shape[1] == 1 else z
+        if self._layout != "classes" or z.shape[1] > 2:
+            return z
+        return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
     def _has_probabilities(self) -> bool:
-        return bool(self.loss == "logistic")
+        return bool(self.loss != "squared_hinge")
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities, with the logistic loss.
+        """Probabilities, with the logistic and the multinomial loss.
 
         Parameters
         ----------
@@ -70,10 +86,10 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
             (n_samples, n_classes), rows summing to 1: one-against-rest probabilities are divided
             by their sum (equal where all are zero).
         """
-        p = self._get_loss().inverse_link(self.decision_function(X))
-        if self._layout == "shared":
+        p = self._get_loss().inverse_link(self._predictor(X))
+        if self._layout == "shared" or self.loss == "multinomial":
             return p
-        if p.ndim == 1:
+        if p.ndim == 1 or p.shape[1] == 1:
             return np.column_stack([1 - p, p])
         total = p.sum(axis=1, keepdims=True)
         even = np.full_like(p, 1 / p.shape[1])
@@ -122,5 +138,6 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = self.task_column is None
-        tags.classifier_tags.multi_label = self.task_column is None
+        tags.classifier_tags.multi_label = self.task_column is None and self.loss != "multinomial"
+        tags.target_tags.multi_output = tags.classifier_tags.multi_label
         return tags

@@ -20,6 +20,7 @@ from skmtl.design import (
 )
 from skmtl.losses import Loss
 from skmtl.objective import BaseObjective, GramObjective, Objective
+from skmtl.objective._coupled import CoupledObjective
 from skmtl.penalties import Penalty
 from skmtl.solvers import SOLVERS, choose_solver, solve
 
@@ -114,7 +115,9 @@ class TaskEstimator(BaseEstimator):
             fit_intercept=self.fit_intercept,
             pooling=self._pooling(data),
         )
-        return Objective(design, data.y, self._get_loss(), self._get_penalty(data))
+        loss = self._get_loss()
+        kind = CoupledObjective if loss.couples_tasks else Objective
+        return kind(design, data.y, loss, self._get_penalty(data))
 
     def _takes_moments(self, data: TaskData) -> bool:
         """Whether Gram matrices of all features cost less than iterating over the rows."""

@@ -38,17 +38,21 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
 
 
 def read_classification(
-    estimator: Any, X: Any, y: Any, sample_weight: Any
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, one_of_k: bool = False
 ) -> tuple[TaskData, Array]:
     """Validated data of a classifier's fit, and the class labels.
 
-    ``estimator.class_weight`` is part of the weights.
+    ``estimator.class_weight`` is part of the weights. ``one_of_k``: y is 1-D, and its classes
+    are one task in a column of 0 and 1 each, a row's weight the same in all.
     """
     raw = _labels.as_label_array(y, type(estimator).__name__)
+    if one_of_k:
+        _check_one_of_k(estimator, raw)
     X, ids = read_features(estimator, X, reset=True)
     check_consistent_length(X, raw)
     class_weight = estimator.class_weight
-    if ids is None and raw.ndim == 2 and (raw.shape[1] > 1 or _labels.is_one_indicator(raw)):
+    tasks_in_columns = raw.ndim == 2 and (raw.shape[1] > 1 or _labels.is_one_indicator(raw))
+    if ids is None and tasks_in_columns and not one_of_k:
         tasks = _labels.task_names(y, raw.shape[1])
         labels = _labels.read_indicators(raw, tasks)
         weights = _labels.read_weights(sample_weight, labels.shape, by_label=True)
@@ -72,11 +76,12 @@ def read_classification(
         labels = np.where(target == classes[1], 1.0, -1.0)
         data = _stacked(X, labels, weights, ids)
         return _weigh_classes(data, class_weight, classes), classes
-    positive = classes[1:] if len(classes) == 2 else classes
-    labels = np.where(target[:, None] == positive[None, :], 1.0, -1.0)
-    if isinstance(class_weight, dict) and len(classes) > 2:
-        # One against the rest: a row carries its own class's weight into every task.
-        weights = weights * _class_factors(class_weight, classes)[np.searchsorted(classes, target)]
+    positive = classes[1:] if len(classes) == 2 and not one_of_k else classes
+    labels = np.where(target[:, None] == positive[None, :], 1.0, 0.0 if one_of_k else -1.0)
+    if isinstance(class_weight, dict) and len(positive) > 1:
+        # A row carries its own class's weight into every column.
+        own = np.searchsorted(classes[:-1], target)  # of unused rows any
+        weights = weights * _class_factors(class_weight, classes)[own]
         class_weight = None
     data = _shared("classes", X, labels, np.repeat(weights[:, None], len(positive), 1), positive)
     return _weigh_classes(data, class_weight, classes), classes
@@ -176,6 +181,12 @@ def _weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskDat
     """Multiply the weights by the class weights, "balanced" within each task."""
     if class_weight is None:
         return data
+    if data.layout == "classes" and data.y.shape[1] > 1 and (data.y >= 0).all():
+        # Columns of 0 and 1 are not tasks but the classes of one.
+        totals = data.per_task(data.weights * data.y)
+        present = totals > 0
+        factors = np.divide(totals.sum(), present.sum() * totals, where=present, out=totals)
+        return replace(data, weights=data.weights * (data.y @ factors)[:, None])
     positive = data.y > 0
     if isinstance(class_weight, dict):
         low, high = _class_factors(class_weight, classes)
@@ -189,6 +200,23 @@ def _weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskDat
         factors = np.where(positive, data.spread(high_factor), data.spread(low_factor))
     weights = data.weights * factors
     return replace(data, weights=weights)
+
+
+def _check_one_of_k(estimator: Any, y: Array) -> None:
+    """Refuse tasks where there is one choice between classes."""
+    name = type(estimator).__name__
+    if estimator.task_column is not None:
+        raise ValueError(
+            f"{name}(loss={estimator.loss!r}) takes one 1-D y of classes and no task_column, got "
+            f"task_column={estimator.task_column!r}. Use loss='logistic' for tasks of two "
+            f"classes in the stacked layout, or fit each task's classes alone."
+        )
+    if y.ndim == 2 and y.shape[1] > 1:
+        raise ValueError(
+            f"{name}(loss={estimator.loss!r}) takes a 1-D y with one class per row, got a matrix "
+            f"of shape {y.shape}. Use loss='logistic' for one binary task per column, or "
+            f"y.argmax(axis=1) if each row has exactly one 1."
+        )
 
 
 def _class_factors(class_weight: dict[Any, float], classes: Array) -> Array:

@@ -151,7 +151,15 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     {symbols} Labels count as :math:`y_i = \pm 1`; :math:`\rho` is ``l1_ratio`` and
     :math:`\lVert W \rVert_{2,1}` sums the Euclidean norms of W's rows, so that a feature enters
     for all tasks or for none. A 1-D y with more than two classes gives one task per class
-    against the rest.
+    against the rest, or, with ``loss="multinomial"``, all of them together:
+
+    .. math::
+
+        F = \tfrac{1}{S} \sum_i s_i \Bigl[ \log \sum_{k=1}^K \exp(x_i w_k + b_k)
+        - (x_i w_{y_i} + b_{y_i}) \Bigr] , \qquad \sum_k b_k = 0 ,
+
+    with a column :math:`w_k` of W (n_features, n_classes) for each of the K classes, and
+    :math:`y_i` the class of row i.
 
     Parameters
     ----------
@@ -163,7 +171,7 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     norm : {"l2", "linf"}, default="l2"
         What the block norm sums over features: the Euclidean norm of a row of W, or its largest
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
-    {classification_loss}
+    {multiclass_loss}
     {common}
     {class_weight}
 
@@ -186,8 +194,13 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     selection for multiple classification problems", Stat. Comput. 20, 2010,
     https://doi.org/10.1007/s11222-008-9111-x
 
+    N. Simon, J. Friedman and T. Hastie, "A blockwise descent algorithm for group-penalized
+    multiresponse and multinomial regression", 2013, https://doi.org/10.48550/arXiv.1311.6529
+
     See Also
     --------
+    sklearn.linear_model.LogisticRegression : ``loss="multinomial", l1_ratio=0``, with
+        C = 1 / (n_samples * alpha).
     IndependentTaskClassifier : A ridge for each task alone (``l1_ratio=0``).
 
     Examples
@@ -200,11 +213,16 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     (10, 64)
     >>> bool(model.support_.sum() < 40)
     True
+    >>> model = BlockSparseClassifier(alpha=0.05, loss="multinomial")
+    >>> model = model.fit(digits.data, digits.target)
+    >>> model.predict_proba(digits.data[:5]).shape
+    (5, 10)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TaskClassifier._parameter_constraints,
         **_CONSTRAINTS,
+        "loss": [StrOptions({"logistic", "squared_hinge", "multinomial"})],
     }
 
     def __init__(

@@ -52,6 +52,13 @@ loss : {"logistic", "squared_hinge"}, default="logistic"
     gives no probabilities.
 """
 
+_MULTICLASS_LOSS = """
+loss : {"logistic", "squared_hinge", "multinomial"}, default="logistic"
+    :math:`\\ell(y, z)`: :math:`\\log(1 + e^{-yz})`, or :math:`\\max(0, 1 - yz)^2 / 2`, which
+    gives no probabilities. "multinomial": all classes of a 1-D y together, see above; no
+    ``task_weight``, no ``task_column``, and a row of ``coef_`` for each class, also for two.
+"""
+
 _SCALE_TASKS = """
 scale_tasks : bool, default=False
     Divide each task's y by its standard deviation for the fit, so that targets in different
@@ -61,8 +68,9 @@ scale_tasks : bool, default=False
 
 _CLASS_WEIGHT = """
 class_weight : None, "balanced" or dict, default=None
-    "balanced": both classes of a task weigh the same, by ``sample_weight``. A dict from class
-    label to a positive factor; 0 and 1 for a matrix y. It multiplies ``sample_weight``.
+    "balanced": both classes of a task (all classes with the multinomial loss) weigh the same, by
+    ``sample_weight``. A dict from class label to a positive factor; 0 and 1 for a matrix y. It
+    multiplies ``sample_weight``.
 """
 
 _ATTRIBUTES = """
@@ -88,11 +96,11 @@ classes_ : ndarray
 """
 
 _NOTES = """
-Smooth problems with at most 2000 features are solved by damped Newton steps (a Gram matrix per
-task and step). With a penalty that couples the features, the squared loss with more rows than
-features is solved by ADMM in the eigenbases of the Gram matrices. All others are solved by FISTA
-with adaptive restart (one product with X and one with X' an iteration). The fit stops by its
-duality gap.
+Smooth problems with at most 2000 features (with the multinomial loss, 2000 coefficients) are
+solved by damped Newton steps (a Gram matrix per task and step). With a penalty that couples the
+features, the squared loss with more rows than features is solved by ADMM in the eigenbases of the
+Gram matrices. All others are solved by FISTA with adaptive restart (one product with X and one
+with X' an iteration). The fit stops by its duality gap.
 """
 
 _ONE_CLASS = """
@@ -108,6 +116,7 @@ _PARTS = {
     "common": _COMMON,
     "regression_loss": _REGRESSION_LOSS,
     "classification_loss": _CLASSIFICATION_LOSS,
+    "multiclass_loss": _MULTICLASS_LOSS,
     "scale_tasks": _SCALE_TASKS,
     "class_weight": _CLASS_WEIGHT,
     "attributes": _ATTRIBUTES,

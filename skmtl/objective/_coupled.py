@@ -1,0 +1,115 @@
+"""The objective of a loss whose columns are the classes of one choice, not separate tasks."""
+
+import numpy as np
+
+from skmtl import _linalg
+from skmtl.losses import MultinomialLoss
+from skmtl.objective._base import Array, Point
+from skmtl.objective._rows import _GRAM_BYTES, Objective
+
+_MAX_NEWTON_SIZE = 2000
+_BATCH_SIZE = 2**21
+# Farther away the curvature at hand says nothing about the probabilities.
+_LONGEST_INTERCEPT_STEP = 20.0
+
+
+class CoupledObjective(Objective):
+    """Rows of data with a loss that couples the tasks: one Hessian over all of them.
+
+    The loss does not change when a number is added to all predictors of a row; of the intercepts
+    that are as good, those with the sum zero are returned.
+    """
+
+    loss: MultinomialLoss
+
+    def intercepts(self, point: Point) -> Array:
+        b = super().intercepts(point)
+        return b - b.mean()
+
+    # Models of second order
+
+    @property
+    def has_row_models(self) -> bool:
+        # One model per class, by a diagonal majorant, is slower than gradient steps.
+        return False
+
+    @property
+    def has_newton(self) -> bool:
+        size, n = self.n_features * self.n_columns, len(self.design.weights)
+        fits = size <= _MAX_NEWTON_SIZE and 8 * n * self.n_features <= _GRAM_BYTES
+        return self.penalty is None and fits
+
+    def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
+        d, ridge = self.n_features, float(self._ridges[0])
+        A, slope = self.design.weighted_columns(np.arange(d)).T, gradient[0]
+        if self.design.n_intercepts:
+            A = np.column_stack([A, np.sqrt(self.design.row_weights)])
+            slope = np.vstack([slope, gradient[1]])
+        ridges = np.where(np.arange(A.shape[1]) < d, ridge, 0.0)
+        step = _solve(A, self.loss.probabilities(point.Z.astype(np.float64)), ridges, -slope)
+        if ridge > 0:
+            # What the columns of W have in common is nothing to the loss.
+            step[:d] -= point.W.mean(axis=1, keepdims=True)
+        return step[:d].astype(point.W.dtype), step[d:].ravel().astype(point.b.dtype)
+
+    # The certificate
+
+    def is_separated(self, point: Point) -> bool:
+        if not self.has_free_task:
+            return False
+        own = np.where(self.y > 0, point.Z, np.inf).min(axis=1)
+        others = np.where(self.y > 0, -np.inf, point.Z).max(axis=1)
+        return bool((own > others).all())
+
+    # Intercepts
+
+    def intercept_newton(self, Z: Array, U: Array) -> Array:
+        root = np.sqrt(self.design.row_weights)[:, None]
+        slope = self.design.gather(self.design.weights * U)
+        step = _solve(root, self.loss.probabilities(Z), np.zeros(1), slope[None, :]).ravel()
+        longest = np.abs(step).max()
+        return step * min(1.0, _LONGEST_INTERCEPT_STEP / max(longest, 1.0))
+
+    def _intercept_values(self, Z: Array) -> Array:
+        # One number for all: intercepts move together.
+        return np.full(self.n_columns, super()._intercept_values(Z).sum())
+
+
+def _solve(A: Array, P: Array, ridges: Array, slope: Array) -> Array:
+    r"""Solve the Newton system of the multinomial loss; rows of the solution sum to zero.
+
+    The Hessian is :math:`\sum_i (\mathrm{diag}(p_i) - p_i p_i^\top) \otimes a_i a_i^\top` plus
+    the ridges. It vanishes where all columns are the same, so that a multiple of the columns'
+    sum, weighted, may be added to it: that is zero at the solution.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n_samples, n_features)
+        Features times the roots of the rows' weights.
+    P : ndarray of shape (n_samples, n_classes)
+        Probabilities.
+    ridges : ndarray of shape (n_features,)
+    slope : ndarray of shape (n_features, n_classes)
+    """
+    (n, d), n_classes = A.shape, P.shape[1]
+    size = d * n_classes
+    grams, hessian = np.zeros((n_classes, d, d)), np.zeros((size, size))
+    step = max(1, _BATCH_SIZE // size)
+    for start in range(0, n, step):
+        a, p = A[start : start + step], P[start : start + step]
+        products = p[:, :, None] * a[:, None, :]
+        for k in range(n_classes):
+            grams[k] += products[:, k].T @ a
+        products = products.reshape(len(a), size)
+        hessian -= products.T @ products
+    blocks = hessian.reshape(n_classes, d, n_classes, d)
+    shares = np.trace(grams, axis1=1, axis2=2)
+    shares /= max(shares.sum(), np.finfo(np.float64).tiny)
+    free = np.outer(ridges == 0, ridges == 0) * grams.sum(axis=0)
+    blocks += np.einsum("k,l,ij->kilj", shares, shares, free)
+    for k in range(n_classes):
+        blocks[k, :, k] += grams[k] + np.diag(ridges)
+    right = (slope - slope.mean(axis=1, keepdims=True)).astype(np.float64).T.reshape(size, 1)
+    solution = _linalg.solve_semidefinite(hessian[None], np.zeros(1), right)
+    W = solution.reshape(n_classes, d).T
+    return np.asarray(W - W.mean(axis=1, keepdims=True))
