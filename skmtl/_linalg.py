@@ -102,6 +102,8 @@ def weighted_squares(X: Any, weights: Array) -> Array:
     if sp.issparse(X):
         return np.asarray(X.multiply(X).T @ weights, dtype=np.float64)
     out = np.zeros((X.shape[1], *weights.shape[1:]))
+    if weights.size == len(weights) and X.dtype == np.float64:
+        return np.einsum("ij,ij,i->j", X, X, weights.ravel()).reshape(out.shape)
     for rows in row_batches(X):
         out += np.square(X[rows], dtype=np.float64).T @ weights[rows]
     return out

@@ -9,7 +9,8 @@ no penalty holds (intercepts, an unpenalised mean task, tasks without any penalt
 into the domain of the penalty's conjugate.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,25 +22,69 @@ from skmtl.penalties import Penalty, Quadratic
 Array = NDArray[Any]
 
 
-def dual_value(objective: Any, point: Any) -> float:
-    """D at a dual point made from a point (float64); -inf where none is found."""
+@dataclass(frozen=True)
+class Dual:
+    """A lower bound of the minimum, and what it was found at.
+
+    Attributes
+    ----------
+    value : float
+        -inf where no dual point was found.
+    slopes : ndarray of shape (n_features, n_tasks) or None
+        G at a point feasible for the penalty, None where the penalty is no norm.
+    """
+
+    value: float
+    slopes: Array | None = None
+
+
+def dual_of(objective: Any, point: Any) -> Dual:
+    """D at a dual point made from a point (float64)."""
     penalty, quadratic = objective.penalty, objective.quadratic
     if objective.has_free_task:
-        return _by_newton(objective, point)
-    dual = _feasible_gradient(objective, point)
-    if dual is None:
-        return -np.inf
-    U, G = dual
+        return Dual(_by_newton(objective, point))
+    found = _feasible_gradient(objective, point)
+    if found is None:
+        return Dual(-np.inf)
+    U, G = found
+    return best_dual(penalty, quadratic, point.W, G, lambda s: -_conjugate_loss(objective, s * U))
+
+
+def best_dual(
+    penalty: Penalty | None,
+    quadratic: Quadratic | None,
+    W: Array,
+    G: Array,
+    loss: Callable[[float], float],
+) -> Dual:
+    """The best bound at multiples of a dual point.
+
+    Parameters
+    ----------
+    penalty, quadratic : parts of the penalty, one of them at least
+    W : ndarray
+        The primal point.
+    G : ndarray
+        The dual point's slopes.
+    loss : callable
+        The loss's part of D at a multiple of the dual point.
+    """
     if penalty is None or quadratic is None:
         only = quadratic if penalty is None else penalty
+        assert only is not None
         scale = only.dual_scale(G)
-        return -_conjugate_loss(objective, scale * U) - only.conjugate(scale * G)
+        if scale != 1.0:
+            G = scale * G
+        return Dual(loss(scale) - only.conjugate(G), G if only.is_norm else None)
     # The quadratic as smooth data: its own gradient is part of the dual point.
-    with_gradient = G - quadratic.gradient(point.W)
+    with_gradient = G - quadratic.gradient(W)
     scale = penalty.dual_scale(with_gradient)
-    smooth = _conjugate_loss(objective, scale * U) + scale**2 * quadratic.value(point.W)
-    bound = -smooth - penalty.conjugate(scale * with_gradient)
-    return max(bound, -_conjugate_loss(objective, U) - envelope(penalty, quadratic, G))
+    with_gradient *= scale
+    bound = loss(scale) - scale**2 * quadratic.value(W) - penalty.conjugate(with_gradient)
+    other = loss(1.0) - envelope(penalty, quadratic, G)
+    if other > bound:
+        return Dual(other, G if penalty.is_norm else None)
+    return Dual(bound, with_gradient if penalty.is_norm else None)
 
 
 def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
@@ -60,8 +105,9 @@ def _by_newton(objective: Any, point: Any) -> float:
         return -np.inf
     for start in _with_better_intercepts(objective, point):
         step = objective.newton_step(start, objective.gradient(start))
+        change = objective.point(*step).Z
         U = objective.loss.gradient(objective.y, start.Z)
-        U = U + objective.loss.newton_weight(objective.y, start.Z) * objective.point(*step).Z
+        U = U + objective.loss.gradient_change(objective.y, start.Z, change)
         value = _conjugate_loss(objective, U)
         rest = objective.design.adjoint(objective.design.weights * U)
         if objective.quadratic is not None:
@@ -111,11 +157,13 @@ def _feasible_gradient(objective: Any, point: Any) -> tuple[Array, Array] | None
                 U, G = objective.loss_gradient(point)
                 return U, -G
     for start in _with_better_intercepts(objective, point):
-        U, H = loss.gradient(y, start.Z), loss.newton_weight(y, start.Z)
+        U = loss.gradient(y, start.Z)
         if mean_free:
+            H = loss.newton_weight(y, start.Z)
             U = U + H * _mean_step(objective, U, H)
         elif objective.design.n_intercepts:
-            U = U - H * objective.design.spread(objective.intercept_newton(U, H))
+            change = -objective.design.spread(objective.intercept_newton(start.Z, U))
+            U = U + loss.gradient_change(y, start.Z, change)
         U = U * loss.dual_scale(U)
         exact = _balances(objective, U) and (not mean_free or _mean_vanishes(objective, U))
         if exact and np.isfinite(_conjugate_loss(objective, U)):

@@ -92,6 +92,15 @@ class Design:
         """The weights of the first task's labels, of which the others' are multiples."""
         raise NotImplementedError
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the features are a sparse matrix."""
+        return False
+
+    def sparse_columns(self, features: Array) -> tuple[Any, Array]:
+        """Some columns (n_samples, s) in CSC, float64, and their weighted means (s,) or 0."""
+        raise NotImplementedError
+
     def weighted_columns(self, features: Array) -> Array:
         """Some columns (s, n_samples), centred, times the roots of ``row_weights``; float64."""
         raise NotImplementedError

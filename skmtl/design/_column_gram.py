@@ -56,3 +56,23 @@ class ColumnGram:
         rows = np.empty((capacity, self._rows.shape[1]))
         rows[:known] = self._rows[:known]
         self._gram, self._rows = gram, rows
+
+    def restricted(self, features: Array) -> "RestrictedGram":
+        """The same for the columns ``features``, numbered from 0."""
+        return RestrictedGram(self, features)
+
+
+class RestrictedGram:
+    """Some columns of a :class:`ColumnGram` under new numbers; what it computes, both keep."""
+
+    def __init__(self, whole: ColumnGram, features: Array) -> None:
+        self.whole, self.features = whole, features
+
+    def of(self, features: Array) -> Array:
+        return self.whole.of(self.features[features])
+
+    def rows(self, features: Array) -> Array:
+        return self.whole.rows(self.features[features])
+
+    def restricted(self, features: Array) -> "RestrictedGram":
+        return RestrictedGram(self.whole, self.features[features])

@@ -13,6 +13,9 @@ from skmtl.design._base import Design, difference, operator_squared_norm, stored
 
 Array = NDArray[Any]
 
+# Gathering a column costs this many times its product.
+_GATHER = 4
+
 
 class SharedDesign(Design):
     """One X for all tasks; labels (n_samples, n_tasks).
@@ -51,7 +54,11 @@ class SharedDesign(Design):
         self.gram_products = stored(X) * self.n_features * self.n_grams
 
     def forward(self, W: Array) -> Array:
-        Z = _linalg.multiply(self.X, W)
+        used = np.flatnonzero(W.any(axis=1))
+        if not self.is_sparse and _GATHER * len(used) < len(W):
+            Z = _linalg.multiply(self.X[:, used], W[used])
+        else:
+            Z = _linalg.multiply(self.X, W)
         if self._offset is not None:
             Z -= self._offsets_times(W).astype(W.dtype)
         return Z
@@ -97,6 +104,10 @@ class SharedDesign(Design):
         part.gram_products = stored(part.X) * part.n_features * part.n_grams
         return part
 
+    @property
+    def is_sparse(self) -> bool:
+        return bool(sp.issparse(self.X))
+
     @cached_property
     def by_column(self) -> Any:
         """Sparse features in CSC."""
@@ -110,6 +121,11 @@ class SharedDesign(Design):
     @property
     def row_weights(self) -> Array:
         return self.weights[:, 0]
+
+    def sparse_columns(self, features: Array) -> tuple[Any, Array]:
+        columns = self.by_column[:, features].astype(np.float64)
+        offset = np.zeros(len(features)) if self._offset is None else self._offset[0, features]
+        return columns, offset
 
     def weighted_columns(self, features: Array) -> Array:
         if sp.issparse(self.X):

@@ -78,7 +78,8 @@ class StackedDesign(Design):
 
     def columns(self, features: Array) -> "StackedDesign":
         part = copy.copy(self)
-        part.X = self.X[:, features]
+        X = self.X[:, features]
+        part.X = X if sp.issparse(X) else np.ascontiguousarray(X)
         part.n_features, part._means = len(features), self._means[:, features]
         part.products = stored(part.X)
         part.gram_products = part.products * part.n_features

@@ -20,6 +20,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl.certificate import Dual
+from skmtl.objective._models import RowModel, Thresholds
 from skmtl.penalties import Penalty, Quadratic
 from skmtl.spectrum import Spectrum
 
@@ -47,33 +49,9 @@ class Point:
         )
 
     def astype(self, dtype: Any) -> "Point":
+        if self.W.dtype == self.b.dtype == self.Z.dtype == dtype:
+            return self
         return Point(*(part.astype(dtype, copy=False) for part in (self.W, self.b, self.Z)))
-
-
-@dataclass(frozen=True)
-class QuadraticModel:
-    """The smooth part near a point as half a squared residual, on some rows of W.
-
-    The residual at W + D is r - A D, in a metric in which the tasks' columns of A'A are ``gram``
-    times ``factors`` (one matrix (s, s) for all tasks), or ``grams`` (s, s, n_tasks) with the
-    tasks last. For the squared loss this is the loss itself.
-
-    Attributes
-    ----------
-    gram : ndarray of shape (s, s), empty where the tasks have one each
-    factors : ndarray of shape (n_tasks,)
-    grams : ndarray of shape (s, s, n_tasks), empty where one matrix serves all
-    slope : ndarray of shape (s, n_tasks)
-        A'r: minus the loss gradient.
-    residual : float
-        The squared length of r.
-    """
-
-    gram: Array
-    factors: Array
-    grams: Array
-    slope: Array
-    residual: float
 
 
 class BaseObjective:
@@ -99,7 +77,7 @@ class BaseObjective:
 
     def _set_penalty(self, penalty: Penalty | None) -> None:
         self.penalty, self.quadratic = (None, None) if penalty is None else penalty.split()
-        self._certified: tuple[Point, tuple[float, float]] | None = None
+        self._certified: tuple[Point, float, Dual] | None = None
 
     # What a fit starts from, is measured by, and returns
 
@@ -197,6 +175,30 @@ class BaseObjective:
         """The minimiser, relative to the point, of the smooth part's quadratic model."""
         raise NotImplementedError
 
+    # Models in some rows of W, for a solver that takes one row after the other
+
+    @property
+    def thresholds(self) -> Thresholds | None:
+        """The penalty as thresholds on the rows of W and their entries, where it is that."""
+        thresholds = None if self.penalty is None else self.penalty.row_thresholds
+        return None if thresholds is None else Thresholds(*thresholds, np.array(self._ridges))
+
+    @property
+    def has_row_models(self) -> bool:
+        """Whether ``row_model`` and ``thresholds`` exist."""
+        return False
+
+    def row_model(self, point: Point, features: Array) -> RowModel:
+        """The loss near a point whose intercepts are the best, in some rows of W."""
+        raise NotImplementedError
+
+    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+        """The point with other rows of W: those at which a model of the point is minimal.
+
+        Where the loss is not quadratic, on the way there, no higher, with the best intercepts.
+        """
+        raise NotImplementedError
+
     # Exact solutions of the smooth part, for a solver that splits
 
     @property
@@ -227,11 +229,50 @@ class BaseObjective:
 
         The bound is -inf where no dual point was found.
         """
-        if self._certified is None or self._certified[0] is not point:
-            self._certified = point, self._bounds(point)
-        return self._certified[1]
+        value, dual = self._certificate(point)
+        return value, dual.value
 
-    def _bounds(self, point: Point) -> tuple[float, float]:
+    def _certificate(self, point: Point) -> tuple[float, Dual]:
+        """The value and the dual of a point, kept for the last one."""
+        if self._certified is None or self._certified[0] is not point:
+            self._certified = point, *self._bounds(point)
+        return self._certified[1:]
+
+    def _bounds(self, point: Point) -> tuple[float, Dual]:
+        raise NotImplementedError
+
+    # Safe screening
+
+    @cached_property
+    def column_squares(self) -> Array:
+        """Upper bounds (n_features,) of the loss's curvature in each row of W."""
+        raise NotImplementedError
+
+    def usable_rows(self, point: Point) -> Array | None:
+        """Which rows of W may be non-zero at a minimiser: the gap-safe rule.
+
+        The dual is strongly concave, so that its maximiser lies within sqrt(2 gap) of any dual
+        point; a row whose threshold no slope in that ball reaches is zero. None where the penalty
+        has no thresholds or the loss no curvature bound.
+
+        References
+        ----------
+        E. Ndiaye, O. Fercoq, A. Gramfort and J. Salmon, "Gap safe screening rules for sparsity
+        enforcing penalties", JMLR 18, 2017, https://jmlr.org/papers/v18/16-577.html
+        """
+        value, dual = self._certificate(point)
+        thresholds = self.thresholds
+        if thresholds is None or dual.slopes is None or not self.has_curvature_bound:
+            return None
+        gap = max(value - dual.value, 0.0) + 1e-14 * abs(value)
+        reach = np.sqrt(2 * gap * (self.column_squares + thresholds.ridges.max()))
+        return thresholds.reached(dual.slopes, reach)
+
+    def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
+        """The same problem in the rows ``features`` of W alone, the others zero, and its point.
+
+        The penalty separates over rows.
+        """
         raise NotImplementedError
 
     @cached_property

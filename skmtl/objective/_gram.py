@@ -1,14 +1,16 @@
 """The squared loss from moments: every step costs what the features number, not the rows."""
 
+import copy
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from skmtl import _linalg
-from skmtl.certificate import envelope
+from skmtl.certificate import Dual, best_dual
 from skmtl.design import Moments
-from skmtl.objective._base import Array, BaseObjective, Point, QuadraticModel
+from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.objective._models import NO_GRAM, NO_GRAMS, GramModel, RowModel
 from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum
 
@@ -83,8 +85,7 @@ class GramObjective(BaseObjective):
     @cached_property
     def curvature(self) -> tuple[float, Array, Array]:
         ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
-        diagonals = np.einsum("tjj->tj", self.grams) * self.scales[:, None]
-        metric = self.feature_metric(diagonals.max(axis=0), ridge)
+        metric = self.feature_metric(self.column_squares.copy(), ridge)
         bound = self._largest(1 / np.sqrt(metric)) + (ridge / metric).max()
         return max(bound, _EPS), metric[:, None], np.zeros(0)
 
@@ -101,17 +102,26 @@ class GramObjective(BaseObjective):
         step = -_linalg.solve_semidefinite(self.grams, ridges, gradient[0] / self.scales)
         return step, np.zeros(0)
 
-    def quadratic_model(self, point: Point, features: Array) -> QuadraticModel:
-        """The loss itself, in some rows of W."""
+    @property
+    def has_row_models(self) -> bool:
+        return self.thresholds is not None
+
+    def row_model(self, point: Point, features: Array) -> GramModel:
+        """The loss itself."""
         W = point.W
         residual = self.squares + float(np.vdot(W, point.Z - 2 * self.linear))
         slope = self.linear[features] - point.Z[features]
         if len(self.grams) == 1:
-            gram, factors = self.grams[0][features[:, None], features], self.scales
-            return QuadraticModel(gram, factors, np.zeros((0, 0, 0)), slope, residual)
+            gram = self.grams[0][features[:, None], features]
+            return GramModel(gram, self.scales, NO_GRAMS, slope, max(residual, 0.0))
         grams = self.grams[:, features[:, None], features] * self.scales[:, None, None]
         grams = np.ascontiguousarray(grams.transpose(1, 2, 0))
-        return QuadraticModel(np.zeros((0, 0)), self.scales, grams, slope, residual)
+        return GramModel(NO_GRAM, self.scales, grams, slope, max(residual, 0.0))
+
+    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+        W = point.W.copy()
+        W[features] = rows
+        return self.point(W, point.b)
 
     @property
     def has_spectrum(self) -> bool:
@@ -129,6 +139,23 @@ class GramObjective(BaseObjective):
         eigenvalues = np.maximum(eigenvalues, 0.0) * self.scales[:, None] + self._ridges[:, None]
         mean_free = self.penalty is not None and self.penalty.leaves_mean_free
         return Spectrum(eigenvalues, bases, self.linear, mean_free=mean_free)
+
+    @cached_property
+    def column_squares(self) -> Array:
+        diagonals: Array = np.einsum("tjj->tj", self.grams) * self.scales[:, None]
+        return diagonals.max(axis=0)
+
+    def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
+        other = copy.copy(self)
+        other.grams = self.grams[:, features[:, None], features]
+        other._x_means, other.linear = self._x_means[:, features], self.linear[features]
+        other.n_features, other._constant, other._certified = len(features), {}, None
+        for name in ("null", "column_squares", *self._of_penalty):
+            other.__dict__.pop(name, None)
+        W = point.W[features]
+        if np.count_nonzero(W) < np.count_nonzero(point.W):
+            return other, other.point(W, point.b)
+        return other, Point(W, point.b, point.Z[features])
 
     def squared_norm(self) -> float:
         return self._largest(np.ones(self.n_features))
@@ -163,35 +190,24 @@ class GramObjective(BaseObjective):
 
     # The certificate
 
-    def _bounds(self, point: Point) -> tuple[float, float]:
-        return self.value(point), self._dual_value(point)
+    def _bounds(self, point: Point) -> tuple[float, Dual]:
+        return self.value(point), self._dual(point)
 
-    def _dual_value(self, point: Point) -> float:
-        """D at the residual, scaled into the domain of the penalty's conjugate."""
-        penalty, quadratic = self.penalty, self.quadratic
+    def _dual(self, point: Point) -> Dual:
+        """The dual point of the residual r = y - A W."""
         if self.has_free_task:
-            return self._free_dual_value(point)
-        if penalty is not None and penalty.leaves_mean_free:
+            return Dual(self._free_dual_value(point))
+        if self.penalty is not None and self.penalty.leaves_mean_free:
             point = self._with_best_mean(point)
-        W = point.W
-        # <y, r> and |r|^2 of the residual r.
-        with_labels = self.squares - float(np.vdot(W, self.linear))
-        square = max(with_labels + float(np.vdot(W, point.Z - self.linear)), 0.0)
-        G = self.linear - point.Z
-
-        def loss(scale: float) -> float:
-            return scale * (with_labels - scale * square / 2)
-
-        if penalty is None or quadratic is None:
-            only = quadratic if penalty is None else penalty
-            assert only is not None
-            scale = only.dual_scale(G)
-            return loss(scale) - only.conjugate(scale * G)
-        with_gradient = G - quadratic.gradient(W)
-        scale = penalty.dual_scale(with_gradient)
-        smooth = loss(scale) - scale**2 * quadratic.value(W)
-        bound = smooth - penalty.conjugate(scale * with_gradient)
-        return max(bound, loss(1.0) - envelope(penalty, quadratic, G))
+        with_labels = self.squares - float(np.vdot(point.W, self.linear))  # <y, r>
+        square = max(with_labels + float(np.vdot(point.W, point.Z - self.linear)), 0.0)  # |r|^2
+        return best_dual(
+            self.penalty,
+            self.quadratic,
+            point.W,
+            self.linear - point.Z,
+            lambda scale: scale * (with_labels - scale * square / 2),
+        )
 
     def _free_dual_value(self, point: Point) -> float:
         """The minimum itself, by a Newton step: where a column is unpenalised, G has to vanish."""

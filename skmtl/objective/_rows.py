@@ -7,16 +7,27 @@ from typing import Any, Self
 
 import numpy as np
 
-from skmtl.certificate import dual_value
+from skmtl.certificate import Dual, dual_of
 from skmtl.design import ColumnGram, Design, newton_direction
 from skmtl.losses import Loss
-from skmtl.objective._base import Array, BaseObjective, Point, QuadraticModel
+from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.objective._models import (
+    NO_GRAM,
+    NO_GRAMS,
+    DenseModel,
+    GramModel,
+    RowModel,
+    SparseModel,
+)
 from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum
 
 _MAX_INTERCEPT_STEPS = 50
 _GRAM_BYTES = 2**29
 _TYPICAL_ITERATIONS = 100
+_MAX_HALVINGS = 30
+# A Gram matrix of more columns than this many times the rows costs more than the rows.
+_GRAM_ROWS = 1.5
 
 
 class Objective(BaseObjective):
@@ -55,18 +66,22 @@ class Objective(BaseObjective):
         self._constant: dict[str, Any] = {}
         self._gradient: tuple[Point, Array, Array] | None = None
 
-    def restricted(self, features: Array) -> Self:
-        """The same problem in the rows ``features`` of W alone, the others zero.
-
-        The penalty separates over rows.
-        """
+    def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
         other = copy.copy(self)
         other.design = self.design.columns(features)
         other.n_features, other._constant, other._gradient = len(features), {}, None
         other._certified = None
-        for name in ("null", *self._of_penalty):
+        for name in ("null", "column_squares", *self._of_penalty):
             other.__dict__.pop(name, None)
-        return other
+        if self.loss.constant_curvature and self.design.n_grams == 1:
+            other._constant["columns"] = self.column_gram.restricted(features)
+        W = point.W[features]
+        if np.count_nonzero(W) < np.count_nonzero(point.W):
+            return other, other.minimise_intercepts(other.point(W, point.b))
+        left = Point(W, point.b, point.Z)
+        U, G = self.loss_gradient(point)
+        other._gradient = left, U, G[features]
+        return other, left
 
     # What a fit starts from, is measured by, and returns
 
@@ -158,21 +173,61 @@ class Objective(BaseObjective):
         H = self._curvature_weights(point)
         return newton_direction(self.design, H, self._hessians(H), self._ridges, gradient)
 
-    def quadratic_model(self, point: Point, features: Array) -> QuadraticModel:
-        """The loss near a point with the best intercepts, in some rows of W."""
+    @property
+    def has_row_models(self) -> bool:
+        return self.thresholds is not None and self.n_columns == self.n_tasks
+
+    def row_model(self, point: Point, features: Array) -> RowModel:
         U, G = self.loss_gradient(point)
-        y, weights = self._labels(point.Z.dtype)
-        bend = self.loss.newton_weight(y, point.Z)
+        weights, design = self.design.weights, self.design
+        if self.loss.constant_curvature and design.n_grams == 1:
+            if design.is_sparse:
+                columns, means = design.sparse_columns(features)
+                factors = design.task_factors
+                return SparseModel(columns, means, design.row_weights, factors, -U)
+            if len(features) > _GRAM_ROWS * len(weights):
+                columns = self.column_gram.rows(features)
+                residual = np.ascontiguousarray(-U.T * np.sqrt(design.row_weights))
+                return DenseModel(columns, design.task_factors, residual)
+        bend = self.loss.newton_weight(self.y, point.Z)
         residual = np.divide(U * U, bend, out=np.zeros_like(U), where=bend > 0)
-        gram, factors = np.zeros((0, 0)), np.ones(self.n_columns)
-        grams = np.zeros((0, 0, 0))
-        if self.loss.constant_curvature and self.design.n_grams == 1:
-            gram, factors = self.column_gram.of(features), self.design.task_factors
-        else:
-            part = self.design.columns(features)
-            grams = np.ascontiguousarray(part.centred_gram(weights * bend).transpose(1, 2, 0))
-        slope = np.ascontiguousarray(-G[features], dtype=np.float64)
-        return QuadraticModel(gram, factors, grams, slope, float((weights * residual).sum()))
+        square, slope = float((weights * residual).sum()), -G[features]
+        if self.loss.constant_curvature and design.n_grams == 1:
+            gram = self.column_gram.of(features)
+            return GramModel(gram, design.task_factors, NO_GRAMS, slope, square)
+        grams = design.columns(features).centred_gram(weights * bend)
+        factors = np.ones(self.n_columns)
+        if len(grams) == 1:
+            # All labels have the curvature of the null point.
+            return GramModel(grams[0], factors, NO_GRAMS, slope, square)
+        grams = np.ascontiguousarray(grams.transpose(1, 2, 0))
+        return GramModel(NO_GRAM, factors, grams, slope, square)
+
+    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+        W = point.W.copy()
+        W[features] = rows
+        if self.loss.constant_curvature:
+            return self.point(W, point.b)
+        return self._searched(point, W)
+
+    def _searched(self, point: Point, W: Array) -> Point:
+        """A point on the way to W where the objective has fallen, with the best intercepts."""
+        (G, _), D = self.gradient(point), W - point.W
+        Z, b = self.design.forward(D), np.zeros_like(point.b)
+        if self.design.n_intercepts:
+            H = self._curvature_weights(point)
+            b = -self.gather(H * Z) / self.gather(H)
+            Z += self.design.spread(b)
+        value, penalty = self.value(point), self.penalty
+        assert penalty is not None
+        decrease = float(np.vdot(G, D)) + penalty.value(W) - penalty.value(point.W)
+        size = 1.0
+        for _ in range(_MAX_HALVINGS):
+            new = Point(point.W + size * D, point.b + size * b, point.Z + size * Z)
+            if self.value(new) <= value + 1e-3 * size * decrease:
+                return self.minimise_intercepts(new)
+            size /= 2
+        return point
 
     @property
     def column_gram(self) -> ColumnGram:
@@ -198,6 +253,11 @@ class Objective(BaseObjective):
         eigenvalues = np.maximum(eigenvalues, 0.0) + self._ridges[:, None]
         return Spectrum(eigenvalues, bases, linear, mean_free=mean_free)
 
+    @cached_property
+    def column_squares(self) -> Array:
+        loss: Array = self.loss.curvature_bound * self.design.feature_curvature().max(axis=0)
+        return loss
+
     def squared_norm(self) -> float:
         return self.design.squared_norm(np.ones(self.n_features))
 
@@ -215,11 +275,11 @@ class Objective(BaseObjective):
 
     # The certificate
 
-    def _bounds(self, point: Point) -> tuple[float, float]:
+    def _bounds(self, point: Point) -> tuple[float, Dual]:
         if point.Z.dtype != np.float64:
             W, b = point.W.astype(np.float64), point.b.astype(np.float64)
             point = self.point(W, b)
-        return self.value(point), dual_value(self, point)
+        return self.value(point), dual_of(self, point)
 
     def is_separated(self, point: Point) -> bool:
         if not (self.has_free_task and self.loss.recedes):
@@ -239,26 +299,29 @@ class Objective(BaseObjective):
         """Sums over the labels of each intercept (n_intercepts,)."""
         return self.design.gather(U) if self.design.n_intercepts else np.zeros(0, dtype=U.dtype)
 
-    def intercept_newton(self, U: Array, H: Array) -> Array:
-        """Minus the Newton step of each intercept, for loss gradients U and curvatures H."""
-        weights = self.design.weights
+    def intercept_newton(self, Z: Array, U: Array) -> Array:
+        """Minus the Newton step of each intercept at predictors Z with loss gradients U."""
+        weights, H = self.design.weights, self.loss.newton_weight(self.y, Z)
         slope, bend = self.design.gather(weights * U), self.design.gather(weights * H)
         return np.divide(slope, bend, out=np.zeros_like(slope), where=bend > 0)
 
+    def _intercept_values(self, Z: Array) -> Array:
+        """What a step of each intercept must not raise: the loss of its labels."""
+        return self.design.gather(self.design.weights * self.loss.value(self.y, Z))
+
     def minimise_intercepts(self, point: Point) -> Point:
-        """Damped Newton steps on b, each intercept on its own, W fixed."""
+        """Damped Newton steps on b, W fixed."""
         if not self.design.n_intercepts:
             return point
-        design, y = self.design, self.y
         b, Z = point.b.astype(np.float64), point.Z.astype(np.float64)
-        values = design.gather(design.weights * self.loss.value(y, Z))
+        values = self._intercept_values(Z)
         for _ in range(_MAX_INTERCEPT_STEPS):
-            step = -self.intercept_newton(self.loss.gradient(y, Z), self.loss.newton_weight(y, Z))
+            step = -self.intercept_newton(Z, self.loss.gradient(self.y, Z))
             tried, moved = b, Z
             for _ in range(40):
                 tried = b + step
-                moved = Z + design.spread(step)
-                reached = design.gather(design.weights * self.loss.value(y, moved))
+                moved = Z + self.design.spread(step)
+                reached = self._intercept_values(moved)
                 worse = reached > values
                 if not worse.any():
                     break

@@ -30,6 +30,11 @@ class Penalty(BaseEstimator):
     leaves_mean_free: bool = False
     is_norm: bool = True
 
+    @property
+    def row_thresholds(self) -> tuple[float, float] | None:
+        """(a, b) where the penalty is the sum over rows of a |W_j|_1 + b |W_j|_2, else None."""
+        return None
+
     def value(self, W: Array) -> float:
         """The penalty at W."""
         raise NotImplementedError

@@ -26,6 +26,10 @@ class L1(Penalty):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
+    @property
+    def row_thresholds(self) -> tuple[float, float]:
+        return (float(self.alpha), 0.0)
+
     def value(self, W: Array) -> float:
         return float(self.alpha * np.abs(W).sum())
 

@@ -33,6 +33,10 @@ class L21(Penalty):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
+    @property
+    def row_thresholds(self) -> tuple[float, float]:
+        return (0.0, float(self.alpha))
+
     def value(self, W: Array) -> float:
         return float(self.alpha * row_norms(W).sum())
 

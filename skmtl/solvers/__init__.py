@@ -3,11 +3,17 @@
 from typing import Any
 
 from skmtl.solvers._admm import ADMM
+from skmtl.solvers._block import Block
 from skmtl.solvers._driver import Solution, Solver, solve
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._newton import Newton
 
-SOLVERS: dict[str, type[Solver]] = {"admm": ADMM, "fista": FISTA, "newton": Newton}
+SOLVERS: dict[str, type[Solver]] = {
+    "admm": ADMM,
+    "block": Block,
+    "fista": FISTA,
+    "newton": Newton,
+}
 
 
 def choose_solver(name: str, objective: Any) -> type[Solver]:
@@ -21,6 +27,8 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
     if name == "auto":
         if objective.has_newton:
             return Newton
+        if objective.has_row_models:
+            return Block
         # A step for each feature beats exact steps in the loss where units are unequal.
         exact = objective.has_spectrum and not objective.has_feature_metric
         return ADMM if exact else FISTA
@@ -28,6 +36,11 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
         raise ValueError(
             "solver='newton' needs a smooth penalty (a ridge) and at most 2000 features. "
             "Use solver='auto' or solver='fista'."
+        )
+    if name == "block" and not objective.has_row_models:
+        raise ValueError(
+            "solver='block' needs a penalty on rows of the coefficients (the L2,1 norm). Use "
+            "solver='auto' or solver='fista'."
         )
     if name == "admm" and not objective.has_spectrum:
         raise ValueError(
@@ -37,4 +50,14 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
     return SOLVERS[name]
 
 
-__all__ = ["ADMM", "FISTA", "SOLVERS", "Newton", "Solution", "Solver", "choose_solver", "solve"]
+__all__ = [
+    "ADMM",
+    "FISTA",
+    "SOLVERS",
+    "Block",
+    "Newton",
+    "Solution",
+    "Solver",
+    "choose_solver",
+    "solve",
+]

@@ -34,7 +34,11 @@ class ADMM:
         self.V = start.W.astype(np.float64)
         self.n_steps = 0
 
-    def step(self) -> Any:
+    def bounds(self, point: Any) -> tuple[float, float]:
+        bounds: tuple[float, float] = self.objective.bounds(point)
+        return bounds
+
+    def step(self, gap: float) -> Any:
         objective, V = self.objective, self.V
         if self.n_steps == 0:
             self.spectrum = objective.spectrum

@@ -19,8 +19,14 @@ class Solver(Protocol):
 
     def __init__(self, objective: Any, start: Any) -> None: ...
 
-    def step(self) -> Any:
-        """One iteration; returns the point reached, or None when no progress is possible."""
+    def step(self, gap: float) -> Any:
+        """One iteration, given the last duality gap.
+
+        Returns the point reached, or None when no progress is possible.
+        """
+
+    def bounds(self, point: Any) -> tuple[float, float]:
+        """The objective at the point last returned and a lower bound of its minimum."""
 
 
 # In float32 the gap bottoms out at a level that depends on the data; this many certificates
@@ -64,7 +70,7 @@ def solve(
     point, n_iter = start, 0
     while True:
         # Also at the very start: alpha >= alpha_max and warm starts are often solved there.
-        value, bound = objective.bounds(point)
+        value, bound = iterate.bounds(point)
         lower = max(lower, bound)
         # A gap is never negative; rounding may make the computed one so.
         best = min(best, (value, point), key=lambda pair: pair[0])
@@ -75,7 +81,7 @@ def solve(
         if gap <= target or n_iter >= max_iter or _is_stuck(objective.dtype, history):
             break
         for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):
-            moved = iterate.step()
+            moved = iterate.step(gap)
             if moved is None:
                 break
             point, n_iter = moved, n_iter + 1

@@ -35,7 +35,11 @@ class FISTA:
         self.momentum = 1.0
         self.curvature: float | None = None
 
-    def step(self) -> Any:
+    def bounds(self, point: Any) -> tuple[float, float]:
+        bounds: tuple[float, float] = self.objective.bounds(point)
+        return bounds
+
+    def step(self, gap: float) -> Any:
         objective, base = self.objective, self.momentum_point
         if self.curvature is None:
             # Not before the first step: a fit that starts at its solution needs no eigenvalue.

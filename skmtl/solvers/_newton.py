@@ -19,7 +19,11 @@ class Newton:
         self.objective = objective
         self.old = start
 
-    def step(self) -> Any:
+    def bounds(self, point: Any) -> tuple[float, float]:
+        bounds: tuple[float, float] = self.objective.bounds(point)
+        return bounds
+
+    def step(self, gap: float) -> Any:
         objective, old = self.objective, self.old
         gradient = objective.gradient(old)
         W, b = objective.newton_step(old, gradient)

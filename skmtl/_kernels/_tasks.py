@@ -1,8 +1,4 @@
-"""Every numba kernel: arrays in, arrays out.
-
-Lazily compiled and cached on disk. Kernels take C-contiguous arrays of one dtype owned by the
-design or a solver, so that each has one specialisation per dtype.
-"""
+"""Products with the rows of each task, one task under the other."""
 
 from typing import Any
 

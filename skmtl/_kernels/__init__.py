@@ -1,0 +1,18 @@
+"""Every numba kernel: arrays in, arrays out.
+
+Lazily compiled and cached on disk. Kernels take C-contiguous arrays of one dtype owned by the
+design or a solver, so that each has one specialisation per dtype. A kernel calls only kernels of
+its own file: the cache does not see changes elsewhere.
+"""
+
+from skmtl._kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
+from skmtl._kernels._tasks import multiply_tasks, multiply_tasks_transposed, sum_products
+
+__all__ = [
+    "minimise_rows",
+    "minimise_rows_dense",
+    "minimise_rows_sparse",
+    "multiply_tasks",
+    "multiply_tasks_transposed",
+    "sum_products",
+]

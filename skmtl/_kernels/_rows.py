@@ -1,0 +1,450 @@
+"""Block coordinate descent over the rows of W, with Anderson extrapolation.
+
+All three kernels minimise
+
+    |r|^2 / 2 + sum_t ridges_t |w_t|^2 / 2 + sum_j (entry |W_j|_1 + group |W_j|_2)
+
+over W (s, T), r the residual of a quadratic model of the loss. They differ in what they keep up to
+date: the slopes H = A'r by Gram matrices, or the residual by dense or by sparse columns.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+# Ridges (n_tasks,), and the thresholds of entries and rows.
+Penalty = tuple[Array, float, float]
+
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+# Extrapolate from this many differences of iterates, each this many sweeps apart.
+_DEPTH = 5
+_SWEEPS = 5
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def minimise_rows(
+    gram: Array,
+    factors: Array,
+    grams: Array,
+    penalty: Penalty,
+    W: Array,
+    H: Array,
+    residual: float,
+    tol: float,
+    max_sweeps: int,
+) -> int:
+    """Sweep over the rows until the model's duality gap is at most tol; W and H are updated.
+
+    A'A is gram (s, s) times factors (T,), or where that is empty grams (s, s, T). residual is
+    |r|^2 at the start. Returns the number of sweeps.
+    """
+    s, n_tasks = W.shape
+    shared = gram.size > 0
+    curvature = np.empty(s)
+    for j in range(s):
+        curvature[j] = 0.0
+        for t in range(n_tasks):
+            bend = gram[j, j] * factors[t] if shared else grams[j, j, t]
+            curvature[j] = max(curvature[j], bend + penalty[0][t])
+    first_W, first_H = W.copy(), H.copy()
+    past_W, past_H = np.empty((_DEPTH + 1, s, n_tasks)), np.empty((_DEPTH + 1, s, n_tasks))
+    step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
+    while n_sweeps < max_sweeps:
+        for _ in range(_SWEEPS):
+            for j in range(s):
+                if not _update_row(W[j], H[j], penalty, curvature[j], step):
+                    continue
+                if shared:
+                    for t in range(n_tasks):
+                        step[t] *= factors[t]
+                    for k in range(s):
+                        bend = gram[j, k]
+                        if bend != 0.0:
+                            for t in range(n_tasks):
+                                H[k, t] -= bend * step[t]
+                else:
+                    for k in range(s):
+                        for t in range(n_tasks):
+                            H[k, t] -= grams[j, k, t] * step[t]
+        n_sweeps += _SWEEPS
+        square = _moved_square(residual, first_W, first_H, W, H)
+        value, gap = _value_and_gap(W, H, square, penalty)
+        if gap <= tol:
+            break
+        past_W[n_kept], past_H[n_kept] = W, H
+        n_kept += 1
+        if n_kept > _DEPTH:
+            n_kept = 0
+            tried_W, tried_H = np.empty_like(W), np.empty_like(H)
+            if _extrapolate(past_W, past_H, tried_W, tried_H):
+                square = _moved_square(residual, first_W, first_H, tried_W, tried_H)
+                if _value_and_gap(tried_W, tried_H, square, penalty)[0] < value:
+                    W[:], H[:] = tried_W, tried_H
+    return n_sweeps
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def minimise_rows_dense(
+    columns: Array,
+    factors: Array,
+    penalty: Penalty,
+    W: Array,
+    R: Array,
+    tol: float,
+    max_sweeps: int,
+) -> int:
+    """The same on the residual R (T, n), by columns of A (s, n), both times the rows' root weights.
+
+    The residual of task t counts factors[t]. Costs 4 n T operations a row, where a Gram matrix
+    costs 2 s T: for large supports.
+    """
+    s, n_tasks = W.shape
+    squares = np.empty(s)
+    for j in range(s):
+        total = 0.0
+        for i in range(columns.shape[1]):
+            total += columns[j, i] * columns[j, i]
+        squares[j] = total
+    H, active = np.empty_like(W), np.ones(s, dtype=np.bool_)
+    past_W = np.empty((_DEPTH + 1, s, n_tasks))
+    past_R = np.empty((_DEPTH + 1, n_tasks, R.shape[1]))
+    step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
+    while n_sweeps < max_sweeps:
+        for _ in range(_SWEEPS):
+            for j in range(s):
+                if not active[j]:
+                    continue
+                _correlate(columns[j], R, factors, H[j])
+                bend = 0.0
+                for t in range(n_tasks):
+                    bend = max(bend, squares[j] * factors[t] + penalty[0][t])
+                if _update_row(W[j], H[j], penalty, bend, step):
+                    for t in range(n_tasks):
+                        x = step[t]
+                        for i in range(R.shape[1]):
+                            R[t, i] -= x * columns[j, i]
+        n_sweeps += _SWEEPS
+        for j in range(s):
+            _correlate(columns[j], R, factors, H[j])
+            active[j] = _enters(W[j], H[j], penalty)
+        square = _square(R, factors)
+        value, gap = _value_and_gap(W, H, square, penalty)
+        if gap <= tol:
+            break
+        past_W[n_kept], past_R[n_kept] = W, R
+        n_kept += 1
+        if n_kept > _DEPTH:
+            n_kept = 0
+            tried_W, tried_R = np.empty_like(W), np.empty_like(R)
+            if _extrapolate(past_W, past_R, tried_W, tried_R):
+                square = _square(tried_R, factors)
+                if _value(tried_W, square, penalty) < value:
+                    W[:], R[:] = tried_W, tried_R
+    return n_sweeps
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def minimise_rows_sparse(
+    columns: tuple[Array, Array, Array],
+    means: Array,
+    weights: Array,
+    factors: Array,
+    penalty: Penalty,
+    W: Array,
+    R: Array,
+    tol: float,
+    max_sweeps: int,
+) -> int:
+    """The same by sparse columns (CSC) minus their weighted means (s,), without centring them.
+
+    R (n, T), whose weighted sums vanish where means do not, is kept without the means' part,
+    which is the same for all rows of a task.
+    """
+    data, indices, indptr = columns
+    s, n_tasks = W.shape
+    n, total = R.shape[0], weights.sum()
+    squares = np.zeros(s)
+    for j in range(s):
+        sums = 0.0
+        for q in range(indptr[j], indptr[j + 1]):
+            sums += weights[indices[q]] * data[q]
+            squares[j] += weights[indices[q]] * data[q] ** 2
+        squares[j] = max(squares[j] - means[j] * (2.0 * sums - means[j] * total), 0.0)
+    H, active = np.empty_like(W), np.ones(s, dtype=np.bool_)
+    shift = np.zeros(n_tasks)
+    past_W = np.empty((_DEPTH + 1, s, n_tasks))
+    past_R = np.empty((_DEPTH + 1, n, n_tasks))
+    step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
+    while n_sweeps < max_sweeps:
+        for _ in range(_SWEEPS):
+            for j in range(s):
+                if not active[j]:
+                    continue
+                first, last = indptr[j], indptr[j + 1]
+                _correlate_sparse(
+                    data[first:last], indices[first:last], weights, R, shift, factors, H[j]
+                )
+                bend = 0.0
+                for t in range(n_tasks):
+                    bend = max(bend, squares[j] * factors[t] + penalty[0][t])
+                if _update_row(W[j], H[j], penalty, bend, step):
+                    for q in range(first, last):
+                        for t in range(n_tasks):
+                            R[indices[q], t] -= data[q] * step[t]
+                    for t in range(n_tasks):
+                        shift[t] += means[j] * step[t]
+        n_sweeps += _SWEEPS
+        for i in range(n):
+            for t in range(n_tasks):
+                R[i, t] += shift[t]
+        shift[:] = 0.0
+        for j in range(s):
+            first, last = indptr[j], indptr[j + 1]
+            _correlate_sparse(
+                data[first:last], indices[first:last], weights, R, shift, factors, H[j]
+            )
+            active[j] = _enters(W[j], H[j], penalty)
+        square = _weighted_square(R, weights, factors)
+        value, gap = _value_and_gap(W, H, square, penalty)
+        if gap <= tol:
+            break
+        past_W[n_kept], past_R[n_kept] = W, R
+        n_kept += 1
+        if n_kept > _DEPTH:
+            n_kept = 0
+            tried_W, tried_R = np.empty_like(W), np.empty_like(R)
+            if _extrapolate(past_W, past_R, tried_W, tried_R):
+                square = _weighted_square(tried_R, weights, factors)
+                if _value(tried_W, square, penalty) < value:
+                    W[:], R[:] = tried_W, tried_R
+    return n_sweeps
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _enters(w: Array, h: Array, penalty: Penalty) -> bool:
+    """Whether a row is in use, or its slopes exceed the thresholds."""
+    _, entry, group = penalty
+    square = 0.0
+    for t in range(w.size):
+        if w[t] != 0.0:
+            return True
+        left = abs(h[t]) - entry
+        if left > 0.0:
+            square += left * left
+    return square > group * group
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _update_row(w: Array, h: Array, penalty: Penalty, curvature: float, step: Array) -> bool:
+    """Minimise over one row, majorised by its curvature; step is the change, if any."""
+    ridges, entry, group = penalty
+    if curvature <= 0.0:
+        return False
+    n_tasks, square, was_zero = w.size, 0.0, True
+    for t in range(n_tasks):
+        v = h[t] + (curvature - ridges[t]) * w[t]
+        if entry > 0.0:
+            v = max(v - entry, 0.0) + min(v + entry, 0.0)
+        step[t] = v
+        square += v * v
+        if w[t] != 0.0:
+            was_zero = False
+    length = math.sqrt(square)
+    if length <= group:
+        if was_zero:
+            return False
+        for t in range(n_tasks):
+            step[t] = -w[t]
+            w[t] = 0.0
+        return True
+    shrink = (1.0 - group / length) / curvature
+    moved = 0.0
+    for t in range(n_tasks):
+        new = shrink * step[t]
+        step[t] = new - w[t]
+        w[t] = new
+        moved += abs(step[t])
+    return moved > 0.0
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _correlate(column: Array, R: Array, factors: Array, h: Array) -> None:
+    """Set h = factors * (R column), four tasks at a time."""
+    n_tasks, n = R.shape
+    whole = n_tasks - n_tasks % 4
+    for t in range(0, whole, 4):
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        for i in range(n):
+            x = column[i]
+            a += x * R[t, i]
+            b += x * R[t + 1, i]
+            c += x * R[t + 2, i]
+            d += x * R[t + 3, i]
+        h[t], h[t + 1], h[t + 2], h[t + 3] = a, b, c, d
+    for t in range(whole, n_tasks):
+        a = 0.0
+        for i in range(n):
+            a += column[i] * R[t, i]
+        h[t] = a
+    for t in range(n_tasks):
+        h[t] *= factors[t]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _correlate_sparse(
+    data: Array, rows: Array, weights: Array, R: Array, shift: Array, factors: Array, h: Array
+) -> None:
+    """Set h = factors * (column . weights (R + shift))."""
+    h[:] = 0.0
+    for q in range(rows.size):
+        i = rows[q]
+        x = data[q] * weights[i]
+        for t in range(h.size):
+            h[t] += x * (R[i, t] + shift[t])
+    for t in range(h.size):
+        h[t] *= factors[t]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _square(R: Array, factors: Array) -> float:
+    total = 0.0
+    for t in range(R.shape[0]):
+        for i in range(R.shape[1]):
+            total += factors[t] * R[t, i] * R[t, i]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _weighted_square(R: Array, weights: Array, factors: Array) -> float:
+    total = 0.0
+    for i in range(R.shape[0]):
+        for t in range(R.shape[1]):
+            total += weights[i] * factors[t] * R[i, t] * R[i, t]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _moved_square(residual: float, first_W: Array, first_H: Array, W: Array, H: Array) -> float:
+    """|r|^2 at W, from its value and the slopes at the first W: exact for a quadratic."""
+    change = 0.0
+    for j in range(W.shape[0]):
+        for t in range(W.shape[1]):
+            change += (W[j, t] - first_W[j, t]) * (first_H[j, t] + H[j, t])
+    return max(residual - change, 0.0)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _value(W: Array, square: float, penalty: Penalty) -> float:
+    ridges, entry, group = penalty
+    value = square / 2.0
+    for j in range(W.shape[0]):
+        length = 0.0
+        for t in range(W.shape[1]):
+            w = W[j, t]
+            length += w * w
+            value += ridges[t] * w * w / 2.0 + entry * abs(w)
+        value += group * math.sqrt(length)
+    return value
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple[float, float]:
+    """The model's value, and its distance to the dual value of the scaled residual."""
+    ridges, entry, group = penalty
+    ridge, with_targets, ratio = 0.0, square, 0.0
+    for j in range(W.shape[0]):
+        length, largest = 0.0, 0.0
+        for t in range(W.shape[1]):
+            w = W[j, t]
+            ridge += ridges[t] * w * w
+            with_targets += w * H[j, t]
+            g = abs(H[j, t] - ridges[t] * w)
+            largest = max(largest, g)
+            length += g * g
+        if entry == 0.0:
+            ratio = max(ratio, math.sqrt(length) / group)
+        elif group == 0.0:
+            ratio = max(ratio, largest / entry)
+        else:
+            ratio = max(ratio, _row_ratio(W[j], H[j], penalty, ratio))
+    value = _value(W, square, penalty)
+    scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
+    if scale * (square + ridge) > with_targets:
+        scale = max(with_targets / (square + ridge), 0.0)
+    dual = scale * with_targets - scale * scale * (square + ridge) / 2.0
+    return value, value - dual
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _row_ratio(w: Array, h: Array, penalty: Penalty, least: float) -> float:
+    """The nu at which soft-thresholding the slopes at nu entry leaves the length nu group."""
+    ridges, entry, group = penalty
+    nu = least
+    for _ in range(30):
+        square, inner = 0.0, 0.0
+        for t in range(w.size):
+            left = abs(h[t] - ridges[t] * w[t]) - nu * entry
+            if left > 0.0:
+                square += left * left
+                inner += left
+        length = math.sqrt(square)
+        excess = length - nu * group
+        if excess <= 1e-9 * length or length == 0.0:
+            break
+        # Newton from below on a convex, decreasing function stays below.
+        nu += excess / (group + entry * inner / length)
+    return nu
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _extrapolate(past_W: Array, past_A: Array, W: Array, A: Array) -> bool:
+    """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
+
+    A depends on W affinely, so that it takes the same combination. False where the differences
+    leave nothing to solve.
+    """
+    depth = past_W.shape[0] - 1
+    system = np.empty((depth, depth))
+    for a in range(depth):
+        for b in range(a + 1):
+            total = 0.0
+            for j in range(W.shape[0]):
+                for t in range(W.shape[1]):
+                    one = past_W[a + 1, j, t] - past_W[a, j, t]
+                    total += one * (past_W[b + 1, j, t] - past_W[b, j, t])
+            system[a, b] = total
+            system[b, a] = total
+    trace = 0.0
+    for a in range(depth):
+        trace += system[a, a]
+    if not trace > 0.0:
+        return False
+    for a in range(depth):
+        system[a, a] += 1e-14 * trace
+    # Gaussian elimination; the matrix is positive definite.
+    share = np.ones(depth)
+    for a in range(depth):
+        if not system[a, a] > 0.0:
+            return False
+        for b in range(a + 1, depth):
+            ratio = system[b, a] / system[a, a]
+            for c in range(a, depth):
+                system[b, c] -= ratio * system[a, c]
+            share[b] -= ratio * share[a]
+    total = 0.0
+    for a in range(depth - 1, -1, -1):
+        for b in range(a + 1, depth):
+            share[a] -= system[a, b] * share[b]
+        share[a] /= system[a, a]
+        total += share[a]
+    if not abs(total) > 0.0:
+        return False
+    W[:], A[:] = 0.0, 0.0
+    for a in range(depth):
+        W += (share[a] / total) * past_W[a + 1]
+        A += (share[a] / total) * past_A[a + 1]
+    return True
