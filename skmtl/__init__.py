@@ -13,17 +13,31 @@ from skmtl.estimators import (
     TaskRelationClassifier,
     TaskRelationRegressor,
 )
+from skmtl.model_selection import (
+    BlockSparseClassifierCV,
+    BlockSparseRegressorCV,
+    ClusteredTaskClassifierCV,
+    ClusteredTaskRegressorCV,
+    TaskRelationClassifierCV,
+    TaskRelationRegressorCV,
+)
 
 __all__ = [
     "BlockSparseClassifier",
+    "BlockSparseClassifierCV",
     "BlockSparseRegressor",
+    "BlockSparseRegressorCV",
     "ClusteredTaskClassifier",
+    "ClusteredTaskClassifierCV",
     "ClusteredTaskRegressor",
+    "ClusteredTaskRegressorCV",
     "IndependentTaskClassifier",
     "IndependentTaskRegressor",
     "PooledTaskClassifier",
     "PooledTaskRegressor",
     "TaskRelationClassifier",
+    "TaskRelationClassifierCV",
     "TaskRelationRegressor",
+    "TaskRelationRegressorCV",
     "__version__",
 ]

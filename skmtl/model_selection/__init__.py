@@ -1,6 +1,21 @@
-"""Splitters and regularisation paths that know about tasks."""
+"""Splitters, regularisation paths, and estimators that choose their own alpha."""
 
 from skmtl.model_selection._alpha import alpha_max
+from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, BlockSparseRegressorCV
+from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, ClusteredTaskRegressorCV
+from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
+from skmtl.model_selection._path import block_sparse_path, path
 from skmtl.model_selection._split import StratifiedTaskKFold
 
-__all__ = ["StratifiedTaskKFold", "alpha_max"]
+__all__ = [
+    "BlockSparseClassifierCV",
+    "BlockSparseRegressorCV",
+    "ClusteredTaskClassifierCV",
+    "ClusteredTaskRegressorCV",
+    "StratifiedTaskKFold",
+    "TaskRelationClassifierCV",
+    "TaskRelationRegressorCV",
+    "alpha_max",
+    "block_sparse_path",
+    "path",
+]

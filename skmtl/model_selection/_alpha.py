@@ -1,8 +1,26 @@
-"""Where the regularisation path begins."""
+"""Where the regularisation path begins, and the grid below it."""
 
+import warnings
+from collections.abc import Iterable
+from numbers import Integral
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from skmtl.design import TaskData, task_factors
+from skmtl.objective import BaseObjective, Objective
+from skmtl.solvers import choose_solver, solve
+
+Array = NDArray[Any]
+
+# Where no finite alpha makes the coefficients zero, the grid starts where no more than this share
+# of the null loss can be gained.
+GAIN = 0.01
+# Below this share of the null loss an unpenalised mean task fits everything, and is no null model.
+_EXPLAINS_ALL = 1e-6
 
 
 def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -27,6 +45,10 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
         If no finite ``alpha`` makes all coefficients zero: the penalty has no part, such as a
         norm, with a kink at zero (a ridge shrinks, but never to zero).
 
+    See Also
+    --------
+    path : Fits over a grid of alphas, for penalties of the second degree too.
+
     Examples
     --------
     >>> from skmtl import BlockSparseRegressor
@@ -40,16 +62,118 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     model = clone(estimator).set_params(alpha=1.0)
     model._validate_params()
     data = model._read(X, y, sample_weight)
-    learned = model._learnable(data)
-    if not learned.any():
+    objective = prepare(model, data)
+    if objective is None:
         return 0.0
-    objective = model._objective(data.select(learned))
     if objective.penalty is None or not objective.penalty.is_norm:
         raise ValueError(
             f"No finite alpha makes the coefficients of {estimator!r} zero: its penalty is of the "
             f"second degree (a ridge, a squared norm), which shrinks but never to zero. Use a "
             f"block-sparse estimator with l1_ratio > 0, or choose alpha by cross-validation (the "
-            f"baselines take alpha='cv')."
+            f"CV estimators and skmtl.model_selection.path make a grid; the baselines take "
+            f"alpha='cv')."
         )
+    return top_alpha(model, data, objective)
+
+
+def prepare(model: Any, data: TaskData) -> BaseObjective | None:
+    """The objective of the tasks that have a minimiser, which fits for all alphas share."""
+    learned = model._learnable(data)
+    return model._objective(data.select(learned)) if learned.any() else None
+
+
+def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
+    r"""Where the path begins: nothing, or next to nothing, is learned there.
+
+    For a norm the smallest alpha at which W is zero. Otherwise the smallest at which at most 1%
+    of the null loss can be gained for sure: from the unpenalised minimiser, with gradient
+    :math:`G_0` and loss :math:`F_0`, no W can lower F + alpha * Omega by more than
+    :math:`\Omega^*(G_0) / \alpha`.
+
+    Parameters
+    ----------
+    model : estimator with ``alpha=1``
+    data : TaskData
+    objective : BaseObjective, as :func:`prepare` returns it; its penalty is not used.
+    """
+    objective = objective.with_penalty(model._get_penalty(data.select(model._learnable(data))))
     gradient, _ = objective.gradient(objective.null)
-    return objective.penalty.dual_norm(gradient)
+    if objective.penalty is not None and objective.penalty.is_norm:
+        return objective.penalty.dual_norm(gradient)
+    loss = objective.null_value
+    if objective.penalty is not None and objective.penalty.leaves_mean_free:
+        gradient, loss = _at_mean_task(model, data, objective)
+    # The conjugate of a sum is at most that of either part.
+    gain = min(
+        part.conjugate(gradient)
+        for part in (objective.penalty, objective.quadratic)
+        if part is not None
+    )
+    return float(gain / (GAIN * loss)) if loss > 0 else 0.0
+
+
+def _at_mean_task(model: Any, data: TaskData, objective: BaseObjective) -> tuple[Array, float]:
+    """The gradient and the loss where all tasks have the coefficients that fit them best."""
+    part = data.select(model._learnable(data))
+    design = part.design(
+        task_factors(model.task_weight, part),
+        fit_intercept=model.fit_intercept,
+        pooling="coefficients",
+    )
+    pooled = Objective(design, part.y, model._get_loss(), None)
+    with warnings.catch_warnings():
+        # Nearly the best mean task gives nearly the same grid.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = solve(
+            pooled, choose_solver("auto", pooled), pooled.start(), max_iter=1000, tol=1e-8
+        )
+    smooth = objective.with_penalty(None)
+    W = np.repeat(found.point.W, part.n_tasks, axis=1)
+    point = smooth.start(W, pooled.intercepts(found.point))
+    if smooth.value(point) < _EXPLAINS_ALL * objective.null_value:
+        point = objective.null
+    return smooth.gradient(point)[0], float(smooth.value(point))
+
+
+def make_grid(top: float, alphas: int, eps: float) -> Array:
+    """A geometric grid from ``top`` to ``eps * top``, descending."""
+    # Nothing can be learned, so every alpha gives the same; 1 is as good a start as any.
+    return np.geomspace(top, top * eps, alphas) if top > 0 else np.geomspace(1.0, eps, alphas)
+
+
+def read_alphas(alphas: Any) -> Array | int:
+    """A number of alphas as it is, a list of them validated and sorted, largest first.
+
+    Raises
+    ------
+    ValueError
+        If the number is not positive, or the list is empty, not flat, or holds anything but
+        finite numbers >= 0.
+    """
+    rule = (
+        "alphas must be the number of alphas, at least 1, or a list of finite strengths >= 0; got "
+        f"{alphas!r}."
+    )
+    if isinstance(alphas, Integral) and not isinstance(alphas, bool):
+        if alphas < 1:
+            raise ValueError(rule)
+        return int(alphas)
+    if not isinstance(alphas, Iterable) or isinstance(alphas, str):
+        raise ValueError(f"{rule} For one alpha pass a list of one, or fit the plain estimator.")
+    try:
+        values = np.asarray(alphas, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(rule) from None
+    if values.ndim != 1 or not len(values):
+        raise ValueError(rule)
+    if not (np.isfinite(values).all() and (values >= 0).all()):
+        raise ValueError(rule)
+    return np.sort(values)[::-1]
+
+
+def check_eps(eps: Any) -> None:
+    """Refuse a ratio of the smallest to the largest alpha outside (0, 1)."""
+    if not 0 < eps < 1:
+        raise ValueError(
+            f"eps, the smallest alpha of the grid over the largest, must be in (0, 1); got {eps!r}."
+        )

@@ -1,0 +1,150 @@
+"""Which validated rows train and which are held out, fold by fold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Integral, Number
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.model_selection import KFold, check_cv
+
+from skmtl._warnings import warn
+from skmtl.design import TaskData
+from skmtl.design._labels import as_label_array
+from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
+from skmtl.model_selection._split import StratifiedTaskKFold
+
+Array = NDArray[Any]
+
+N_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One split.
+
+    Attributes
+    ----------
+    number : int
+    train, test : int arrays
+        Rows of the validated data, ascending.
+    held_out : int array
+        The rows of X that ``test`` stands for, those without a label included.
+    """
+
+    number: int
+    train: Array
+    test: Array
+    held_out: Array
+
+
+def make_folds(
+    estimator: Any, data: TaskData, X: Any, y: Any, sample_weight: Any
+) -> tuple[list[Fold], bool]:
+    """The folds of ``estimator.cv``, and whether they keep every task in training.
+
+    A number of folds, or None for five, are stratified by task (and by class) where the layout is
+    stacked, labels are missing, or the estimator is a classifier; otherwise they are KFold's.
+    Only rows with a label count: a weight of zero equals leaving the label out. The tasks cannot
+    all be kept where each has a single row.
+    """
+    labels = as_label_array(y, type(estimator).__name__)
+    rows = _rows_of_data(estimator, data, X, labels, sample_weight)
+    cv, keep = estimator.cv, True
+    if cv is None or isinstance(cv, Integral):
+        splits, keep = _default_splits(estimator, data, rows, N_FOLDS if cv is None else int(cv))
+    else:
+        splits = iter(check_cv(cv).split(X, y))
+    # Where each row of X went; -1: it has no label.
+    places = np.full(len(labels), -1)
+    places[rows] = np.arange(len(rows))
+    folds = []
+    for number, (train, test) in enumerate(splits):
+        train, test = _as_rows(train, len(places)), _as_rows(test, len(places))
+        kept = [np.sort(places[part][places[part] >= 0]) for part in (train, test)]
+        if not all(len(part) for part in kept):
+            which = "held-out rows" if len(kept[0]) else "training rows"
+            raise ValueError(
+                f"Fold {number} has no label in its {which}. Use fewer folds, or "
+                f"cv=StratifiedTaskKFold(...), which spreads the labels of every task."
+            )
+        folds.append(Fold(number, kept[0], kept[1], test))
+    if not folds:
+        raise ValueError(f"cv={cv!r} yields no split. Pass a number of folds, or a splitter.")
+    return folds, keep
+
+
+def _rows_of_data(
+    estimator: Any, data: TaskData, X: Any, labels: Array, sample_weight: Any
+) -> NDArray[np.intp]:
+    """The row of X that each row of the validated data came from.
+
+    The data hold the rows with a label that counts, in the stacked layout sorted by task.
+    """
+    counts: Array = np.ones(len(labels), dtype=bool)
+    if sample_weight is not None and not isinstance(sample_weight, Number):
+        counts = np.asarray(np.asarray(sample_weight, dtype=np.float64) > 0)
+    if data.layout == "shared":
+        observed = ~np.isnan(labels.astype(np.float64))
+        by_label = counts if counts.ndim == 2 else counts[:, None]
+        counts = np.asarray((observed & by_label).any(axis=1))
+    used = np.flatnonzero(counts)
+    if data.codes is None:
+        return used
+    ids = read_ids(split_task_column(X, estimator.task_column)[1], warn=False)
+    return used[np.argsort(encode_tasks(ids[used])[1], kind="stable")]
+
+
+def _default_splits(
+    estimator: Any, data: TaskData, rows: NDArray[np.intp], n_splits: int
+) -> tuple[Iterator[tuple[Array, Array]], bool]:
+    """Splits (in rows of X) into ``n_splits`` folds, and whether they keep every task."""
+    if len(rows) < n_splits:
+        raise ValueError(
+            f"Cross-validation in {n_splits} folds needs as many rows with labels, got "
+            f"n_samples={len(rows)}. Lower cv, or fit the estimator without cross-validation."
+        )
+    # In X's order, as the splitter would meet them.
+    order, keep = np.argsort(rows), True
+    by_task, by_class = data.codes is not None, is_classifier(estimator)
+    labels, observed = data.y[order], data.weights[order] > 0
+    if by_class:
+        labels = (labels + 1) / 2
+    if data.layout == "classes" and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    elif data.layout in ("classes", "single"):
+        labels = labels[:, 0]
+    elif not by_task:
+        labels = np.where(observed, labels, np.nan)
+    stratified = by_task or by_class or np.isnan(labels).any()
+    features = np.zeros((len(order), 1))
+    splitter: Any = KFold(n_splits)
+    if data.codes is not None:
+        features = data.codes[order][:, None]
+        keep = bool((np.bincount(data.codes) > 1).any())
+        if not keep:
+            warn(
+                "Every task has a single row: cross-validation can only predict the held-out "
+                "tasks by the average of the others. Is task_column the column of the tasks?"
+            )
+    if stratified and keep:
+        column = 0 if by_task else None
+        splitter = StratifiedTaskKFold(n_splits, task_column=column, random_state=0)
+    ordered = rows[order]
+    splits = splitter.split(features, labels)
+    return ((ordered[train], ordered[test]) for train, test in splits), keep
+
+
+def _as_rows(part: Any, n_samples: int) -> NDArray[np.intp]:
+    """Row numbers, from row numbers or a mask."""
+    part = np.asarray(part)
+    if part.dtype == bool:
+        return np.flatnonzero(part)
+    if len(part) and not (-n_samples <= part.min() and part.max() < n_samples):
+        raise ValueError(
+            f"A split of cv holds row {part.max()}; X has {n_samples} rows. Were the splits made "
+            f"for other data?"
+        )
+    return part.astype(np.intp, copy=False)

@@ -1,0 +1,211 @@
+"""Fits over a grid of alphas, each from the one before."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skmtl.base import Fit, TaskEstimator
+from skmtl.design import TaskData
+from skmtl.estimators import BlockSparseRegressor
+from skmtl.model_selection._alpha import check_eps, make_grid, prepare, read_alphas, top_alpha
+from skmtl.objective import BaseObjective
+
+Array = NDArray[Any]
+
+
+def path(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    alphas: Any = 100,
+    eps: float = 1e-3,
+    sample_weight: Any = None,
+    return_intercepts: bool = False,
+    return_n_iter: bool = False,
+) -> tuple[Array, ...]:
+    """Fit an estimator over a grid of alphas, largest first, each fit from the one before.
+
+    Data are validated once, and what the fits have in common (Gram matrices, eigenbases) is
+    computed once.
+
+    Parameters
+    ----------
+    estimator : estimator of skmtl
+        Any with a parameter ``alpha``, whose own value is not used; it is neither fitted nor
+        changed.
+    X, y : as in the estimator's fit
+    alphas : int or array-like of shape (n_alphas,), default=100
+        The number of alphas of a geometric grid, or the alphas themselves, finite and >= 0. The
+        grid begins, for norms, at :func:`alpha_max`, where all coefficients are zero; for
+        penalties of the second degree (a ridge, a squared norm) where at most 1% of the loss
+        without them can be gained.
+    eps : float, default=1e-3
+        The smallest alpha of the grid over the largest, in (0, 1).
+    sample_weight : as in the estimator's fit, default=None
+    return_intercepts : bool, default=False
+        Whether to return the intercepts too.
+    return_n_iter : bool, default=False
+        Whether to return the numbers of iterations too.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Descending.
+    coefs : ndarray of shape (n_tasks, n_features, n_alphas)
+        One task too: (1, n_features, n_alphas).
+    dual_gaps : ndarray of shape (n_alphas,)
+        True upper bounds of how far each objective is above its minimum.
+    intercepts : ndarray of shape (n_tasks, n_alphas)
+        With ``return_intercepts``.
+    n_iters : ndarray of shape (n_alphas,)
+        With ``return_n_iter``.
+
+    Raises
+    ------
+    TypeError
+        If the estimator has no single ``alpha``: a pipeline, a CV estimator.
+    ValueError
+        If ``alphas`` or ``eps`` is out of range.
+
+    See Also
+    --------
+    block_sparse_path : The same for :class:`skmtl.BlockSparseRegressor`.
+    skmtl.BlockSparseRegressorCV : Chooses alpha on the path by cross-validation.
+
+    Examples
+    --------
+    >>> from skmtl import TaskRelationRegressor
+    >>> from skmtl.datasets import make_block_sparse
+    >>> from skmtl.model_selection import path
+    >>> made = make_block_sparse(n_tasks=3, n_features=8, n_informative=3, random_state=0)
+    >>> alphas, coefs, gaps = path(TaskRelationRegressor(), made.data, made.target, alphas=5)
+    >>> coefs.shape
+    (3, 8, 5)
+    """
+    _check_estimator(estimator)
+    grid = read_alphas(alphas)
+    check_eps(eps)
+    model = clone(estimator).set_params(alpha=1.0)
+    model._validate_params()
+    data = model._read(X, y, sample_weight)
+    model._warn_left_out(data)
+    prepared = prepare(model, data)
+    if isinstance(grid, int):
+        grid = make_grid(0.0 if prepared is None else top_alpha(model, data, prepared), grid, eps)
+
+    coefs = np.empty((data.n_tasks, data.X.shape[1], len(grid)), dtype=data.X.dtype)
+    intercepts = np.empty((data.n_tasks, len(grid)), dtype=data.X.dtype)
+    gaps, n_iters = np.empty(len(grid)), np.empty(len(grid), dtype=np.intp)
+    for k, fit in enumerate(follow(model, data, grid, prepared)):
+        coef, intercept = fit.coef, fit.intercept
+        if data.scales is not None:
+            coef, intercept = model._get_loss().rescale(coef, intercept, data.scales)
+        coefs[:, :, k], intercepts[:, k] = coef, intercept
+        gaps[k], n_iters[k] = fit.dual_gap, fit.n_iter
+    extra = [intercepts] * return_intercepts + [n_iters] * return_n_iter
+    return grid, coefs, gaps, *extra
+
+
+def block_sparse_path(
+    X: Any,
+    Y: Any,
+    *,
+    alphas: Any = 100,
+    eps: float = 1e-3,
+    l1_ratio: float = 1.0,
+    sample_weight: Any = None,
+    return_intercepts: bool = False,
+    return_n_iter: bool = False,
+    **params: Any,
+) -> tuple[Array, ...]:
+    """Fit :class:`skmtl.BlockSparseRegressor` over a grid of alphas.
+
+    With a complete matrix Y these are the coefficients of scikit-learn's ``enet_path`` for
+    centred data, for the same alphas.
+
+    Parameters
+    ----------
+    X, Y : as in :meth:`skmtl.BlockSparseRegressor.fit`
+    alphas : int or array-like of shape (n_alphas,), default=100
+        As in :func:`path`.
+    eps : float, default=1e-3
+        The smallest alpha of the grid over the largest, in (0, 1).
+    l1_ratio : float, default=1.0
+        Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.
+    sample_weight : as in the estimator's fit, default=None
+    return_intercepts, return_n_iter : bool, default=False
+        As in :func:`path`.
+    **params
+        Other parameters of :class:`skmtl.BlockSparseRegressor`, such as ``tol`` or
+        ``task_column``.
+
+    Returns
+    -------
+    alphas, coefs, dual_gaps : ndarrays
+        (n_alphas,), (n_tasks, n_features, n_alphas) and (n_alphas,), as in :func:`path`, and what
+        else was asked for.
+
+    See Also
+    --------
+    path : The same for all estimators.
+    sklearn.linear_model.enet_path : For complete dense data.
+
+    Examples
+    --------
+    >>> from skmtl.datasets import make_block_sparse
+    >>> from skmtl.model_selection import block_sparse_path
+    >>> made = make_block_sparse(n_features=20, n_informative=3, random_state=0)
+    >>> alphas, coefs, gaps = block_sparse_path(made.data, made.target, alphas=10)
+    >>> sizes = coefs.any(axis=0).sum(axis=0)
+    >>> int(sizes[0]), bool(sizes[-1] >= 3)
+    (0, True)
+    """
+    return path(
+        BlockSparseRegressor(l1_ratio=l1_ratio, **params),
+        X,
+        Y,
+        alphas=alphas,
+        eps=eps,
+        sample_weight=sample_weight,
+        return_intercepts=return_intercepts,
+        return_n_iter=return_n_iter,
+    )
+
+
+def follow(
+    model: Any, data: TaskData, alphas: Iterable[float], prepared: BaseObjective | None
+) -> Iterator[Fit]:
+    """Fits of a model, whose ``alpha`` is set on the way, each from the one before.
+
+    Parameters
+    ----------
+    model : estimator
+    data : TaskData
+    alphas : floats, descending
+    prepared : BaseObjective or None
+        As :func:`skmtl.model_selection._alpha.prepare` returns it for ``data``.
+    """
+    fit = None
+    for alpha in alphas:
+        model.alpha = float(alpha)
+        fit = model._fit_data(data, fit, prepared)
+        yield fit
+
+
+def _check_estimator(estimator: Any) -> None:
+    if isinstance(estimator, TaskEstimator) and "alpha" in estimator.get_params(deep=False):
+        return
+    name = type(estimator).__name__
+    if hasattr(estimator, "steps"):
+        remedy = "Transform X by the steps before it, and pass the pipeline's last step"
+    elif isinstance(estimator, TaskEstimator):
+        remedy = f"Pass the estimator without cross-validation, {name.removesuffix('CV')}"
+    else:
+        remedy = "Pass one such as BlockSparseRegressor()"
+    raise TypeError(
+        f"path takes an estimator of skmtl with a parameter alpha, not {name}. {remedy}."
+    )
