@@ -1,5 +1,6 @@
 """Products with mixed precision, centred Gram matrices, largest eigenvalues."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.utils.sparsefuncs import min_max_axis
 
@@ -14,9 +16,15 @@ Array = NDArray[Any]
 
 # Below this side length an exact eigenvalue costs less than the iterations a poor one wastes.
 EXACT_SIDE = 2000
-# The same for the eigenvalues of many matrices.
+# The same for the eigenvalues of many matrices, and for all eigenvectors of one.
 SMALL_SIDE = 64
+_EPS = np.finfo(np.float64).eps
 _BATCH_BYTES = 2**24
+# Rows weighted one after the other while the caches hold them.
+_BLOCK_BYTES = 2**20
+# What is added to a diagonal for the rounding of single precision, and for rows left out.
+_ROUNDING, _SAMPLING = 4e-6, 1e-3
+_EXTREME = 1e-12
 
 
 def multiply(X: Any, W: Array) -> Array:
@@ -31,8 +39,12 @@ def multiply(X: Any, W: Array) -> Array:
 
 def multiply_transposed(X: Any, U: Array) -> Array:
     """X' @ U in U's precision, X (n, d) dense or sparse, without a converted copy of X."""
-    if sp.issparse(X) or X.dtype == U.dtype:
-        return np.asarray(X.T @ U)
+    if sp.issparse(X) or U.ndim == 1:
+        if sp.issparse(X) or X.dtype == U.dtype:
+            return np.asarray(X.T @ U)
+    elif X.dtype == U.dtype:
+        # BLAS takes nearly twice as long for X' U, where U has few columns.
+        return np.ascontiguousarray((U.T @ X).T)
     out = np.zeros((X.shape[1], *U.shape[1:]), dtype=U.dtype)
     for rows in row_batches(X):
         out += X[rows].astype(U.dtype).T @ U[rows]
@@ -97,6 +109,64 @@ def _shifted_gram(X: Any, weights: Array, mean: Array) -> Array:
     return gram
 
 
+def sample(shares: Array, count: int) -> tuple[Any, Array]:
+    """About ``count`` indices drawn by their shares (n,), and how many each stands for.
+
+    All of them, as a slice, where not many fewer would be drawn. The same ones every time.
+    """
+    n, total = len(shares), shares.sum()
+    if 2 * count >= n or not total > 0:
+        return slice(None), np.ones(n)
+    # Each index has a chance, so that what none of the others knows is not left out for ever.
+    chances = 0.9 * shares / total + 0.1 / n
+    # One draw from each of as many equal parts: what stands together is drawn together.
+    parts = (np.arange(count) + np.random.default_rng(0).random(count)) / count
+    drawn = np.searchsorted(np.cumsum(chances), parts).clip(max=n - 1)
+    rows, times = np.unique(drawn, return_counts=True)
+    return rows, times / (count * chances[rows])
+
+
+def sampled_grams(X: Array, weights: Array, count: int, *, centre: bool) -> Array:
+    """Gram matrices (T, d, d) for weights (n, T), each from about ``count`` rows of X (n, d).
+
+    Around the weighted means or around 0. Products in single precision, sums in double; the
+    diagonals are raised by the rounding, and where rows were left out.
+    """
+    d = X.shape[1]
+    # Few rows know a rare feature: no diagonal falls below that of all rows.
+    least = weighted_squares(X, weights)
+    largest = np.sqrt(least.max(axis=1))
+    # Of features in extreme units the products would overflow.
+    scale = np.where((largest > _EXTREME) & (largest < 1 / _EXTREME), 1.0, largest)
+    scale[scale == 0] = 1.0
+    scaled = (scale != 1.0).any()
+    grams = np.zeros((weights.shape[1], d, d))
+    size = max(1, _BLOCK_BYTES // (4 * max(1, d)))
+    buffer = np.empty((min(size, len(X)), d), dtype=np.float32)
+    for t, (gram, column) in enumerate(zip(grams, weights.T, strict=True)):
+        rows, factors = sample(column, count)
+        sampled = not isinstance(rows, slice)
+        w = column[rows] * factors
+        roots, sums, total = np.sqrt(w), np.zeros(d), w.sum()
+        for start in range(0, len(w), size):
+            part = slice(start, start + size)
+            drawn, root = X[rows[part]] if sampled else X[part], roots[part]
+            drawn = drawn / scale if scaled else drawn
+            block = np.multiply(drawn, root[:, None], out=buffer[: len(root)], casting="same_kind")
+            gram += block.T @ block
+            if centre:
+                sums += root.astype(np.float32) @ block
+        gram *= scale[:, None] * scale
+        sums *= scale
+        diagonal = np.einsum("jj->j", gram)
+        np.maximum(diagonal, least[:, t], out=diagonal)
+        raised = (_SAMPLING if sampled else _ROUNDING) * diagonal
+        if total > 0:
+            gram -= np.outer(sums, sums / total)
+        diagonal += raised
+    return grams
+
+
 def weighted_squares(X: Any, weights: Array) -> Array:
     """Column sums of squares sum_i weights_it x_ij^2, (d, T) for weights (n, T)."""
     if sp.issparse(X):
@@ -138,6 +208,8 @@ def squared_norm(X: Any, weights: Array, offset: Array | None, scale: Array) -> 
 def largest_eigenvalue(gram: Array) -> float:
     """Largest eigenvalue of a symmetric positive semidefinite matrix, never negative."""
     last = gram.shape[0] - 1
+    if last < SMALL_SIDE:
+        return max(float(np.linalg.eigvalsh(gram)[-1]), 0.0)
     top = scipy.linalg.eigh(gram, eigvals_only=True, subset_by_index=[last, last])
     return max(float(top[0]), 0.0)
 
@@ -169,23 +241,77 @@ def lanczos(apply: Callable[[Array], Array], size: int) -> float:
 
 def singular_values(W: Array) -> Array:
     """All min(W.shape) singular values, in descending order."""
-    return np.asarray(scipy.linalg.svdvals(W)) if W.size else np.zeros(0)
+    return np.linalg.svd(W, compute_uv=False) if W.size else np.zeros(0)
+
+
+def largest_singular_value(W: Array) -> float:
+    """The largest singular value, by way of the smaller side; its square is exact to rounding."""
+    size = float(np.abs(W).max(initial=0.0))
+    if not 0 < size < np.inf:
+        return size
+    M = W.astype(np.float64) / size  # whose squares neither overflow nor vanish
+    return size * math.sqrt(largest_eigenvalue(M @ M.T if M.shape[0] <= M.shape[1] else M.T @ M))
 
 
 def rescale_singular_values(V: Array, factors: Callable[[Array], Array]) -> Array:
     """V with each singular value multiplied by its factor, by way of the smaller side.
 
-    ``factors`` takes all min(V.shape) singular values in descending order.
+    ``factors`` takes all min(V.shape) singular values in descending order. Directions are
+    computed for those alone whose factor differs from that of the last.
     """
     wide = V.shape[0] <= V.shape[1]
     M = V.astype(np.float64, copy=False)
-    squares, directions = scipy.linalg.eigh(M @ M.T if wide else M.T @ M)
-    sigma = np.sqrt(np.maximum(squares[::-1], 0))
+    # numpy leaves half of the product of a matrix with itself to symmetry.
+    tridiagonal = _Tridiagonal(M @ M.T if wide else M.T @ M)
+    sigma = np.sqrt(np.maximum(tridiagonal.eigenvalues[::-1], 0))
     # What the squares cannot resolve is zero.
-    sigma[sigma <= np.sqrt(len(sigma) * np.finfo(np.float64).eps) * sigma[:1]] = 0.0
-    directions = directions[:, ::-1]
-    projector = (directions * factors(sigma)) @ directions.T
-    return np.asarray(projector @ M if wide else M @ projector, dtype=V.dtype)
+    sigma[sigma <= math.sqrt(len(sigma) * _EPS) * sigma[:1]] = 0.0
+    scales = factors(sigma)
+    rest = float(scales[-1])
+    others = (scales != rest).nonzero()[0]
+    if not len(others):
+        return np.asarray(rest * M, dtype=V.dtype)
+    count = int(others[-1]) + 1
+    directions = tridiagonal.top_eigenvectors(count)
+    changed = directions * (scales[:count] - rest)
+    left = changed @ (directions.T @ M) if wide else (M @ directions) @ changed.T
+    if rest:
+        left += rest * M
+    return np.asarray(left, dtype=V.dtype)
+
+
+class _Tridiagonal:
+    """A symmetric matrix, all of whose eigenvalues are wanted, and some of its eigenvectors."""
+
+    def __init__(self, matrix: Array) -> None:
+        self.n, self.matrix = len(matrix), matrix
+        if self.n <= SMALL_SIDE:
+            self.eigenvalues, self.vectors = np.linalg.eigh(matrix)
+            return
+        work = int(lapack.dsytrd_lwork(self.n, lower=1)[0])
+        self.reflectors, self.d, self.e, self.tau, info = lapack.dsytrd(matrix, lower=1, lwork=work)
+        self.eigenvalues, more = lapack.dsterf(self.d, self.e)
+        if info or more:
+            raise np.linalg.LinAlgError("eigenvalues did not converge")
+
+    def top_eigenvectors(self, count: int) -> Array:
+        """Those of the largest eigenvalues (n, count), descending."""
+        n = self.n
+        if n > SMALL_SIDE and 4 * count > n:
+            # So many are found faster together.
+            self.vectors = np.linalg.eigh(self.matrix)[1]
+        if n <= SMALL_SIDE or 4 * count > n:
+            top: Array = self.vectors[:, : -count - 1 : -1]
+            return top
+        e = np.append(self.e, 0.0)
+        _, _, vectors, info = lapack.dstemr(self.d, e, 2, 0.0, 1.0, n - count + 1, n)
+        if info:
+            raise np.linalg.LinAlgError("eigenvectors did not converge")
+        vectors = np.asfortranarray(vectors[:, :count])
+        reflectors, below = np.asfortranarray(self.reflectors[1:, :-1]), vectors[1:]
+        _, work, _ = lapack.dormqr("L", "N", reflectors, self.tau, below, -1)
+        vectors[1:], _, _ = lapack.dormqr("L", "N", reflectors, self.tau, below, int(work[0]))
+        return vectors[:, ::-1]
 
 
 def solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:

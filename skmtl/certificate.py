@@ -43,11 +43,18 @@ def dual_of(objective: Any, point: Any) -> Dual:
     penalty, quadratic = objective.penalty, objective.quadratic
     if objective.has_free_task:
         return Dual(_by_newton(objective, point))
-    found = _feasible_gradient(objective, point)
-    if found is None:
-        return Dual(-np.inf)
-    U, G = found
-    return best_dual(penalty, quadratic, point.W, G, lambda s: -_conjugate_loss(objective, s * U))
+    for U, G in _feasible_gradients(objective, point):
+        dual = best_dual(
+            penalty,
+            quadratic,
+            point.W,
+            G,
+            lambda scale, U=U: -_conjugate_loss(objective, scale * U),  # type: ignore[misc]
+        )
+        # Infinite outside the domain of the loss's conjugate.
+        if np.isfinite(dual.value):
+            return dual
+    return Dual(-np.inf)
 
 
 def best_dual(
@@ -141,7 +148,7 @@ def _balances(objective: Any, U: Array) -> bool:
     return bool((sums <= objective.gather(weights * allowed)).all())
 
 
-def _feasible_gradient(objective: Any, point: Any) -> tuple[Array, Array] | None:
+def _feasible_gradients(objective: Any, point: Any) -> Iterator[tuple[Array, Array]]:
     """The loss gradient U, moved to vanish along intercepts and an unpenalised mean, and -A'(wU).
 
     The move is a Newton step in u, which stays in the conjugate's domain when the point is near
@@ -151,11 +158,9 @@ def _feasible_gradient(objective: Any, point: Any) -> tuple[Array, Array] | None
     mean_free = objective.penalty is not None and objective.penalty.leaves_mean_free
     if not mean_free:
         # A solver at the best intercepts has this product already.
-        U = loss.gradient(y, point.Z)
+        U, G = objective.loss_gradient(point)
         if loss.dual_scale(U) == 1.0 and _balances(objective, U):
-            if np.isfinite(_conjugate_loss(objective, U)):
-                U, G = objective.loss_gradient(point)
-                return U, -G
+            yield U, -G
     for start in _with_better_intercepts(objective, point):
         U = loss.gradient(y, start.Z)
         if mean_free:
@@ -165,10 +170,8 @@ def _feasible_gradient(objective: Any, point: Any) -> tuple[Array, Array] | None
             change = -objective.design.spread(objective.intercept_newton(start.Z, U))
             U = U + loss.gradient_change(y, start.Z, change)
         U = U * loss.dual_scale(U)
-        exact = _balances(objective, U) and (not mean_free or _mean_vanishes(objective, U))
-        if exact and np.isfinite(_conjugate_loss(objective, U)):
-            return U, -objective.design.adjoint(objective.design.weights * U)
-    return None
+        if _balances(objective, U) and (not mean_free or _mean_vanishes(objective, U)):
+            yield U, -objective.design.adjoint(objective.design.weights * U)
 
 
 def _mean_vanishes(objective: Any, U: Array) -> bool:
@@ -194,6 +197,7 @@ def _with_better_intercepts(objective: Any, point: Any) -> Iterator[Any]:
 
 
 def _conjugate_loss(objective: Any, U: Array) -> float:
-    counted = objective.design.weights > 0
-    conjugate = objective.loss.conjugate(objective.y, U)
-    return float((objective.design.weights[counted] * conjugate[counted]).sum())
+    weights = objective.design.weights
+    # Where nothing is counted the conjugate may be infinite.
+    conjugate = np.where(weights > 0, objective.loss.conjugate(objective.y, U), 0.0)
+    return float((weights * conjugate).sum())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, xlog1py, xlogy
+from scipy.special import expit, xlogy
 from sklearn.base import BaseEstimator
 
 Array = NDArray[Any]
@@ -130,15 +130,21 @@ class LogisticLoss(Loss):
         return np.log1p(np.exp(-np.abs(margin))) + np.maximum(-margin, 0)
 
     def gradient(self, y: Array, z: Array) -> Array:
-        return -y * expit(-y * z)
+        # NumPy's exp takes a fraction of the time of expit.
+        with np.errstate(over="ignore"):
+            return -y / (1 + np.exp(y * z))
 
     def curvature(self, y: Array, z: Array) -> Array:
-        return expit(z) * expit(-z)
+        term = np.exp(-np.abs(z))
+        return term / np.square(1 + term)
 
     def conjugate(self, y: Array, u: Array) -> Array:
         p = -y * u
-        with np.errstate(invalid="ignore"):
-            entropy = xlogy(p, p) + xlog1py(1 - p, -p)
+        # Both terms are 0 at their ends; NumPy's log takes a fraction of the time of xlogy.
+        precision = np.finfo(p.dtype)
+        own = np.log(np.maximum(p, precision.tiny))
+        other = np.log1p(-np.minimum(p, 1 - precision.epsneg))
+        entropy = p * own + (1 - p) * other
         return np.where((p >= 0) & (p <= 1), entropy, np.inf)
 
     def inverse_link(self, z: Array) -> Array:
@@ -297,7 +303,7 @@ class MultinomialLoss(Loss):
     def value(self, y: Array, z: Array) -> Array:
         shifted, others = _shifted(z)
         # All but the largest term, so that no digit of a small loss is lost beside the 1.
-        return y * (np.log1p(others.sum(axis=-1, keepdims=True)) - shifted)
+        return y * (np.log1p(_sums(others)) - shifted)
 
     def probabilities(self, z: Array) -> Array:
         """The classes' probabilities, the softmax of each row."""
@@ -307,7 +313,7 @@ class MultinomialLoss(Loss):
     def gradient(self, y: Array, z: Array) -> Array:
         others = self.probabilities(z) * (1 - y)
         # Its row sums are zero, and no probability leaves [0, 1] by rounding.
-        return others - y * np.minimum(others.sum(axis=-1, keepdims=True), 1)
+        return others - y * np.minimum(_sums(others), 1)
 
     def curvature(self, y: Array, z: Array) -> Array:
         p = self.probabilities(z)
@@ -319,7 +325,7 @@ class MultinomialLoss(Loss):
 
     def gradient_change(self, y: Array, z: Array, step: Array) -> Array:
         p = self.probabilities(z)
-        return p * (step - (p * step).sum(axis=-1, keepdims=True))
+        return p * (step - _sums(p * step))
 
     def conjugate(self, y: Array, u: Array) -> Array:
         p, slack = y + u, 8 * np.finfo(u.dtype).eps
@@ -343,6 +349,11 @@ class MultinomialLoss(Loss):
         import cvxpy as cp
 
         return cp.log_sum_exp(z, axis=1) - cp.sum(cp.multiply(y, z), axis=1)
+
+
+def _sums(terms: Array) -> Array:
+    """Sums over each row; numpy's own take several times as long for short rows."""
+    return np.einsum("...k->...", terms)[..., None]
 
 
 def _shifted(z: Array) -> tuple[Array, Array]:

@@ -14,25 +14,50 @@ class Spectrum:
     Parameters
     ----------
     eigenvalues : ndarray of shape (n_tasks, n_features)
-    bases : ndarray of shape (n_tasks or 1, n_features, n_features)
-        Eigenvectors in columns; one basis may serve all tasks.
+    bases : ndarray of shape (n_tasks or 1, n_features, n_features) or None
+        Eigenvectors in columns; one basis may serve all tasks. None: the unit vectors.
     linear : ndarray of shape (n_features, n_tasks)
     mean_free : bool
         Whether the penalty leaves the mean of W's columns free.
+    rotates : bool
+        Whether the penalty is the same for W and for U W, whatever rotation U is.
+    memory : dict or None
+        What a solver keeps for the next fit of the same quadratics.
     """
 
-    def __init__(self, eigenvalues: Array, bases: Array, linear: Array, *, mean_free: bool) -> None:
+    def __init__(
+        self,
+        eigenvalues: Array,
+        bases: Array | None,
+        linear: Array,
+        *,
+        mean_free: bool,
+        rotates: bool = False,
+        memory: dict[str, Any] | None = None,
+    ) -> None:
         self.eigenvalues, self.bases, self.linear = eigenvalues, bases, linear
-        self.mean_free = mean_free
+        self.mean_free, self.rotates = mean_free, rotates
+        self.memory: dict[str, Any] = {} if memory is None else memory
+        self._factors: tuple[float, Array] | None = None
         self._mean_map: tuple[float, Array] | None = None
 
     @property
     def mean_eigenvalue(self) -> float:
         return float(self.eigenvalues.mean())
 
+    def rotated(self) -> "tuple[Spectrum, Array | None]":
+        """The same in the coordinates U' W of one basis U, where that is all the same to the
+        penalty, and U: nothing is left to multiply by. Otherwise itself, and None."""
+        if not self.rotates or self.bases is None or len(self.bases) > 1:
+            return self, None
+        if "rotated" not in self.memory or self.memory["rotated"][0] is not self.linear:
+            self.memory["rotated"] = self.linear, self.bases[0].T @ self.linear
+        options: dict[str, Any] = {"mean_free": self.mean_free, "memory": self.memory}
+        return Spectrum(self.eigenvalues, None, self.memory["rotated"][1], **options), self.bases[0]
+
     def residual(self, W: Array) -> Array:
         """The columns linear_t - Hessian_t w_t: minus the gradient."""
-        return self.linear - self._scale(W, self.eigenvalues)
+        return self.linear - self._scale(W, np.ascontiguousarray(self.eigenvalues.T))
 
     def solve(self, A: Array, rho: float) -> Array:
         """The minimiser of the quadratics + rho ||W - A||_F^2 / 2, in O(d^2) per task.
@@ -40,7 +65,9 @@ class Spectrum:
         With a free mean only the distance of the centred columns counts, so that the mean task
         follows the data at once.
         """
-        factors = 1 / (self.eigenvalues + rho)
+        if self._factors is None or self._factors[0] != rho:
+            self._factors = rho, np.ascontiguousarray(1 / (self.eigenvalues.T + rho))
+        factors = self._factors[1]
         if not self.mean_free:
             return self._scale(self.linear + rho * A, factors)
         W = self._scale(self.linear + rho * (A - A.mean(axis=1, keepdims=True)), factors)
@@ -51,20 +78,24 @@ class Spectrum:
         """(I - rho mean_t (Hessian_t + rho I)^-1)^+, from the last call where rho is the same."""
         if self._mean_map is None or self._mean_map[0] != rho:
             n_tasks, d = self.eigenvalues.shape
-            if len(self.bases) == 1:
-                wide = self.bases[0] * np.sqrt(factors.mean(axis=0))
+            if self.bases is None:
+                wide = np.diag(np.sqrt(factors.mean(axis=1)))
+            elif len(self.bases) == 1:
+                wide = self.bases[0] * np.sqrt(factors.mean(axis=1))
             else:
-                scaled = self.bases * np.sqrt(factors / n_tasks)[:, None, :]
+                scaled = self.bases * np.sqrt(factors.T / n_tasks)[:, None, :]
                 wide = scaled.transpose(1, 0, 2).reshape(d, n_tasks * d)
             system = np.eye(d) - rho * (wide @ wide.T)
             self._mean_map = rho, np.linalg.pinv(system, rcond=1e-12, hermitian=True)
         return self._mean_map[1]
 
     def _scale(self, G: Array, factors: Array) -> Array:
-        """The columns U_t diag(factors_t) U_t' g_t."""
+        """The columns U_t diag(factors_t) U_t' g_t, for factors (n_features, n_tasks)."""
+        if self.bases is None:
+            return factors * G
         if len(self.bases) == 1:
             basis = self.bases[0]
-            return np.asarray(basis @ (factors.T * (basis.T @ G)))
+            return np.asarray(basis @ (factors * (basis.T @ G)))
         rotated = np.matmul(self.bases.transpose(0, 2, 1), G.T[:, :, None])[:, :, 0]
-        rotated *= factors
+        rotated *= factors.T
         return np.ascontiguousarray(np.matmul(self.bases, rotated[:, :, None])[:, :, 0].T)

@@ -29,7 +29,7 @@ from skmtl import (
 )
 from skmtl.model_selection import alpha_max
 
-TIGHT = {"tol": 1e-10, "max_iter": 100_000}
+TIGHT = {"tol": 1e-11, "max_iter": 100_000}
 CLOSE = {"rtol": 0, "atol": 1e-5}
 
 MODELS = {
@@ -625,7 +625,7 @@ class TestWarmStart:
         first = model.n_iter_
         model.fit(X, Y)
         # The lower bounds met on the way are not kept: a round or two until the next.
-        assert model.n_iter_ <= min(20, first)
+        assert model.n_iter_ <= min(40, first)
         assert_same(model, cold, atol=1e-4)
         model.set_params(alpha=model.alpha * 0.7).fit(X, Y)
         other = clone(model).set_params(warm_start=False).fit(X, Y)

@@ -138,9 +138,9 @@ def test_both_layouts_say_the_same() -> None:
     folds = list(KFold(5).split(X))
     same_folds = [tuple(np.concatenate([part + 30 * t for t in range(3)]) for part in fold)
                   for fold in folds]  # fmt: skip
-    shared = quick(BlockSparseRegressor(0.1), X, Y, baselines=ALONE_SHARED, cv=folds)
+    shared = quick(BlockSparseRegressor(0.1, tol=1e-8), X, Y, baselines=ALONE_SHARED, cv=folds)
     other = quick(
-        BlockSparseRegressor(0.1, task_column=-1), stacked, Y.T.ravel(), baselines=ALONE,
+        BlockSparseRegressor(0.1, tol=1e-8, task_column=-1), stacked, Y.T.ravel(), baselines=ALONE,
         cv=same_folds,
     )  # fmt: skip
     assert other.tasks.tolist() == [5, 7, 9]

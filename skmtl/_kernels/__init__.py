@@ -5,14 +5,34 @@ design or a solver, so that each has one specialisation per dtype. A kernel call
 its own file: the cache does not see changes elsewhere.
 """
 
+from skmtl._kernels._classes import minimise_classes
 from skmtl._kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
-from skmtl._kernels._tasks import multiply_tasks, multiply_tasks_transposed, sum_products
+from skmtl._kernels._tasks import (
+    fill_upper,
+    multiply_gram_rows,
+    multiply_grams,
+    multiply_tasks,
+    multiply_tasks_transposed,
+    sum_products,
+    sweep_task_rows,
+    take_grams,
+    task_rows_gap,
+    turn_grams,
+)
 
 __all__ = [
+    "fill_upper",
+    "minimise_classes",
     "minimise_rows",
     "minimise_rows_dense",
     "minimise_rows_sparse",
+    "multiply_gram_rows",
+    "multiply_grams",
     "multiply_tasks",
     "multiply_tasks_transposed",
     "sum_products",
+    "sweep_task_rows",
+    "take_grams",
+    "task_rows_gap",
+    "turn_grams",
 ]

@@ -114,19 +114,21 @@ def minimise_rows_dense(
     past_R = np.empty((_DEPTH + 1, n_tasks, R.shape[1]))
     step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
     while n_sweeps < max_sweeps:
+        last = -1  # the row whose step R lacks: it is taken while the next slopes are summed
         for _ in range(_SWEEPS):
             for j in range(s):
                 if not active[j]:
                     continue
-                _correlate(columns[j], R, factors, H[j])
+                if last >= 0:
+                    _step_and_correlate(columns[last], step, R, columns[j], factors, H[j])
+                else:
+                    _correlate(columns[j], R, factors, H[j])
                 bend = 0.0
                 for t in range(n_tasks):
                     bend = max(bend, squares[j] * factors[t] + penalty[0][t])
-                if _update_row(W[j], H[j], penalty, bend, step):
-                    for t in range(n_tasks):
-                        x = step[t]
-                        for i in range(R.shape[1]):
-                            R[t, i] -= x * columns[j, i]
+                last = j if _update_row(W[j], H[j], penalty, bend, step) else -1
+        if last >= 0:
+            _step_and_correlate(columns[last], step, R, columns[last], factors, H[last])
         n_sweeps += _SWEEPS
         for j in range(s):
             _correlate(columns[j], R, factors, H[j])
@@ -292,6 +294,30 @@ def _correlate(column: Array, R: Array, factors: Array, h: Array) -> None:
         h[t] = a
     for t in range(n_tasks):
         h[t] *= factors[t]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _step_and_correlate(
+    moved: Array, step: Array, R: Array, column: Array, factors: Array, h: Array
+) -> None:
+    """Take step times the column ``moved`` from R, then as _correlate: R is read only once."""
+    n_tasks, n = R.shape
+    for t in range(0, n_tasks - 1, 2):
+        a, b, one, other = step[t], step[t + 1], 0.0, 0.0
+        for i in range(n):
+            r = R[t, i] - a * moved[i]
+            R[t, i] = r
+            one += column[i] * r
+            r = R[t + 1, i] - b * moved[i]
+            R[t + 1, i] = r
+            other += column[i] * r
+        h[t], h[t + 1] = one * factors[t], other * factors[t + 1]
+    for t in range(n_tasks - n_tasks % 2, n_tasks):
+        one = 0.0
+        for i in range(n):
+            R[t, i] -= step[t] * moved[i]
+            one += column[i] * R[t, i]
+        h[t] = one * factors[t]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)

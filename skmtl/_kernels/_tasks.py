@@ -1,5 +1,6 @@
-"""Products with the rows of each task, one task under the other."""
+"""Products with the rows of each task, one task under the other, and with their Gram matrices."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 @njit(cache=True, nogil=True)
@@ -35,6 +38,7 @@ def sum_products(
     weights: Array,
     wy: Array,
     starts: Array,
+    centre: bool,
     origin: Array,
     x: Array,
     xx: Array,
@@ -43,16 +47,215 @@ def sum_products(
     """Set the weighted sums of each task's rows around its origin, and of their products.
 
     X (n, d) holds the tasks' rows one under the other, task t from starts[t] to starts[t + 1];
-    weights and weighted labels wy (n,); origin and x (T, d), xx (T, d, d), xy (T, d).
+    weights and weighted labels wy (n,); origin and x (T, d), xx (T, d, d), xy (T, d). With
+    ``centre`` the origins are set to the means first.
     """
     d = X.shape[1]
     for t in range(starts.size - 1):
         first, last = starts[t], starts[t + 1]
+        total = weights[first:last].sum()
+        if centre and total > 0.0:
+            origin[t] = np.dot(weights[first:last], X[first:last]) / total
         block = X[first:last] - origin[t]
+        same = True
+        for i in range(first, last):
+            same = same and weights[i] == weights[first]
         x[t] = np.dot(weights[first:last], block)
         xy[t] = np.dot(wy[first:last], block)
-        for i in range(last - first):
-            root = np.sqrt(weights[first + i])
+        if not same:
+            for i in range(last - first):
+                root = np.sqrt(weights[first + i])
+                for j in range(d):
+                    block[i, j] *= root
+        np.dot(block.T, block, xx[t])
+        if same and last > first and weights[first] != 1.0:
             for j in range(d):
-                block[i, j] *= root
-        xx[t] = np.dot(block.T, block)
+                for k in range(d):
+                    xx[t, j, k] *= weights[first]
+
+
+@njit(cache=True, nogil=True)
+def fill_upper(grams: Array) -> None:
+    """Copy what is below the diagonal of each matrix (T, d, d) above it, block by block."""
+    n_tasks, d, _ = grams.shape
+    size = 16
+    for t in range(n_tasks):
+        for top in range(0, d, size):
+            for left in range(0, top + 1, size):
+                for i in range(top, min(top + size, d)):
+                    for j in range(left, min(left + size, i)):
+                        grams[t, j, i] = grams[t, i, j]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def multiply_grams(grams: Array, W: Array, out: Array) -> None:
+    """Set out[t] = grams[t] @ W[t] for symmetric matrices (T, d, d); W and out (T, d).
+
+    What is above the diagonals is not read: memory is what such products wait for.
+    """
+    n_tasks, d = W.shape
+    whole = d - d % 4
+    for t in range(n_tasks):
+        w, z, gram = W[t], out[t], grams[t]
+        z[:] = 0.0
+        for j in range(0, whole, 4):
+            # Four rows at a time: z is read and written once for all.
+            p, q, r, s = gram[j], gram[j + 1], gram[j + 2], gram[j + 3]
+            wp, wq, wr, ws = w[j], w[j + 1], w[j + 2], w[j + 3]
+            zp, zq, zr, zs = 0.0, 0.0, 0.0, 0.0
+            for k in range(j):
+                x = w[k]
+                zp += p[k] * x
+                zq += q[k] * x
+                zr += r[k] * x
+                zs += s[k] * x
+                z[k] += p[k] * wp + q[k] * wq + r[k] * wr + s[k] * ws
+            z[j] += zp + p[j] * wp + q[j] * wq + r[j] * wr + s[j] * ws
+            z[j + 1] += zq + q[j] * wp + q[j + 1] * wq + r[j + 1] * wr + s[j + 1] * ws
+            z[j + 2] += zr + r[j] * wp + r[j + 1] * wq + r[j + 2] * wr + s[j + 2] * ws
+            z[j + 3] += zs + s[j] * wp + s[j + 1] * wq + s[j + 2] * wr + s[j + 3] * ws
+        for j in range(whole, d):
+            row, weight, total = gram[j], w[j], 0.0
+            for k in range(j):
+                total += row[k] * w[k]
+                z[k] += row[k] * weight
+            z[j] += total + row[j] * weight
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def multiply_gram_rows(grams: Array, rows: Array, W: Array, out: Array) -> None:
+    """Set out[t] = grams[t] @ W[t] where only the entries ``rows`` of W[t] are not zero."""
+    n_tasks, d = W.shape
+    for t in range(n_tasks):
+        w, z, gram = W[t], out[t], grams[t]
+        z[:] = 0.0
+        for j in rows:
+            row, weight = gram[j], w[j]
+            for k in range(d):
+                z[k] += row[k] * weight
+
+
+@njit(cache=True, nogil=True)
+def take_grams(grams: Array, features: Array, out: Array) -> None:
+    """Set out[t] (s, s) to the rows and columns ``features`` of grams[t] (d, d)."""
+    for t in range(grams.shape[0]):
+        for a in range(features.size):
+            row = grams[t, features[a]]
+            for b in range(features.size):
+                out[t, a, b] = row[features[b]]
+
+
+@njit(cache=True, nogil=True)
+def turn_grams(grams: Array, features: Array, out: Array) -> None:
+    """Set out[:, t] (s, s) to the rows and columns ``features`` of grams[t] (d, d)."""
+    for t in range(grams.shape[0]):
+        for a in range(features.size):
+            row = grams[t, features[a]]
+            for b in range(features.size):
+                out[a, t, b] = row[features[b]]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def sweep_task_rows(
+    grams: Array,
+    turned: bool,
+    scales: Array,
+    curvature: Array,
+    penalty: tuple[Array, float, float],
+    W: Array,
+    H: Array,
+    n_sweeps: int,
+) -> None:
+    """Sweeps of exact block coordinate descent over the rows of W, for a quadratic per task.
+
+    grams (T, s, s) times scales (T,) are its Hessians, without the ridges; where ``turned``,
+    grams (s, T, s) are, in the order in which they are read. The rows W (s, T) and
+    the slopes H (T, s), ridges left out, are updated; curvature (s,) bounds that of each row.
+    penalty: ridges (T,), and the thresholds of entries and rows.
+    """
+    ridges, entry, group = penalty
+    s, n_tasks = W.shape
+    step = np.empty(n_tasks)
+    for i in range(n_sweeps * s):
+        j = i % s
+        if curvature[j] <= 0.0:
+            continue
+        w, square, was_zero = W[j], 0.0, True
+        for t in range(n_tasks):
+            v = H[t, j] + (curvature[j] - ridges[t]) * w[t]
+            v = max(v - entry, 0.0) + min(v + entry, 0.0)
+            step[t] = v
+            square += v * v
+            was_zero = was_zero and w[t] == 0.0
+        length = math.sqrt(square)
+        if length <= group and was_zero:
+            continue
+        shrink = 0.0 if length <= group else (1.0 - group / length) / curvature[j]
+        for t in range(n_tasks):
+            new = shrink * step[t]
+            step[t] = (new - w[t]) * scales[t]
+            w[t] = new
+        for t in range(n_tasks):
+            change, slopes = step[t], H[t]
+            row = grams[j, t] if turned else grams[t, j]
+            if change != 0.0:
+                for k in range(s):
+                    slopes[k] -= change * row[k]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def task_rows_gap(
+    first: Array,
+    slope: Array,
+    residual: float,
+    penalty: tuple[Array, float, float],
+    W: Array,
+    H: Array,
+) -> tuple[float, float]:
+    """The model's value at W (s, T) with slopes H (T, s), and its duality gap.
+
+    residual is |r|^2 at the rows ``first`` with the slopes ``slope`` (s, T); for a quadratic the
+    slopes at both ends tell how it has changed.
+    """
+    ridges, entry, group = penalty
+    s, n_tasks = W.shape
+    square, with_targets, ridge, value, ratio = residual, 0.0, 0.0, 0.0, 0.0
+    g = np.empty(n_tasks)
+    for j in range(s):
+        length, reach, largest = 0.0, 0.0, 0.0
+        for t in range(n_tasks):
+            w, h = W[j, t], H[t, j]
+            square -= (w - first[j, t]) * (slope[j, t] + h)
+            with_targets += w * h
+            ridge += ridges[t] * w * w
+            length += w * w
+            value += entry * abs(w)
+            g[t] = abs(h - ridges[t] * w)
+            reach += g[t] * g[t]
+            largest = max(largest, g[t])
+        value += group * math.sqrt(length)
+        if group == 0.0:
+            ratio = max(ratio, largest / entry)
+            continue
+        # The nu at which soft-thresholding the slopes at nu entry leaves the length nu group.
+        nu = math.sqrt(reach) / group if entry == 0.0 else ratio
+        for _ in range(30 if entry > 0.0 else 0):
+            left, inner = 0.0, 0.0
+            for t in range(n_tasks):
+                rest = max(g[t] - nu * entry, 0.0)
+                left += rest * rest
+                inner += rest
+            left = math.sqrt(left)
+            if left - nu * group <= 1e-9 * left or left == 0.0:
+                break
+            # Newton from below on a convex, decreasing function stays below.
+            nu += (left - nu * group) / (group + entry * inner / left)
+        ratio = max(ratio, nu)
+    square = max(square, 0.0)
+    with_targets += square
+    bent = square + ridge
+    scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
+    if scale * bent > with_targets:
+        scale = max(with_targets / bent, 0.0)
+    value += bent / 2.0
+    return value, value - scale * with_targets + scale * scale * bent / 2.0

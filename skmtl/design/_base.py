@@ -78,6 +78,10 @@ class Design:
         """
         raise NotImplementedError
 
+    def rough_grams(self, H: Array, count: int) -> Array:
+        """``centred_gram`` roughly, for a model of the loss, from some ``count`` rows or more."""
+        return self.centred_gram(H)
+
     def columns(self, features: Array) -> "Design":
         """The design of some features alone, in the order given."""
         raise NotImplementedError
@@ -109,6 +113,14 @@ class Design:
         """The sum of the tasks' ``centred_gram``, (n_features, n_features)."""
         grams = self.centred_gram(H)
         return np.asarray(grams.sum(axis=0) * (self.n_columns // len(grams)))
+
+    def dense_rows(self, rows: Any) -> Array:
+        """Some rows (m, n_features), centred; for a design with one X."""
+        raise NotImplementedError
+
+    def squares_by(self, weights: Array) -> Array:
+        """The diagonals (n_features, m) of centred Gram matrices with weights (n_samples, m)."""
+        raise NotImplementedError
 
     def feature_curvature(self) -> Array:
         """The diagonals (n_columns, n_features) of the weighted, centred Gram matrices."""

@@ -1,6 +1,7 @@
 """Validated training data of either layout, ready to become a design."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,28 +55,45 @@ class TaskData:
     def n_tasks(self) -> int:
         return len(self.tasks)
 
+    @cached_property
+    def starts(self) -> Array:
+        """Stacked layout: where each task's rows begin, and the last ones end (n_tasks + 1,)."""
+        assert self.codes is not None
+        return np.searchsorted(self.codes, np.arange(self.n_tasks + 1))
+
     def per_task(self, values: Array) -> Array:
         """Sums over each task's labels (n_tasks,) of values in the labels' shape."""
+        return self._reduce(np.add, values, 0.0)
+
+    def _reduce(self, ufunc: np.ufunc, values: Array, empty: float) -> Array:
+        """A ufunc over each task's labels (n_tasks,)."""
         if self.codes is None:
-            return np.asarray(values.sum(axis=0))
-        return np.bincount(self.codes, weights=values, minlength=self.n_tasks)
+            return np.asarray(ufunc.reduce(values, axis=0, initial=empty))
+        reduced, starts = np.full(self.n_tasks, empty), self.starts
+        filled = starts[:-1] < starts[1:]
+        if filled.any():
+            # Tasks without rows would take their successors' first value.
+            reduced[filled] = ufunc.reduceat(values, starts[:-1][filled])
+        return reduced
 
     def spread(self, values: Array) -> Array:
         """Values per task (n_tasks,), broadcast to the labels' shape."""
         return values[self.codes] if self.codes is not None else values[None, :]
 
-    @property
+    @cached_property
     def label_counts(self) -> Array:
         """Number of labels of each task (n_tasks,)."""
         return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
 
     def constant_labels(self) -> Array:
         """Per task (n_tasks,) its label if all are the same, otherwise NaN."""
-        seen, highest = self.weights > 0, np.full(self.n_tasks, -np.inf)
-        lowest = np.full(self.n_tasks, np.inf)
-        task = np.broadcast_to(self.spread(np.arange(self.n_tasks)), self.y.shape)[seen]
-        np.minimum.at(lowest, task, self.y[seen])
-        np.maximum.at(highest, task, self.y[seen])
+        return self._constant_labels
+
+    @cached_property
+    def _constant_labels(self) -> Array:
+        seen = self.weights > 0
+        lowest = self._reduce(np.minimum, np.where(seen, self.y, np.inf), np.inf)
+        highest = self._reduce(np.maximum, np.where(seen, self.y, -np.inf), -np.inf)
         return np.where(lowest == highest, lowest, np.nan)
 
     def standardised(self) -> "TaskData":
@@ -133,8 +151,7 @@ class TaskData:
         if self.codes is None:
             tasks = SharedDesign(self.X, omega, centre=centre)
         else:
-            starts = np.searchsorted(self.codes, np.arange(self.n_tasks + 1))
-            tasks = StackedDesign(self.X, starts, omega, centre=centre)
+            tasks = StackedDesign(self.X, self.starts, omega, centre=centre)
         return tasks if pooling is None else PooledDesign(tasks, common_intercept=common)
 
 

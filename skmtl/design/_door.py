@@ -164,17 +164,19 @@ def _stacked(X: Any, y: Array, weights: Array, ids: Array) -> TaskData:
     used = weights > 0
     if not used.any():
         raise ValueError("All sample weights are zero: there is no label to fit.")
-    tasks, codes = encode_tasks(ids[used])
+    tasks, codes = encode_tasks(ids if used.all() else ids[used])
     if len(tasks) == len(codes) > 1:
         warn(
             f"Every task has a single row: {len(tasks)} tasks in {len(codes)} rows. Is "
             f"task_column the column that holds the tasks?",
         )
-    rows = np.flatnonzero(used)[np.argsort(codes, kind="stable")]
-    if not np.array_equal(rows, np.arange(X.shape[0])):
+    if len(codes) < X.shape[0] or (codes[1:] < codes[:-1]).any():
+        # Small integers are sorted without comparisons.
+        small = codes.astype(np.uint16) if len(tasks) < 2**16 else codes
+        order = np.argsort(small, kind="stable")
+        rows, codes = np.flatnonzero(used)[order], codes[order]
         X, y, weights = X[rows], y[rows], weights[rows]
-    codes, positions = np.sort(codes), np.arange(len(tasks))
-    return TaskData("stacked", X, y, weights, tasks, codes, tasks, positions)
+    return TaskData("stacked", X, y, weights, tasks, codes, tasks, np.arange(len(tasks)))
 
 
 def _weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData:

@@ -98,38 +98,34 @@ class Moments:
             raise TypeError("moments are taken of dense data")
         n_tasks, d, n_grams = data.n_tasks, X.shape[1], cls.n_grams(data)
         totals = data.per_task(weights)
+        x_origin, y_origin = np.zeros((n_grams, d)), np.zeros(n_tasks)
         if origins is not None:
-            x_origin, y_origin = origins.x_origin, origins.y_origin
+            x_origin, y_origin, centre = origins.x_origin, origins.y_origin, False
             n_grams = len(x_origin)
         elif centre:
-            x_origin = _feature_means(data, n_grams, totals)
             y_origin = data.per_task(weights * y) / np.maximum(totals, np.finfo(float).tiny)
-        else:
-            x_origin, y_origin = np.zeros((n_grams, d)), np.zeros(n_tasks)
         # Labels that do not count may be anything finite.
         y = np.where(weights > 0, y - data.spread(y_origin), 0.0)
         wy = weights * y
-        x, xx = np.zeros((n_grams, d)), np.zeros((n_grams, d, d))
-        xy = np.zeros((n_tasks, d))
+        sums = _Sums(x_origin, n_grams, n_tasks, d)
         if data.codes is not None:
-            starts = np.searchsorted(data.codes, np.arange(n_tasks + 1))
-            _stacked_sums(X, weights, wy, starts, x_origin, x, xx, xy)
+            sums.fill_stacked(X, weights, wy, data.starts, centre=centre)
         elif n_grams == 1:
-            _shared_sums(X, weights[:, 0], wy, x_origin[0], x[0], xx[0], xy)
+            sums.fill(0, slice(None), X, weights[:, 0], wy, centre=centre)
         else:
             for t in range(n_tasks):
                 rows = np.flatnonzero(weights[:, t])
                 part = X[rows], weights[rows, t], wy[rows, t : t + 1]
-                _shared_sums(*part, x_origin[t], x[t], xx[t], xy[t : t + 1])
+                sums.fill(t, slice(t, t + 1), *part, centre=centre)
         return cls(
             x_origin=x_origin,
             y_origin=y_origin,
             counts=data.label_counts,
             totals=totals,
-            x=x,
+            x=sums.x,
             y=data.per_task(wy),
-            xx=xx,
-            xy=np.ascontiguousarray(xy.T),
+            xx=sums.xx,
+            xy=np.ascontiguousarray(sums.xy.T),
             yy=data.per_task(wy * y),
             dtype=X.dtype,
         )
@@ -151,7 +147,7 @@ class Moments:
         xx, raw = self.xx, np.einsum("tjj->tj", self.xx)
         if (np.square(self.x) > 1e-14 * raw * totals[:n_grams, None]).any():
             xx = xx - self.x[:, :, None] * x_means[:, None, :]
-        xy = self.xy - np.broadcast_to(x_means, self.xy.T.shape).T * self.y
+        xy = self.xy - x_means.T * self.y
         yy = self.yy - self.y * y_means
         x_origin, y_origin = self.x_origin + x_means, self.y_origin + y_means
         rounding = (64 * np.finfo(np.float64).eps) ** 2
@@ -160,9 +156,10 @@ class Moments:
         lost |= left <= self.counts.max() * np.finfo(np.float64).eps * raw
         if lost.any():
             xx = np.where(lost[:, :, None] | lost[:, None, :], 0.0, xx)
-            xy = np.where(np.broadcast_to(lost, xy.T.shape).T, 0.0, xy)
+            xy = np.where(lost.T, 0.0, xy)
         constant = yy <= totals * rounding * (y_origin**2 + self.yy / totals)
-        xy, yy = np.where(constant, 0.0, xy), np.where(constant, 0.0, yy)
+        if constant.any():
+            xy, yy = np.where(constant, 0.0, xy), np.where(constant, 0.0, yy)
         zeros = {"x": np.zeros_like(self.x), "y": np.zeros_like(self.y)}
         return replace(self, x_origin=x_origin, y_origin=y_origin, xx=xx, xy=xy, yy=yy, **zeros)
 
@@ -175,64 +172,59 @@ class Moments:
         return replace(self, xy=np.ascontiguousarray(self.xy[:, chosen]), **kept)
 
 
-def _feature_means(data: TaskData, n_grams: int, totals: Array) -> Array:
-    X, totals = data.X, np.maximum(totals, np.finfo(float).tiny)
-    if data.codes is not None:
-        starts = np.searchsorted(data.codes, np.arange(data.n_tasks + 1))
-        sums = np.empty((data.n_tasks, X.shape[1]))
-        weights = np.ascontiguousarray(data.weights)
-        if X.dtype == np.float64:
-            _kernels.multiply_tasks_transposed(np.ascontiguousarray(X), starts, weights, sums)
+class _Sums:
+    """Sums over rows as they are taken, task by task.
+
+    Attributes
+    ----------
+    origin, x : ndarray of shape (n_grams, n_features)
+    xx : ndarray of shape (n_grams, n_features, n_features)
+    xy : ndarray of shape (n_tasks, n_features)
+    """
+
+    def __init__(self, origin: Array, n_grams: int, n_tasks: int, d: int) -> None:
+        self.origin, self.x, self.xy = origin, np.zeros((n_grams, d)), np.zeros((n_tasks, d))
+        self.xx = np.zeros((n_grams, d, d))
+
+    def fill_stacked(
+        self, X: Array, weights: Array, wy: Array, starts: Array, *, centre: bool
+    ) -> None:
+        """From the rows of all tasks, one task under the other."""
+        if X.shape[1] <= _FEW_FEATURES and X.dtype == np.float64:
+            data = np.ascontiguousarray(X), weights, wy, starts
+            _kernels.sum_products(*data, centre, self.origin, self.x, self.xx, self.xy)
+            return
+        for t in range(len(starts) - 1):
+            rows = slice(starts[t], starts[t + 1])
+            part = X[rows], weights[rows], wy[rows, None]
+            self.fill(t, slice(t, t + 1), *part, centre=centre)
+
+    def fill(
+        self, g: int, tasks: slice, X: Array, weights: Array, wy: Array, *, centre: bool
+    ) -> None:
+        """From rows of X with weights (n,) and weighted labels (n, tasks), for Gram matrix g.
+
+        With ``centre`` the origin moves to the mean.
+        """
+        if not len(X):
+            return
+        if centre and weights.any():
+            self.origin[g] = _linalg.multiply_transposed(X, weights) / weights.sum()
+        origin, x, xx, xy = self.origin[g], self.x[g], self.xx[g], self.xy[tasks]
+        same = bool((weights == weights[0]).all())
+        if same and not origin.any() and X.dtype == np.float64:
+            # No copy of any row, and of a matrix with itself numpy computes only half.
+            np.matmul(X.T, X, out=xx)
+            both = np.vstack([weights, wy.T]) @ X
+            x[:], xy[:] = both[0], both[1:]
         else:
-            for t in range(data.n_tasks):
-                rows = slice(starts[t], starts[t + 1])
-                sums[t] = _linalg.multiply_transposed(X[rows], weights[rows])
-        return np.asarray(sums / totals[:, None])
-    sums = _linalg.multiply_transposed(X, data.weights[:, :n_grams]).T
-    return np.asarray(sums / totals[:n_grams, None])
-
-
-def _stacked_sums(
-    X: Array,
-    weights: Array,
-    wy: Array,
-    starts: Array,
-    origin: Array,
-    x: Array,
-    xx: Array,
-    xy: Array,
-) -> None:
-    """Fill x, xx (n_tasks, ...) and xy (n_tasks, d) for the rows of each task."""
-    if X.shape[1] <= _FEW_FEATURES and X.dtype == np.float64:
-        X = np.ascontiguousarray(X)
-        _kernels.sum_products(X, weights, wy, starts, origin, x, xx, xy)
-        return
-    for t in range(len(starts) - 1):
-        rows = slice(starts[t], starts[t + 1])
-        part = X[rows], weights[rows], wy[rows, None]
-        _shared_sums(*part, origin[t], x[t], xx[t], xy[t : t + 1])
-
-
-def _shared_sums(
-    X: Array, weights: Array, wy: Array, origin: Array, x: Array, xx: Array, xy: Array
-) -> None:
-    """Add the sums over the rows of X to x (d,), xx (d, d) and xy (T, d), in batches of rows."""
-    if not len(X):
-        return
-    same = bool((weights == weights[0]).all())
-    moved = bool(origin.any())
-    if same and not moved and X.dtype == np.float64:
-        # No copy of any row.
-        xx += (X.T @ X) * weights[0]
-        x += weights @ X
-        xy += (X.T @ wy).T
-        return
-    for rows in _linalg.row_batches(X):
-        block = X[rows] - origin
-        x += weights[rows] @ block
-        xy += (block.T @ wy[rows]).T
-        if not same:
-            block *= np.sqrt(weights[rows])[:, None]
-            xx += block.T @ block
-        else:
-            xx += (block.T @ block) * weights[0]
+            for rows in _linalg.row_batches(X):
+                block = X[rows] - origin
+                both = np.vstack([weights[rows], wy[rows].T]) @ block
+                x += both[0]
+                xy += both[1:]
+                if not same:
+                    block *= np.sqrt(weights[rows])[:, None]
+                xx += block.T @ block
+        if same and weights[0] != 1:
+            xx *= weights[0]

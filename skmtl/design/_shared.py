@@ -15,6 +15,8 @@ Array = NDArray[Any]
 
 # Gathering a column costs this many times its product.
 _GATHER = 4
+# So many multiplications for rough Gram matrices take place in double precision, on all rows.
+_EXACT_PRODUCTS = 2**30
 
 
 class SharedDesign(Design):
@@ -55,8 +57,9 @@ class SharedDesign(Design):
 
     def forward(self, W: Array) -> Array:
         used = np.flatnonzero(W.any(axis=1))
-        if not self.is_sparse and _GATHER * len(used) < len(W):
-            Z = _linalg.multiply(self.X[:, used], W[used])
+        if _GATHER * len(used) < len(W):
+            X = self.by_column[:, used] if self.is_sparse else np.take(self.X, used, axis=1)
+            Z = _linalg.multiply(X, W[used])
         else:
             Z = _linalg.multiply(self.X, W)
         if self._offset is not None:
@@ -94,9 +97,20 @@ class SharedDesign(Design):
         columns = H[:, :1] if shared else H
         return np.stack([gram(self.X, column) for column in columns.T])
 
+    def rough_grams(self, H: Array, count: int) -> Array:
+        if self.is_sparse or H.size * self.n_features**2 <= _EXACT_PRODUCTS:
+            return self.centred_gram(H)
+        shared = self._proportional and (H == H[:, :1]).all()
+        H = H[:, :1] if shared else H
+        return _linalg.sampled_grams(self.X, H, count, centre=bool(self.n_intercepts))
+
     def columns(self, features: Array) -> "SharedDesign":
         part = copy.copy(self)
-        part.X = self.by_column[:, features] if sp.issparse(self.X) else self.X[:, features]
+        if sp.issparse(self.X):
+            part.X = self.by_column[:, features]
+        else:
+            # A quarter of the time of X[:, features].
+            part.X = np.take(self.X, features, axis=1)
         part.__dict__.pop("by_column", None)
         part.n_features, part._shift = len(features), self._shift[features]
         part._offset = None if self._offset is None else self._offset[:, features]
@@ -136,6 +150,21 @@ class SharedDesign(Design):
             columns -= self._offset[0, features][:, None]
         columns *= np.sqrt(self.row_weights)
         return columns
+
+    def squares_by(self, weights: Array) -> Array:
+        squares = _linalg.weighted_squares(self.X, weights)
+        if not self.n_intercepts:
+            return squares
+        sums, totals = _linalg.multiply_transposed(self.X, weights), weights.sum(axis=0)
+        means = np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
+        left: Array = np.maximum(squares - sums * means, 0.0)
+        return left
+
+    def dense_rows(self, rows: Any) -> Array:
+        if not self.is_sparse:
+            return np.asarray(self.X[rows])
+        dense = np.asarray(self.X[rows].toarray())
+        return dense if self._offset is None else dense - self._offset[0]
 
     def feature_curvature(self) -> Array:
         totals = self.weights.sum(axis=0)

@@ -109,12 +109,12 @@ def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
         ids = _from_objects(ids)
     if ids.dtype.kind != "f":
         return ids
-    if np.isnan(ids).any():
+    largest = np.abs(ids).max(initial=0.0)
+    if np.isnan(largest):
         raise ValueError(_MISSING_ID)
-    if not np.isfinite(ids).all():
+    if np.isinf(largest):
         raise ValueError("The task column holds infinite values. Task ids must be finite.")
     exact_up_to = 2.0 ** (np.finfo(ids.dtype).nmant + 1)
-    largest = np.abs(ids).max(initial=0.0)
     if largest > exact_up_to:
         raise ValueError(
             f"The task column holds floats as large as {largest:.0f}, but {ids.dtype} represents "
@@ -162,6 +162,15 @@ def _from_objects(ids: NDArray[Any]) -> NDArray[Any]:
 
 def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the sorted distinct task ids and each row's position among them."""
+    if ids.dtype.kind in "iu" and len(ids):
+        low, high = int(ids.min()), int(ids.max())
+        if high - low < 4 * len(ids):
+            # Few numbers are possible: no sorting.
+            offsets = (ids - low).astype(np.intp)
+            present = np.bincount(offsets, minlength=1) > 0
+            return np.flatnonzero(present).astype(ids.dtype) + ids.dtype.type(low), (
+                np.cumsum(present) - 1
+            )[offsets]
     tasks, codes = np.unique(ids, return_inverse=True)
     return tasks, codes.reshape(-1)
 

@@ -148,6 +148,11 @@ class BaseObjective:
         return True
 
     @property
+    def curvature_limit(self) -> float:
+        """What no curvature exceeds: where a solver meets more, it is rounding."""
+        return 10 * self.curvature[0] if self.has_curvature_bound else np.inf
+
+    @property
     def has_feature_metric(self) -> bool:
         """Whether a gradient step may take each feature in its own scale."""
         return self.penalty is None or self.penalty.separates_over_rows
@@ -188,8 +193,35 @@ class BaseObjective:
         """Whether ``row_model`` and ``thresholds`` exist."""
         return False
 
-    def row_model(self, point: Point, features: Array) -> RowModel:
-        """The loss near a point whose intercepts are the best, in some rows of W."""
+    @property
+    def rows_per_product(self) -> float:
+        """How many rows a model may hold for what a gradient costs, in arithmetic."""
+        return self.n_features / 3
+
+    @property
+    def row_models_pay(self) -> bool:
+        """Whether they cost less than gradient steps in all rows of W."""
+        return True
+
+    @property
+    def largest_set(self) -> int:
+        """How many rows of W a model may have for its memory."""
+        return self.n_features
+
+    def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
+        """The loss near a point whose intercepts are the best, in some rows of W.
+
+        With more effort it may come nearer to the loss.
+        """
+        raise NotImplementedError
+
+    @property
+    def is_quadratic(self) -> bool:
+        """Whether ``row_model`` is the loss itself, at every point."""
+        return True
+
+    def renewed_model(self, model: RowModel, point: Point) -> RowModel:
+        """A model of all rows of W at another point, with the curvature it has."""
         raise NotImplementedError
 
     def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
@@ -204,6 +236,11 @@ class BaseObjective:
     @property
     def has_spectrum(self) -> bool:
         """Whether the smooth part is a quadratic whose eigenbasis costs less than iterating."""
+        return False
+
+    @property
+    def has_cheap_steps(self) -> bool:
+        """Whether many gradients cost less than the eigenbasis."""
         return False
 
     @cached_property

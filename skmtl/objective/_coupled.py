@@ -5,6 +5,8 @@ import numpy as np
 from skmtl import _linalg
 from skmtl.losses import MultinomialLoss
 from skmtl.objective._base import Array, Point
+from skmtl.objective._class_models import LARGEST_SIDE, ClassModel, class_gram
+from skmtl.objective._models import FEWEST_ROWS, SAMPLED, RowModel, first_rows, worthwhile_rows
 from skmtl.objective._rows import _GRAM_BYTES, Objective
 
 _MAX_NEWTON_SIZE = 2000
@@ -29,9 +31,47 @@ class CoupledObjective(Objective):
     # Models of second order
 
     @property
-    def has_row_models(self) -> bool:
-        # One model per class, by a diagonal majorant, is slower than gradient steps.
-        return False
+    def row_models_pay(self) -> bool:
+        return self._worthwhile_rows >= min(self.n_features, FEWEST_ROWS)
+
+    @property
+    def largest_set(self) -> int:
+        fits, enough = LARGEST_SIDE / self.n_columns, min(self.n_features, FEWEST_ROWS)
+        return int(min(fits, max(self._worthwhile_rows, enough)))
+
+    @property
+    def _worthwhile_rows(self) -> float:
+        design = self.design
+        size, n_grams = design.weights.size, self.n_columns**2
+        return worthwhile_rows(design.products, size, n_grams, len(design.weights))
+
+    @property
+    def rows_per_product(self) -> float:
+        stored = self.design.products / self.n_columns
+        return first_rows(self.n_features, stored, self.n_columns)
+
+    def row_model(self, point: Point, features: Array, effort: int = 0) -> ClassModel:
+        U, G = self.loss_gradient(point)
+        design = self.design
+        if len(features) < self.n_features:
+            design = design.columns(features)
+        P = self.loss.probabilities(point.Z)
+        weights = design.row_weights
+        count = SAMPLED * len(features) * 4**effort
+        rows, factors = _linalg.sample(weights * (1 - np.einsum("ik,ik->i", P, P)), count)
+        sampled = not isinstance(rows, slice)
+        squares = design.feature_curvature()[0]
+        scale = np.sqrt(np.where(squares > 0, squares / weights.sum(), 1.0))
+        drawn = design.dense_rows(rows) if sampled else None
+        gram, bends = class_gram(
+            design.dense_rows if drawn is None else drawn.__getitem__,
+            scale,
+            P[rows],
+            weights[rows] * factors,
+            centre=bool(design.n_intercepts),
+            least=design.squares_by(weights[:, None] * P * (1 - P)) if sampled else None,
+        )
+        return ClassModel(gram, bends, -G[features], self._model_square(point, U))
 
     @property
     def has_newton(self) -> bool:
@@ -51,6 +91,13 @@ class CoupledObjective(Objective):
             # What the columns of W have in common is nothing to the loss.
             step[:d] -= point.W.mean(axis=1, keepdims=True)
         return step[:d].astype(point.W.dtype), step[d:].ravel().astype(point.b.dtype)
+
+    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+        thresholds = self.thresholds
+        if thresholds is not None and thresholds.entry == 0:
+            # What the classes of a row have in common costs, and is nothing to the loss.
+            rows = rows - rows.mean(axis=1, keepdims=True)
+        return super().move_rows(point, features, rows, model)
 
     # The certificate
 

@@ -6,15 +6,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from skmtl import _linalg
+from skmtl import _kernels, _linalg
 from skmtl.certificate import Dual, best_dual
 from skmtl.design import Moments
 from skmtl.objective._base import Array, BaseObjective, Point
-from skmtl.objective._models import NO_GRAM, NO_GRAMS, GramModel, RowModel
+from skmtl.objective._models import NO_GRAMS, GramModel, RowModel
+from skmtl.objective._task_model import TaskGramModel
 from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum
 
 _EPS = np.finfo(np.float64).eps
+_FEW_ROWS = 64
+_NO_ROWS = np.zeros(0, dtype=np.intp)
 
 
 class GramObjective(BaseObjective):
@@ -53,6 +56,10 @@ class GramObjective(BaseObjective):
         self.linear, self.squares = moments.xy * scales, float(moments.yy @ scales)
         self._constant: dict[str, Any] = {}
 
+    def _set_penalty(self, penalty: Penalty | None) -> None:
+        super()._set_penalty(penalty)
+        self._valued: tuple[Point, float] | None = None
+
     @cached_property
     def null(self) -> Point:
         shape = (self.n_features, self.n_columns)
@@ -72,6 +79,12 @@ class GramObjective(BaseObjective):
     def point(self, W: Array, b: Array) -> Point:
         return Point(W, b, self._hessians_times(W))
 
+    def value(self, point: Point) -> float:
+        # Of a start it is asked for, too.
+        if self._valued is None or self._valued[0] is not point:
+            self._valued = point, super().value(point)
+        return self._valued[1]
+
     def loss_value(self, point: Point) -> float:
         value = self.squares / 2 + float(np.vdot(point.W, point.Z / 2 - self.linear))
         return max(value, 0.0)
@@ -86,8 +99,21 @@ class GramObjective(BaseObjective):
     def curvature(self) -> tuple[float, Array, Array]:
         ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
         metric = self.feature_metric(self.column_squares.copy(), ridge)
-        bound = self._largest(1 / np.sqrt(metric)) + (ridge / metric).max()
+        scale = 1 / np.sqrt(metric)
+        if len(self.grams) == 1:
+            gram = self.grams[0] * float(self.scales.max())
+        else:
+            # The average task bends no more than the one that bends most, and often nearly as
+            # much. A solver that meets more costs less than the eigenvalues of all tasks.
+            gram = self._pooled / self.n_tasks
+        bound = _linalg.largest_eigenvalue(gram * np.outer(scale, scale)) + (ridge / metric).max()
         return max(bound, _EPS), metric[:, None], np.zeros(0)
+
+    @property
+    def curvature_limit(self) -> float:
+        ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
+        bend = (self._diagonals + ridge) / self.curvature[1].T
+        return float(bend.sum(axis=1).max())
 
     def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
         bent = float(np.vdot(new.W - old.W, new.Z - old.Z))
@@ -106,7 +132,12 @@ class GramObjective(BaseObjective):
     def has_row_models(self) -> bool:
         return self.thresholds is not None
 
-    def row_model(self, point: Point, features: Array) -> GramModel:
+    @property
+    def rows_per_product(self) -> float:
+        # A few more than that cost less than a round of the solver.
+        return max(self.n_features / 3, _FEW_ROWS if len(self.grams) > 1 else 0.0)
+
+    def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
         """The loss itself."""
         W = point.W
         residual = self.squares + float(np.vdot(W, point.Z - 2 * self.linear))
@@ -114,9 +145,11 @@ class GramObjective(BaseObjective):
         if len(self.grams) == 1:
             gram = self.grams[0][features[:, None], features]
             return GramModel(gram, self.scales, NO_GRAMS, slope, max(residual, 0.0))
-        grams = self.grams[:, features[:, None], features] * self.scales[:, None, None]
-        grams = np.ascontiguousarray(grams.transpose(1, 2, 0))
-        return GramModel(NO_GRAM, self.scales, grams, slope, max(residual, 0.0))
+        grams, turned = self.grams, len(features) < self.n_features
+        if turned:
+            grams = np.empty((len(features), len(self.grams), len(features)))
+            _kernels.turn_grams(self.grams, features, grams)
+        return TaskGramModel(grams, turned, self.scales, slope, max(residual, 0.0))
 
     def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
         W = point.W.copy()
@@ -131,25 +164,51 @@ class GramObjective(BaseObjective):
         iterating = 200 * float(self._counts.sum()) * d
         return len(self.grams) == 1 or 10 * len(self.grams) * d**3 < iterating
 
+    @property
+    def has_cheap_steps(self) -> bool:
+        return len(self.grams) > 1
+
     @cached_property
     def spectrum(self) -> Spectrum:
         if "spectrum" not in self._constant:
             self._constant["spectrum"] = np.linalg.eigh(self.grams)
         eigenvalues, bases = self._constant["spectrum"]
         eigenvalues = np.maximum(eigenvalues, 0.0) * self.scales[:, None] + self._ridges[:, None]
-        mean_free = self.penalty is not None and self.penalty.leaves_mean_free
-        return Spectrum(eigenvalues, bases, self.linear, mean_free=mean_free)
+        penalty = self.penalty
+        return Spectrum(
+            eigenvalues,
+            bases,
+            self.linear,
+            mean_free=penalty is not None and penalty.leaves_mean_free,
+            rotates=penalty is not None and penalty.ignores_rotations,
+            memory=self._constant.setdefault("memory", {}),
+        )
 
     @cached_property
     def column_squares(self) -> Array:
-        diagonals: Array = np.einsum("tjj->tj", self.grams) * self.scales[:, None]
-        return diagonals.max(axis=0)
+        squares: Array = self._diagonals.max(axis=0)
+        return squares
+
+    @property
+    def _diagonals(self) -> Array:
+        """The diagonals of the Hessians (n_tasks, n_features), or of all in one row."""
+        factors = self.scales[:, None] if len(self.grams) > 1 else self.scales.max()
+        return np.asarray(np.einsum("tjj->tj", self.grams) * factors)
+
+    def _grams_of(self, features: Array) -> Array:
+        """Their rows and columns of the matrices of each task."""
+        if len(features) == self.n_features:
+            return self.grams
+        taken = np.empty((len(self.grams), len(features), len(features)))
+        _kernels.take_grams(self.grams, features, taken)
+        return taken
 
     def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
         other = copy.copy(self)
-        other.grams = self.grams[:, features[:, None], features]
+        other.grams = self._grams_of(features)
         other._x_means, other.linear = self._x_means[:, features], self.linear[features]
         other.n_features, other._constant, other._certified = len(features), {}, None
+        other._valued = None
         for name in ("null", "column_squares", *self._of_penalty):
             other.__dict__.pop(name, None)
         W = point.W[features]
@@ -158,35 +217,44 @@ class GramObjective(BaseObjective):
         return other, Point(W, point.b, point.Z[features])
 
     def squared_norm(self) -> float:
-        return self._largest(np.ones(self.n_features))
-
-    def _largest(self, scale: Array) -> float:
-        """The largest eigenvalue of the Hessians with features times ``scale``, or nearly."""
         if len(self.grams) == 1:
-            gram = self.grams[0] * np.outer(scale, scale)
-            return _linalg.largest_eigenvalue(gram) * float(self.scales.max())
+            return _linalg.largest_eigenvalue(self.grams[0]) * float(self.scales.max())
         if self.n_features <= _linalg.SMALL_SIDE:
-            scaled = self.grams * np.outer(scale, scale) * self.scales[:, None, None]
-            return max(float(np.linalg.eigvalsh(scaled)[:, -1].max()), 0.0)
+            tops = np.linalg.eigvalsh(self.grams)[:, -1] * self.scales
+            return max(float(tops.max()), 0.0)
 
         def apply(v: Array) -> Array:
-            W = v.reshape(self.n_features, self.n_columns) * scale[:, None]
-            return np.asarray(scale[:, None] * self._hessians_times(W)).ravel()
+            return self._hessians_times(v.reshape(self.n_features, self.n_columns)).ravel()
 
         return _linalg.lanczos(apply, self.n_features * self.n_columns)
 
     def _hessians_times(self, W: Array) -> Array:
         """The columns H_t w_t; rows of W that are zero cost nothing."""
         W = W.astype(np.float64, copy=False)
-        used = np.flatnonzero(W.any(axis=1))
-        few = 2 * len(used) < self.n_features
-        part = W[used] if few else W
+        used, few = _NO_ROWS, False
+        if self.has_feature_metric:
+            # Other penalties leave no row of W at zero.
+            used = np.flatnonzero(W.any(axis=1))
+            few = 2 * len(used) < self.n_features
         if len(self.grams) == 1:
-            rows = self.grams[0][used] if few else self.grams[0]
+            rows, part = (self.grams[0][used], W[used]) if few else (self.grams[0], W)
             return np.asarray((rows.T @ part) * self.scales)
-        rows = self.grams[:, used] if few else self.grams
-        product = np.matmul((part * self.scales).T[:, None, :], rows)[:, 0]
+        by_task = np.ascontiguousarray((W * self.scales).T)
+        product = np.empty_like(by_task)
+        if few:
+            _kernels.multiply_gram_rows(self.grams, used, by_task, product)
+        else:
+            _kernels.multiply_grams(self.grams, by_task, product)
         return np.ascontiguousarray(product.T)
+
+    @property
+    def _pooled(self) -> Array:
+        """The sum of all tasks' Hessians."""
+        if "pooled" not in self._constant:
+            factors = self.scales if len(self.grams) > 1 else self.scales.sum(keepdims=True)
+            self._constant["pooled"] = np.tensordot(factors, self.grams, 1)
+        pooled: Array = self._constant["pooled"]
+        return pooled
 
     # The certificate
 
@@ -217,18 +285,13 @@ class GramObjective(BaseObjective):
         W = point.W + self.newton_step(point, gradient)[0]
         best = self.point(W, point.b)
         left, _ = self.gradient(best)
-        diagonals = np.einsum("tjj->tj", self.grams) * self.scales[:, None]
-        allowed = 1e-11 * np.sqrt(np.maximum(diagonals, 0).T * self.squares)
-        exact = (np.abs(left) <= allowed) | (diagonals.T == 0)
+        diagonals = (np.einsum("tjj->tj", self.grams) * self.scales[:, None]).T
+        allowed = 1e-11 * np.sqrt(np.maximum(diagonals, 0) * self.squares)
+        exact = (np.abs(left) <= allowed) | (diagonals == 0)
         return self.smooth_value(best) if exact.all() else -np.inf
 
     def _with_best_mean(self, point: Point) -> Point:
         """The point moved along the mean task to where the gradient along it vanishes."""
-        if "pooled" not in self._constant:
-            one = self.scales.sum() * self.grams[0] if len(self.grams) == 1 else None
-            pooled = np.einsum("t,tij->ij", self.scales, self.grams) if one is None else one
-            self._constant["pooled"] = pooled
-        pooled = self._constant["pooled"]
         slope = (self.linear - point.Z).sum(axis=1, keepdims=True)
-        mean = _linalg.solve_semidefinite(pooled[None], np.zeros(1), slope)
+        mean = _linalg.solve_semidefinite(self._pooled[None], np.zeros(1), slope)
         return self.point(point.W + mean, point.b)

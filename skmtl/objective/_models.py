@@ -5,7 +5,7 @@ the form that is cheapest for their data, and differ in nothing else.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,36 @@ from numpy.typing import NDArray
 from skmtl import _kernels
 
 Array = NDArray[Any]
+
+# Models of fewer rows of W than this are not worth their matrices, unless they are all.
+FEWEST_ROWS = 128
+# A first model of s rows of W is made of this many times s rows of data.
+SAMPLED = 16
+# What models of a set may cost, in gradient steps; their sweeps; and what a label costs a step,
+# in multiplications.
+_SAVED_STEPS = 200
+_TYPICAL_SWEEPS = 100
+_ELEMENTWISE = 20
+
+
+def first_rows(n_features: int, stored: float, n_grams: float = 1.0) -> float:
+    """How many rows of W Newton steps may take for the price of a gradient in all of them.
+
+    Those need some 4 s / d of the gradient's products each, and matrices from SAMPLED s rows of
+    data: n_grams of them for each column, where the gradient takes the ``stored`` entries of X.
+    """
+    return min(n_features / 8, float(np.cbrt(stored / (2 * n_grams))))
+
+
+def worthwhile_rows(products: int, n_labels: int, n_grams: int, n_rows: int) -> float:
+    """At how many rows of W matrices and sweeps cost as much as gradient steps, if many.
+
+    With n_grams matrices, each from n_rows rows of data or a sample.
+    """
+    steps = _SAVED_STEPS * (products + _ELEMENTWISE * n_labels)
+    # Half of a matrix is computed, in single precision.
+    building = min(n_rows, SAMPLED * FEWEST_ROWS) / 4
+    return float(np.sqrt(steps / (n_grams * (building + _TYPICAL_SWEEPS))))
 
 
 @dataclass(frozen=True)
@@ -124,7 +154,12 @@ class SparseModel:
         )
 
 
-RowModel = GramModel | DenseModel | SparseModel
+class RowModel(Protocol):
+    """What the solver asks of a model."""
+
+    def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
+        """Minimise over W in place, to a duality gap; the number of sweeps."""
+
 
 NO_GRAM = np.zeros((0, 0))
 NO_GRAMS = np.zeros((0, 0, 0))

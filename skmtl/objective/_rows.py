@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,12 +13,16 @@ from skmtl.design import ColumnGram, Design, newton_direction
 from skmtl.losses import Loss
 from skmtl.objective._base import Array, BaseObjective, Point
 from skmtl.objective._models import (
+    FEWEST_ROWS,
     NO_GRAM,
     NO_GRAMS,
+    SAMPLED,
     DenseModel,
     GramModel,
     RowModel,
     SparseModel,
+    first_rows,
+    worthwhile_rows,
 )
 from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum
@@ -175,9 +180,39 @@ class Objective(BaseObjective):
 
     @property
     def has_row_models(self) -> bool:
-        return self.thresholds is not None and self.n_columns == self.n_tasks
+        possible = self.thresholds is not None and self.n_columns == self.n_tasks
+        return possible and self.largest_set >= min(self.n_features, FEWEST_ROWS)
 
-    def row_model(self, point: Point, features: Array) -> RowModel:
+    @property
+    def largest_set(self) -> int:
+        if self.loss.constant_curvature and self.design.n_grams == 1:
+            return self.n_features
+        fits = np.sqrt(_GRAM_BYTES / (8 * self.n_columns))
+        pay = np.inf if self.loss.constant_curvature else self._worthwhile_rows
+        return int(min(fits, max(pay, FEWEST_ROWS)))
+
+    @property
+    def _worthwhile_rows(self) -> float:
+        """The rows of W at which models begin to cost more than gradient steps in all of them."""
+        design, n_grams, size = self.design, self.n_columns, self.design.weights.size
+        # Sparse matrices take few products.
+        n_rows = 0 if design.is_sparse else size // n_grams
+        return worthwhile_rows(design.products, size, n_grams, n_rows)
+
+    @property
+    def is_quadratic(self) -> bool:
+        return self.loss.constant_curvature
+
+    @property
+    def rows_per_product(self) -> float:
+        # s rows: n s^2 for each Gram matrix, some ten sweeps of s^2 T. Half of what is fair.
+        design = self.design
+        if not self.loss.constant_curvature:
+            return first_rows(self.n_features, design.products / self.n_columns)
+        labels = len(design.weights) if design.n_grams == 1 else design.weights.size
+        return float(np.sqrt(design.products / (labels + 10 * self.n_columns)) / 2)
+
+    def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
         U, G = self.loss_gradient(point)
         weights, design = self.design.weights, self.design
         if self.loss.constant_curvature and design.n_grams == 1:
@@ -190,18 +225,32 @@ class Objective(BaseObjective):
                 residual = np.ascontiguousarray(-U.T * np.sqrt(design.row_weights))
                 return DenseModel(columns, design.task_factors, residual)
         bend = self.loss.newton_weight(self.y, point.Z)
-        residual = np.divide(U * U, bend, out=np.zeros_like(U), where=bend > 0)
-        square, slope = float((weights * residual).sum()), -G[features]
+        square, slope = self._model_square(point, U), -G[features]
         if self.loss.constant_curvature and design.n_grams == 1:
             gram = self.column_gram.of(features)
             return GramModel(gram, design.task_factors, NO_GRAMS, slope, square)
-        grams = design.columns(features).centred_gram(weights * bend)
+        if len(features) < self.n_features:
+            design = design.columns(features)
+        if self.loss.constant_curvature:
+            grams = design.centred_gram(weights * bend)
+        else:
+            grams = design.rough_grams(weights * bend, SAMPLED * len(features) * 4**effort)
         factors = np.ones(self.n_columns)
-        if len(grams) == 1:
-            # All labels have the curvature of the null point.
+        if len(grams) == 1:  # all labels have the null point's curvature
             return GramModel(grams[0], factors, NO_GRAMS, slope, square)
         grams = np.ascontiguousarray(grams.transpose(1, 2, 0))
         return GramModel(NO_GRAM, factors, grams, slope, square)
+
+    def renewed_model(self, model: RowModel, point: Point) -> RowModel:
+        U, G = self.loss_gradient(point)
+        return replace(model, slope=-G, residual=self._model_square(point, U))  # type: ignore[type-var]
+
+    def _model_square(self, point: Point, U: Array) -> float:
+        """The squared residual of a quadratic model, which no more than the gap depends on."""
+        bend = self.loss.newton_weight(self.y, point.Z)
+        # Nearly no curvature would leave a residual whose rounding hides all others.
+        least = max(1e-6 * bend.max(initial=0.0), np.finfo(np.float64).tiny)
+        return float((self.design.weights * U * U / np.maximum(bend, least)).sum())
 
     def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
         W = point.W.copy()
@@ -212,11 +261,13 @@ class Objective(BaseObjective):
 
     def _searched(self, point: Point, W: Array) -> Point:
         """A point on the way to W where the objective has fallen, with the best intercepts."""
+        if not np.isfinite(W).all():
+            return point
         (G, _), D = self.gradient(point), W - point.W
         Z, b = self.design.forward(D), np.zeros_like(point.b)
         if self.design.n_intercepts:
-            H = self._curvature_weights(point)
-            b = -self.gather(H * Z) / self.gather(H)
+            # The best intercepts follow, to first order.
+            b = -self.intercept_newton(point.Z, self.loss.gradient_change(self.y, point.Z, Z))
             Z += self.design.spread(b)
         value, penalty = self.value(point), self.penalty
         assert penalty is not None
@@ -224,7 +275,7 @@ class Objective(BaseObjective):
         size = 1.0
         for _ in range(_MAX_HALVINGS):
             new = Point(point.W + size * D, point.b + size * b, point.Z + size * Z)
-            if self.value(new) <= value + 1e-3 * size * decrease:
+            if self.value(new) <= value + 1e-3 * size * decrease + 1e-15 * abs(value):
                 return self.minimise_intercepts(new)
             size /= 2
         return point
@@ -322,7 +373,8 @@ class Objective(BaseObjective):
                 tried = b + step
                 moved = Z + self.design.spread(step)
                 reached = self._intercept_values(moved)
-                worse = reached > values
+                # Rounding is no rise.
+                worse = reached > values * (1 + 1e-13)
                 if not worse.any():
                     break
                 step = np.where(worse, step / 2, step)

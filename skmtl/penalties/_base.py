@@ -22,12 +22,16 @@ class Penalty(BaseEstimator):
         Whether the penalty is a sum over the rows of W, so that its prox takes a step per row.
     leaves_mean_free : bool
         Whether it does not change when the same vector is added to all columns of W.
+    ignores_rotations : bool
+        Whether it depends on the singular values of W alone, or on those and on directions
+        between tasks: not on which directions between features they go with.
     is_norm : bool
         Whether it grows like |W| near zero, so that a finite strength makes W zero.
     """
 
     separates_over_rows: bool = False
     leaves_mean_free: bool = False
+    ignores_rotations: bool = False
     is_norm: bool = True
 
     @property

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from skmtl._linalg import rescale_singular_values, singular_values
+from skmtl._linalg import largest_singular_value, rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import box_support, box_value, box_weights
+
+_TINY = np.finfo(np.float64).tiny
 
 
 class TraceNorm(Penalty):
@@ -23,6 +25,8 @@ class TraceNorm(Penalty):
     completion", SIAM J. Optim. 20(4), 2010, https://doi.org/10.1137/080738970
     """
 
+    ignores_rotations = True
+
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
@@ -33,13 +37,13 @@ class TraceNorm(Penalty):
         threshold = float(np.max(step)) * self.alpha
 
         def shrink(sigma: Array) -> Array:
-            kept = np.maximum(sigma - threshold, 0)
-            return np.divide(kept, sigma, out=np.zeros_like(sigma), where=sigma > 0)
+            # One that exceeds the threshold is positive.
+            return np.maximum(sigma - threshold, 0) / np.maximum(sigma, _TINY)
 
         return rescale_singular_values(V, shrink)
 
     def dual_norm(self, G: Array) -> float:
-        return float(singular_values(G).max(initial=0.0) / self.alpha)
+        return largest_singular_value(G) / self.alpha
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
@@ -69,13 +73,14 @@ class SquaredTraceNorm(Penalty):
     """
 
     is_norm = False
+    ignores_rotations = True
     _box = (0.0, np.inf, 1.0)
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
     def value(self, W: Array) -> float:
-        return float(self.alpha * box_value(singular_values(W), *self._box) / 2)
+        return float(self.alpha * singular_values(W).sum() ** 2 / 2)
 
     def prox(self, V: Array, step: float | Array) -> Array:
         lam = float(np.max(step)) * self.alpha
@@ -87,7 +92,8 @@ class SquaredTraceNorm(Penalty):
         return rescale_singular_values(V, shrink)
 
     def conjugate(self, G: Array) -> float:
-        return box_support(singular_values(G), *self._box) / (2 * self.alpha)
+        # The whole trace on the largest.
+        return largest_singular_value(G) ** 2 / (2 * self.alpha)
 
     def dual_scale(self, G: Array) -> float:
         return 1.0
@@ -139,6 +145,7 @@ class ClusterNorm(Penalty):
     """
 
     is_norm = False
+    ignores_rotations = True
 
     def __init__(
         self, alpha: float = 1.0, n_clusters: int = 2, between: float = 0.3, mean: float = 0.01

@@ -7,6 +7,7 @@ from skmtl.solvers._block import Block
 from skmtl.solvers._driver import Solution, Solver, solve
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._newton import Newton
+from skmtl.solvers._switch import Switch
 
 SOLVERS: dict[str, type[Solver]] = {
     "admm": ADMM,
@@ -27,11 +28,12 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
     if name == "auto":
         if objective.has_newton:
             return Newton
-        if objective.has_row_models:
+        if objective.has_row_models and objective.row_models_pay:
             return Block
         # A step for each feature beats exact steps in the loss where units are unequal.
-        exact = objective.has_spectrum and not objective.has_feature_metric
-        return ADMM if exact else FISTA
+        if objective.has_feature_metric or not objective.has_spectrum:
+            return FISTA
+        return Switch if objective.has_cheap_steps else ADMM
     if name == "newton" and not objective.has_newton:
         raise ValueError(
             "solver='newton' needs a smooth penalty (a ridge) and at most 2000 features. "
@@ -58,6 +60,7 @@ __all__ = [
     "Newton",
     "Solution",
     "Solver",
+    "Switch",
     "choose_solver",
     "solve",
 ]

@@ -1,5 +1,6 @@
 """ADMM for the squared loss: exact in the loss, so that badly scaled tasks cost nothing."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ class ADMM:
     The loss is minimised exactly for any step, in the eigenbasis of each task's Gram matrix
     (computed once). Unlike a gradient step this does not care how unequal the tasks' curvatures
     are; it wants a step near the penalty's curvature, which residual balancing finds. Afterwards
-    the step is fixed, and convergence guaranteed.
+    the step is fixed, and convergence guaranteed. Where all tasks have one eigenbasis and the
+    penalty does not mind, it iterates in that basis, and multiplies by no matrix.
 
     References
     ----------
@@ -35,26 +37,35 @@ class ADMM:
         self.n_steps = 0
 
     def bounds(self, point: Any) -> tuple[float, float]:
+        point = point.made if isinstance(point, _Later) else point
         bounds: tuple[float, float] = self.objective.bounds(point)
         return bounds
 
-    def step(self, gap: float) -> Any:
-        objective, V = self.objective, self.V
+    def step(self, gap: float, enough: float) -> Any:
         if self.n_steps == 0:
-            self.spectrum = objective.spectrum
-            self.rho = max(self.spectrum.mean_eigenvalue, np.finfo(np.float64).tiny)
-            # At a solution this is the multiplier, and the first step stays there.
-            self.scaled_dual = self.spectrum.residual(V) / self.rho
-            if self.spectrum.mean_free:
-                self.scaled_dual -= self.scaled_dual.mean(axis=1, keepdims=True)
+            self._prepare()
+        V = self.V
         W = self.spectrum.solve(V - self.scaled_dual, self.rho)
         relaxed = _RELAXATION * W + (1 - _RELAXATION) * V
-        self.V = objective.prox(relaxed + self.scaled_dual, 1 / self.rho)
-        self.scaled_dual += relaxed - self.V
+        self.scaled_dual += relaxed
+        self.V = self.objective.prox(self.scaled_dual, 1 / self.rho)
+        self.scaled_dual -= self.V
         self.n_steps += 1
         if self.n_steps % _ADAPT_EVERY == 0 and self.n_steps <= _ADAPT_UNTIL:
             self._balance(W, V)
-        return objective.point(self.V.astype(objective.dtype), self.b)
+        return _Later(self.objective, self.V, self.basis, self.b)
+
+    def _prepare(self) -> None:
+        self.spectrum, self.basis = self.objective.spectrum.rotated()
+        if self.basis is not None:
+            self.V = self.basis.T @ self.V
+        # The step that served the last fit of the same loss is near that of this one.
+        smallest = np.finfo(np.float64).tiny
+        self.rho = max(self.spectrum.memory.get("rho", self.spectrum.mean_eigenvalue), smallest)
+        # At a solution this is the multiplier, and the first step stays there.
+        self.scaled_dual = self.spectrum.residual(self.V) / self.rho
+        if self.spectrum.mean_free:
+            self.scaled_dual -= self.scaled_dual.mean(axis=1, keepdims=True)
 
     def _balance(self, W: Any, old: Any) -> None:
         """Bring the relative primal and dual residuals to the same size."""
@@ -66,3 +77,21 @@ class ADMM:
             if not 0.5 < ratio < 2:
                 self.rho *= ratio
                 self.scaled_dual /= ratio
+                self.spectrum.memory["rho"] = self.rho
+
+
+class _Later:
+    """A point of an objective, made when it is asked for: of most iterates nobody is."""
+
+    def __init__(self, objective: Any, V: Any, basis: Any, b: Any) -> None:
+        self._parts = objective, V, basis, b
+
+    @cached_property
+    def made(self) -> Any:
+        """The point."""
+        objective, V, basis, b = self._parts
+        W = V if basis is None else basis @ V
+        return objective.point(W.astype(objective.dtype, copy=False), b)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.made, name)

@@ -5,13 +5,28 @@ from typing import Any
 
 import numpy as np
 
-_FIRST = 40
+from skmtl.solvers._fista import FISTA
+
+_FEWEST = 20
 _INNER = 0.02
+# The share of the final gap that the sweeps may leave to the rows outside the set.
+_LAST = 0.1
 _GROWTH = 2
 _NEAR = 0.99
 # Screened rows are left out when this many times fewer remain.
 _SCREENED = 3
 _MAX_SWEEPS = 5000
+# Sets are given up when so much of the largest is in use: they could not change.
+_FULL = 0.9
+# Newton steps on a working set; the curvature is renewed where a step leaves more than this
+# fraction of the gap, and made of more data, this many times at most, where it was new.
+_MAX_NEWTON_STEPS = 20
+_SLOW = 0.3
+_MAX_EFFORT = 5
+# They end at this fraction of the gap of all rows.
+_SOLVED = 0.1
+# A set is kept while it has no more than this many times the rows wanted.
+_SPARE = 1.5
 
 
 class Block:
@@ -20,8 +35,11 @@ class Block:
     A round takes one product with X', from which come the certificate and the set: the rows in
     use, and those whose gradient is nearest to bringing them into use. On the set the loss is its
     quadratic model (for the squared loss, the loss itself), which is minimised to a fraction of
-    the duality gap by sweeps over the rows with Anderson extrapolation. A model is searched along
-    its direction until the objective falls: a proximal Newton step.
+    the duality gap by sweeps over the rows with Anderson extrapolation. Where the loss is not
+    quadratic, a round is a few proximal Newton steps on the set: the direction to the model's
+    minimum is searched until the objective falls, and the model's curvature, which may come from
+    a sample of the data, is renewed when it no longer serves. Sets whose matrices would not fit
+    into memory are given up for gradient steps.
 
     References
     ----------
@@ -37,24 +55,98 @@ class Block:
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective, self.point = objective, start.astype(np.float64)
         self.n_features = len(start.W)
+        # As many rows as a round of sweeps may hold for the price of its product with X'.
+        self.n_first = max(int(objective.rows_per_product), _FEWEST)
         # The rows that no screening has ruled out: all.
         self.usable: Any = None
+        # A set of rows, the objective in them, and the last model of it.
+        self.part: Any = None
+        self.descent: FISTA | None = None
 
     def bounds(self, point: Any) -> tuple[float, float]:
         # Without the rows ruled out the minimum is the same.
         bounds: tuple[float, float] = self.objective.bounds(self.point)
         return bounds
 
-    def step(self, gap: float) -> Any:
+    def step(self, gap: float, enough: float) -> Any:
+        if self.descent is not None:
+            return self._gradient_steps(gap, enough)
         self._screen()
         objective, point = self.objective, self.point
         thresholds = objective.thresholds
-        features = self._working_set(point, thresholds)
+        scores = thresholds.lengths(objective.gradient(point)[0])
+        used = point.W.any(axis=1)
+        largest = objective.largest_set
+        if largest < len(used) and np.count_nonzero(used) > _FULL * largest:
+            return self._gradient_steps(gap, enough)
+        features = self._working_set(scores, used, thresholds)
+        if not objective.is_quadratic:
+            features = self._kept_set(features, scores, used, thresholds)
+            self.point = self._newton(features, thresholds, gap, enough)
+            return None if self.point is point else self._expanded()
         model = objective.row_model(point, features)
         rows = point.W[features]
-        model.minimise(rows, thresholds, _INNER * gap, _MAX_SWEEPS)
+        tol = max(_INNER * gap, _LAST * enough)
+        model.minimise(rows, thresholds, tol, _MAX_SWEEPS)
         self.point = objective.move_rows(point, features, rows, model)
         return None if self.point is point else self._expanded()
+
+    def _newton(self, features: Any, thresholds: Any, gap: float, enough: float) -> Any:
+        """The point after Newton steps in a few rows of W, of which products cost little.
+
+        The curvature is kept from step to step, and from round to round, while it serves.
+        """
+        if self.part is None:
+            part, point = self.objective.restricted(features, self.point)
+            model = None
+        else:
+            (_, part, model), point = self.part, replace(self.point, W=self.point.W[features])
+        start, every, left, effort = point, np.arange(len(features)), gap, 0
+        for _ in range(_MAX_NEWTON_STEPS):
+            fresh = model is None
+            if fresh:
+                model = part.row_model(point, every, effort)
+            else:
+                model = part.renewed_model(model, point)
+            rows = point.W.copy()
+            model.minimise(
+                rows, thresholds, max(_INNER * left, _LAST * _LAST * enough), _MAX_SWEEPS
+            )
+            moved = part.move_rows(point, every, rows, model)
+            stuck, point, before = moved is point, moved, left
+            value, bound = part.bounds(point)
+            left = min(value - bound, before)
+            if left <= max(_SOLVED * gap, _LAST * enough) or (stuck and effort >= _MAX_EFFORT):
+                break
+            if left > _SLOW * before:
+                # The curvature has changed since, or the model knows too little of it.
+                model, effort = None, effort + fresh
+        self.part = features, part, model
+        if point is start:
+            return self.point
+        W = self.point.W.copy()
+        W[features] = point.W
+        return replace(self.point, W=W, b=point.b, Z=point.Z)
+
+    def _kept_set(self, features: Any, scores: Any, used: Any, thresholds: Any) -> Any:
+        """The last set, where it holds what is wanted and not much more, or else the new one."""
+        if self.part is not None:
+            known = self.part[0]
+            others = np.ones(len(used), dtype=bool)
+            others[known] = False
+            few = len(known) <= _SPARE * len(features)
+            if few and not used[others].any() and (scores[others] <= thresholds.group).all():
+                return known
+            self.part = None
+        return features
+
+    def _gradient_steps(self, gap: float, enough: float) -> Any:
+        """Steps in all rows at once, for good, where those in use have no matrix of a fair size."""
+        if self.descent is None:
+            self.descent = FISTA(self.objective, self.point)
+        for _ in range(FISTA.iterations_per_certificate):
+            self.point = self.descent.step(gap, enough)
+        return self._expanded()
 
     def _screen(self) -> None:
         """Leave out the rows that are zero at every minimiser, once they are most of them."""
@@ -64,6 +156,7 @@ class Block:
         rows = np.flatnonzero(possible)
         self.usable = rows if self.usable is None else self.usable[rows]
         self.objective, self.point = self.objective.restricted(rows, self.point)
+        self.part = None
 
     def _expanded(self) -> Any:
         """The point with all rows of W."""
@@ -73,15 +166,13 @@ class Block:
         W[self.usable] = self.point.W
         return replace(self.point, W=W)
 
-    def _working_set(self, point: Any, thresholds: Any) -> Any:
+    def _working_set(self, scores: Any, used: Any, thresholds: Any) -> Any:
         """The rows in use, and those others whose gradients come nearest to bringing them in."""
-        scores = thresholds.lengths(self.objective.gradient(point)[0])
-        used = point.W.any(axis=1)
         n_used = int(np.count_nonzero(used))
         wanted = int(np.count_nonzero(scores[~used] >= _NEAR * thresholds.group))
-        scores[used] = np.inf
-        size = n_used + min(wanted, max(_GROWTH * n_used, _FIRST))
-        size = min(max(size, _FIRST), len(scores))
+        size = n_used + min(wanted, max(_GROWTH * n_used, self.n_first))
+        size = min(max(size, self.n_first), len(scores), self.objective.largest_set)
         if size == len(scores):
             return np.arange(size)
+        scores = np.where(used, np.inf, scores)
         return np.sort(np.argpartition(-scores, size - 1)[:size])

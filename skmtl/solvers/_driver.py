@@ -19,8 +19,8 @@ class Solver(Protocol):
 
     def __init__(self, objective: Any, start: Any) -> None: ...
 
-    def step(self, gap: float) -> Any:
-        """One iteration, given the last duality gap.
+    def step(self, gap: float, enough: float) -> Any:
+        """One iteration, given the last duality gap and the one that ends the fit.
 
         Returns the point reached, or None when no progress is possible.
         """
@@ -81,7 +81,7 @@ def solve(
         if gap <= target or n_iter >= max_iter or _is_stuck(objective.dtype, history):
             break
         for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):
-            moved = iterate.step(gap)
+            moved = iterate.step(gap, target)
             if moved is None:
                 break
             point, n_iter = moved, n_iter + 1

@@ -6,7 +6,6 @@ import numpy as np
 
 _GROWTH = 1.5
 _MAX_GROWTHS = 200
-_LIMIT = 10.0
 
 
 class FISTA:
@@ -39,24 +38,27 @@ class FISTA:
         bounds: tuple[float, float] = self.objective.bounds(point)
         return bounds
 
-    def step(self, gap: float) -> Any:
+    def step(self, gap: float, enough: float) -> Any:
         objective, base = self.objective, self.momentum_point
         if self.curvature is None:
             # Not before the first step: a fit that starts at its solution needs no eigenvalue.
-            self.curvature, self.feature_metric, self.intercept_metric = objective.curvature
-            self.feature_metric = self.feature_metric.astype(base.W.dtype)
+            self.curvature, metric, self.intercept_metric = objective.curvature
+            self.feature_metric = metric.astype(base.W.dtype)
+            if (metric == metric[0]).all():
+                self.feature_metric = self.feature_metric[:1]
             # Rounding must not be taken for curvature without end.
-            self.limit = _LIMIT * self.curvature if objective.has_curvature_bound else np.inf
+            self.limit = objective.curvature_limit
         gradient = objective.gradient(base)
         for _ in range(_MAX_GROWTHS):
             new = self._proximal_step(base, gradient)
-            allowed = self.curvature * self._squared_length(new, base)
+            step = new.W - base.W, new.b - base.b
+            allowed = self.curvature * self._inner(step, step)
             if objective.excess_curvature(base, new, gradient) <= allowed * (1 + 1e-9):
                 break
             if self.curvature >= self.limit:
                 break
             self.curvature *= _GROWTH
-        if self._inner(base, new, new, self.old) > 0:
+        if self._inner(step, (new.W - self.old.W, new.b - self.old.b)) < 0:
             self.momentum = 1.0
             self.momentum_point = new
         else:
@@ -72,11 +74,13 @@ class FISTA:
         b = base.b - gradient[1] / (self.curvature * self.intercept_metric).astype(base.b.dtype)
         return self.objective.point(W, b)
 
-    def _squared_length(self, new: Any, old: Any) -> float:
-        return self._inner(new, old, new, old)
-
-    def _inner(self, a: Any, b: Any, c: Any, d: Any) -> float:
-        """<a - b, c - d> in the metric of features and intercepts."""
-        features = np.einsum("jt,jt,jk->", a.W - b.W, c.W - d.W, self.feature_metric)
-        intercepts = self.intercept_metric * (a.b - b.b) * (c.b - d.b)
-        return float(features + intercepts.sum())
+    def _inner(self, one: tuple[Any, Any], other: tuple[Any, Any]) -> float:
+        """The inner product of two steps (W, b) in the metric of features and intercepts."""
+        metric = self.feature_metric
+        if len(metric) == 1:
+            product = float(np.vdot(one[0], other[0])) * float(metric[0, 0])
+        else:
+            product = float(np.vdot(one[0], other[0] * metric))
+        if len(self.intercept_metric):
+            product += float((self.intercept_metric * one[1] * other[1]).sum())
+        return product

@@ -23,7 +23,7 @@ class Newton:
         bounds: tuple[float, float] = self.objective.bounds(point)
         return bounds
 
-    def step(self, gap: float) -> Any:
+    def step(self, gap: float, enough: float) -> Any:
         objective, old = self.objective, self.old
         gradient = objective.gradient(old)
         W, b = objective.newton_step(old, gradient)

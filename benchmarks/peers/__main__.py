@@ -1,0 +1,120 @@
+"""skmtl beside other packages: seconds to a suboptimality of 1e-6 of the null objective.
+
+``python -m benchmarks.peers [--problem NAME ...] [--quick] [--threads 1|2] [--repeats N]
+[--legacy-python PATH] [--json F] [--plot F]``
+
+Installs nothing: peers that cannot be imported are named and left out. requirements.txt and
+requirements-legacy.txt beside this file list them; the latter need an older NumPy, and run in the
+interpreter given by --legacy-python, by turns with all others. ``--growth`` measures how skmtl's
+time grows with the sizes instead, ``--memory`` the peak memory of its fits.
+
+Tables go to stdout as Markdown, progress to stderr.
+"""
+
+import os
+
+# The measuring process checks results between the runs; its threads must not outlive a check.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import argparse  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from importlib.util import find_spec  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from benchmarks._report import write_json  # noqa: E402
+from benchmarks.peers import growth, memory, summary  # noqa: E402
+from benchmarks.peers.problems import PROBLEMS  # noqa: E402
+from benchmarks.peers.runner import Runner, Settings  # noqa: E402
+from benchmarks.peers.solvers import OURS, PEERS  # noqa: E402
+
+_LARGE = ("p4-large", "p6-large")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the benchmark as the command line says."""
+    arguments = _read_arguments(argv)
+    quick = arguments.quick
+    pythons = (sys.executable, *filter(None, [arguments.legacy_python]))
+    settings = Settings(
+        threads=arguments.threads,
+        repeats=arguments.repeats or (2 if quick else 5),
+        limit=arguments.limit or (2.0 if quick else 60.0),
+        quick=quick,
+        pythons=pythons,
+    )
+    content = {"threads": settings.threads, "quick": quick, "repeats": settings.repeats}
+    if arguments.growth or arguments.memory:
+        run = growth.run if arguments.growth else memory.run
+        content |= run(settings, arguments.plot)
+    else:
+        content |= _compare(settings, arguments)
+    if arguments.json:
+        write_json(arguments.json, content)
+
+
+def _compare(settings: Settings, arguments: argparse.Namespace) -> dict[str, object]:
+    with Runner(settings, arguments.peer) as runner:
+        problems = runner.run(arguments.problem)
+        sessions = {name: found for name, found in runner.sessions.items() if found is not None}
+        clock = arguments.clock
+        rows = [summary.compare(problem, clock) for problem in problems]
+        threads = f"{settings.threads} thread" + "s" * (settings.threads > 1)
+        print(f"### {clock} seconds to the target, {threads}\n")
+        print(summary.ratio_table(rows), end="\n\n")
+        print(summary.peer_table(rows), end="\n\n")
+        print(summary.process_table(sessions, problems))
+        for problem in problems:
+            for note in problem["notes"]:
+                print(f"\n- {problem['name']}: {note}")
+        environment = summary.environment(sessions)
+    if arguments.plot:
+        from benchmarks.peers.plots import draw
+
+        draw(arguments.plot, problems, clock)
+    return environment | {"clock": clock, "ratios": rows, "problems": problems}
+
+
+def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    description = (__doc__ or "").split("\n")[0]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=description)
+    add = parser.add_argument
+    # The names are checked below: argparse checks defaults of lists against choices as a whole.
+    add("--problem", nargs="+", metavar="NAME", help=f"of {', '.join(PROBLEMS)}, or a prefix")
+    add("--peer", nargs="+", metavar="NAME", choices=list(PEERS), help=f"of {', '.join(PEERS)}")
+    add("--quick", action="store_true", help="a look: small problems, few repeats")
+    add("--threads", type=int, choices=(1, 2), default=1, help="of every peer (default 1)")
+    add("--repeats", type=int, metavar="N", help="timed runs (default 5, quick 2)")
+    add("--limit", type=float, metavar="S", help="end a run after S seconds (default 60, quick 2)")
+    add("--clock", choices=("cpu", "wall"), help="what counts (default: cpu with one thread)")
+    add("--legacy-python", metavar="PATH", help="interpreter with the peers that need NumPy 1")
+    add("--growth", action="store_true", help="skmtl's time against n, d, T and support")
+    add("--memory", action="store_true", help="skmtl's peak memory beside the size of its input")
+    add("--json", type=Path, metavar="FILE", help="write the raw numbers")
+    add("--plot", type=Path, metavar="FILE", help="draw; the name says the format")
+    arguments = parser.parse_args(argv)
+    chosen: set[str] = set()
+    for name in arguments.problem or PROBLEMS:
+        named = {name} & PROBLEMS.keys() or {each for each in PROBLEMS if each.startswith(name)}
+        if not named:
+            parser.error(f"--problem: there is no {name}; choose from {', '.join(PROBLEMS)}")
+        chosen |= named
+    arguments.problem = [name for name in PROBLEMS if name in chosen]
+    arguments.peer = [OURS, *(arguments.peer or PEERS)]
+    arguments.clock = arguments.clock or ("cpu" if arguments.threads == 1 else "wall")
+    for name in ("repeats", "limit"):
+        value = getattr(arguments, name)
+        if value is not None and value <= 0:
+            parser.error(f"--{name} must be positive, got {value}")
+    for option in ("json", "plot"):
+        path = getattr(arguments, option)
+        if path is not None and not path.resolve().parent.is_dir():
+            parser.error(f"--{option}: there is no folder {path.parent}")
+    if arguments.plot and find_spec("matplotlib") is None:
+        parser.error('--plot needs matplotlib: pip install "skmtl[plot]"')
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""The table of problems. Each is built when it is asked for; ``quick`` makes it small."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from benchmarks.peers.objectives import dual_norm, null_gradient, null_value
+from benchmarks.peers.problem import Problem
+
+Array = NDArray[Any]
+
+_CORRELATION = 0.95
+_CLASSES = 10
+
+
+class Missing(Exception):
+    """A problem cannot be built, or a peer not be run, here."""
+
+
+def build(name: str, quick: bool = False) -> Problem:
+    """The problem of that name.
+
+    Raises
+    ------
+    Missing
+        Where it needs data that are not there.
+    """
+    return PROBLEMS[name](name, quick)
+
+
+def wide(
+    n: int, d: int, n_tasks: int, seed: int = 0, n_informative: int = 3
+) -> tuple[Array, Array]:
+    """Autoregressive columns, few rows of W that are not zero, as much noise as signal."""
+    rng = np.random.default_rng(seed)
+    X = correlated(rng, n, d)
+    support = rng.choice(d, n_informative, replace=False)
+    Y = X[:, support] @ rng.normal(size=(n_informative, n_tasks))
+    return X, Y + _noise_like(rng, Y)
+
+
+def correlated(rng: np.random.Generator, n: int, d: int) -> Array:
+    """Rows of a stationary autoregression of order one, C-contiguous."""
+    X = rng.normal(size=(n, d))
+    for j in range(1, d):
+        X[:, j] *= np.sqrt(1 - _CORRELATION**2)
+        X[:, j] += _CORRELATION * X[:, j - 1]
+    return X
+
+
+def shared(name: str, X: Any, Y: Array, divisor: float, **options: Any) -> Problem:
+    """Tasks with common rows at alpha_max / divisor."""
+    problem = Problem(name, X, Y, np.ones(1), **options)
+    top = dual_norm(problem.penalty, null_gradient(problem)) / problem.l1_ratio
+    return replace(problem, alphas=np.array([top / divisor]))
+
+
+def grid(problem: Problem, n_alphas: int, ratio: float) -> Problem:
+    """The problem on a geometric grid from its alpha to the ``ratio``-th part of it."""
+    return replace(problem, alphas=problem.alphas * np.geomspace(1, 1 / ratio, n_alphas))
+
+
+def _noise_like(rng: np.random.Generator, signal: Array) -> Array:
+    noise = rng.normal(size=signal.shape)
+    return noise * (np.linalg.norm(signal) / np.linalg.norm(noise))
+
+
+# alpha_max / 2 finds the three rows of W, the smaller ones noise: supports of about 3, 90 and 1150.
+def _wide(divisor: float, speed: float, l1_ratio: float = 1.0) -> Callable[[str, bool], Problem]:
+    def make(name: str, quick: bool) -> Problem:
+        X, Y = wide(100, 600, 10) if quick else wide(300, 7500, 50, seed=6)
+        return shared(name, X, Y, divisor, speed=speed, l1_ratio=l1_ratio)
+
+    return make
+
+
+def _tall(divisor: float, speed: float) -> Callable[[str, bool], Problem]:
+    def make(name: str, quick: bool) -> Problem:
+        X, Y = wide(3000, 60, 8) if quick else wide(50000, 200, 20)
+        return shared(name, X, Y, divisor, speed=speed)
+
+    return make
+
+
+def _sparse(name: str, quick: bool) -> Problem:
+    n, d, n_tasks, density = (1000, 4000, 5, 3e-3) if quick else (5000, 50000, 10, 1e-3)
+    rng = np.random.default_rng(0)
+    X = sp.random(n, d, density, format="csc", rng=rng, data_rvs=rng.standard_normal)
+    W = np.zeros((d, n_tasks))
+    W[rng.choice(d, 100, replace=False)] = rng.normal(size=(100, n_tasks))
+    Y = X @ W
+    return shared(name, sp.csc_matrix(X), Y + _noise_like(rng, Y), 10, speed=2)
+
+
+def _small(name: str, quick: bool) -> Problem:
+    return shared(name, *wide(200, 100, 5), 10, speed=1)
+
+
+def _path(what: str, speed: float) -> Callable[[str, bool], Problem]:
+    def make(name: str, quick: bool) -> Problem:
+        X, Y = wide(80, 200, 5) if quick else wide(200, 2000, 20)
+        n_alphas = 10 if quick else 50
+        return grid(shared(name, X, Y, 1, what=what, speed=speed), n_alphas, 100)
+
+    return make
+
+
+def _relation(name: str, quick: bool) -> Problem:
+    """Task vectors in a space of few dimensions; the grid starts where 1% can be gained at most."""
+    n, d, n_tasks, rank, n_alphas = (300, 40, 15, 3, 5) if quick else (2000, 300, 100, 10, 20)
+    rng = np.random.default_rng(0)
+    X = correlated(rng, n, d)
+    Y = X @ rng.normal(size=(d, rank)) @ rng.normal(size=(rank, n_tasks))
+    options: dict[str, Any] = {
+        "what": "path",
+        "speed": 20,
+        "loose": {"sylvester": 1e-4},
+        "patience": 4.0,
+    }
+    Y = Y + _noise_like(rng, Y)
+    problem = Problem(name, X, Y, np.ones(1), penalty="relation", **options)
+    top = dual_norm("relation", null_gradient(problem)) ** 2 / (2 * 0.01 * null_value(problem))
+    return grid(replace(problem, alphas=np.array([top])), n_alphas, 1e4)
+
+
+def _stacked(penalty: str, large: bool, speed: float) -> Callable[[str, bool], Problem]:
+    def make(name: str, quick: bool) -> Problem:
+        rng = np.random.default_rng(0)
+        if large:
+            n_tasks, d = (40, 40) if quick else (500, 300)
+            counts = np.full(n_tasks, 120 if quick else 1000)
+        else:
+            n_tasks, d = (30, 10) if quick else (139, 28)
+            counts = rng.integers(80, 111, size=n_tasks)
+        X = rng.normal(size=(int(counts.sum()), d))
+        task = np.repeat(np.arange(n_tasks), counts)
+        if penalty == "trace":
+            W = rng.normal(size=(d, 3)) @ rng.normal(size=(3, n_tasks))
+        else:
+            W = rng.normal(size=(d, n_tasks)) * (rng.permutation(d) < d // 3)[:, None]
+        ends = np.cumsum(counts)[:-1]
+        parts = [part @ w for part, w in zip(np.split(X, ends), W.T, strict=True)]
+        y = np.concatenate(parts)
+        y = y + _noise_like(rng, y)
+        return shared(name, X, y, 10, task=task, penalty=penalty, speed=speed)
+
+    return make
+
+
+def _digits(
+    loss: str, divisor: float, speed: float, **loose: float
+) -> Callable[[str, bool], Problem]:
+    def make(name: str, quick: bool) -> Problem:
+        from skmtl.datasets import fetch_mnist
+
+        home = os.environ.get("SKMTL_DATA", Path(__file__).parents[3] / "shared" / "data")
+        try:
+            data = fetch_mnist(home)
+        except (OSError, ValueError) as error:
+            raise Missing(f"no MNIST in {home}: {error}") from None
+        X, y = data.data[~data.is_test] / 255.0, data.target[~data.is_test].astype(np.int64)
+        if quick:
+            X, y = X[:600], y[:600]
+        at = {peer.replace("_", "-"): target for peer, target in loose.items()}
+        options: dict[str, Any] = {"loss": loss, "speed": speed, "loose": at, "patience": 4.0}
+        return shared(name, X, y, divisor, **options)
+
+    return make
+
+
+PROBLEMS: dict[str, Callable[[str, bool], Problem]] = {
+    "p1a/2": _wide(2, speed=4),
+    "p1a/10": _wide(10, speed=6),
+    "p1a/20": _wide(20, speed=3),
+    "p1b/10": _tall(10, speed=5),
+    "p1b/100": _tall(100, speed=15),
+    "p1c": _sparse,
+    "p1d": _small,
+    "p1e-path": _path("path", speed=2),
+    "p1e-cv": _path("cv", speed=2.5),
+    "p2": _wide(10, speed=3.5, l1_ratio=0.5),
+    "p3-ovr/10": _digits("logistic", 10, speed=30, skmtl_fista=1e-4),
+    "p3-ovr/100": _digits("logistic", 100, speed=6, skmtl_fista=1e-4),
+    "p3-multinomial": _digits("multinomial", 10, speed=3.5, lightning=1.5e-3, adelie=2.8e-3),
+    "p4-school": _stacked("l21", large=False, speed=8),
+    "p4-large": _stacked("l21", large=True, speed=4),
+    "p6-school": _stacked("trace", large=False, speed=8),
+    "p6-large": _stacked("trace", large=True, speed=4),
+    "p5": _relation,
+}

@@ -1,0 +1,294 @@
+"""Run peers on problems: tolerances downwards, then repeats by turns, all measured alike."""
+
+import hashlib
+import io
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.peers.objectives import null_value, objective
+from benchmarks.peers.problem import TARGET, Problem
+from benchmarks.peers.problems import Missing, build
+from benchmarks.peers.session import Session, TookTooLong
+from benchmarks.peers.solvers import OURS, PEERS
+
+Array = NDArray[Any]
+Record = dict[str, Any]
+
+_REFERENCE_TOL = 1e-8
+_TIGHTEST = 1e-13
+_WORST = 1e300
+# The optimum counts as known when a certificate leaves no more than this share of the target open.
+_OPEN = 0.1
+# Where it is not known, peers go on for so many tolerances after they seem to be at the target.
+_BEYOND = 2
+# A first run as long as this is taken for a timed one too: what it compiled is little beside it.
+_LONG_SECONDS = 5.0
+# First fits may compile, and the reference is tight.
+_PATIENCE = 3.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run.
+
+    Attributes
+    ----------
+    threads : int
+        Of every peer.
+    repeats : int
+        Timed runs by turns, after the first.
+    limit : float
+        Seconds after which a run is ended, and with it the peer's tolerances on that problem.
+    repeat_below : float
+        Seconds: only a peer's target run is repeated where runs are slower.
+    quick : bool
+        Small problems.
+    pythons : tuple of str
+        Interpreters to find the peers in.
+    """
+
+    threads: int = 1
+    repeats: int = 5
+    limit: float = 60.0
+    repeat_below: float = 1.0
+    quick: bool = False
+    pythons: tuple[str, ...] = (sys.executable,)
+
+
+class Runner:
+    """All peers' processes, and what they were measured to do. Use it in a with statement."""
+
+    def __init__(self, settings: Settings, peers: Sequence[str] = tuple(PEERS)) -> None:
+        self.settings = settings
+        self.peers = [peer for peer in PEERS if peer in peers]
+        self.sessions: dict[str, Session | None] = {}
+        self.folder = Path(tempfile.mkdtemp(prefix="peers-"))
+
+    def __enter__(self) -> "Runner":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for session in self.sessions.values():
+            if session is not None:
+                session.close()
+        shutil.rmtree(self.folder)
+
+    def run(self, names: Sequence[str]) -> list[Record]:
+        """Measure the problems of these names; one that cannot be built is left out."""
+        records = []
+        for name in names:
+            try:
+                problem = build(name, self.settings.quick)
+            except Missing as error:
+                _say(f"{name}: left out: {error}")
+                continue
+            records.append(self.measure(problem))
+        return records
+
+    def measure(self, problem: Problem) -> Record:
+        """Every peer's runs on one problem."""
+        _say(f"{problem.name}: {problem.shape}, {problem.kind}")
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        problem.save(folder)
+        measured = _Measured(problem)
+        present = []
+        if OURS in self.peers:
+            self._find_reference(measured)
+        for name in self.peers:
+            if not PEERS[name].takes(problem) or (session := self._session(name)) is None:
+                continue
+            try:
+                session.load(folder)
+            except (Missing, TookTooLong) as error:
+                _say(f"  {name}: left out: {error}")
+                continue
+            present.append(name)
+        ladders = {name: self._descend(name, measured) for name in present}
+        for repeat in range(1, self.settings.repeats + 1):
+            for name, rungs in ladders.items():
+                # A rung that fails once is not worth its limit again.
+                ladders[name] = [
+                    tol for tol in rungs if self._run(name, tol, measured, repeat) is not None
+                ]
+        shutil.rmtree(folder)
+        return measured.record()
+
+    def _session(self, name: str) -> Session | None:
+        """The peer's process, started when it is first needed; None where it is absent."""
+        if name not in self.sessions:
+            if self.settings.quick and PEERS[name].compiles_long:
+                _say(f"  {name}: left out of quick runs, for it compiles long")
+                self.sessions[name] = None
+                return None
+            try:
+                session = Session(name, self.settings.threads, self.settings.pythons)
+            except Missing as error:
+                _say(f"  {name}: absent: {error}")
+                self.sessions[name] = None
+                return None
+            self.sessions[name] = session
+            pools = session.hello["blas"] or {}
+            if set(pools.values()) - {self.settings.threads}:
+                _say(f"  {name}: not all of it has {self.settings.threads} threads: {pools}")
+        return self.sessions[name]
+
+    def _find_reference(self, measured: "_Measured") -> None:
+        """A first estimate of the optimum, by our own solver, tight and with a certificate."""
+        problem, session = measured.problem, self._session(OURS)
+        if session is None:
+            return
+        if problem.what == "cv":  # whose estimators return no certificates
+            problem = replace(problem, what="path")
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        problem.save(folder)
+        try:
+            session.load(folder)
+        except (Missing, TookTooLong) as error:
+            _say(f"  no reference: {error}")
+            return
+        if problem is measured.problem:  # the first fit is a loose one, as every peer's
+            self._run(OURS, PEERS[OURS].loosest, measured, repeat=-2)
+        self._run(OURS, _REFERENCE_TOL, measured, repeat=-1)
+        if not measured.is_certified:
+            _say(f"  the optimum is not certified: peers go {_BEYOND} tolerances beyond the target")
+        shutil.rmtree(folder)
+
+    def _descend(self, name: str, measured: "_Measured") -> list[float]:
+        """Tighten the peer's tolerance until the target is met; return the rungs to repeat."""
+        peer, target = PEERS[name], measured.problem.target(name)
+        tol, beyond = peer.loosest, 0
+        found: dict[float, Record] = {}
+        first = measured.first(name) or self._run(name, tol, measured, repeat=-2)
+        if first is None:
+            return []
+        while tol > _TIGHTEST and beyond < (1 if measured.is_certified else 1 + _BEYOND):
+            record: Record | None
+            if first["wall"] > _LONG_SECONDS and not found and not peer.compiles_long:
+                record = measured.repeated(first)
+            else:
+                record = self._run(name, tol, measured, repeat=0)
+            if record is None:
+                break
+            found[tol] = record
+            beyond += measured.suboptimality(record) <= target
+            tol /= peer.step
+        # A better optimum may have been found meanwhile.
+        met = [tol for tol, record in found.items() if measured.suboptimality(record) <= target]
+        if met and len(found) > 1:
+            between = max(met) * np.sqrt(peer.step)  # may be cheaper, and tight enough
+            record = self._run(name, between, measured, repeat=0)
+            if record is not None:
+                found[between] = record
+                met += [between] * (measured.suboptimality(record) <= target)
+        line = f"{found[max(met)]['cpu']:.4g} s (tol {max(met):.1g})" if met else "not reached"
+        _say(f"  {name}: {line}, {len(found)} tolerances")
+        fast = self.settings.repeat_below
+        return [tol for tol in found if tol == max(met, default=None) or found[tol]["wall"] < fast]
+
+    def _run(self, name: str, tol: float, measured: "_Measured", repeat: int) -> Record | None:
+        session = self.sessions[name]
+        assert session is not None
+        limit = self.settings.limit * measured.problem.patience
+        if repeat < 0:
+            limit *= _PATIENCE
+        try:
+            # A cold run is not to be hidden by warm ones after it.
+            reply = session.run(tol, limit, once=repeat < 0)
+        except TookTooLong:
+            _say(f"  {name}: ended after {limit:g} s at tol {tol:.1g}")
+            measured.notes.append(f"{name}: more than {limit:g} s at tolerance {tol:.1g}")
+            return None
+        except Missing as error:
+            _say(f"  {name}: failed at tol {tol:.1g}: {error}")
+            measured.notes.append(f"{name}: {error}")
+            return None
+        return measured.add(name, tol, repeat, reply)
+
+
+class _Measured:
+    """A problem's records, and the best objective met at every alpha."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.null = null_value(problem)
+        self.best = np.full(len(problem.alphas), np.inf)
+        self.lower = np.zeros(len(problem.alphas))
+        self.records: list[Record] = []
+        self.notes: list[str] = []
+        self.checked: dict[bytes, list[float]] = {}
+
+    def add(self, name: str, tol: float, repeat: int, reply: dict[str, Any]) -> Record:
+        """Value the coefficients and keep the record."""
+        content = reply.pop("coefs")
+        positions = reply.pop("alphas")
+        positions = list(range(len(self.best))) if positions is None else positions
+        content_hash = hashlib.sha256(content).digest()
+        if content_hash not in self.checked:  # repeats return the same
+            coefs = np.load(io.BytesIO(content))
+            alphas = self.problem.alphas[positions]
+            self.checked[content_hash] = [
+                _finite(objective(self.problem, coef.T, float(alpha)))
+                for coef, alpha in zip(coefs, alphas, strict=True)
+            ]
+        values = self.checked[content_hash]
+        self.best[positions] = np.fmin(self.best[positions], values)
+        gaps = reply["more"].get("dual_gap")
+        if gaps is not None:  # our certificates bound the optimum from below
+            self.lower[positions] = np.fmax(self.lower[positions], np.subtract(values, gaps))
+        what = {-2: "first", -1: "reference"}.get(repeat, "timed")
+        record = {"peer": name, "tol": tol, "what": what, "repeat": repeat} | reply
+        self.records.append(record | {"values": values, "alphas": positions})
+        return self.records[-1]
+
+    def first(self, name: str) -> Record | None:
+        """The peer's first run on the problem, if there was one."""
+        runs = (run for run in self.records if run["peer"] == name and run["what"] == "first")
+        return next(runs, None)
+
+    def repeated(self, record: Record) -> Record:
+        """Keep the first run as a timed one."""
+        self.records.append(record | {"what": "timed", "repeat": 0})
+        return self.records[-1]
+
+    @property
+    def open(self) -> float:
+        """How far below the best objective met the optimum may still be, relative to the null."""
+        return _finite((self.best - self.lower).max() / self.null)
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether the optimum is known well enough to tell who is at the target."""
+        return self.open <= _OPEN * TARGET
+
+    def suboptimality(self, record: Record) -> float:
+        """The worst over the alphas, as a share of the null objective."""
+        excess = np.array(record["values"]) - self.best[record["alphas"]]
+        return _finite(excess.max() / self.null)
+
+    def record(self) -> Record:
+        """All of it, for the raw numbers."""
+        runs = [run | {"suboptimality": self.suboptimality(run)} for run in self.records]
+        return self.problem.describe() | {
+            "null_value": self.null,
+            "best_values": [_finite(value) for value in self.best],
+            "open": self.open,
+            "notes": self.notes,
+            "runs": runs,
+        }
+
+
+def _finite(value: Any) -> float:
+    """The number, or one that is as bad and that JSON knows."""
+    return float(np.nan_to_num(value, nan=_WORST, posinf=_WORST))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,38 @@
+"""lightning: CDClassifier with the multinomial loss and its l1/l2 penalty on features.
+
+It minimises C times the sum of the losses plus alpha times the row norms. X is Fortran-contiguous,
+shrinking is on and the line search automatic, its defaults. A tenth of its own tolerance is worth
+many of its slow iterations, so that it is given their number here: one over the tolerance.
+"""
+
+import numpy as np
+from lightning.classification import CDClassifier
+
+from benchmarks.peers.problem import Problem
+from benchmarks.peers.solvers import Result
+
+
+class Solver:
+    """Block coordinate descent with a line search, in Cython."""
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        self.X, self.y, self.alpha = np.asfortranarray(problem.X), problem.y, problem.alphas[0]
+        self.coef = np.zeros((problem.n_tasks, problem.n_features))
+
+    def run(self, tol: float) -> None:
+        """Fit."""
+        model = CDClassifier(
+            penalty="l1/l2",
+            loss="log",
+            multiclass=True,
+            alpha=self.alpha,
+            C=1 / len(self.y),
+            tol=0.0,
+            max_iter=round(1 / tol),
+            random_state=0,
+        )
+        self.coef = model.fit(self.X, self.y).coef_
+
+    def result(self) -> Result:
+        """Coefficients."""
+        return Result(self.coef[None])

@@ -1,0 +1,51 @@
+"""skglm: MultiTaskLasso, working sets and Anderson extrapolation compiled by numba.
+
+X and Y are Fortran-contiguous. The classes it compiles are compiled in every process anew: that is
+its first fit, which is reported apart. Its tolerance is a violation of the optimality conditions in
+the gradient's units, so it is given here in multiples of alpha.
+"""
+
+import numpy as np
+from skglm import MultiTaskLasso
+from skglm.datafits import QuadraticMultiTask
+from skglm.penalties import L2_1
+from skglm.solvers import MultiTaskBCD
+
+from benchmarks.peers.problem import Problem
+from benchmarks.peers.solvers import Result
+
+_MAX_ITER = 1000
+
+
+class Solver:
+    """Block coordinate descent on working sets, along a path by warm starts."""
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        self.alphas = problem.alphas
+        self.X = problem.X.tocsc() if hasattr(problem.X, "tocsc") else np.asfortranarray(problem.X)
+        self.Y = np.asfortranarray(problem.y)
+        self.coefs = np.zeros((0, problem.n_tasks, problem.n_features))
+
+    def run(self, tol: float) -> None:
+        """Fit."""
+        if len(self.alphas) > 1:
+            self._follow_path(tol)
+            return
+        alpha = self.alphas[0]
+        model = MultiTaskLasso(alpha, tol=tol * alpha, fit_intercept=False, max_iter=_MAX_ITER)
+        self.coefs = model.fit(self.X, self.Y).coef_[None]
+
+    def _follow_path(self, tol: float) -> None:
+        # Its own path has one tolerance for all alphas, too loose for the small ones or too tight
+        # for the large: this is the same loop with a tolerance for each.
+        n_features, n_tasks = self.X.shape[1], self.Y.shape[1]
+        W, XW, coefs = np.zeros((n_features, n_tasks)), np.zeros(self.Y.shape, order="F"), []
+        for alpha in self.alphas:
+            solver = MultiTaskBCD(max_iter=_MAX_ITER, tol=tol * alpha, fit_intercept=False)
+            solver.solve(self.X, self.Y, QuadraticMultiTask(), L2_1(alpha), W, XW)  # in place
+            coefs.append(W.T.copy())
+        self.coefs = np.array(coefs)
+
+    def result(self) -> Result:
+        """Coefficients."""
+        return Result(self.coefs)

@@ -1,0 +1,122 @@
+"""From raw numbers to each peer's time at the target, and the table of ratios."""
+
+import os
+import platform
+import statistics
+from typing import Any
+
+from benchmarks._report import markdown_table
+from benchmarks.peers.problem import TARGET
+from benchmarks.peers.session import Session
+from benchmarks.peers.solvers import OURS
+
+Record = dict[str, Any]
+
+
+def curve(problem: Record, peer: str, clock: str) -> list[tuple[float, float, float]]:
+    """(tolerance, median seconds, suboptimality) of a peer, loosest first."""
+    groups: dict[float, list[Record]] = {}
+    for run in problem["runs"]:
+        if run["peer"] == peer and run["what"] == "timed":
+            groups.setdefault(run["tol"], []).append(run)
+    return [
+        (
+            tol,
+            statistics.median(run[clock] for run in runs),
+            max(run["suboptimality"] for run in runs),
+        )
+        for tol, runs in sorted(groups.items(), reverse=True)
+    ]
+
+
+def seconds_at_target(problem: Record, peer: str, clock: str) -> float | None:
+    """The median time of the loosest tolerance that meets the peer's target."""
+    target = problem["loose"].get(peer, TARGET)
+    for _, seconds, suboptimality in curve(problem, peer, clock):
+        if suboptimality <= target:
+            return seconds
+    return None
+
+
+def peers_of(problem: Record) -> list[str]:
+    """The peers that were run, in the order of the table."""
+    return list(dict.fromkeys(run["peer"] for run in problem["runs"] if run["what"] != "reference"))
+
+
+def compare(problem: Record, clock: str) -> Record:
+    """Times at the target of all peers, and how many times faster ours is than the best of them."""
+    times = {peer: seconds_at_target(problem, peer, clock) for peer in peers_of(problem)}
+    reached = {peer: s for peer, s in times.items() if s is not None and peer != OURS}
+    best = min(reached, key=lambda peer: reached[peer]) if reached else None
+    ours = times.get(OURS)
+    ratio = reached[best] / ours if best and ours else None
+    return {
+        "problem": problem["name"],
+        "best_peer": best,
+        "best_seconds": reached[best] if best else None,
+        "skmtl_seconds": ours,
+        "ratio": ratio,
+        "target_ratio": problem["speed"],
+        "seconds": times,
+    }
+
+
+def ratio_table(rows: list[Record]) -> str:
+    """The comparison as Markdown."""
+    header = ["problem", "best peer", "seconds", "skmtl, seconds", "ratio", "target"]
+    cells = [
+        [
+            row["problem"],
+            row["best_peer"] or "-",
+            number(row["best_seconds"]),
+            number(row["skmtl_seconds"]),
+            "-" if row["ratio"] is None else f"{row['ratio']:.2g}",
+            f"{row['target_ratio']:g}",
+        ]
+        for row in rows
+    ]
+    return markdown_table(header, cells)
+
+
+def peer_table(rows: list[Record]) -> str:
+    """All peers' seconds at the target, a column each."""
+    peers = list(dict.fromkeys(peer for row in rows for peer in row["seconds"]))
+    cells = [
+        [row["problem"], *(number(row["seconds"].get(peer)) for peer in peers)] for row in rows
+    ]
+    return markdown_table(["problem", *peers], cells, n_left=1)
+
+
+def process_table(sessions: dict[str, Session], problems: list[Record]) -> str:
+    """Each peer's release, import and first fit, compilation included."""
+    from benchmarks.peers.solvers import PEERS
+
+    cells = []
+    for name, session in sessions.items():
+        release = session.hello["versions"].get(PEERS[name].distribution, "-")
+        first = first_fit(problems, name)
+        cells.append([name, release, number(session.hello["import_seconds"]), number(first)])
+    return markdown_table(["peer", "release", "import, s", "first fit, s"], cells)
+
+
+def first_fit(problems: list[Record], peer: str) -> float | None:
+    """The seconds of the first fit of a peer's process."""
+    for problem in problems:
+        for run in problem["runs"]:
+            if run["peer"] == peer:
+                return float(run["wall"])
+    return None
+
+
+def environment(sessions: dict[str, Session]) -> Record:
+    """Where and with what the numbers were measured."""
+    return {
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "peers": {name: session.hello for name, session in sessions.items()},
+    }
+
+
+def number(value: float | None) -> str:
+    """Three digits, or a dash."""
+    return "-" if value is None else f"{value:.3g}"

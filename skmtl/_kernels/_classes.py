@@ -1,0 +1,249 @@
+"""Block coordinate descent over the rows of W where the classes of a row depend on each other.
+
+Minimises the quadratic model of a loss, with a penalty on rows,
+
+    -<H, D> + <D, A'A D> / 2 + sum_k ridges_k |w_k|^2 / 2 + sum_j (entry |W_j|_1 + group |W_j|_2)
+
+over W = W_0 + D (s, K), by the matrix A'A of all its entries.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+# Ridges (n_classes,), and the thresholds of entries and rows.
+Penalty = tuple[Array, float, float]
+
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+# Extrapolate from this many differences of iterates, each this many sweeps apart.
+_DEPTH = 5
+_SWEEPS = 5
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def minimise_classes(
+    gram: Array,
+    bends: Array,
+    penalty: Penalty,
+    W: Array,
+    H: Array,
+    residual: float,
+    tol: float,
+    max_sweeps: int,
+) -> int:
+    """Sweep over the rows until the model's duality gap is at most tol; W and H are updated.
+
+    gram is A'A (s K, s K), bends (s,) the largest eigenvalues of its blocks (K, K), H (s, K) = A'r
+    and residual |r|^2 at the start. Returns the number of sweeps.
+    """
+    s, n_classes = W.shape
+    curvature = bends + penalty[0].max()
+    slopes = H.reshape(H.size)
+    first_W, first_H = W.copy(), H.copy()
+    past_W, past_H = np.empty((_DEPTH + 1, s, n_classes)), np.empty((_DEPTH + 1, s, n_classes))
+    step, n_kept, n_sweeps = np.empty(n_classes), 0, 0
+    while n_sweeps < max_sweeps:
+        for _ in range(_SWEEPS):
+            for j in range(s):
+                if _update_row(W[j], H[j], penalty, curvature[j], step):
+                    _subtract(gram[j * n_classes : (j + 1) * n_classes], step, slopes)
+        n_sweeps += _SWEEPS
+        fall = _fall(first_W, first_H, W, H)
+        if _gap(W, H, max(residual - 2.0 * fall, 0.0), penalty) <= tol:
+            break
+        past_W[n_kept], past_H[n_kept] = W, H
+        n_kept += 1
+        if n_kept > _DEPTH:
+            n_kept = 0
+            tried_W, tried_H = np.empty_like(W), np.empty_like(H)
+            if _extrapolate(past_W, past_H, tried_W, tried_H):
+                tried = _penalty_value(tried_W, penalty) - _fall(first_W, first_H, tried_W, tried_H)
+                if tried < _penalty_value(W, penalty) - fall:
+                    W[:], H[:] = tried_W, tried_H
+    return n_sweeps
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _subtract(rows: Array, step: Array, slopes: Array) -> None:
+    """Take the combination ``step`` of the rows from the slopes, four rows at a time."""
+    n_rows = step.size
+    whole = n_rows - n_rows % 4
+    for k in range(0, whole, 4):
+        a, b, c, d = step[k], step[k + 1], step[k + 2], step[k + 3]
+        if a == 0.0 and b == 0.0 and c == 0.0 and d == 0.0:
+            continue
+        for i in range(slopes.size):
+            slopes[i] -= (
+                a * rows[k, i] + b * rows[k + 1, i] + c * rows[k + 2, i] + d * rows[k + 3, i]
+            )
+    for k in range(whole, n_rows):
+        a = step[k]
+        for i in range(slopes.size):
+            slopes[i] -= a * rows[k, i]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _update_row(w: Array, h: Array, penalty: Penalty, curvature: float, step: Array) -> bool:
+    """Minimise over one row, majorised by its curvature; step is the change, if any."""
+    ridges, entry, group = penalty
+    if curvature <= 0.0:
+        return False
+    square, was_zero = 0.0, True
+    for k in range(w.size):
+        v = h[k] + (curvature - ridges[k]) * w[k]
+        if entry > 0.0:
+            v = max(v - entry, 0.0) + min(v + entry, 0.0)
+        step[k] = v
+        square += v * v
+        if w[k] != 0.0:
+            was_zero = False
+    length = math.sqrt(square)
+    if length <= group:
+        if was_zero:
+            return False
+        for k in range(w.size):
+            step[k] = -w[k]
+            w[k] = 0.0
+        return True
+    shrink = (1.0 - group / length) / curvature
+    moved = 0.0
+    for k in range(w.size):
+        new = shrink * step[k]
+        step[k] = new - w[k]
+        w[k] = new
+        moved += abs(step[k])
+    return moved > 0.0
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _fall(first_W: Array, first_H: Array, W: Array, H: Array) -> float:
+    """What the quadratic has fallen since the first W, from the slopes at both: exact."""
+    fall = 0.0
+    for j in range(W.shape[0]):
+        for k in range(W.shape[1]):
+            fall += (W[j, k] - first_W[j, k]) * (first_H[j, k] + H[j, k])
+    return fall / 2.0
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _penalty_value(W: Array, penalty: Penalty) -> float:
+    """The thresholds' norms and the ridges."""
+    ridges, entry, group = penalty
+    value = 0.0
+    for j in range(W.shape[0]):
+        square = 0.0
+        for k in range(W.shape[1]):
+            w = W[j, k]
+            square += w * w
+            value += ridges[k] * w * w / 2.0 + entry * abs(w)
+        value += group * math.sqrt(square)
+    return value
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _gap(W: Array, H: Array, square: float, penalty: Penalty) -> float:
+    """The distance of the model's value to the dual value of the scaled residual.
+
+    With the scale c of the residual it is, by the conjugates of the three parts,
+
+        Omega(W) - c <H, W> + (1 + c^2) sum_k ridges_k |w_k|^2 / 2 + (1 - c)^2 |r|^2 / 2
+
+    in which |r|^2 counts little near the minimum, where c is nearly 1.
+    """
+    ridges, entry, group = penalty
+    ridge, inner, norms, ratio = 0.0, 0.0, 0.0, 0.0
+    for j in range(W.shape[0]):
+        length, largest, slope = 0.0, 0.0, 0.0
+        for k in range(W.shape[1]):
+            w = W[j, k]
+            ridge += ridges[k] * w * w
+            inner += w * H[j, k]
+            norms += entry * abs(w)
+            length += w * w
+            g = abs(H[j, k] - ridges[k] * w)
+            largest = max(largest, g)
+            slope += g * g
+        norms += group * math.sqrt(length)
+        if entry == 0.0:
+            ratio = max(ratio, math.sqrt(slope) / group)
+        elif group == 0.0:
+            ratio = max(ratio, largest / entry)
+        else:
+            ratio = max(ratio, _row_ratio(W[j], H[j], penalty, ratio))
+    scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
+    conjugates = norms - scale * inner + (1.0 + scale * scale) * ridge / 2.0
+    return conjugates + (1.0 - scale) * (1.0 - scale) * square / 2.0
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _row_ratio(w: Array, h: Array, penalty: Penalty, least: float) -> float:
+    """The nu at which soft-thresholding the slopes at nu entry leaves the length nu group."""
+    ridges, entry, group = penalty
+    nu = least
+    for _ in range(30):
+        square, inner = 0.0, 0.0
+        for k in range(w.size):
+            left = abs(h[k] - ridges[k] * w[k]) - nu * entry
+            if left > 0.0:
+                square += left * left
+                inner += left
+        length = math.sqrt(square)
+        excess = length - nu * group
+        if excess <= 1e-9 * length or length == 0.0:
+            break
+        # Newton from below on a convex, decreasing function stays below.
+        nu += excess / (group + entry * inner / length)
+    return nu
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _extrapolate(past_W: Array, past_H: Array, W: Array, H: Array) -> bool:
+    """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
+
+    False where the differences leave nothing to solve.
+    """
+    depth = past_W.shape[0] - 1
+    system = np.empty((depth, depth))
+    for a in range(depth):
+        for b in range(a + 1):
+            total = 0.0
+            for j in range(W.shape[0]):
+                for k in range(W.shape[1]):
+                    one = past_W[a + 1, j, k] - past_W[a, j, k]
+                    total += one * (past_W[b + 1, j, k] - past_W[b, j, k])
+            system[a, b] = total
+            system[b, a] = total
+    trace = 0.0
+    for a in range(depth):
+        trace += system[a, a]
+    if not trace > 0.0:
+        return False
+    for a in range(depth):
+        system[a, a] += 1e-14 * trace
+    # Gaussian elimination; the matrix is positive definite.
+    share = np.ones(depth)
+    for a in range(depth):
+        if not system[a, a] > 0.0:
+            return False
+        for b in range(a + 1, depth):
+            ratio = system[b, a] / system[a, a]
+            for c in range(a, depth):
+                system[b, c] -= ratio * system[a, c]
+            share[b] -= ratio * share[a]
+    total = 0.0
+    for a in range(depth - 1, -1, -1):
+        for b in range(a + 1, depth):
+            share[a] -= system[a, b] * share[b]
+        share[a] /= system[a, a]
+        total += share[a]
+    if not abs(total) > 0.0:
+        return False
+    W[:], H[:] = 0.0, 0.0
+    for a in range(depth):
+        W += (share[a] / total) * past_W[a + 1]
+        H += (share[a] / total) * past_H[a + 1]
+    return True

@@ -1,0 +1,92 @@
+"""Block coordinate descent on a Gram matrix per task."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl import _kernels
+from skmtl.objective._models import Thresholds
+
+Array = NDArray[Any]
+
+# Iterates are this many sweeps apart, and extrapolated from this many differences: as in the
+# kernels of other models, so that all layouts take the same steps.
+_SWEEPS = 5
+_DEPTH = 5
+
+
+@dataclass(frozen=True)
+class TaskGramModel:
+    """By Gram matrices: A'A of task t is scales[t] grams[t].
+
+    Attributes
+    ----------
+    grams : ndarray of shape (n_tasks, s, s), or (s, n_tasks, s) where ``turned``
+        A sweep is fastest where it reads them in order; to bring all of them into that order
+        costs more than the sweeps.
+    turned : bool
+    scales : ndarray of shape (n_tasks,)
+    slope : ndarray of shape (s, n_tasks)
+        A'r: minus the loss gradient.
+    residual : float
+        The squared length of r.
+    """
+
+    grams: Array
+    turned: bool
+    scales: Array
+    slope: Array
+    residual: float
+
+    def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
+        """Minimise over W (s, n_tasks), in place, to a duality gap; the number of sweeps."""
+        diagonals = np.einsum("jtj->tj" if self.turned else "tjj->tj", self.grams)
+        bends = diagonals * self.scales[:, None] + penalty.ridges[:, None]
+        curvature, first, H = bends.max(axis=0), W.copy(), np.ascontiguousarray(self.slope.T)
+        strengths = penalty.ridges, penalty.entry, penalty.group
+        start = first, self.slope, self.residual, strengths
+        past: list[tuple[Array, Array]] = []
+        n_sweeps = 0
+        while n_sweeps < max_sweeps:
+            _kernels.sweep_task_rows(
+                self.grams, self.turned, self.scales, curvature, strengths, W, H, _SWEEPS
+            )
+            n_sweeps += _SWEEPS
+            value, gap = _kernels.task_rows_gap(*start, W, H)
+            if gap <= tol:
+                break
+            past.append((W.copy(), H.copy()))
+            if len(past) > _DEPTH:
+                tried = _extrapolated(past)
+                past = []
+                if tried and _kernels.task_rows_gap(*start, *tried)[0] < value:
+                    W[:], H = tried
+        return n_sweeps
+
+
+def _extrapolated(past: list[tuple[Array, Array]]) -> tuple[Array, Array] | None:
+    """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
+
+    The slopes depend on W affinely, so that they take the same combination. None where the
+    differences leave nothing to solve.
+    """
+    steps = np.array([(new[0] - old[0]).ravel() for old, new in zip(past, past[1:], strict=False)])
+    system = steps @ steps.T
+    trace = system.trace()
+    if not trace > 0.0:
+        return None
+    system.flat[:: len(system) + 1] += 1e-14 * trace
+    try:
+        shares = np.linalg.solve(system, np.ones(len(system)))
+    except np.linalg.LinAlgError:
+        return None
+    total = shares.sum()
+    if not abs(total) > 0.0:
+        return None
+    W, H = (
+        sum(share / total * pair[k] for share, pair in zip(shares, past[1:], strict=True))
+        for k in (0, 1)
+    )
+    return W, H

@@ -1,0 +1,61 @@
+"""Cheap steps first, exact ones where those converge slowly."""
+
+from typing import Any
+
+import numpy as np
+
+from skmtl.solvers._admm import ADMM
+from skmtl.solvers._fista import FISTA
+
+_TRIED = 30
+_PATIENCE = 100
+# Iterations between certificates: as many as seem to be left.
+_LEAST, _MOST = 4, 20
+
+
+class Switch:
+    """FISTA, and from where it has got to ADMM, if many more iterations seem to be needed.
+
+    Gradient steps cost one product an iteration, and well-scaled data need a few dozen. Where
+    the tasks' curvatures are unequal they need thousands, and the eigenbases of all tasks, which
+    make ADMM's steps exact in the loss, are worth computing.
+    """
+
+    iterations_per_certificate = 10
+
+    def __init__(self, objective: Any, start: Any) -> None:
+        self.objective, self.fista = objective, FISTA(objective, start)
+        self.current: FISTA | ADMM = self.fista
+        self.n_steps, self.is_certified = 0, False
+        # After how many steps each gap was met.
+        self.gaps: list[tuple[int, float]] = []
+
+    def bounds(self, point: Any) -> tuple[float, float]:
+        self.is_certified = True
+        return self.current.bounds(point)
+
+    def step(self, gap: float, enough: float) -> Any:
+        if self.is_certified and self.current is self.fista:
+            self._look_ahead(gap, enough)
+        self.n_steps, self.is_certified = self.n_steps + 1, False
+        return self.current.step(gap, enough)
+
+    def _look_ahead(self, gap: float, enough: float) -> None:
+        """Change the solver if too much is left, and ask for a certificate when little is."""
+        self.gaps.append((self.n_steps, gap))
+        if len(self.gaps) == 1:
+            return
+        left = self._remaining(enough)
+        if self.n_steps >= _TRIED and left > _PATIENCE:
+            self.current = ADMM(self.objective, self.fista.old)
+            self.iterations_per_certificate = self.current.iterations_per_certificate
+        else:
+            self.iterations_per_certificate = int(np.clip(left, _LEAST, _MOST))
+
+    def _remaining(self, enough: float) -> float:
+        """The number of iterations to come, if the gap falls as it has in the last half."""
+        (first, before), (last, gap) = self.gaps[(len(self.gaps) - 1) // 2], self.gaps[-1]
+        fallen = np.log(before / gap)
+        if not fallen > 0:
+            return np.inf
+        return float(np.log(gap / max(enough, 1e-300)) * (last - first) / fallen)
