@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,17 @@ from scipy.linalg import lapack
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.utils.sparsefuncs import min_max_axis
 
+from skmtl._threads import one_blas_thread
+
 Array = NDArray[Any]
 
 # Below this side length an exact eigenvalue costs less than the iterations a poor one wastes.
 EXACT_SIDE = 2000
 # The same for the eigenvalues of many matrices, and for all eigenvectors of one.
 SMALL_SIDE = 64
+# Decompositions of this side and below gain nothing from a second thread, and lose much where
+# other processes want the processor.
+ONE_THREAD_SIDE = 512
 _EPS = np.finfo(np.float64).eps
 _BATCH_BYTES = 2**24
 # Rows weighted one after the other while the caches hold them.
@@ -241,7 +247,8 @@ def lanczos(apply: Callable[[Array], Array], size: int) -> float:
 
 def singular_values(W: Array) -> Array:
     """All min(W.shape) singular values, in descending order."""
-    return np.linalg.svd(W, compute_uv=False) if W.size else np.zeros(0)
+    with _fair_threads(W):
+        return np.linalg.svd(W, compute_uv=False) if W.size else np.zeros(0)
 
 
 def largest_singular_value(W: Array) -> float:
@@ -250,7 +257,9 @@ def largest_singular_value(W: Array) -> float:
     if not 0 < size < np.inf:
         return size
     M = W.astype(np.float64) / size  # whose squares neither overflow nor vanish
-    return size * math.sqrt(largest_eigenvalue(M @ M.T if M.shape[0] <= M.shape[1] else M.T @ M))
+    with _fair_threads(W):
+        gram = M @ M.T if M.shape[0] <= M.shape[1] else M.T @ M
+        return size * math.sqrt(largest_eigenvalue(gram))
 
 
 def rescale_singular_values(V: Array, factors: Callable[[Array], Array]) -> Array:
@@ -259,6 +268,16 @@ def rescale_singular_values(V: Array, factors: Callable[[Array], Array]) -> Arra
     ``factors`` takes all min(V.shape) singular values in descending order. Directions are
     computed for those alone whose factor differs from that of the last.
     """
+    with _fair_threads(V):
+        return _rescaled(V, factors)
+
+
+def _fair_threads(W: Array) -> AbstractContextManager[None]:
+    """One BLAS thread for the decompositions of a small matrix."""
+    return one_blas_thread() if min(W.shape) <= ONE_THREAD_SIDE else nullcontext()
+
+
+def _rescaled(V: Array, factors: Callable[[Array], Array]) -> Array:
     wide = V.shape[0] <= V.shape[1]
     M = V.astype(np.float64, copy=False)
     # numpy leaves half of the product of a matrix with itself to symmetry.

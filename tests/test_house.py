@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each floor may import from those below it, never from its own siblings unless listed.
 FLOORS = [
-    {"_version", "_warnings", "_kernels", "_linalg", "_folds", "spectrum"},
+    {"_version", "_warnings", "_threads", "_kernels", "_linalg", "_folds", "spectrum"},
     {"losses", "design", "penalties", "metrics"},
     {"certificate"},
     {"objective"},
@@ -27,6 +27,7 @@ FLOORS = [
 ]
 SIBLINGS = {
     ("_linalg", "_kernels"),
+    ("_linalg", "_threads"),
     ("metrics", "design"),  # the task column
 }
 # Solvers see an objective only.

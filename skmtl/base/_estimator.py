@@ -1,6 +1,7 @@
 """The shared fit: validate -> design -> objective -> solve -> attributes."""
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -11,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skmtl._threads import one_blas_thread
 from skmtl._warnings import warn
 from skmtl.design import (
     Moments,
@@ -186,10 +188,18 @@ class TaskEstimator(BaseEstimator):
             objective = self._objective(part)
         else:
             objective = prepared.with_penalty(self._get_penalty(part))
+        if start is not None:
+            start = replace(start, coef=start.coef[learned], intercept=start.intercept[learned])
+        with one_blas_thread() if objective.has_small_matrices else nullcontext():
+            found = self._minimise(objective, start, coef.dtype)
+        coef[learned], intercept[learned] = found.coef, found.intercept
+        return replace(found, coef=coef, intercept=intercept, learned=learned)
+
+    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+        """The minimum over the objective's own tasks, in the data's precision."""
         origin = objective.start()
         if start is not None:
-            W = start.coef[learned].T[:, : objective.n_columns]
-            warm = objective.start(W, start.intercept[learned])
+            warm = objective.start(start.coef.T[:, : objective.n_columns], start.intercept)
             if objective.value(warm) < objective.null_value:
                 origin = warm
         solution = solve(
@@ -206,13 +216,13 @@ class TaskEstimator(BaseEstimator):
                 "minimiser, and its coefficients only tell how far the solver went. Increase alpha."
             )
         point, value, gap = solution.point, solution.objective, solution.dual_gap
-        if point.W.dtype != coef.dtype:
+        if point.W.dtype != dtype:
             # What is returned is rounded to the data's precision, and so is what is certified.
-            point = objective.point(point.W.astype(coef.dtype), point.b)
+            point = objective.point(point.W.astype(dtype), point.b)
             rounded = objective.value(point)
             value, gap = rounded, max(gap + rounded - value, 0.0)
-        coef[learned] = point.W.T
-        intercept[learned] = objective.intercepts(point)
+        learned = np.ones(objective.n_tasks, dtype=bool)
+        coef, intercept = point.W.T, objective.intercepts(point)
         return Fit(coef, intercept, value, gap, solution.n_iter, learned)
 
     def _previous_fit(self, data: TaskData) -> Fit | None:

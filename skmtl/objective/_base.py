@@ -79,6 +79,11 @@ class BaseObjective:
         self.penalty, self.quadratic = (None, None) if penalty is None else penalty.split()
         self._certified: tuple[Point, float, Dual] | None = None
 
+    @property
+    def has_small_matrices(self) -> bool:
+        """Whether all products and decompositions are too small for a second BLAS thread."""
+        return False
+
     # What a fit starts from, is measured by, and returns
 
     @cached_property

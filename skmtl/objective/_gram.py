@@ -60,6 +60,10 @@ class GramObjective(BaseObjective):
         super()._set_penalty(penalty)
         self._valued: tuple[Point, float] | None = None
 
+    @property
+    def has_small_matrices(self) -> bool:
+        return not self.has_feature_metric and self.n_features <= _linalg.ONE_THREAD_SIDE
+
     @cached_property
     def null(self) -> Point:
         shape = (self.n_features, self.n_columns)

@@ -1,0 +1,39 @@
+"""One BLAS thread while small matrices are worked on: a second costs more than it brings."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+_lock = threading.Lock()
+_inside = 0
+_first: Any = None
+_controller: ThreadpoolController | None = None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit BLAS to one thread; afterwards it has as many as before.
+
+    Some libraries keep the number for each thread of Python, some for the process. Where several
+    threads overlap, the last to leave brings back what the first had found.
+    """
+    global _inside, _first, _controller
+    with _lock:
+        if _controller is None:
+            # It looks for the libraries, which takes longer than a small fit.
+            _controller = ThreadpoolController()
+        own = _controller.limit(limits=1, user_api="blas")
+        if _inside == 0:
+            _first = own
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            own.restore_original_limits()
+            if _inside == 0:
+                _first.restore_original_limits()
