@@ -22,6 +22,7 @@ import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from importlib.util import find_spec  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 from benchmarks._report import write_json  # noqa: E402
 from benchmarks.peers import growth, memory, summary  # noqa: E402
@@ -39,8 +40,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     pythons = (sys.executable, *filter(None, [arguments.legacy_python]))
     settings = Settings(
         threads=arguments.threads,
-        repeats=arguments.repeats or (2 if quick else 5),
+        repeats=arguments.repeats or (1 if quick else 5),
         limit=arguments.limit or (2.0 if quick else 60.0),
+        repeat_below=0.05 if quick else 1.0,
+        at_least=0.02 if quick else 0.1,
         quick=quick,
         pythons=pythons,
     )
@@ -48,32 +51,36 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.growth or arguments.memory:
         run = growth.run if arguments.growth else memory.run
         content |= run(settings, arguments.plot)
+        if arguments.json:
+            write_json(arguments.json, content)
     else:
-        content |= _compare(settings, arguments)
-    if arguments.json:
-        write_json(arguments.json, content)
+        _compare(settings, arguments, content)
 
 
-def _compare(settings: Settings, arguments: argparse.Namespace) -> dict[str, object]:
+def _compare(settings: Settings, arguments: argparse.Namespace, content: dict[str, Any]) -> None:
+    clock, problems = arguments.clock, []
     with Runner(settings, arguments.peer) as runner:
-        problems = runner.run(arguments.problem)
-        sessions = {name: found for name, found in runner.sessions.items() if found is not None}
-        clock = arguments.clock
-        rows = [summary.compare(problem, clock) for problem in problems]
-        threads = f"{settings.threads} thread" + "s" * (settings.threads > 1)
-        print(f"### {clock} seconds to the target, {threads}\n")
-        print(summary.ratio_table(rows), end="\n\n")
-        print(summary.peer_table(rows), end="\n\n")
-        print(summary.process_table(sessions, problems))
-        for problem in problems:
-            for note in problem["notes"]:
-                print(f"\n- {problem['name']}: {note}")
-        environment = summary.environment(sessions)
+        for problem in runner.run(arguments.problem):
+            problems.append(problem)
+            rows = [summary.compare(each, clock) for each in problems]
+            sessions = {name: found for name, found in runner.sessions.items() if found}
+            content |= summary.environment(sessions)
+            content |= {"clock": clock, "ratios": rows, "problems": problems}
+            if arguments.json:  # after every problem: a long run may be broken off
+                write_json(arguments.json, content)
+    if not problems:
+        return
+    print(f"### {clock} seconds to the target, threads: {settings.threads}\n")
+    print(summary.ratio_table(rows), end="\n\n")
+    print(summary.peer_table(rows), end="\n\n")
+    print(summary.process_table(sessions, problems))
+    for problem in problems:
+        for note in problem["notes"]:
+            print(f"\n- {problem['name']}: {note}")
     if arguments.plot:
         from benchmarks.peers.plots import draw
 
         draw(arguments.plot, problems, clock)
-    return environment | {"clock": clock, "ratios": rows, "problems": problems}
 
 
 def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -85,7 +92,7 @@ def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--peer", nargs="+", metavar="NAME", choices=list(PEERS), help=f"of {', '.join(PEERS)}")
     add("--quick", action="store_true", help="a look: small problems, few repeats")
     add("--threads", type=int, choices=(1, 2), default=1, help="of every peer (default 1)")
-    add("--repeats", type=int, metavar="N", help="timed runs (default 5, quick 2)")
+    add("--repeats", type=int, metavar="N", help="timed runs (default 5, quick 1)")
     add("--limit", type=float, metavar="S", help="end a run after S seconds (default 60, quick 2)")
     add("--clock", choices=("cpu", "wall"), help="what counts (default: cpu with one thread)")
     add("--legacy-python", metavar="PATH", help="interpreter with the peers that need NumPy 1")

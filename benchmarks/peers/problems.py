@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -153,20 +154,26 @@ def _stacked(penalty: str, large: bool, speed: float) -> Callable[[str, bool], P
     return make
 
 
+@cache
+def _mnist() -> tuple[Array, Array]:
+    """The training part, grey values from 0 to 1."""
+    from skmtl.datasets import fetch_mnist
+
+    home = os.environ.get("SKMTL_DATA", Path(__file__).parents[3] / "shared" / "data")
+    try:
+        data = fetch_mnist(home)
+    except (OSError, ValueError) as error:
+        raise Missing(f"no MNIST in {home}: {error}") from None
+    return data.data[~data.is_test] / 255.0, data.target[~data.is_test].astype(np.int64)
+
+
 def _digits(
     loss: str, divisor: float, speed: float, **loose: float
 ) -> Callable[[str, bool], Problem]:
     def make(name: str, quick: bool) -> Problem:
-        from skmtl.datasets import fetch_mnist
-
-        home = os.environ.get("SKMTL_DATA", Path(__file__).parents[3] / "shared" / "data")
-        try:
-            data = fetch_mnist(home)
-        except (OSError, ValueError) as error:
-            raise Missing(f"no MNIST in {home}: {error}") from None
-        X, y = data.data[~data.is_test] / 255.0, data.target[~data.is_test].astype(np.int64)
+        X, y = _mnist()
         if quick:
-            X, y = X[:600], y[:600]
+            X, y = X[:300], y[:300]
         at = {peer.replace("_", "-"): target for peer, target in loose.items()}
         options: dict[str, Any] = {"loss": loss, "speed": speed, "loose": at, "patience": 4.0}
         return shared(name, X, y, divisor, **options)

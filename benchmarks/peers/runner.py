@@ -5,7 +5,7 @@ import io
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ Record = dict[str, Any]
 
 _REFERENCE_TOL = 1e-8
 _TIGHTEST = 1e-13
+# A cross-validation is at the target where its scores too are off by this share of the worst score.
+_SCORES_TOL = 1e-7
+_SCORES_ERROR = 1e-3
 _WORST = 1e300
 # The optimum counts as known when a certificate leaves no more than this share of the target open.
 _OPEN = 0.1
@@ -49,6 +52,8 @@ class Settings:
         Seconds after which a run is ended, and with it the peer's tolerances on that problem.
     repeat_below : float
         Seconds: only a peer's target run is repeated where runs are slower.
+    at_least : float
+        Seconds: shorter runs are repeated at once, and their median counts.
     quick : bool
         Small problems.
     pythons : tuple of str
@@ -59,6 +64,7 @@ class Settings:
     repeats: int = 5
     limit: float = 60.0
     repeat_below: float = 1.0
+    at_least: float = 0.1
     quick: bool = False
     pythons: tuple[str, ...] = (sys.executable,)
 
@@ -81,17 +87,15 @@ class Runner:
                 session.close()
         shutil.rmtree(self.folder)
 
-    def run(self, names: Sequence[str]) -> list[Record]:
-        """Measure the problems of these names; one that cannot be built is left out."""
-        records = []
+    def run(self, names: Sequence[str]) -> Iterator[Record]:
+        """Measure the problems of these names one by one; what cannot be built is left out."""
         for name in names:
             try:
                 problem = build(name, self.settings.quick)
             except Missing as error:
                 _say(f"{name}: left out: {error}")
                 continue
-            records.append(self.measure(problem))
-        return records
+            yield self.measure(problem)
 
     def measure(self, problem: Problem) -> Record:
         """Every peer's runs on one problem."""
@@ -111,6 +115,8 @@ class Runner:
                 _say(f"  {name}: left out: {error}")
                 continue
             present.append(name)
+        if problem.what == "cv" and OURS in present:
+            self._run(OURS, _SCORES_TOL, measured, repeat=-1)
         ladders = {name: self._descend(name, measured) for name in present}
         for repeat in range(1, self.settings.repeats + 1):
             for name, rungs in ladders.items():
@@ -201,7 +207,8 @@ class Runner:
             limit *= _PATIENCE
         try:
             # A cold run is not to be hidden by warm ones after it.
-            reply = session.run(tol, limit, once=repeat < 0)
+            at_least = 0.0 if repeat < 0 else self.settings.at_least
+            reply = session.run(tol, limit, at_least=at_least)
         except TookTooLong:
             _say(f"  {name}: ended after {limit:g} s at tol {tol:.1g}")
             measured.notes.append(f"{name}: more than {limit:g} s at tolerance {tol:.1g}")
@@ -223,6 +230,7 @@ class _Measured:
         self.lower = np.zeros(len(problem.alphas))
         self.records: list[Record] = []
         self.notes: list[str] = []
+        self.scores: Array | None = None
         self.checked: dict[bytes, list[float]] = {}
 
     def add(self, name: str, tol: float, repeat: int, reply: dict[str, Any]) -> Record:
@@ -243,6 +251,9 @@ class _Measured:
         gaps = reply["more"].get("dual_gap")
         if gaps is not None:  # our certificates bound the optimum from below
             self.lower[positions] = np.fmax(self.lower[positions], np.subtract(values, gaps))
+        scores = reply["more"].get("mse_path")
+        if scores is not None and repeat == -1:
+            self.scores = np.array(scores)
         what = {-2: "first", -1: "reference"}.get(repeat, "timed")
         record = {"peer": name, "tol": tol, "what": what, "repeat": repeat} | reply
         self.records.append(record | {"values": values, "alphas": positions})
@@ -269,9 +280,13 @@ class _Measured:
         return self.open <= _OPEN * TARGET
 
     def suboptimality(self, record: Record) -> float:
-        """The worst over the alphas, as a share of the null objective."""
+        """The worst over the alphas, as a share of the null objective; or what scores are worth."""
         excess = np.array(record["values"]) - self.best[record["alphas"]]
-        return _finite(excess.max() / self.null)
+        left = excess.max() / self.null
+        if self.scores is not None and "mse_path" in record["more"]:
+            error = np.abs(record["more"]["mse_path"] - self.scores).max() / self.scores.max()
+            left = max(left, TARGET * error / _SCORES_ERROR)
+        return _finite(left)
 
     def record(self) -> Record:
         """All of it, for the raw numbers."""

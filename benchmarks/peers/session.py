@@ -52,8 +52,10 @@ class Session:
         self.folder = str(folder)
         self._ask("load", self.folder, _START_SECONDS)
 
-    def run(self, tol: float, limit: float, *, once: bool = False) -> dict[str, Any]:
-        """Run at a tolerance; see :mod:`benchmarks.peers.worker` for the reply.
+    def run(self, tol: float, limit: float, *, at_least: float = 0.1) -> dict[str, Any]:
+        """Run at a tolerance, again and again for ``at_least`` so many seconds.
+
+        See :mod:`benchmarks.peers.worker` for the reply.
 
         Raises
         ------
@@ -62,7 +64,7 @@ class Session:
         Missing
             If the peer fails.
         """
-        return self._ask("run", {"tol": tol, "once": once}, limit)
+        return self._ask("run", {"tol": tol, "at_least": at_least}, limit)
 
     def memory(self, tol: float, limit: float) -> int:
         """Bytes by which a fit's peak exceeds what was in use before."""
