@@ -23,12 +23,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn
 from sklearn.linear_model import MultiTaskLassoCV
 from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.utils.fixes import parse_version
 
 import skmtl
 from skmtl.datasets import load_npz, make_block_sparse
 from skmtl.model_selection import StratifiedTaskKFold
+
+# What scikit-learn calls the number of strengths depends on its release.
+COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,11 @@ def problems(*, quick: bool) -> list[Problem]:
     stacked = {"task_column": -1}
     found = [
         Problem(small_name, skmtl.BlockSparseRegressorCV(alphas), small,
-                peer=MultiTaskLassoCV(alphas=alphas)),
+                peer=MultiTaskLassoCV(**{COUNT: alphas})),
         Problem(wide_name, skmtl.BlockSparseRegressorCV(alphas, eps=0.01), wide,
-                peer=MultiTaskLassoCV(alphas=alphas, eps=0.01)),
+                peer=MultiTaskLassoCV(**{COUNT: alphas}, eps=0.01)),
         Problem(tall_name, skmtl.BlockSparseRegressorCV(alphas), tall,
-                peer=MultiTaskLassoCV(alphas=alphas)),
+                peer=MultiTaskLassoCV(**{COUNT: alphas})),
         Problem(f"{tall_name}, clusters", skmtl.ClusteredTaskRegressorCV(few), tall),
         Problem(f"{tall_name}, relations", skmtl.TaskRelationRegressorCV(few), tall),
         Problem(logistic_name, skmtl.BlockSparseClassifierCV(few, eps=0.01),

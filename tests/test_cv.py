@@ -6,11 +6,13 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LassoCV, MultiTaskElasticNetCV, MultiTaskLassoCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit, StratifiedKFold
+from sklearn.utils.fixes import parse_version
 
 import skmtl
 from skmtl import (
@@ -30,6 +32,9 @@ from skmtl.model_selection._cv_choice import choose
 from skmtl.model_selection._cv_folds import Fold
 from skmtl.model_selection._cv_moments import MomentFolds
 from skmtl.model_selection._cv_scores import HeldOutLoss, RowFolds
+
+# What scikit-learn calls the number of strengths depends on its release.
+COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
 
 CV = [getattr(skmtl, name) for name in skmtl.__all__ if name.endswith("CV")]
 # Far from alpha -> 0, where the fits of classifiers take long.
@@ -94,7 +99,7 @@ def _assert_same_choice(model, X, y, cv, *, scoring=held_out_loss, atol=1e-6):
 
 def test_equals_multi_task_lasso_cv(shared):
     ours = BlockSparseRegressorCV(alphas=30, tol=1e-10).fit(shared.data, shared.target)
-    theirs = MultiTaskLassoCV(alphas=30, tol=1e-12, max_iter=100_000)
+    theirs = MultiTaskLassoCV(**{COUNT: 30}, tol=1e-12, max_iter=100_000)
     theirs.fit(shared.data, shared.target)
     np.testing.assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-12)
     np.testing.assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-5)
@@ -107,7 +112,7 @@ def test_equals_elastic_net_cv_over_a_list_and_weights(shared):
     ratios, weights = [0.3, 0.9], np.random.default_rng(0).uniform(0.1, 2, 50)
     ours = BlockSparseRegressorCV(alphas=20, l1_ratio=ratios, tol=1e-11)
     ours.fit(shared.data, shared.target)
-    theirs = MultiTaskElasticNetCV(alphas=20, l1_ratio=ratios, tol=1e-12, max_iter=100_000)
+    theirs = MultiTaskElasticNetCV(**{COUNT: 20}, l1_ratio=ratios, tol=1e-12, max_iter=100_000)
     theirs.fit(shared.data, shared.target)
     assert ours.mse_path_.shape == theirs.mse_path_.shape == (2, 20, 5)
     np.testing.assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-12)
@@ -115,7 +120,7 @@ def test_equals_elastic_net_cv_over_a_list_and_weights(shared):
     assert (ours.l1_ratio_, ours.alpha_) == (theirs.l1_ratio_, pytest.approx(theirs.alpha_))
     y = shared.target[:, 0]
     ours = BlockSparseRegressorCV(alphas=10, tol=1e-12).fit(shared.data, y, weights)
-    theirs = LassoCV(alphas=10, tol=1e-12, max_iter=100_000).fit(shared.data, y, weights)
+    theirs = LassoCV(**{COUNT: 10}, tol=1e-12, max_iter=100_000).fit(shared.data, y, weights)
     np.testing.assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-10)
     np.testing.assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-5)
     assert ours.coef_.shape == theirs.coef_.shape

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.linear_model import enet_path, lasso_path
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.fixes import parse_version
 
 from skmtl import (
     BlockSparseClassifier,
@@ -21,6 +23,9 @@ from skmtl import (
 from skmtl.datasets import make_block_sparse
 from skmtl.model_selection import alpha_max, block_sparse_path, path
 from skmtl.penalties import L21
+
+# What scikit-learn calls the number of strengths depends on its release.
+COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
 
 REGRESSORS = [
     BlockSparseRegressor(),
@@ -68,7 +73,7 @@ def _labels(model, y):
 def test_equals_scikit_learns_path(shared, l1_ratio):
     X, Y = shared.data - shared.data.mean(axis=0), shared.target - shared.target.mean(axis=0)
     ours = block_sparse_path(X, Y, alphas=20, l1_ratio=l1_ratio, tol=1e-12)
-    theirs = enet_path(X, Y, alphas=20, l1_ratio=l1_ratio, tol=1e-12, max_iter=100_000)
+    theirs = enet_path(X, Y, **{COUNT: 20}, l1_ratio=l1_ratio, tol=1e-12, max_iter=100_000)
     np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-12)
     np.testing.assert_allclose(ours[1], theirs[1], atol=1e-6)
     assert ours[2].shape == theirs[2].shape

@@ -34,6 +34,8 @@ _OPEN = 0.1
 _BEYOND = 2
 # A first run as long as this is taken for a timed one too: what it compiled is little beside it.
 _LONG_SECONDS = 5.0
+# And runs longer than this are not repeated: one measures them well enough.
+_SLOW_SECONDS = 30.0
 # First fits may compile, and the reference is tight.
 _PATIENCE = 3.0
 
@@ -196,8 +198,12 @@ class Runner:
                 met += [between] * (measured.suboptimality(record) <= target)
         line = f"{found[max(met)]['cpu']:.4g} s (tol {max(met):.1g})" if met else "not reached"
         _say(f"  {name}: {line}, {len(found)} tolerances")
-        fast = self.settings.repeat_below
-        return [tol for tol in found if tol == max(met, default=None) or found[tol]["wall"] < fast]
+        fast, target_tol = self.settings.repeat_below, max(met, default=None)
+        return [
+            tol
+            for tol, record in found.items()
+            if record["wall"] < (_SLOW_SECONDS if tol == target_tol else fast)
+        ]
 
     def _run(self, name: str, tol: float, measured: "_Measured", repeat: int) -> Record | None:
         session = self.sessions[name]
