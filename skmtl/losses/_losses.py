@@ -85,6 +85,14 @@ class Loss(BaseEstimator):
         """Coefficients (T, d) and intercepts (T,) for labels multiplied by scales (T,)."""
         return coef * scales[:, None].astype(coef.dtype), intercept * scales
 
+    def columns(self, chosen: Array) -> "Loss":
+        """The loss of the tasks at these positions."""
+        return self
+
+    def column(self, task: int) -> "Loss":
+        """The loss of the task at this position."""
+        return self
+
     def to_cvxpy(self, y: Array, z: Any) -> Any:
         """The loss as a cvxpy expression, elementwise."""
         raise NotImplementedError

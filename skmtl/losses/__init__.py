@@ -1,0 +1,23 @@
+"""Losses: functions of labels and linear predictors."""
+
+from skmtl.losses._losses import (
+    HuberLoss,
+    LogisticLoss,
+    Loss,
+    MultinomialLoss,
+    PoissonLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
+)
+from skmtl.losses._mixed import MixedLoss
+
+__all__ = [
+    "HuberLoss",
+    "LogisticLoss",
+    "Loss",
+    "MixedLoss",
+    "MultinomialLoss",
+    "PoissonLoss",
+    "SquaredHingeLoss",
+    "SquaredLoss",
+]

@@ -1,0 +1,96 @@
+"""A loss of its own for each task."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from skmtl.losses._losses import Array, Loss
+
+
+class MixedLoss(Loss):
+    """A loss for each column of the labels.
+
+    Parameters
+    ----------
+    losses : sequence of Loss
+        One per task; tasks with the same object are computed together.
+    """
+
+    def __init__(self, losses: tuple[Loss, ...]) -> None:
+        self.losses = losses
+
+    @property
+    def curvature_bound(self) -> float:  # type: ignore[override]
+        return max(loss.curvature_bound for loss in self.losses)
+
+    @property
+    def constant_curvature(self) -> bool:  # type: ignore[override]
+        return all(loss.constant_curvature for loss in self.losses)
+
+    @property
+    def translates(self) -> bool:  # type: ignore[override]
+        return all(loss.translates for loss in self.losses)
+
+    def columns(self, chosen: Array) -> Loss:
+        losses = tuple(self.losses[t] for t in chosen)
+        # Tasks that share one loss need no table.
+        return losses[0] if all(loss is losses[0] for loss in losses) else MixedLoss(losses)
+
+    def column(self, task: int) -> Loss:
+        return self.losses[task]
+
+    def value(self, y: Array, z: Array) -> Array:
+        return self._by_column(lambda loss, y, z: loss.value(y, z), y, z)
+
+    def gradient(self, y: Array, z: Array) -> Array:
+        return self._by_column(lambda loss, y, z: loss.gradient(y, z), y, z)
+
+    def curvature(self, y: Array, z: Array) -> Array:
+        return self._by_column(lambda loss, y, z: loss.curvature(y, z), y, z)
+
+    def newton_weight(self, y: Array, z: Array) -> Array:
+        return self._by_column(lambda loss, y, z: loss.newton_weight(y, z), y, z)
+
+    def gradient_change(self, y: Array, z: Array, step: Array) -> Array:
+        return self._by_column(lambda loss, *arrays: loss.gradient_change(*arrays), y, z, step)
+
+    def conjugate(self, y: Array, u: Array) -> Array:
+        return self._by_column(lambda loss, y, u: loss.conjugate(y, u), y, u)
+
+    def dual_scale(self, u: Array) -> float:
+        return min(loss.dual_scale(u[..., tasks]) for loss, tasks in self._groups())
+
+    def inverse_link(self, z: Array) -> Array:
+        return self._by_column(lambda loss, z: loss.inverse_link(z), z)
+
+    def lacks_minimiser(self, label: Array) -> Array:
+        lacking = np.zeros(np.shape(label), dtype=bool)
+        for loss, tasks in self._groups():
+            lacking[tasks] = loss.lacks_minimiser(label[tasks])
+        return lacking
+
+    def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
+        coef, intercept = coef.copy(), intercept.copy()
+        for loss, t in self._groups():
+            coef[t], intercept[t] = loss.rescale(coef[t], intercept[t], scales[t])
+        return coef, intercept
+
+    def _groups(self) -> list[tuple[Loss, Array]]:
+        """The distinct losses and the positions of their tasks."""
+        groups: dict[int, tuple[Loss, list[int]]] = {}
+        for t, loss in enumerate(self.losses):
+            groups.setdefault(id(loss), (loss, []))[1].append(t)
+        return [(loss, np.array(tasks)) for loss, tasks in groups.values()]
+
+    def _by_column(self, function: Callable[..., Array], *arrays: Array) -> Array:
+        """Arrays whose last axis is the tasks, each task's column by its own loss."""
+        # A step of the intercepts is the same in all rows.
+        arrays = tuple(np.broadcast_arrays(*arrays))
+        out: Array = np.empty(arrays[0].shape, dtype=np.result_type(*arrays))
+        for loss, tasks in self._groups():
+            out[..., tasks] = function(loss, *(array[..., tasks] for array in arrays))
+        return out
+
+    def to_cvxpy(self, y: Array, z: Any) -> Any:
+        raise NotImplementedError("Each task's loss has its own form: column(task).to_cvxpy.")
