@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl import _linalg
+from skmtl._sylvester import solve_coupled
 from skmtl.design._base import Design
 
 Array = NDArray[Any]
@@ -23,17 +24,18 @@ def newton_direction(
         Weight times curvature of each label.
     grams : ndarray
         ``design.centred_gram(H)``, the Hessians after elimination.
-    ridges : ndarray of shape (n_columns,)
-        Added to their diagonals.
+    ridges : ndarray of shape (n_columns,) or (n_columns, n_columns)
+        Added to their diagonals, or a quadratic's Hessian between the columns.
     gradient : pair of ndarrays
         In W and in b.
     """
     G, g = gradient
+    solve = _linalg.solve_semidefinite if ridges.ndim == 1 else solve_coupled
     if not design.n_intercepts:
-        return -_linalg.solve_semidefinite(grams, ridges, G), g
+        return -solve(grams, ridges, G), g
     totals = design.gather(H)
     filled = totals > 0
     b = np.divide(g, totals, out=np.zeros_like(g), where=filled)
-    W = -_linalg.solve_semidefinite(grams, ridges, G - design.adjoint(H * design.spread(b)))
+    W = -solve(grams, ridges, G - design.adjoint(H * design.spread(b)))
     b = g + design.gather(H * design.forward(W))
     return W, -np.divide(b, totals, out=np.zeros_like(g), where=filled)
