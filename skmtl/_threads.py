@@ -24,11 +24,17 @@ def one_blas_thread() -> Iterator[None]:
     with _lock:
         if _controller is None:
             # It looks for the libraries, which takes longer than a small fit.
-            _controller = ThreadpoolController()
-        own = _controller.limit(limits=1, user_api="blas")
-        if _inside == 0:
-            _first = own
-        _inside += 1
+            _controller = ThreadpoolController().select(user_api="blas")
+        if all(library.num_threads == 1 for library in _controller.lib_controllers):
+            own = None  # asking costs next to nothing, setting as much as a small product
+        else:
+            own = _controller.limit(limits=1, user_api="blas")
+            if _inside == 0:
+                _first = own
+            _inside += 1
+    if own is None:
+        yield
+        return
     try:
         yield
     finally:

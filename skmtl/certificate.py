@@ -5,8 +5,8 @@ For u with :math:`B'(\omega u) = 0` and :math:`G = -A'(\omega u)` (see :mod:`skm
 .. math:: D(u) = -\sum_i \omega_i \, \ell^*(y_i, u_i) - (q + \Omega)^*(G) \le \min P .
 
 u starts as the loss gradient at the point, is moved until it vanishes along every direction that
-no penalty holds (intercepts, an unpenalised mean task, tasks without any penalty), and is scaled
-into the domain of the penalty's conjugate.
+no penalty holds (intercepts, an unpenalised mean task, free features, tasks without any penalty),
+and is scaled into the domain of the penalty's conjugate.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design import PooledDesign, newton_direction
-from skmtl.penalties import Penalty, Quadratic
+from skmtl.penalties import Penalty, Quadratic, Superposition, Terms
 
 Array = NDArray[Any]
 
@@ -83,8 +83,16 @@ def best_dual(
         if scale != 1.0:
             G = scale * G
         return Dual(loss(scale) - only.conjugate(G), G if only.is_norm else None)
+    free = penalty.free_rows
+    if free is not None:
+        if quadratic.couples_tasks or not quadratic.task_curvature(G.shape[1]).all():
+            return Dual(-np.inf)
+        W = _at_free_slopes(penalty, quadratic, W, G)
     # The quadratic as smooth data: its own gradient is part of the dual point.
     with_gradient = G - quadratic.gradient(W)
+    if free is not None:
+        # Without the rounding.
+        with_gradient[free] = np.minimum(G[free], 0) if penalty.is_positive else 0.0
     scale = penalty.dual_scale(with_gradient)
     with_gradient *= scale
     bound = loss(scale) - scale**2 * quadratic.value(W) - penalty.conjugate(with_gradient)
@@ -94,13 +102,32 @@ def best_dual(
     return Dual(bound, with_gradient if penalty.is_norm else None)
 
 
+def _at_free_slopes(penalty: Penalty, quadratic: Quadratic, W: Array, G: Array) -> Array:
+    """W with the free rows at which the ridge takes up all of their slopes G."""
+    ridges, W = quadratic.task_curvature(G.shape[1]), W.copy()
+    slopes = G[penalty.free_rows]
+    W[penalty.free_rows] = (np.maximum(slopes, 0) if penalty.is_positive else slopes) / ridges
+    return W
+
+
 def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
     """(q + Omega)^*(G) by a prox, where q is the same in all directions; otherwise inf."""
+    if quadratic.couples_tasks or isinstance(penalty, (Superposition, Terms)):
+        return np.inf
     ridges = quadratic.task_curvature(G.shape[1])
     if ridges[0] <= 0 or (ridges != ridges[0]).any():
         return np.inf
     W = penalty.prox(G / ridges[0], 1 / ridges[0])
     return float(np.vdot(G, W) - penalty.value(W) - quadratic.value(W))
+
+
+def seen_by(quadratic: Quadratic, G: Array) -> tuple[float, Array]:
+    """q^* at what a quadratic between tasks sees of slopes G, and the rest, which must vanish."""
+    eigenvalues, basis = np.linalg.eigh(quadratic.hessian(G.shape[1]))
+    seen = eigenvalues > 1e-12 * eigenvalues[-1]
+    turned = G @ basis
+    value = float((turned[:, seen] ** 2 / eigenvalues[seen]).sum() / 2)
+    return value, turned[:, ~seen] @ basis[:, ~seen].T
 
 
 def _by_newton(objective: Any, point: Any) -> float:
@@ -115,9 +142,16 @@ def _by_newton(objective: Any, point: Any) -> float:
         change = objective.point(*step).Z
         U = objective.loss.gradient(objective.y, start.Z)
         U = U + objective.loss.gradient_change(objective.y, start.Z, change)
+        coupled = objective.quadratic is not None and objective.quadratic.couples_tasks
+        if coupled:
+            # What must vanish still does at multiples.
+            U = U * objective.loss.dual_scale(U)
         value = _conjugate_loss(objective, U)
         rest = objective.design.adjoint(objective.design.weights * U)
-        if objective.quadratic is not None:
+        if coupled:
+            held, rest = seen_by(objective.quadratic, -rest)
+            value += held
+        elif objective.quadratic is not None:
             W = start.W + step[0]
             value += objective.quadratic.value(W)
             rest = rest + objective.quadratic.gradient(W)
@@ -149,14 +183,15 @@ def _balances(objective: Any, U: Array) -> bool:
 
 
 def _feasible_gradients(objective: Any, point: Any) -> Iterator[tuple[Array, Array]]:
-    """The loss gradient U, moved to vanish along intercepts and an unpenalised mean, and -A'(wU).
+    """The loss gradient U, moved to vanish where nothing is penalised, and -A'(wU).
 
     The move is a Newton step in u, which stays in the conjugate's domain when the point is near
     enough to the best intercepts; Euclidean projection would leave it.
     """
     loss, y = objective.loss, objective.y
     mean_free = objective.penalty is not None and objective.penalty.leaves_mean_free
-    if not mean_free:
+    free = _free_design(objective)
+    if not mean_free and free is None:
         # A solver at the best intercepts has this product already.
         U, G = objective.loss_gradient(point)
         if loss.dual_scale(U) == 1.0 and _balances(objective, U):
@@ -166,12 +201,42 @@ def _feasible_gradients(objective: Any, point: Any) -> Iterator[tuple[Array, Arr
         if mean_free:
             H = loss.newton_weight(y, start.Z)
             U = U + H * _mean_step(objective, U, H)
+        elif free is not None:
+            U = U + _free_change(objective, free, start.Z, U)
         elif objective.design.n_intercepts:
             change = -objective.design.spread(objective.intercept_newton(start.Z, U))
             U = U + loss.gradient_change(y, start.Z, change)
         U = U * loss.dual_scale(U)
-        if _balances(objective, U) and (not mean_free or _mean_vanishes(objective, U)):
-            yield U, -objective.design.adjoint(objective.design.weights * U)
+        exact = _balances(objective, U) and (not mean_free or _mean_vanishes(objective, U))
+        if not exact:
+            continue
+        G = -objective.design.adjoint(objective.design.weights * U)
+        if free is not None:
+            rows = objective.penalty.free_rows
+            if not _vanishes(free, G[rows], U, 1e-9):
+                continue
+            G[rows] = 0.0
+        yield U, G
+
+
+def _free_design(objective: Any) -> Any:
+    """The design of the features that nothing penalises, or None."""
+    penalty = objective.penalty
+    if penalty is None or penalty.free_rows is None or objective.quadratic is not None:
+        return None
+    return objective.design.columns(np.flatnonzero(penalty.free_rows))
+
+
+def _free_change(objective: Any, free: Any, Z: Array, U: Array) -> Array:
+    """The change of U by a Newton step on the free rows of W and the intercepts."""
+    if objective.loss.couples_tasks:
+        return np.asarray(objective.change_in_columns(free, Z, U))
+    curvature = objective.loss.newton_weight(objective.y, Z)
+    H, U = free.weights * curvature, free.weights * U
+    gradient = free.adjoint(U), objective.gather(U)
+    w, b = newton_direction(free, H, free.centred_gram(H), np.zeros(free.n_columns), gradient)
+    step = free.forward(w)
+    return np.asarray(curvature * (step + free.spread(b) if free.n_intercepts else step))
 
 
 def _mean_vanishes(objective: Any, U: Array) -> bool:

@@ -129,7 +129,7 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
     if estimator.fit_intercept:
         b = cp.Variable(1 if pooling == "all" else n_tasks, name="intercept")
     factors = task_factors(estimator.task_weight, data)
-    loss, total = estimator._get_loss(), 0.0
+    loss, total = estimator._get_loss().columns(data.positions), 0.0
     if loss.couples_tasks:
         if b is not None:
             # The loss does not change when all intercepts move together.
@@ -144,7 +144,7 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
         if b is not None:
             z = z + b[0 if pooling == "all" else t]
         c = 1.0 if factors is None else factors[t]
-        total = total + c * (s @ loss.to_cvxpy(y, z))
+        total = total + c * (s @ loss.column(t).to_cvxpy(y, z))
     objective = n_tasks / data.weights.sum() * total
     penalty, constraints = estimator._get_penalty(data), []
     if penalty is not None:

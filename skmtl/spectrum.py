@@ -25,6 +25,9 @@ class Spectrum:
         What a solver keeps for the next fit of the same quadratics.
     """
 
+    # The rows of W are these multiples (n_features, 1) of what the quadratics are in.
+    scale: Array | None = None
+
     def __init__(
         self,
         eigenvalues: Array,
@@ -54,6 +57,16 @@ class Spectrum:
             self.memory["rotated"] = self.linear, self.bases[0].T @ self.linear
         options: dict[str, Any] = {"mean_free": self.mean_free, "memory": self.memory}
         return Spectrum(self.eigenvalues, None, self.memory["rotated"][1], **options), self.bases[0]
+
+    def rescaled(self, scale: Array) -> "Spectrum":
+        """The same for W / scale, scale (n_features, 1), where each task has its own basis."""
+        assert self.bases is not None and len(self.bases) > 1
+        scaled = scale * self.bases
+        matrices = (scaled * self.eigenvalues[:, None, :]) @ scaled.transpose(0, 2, 1)
+        eigenvalues, bases = np.linalg.eigh(matrices)
+        other = Spectrum(np.maximum(eigenvalues, 0), bases, scale * self.linear, mean_free=False)
+        other.scale = scale
+        return other
 
     def residual(self, W: Array) -> Array:
         """The columns linear_t - Hessian_t w_t: minus the gradient."""
@@ -99,3 +112,45 @@ class Spectrum:
         rotated = np.matmul(self.bases.transpose(0, 2, 1), G.T[:, :, None])[:, :, 0]
         rotated *= factors.T
         return np.ascontiguousarray(np.matmul(self.bases, rotated[:, :, None])[:, :, 0].T)
+
+
+class PartsSpectrum:
+    """The same quadratics of the sum of parts, for the parts one below the other.
+
+    Parts that step together share one solution: their sum is that of a step as many times
+    longer, and what it is away from where they were is divided equally.
+
+    Parameters
+    ----------
+    total : Spectrum
+        Of the sum. Its mean is not free.
+    n_parts : int
+    """
+
+    mean_free = False
+
+    def __init__(self, total: Spectrum, n_parts: int) -> None:
+        self.total, self.n_parts = total, n_parts
+        self.scale = None if total.scale is None else np.concatenate([total.scale] * n_parts)
+        # Not the memory itself: the best step for parts is another than for the whole.
+        self.memory: dict[str, Any] = total.memory.setdefault(f"parts-{n_parts}", {})
+
+    @property
+    def mean_eigenvalue(self) -> float:
+        return self.total.mean_eigenvalue
+
+    def rotated(self) -> "tuple[PartsSpectrum, None]":
+        """Itself, and no basis."""
+        return self, None
+
+    def residual(self, W: Array) -> Array:
+        """Minus the gradient, the same in each part (n_parts * n_features, n_tasks)."""
+        summed = W.reshape(self.n_parts, -1, W.shape[1]).sum(axis=0)
+        return np.concatenate([self.total.residual(summed)] * self.n_parts)
+
+    def solve(self, A: Array, rho: float) -> Array:
+        """The parts that minimise the quadratics of their sum + rho ||W - A||_F^2 / 2."""
+        parts = A.reshape(self.n_parts, -1, A.shape[1])
+        summed = parts.sum(axis=0)
+        moved = (self.total.solve(summed, rho / self.n_parts) - summed) / self.n_parts
+        return (parts + moved).reshape(A.shape)

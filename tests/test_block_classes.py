@@ -237,6 +237,7 @@ class TestModel:
         bends = np.linalg.eigvalsh(blocks)[:, -1]
         ridges = np.array([0.5, 0.0, 1.0])
         entry, group = (5 * t for t in penalty)
+        strengths = ridges, np.full(s, entry), np.full(s, group), False
 
         def value(W):
             rows = np.linalg.norm(W, axis=1).sum()
@@ -246,7 +247,7 @@ class TestModel:
 
         def fitted(tol):
             W, H = np.zeros((s, n_classes)), (A.T @ r).reshape(s, n_classes).copy()
-            minimise_classes(gram, bends, (ridges, entry, group), W, H, r @ r, tol, 10_000)
+            minimise_classes(gram, bends, strengths, W, H, r @ r, tol, 10_000)
             np.testing.assert_allclose(H.ravel(), A.T @ (r - A @ W.ravel()), atol=1e-9)
             return value(W)
 

@@ -15,7 +15,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each floor may import from those below it, never from its own siblings unless listed.
 FLOORS = [
-    {"_version", "_warnings", "_threads", "_kernels", "_linalg", "_folds", "spectrum"},
+    {
+        "_version",
+        "_warnings",
+        "_threads",
+        "_kernels",
+        "_linalg",
+        "_folds",
+        "_sylvester",
+        "spectrum",
+    },
     {"losses", "design", "penalties", "metrics"},
     {"certificate"},
     {"objective"},
@@ -23,11 +32,12 @@ FLOORS = [
     {"base"},
     {"estimators"},
     {"model_selection", "preprocessing", "reference"},
-    {"datasets", "inspection"},
+    {"datasets", "inspection", "kernels"},
 ]
 SIBLINGS = {
     ("_linalg", "_kernels"),
     ("_linalg", "_threads"),
+    ("_sylvester", "_linalg"),
     ("metrics", "design"),  # the task column
 }
 # Solvers see an objective only.

@@ -15,17 +15,22 @@ from skmtl.penalties import (
     L1,
     L21,
     ClusterNorm,
+    FusedTasks,
     L1Inf,
     PenaltySum,
     Ridge,
     SquaredTraceNorm,
     TaskGroup,
+    TaskQuadratic,
+    Terms,
     TraceNorm,
+    TreeGroup,
 )
 
 # A new penalty is a row: an instance for W of `shape`, and its value by definition.
 SHAPE = (4, 3)
 EACH = np.array([0.0, 0.5, 3.0])
+TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
 
 
 def _l1(W):
@@ -57,29 +62,67 @@ def _all_clusters(W):
     return 0.5 / 2 * 0.3 * sum(((w - mean) ** 2).sum() for w in W.T)
 
 
+def _fused(fused, sparse, block, order=(0, 1, 2)):
+    def by_hand(W):
+        total = 0.0
+        for row in W:
+            steps = sum(abs(row[b] - row[a]) for a, b in zip(order, order[1:], strict=False))
+            total += fused * steps + sparse * sum(abs(row)) + block * np.sqrt(sum(row**2))
+        return 0.7 * total
+
+    return FusedTasks(0.7, fused, sparse, block, None if order == (0, 1, 2) else order), by_hand
+
+
+def _tree(W):
+    lengths = [np.hypot(np.hypot(*row[:2]), row[2]) * 0.5 + np.hypot(row[0], row[2]) for row in W]
+    return 0.6 * (sum(lengths) + sum(0.4 * abs(row[1]) + 2 * abs(row[2]) for row in W))
+
+
+# Singular: the vector (1, 2, 3) costs nothing.
+COUPLING = np.array([[13.0, -2.0, -3.0], [-2.0, 10.0, -6.0], [-3.0, -6.0, 5.0]]) / 14
+
+
+def _coupling(W):
+    """The squared distance of each row from the multiples of (1, 2, 3)."""
+    free = np.array([1.0, 2.0, 3.0]) / np.sqrt(14)
+    return 0.8 / 2 * sum(w @ w - (w @ free) ** 2 for w in W)
+
+
 TABLE = {
     "L1": (L1(0.7), _l1),
     "L21": (L21(1.3), _l21),
     "Ridge": (Ridge(0.8), _ridge),
     "Ridge-each": (Ridge(EACH), _ridge_each),
+    "TaskQuadratic": (TaskQuadratic(COUPLING, 0.8), _coupling),
     "L1Inf": (L1Inf(0.9), lambda W: 0.9 * sum(max(abs(w) for w in row) for row in W)),
     "TaskGroup": (TaskGroup(0.6), lambda W: 0.6 * sum(np.sqrt(sum(w**2)) for w in W.T)),
     "TraceNorm": (TraceNorm(0.8), lambda W: 0.8 * np.linalg.norm(W, "nuc")),
     "SquaredTraceNorm": (SquaredTraceNorm(0.8), lambda W: 0.4 * np.linalg.norm(W, "nuc") ** 2),
     "one-cluster": (ClusterNorm(0.5, 1, 0.3, 0.2), _one_cluster),
+    "fused-alone": _fused(1.5, 0.0, 0.0, (1, 2, 0)),
+    "fused-sparse": _fused(1.5, 0.4, 0.0),
+    "fused-block": _fused(0.3, 0.0, 0.8, (2, 0, 1)),
+    "fused-all": _fused(1.0, 0.5, 0.8, (0, 2, 1)),
+    "fused-not": _fused(0.0, 0.5, 0.8),
+    "TreeGroup": (TreeGroup(0.6, [[0, 1, 2], [2], [2, 0], [1]], [0.5, 2.0, 1.0, 0.4]), _tree),
     "all-clusters": (ClusterNorm(0.5, 3, 0.3, 0.0), _all_clusters),
 }
 ALL = [pytest.param(penalty, id=name) for name, (penalty, _) in TABLE.items()]
 NORMS = [
     pytest.param(penalty, id=name)
     for name, (penalty, _) in TABLE.items()
-    if penalty.is_norm and penalty.split()[1] is None
+    if penalty.is_norm and penalty.split()[1] is None and not penalty.leaves_mean_free
 ]
-QUADRATICS = [pytest.param(TABLE[name][0], id=name) for name in ("Ridge", "Ridge-each")]
+QUADRATIC_NAMES = ("Ridge", "Ridge-each", "TaskQuadratic")
+QUADRATICS = [pytest.param(TABLE[name][0], id=name) for name in QUADRATIC_NAMES]
 ROW_NORMS = [pytest.param(TABLE[name][0], id=name) for name in ("L1", "L21", "L1Inf")]
 SPARSE = ROW_NORMS[:2]
 # Those whose parameters do not fix the number of tasks.
 ANY_SHAPE = [pytest.param(TABLE[name][0], id=name) for name in ("L1", "L21", "Ridge", "L1Inf")]
+ANY_SHAPE += [
+    pytest.param(FusedTasks(0.5, *strengths), id=f"fused-{strengths}")
+    for strengths in ((1.0,), (0.4, 0.0, 1.0), (1.0, 0.5, 0.3))
+]
 BY_ROW = [
     pytest.param(penalty, id=name)
     for name, (penalty, _) in TABLE.items()
@@ -246,7 +289,8 @@ class TestProx:
         variable = cp.Variable(SHAPE)
         expression, constraints = stated(penalty, variable)
         objective = cp.sum_squares(variable - V) / 2 + 0.9 * expression
-        cp.Problem(cp.Minimize(objective), constraints).solve(solver="CLARABEL")
+        exact = {} if constraints else TIGHT
+        cp.Problem(cp.Minimize(objective), constraints).solve(solver="CLARABEL", **exact)
         # Where cvxpy minimises over a matrix too, it is less exact.
         atol = 1e-4 if constraints else 1e-5
         np.testing.assert_allclose(penalty.prox(V, 0.9), variable.value, atol=atol)
@@ -273,7 +317,8 @@ class TestProx:
     @pytest.mark.parametrize("penalty", ALL)
     def test_tiny_input(self, penalty):
         W = penalty.prox(np.full(SHAPE, 1e-200), 1e-3)
-        assert np.isfinite(W).all() and (np.abs(W) <= 1e-200).all()
+        # A coupling moves entries towards each other.
+        assert np.isfinite(W).all() and (np.abs(W) <= 1.01e-200).all()
 
     @pytest.mark.parametrize("penalty", ROW_NORMS)
     def test_ties_and_the_threshold_itself(self, penalty):
@@ -356,6 +401,8 @@ class TestDuality:
     @pytest.mark.parametrize("penalty", ALL)
     @given(G=matrices, W=matrices)
     def test_fenchel_young(self, penalty, G, W):
+        if penalty.leaves_mean_free:
+            G = G - G.mean(axis=1, keepdims=True)
         conjugate = penalty.conjugate(G)
         assert conjugate >= 0
         lower = float((G * W).sum()) - penalty.value(W)
@@ -403,7 +450,8 @@ class TestDuality:
         assert penalty.dual_scale(np.zeros(SHAPE)) == 1
         G = np.zeros(SHAPE)
         G[2, 1] = -5.0
-        assert penalty.dual_norm(G) == pytest.approx(5 / penalty.alpha)
+        if not isinstance(penalty, (FusedTasks, TreeGroup)):
+            assert penalty.dual_norm(G) == pytest.approx(5 / penalty.alpha)
         assert np.isfinite(penalty.dual_norm(1e150 * G / 5))
 
 
@@ -471,9 +519,216 @@ class TestHouse:
             np.testing.assert_array_equal(twin.prox(V, 0.4), penalty.prox(V, 0.4))
         assert type(penalty).__name__ in repr(penalty)
         cluster = ["alpha", "between", "mean", "n_clusters"]
-        assert list(penalty.get_params()) in (["alpha"], cluster)
+        fused = ["alpha", "block", "fused", "order", "sparse"]
+        tree = ["alpha", "groups", "weights"]
+        assert list(penalty.get_params()) in (["alpha", "matrix"], ["alpha"], cluster, fused, tree)
         changed = clone(penalty).set_params(alpha=2.0)
         assert changed.alpha == 2.0 and "2.0" in repr(changed)
+
+
+def largest_product(penalty, G):
+    """max <G, W> where the penalty is at most 1, by cvxpy."""
+    W = cp.Variable(G.shape)
+    problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), [penalty.to_cvxpy(W) <= 1])
+    return problem.solve(solver="CLARABEL", **TIGHT)
+
+
+def minimiser(penalty, V, step):
+    """The prox by cvxpy."""
+    W = cp.Variable(V.shape)
+    objective = cp.sum_squares(W - V) / 2 + step * penalty.to_cvxpy(W)
+    cp.Problem(cp.Minimize(objective)).solve(solver="CLARABEL", **TIGHT)
+    return W.value
+
+
+class TestFusedTasks:
+    """Total variation along the tasks."""
+
+    @pytest.mark.parametrize("n_tasks", [1, 2, 3, 5, 8, 13, 27, 40])
+    @pytest.mark.parametrize("kind", ["normal", "ties", "offset"])
+    def test_prox_is_cvxpys_at_any_length(self, n_tasks, kind):
+        rng = np.random.default_rng(n_tasks)
+        V = rng.standard_normal((3, n_tasks))
+        if kind == "ties":
+            V = rng.integers(-1, 2, (3, n_tasks)).astype(float)
+        for step in (0.05, 0.5, 3.0):
+            W = FusedTasks().prox(V + (1e3 if kind == "offset" else 0.0), step)
+            expected = minimiser(FusedTasks(), V, step) + (1e3 if kind == "offset" else 0.0)
+            np.testing.assert_allclose(W, expected, rtol=0, atol=1e-5)
+
+    @given(
+        row=st.integers(1, 40).flatmap(
+            lambda n: arrays(np.float64, (1, n), elements=numbers | st.integers(-2, 2).map(float))
+        ),
+        size=st.sampled_from([1e-150, 1e-8, 1.0, 1e8, 1e150]),
+        level=st.floats(1e-4, 1e3),
+    )
+    def test_prox_obeys_the_optimality_conditions(self, row, size, level):
+        # The running sum of what was taken away stays within the level, and is there at jumps.
+        V, step = size * row, size * level
+        W = FusedTasks().prox(V, step)
+        sums, jumps = np.cumsum((V - W)[0]), np.diff(W[0])
+        rounding = 1e-12 * size * (np.abs(row).max() + level) * row.size
+        assert abs(sums[-1]) <= rounding
+        assert (np.abs(sums) <= step + rounding).all()
+        jumped = jumps != 0
+        assert (np.abs(sums[:-1] + step * np.sign(jumps))[jumped] <= rounding).all()
+
+    @given(V=arrays(np.float64, (4, 2), elements=numbers), step=steps)
+    def test_two_tasks_in_closed_form(self, V, step):
+        # The mean stays; the difference is soft-thresholded by twice the step.
+        mean, half = V.mean(axis=1), (V[:, 1] - V[:, 0]) / 2
+        half = np.sign(half) * np.maximum(np.abs(half) - step, 0)
+        expected = np.stack([mean - half, mean + half], axis=1)
+        np.testing.assert_allclose(FusedTasks().prox(V, step), expected, rtol=0, atol=1e-11)
+        G = np.stack([-V[:, 0], V[:, 0]], axis=1)
+        assert FusedTasks(2.0, 0.5).dual_norm(G) == pytest.approx(np.abs(V[:, 0]).max())
+
+    @pytest.mark.parametrize("strengths", [(0.5, 0.3, 0.4), (1, 0, 1), (0.2, 0.5, 0), (0, 1, 1)])
+    def test_all_parts_are_cvxpys(self, strengths):
+        rng = np.random.default_rng(0)
+        penalty = FusedTasks(0.8, *strengths, order=rng.permutation(9))
+        V = rng.standard_normal((4, 9))
+        for step in (0.1, 0.5, 2.0):
+            expected = minimiser(penalty, V, step)
+            np.testing.assert_allclose(penalty.prox(V, step), expected, rtol=0, atol=1e-5)
+
+    def test_another_order_of_the_parts_is_wrong(self):
+        V = np.random.default_rng(0).standard_normal((4, 6))
+        chain, entry, group = FusedTasks(0.3), L1(0.2), L21(0.4)
+        together = FusedTasks(1.0, 0.3, 0.2, 0.4)
+        best = together.prox(V, 1.0)
+        right = group.prox(entry.prox(chain.prox(V, 1.0), 1.0), 1.0)
+        np.testing.assert_allclose(best, right, atol=1e-14)
+        for parts in ((group, entry, chain), (entry, group, chain), (chain, group, entry)):
+            wrong = V
+            for part in parts:
+                wrong = part.prox(wrong, 1.0)
+            excess = prox_objective(together, wrong, V, 1.0) - prox_objective(together, best, V, 1)
+            assert excess > 1e-4
+
+    @pytest.mark.parametrize("strengths", [(0.5, 0.3, 0.4), (1, 0, 1), (0.2, 0.5, 0), (3, 0.1, 0)])
+    @pytest.mark.parametrize("n_tasks", [1, 2, 7, 20])
+    def test_dual_norm_is_cvxpys_from_above(self, strengths, n_tasks):
+        rng = np.random.default_rng(n_tasks)
+        penalty = FusedTasks(0.8, *strengths, order=rng.permutation(n_tasks))
+        G = rng.standard_normal((3, n_tasks))
+        truth = largest_product(penalty, G)
+        assert truth * (1 - 1e-9) <= penalty.dual_norm(G) <= truth * (1 + 1e-6)
+
+    @pytest.mark.parametrize("n_tasks", [2, 7, 20])
+    def test_dual_norm_of_differences_alone(self, n_tasks):
+        rng = np.random.default_rng(n_tasks)
+        penalty = FusedTasks(0.8, 0.6, order=rng.permutation(n_tasks))
+        G = rng.standard_normal((3, n_tasks))
+        G -= G.mean(axis=1, keepdims=True)
+        # W with mean zero: <G, W> does not see the mean.
+        W = cp.Variable(G.shape)
+        constraints = [penalty.to_cvxpy(W) <= 1, cp.sum(W, axis=1) == 0]
+        problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), constraints)
+        truth = problem.solve(solver="CLARABEL", **TIGHT)
+        assert truth * (1 - 1e-9) <= penalty.dual_norm(G) <= truth * (1 + 1e-6)
+        # What the rows sum to by rounding does not matter.
+        assert penalty.dual_norm(G + 1e-12) == pytest.approx(penalty.dual_norm(G), rel=1e-9)
+
+    def test_traits(self):
+        assert FusedTasks().leaves_mean_free and FusedTasks().row_thresholds is None
+        assert not FusedTasks(sparse=0.1).leaves_mean_free
+        assert not FusedTasks(block=0.1).leaves_mean_free
+        assert FusedTasks(2.0, 0.0, 0.5, 0.3).row_thresholds == (1.0, 0.6)
+
+    def test_without_any_strength(self):
+        V = np.random.default_rng(0).standard_normal((3, 4))
+        nothing = FusedTasks(1.0, 0.0)
+        np.testing.assert_array_equal(nothing.prox(V, 2.0), V)
+        assert nothing.dual_norm(V) == np.inf and nothing.dual_norm(0 * V) == 0
+
+    def test_a_task_that_is_left_out_joins_its_neighbours(self):
+        chosen = np.array([True, False, True, True])
+        kept = FusedTasks(1.0, 2.0, 0.3, 0.1, [3, 1, 0, 2]).for_tasks(chosen)
+        assert np.array_equal(kept.order, [2, 0, 1])
+        assert (kept.fused, kept.sparse, kept.block) == (2.0, 0.3, 0.1)
+        assert FusedTasks().for_tasks(chosen).order is None
+
+    @pytest.mark.parametrize("order", [[0, 1], [0, 1, 1], [1, 2, 3], [[0, 1, 2]]])
+    def test_error_for_no_permutation(self, order):
+        with pytest.raises(ValueError, match="'order' parameter of FusedTasks"):
+            FusedTasks(order=order).prox(np.ones((2, 3)), 1.0)
+
+
+class TestTreeGroup:
+    """Nested groups of tasks."""
+
+    GROUPS = [[0, 1, 2, 3, 4], [0, 3], [1, 2, 4], [4, 1], [5, 6], [6], [2]]
+    WEIGHTS = [0.5, 1.0, 0.4, 0.7, 1.2, 0.3, 0.0]
+
+    def test_prox_is_cvxpys(self):
+        V = np.random.default_rng(0).standard_normal((5, 7))
+        penalty = TreeGroup(0.8, self.GROUPS, self.WEIGHTS)
+        for step in (0.1, 0.5, 1.5):
+            expected = minimiser(penalty, V, step)
+            np.testing.assert_allclose(penalty.prox(V, step), expected, rtol=0, atol=1e-5)
+
+    def test_prox_from_the_root_down_is_wrong(self):
+        V = np.random.default_rng(0).standard_normal((5, 3))
+        penalty = TreeGroup(1.0, [[0, 1, 2], [0, 1]], [0.5, 0.5])
+        wrong = L21(0.5).prox(V, 1.0)
+        wrong[:, :2] = L21(0.5).prox(wrong[:, :2], 1.0)
+        best = prox_objective(penalty, penalty.prox(V, 1.0), V, 1.0)
+        assert prox_objective(penalty, wrong, V, 1.0) > best + 1e-4
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_dual_norm_is_cvxpys_from_above(self, seed):
+        penalty = TreeGroup(0.8, self.GROUPS, self.WEIGHTS)
+        G = np.random.default_rng(seed).standard_normal((3, 7))
+        truth = largest_product(penalty, G)
+        assert truth * (1 - 1e-9) <= penalty.dual_norm(G) <= truth * (1 + 1e-6)
+
+    @given(V=matrices, step=steps)
+    def test_one_group_is_the_block_norm_and_single_tasks_are_the_entrywise(self, V, step):
+        for tree, other in (
+            (TreeGroup(1.3, [[0, 1, 2]], [1.0]), L21(1.3)),
+            (TreeGroup(0.7, [[0], [1], [2]], [1.0] * 3), L1(0.7)),
+        ):
+            np.testing.assert_allclose(tree.prox(V, step), other.prox(V, step), atol=1e-12)
+            assert tree.dual_norm(V) == pytest.approx(other.dual_norm(V), rel=1e-12)
+            assert tree.value(V) == pytest.approx(other.value(V), rel=1e-12)
+
+    def test_new_parameters_are_seen(self):
+        V = np.ones((1, 3))
+        penalty = TreeGroup(1.0, [[0, 1, 2]], [1.0])
+        assert penalty.value(V) == pytest.approx(np.sqrt(3))
+        penalty.set_params(weights=[2.0])
+        assert penalty.value(V) == pytest.approx(2 * np.sqrt(3))
+        penalty.set_params(groups=[[0], [1], [2]], weights=[1.0] * 3)
+        assert penalty.value(V) == pytest.approx(3)
+
+    def test_without_some_tasks(self):
+        W = np.random.default_rng(0).standard_normal((4, 7))
+        chosen = np.array([True, False, True, True, False, False, True])
+        penalty = TreeGroup(0.8, self.GROUPS, self.WEIGHTS)
+        assert penalty.for_tasks(chosen).value(W[:, chosen]) == pytest.approx(
+            penalty.value(W * chosen)
+        )
+
+    @pytest.mark.parametrize(
+        ("groups", "weights", "message"),
+        [
+            ([[0, 1], [2, 1], [0, 1, 2]], [1, 1, 1], r"\[0, 1\] and \[1, 2\] cross"),
+            ([[0, 1]], [1], r"columns \[2\] are in none"),
+            ([[0, 1], [2]], [1, 0], r"columns \[2\] are in none"),
+            ([[0, 1, 2]], [-1], "'weights' parameter of TreeGroup"),
+            ([[0, 1, 2]], [1, 1], "'weights' parameter of TreeGroup"),
+            ([[0, 1, 2]], [np.inf], "'weights' parameter of TreeGroup"),
+            ([[0, 1, 2, 3]], [1], "columns from 0 to 2"),
+            ([[0, 1, 2], [-1]], [1, 1], "columns from 0 to 2"),
+            ([[0, 1, 2, 2]], [1], "each once"),
+            ([], [], "are in none"),
+        ],
+    )
+    def test_errors(self, groups, weights, message):
+        with pytest.raises(ValueError, match=message):
+            TreeGroup(1.0, groups, weights).prox(np.ones((2, 3)), 1.0)
 
 
 class TestSum:
@@ -493,18 +748,23 @@ class TestSum:
         assert not constraints
         assert float(expression.value) == pytest.approx(_l21(W) + _ridge(W))
 
-    @pytest.mark.parametrize(
-        "parts", [(L1(), L21()), (L21(), L21()), (Ridge(), Ridge()), (L1(), Ridge(), L21())]
-    )
-    def test_error_for_two_of_a_kind(self, parts):
-        with pytest.raises(ValueError, match="one penalty with a prox plus one quadratic"):
-            PenaltySum(parts).split()
+    def test_norms_without_a_common_prox_become_terms(self):
+        proximal, quadratic = PenaltySum((L1(), Ridge(), L21())).split()
+        assert isinstance(proximal, Terms) and isinstance(quadratic, Ridge)
+        assert [type(part) for part in proximal.parts] == [L1, L21]
 
-    def test_of_sums(self):
-        nested = (L1(0.5) + Ridge(0.3)) + Ridge(0.1)
-        with pytest.raises(ValueError, match="several penalties of the same kind"):
-            nested.split()
-        assert nested.value(np.ones((1, 1))) == pytest.approx(0.5 + 0.15 + 0.05)
+    def test_quadratics_add_up(self):
+        nested = (L1(0.5) + Ridge(0.3)) + Ridge(EACH[:1])
+        proximal, quadratic = nested.split()
+        assert isinstance(proximal, L1)
+        assert nested.value(np.ones((1, 1))) == pytest.approx(0.5 + 0.15)
+        W = np.random.default_rng(0).standard_normal((4, 3))
+        together = (Ridge(0.3) + TaskQuadratic(COUPLING)).split()[1]
+        assert together.couples_tasks
+        assert together.value(W) == pytest.approx(Ridge(0.3).value(W) + _coupling(W) / 0.8)
+        expected = 0.3 * W + W @ COUPLING
+        np.testing.assert_allclose(together.gradient(W), expected, atol=1e-12)
+        assert together.conjugate(expected) == pytest.approx(together.value(W), rel=1e-9)
 
     def test_clone_and_repr(self):
         twin = clone(L21(1.3) + Ridge(0.8))

@@ -6,6 +6,7 @@ its own file: the cache does not see changes elsewhere.
 """
 
 from skmtl._kernels._classes import minimise_classes
+from skmtl._kernels._fused import exceed_chains, shrink_chains
 from skmtl._kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
 from skmtl._kernels._tasks import (
     fill_upper,
@@ -19,9 +20,13 @@ from skmtl._kernels._tasks import (
     task_rows_gap,
     turn_grams,
 )
+from skmtl._kernels._tree import exceed_trees, measure_trees, shrink_trees
 
 __all__ = [
+    "exceed_chains",
+    "exceed_trees",
     "fill_upper",
+    "measure_trees",
     "minimise_classes",
     "minimise_rows",
     "minimise_rows_dense",
@@ -30,6 +35,8 @@ __all__ = [
     "multiply_grams",
     "multiply_tasks",
     "multiply_tasks_transposed",
+    "shrink_chains",
+    "shrink_trees",
     "sum_products",
     "sweep_task_rows",
     "take_grams",

@@ -2,9 +2,10 @@
 
 Minimises the quadratic model of a loss, with a penalty on rows,
 
-    -<H, D> + <D, A'A D> / 2 + sum_k ridges_k |w_k|^2 / 2 + sum_j (entry |W_j|_1 + group |W_j|_2)
+    -<H, D> + <D, A'A D> / 2 + sum_k ridges_k |w_k|^2 / 2
+        + sum_j (entry_j |W_j|_1 + group_j |W_j|_2)
 
-over W = W_0 + D (s, K), by the matrix A'A of all its entries.
+over W = W_0 + D (s, K), or those W >= 0, by the matrix A'A of all its entries.
 """
 
 import math
@@ -15,8 +16,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-# Ridges (n_classes,), and the thresholds of entries and rows.
-Penalty = tuple[Array, float, float]
+# Ridges (n_classes,), the thresholds (s,) of each row's entries and of the row, and whether W >= 0.
+Penalty = tuple[Array, Array, Array, bool]
+# The same for one row.
+RowPenalty = tuple[Array, float, float, bool]
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 # Extrapolate from this many differences of iterates, each this many sweeps apart.
@@ -49,7 +52,7 @@ def minimise_classes(
     while n_sweeps < max_sweeps:
         for _ in range(_SWEEPS):
             for j in range(s):
-                if _update_row(W[j], H[j], penalty, curvature[j], step):
+                if _update_row(W[j], H[j], _of_row(penalty, j), curvature[j], step):
                     _subtract(gram[j * n_classes : (j + 1) * n_classes], step, slopes)
         n_sweeps += _SWEEPS
         fall = _fall(first_W, first_H, W, H)
@@ -86,16 +89,23 @@ def _subtract(rows: Array, step: Array, slopes: Array) -> None:
             slopes[i] -= a * rows[k, i]
 
 
+@njit(cache=True, nogil=True)
+def _of_row(penalty: Penalty, j: int) -> RowPenalty:
+    return penalty[0], penalty[1][j], penalty[2][j], penalty[3]
+
+
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def _update_row(w: Array, h: Array, penalty: Penalty, curvature: float, step: Array) -> bool:
+def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step: Array) -> bool:
     """Minimise over one row, majorised by its curvature; step is the change, if any."""
-    ridges, entry, group = penalty
+    ridges, entry, group, positive = penalty
     if curvature <= 0.0:
         return False
     square, was_zero = 0.0, True
     for k in range(w.size):
         v = h[k] + (curvature - ridges[k]) * w[k]
-        if entry > 0.0:
+        if positive:
+            v = max(v - entry, 0.0)
+        elif entry > 0.0:
             v = max(v - entry, 0.0) + min(v + entry, 0.0)
         step[k] = v
         square += v * v
@@ -132,12 +142,14 @@ def _fall(first_W: Array, first_H: Array, W: Array, H: Array) -> float:
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def _penalty_value(W: Array, penalty: Penalty) -> float:
     """The thresholds' norms and the ridges."""
-    ridges, entry, group = penalty
     value = 0.0
     for j in range(W.shape[0]):
+        ridges, entry, group, positive = _of_row(penalty, j)
         square = 0.0
         for k in range(W.shape[1]):
             w = W[j, k]
+            if positive and w < 0.0:
+                return np.inf
             square += w * w
             value += ridges[k] * w * w / 2.0 + entry * abs(w)
         value += group * math.sqrt(square)
@@ -154,9 +166,9 @@ def _gap(W: Array, H: Array, square: float, penalty: Penalty) -> float:
 
     in which |r|^2 counts little near the minimum, where c is nearly 1.
     """
-    ridges, entry, group = penalty
     ridge, inner, norms, ratio = 0.0, 0.0, 0.0, 0.0
     for j in range(W.shape[0]):
+        ridges, entry, group, positive = _of_row(penalty, j)
         length, largest, slope = 0.0, 0.0, 0.0
         for k in range(W.shape[1]):
             w = W[j, k]
@@ -164,7 +176,8 @@ def _gap(W: Array, H: Array, square: float, penalty: Penalty) -> float:
             inner += w * H[j, k]
             norms += entry * abs(w)
             length += w * w
-            g = abs(H[j, k] - ridges[k] * w)
+            g = H[j, k] - ridges[k] * w
+            g = max(g, 0.0) if positive else abs(g)
             largest = max(largest, g)
             slope += g * g
         norms += group * math.sqrt(length)
@@ -173,21 +186,22 @@ def _gap(W: Array, H: Array, square: float, penalty: Penalty) -> float:
         elif group == 0.0:
             ratio = max(ratio, largest / entry)
         else:
-            ratio = max(ratio, _row_ratio(W[j], H[j], penalty, ratio))
+            ratio = max(ratio, _row_ratio(W[j], H[j], _of_row(penalty, j), ratio))
     scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
     conjugates = norms - scale * inner + (1.0 + scale * scale) * ridge / 2.0
     return conjugates + (1.0 - scale) * (1.0 - scale) * square / 2.0
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def _row_ratio(w: Array, h: Array, penalty: Penalty, least: float) -> float:
+def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
     """The nu at which soft-thresholding the slopes at nu entry leaves the length nu group."""
-    ridges, entry, group = penalty
+    ridges, entry, group, positive = penalty
     nu = least
     for _ in range(30):
         square, inner = 0.0, 0.0
         for k in range(w.size):
-            left = abs(h[k] - ridges[k] * w[k]) - nu * entry
+            g = h[k] - ridges[k] * w[k]
+            left = (g if positive else abs(g)) - nu * entry
             if left > 0.0:
                 square += left * left
                 inner += left

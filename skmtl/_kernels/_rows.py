@@ -2,10 +2,10 @@
 
 All three kernels minimise
 
-    |r|^2 / 2 + sum_t ridges_t |w_t|^2 / 2 + sum_j (entry |W_j|_1 + group |W_j|_2)
+    |r|^2 / 2 + sum_t ridges_t |w_t|^2 / 2 + sum_j (entry_j |W_j|_1 + group_j |W_j|_2)
 
-over W (s, T), r the residual of a quadratic model of the loss. They differ in what they keep up to
-date: the slopes H = A'r by Gram matrices, or the residual by dense or by sparse columns.
+over W (s, T), or W >= 0, r the residual of a quadratic model of the loss. They differ in what they
+keep up to date: the slopes H = A'r by Gram matrices, or the residual by dense or sparse columns.
 """
 
 import math
@@ -16,8 +16,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-# Ridges (n_tasks,), and the thresholds of entries and rows.
-Penalty = tuple[Array, float, float]
+# Ridges (n_tasks,), the thresholds (s,) of each row's entries and of the row, and whether W >= 0.
+Penalty = tuple[Array, Array, Array, bool]
+# The same for one row.
+RowPenalty = tuple[Array, float, float, bool]
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 # Extrapolate from this many differences of iterates, each this many sweeps apart.
@@ -56,7 +58,7 @@ def minimise_rows(
     while n_sweeps < max_sweeps:
         for _ in range(_SWEEPS):
             for j in range(s):
-                if not _update_row(W[j], H[j], penalty, curvature[j], step):
+                if not _update_row(W[j], H[j], _of_row(penalty, j), curvature[j], step):
                     continue
                 if shared:
                     for t in range(n_tasks):
@@ -126,13 +128,13 @@ def minimise_rows_dense(
                 bend = 0.0
                 for t in range(n_tasks):
                     bend = max(bend, squares[j] * factors[t] + penalty[0][t])
-                last = j if _update_row(W[j], H[j], penalty, bend, step) else -1
+                last = j if _update_row(W[j], H[j], _of_row(penalty, j), bend, step) else -1
         if last >= 0:
             _step_and_correlate(columns[last], step, R, columns[last], factors, H[last])
         n_sweeps += _SWEEPS
         for j in range(s):
             _correlate(columns[j], R, factors, H[j])
-            active[j] = _enters(W[j], H[j], penalty)
+            active[j] = _enters(W[j], H[j], _of_row(penalty, j))
         square = _square(R, factors)
         value, gap = _value_and_gap(W, H, square, penalty)
         if gap <= tol:
@@ -193,7 +195,7 @@ def minimise_rows_sparse(
                 bend = 0.0
                 for t in range(n_tasks):
                     bend = max(bend, squares[j] * factors[t] + penalty[0][t])
-                if _update_row(W[j], H[j], penalty, bend, step):
+                if _update_row(W[j], H[j], _of_row(penalty, j), bend, step):
                     for q in range(first, last):
                         for t in range(n_tasks):
                             R[indices[q], t] -= data[q] * step[t]
@@ -209,7 +211,7 @@ def minimise_rows_sparse(
             _correlate_sparse(
                 data[first:last], indices[first:last], weights, R, shift, factors, H[j]
             )
-            active[j] = _enters(W[j], H[j], penalty)
+            active[j] = _enters(W[j], H[j], _of_row(penalty, j))
         square = _weighted_square(R, weights, factors)
         value, gap = _value_and_gap(W, H, square, penalty)
         if gap <= tol:
@@ -226,30 +228,37 @@ def minimise_rows_sparse(
     return n_sweeps
 
 
+@njit(cache=True, nogil=True)
+def _of_row(penalty: Penalty, j: int) -> RowPenalty:
+    return penalty[0], penalty[1][j], penalty[2][j], penalty[3]
+
+
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def _enters(w: Array, h: Array, penalty: Penalty) -> bool:
+def _enters(w: Array, h: Array, penalty: RowPenalty) -> bool:
     """Whether a row is in use, or its slopes exceed the thresholds."""
-    _, entry, group = penalty
+    _, entry, group, positive = penalty
     square = 0.0
     for t in range(w.size):
         if w[t] != 0.0:
             return True
-        left = abs(h[t]) - entry
+        left = (h[t] if positive else abs(h[t])) - entry
         if left > 0.0:
             square += left * left
     return square > group * group
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def _update_row(w: Array, h: Array, penalty: Penalty, curvature: float, step: Array) -> bool:
+def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step: Array) -> bool:
     """Minimise over one row, majorised by its curvature; step is the change, if any."""
-    ridges, entry, group = penalty
+    ridges, entry, group, positive = penalty
     if curvature <= 0.0:
         return False
     n_tasks, square, was_zero = w.size, 0.0, True
     for t in range(n_tasks):
         v = h[t] + (curvature - ridges[t]) * w[t]
-        if entry > 0.0:
+        if positive:
+            v = max(v - entry, 0.0)
+        elif entry > 0.0:
             v = max(v - entry, 0.0) + min(v + entry, 0.0)
         step[t] = v
         square += v * v
@@ -365,12 +374,14 @@ def _moved_square(residual: float, first_W: Array, first_H: Array, W: Array, H: 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def _value(W: Array, square: float, penalty: Penalty) -> float:
-    ridges, entry, group = penalty
     value = square / 2.0
     for j in range(W.shape[0]):
+        ridges, entry, group, positive = _of_row(penalty, j)
         length = 0.0
         for t in range(W.shape[1]):
             w = W[j, t]
+            if positive and w < 0.0:
+                return np.inf
             length += w * w
             value += ridges[t] * w * w / 2.0 + entry * abs(w)
         value += group * math.sqrt(length)
@@ -380,15 +391,16 @@ def _value(W: Array, square: float, penalty: Penalty) -> float:
 @njit(cache=True, nogil=True, fastmath=_FAST)
 def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple[float, float]:
     """The model's value, and its distance to the dual value of the scaled residual."""
-    ridges, entry, group = penalty
     ridge, with_targets, ratio = 0.0, square, 0.0
     for j in range(W.shape[0]):
+        ridges, entry, group, positive = _of_row(penalty, j)
         length, largest = 0.0, 0.0
         for t in range(W.shape[1]):
             w = W[j, t]
             ridge += ridges[t] * w * w
             with_targets += w * H[j, t]
-            g = abs(H[j, t] - ridges[t] * w)
+            g = H[j, t] - ridges[t] * w
+            g = max(g, 0.0) if positive else abs(g)
             largest = max(largest, g)
             length += g * g
         if entry == 0.0:
@@ -396,7 +408,7 @@ def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple
         elif group == 0.0:
             ratio = max(ratio, largest / entry)
         else:
-            ratio = max(ratio, _row_ratio(W[j], H[j], penalty, ratio))
+            ratio = max(ratio, _row_ratio(W[j], H[j], _of_row(penalty, j), ratio))
     value = _value(W, square, penalty)
     scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
     if scale * (square + ridge) > with_targets:
@@ -406,14 +418,15 @@ def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def _row_ratio(w: Array, h: Array, penalty: Penalty, least: float) -> float:
+def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
     """The nu at which soft-thresholding the slopes at nu entry leaves the length nu group."""
-    ridges, entry, group = penalty
+    ridges, entry, group, positive = penalty
     nu = least
     for _ in range(30):
         square, inner = 0.0, 0.0
         for t in range(w.size):
-            left = abs(h[t] - ridges[t] * w[t]) - nu * entry
+            g = h[t] - ridges[t] * w[t]
+            left = (g if positive else abs(g)) - nu * entry
             if left > 0.0:
                 square += left * left
                 inner += left

@@ -161,7 +161,7 @@ def sweep_task_rows(
     turned: bool,
     scales: Array,
     curvature: Array,
-    penalty: tuple[Array, float, float],
+    penalty: tuple[Array, Array, Array, bool],
     W: Array,
     H: Array,
     n_sweeps: int,
@@ -171,19 +171,21 @@ def sweep_task_rows(
     grams (T, s, s) times scales (T,) are its Hessians, without the ridges; where ``turned``,
     grams (s, T, s) are, in the order in which they are read. The rows W (s, T) and
     the slopes H (T, s), ridges left out, are updated; curvature (s,) bounds that of each row.
-    penalty: ridges (T,), and the thresholds of entries and rows.
+    penalty: ridges (T,), the thresholds (s,) of each row's entries and of the row, and whether
+    W >= 0.
     """
-    ridges, entry, group = penalty
+    ridges, entries, groups, positive = penalty
     s, n_tasks = W.shape
     step = np.empty(n_tasks)
     for i in range(n_sweeps * s):
         j = i % s
         if curvature[j] <= 0.0:
             continue
+        entry, group = entries[j], groups[j]
         w, square, was_zero = W[j], 0.0, True
         for t in range(n_tasks):
             v = H[t, j] + (curvature[j] - ridges[t]) * w[t]
-            v = max(v - entry, 0.0) + min(v + entry, 0.0)
+            v = max(v - entry, 0.0) + (0.0 if positive else min(v + entry, 0.0))
             step[t] = v
             square += v * v
             was_zero = was_zero and w[t] == 0.0
@@ -208,7 +210,7 @@ def task_rows_gap(
     first: Array,
     slope: Array,
     residual: float,
-    penalty: tuple[Array, float, float],
+    penalty: tuple[Array, Array, Array, bool],
     W: Array,
     H: Array,
 ) -> tuple[float, float]:
@@ -217,20 +219,24 @@ def task_rows_gap(
     residual is |r|^2 at the rows ``first`` with the slopes ``slope`` (s, T); for a quadratic the
     slopes at both ends tell how it has changed.
     """
-    ridges, entry, group = penalty
+    ridges, entries, groups, positive = penalty
     s, n_tasks = W.shape
     square, with_targets, ridge, value, ratio = residual, 0.0, 0.0, 0.0, 0.0
     g = np.empty(n_tasks)
     for j in range(s):
+        entry, group = entries[j], groups[j]
         length, reach, largest = 0.0, 0.0, 0.0
         for t in range(n_tasks):
             w, h = W[j, t], H[t, j]
+            if positive and w < 0.0:
+                return np.inf, np.inf
             square -= (w - first[j, t]) * (slope[j, t] + h)
             with_targets += w * h
             ridge += ridges[t] * w * w
             length += w * w
             value += entry * abs(w)
-            g[t] = abs(h - ridges[t] * w)
+            short = h - ridges[t] * w
+            g[t] = max(short, 0.0) if positive else abs(short)
             reach += g[t] * g[t]
             largest = max(largest, g[t])
         value += group * math.sqrt(length)

@@ -3,5 +3,6 @@
 from skmtl.objective._base import BaseObjective, Point
 from skmtl.objective._gram import GramObjective
 from skmtl.objective._rows import Objective
+from skmtl.objective._superposed import SuperposedObjective
 
-__all__ = ["BaseObjective", "GramObjective", "Objective", "Point"]
+__all__ = ["BaseObjective", "GramObjective", "Objective", "Point", "SuperposedObjective"]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from skmtl.certificate import Dual
 from skmtl.objective._models import RowModel, Thresholds
-from skmtl.penalties import Penalty, Quadratic
+from skmtl.penalties import Penalty, Quadratic, Terms
 from skmtl.spectrum import Spectrum
 
 Array = NDArray[Any]
@@ -108,6 +108,14 @@ class BaseObjective:
         """The point at (W, b)."""
         raise NotImplementedError
 
+    def coefficients(self, point: Point) -> Array:
+        """The coefficients (n_features, n_columns) of the features of a point."""
+        return point.W
+
+    def parts(self, point: Point) -> Array | None:
+        """What the coefficients are the sum of (n_parts, n_features, n_columns), if anything."""
+        return None
+
     def value(self, point: Point) -> float:
         """P(W, b)."""
         rough = 0.0 if self.penalty is None else self.penalty.value(point.W)
@@ -142,6 +150,11 @@ class BaseObjective:
         intercepts : array of shape (n_intercepts,)
         """
         raise NotImplementedError
+
+    @property
+    def entry_curvature(self) -> Array | None:
+        """The smooth part's own curvature in each entry of W, where that is known and bounded."""
+        return None
 
     def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
         """An upper bound of 2 (f(new) - f(old) - <gradient, new - old>), f the smooth part."""
@@ -185,13 +198,31 @@ class BaseObjective:
         """The minimiser, relative to the point, of the smooth part's quadratic model."""
         raise NotImplementedError
 
+    # Sums of penalties without a prox, for a solver that takes a dual variable for each
+
+    @property
+    def terms(self) -> Terms | None:
+        """The penalties, where they have a prox each but none together; else None."""
+        return self.penalty if isinstance(self.penalty, Terms) else None
+
+    def split_bounds(self, point: Point, duals: tuple[Array, ...]) -> tuple[float, float]:
+        """As ``bounds``, for a dual variable of each term."""
+        assert self.terms is not None
+        other = copy.copy(self)
+        other.penalty, other._certified = self.terms.with_duals(duals), None
+        return other.bounds(point)
+
     # Models in some rows of W, for a solver that takes one row after the other
 
     @property
     def thresholds(self) -> Thresholds | None:
         """The penalty as thresholds on the rows of W and their entries, where it is that."""
-        thresholds = None if self.penalty is None else self.penalty.row_thresholds
-        return None if thresholds is None else Thresholds(*thresholds, np.array(self._ridges))
+        if self.penalty is None or self._couples_tasks:
+            return None
+        thresholds = self.penalty.row_thresholds
+        if thresholds is None:
+            return None
+        return Thresholds(*thresholds, np.array(self._ridges), self.penalty.is_positive)
 
     @property
     def has_row_models(self) -> bool:
@@ -248,6 +279,11 @@ class BaseObjective:
         """Whether many gradients cost less than the eigenbasis."""
         return False
 
+    @property
+    def has_scaled_spectrum(self) -> bool:
+        """Whether the eigenbasis is taken with each feature in its own scale."""
+        return False
+
     @cached_property
     def spectrum(self) -> Spectrum:
         """The smooth part in the eigenbasis of its Hessian."""
@@ -263,6 +299,17 @@ class BaseObjective:
         if self.quadratic is None:
             return np.zeros(self.n_columns)
         return self.quadratic.task_curvature(self.n_columns)
+
+    @property
+    def _couples_tasks(self) -> bool:
+        return self.quadratic is not None and self.quadratic.couples_tasks
+
+    @property
+    def _ridges_or_coupling(self) -> Array:
+        """The quadratic's ridges (n_columns,), or where it couples, its matrix."""
+        if self.quadratic is not None and self.quadratic.couples_tasks:
+            return self.quadratic.hessian(self.n_columns)
+        return self._ridges
 
     # The certificate
 
@@ -281,6 +328,17 @@ class BaseObjective:
         return self._certified[1:]
 
     def _bounds(self, point: Point) -> tuple[float, Dual]:
+        point = self.exact(point)
+        return self.value(point), self.dual(point)
+
+    def exact(self, point: Point) -> Point:
+        """The point in float64."""
+        if point.Z.dtype == np.float64:
+            return point
+        return self.point(point.W.astype(np.float64), point.b.astype(np.float64))
+
+    def dual(self, point: Point) -> Dual:
+        """A lower bound of min P, from a float64 point."""
         raise NotImplementedError
 
     # Safe screening
@@ -317,11 +375,20 @@ class BaseObjective:
         """
         raise NotImplementedError
 
+    def _restrict_penalty(self, features: Array) -> None:
+        """Keep the penalty on some rows of W, and nothing that depends on the others."""
+        self.penalty = None if self.penalty is None else self.penalty.of_rows(features)
+        for name in ("null", "column_squares", *self._of_penalty):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def has_free_task(self) -> bool:
-        """Whether some column of W has no penalty at all."""
+        """Whether some column of W, or a combination of columns, has no penalty at all."""
         if self.penalty is not None:
             return False
+        if self._couples_tasks:
+            eigenvalues = np.linalg.eigvalsh(self._ridges_or_coupling)
+            return bool(eigenvalues[0] <= 1e-12 * eigenvalues[-1])
         return bool((self._ridges == 0).any())
 
     def is_separated(self, point: Point) -> bool:

@@ -50,7 +50,7 @@ class ClassModel:
             _kernels.minimise_classes(
                 self.gram,
                 self.bends,
-                (penalty.ridges, penalty.entry, penalty.group),
+                penalty.strengths(len(W)),
                 W,
                 self.slope.copy(),
                 self.residual,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skmtl import _linalg
+from skmtl.design import Design
 from skmtl.losses import MultinomialLoss
 from skmtl.objective._base import Array, Point
 from skmtl.objective._class_models import LARGEST_SIDE, ClassModel, class_gram
@@ -77,7 +78,7 @@ class CoupledObjective(Objective):
     def has_newton(self) -> bool:
         size, n = self.n_features * self.n_columns, len(self.design.weights)
         fits = size <= _MAX_NEWTON_SIZE and 8 * n * self.n_features <= _GRAM_BYTES
-        return self.penalty is None and fits
+        return self.penalty is None and fits and not self._couples_tasks
 
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
         d, ridge = self.n_features, float(self._ridges[0])
@@ -92,9 +93,22 @@ class CoupledObjective(Objective):
             step[:d] -= point.W.mean(axis=1, keepdims=True)
         return step[:d].astype(point.W.dtype), step[d:].ravel().astype(point.b.dtype)
 
+    def change_in_columns(self, design: Design, Z: Array, U: Array) -> Array:
+        """The change of U by a Newton step on the columns of a design and the intercepts."""
+        A = design.weighted_columns(np.arange(design.n_features)).T
+        slope = design.adjoint(design.weights * U)
+        if design.n_intercepts:
+            A = np.column_stack([A, np.sqrt(design.row_weights)])
+            slope = np.vstack([slope, design.gather(design.weights * U)])
+        step = _solve(A, self.loss.probabilities(Z), np.zeros(A.shape[1]), -slope)
+        moved = design.forward(step[: design.n_features])
+        if design.n_intercepts:
+            moved += design.spread(step[-1])
+        return self.loss.gradient_change(self.y, Z, moved)
+
     def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
         thresholds = self.thresholds
-        if thresholds is not None and thresholds.entry == 0:
+        if thresholds and not (thresholds.positive or np.any(thresholds.entry)):
             # What the classes of a row have in common costs, and is nothing to the loss.
             rows = rows - rows.mean(axis=1, keepdims=True)
         return super().move_rows(point, features, rows, model)

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from skmtl import _kernels, _linalg
-from skmtl.certificate import Dual, best_dual
+from skmtl._sylvester import solve_coupled
+from skmtl.certificate import Dual, best_dual, seen_by
 from skmtl.design import Moments
 from skmtl.objective._base import Array, BaseObjective, Point
 from skmtl.objective._models import NO_GRAMS, GramModel, RowModel
@@ -119,6 +120,12 @@ class GramObjective(BaseObjective):
         bend = (self._diagonals + ridge) / self.curvature[1].T
         return float(bend.sum(axis=1).max())
 
+    @property
+    def entry_curvature(self) -> Array:
+        ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
+        curvature = np.einsum("tjj->jt", self.grams) * self.scales + ridge
+        return np.ascontiguousarray(curvature)
+
     def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
         bent = float(np.vdot(new.W - old.W, new.Z - old.Z))
         return bent if self.quadratic is None else bent + 2 * self.quadratic.value(new.W - old.W)
@@ -128,6 +135,14 @@ class GramObjective(BaseObjective):
         return self.penalty is None and self.n_features <= 2000
 
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
+        if self._couples_tasks:
+            grams = self.grams
+            if len(grams) > 1 or (self.scales != self.scales[0]).any():
+                grams = grams * self.scales[:, None, None]
+            else:
+                grams = grams * self.scales[0]
+            coupling = self._ridges_or_coupling
+            return -solve_coupled(grams, coupling, gradient[0]), np.zeros(0)
         ridges = self._ridges / self.scales
         step = -_linalg.solve_semidefinite(self.grams, ridges, gradient[0] / self.scales)
         return step, np.zeros(0)
@@ -163,7 +178,7 @@ class GramObjective(BaseObjective):
     @property
     def has_spectrum(self) -> bool:
         d = self.n_features
-        if d > 2000:
+        if d > 2000 or self._couples_tasks:
             return False
         iterating = 200 * float(self._counts.sum()) * d
         return len(self.grams) == 1 or 10 * len(self.grams) * d**3 < iterating
@@ -213,8 +228,7 @@ class GramObjective(BaseObjective):
         other._x_means, other.linear = self._x_means[:, features], self.linear[features]
         other.n_features, other._constant, other._certified = len(features), {}, None
         other._valued = None
-        for name in ("null", "column_squares", *self._of_penalty):
-            other.__dict__.pop(name, None)
+        other._restrict_penalty(features)
         W = point.W[features]
         if np.count_nonzero(W) < np.count_nonzero(point.W):
             return other, other.point(W, point.b)
@@ -262,22 +276,28 @@ class GramObjective(BaseObjective):
 
     # The certificate
 
-    def _bounds(self, point: Point) -> tuple[float, Dual]:
-        return self.value(point), self._dual(point)
-
-    def _dual(self, point: Point) -> Dual:
+    def dual(self, point: Point) -> Dual:
         """The dual point of the residual r = y - A W."""
         if self.has_free_task:
             return Dual(self._free_dual_value(point))
         if self.penalty is not None and self.penalty.leaves_mean_free:
             point = self._with_best_mean(point)
+        slopes = self.linear - point.Z
+        free = None if self.penalty is None else self.penalty.free_rows
+        if free is not None and self.quadratic is None:
+            rows = np.flatnonzero(free)
+            point = self._with_best_rows(point, rows)
+            slopes = self.linear - point.Z
+            if not self._vanishes(slopes[rows], rows, 1e-9):
+                return Dual(-np.inf)
+            slopes[rows] = 0.0
         with_labels = self.squares - float(np.vdot(point.W, self.linear))  # <y, r>
         square = max(with_labels + float(np.vdot(point.W, point.Z - self.linear)), 0.0)  # |r|^2
         return best_dual(
             self.penalty,
             self.quadratic,
             point.W,
-            self.linear - point.Z,
+            slopes,
             lambda scale: scale * (with_labels - scale * square / 2),
         )
 
@@ -288,11 +308,31 @@ class GramObjective(BaseObjective):
         gradient = self.gradient(point)
         W = point.W + self.newton_step(point, gradient)[0]
         best = self.point(W, point.b)
-        left, _ = self.gradient(best)
-        diagonals = (np.einsum("tjj->tj", self.grams) * self.scales[:, None]).T
-        allowed = 1e-11 * np.sqrt(np.maximum(diagonals, 0) * self.squares)
-        exact = (np.abs(left) <= allowed) | (diagonals == 0)
-        return self.smooth_value(best) if exact.all() else -np.inf
+        if self.quadratic is not None and self._couples_tasks:
+            # The part of the slopes that the quadratic sees need not be its gradient.
+            slopes = self.linear - best.Z
+            held, rest = seen_by(self.quadratic, slopes)
+            with_labels = self.squares - float(np.vdot(best.W, self.linear))
+            square = max(with_labels - float(np.vdot(best.W, slopes)), 0.0)
+            exact = self._vanishes(rest, np.arange(self.n_features), 1e-11)
+            return with_labels - square / 2 - held if exact else -np.inf
+        exact = self._vanishes(self.gradient(best)[0], np.arange(self.n_features), 1e-11)
+        return self.smooth_value(best) if exact else -np.inf
+
+    def _vanishes(self, slopes: Array, features: Array, rounding: float) -> bool:
+        """Whether slopes of some features (s, n_tasks) are nothing but rounding."""
+        diagonals = (np.einsum("tjj->tj", self.grams)[:, features] * self.scales[:, None]).T
+        allowed = rounding * np.sqrt(np.maximum(diagonals, 0) * self.squares)
+        return bool(((np.abs(slopes) <= allowed) | (diagonals == 0)).all())
+
+    def _with_best_rows(self, point: Point, rows: Array) -> Point:
+        """The point with the best coefficients of some features."""
+        slopes = (self.linear - point.Z)[rows] / self.scales
+        W = point.W.copy()
+        W[rows] += _linalg.solve_semidefinite(
+            self._grams_of(rows), np.zeros(self.n_columns), slopes
+        )
+        return self.point(W, point.b)
 
     def _with_best_mean(self, point: Point) -> Point:
         """The point moved along the mean task to where the gradient along it vanishes."""

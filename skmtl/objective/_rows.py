@@ -76,8 +76,7 @@ class Objective(BaseObjective):
         other.design = self.design.columns(features)
         other.n_features, other._constant, other._gradient = len(features), {}, None
         other._certified = None
-        for name in ("null", "column_squares", *self._of_penalty):
-            other.__dict__.pop(name, None)
+        other._restrict_penalty(features)
         if self.loss.constant_curvature and self.design.n_grams == 1:
             other._constant["columns"] = self.column_gram.restricted(features)
         W = point.W[features]
@@ -176,7 +175,8 @@ class Objective(BaseObjective):
 
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
         H = self._curvature_weights(point)
-        return newton_direction(self.design, H, self._hessians(H), self._ridges, gradient)
+        ridges = self._ridges_or_coupling
+        return newton_direction(self.design, H, self._hessians(H), ridges, gradient)
 
     @property
     def has_row_models(self) -> bool:
@@ -289,7 +289,9 @@ class Objective(BaseObjective):
     @property
     def has_spectrum(self) -> bool:
         design, d = self.design, self.n_features
-        if not self.loss.constant_curvature or d > 2000 or 8 * d * d * design.n_grams > _GRAM_BYTES:
+        if not self.loss.constant_curvature or self._couples_tasks:
+            return False
+        if d > 2000 or 8 * d * d * design.n_grams > _GRAM_BYTES:
             return False
         factorising = 10 * design.n_grams * d**3 + design.gram_products
         return factorising < _TYPICAL_ITERATIONS * 2 * design.products
@@ -326,18 +328,15 @@ class Objective(BaseObjective):
 
     # The certificate
 
-    def _bounds(self, point: Point) -> tuple[float, Dual]:
-        if point.Z.dtype != np.float64:
-            W, b = point.W.astype(np.float64), point.b.astype(np.float64)
-            point = self.point(W, b)
-        return self.value(point), dual_of(self, point)
+    def dual(self, point: Point) -> Dual:
+        return dual_of(self, point)
 
     def is_separated(self, point: Point) -> bool:
         if not (self.has_free_task and self.loss.recedes):
             return False
         wrong = self.design.weights * (self.y * point.Z <= 0)
         separated = self.design.gather(wrong) == 0
-        alone = len(separated) == self.n_columns
+        alone = len(separated) == self.n_columns and not self._couples_tasks
         return bool(separated.any() if alone else separated.all())
 
     # Intercepts

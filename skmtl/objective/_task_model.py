@@ -45,7 +45,7 @@ class TaskGramModel:
         diagonals = np.einsum("jtj->tj" if self.turned else "tjj->tj", self.grams)
         bends = diagonals * self.scales[:, None] + penalty.ridges[:, None]
         curvature, first, H = bends.max(axis=0), W.copy(), np.ascontiguousarray(self.slope.T)
-        strengths = penalty.ridges, penalty.entry, penalty.group
+        strengths = penalty.strengths(len(W))
         start = first, self.slope, self.residual, strengths
         past: list[tuple[Array, Array]] = []
         n_sweeps = 0

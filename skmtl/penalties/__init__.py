@@ -1,22 +1,43 @@
 """Penalties on the coefficients W (n_features, n_tasks): formula, prox, dual, cvxpy form."""
 
-from skmtl.penalties._base import Penalty, PenaltySum, Quadratic
+from skmtl.penalties._base import Penalty, Quadratic
+from skmtl.penalties._by_feature import ChosenEntries, Positive, WeightedRows
+from skmtl.penalties._composite import Composite, PenaltySum, Superposition
+from skmtl.penalties._coupling import TaskQuadratic
 from skmtl.penalties._entries import L1
+from skmtl.penalties._fused import FusedTasks
+from skmtl.penalties._graph import GraphTotalVariation
 from skmtl.penalties._quadratic import Ridge
+from skmtl.penalties._relaxed import RelaxedClusterNorm
 from skmtl.penalties._rows import L21, L1Inf
+from skmtl.penalties._sparse_group import SparseGroup
 from skmtl.penalties._spectral import ClusterNorm, SquaredTraceNorm, TraceNorm
 from skmtl.penalties._tasks import TaskGroup
+from skmtl.penalties._terms import Terms
+from skmtl.penalties._tree import TreeGroup
 
 __all__ = [
     "L1",
     "L21",
+    "ChosenEntries",
     "ClusterNorm",
+    "Composite",
+    "FusedTasks",
+    "GraphTotalVariation",
     "L1Inf",
     "Penalty",
     "PenaltySum",
+    "Positive",
     "Quadratic",
+    "RelaxedClusterNorm",
     "Ridge",
+    "SparseGroup",
     "SquaredTraceNorm",
+    "Superposition",
     "TaskGroup",
+    "TaskQuadratic",
+    "Terms",
     "TraceNorm",
+    "TreeGroup",
+    "WeightedRows",
 ]

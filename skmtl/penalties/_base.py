@@ -27,17 +27,33 @@ class Penalty(BaseEstimator):
         between tasks: not on which directions between features they go with.
     is_norm : bool
         Whether it grows like |W| near zero, so that a finite strength makes W zero.
+    is_positive : bool
+        Whether it is infinite where an entry of W is negative.
     """
 
     separates_over_rows: bool = False
     leaves_mean_free: bool = False
     ignores_rotations: bool = False
     is_norm: bool = True
+    is_positive: bool = False
+    alpha: Any
 
     @property
-    def row_thresholds(self) -> tuple[float, float] | None:
-        """(a, b) where the penalty is the sum over rows of a |W_j|_1 + b |W_j|_2, else None."""
+    def row_thresholds(self) -> tuple[float | Array, float | Array] | None:
+        """(a, b) where the penalty is the sum over rows of a |W_j|_1 + b |W_j|_2, else None.
+
+        Numbers, or arrays (n_features,).
+        """
         return None
+
+    @property
+    def free_rows(self) -> Array | None:
+        """Which rows of W (n_features,) are not penalised, None where all are."""
+        return None
+
+    def of_rows(self, features: Array) -> "Penalty":
+        """The penalty on some rows of W alone, the others being zero; it separates over rows."""
+        return self
 
     def value(self, W: Array) -> float:
         """The penalty at W."""
@@ -77,16 +93,33 @@ class Penalty(BaseEstimator):
         """The part that has a prox, and the smooth quadratic part."""
         return self, None
 
-    def __add__(self, other: "Penalty") -> "PenaltySum":
+    def scaled(self, factor: float) -> "Penalty":
+        """The same penalty, ``factor`` times as strong."""
+        return type(self)(**{**self.get_params(deep=False), "alpha": self.alpha * factor})
+
+    def for_tasks(self, chosen: Array) -> "Penalty":
+        """The penalty on the columns of W where ``chosen`` (n_tasks,) is true, others being 0."""
+        return self
+
+    def __add__(self, other: "Penalty") -> "Penalty":
+        from skmtl.penalties._composite import PenaltySum
+
         return PenaltySum((self, other))
 
 
 class Quadratic(Penalty):
-    """A smooth, positive semidefinite quadratic penalty.
+    """A smooth, positive semidefinite quadratic penalty tr(W M W') / 2.
 
     The objective adds it to the loss. Its conjugate at its own gradient equals its value, which
     is all a certificate needs where a norm is present too.
+
+    Attributes
+    ----------
+    couples_tasks : bool
+        Whether M is not diagonal.
     """
+
+    couples_tasks: bool = False
 
     def gradient(self, W: Array) -> Array:
         """The gradient at W."""
@@ -100,31 +133,9 @@ class Quadratic(Penalty):
         """The Hessian's diagonal per task (n_tasks,), for one that couples nothing."""
         raise NotImplementedError
 
+    def hessian(self, n_tasks: int) -> Array:
+        """M (n_tasks, n_tasks), the Hessian of each row of W."""
+        return np.diag(self.task_curvature(n_tasks))
+
     def split(self) -> "tuple[Penalty | None, Quadratic | None]":
         return None, self
-
-
-class PenaltySum(Penalty):
-    """A sum of at most one penalty with a prox and at most one quadratic."""
-
-    def __init__(self, parts: tuple[Penalty, ...]) -> None:
-        self.parts = parts
-
-    def value(self, W: Array) -> float:
-        return sum(part.value(W) for part in self.parts)
-
-    def to_cvxpy(self, W: Any) -> Any:
-        stated = [part.to_cvxpy(W) for part in self.parts]
-        pairs = [part if isinstance(part, tuple) else (part, []) for part in stated]
-        return sum(value for value, _ in pairs), [c for _, extra in pairs for c in extra]
-
-    def split(self) -> tuple[Penalty | None, Quadratic | None]:
-        pairs = [part.split() for part in self.parts]
-        proximal = [pair[0] for pair in pairs if pair[0] is not None]
-        quadratic = [pair[1] for pair in pairs if pair[1] is not None]
-        if len(proximal) > 1 or len(quadratic) > 1:
-            raise ValueError(
-                f"{self!r} is a sum of several penalties of the same kind, whose prox does not "
-                f"follow from its parts. Use one penalty with a prox plus one quadratic."
-            )
-        return proximal[0] if proximal else None, quadratic[0] if quadratic else None

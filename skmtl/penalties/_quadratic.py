@@ -39,6 +39,9 @@ class Ridge(Quadratic):
     def task_curvature(self, n_tasks: int) -> Array:
         return np.broadcast_to(np.asarray(self.alpha, dtype=np.float64), (n_tasks,))
 
+    def for_tasks(self, chosen: Array) -> "Ridge":
+        return self if np.ndim(self.alpha) == 0 else Ridge(np.asarray(self.alpha)[chosen])
+
     def conjugate(self, G: Array) -> float:
         squares = np.einsum("jt,jt->t", G, G)
         alpha = self.task_curvature(G.shape[1])

@@ -1,5 +1,6 @@
 """Penalties on the singular values of W: tasks share directions, or lie in clusters."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,10 +102,7 @@ class SquaredTraceNorm(Penalty):
     def covariance(self, W: Array) -> Array:
         """The minimising Omega (n_tasks, n_tasks): I / n_tasks at W = 0."""
         _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
-        n_tasks = W.shape[1]
-        padded = np.zeros(n_tasks)
-        padded[: len(sigma)] = sigma[:n_tasks]
-        theta = box_weights(padded, 0.0, *self._box)
+        theta = box_weights(padded(sigma, W.shape[1]), 0.0, *self._box)
         return (rotation.T * theta) @ rotation
 
     def to_cvxpy(self, W: Any) -> Any:
@@ -159,6 +157,11 @@ class ClusterNorm(Penalty):
     def leaves_mean_free(self) -> bool:  # type: ignore[override]
         return self.mean == 0
 
+    @property
+    def n_directions(self) -> int:
+        """How many directions between tasks tell the clusters apart."""
+        return self.n_clusters - 1
+
     def box(self, n_tasks: int) -> tuple[float, float, float]:
         """The bounds and the total of the weights on the n_tasks - 1 centred directions."""
         r = self.n_clusters
@@ -173,16 +176,7 @@ class ClusterNorm(Penalty):
     def prox(self, V: Array, step: float | Array) -> Array:
         lam = float(np.max(step)) * self.alpha
         mean = V.mean(axis=1, keepdims=True)
-        bounds = self.box(V.shape[1])
-
-        def shrink(sigma: Array) -> Array:
-            theta = np.ones_like(sigma)
-            size = V.shape[1] - 1
-            padded = np.zeros(size)
-            padded[: min(len(sigma), size)] = sigma[:size]
-            theta[:size] = box_weights(padded, lam, *bounds)[: len(sigma)]
-            return theta / (theta + lam)
-
+        shrink = box_shrinkage(V.shape[1] - 1, lam, self.box(V.shape[1]))
         return rescale_singular_values(V - mean, shrink) + mean / V.dtype.type(1 + lam * self.mean)
 
     def conjugate(self, G: Array) -> float:
@@ -201,9 +195,8 @@ class ClusterNorm(Penalty):
         n_tasks = W.shape[1]
         basis = _centred_basis(n_tasks)
         _, sigma, rotation = np.linalg.svd(W @ basis, full_matrices=True)
-        padded = np.zeros(n_tasks - 1)
-        padded[: len(sigma)] = sigma[: n_tasks - 1]
-        return box_weights(padded, 0.0, *self.box(n_tasks)), basis @ rotation.T
+        theta = box_weights(padded(sigma, n_tasks - 1), 0.0, *self.box(n_tasks))
+        return theta, basis @ rotation.T
 
     def covariance(self, W: Array) -> Array:
         """The minimising Sigma (n_tasks, n_tasks), the mean's direction included if penalised."""
@@ -227,13 +220,29 @@ class ClusterNorm(Penalty):
         return self.alpha / 2 * (value + between), constraints
 
 
+def padded(sigma: Array, size: int) -> Array:
+    """The singular values (size,), with zeros where there are fewer, of more the largest."""
+    values = np.zeros(size)
+    values[: len(sigma)] = sigma[:size]
+    return values
+
+
+def box_shrinkage(
+    size: int, lam: float, bounds: tuple[float, float, float]
+) -> Callable[[Array], Array]:
+    """The factors of a squared box norm's prox, for norms of ``size`` singular values."""
+
+    def shrink(sigma: Array) -> Array:
+        theta = np.ones_like(sigma)
+        theta[:size] = box_weights(padded(sigma, size), lam, *bounds)[: len(sigma)]
+        return theta / (theta + lam)
+
+    return shrink
+
+
 def _centred_singular_values(W: Array) -> Array:
     """The n_tasks - 1 singular values of centred columns, zeros included."""
-    sigma = singular_values(W)
-    size = W.shape[1] - 1
-    padded = np.zeros(size)
-    padded[: min(len(sigma), size)] = sigma[:size]
-    return padded
+    return padded(singular_values(W), W.shape[1] - 1)
 
 
 def _centred_basis(n_tasks: int) -> Array:

@@ -7,6 +7,7 @@ from skmtl.solvers._block import Block
 from skmtl.solvers._driver import Solution, Solver, solve
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._newton import Newton
+from skmtl.solvers._splitting import Splitting
 from skmtl.solvers._switch import Switch
 
 SOLVERS: dict[str, type[Solver]] = {
@@ -14,6 +15,7 @@ SOLVERS: dict[str, type[Solver]] = {
     "block": Block,
     "fista": FISTA,
     "newton": Newton,
+    "splitting": Splitting,
 }
 
 
@@ -25,13 +27,26 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
     ValueError
         If the solver does not fit the objective.
     """
+    if objective.terms is not None:
+        if name not in ("auto", "splitting"):
+            raise ValueError(
+                f"solver={name!r} needs the prox of the penalty, and this sum of penalties has "
+                f"none. Use solver='auto' or solver='splitting'."
+            )
+        return Splitting
+    if name == "splitting":
+        raise ValueError(
+            "solver='splitting' is for sums of penalties without a common prox. Use "
+            "solver='auto' or solver='fista'."
+        )
     if name == "auto":
         if objective.has_newton:
             return Newton
         if objective.has_row_models and objective.row_models_pay:
             return Block
         # A step for each feature beats exact steps in the loss where units are unequal.
-        if objective.has_feature_metric or not objective.has_spectrum:
+        unscaled = objective.has_feature_metric and not objective.has_scaled_spectrum
+        if unscaled or not objective.has_spectrum:
             return FISTA
         return Switch if objective.has_cheap_steps else ADMM
     if name == "newton" and not objective.has_newton:
@@ -60,6 +75,7 @@ __all__ = [
     "Newton",
     "Solution",
     "Solver",
+    "Splitting",
     "Switch",
     "choose_solver",
     "solve",

@@ -48,17 +48,20 @@ class ADMM:
         W = self.spectrum.solve(V - self.scaled_dual, self.rho)
         relaxed = _RELAXATION * W + (1 - _RELAXATION) * V
         self.scaled_dual += relaxed
-        self.V = self.objective.prox(self.scaled_dual, 1 / self.rho)
+        self.V = self._prox(self.scaled_dual)
         self.scaled_dual -= self.V
         self.n_steps += 1
         if self.n_steps % _ADAPT_EVERY == 0 and self.n_steps <= _ADAPT_UNTIL:
             self._balance(W, V)
-        return _Later(self.objective, self.V, self.basis, self.b)
+        return _Later(self.objective, self.V, self.basis, self.scale, self.b)
 
     def _prepare(self) -> None:
         self.spectrum, self.basis = self.objective.spectrum.rotated()
+        self.scale = self.spectrum.scale
         if self.basis is not None:
             self.V = self.basis.T @ self.V
+        if self.scale is not None:
+            self.V = self.V / self.scale
         # The step that served the last fit of the same loss is near that of this one.
         smallest = np.finfo(np.float64).tiny
         self.rho = max(self.spectrum.memory.get("rho", self.spectrum.mean_eigenvalue), smallest)
@@ -66,6 +69,12 @@ class ADMM:
         self.scaled_dual = self.spectrum.residual(self.V) / self.rho
         if self.spectrum.mean_free:
             self.scaled_dual -= self.scaled_dual.mean(axis=1, keepdims=True)
+
+    def _prox(self, V: Any) -> Any:
+        if self.scale is None:
+            return self.objective.prox(V, 1 / self.rho)
+        # In the features' own scales, each has its step.
+        return self.objective.prox(self.scale * V, self.scale**2 / self.rho) / self.scale
 
     def _balance(self, W: Any, old: Any) -> None:
         """Bring the relative primal and dual residuals to the same size."""
@@ -83,14 +92,15 @@ class ADMM:
 class _Later:
     """A point of an objective, made when it is asked for: of most iterates nobody is."""
 
-    def __init__(self, objective: Any, V: Any, basis: Any, b: Any) -> None:
-        self._parts = objective, V, basis, b
+    def __init__(self, objective: Any, V: Any, basis: Any, scale: Any, b: Any) -> None:
+        self._parts = objective, V, basis, scale, b
 
     @cached_property
     def made(self) -> Any:
         """The point."""
-        objective, V, basis, b = self._parts
+        objective, V, basis, scale, b = self._parts
         W = V if basis is None else basis @ V
+        W = W if scale is None else scale * W
         return objective.point(W.astype(objective.dtype, copy=False), b)
 
     def __getattr__(self, name: str) -> Any:

@@ -74,24 +74,24 @@ class Block:
         self._screen()
         objective, point = self.objective, self.point
         thresholds = objective.thresholds
-        scores = thresholds.lengths(objective.gradient(point)[0])
+        scores = thresholds.nearness(-objective.gradient(point)[0])
         used = point.W.any(axis=1)
         largest = objective.largest_set
         if largest < len(used) and np.count_nonzero(used) > _FULL * largest:
             return self._gradient_steps(gap, enough)
-        features = self._working_set(scores, used, thresholds)
+        features = self._working_set(scores, used)
         if not objective.is_quadratic:
-            features = self._kept_set(features, scores, used, thresholds)
-            self.point = self._newton(features, thresholds, gap, enough)
+            features = self._kept_set(features, scores, used)
+            self.point = self._newton(features, gap, enough)
             return None if self.point is point else self._expanded()
         model = objective.row_model(point, features)
         rows = point.W[features]
         tol = max(_INNER * gap, _LAST * enough)
-        model.minimise(rows, thresholds, tol, _MAX_SWEEPS)
+        model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
         self.point = objective.move_rows(point, features, rows, model)
         return None if self.point is point else self._expanded()
 
-    def _newton(self, features: Any, thresholds: Any, gap: float, enough: float) -> Any:
+    def _newton(self, features: Any, gap: float, enough: float) -> Any:
         """The point after Newton steps in a few rows of W, of which products cost little.
 
         The curvature is kept from step to step, and from round to round, while it serves.
@@ -102,6 +102,7 @@ class Block:
         else:
             (_, part, model), point = self.part, replace(self.point, W=self.point.W[features])
         start, every, left, effort = point, np.arange(len(features)), gap, 0
+        thresholds = part.thresholds
         for _ in range(_MAX_NEWTON_STEPS):
             fresh = model is None
             if fresh:
@@ -128,14 +129,14 @@ class Block:
         W[features] = point.W
         return replace(self.point, W=W, b=point.b, Z=point.Z)
 
-    def _kept_set(self, features: Any, scores: Any, used: Any, thresholds: Any) -> Any:
+    def _kept_set(self, features: Any, scores: Any, used: Any) -> Any:
         """The last set, where it holds what is wanted and not much more, or else the new one."""
         if self.part is not None:
             known = self.part[0]
             others = np.ones(len(used), dtype=bool)
             others[known] = False
             few = len(known) <= _SPARE * len(features)
-            if few and not used[others].any() and (scores[others] <= thresholds.group).all():
+            if few and not used[others].any() and (scores[others] <= 1).all():
                 return known
             self.part = None
         return features
@@ -166,10 +167,10 @@ class Block:
         W[self.usable] = self.point.W
         return replace(self.point, W=W)
 
-    def _working_set(self, scores: Any, used: Any, thresholds: Any) -> Any:
+    def _working_set(self, scores: Any, used: Any) -> Any:
         """The rows in use, and those others whose gradients come nearest to bringing them in."""
         n_used = int(np.count_nonzero(used))
-        wanted = int(np.count_nonzero(scores[~used] >= _NEAR * thresholds.group))
+        wanted = int(np.count_nonzero(scores[~used] >= _NEAR))
         size = n_used + min(wanted, max(_GROWTH * n_used, self.n_first))
         size = min(max(size, self.n_first), len(scores), self.objective.largest_set)
         if size == len(scores):

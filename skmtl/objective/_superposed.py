@@ -1,0 +1,174 @@
+"""The objective of W = P_1 + ... + P_K with a penalty on each part."""
+
+import copy
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from skmtl.certificate import Dual
+from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.penalties import Penalty, Superposition
+from skmtl.spectrum import PartsSpectrum
+
+_LEAST = 1e-8
+
+
+class SuperposedObjective(BaseObjective):
+    """Another objective as a function of the parts, one below the other in W.
+
+    The parts (n_parts * n_features, n_tasks) share one gradient. Since all of them may step the
+    same way, the curvature counts as many times as there are parts. A minimum over the parts is a
+    minimum over their sum, whose certificate it keeps.
+
+    Parameters
+    ----------
+    total : BaseObjective
+        Its penalty is a :class:`Superposition`.
+    """
+
+    def __init__(self, total: BaseObjective) -> None:
+        assert isinstance(total.penalty, Superposition)
+        self.total, self.n_parts = total, len(total.penalty.parts)
+        self.dtype, self.n_tasks = total.dtype, total.n_tasks
+        self.n_columns, self.n_features = total.n_columns, self.n_parts * total.n_features
+        self.penalty, self.quadratic = total.penalty, total.quadratic
+        self._summed: tuple[Point, Point] | None = None
+        self._certified = None
+
+    def with_penalty(self, penalty: Penalty | None) -> Self:
+        other = copy.copy(self)
+        other.__init__(self.total.with_penalty(penalty))  # type: ignore[misc]
+        for name in ("null", "null_value", "curvature", "spectrum"):
+            other.__dict__.pop(name, None)
+        return other
+
+    def total_of(self, point: Point) -> Point:
+        """The other objective's point at the sum of the parts."""
+        if self._summed is None or self._summed[0] is not point:
+            W = self.parts(point).sum(axis=0)
+            self._summed = point, Point(W, point.b, point.Z)
+        return self._summed[1]
+
+    def parts(self, point: Point) -> Array:
+        return point.W.reshape(self.n_parts, -1, point.W.shape[1])
+
+    def coefficients(self, point: Point) -> Array:
+        return self.total_of(point).W
+
+    def _stacked(self, point: Point) -> Point:
+        """A point of the other objective, all of it in the first part."""
+        rest = np.zeros(((self.n_parts - 1) * len(point.W), point.W.shape[1]), point.W.dtype)
+        return Point(np.concatenate([point.W, rest]), point.b, point.Z)
+
+    @property
+    def has_small_matrices(self) -> bool:
+        return self.total.has_small_matrices
+
+    @cached_property
+    def null(self) -> Point:
+        return self._stacked(self.total.null)
+
+    @cached_property
+    def null_value(self) -> float:
+        return self.total.null_value
+
+    def start(self, W: Array | None = None, intercepts: Array | None = None) -> Point:
+        if W is None or len(W) == self.total.n_features:
+            return self._stacked(self.total.start(W, intercepts))
+        summed = self.total.start(W.reshape(self.n_parts, -1, W.shape[1]).sum(axis=0), intercepts)
+        return Point(np.ascontiguousarray(W, dtype=summed.W.dtype), summed.b, summed.Z)
+
+    def intercepts(self, point: Point) -> Array:
+        return self.total.intercepts(self.total_of(point))
+
+    def point(self, W: Array, b: Array) -> Point:
+        summed = self.total.point(W.reshape(self.n_parts, -1, W.shape[1]).sum(axis=0), b)
+        point = Point(W, summed.b, summed.Z)
+        self._summed = point, summed
+        return point
+
+    def value(self, point: Point) -> float:
+        assert isinstance(self.penalty, Superposition)
+        return self.smooth_value(point) + self.penalty.value_of_parts(self.parts(point))
+
+    def smooth_value(self, point: Point) -> float:
+        return self.total.smooth_value(self.total_of(point))
+
+    def loss_value(self, point: Point) -> float:
+        return self.total.loss_value(self.total_of(point))
+
+    def gradient(self, point: Point) -> tuple[Array, Array]:
+        G, g = self.total.gradient(self.total_of(point))
+        return np.concatenate([G] * self.n_parts), g
+
+    @cached_property
+    def curvature(self) -> tuple[float, Array, Array]:
+        bound, features, intercepts = self.total.curvature
+        metric = np.concatenate([features] * self.n_parts)
+        return self.n_parts * bound, metric, intercepts / self.n_parts
+
+    @property
+    def curvature_limit(self) -> float:
+        return self.n_parts * self.total.curvature_limit
+
+    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
+        before, after = self.total_of(old), self.total_of(new)
+        first = gradient[0][: self.total.n_features], gradient[1]
+        return self.total.excess_curvature(before, after, first)
+
+    @property
+    def has_curvature_bound(self) -> bool:
+        return self.total.has_curvature_bound
+
+    @property
+    def has_feature_metric(self) -> bool:
+        return self.total.has_feature_metric
+
+    @property
+    def has_spectrum(self) -> bool:
+        mean_free = self.penalty is not None and self.penalty.leaves_mean_free
+        return self.total.has_spectrum and not mean_free
+
+    @property
+    def has_cheap_steps(self) -> bool:
+        return self.total.has_cheap_steps
+
+    @property
+    def has_scaled_spectrum(self) -> bool:
+        return self.has_spectrum and self.has_cheap_steps and self.has_feature_metric
+
+    @cached_property
+    def spectrum(self) -> PartsSpectrum:  # type: ignore[override]
+        total = self.total.spectrum
+        if self.has_scaled_spectrum:
+            memory = total.memory if self.quadratic is None else {}
+            if memory.get("rescaled", (None,))[0] is not total.linear:
+                metric = self.total.curvature[1]
+                # A feature without curvature has no scale.
+                metric = np.where(metric > _LEAST * metric.max(), metric, metric.max())
+                # Half way to one curvature for all: the penalty's stays nearer to theirs.
+                memory["rescaled"] = total.linear, total.rescaled(metric**-0.25)
+            total = memory["rescaled"][1]
+        return PartsSpectrum(total, self.n_parts)
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        assert isinstance(self.penalty, Superposition)
+        if np.ndim(step) and np.size(step) > 1:
+            # Of the parts' equal metrics.
+            step = np.asarray(step)[: self.total.n_features]
+        parts = V.reshape(self.n_parts, -1, V.shape[1])
+        return self.penalty.prox_of_parts(parts, step).reshape(V.shape)
+
+    def _bounds(self, point: Point) -> tuple[float, Dual]:
+        exact = point.astype(np.float64)
+        summed = self.total_of(exact)
+        if exact is not point:
+            summed = self.total.point(summed.W, summed.b)
+        penalty = self.penalty
+        assert isinstance(penalty, Superposition)
+        value = self.total.smooth_value(summed) + penalty.value_of_parts(self.parts(exact))
+        return value, self.total.dual(summed)
+
+    def is_separated(self, point: Point) -> bool:
+        return self.total.is_separated(self.total_of(point))

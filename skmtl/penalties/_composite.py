@@ -1,0 +1,184 @@
+"""Penalties made of others: sums on one W, superpositions of several."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import clone
+
+from skmtl.penalties._base import Array, Penalty, Quadratic
+from skmtl.penalties._coupling import QuadraticSum
+from skmtl.penalties._terms import Terms
+
+
+class Composite(Penalty):
+    """Penalties by the lower-case names of their classes, for nested parameters.
+
+    Parameters
+    ----------
+    parts : sequence of Penalty
+        Of two or more of the same class the names end in -1, -2, ...
+    """
+
+    parts: Sequence[Penalty]
+
+    def _with(self, parts: Sequence[Penalty]) -> Self:
+        """The same with other parts."""
+        raise NotImplementedError
+
+    @property
+    def named_parts(self) -> dict[str, Penalty]:
+        """The parts by name."""
+        names = [type(part).__name__.lower() for part in self.parts]
+        counts, seen = Counter(names), Counter[str]()
+        named = {}
+        for name, part in zip(names, self.parts, strict=True):
+            seen[name] += 1
+            named[name if counts[name] == 1 else f"{name}-{seen[name]}"] = part
+        return named
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        named: dict[str, Any] = dict(self.named_parts)
+        if deep:
+            for name, part in self.named_parts.items():
+                named |= {f"{name}__{key}": value for key, value in part.get_params().items()}
+        return named
+
+    def set_params(self, **params: Any) -> Self:
+        named = self.named_parts
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            if name not in named:
+                raise ValueError(
+                    f"{self!r} has no part {name!r}; its parts are {', '.join(named)}."
+                )
+            # A part is never mutated: others may hold it too.
+            named[name] = clone(named[name]).set_params(**{rest: value}) if rest else value
+        self.parts = self._with(list(named.values())).parts
+        return self
+
+    def __sklearn_clone__(self) -> Self:
+        return self._with([clone(part) for part in self.parts])
+
+    def scaled(self, factor: float) -> Self:
+        return self._with([part.scaled(factor) for part in self.parts])
+
+    def for_tasks(self, chosen: Array) -> Self:
+        return self._with([part.for_tasks(chosen) for part in self.parts])
+
+
+class PenaltySum(Composite):
+    """A sum of penalties on the same W, written ``L21(0.1) + Ridge(0.01)``.
+
+    Quadratic parts join the loss. Of the others one alone keeps its prox; several are minimised
+    by splitting, with a dual point for each.
+    """
+
+    def __init__(self, parts: tuple[Penalty, ...]) -> None:
+        self.parts = parts
+
+    def _with(self, parts: Sequence[Penalty]) -> Self:
+        return type(self)(tuple(parts))
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return " + ".join(repr(part) for part in self.parts)
+
+    def value(self, W: Array) -> float:
+        return sum(part.value(W) for part in self.parts)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        stated = [part.to_cvxpy(W) for part in self.parts]
+        pairs = [part if isinstance(part, tuple) else (part, []) for part in stated]
+        return sum(value for value, _ in pairs), [c for _, extra in pairs for c in extra]
+
+    def split(self) -> tuple[Penalty | None, Quadratic | None]:
+        pairs = [part.split() for part in self.parts]
+        proximal = [pair[0] for pair in pairs if pair[0] is not None]
+        quadratic = [pair[1] for pair in pairs if pair[1] is not None]
+        smooth = quadratic[0] if len(quadratic) == 1 else QuadraticSum(tuple(quadratic))
+        if len(proximal) <= 1:
+            return proximal[0] if proximal else None, smooth if quadratic else None
+        terms: list[Penalty] = []
+        for part in proximal:
+            if isinstance(part, Superposition):
+                raise ValueError(
+                    f"{self!r} adds a superposition to another norm. A superposition stands "
+                    f"alone, or with quadratic penalties (Ridge, TaskQuadratic)."
+                )
+            terms.extend(part.parts if isinstance(part, Terms) else [part])
+        return Terms(tuple(terms)), smooth if quadratic else None
+
+
+class Superposition(Composite):
+    r"""W as a sum of parts, each with its own penalty.
+
+    .. math:: \Omega(W) = \min_{W = P_1 + \dots + P_K} \; \sum_k \Omega_k(P_k)
+
+    All parts share one gradient, so that a step in all of them together is K times too long.
+    The conjugate is the sum of the parts' conjugates; the dual norm the largest of theirs.
+
+    Parameters
+    ----------
+    *parts : Penalty
+        Two or more, each with a prox.
+
+    References
+    ----------
+    A. Jalali, P. Ravikumar, S. Sanghavi and C. Ruan, "A dirty model for multi-task learning",
+    NeurIPS 2010,
+    https://papers.nips.cc/paper/2010/hash/00e26af6ac3b1c1c49d7c3d79c60d000-Abstract.html
+    """
+
+    def __init__(self, *parts: Penalty) -> None:
+        self.parts = parts
+        for part in parts:
+            if isinstance(part, Composite):
+                raise ValueError(
+                    f"A part of a superposition needs a prox of its own; {part!r} has none. Pass "
+                    f"its parts one by one, or one penalty that stands for them (SparseGroup)."
+                )
+
+    def _with(self, parts: Sequence[Penalty]) -> Self:
+        return type(self)(*parts)
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return f"Superposition({', '.join(repr(part) for part in self.parts)})"
+
+    @property
+    def separates_over_rows(self) -> bool:  # type: ignore[override]
+        return all(part.separates_over_rows for part in self.parts)
+
+    @property
+    def leaves_mean_free(self) -> bool:  # type: ignore[override]
+        return any(part.leaves_mean_free for part in self.parts)
+
+    @property
+    def is_norm(self) -> bool:  # type: ignore[override]
+        return all(part.is_norm for part in self.parts)
+
+    def value_of_parts(self, parts: Array) -> float:
+        """The sum of the penalties at parts (n_parts, n_features, n_tasks)."""
+        return sum(part.value(P) for part, P in zip(self.parts, parts, strict=True))
+
+    def prox_of_parts(self, parts: Array, step: float | Array) -> Array:
+        """The prox of each part (n_parts, n_features, n_tasks)."""
+        return np.stack([part.prox(P, step) for part, P in zip(self.parts, parts, strict=True)])
+
+    def dual_norm(self, G: Array) -> float:
+        return max(part.dual_norm(G) for part in self.parts)
+
+    def conjugate(self, G: Array) -> float:
+        return sum(part.conjugate(G) for part in self.parts)
+
+    def dual_scale(self, G: Array) -> float:
+        return min(part.dual_scale(G) for part in self.parts)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        parts = [cp.Variable(W.shape) for _ in self.parts]
+        stated = [part.to_cvxpy(P) for part, P in zip(self.parts, parts, strict=True)]
+        pairs = [each if isinstance(each, tuple) else (each, []) for each in stated]
+        constraints = [c for _, extra in pairs for c in extra]
+        return sum(value for value, _ in pairs), [W == sum(parts), *constraints]

@@ -1,0 +1,99 @@
+"""Task clusters without a mean: k-means relaxed, which is also a shared feature subspace."""
+
+from typing import Any
+
+import numpy as np
+
+from skmtl._linalg import rescale_singular_values, singular_values
+from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._box import box_support, box_value, box_weights
+from skmtl.penalties._spectral import box_shrinkage, padded
+
+
+class RelaxedClusterNorm(Penalty):
+    r"""k-means over the tasks and a ridge, relaxed.
+
+    .. math:: \tfrac{\alpha}{2} \eta (1 + \eta) \min_M \operatorname{tr}(W (\eta I + M)^{-1} W') ,
+              \qquad 0 \preceq M \preceq I , \; \operatorname{tr} M = k
+
+    Were M the projection on the indicators of k clusters, this would be
+    :math:`\tfrac{\alpha}{2}` times the squared distances of the tasks to their cluster's centre
+    plus :math:`\eta \lVert W \rVert_F^2`. With as many singular values as tasks it is a spectral
+    box norm: weights between 1 / (1 + eta) and 1 / eta. They depend on the singular values alone,
+    so that an M between features, k at most their number, gives the same: convex alternating
+    structure optimisation.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength, positive.
+    n_clusters : int
+        k, from 1 to the number of tasks.
+    eta : float
+        Weight of the ridge, positive.
+
+    References
+    ----------
+    J. Zhou, J. Chen and J. Ye, "Clustered multi-task learning via alternating structure
+    optimization", NeurIPS 2011,
+    https://papers.nips.cc/paper/4292-clustered-multi-task-learning-via-alternating-structure-optimization
+
+    J. Chen, L. Tang, J. Liu and J. Ye, "A convex formulation for learning shared structures from
+    multiple tasks", ICML 2009, https://doi.org/10.1145/1553374.1553392
+    """
+
+    is_norm = False
+    ignores_rotations = True
+
+    def __init__(self, alpha: float = 1.0, n_clusters: int = 2, eta: float = 0.1) -> None:
+        self.alpha = alpha
+        self.n_clusters = n_clusters
+        self.eta = eta
+
+    @property
+    def n_directions(self) -> int:
+        """How many directions between tasks tell the clusters apart."""
+        return self.n_clusters
+
+    def box(self, n_tasks: int) -> tuple[float, float, float]:
+        """The bounds and the total of the weights on n_tasks directions."""
+        low, high = 1 / (1 + self.eta), 1 / self.eta
+        return low, high, n_tasks * low + self.n_clusters * (high - low)
+
+    def value(self, W: Array) -> float:
+        n_tasks = W.shape[1]
+        sigma = padded(singular_values(W), n_tasks)
+        return float(self.alpha * box_value(sigma, *self.box(n_tasks)) / 2)
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        lam, n_tasks = float(np.max(step)) * self.alpha, V.shape[1]
+        return rescale_singular_values(V, box_shrinkage(n_tasks, lam, self.box(n_tasks)))
+
+    def conjugate(self, G: Array) -> float:
+        n_tasks = G.shape[1]
+        sigma = padded(singular_values(G), n_tasks)
+        return float(box_support(sigma, *self.box(n_tasks)) / (2 * self.alpha))
+
+    def dual_scale(self, G: Array) -> float:
+        return 1.0
+
+    def weights(self, W: Array) -> tuple[Array, Array]:
+        """The weights theta and directions R (n_tasks, n_tasks) of the tasks."""
+        n_tasks = W.shape[1]
+        _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
+        return box_weights(padded(sigma, n_tasks), 0.0, *self.box(n_tasks)), rotation.T
+
+    def covariance(self, W: Array) -> Array:
+        """The minimising (eta I + M) / (eta (1 + eta)), (n_tasks, n_tasks)."""
+        theta, directions = self.weights(W)
+        return (directions * theta) @ directions.T
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        n_tasks, eta = W.shape[1], self.eta
+        M = cp.Variable((n_tasks, n_tasks), symmetric=True, name="M")
+        identity = np.eye(n_tasks)
+        constraints = [M >> 0, M << identity, cp.trace(M) == self.n_clusters]
+        inverse = cp.matrix_frac(W.T, eta * identity + M)
+        return self.alpha / 2 * eta * (1 + eta) * inverse, constraints

@@ -1,0 +1,167 @@
+"""Norms of nested groups of tasks: a feature is dropped by whole branches of a tree."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from skmtl import _kernels
+from skmtl.penalties._base import Array
+from skmtl.penalties._roots import RowRootNorm
+from skmtl.penalties._rows import row_norms
+
+
+class _Tree(NamedTuple):
+    """The groups with a weight, children first."""
+
+    parents: Array  # (n_groups,), -1 for a root
+    owners: Array  # (n_tasks,), the smallest group of each task
+    weights: Array  # (n_groups,)
+
+
+# By penalty: reading the groups costs more than a prox, and penalties hold parameters alone.
+_TREES: "WeakKeyDictionary[TreeGroup, tuple[Any, Any, int, _Tree]]" = WeakKeyDictionary()
+
+
+class TreeGroup(RowRootNorm):
+    r"""The norms of nested groups of tasks, row by row.
+
+    .. math:: \alpha \sum_j \sum_g v_g \lVert W_{j g} \rVert_2
+
+    Each two groups are disjoint, or one contains the other. The prox shrinks each group of a row
+    after those inside it, in one pass, which is exact. The dual norm is the smallest strength for
+    which the prox vanishes, by root finding, from above.
+
+    Parameters
+    ----------
+    alpha : float
+        Strength, positive.
+    groups : sequence of sequences of int
+        The columns of W in each group; together, those of positive weight hold every column.
+    weights : array-like of shape (n_groups,)
+        The groups' weights v, not negative.
+
+    Raises
+    ------
+    ValueError
+        On use, where two groups cross, where a task is in no group of positive weight, or where
+        the groups name a column twice or one that W lacks.
+
+    References
+    ----------
+    S. Kim and E. Xing, "Tree-guided group lasso for multi-response regression with structured
+    sparsity, with an application to eQTL mapping", Ann. Appl. Stat. 6(3), 2012,
+    https://doi.org/10.1214/12-AOAS549
+
+    R. Jenatton, J. Mairal, G. Obozinski and F. Bach, "Proximal methods for hierarchical sparse
+    coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        groups: Sequence[Sequence[int]] = (),
+        weights: Any = (),
+    ) -> None:
+        self.alpha = alpha
+        self.groups = groups
+        self.weights = weights
+
+    def value(self, W: Array) -> float:
+        return float(self._measure(W)[0].sum())
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        tree = self._tree(V.shape[1])
+        steps = np.broadcast_to(np.asarray(step, dtype=np.float64) * self.alpha, (len(V), 1))
+        W = np.array(V, order="C")
+        _kernels.shrink_trees(W, steps[:, 0].copy(), tree.parents, tree.owners, tree.weights)
+        return W
+
+    def for_tasks(self, chosen: Array) -> Self:
+        places = np.where(chosen, np.cumsum(chosen) - 1, -1)
+        pairs = [
+            (kept, weight)
+            for group, weight in zip(self.groups, self.weights, strict=True)
+            if (kept := [int(places[t]) for t in group if chosen[t]])
+        ]
+        return type(self)(self.alpha, [kept for kept, _ in pairs], [weight for _, weight in pairs])
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        return self.alpha * sum(
+            weight * cp.sum(cp.norm(W[:, list(group)], 2, axis=1))
+            for group, weight in zip(self.groups, self.weights, strict=True)
+        )
+
+    def _measure(self, W: Array) -> tuple[Array, Array]:
+        """The value of each row, and the dual norm that the roots alone would have."""
+        tree = self._tree(W.shape[1])
+        values, norms = np.empty(len(W)), np.empty(len(W))
+        W = np.array(W, order="C")
+        _kernels.measure_trees(W, tree.parents, tree.owners, tree.weights, values, norms)
+        return self.alpha * values, norms / self.alpha
+
+    def _bounds(self, G: Array) -> tuple[Array, Array]:
+        values, upper = self._measure(G)
+        # From below by the product with G itself, over its value.
+        lower = np.divide(row_norms(G) ** 2, values, out=np.zeros_like(values), where=values > 0)
+        return lower, upper
+
+    def _excess(self, G: Array, nu: float) -> Array:
+        tree, out = self._tree(G.shape[1]), np.empty(len(G))
+        weights = self.alpha * tree.weights
+        _kernels.exceed_trees(G, nu, tree.parents, tree.owners, weights, out)
+        return out
+
+    def _tree(self, n_tasks: int) -> _Tree:
+        known = _TREES.get(self)
+        if known is not None and known[0] is self.groups and known[1] is self.weights:
+            if known[2] == n_tasks:
+                return known[3]
+        tree = _read_tree(self.groups, self.weights, n_tasks)
+        _TREES[self] = self.groups, self.weights, n_tasks, tree
+        return tree
+
+
+def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _Tree:
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != (len(groups),) or not (weights >= 0).all() or np.isinf(weights).any():
+        raise ValueError(
+            f"The 'weights' parameter of TreeGroup must hold a finite number >= 0 for each of the "
+            f"{len(groups)} groups, got {weights.tolist()}."
+        )
+    members = [np.asarray(group, dtype=np.intp).ravel() for group in groups]
+    for group in members:
+        seen = np.unique(group)
+        if len(seen) != len(group) or (seen.size and (seen[0] < 0 or seen[-1] >= n_tasks)):
+            raise ValueError(
+                f"A group of TreeGroup must hold columns from 0 to {n_tasks - 1}, each once, got "
+                f"{group.tolist()}."
+            )
+    kept = [
+        g
+        for g in np.argsort([len(group) for group in members], kind="stable")
+        if weights[g] > 0 and len(members[g])
+    ]
+    members, weights = [members[g] for g in kept], weights[kept]
+    parents, owners = np.full(len(kept), -1, dtype=np.intp), np.full(n_tasks, -1, dtype=np.intp)
+    outermost = owners.copy()
+    for g, group in enumerate(members):
+        inside = np.unique(outermost[group])
+        for child in inside[inside >= 0]:
+            if not np.isin(members[child], group).all():
+                raise ValueError(
+                    f"Each two groups of TreeGroup must be disjoint, or one inside the other: "
+                    f"{sorted(members[child].tolist())} and {sorted(group.tolist())} cross."
+                )
+            parents[child] = g
+        owners[group] = np.where(owners[group] < 0, g, owners[group])
+        outermost[group] = g
+    if (owners < 0).any():
+        raise ValueError(
+            f"Every task must be in a group of TreeGroup with a positive weight; the columns "
+            f"{np.flatnonzero(owners < 0).tolist()} are in none."
+        )
+    return _Tree(parents, owners, weights)

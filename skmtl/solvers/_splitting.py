@@ -1,0 +1,157 @@
+"""A primal-dual method for sums of penalties whose prox is known one by one only."""
+
+from typing import Any
+
+import numpy as np
+
+_RATIO = 0.1
+_FIRST_BALANCE = 20
+_GROWTH = 1.5
+_MAX_GROWTHS = 200
+# How far the squared ratios of rows may lie from that of all.
+_SPREAD = 1e6
+# The smallest curvature of an entry that counts, of its row's.
+_LEAST = 1e-4
+_TINY = np.finfo(np.float64).tiny
+# Extrapolate from this many differences of iterates.
+_DEPTH = 9
+
+
+class Splitting:
+    """Gradient steps in the loss, and a dual variable for each term of the penalty.
+
+    A dual variable is pulled into its term's dual ball; their sum pulls the coefficients. The
+    certificate splits the slopes as the dual variables do. Anderson extrapolation of primal and
+    dual variables together, kept where the next step is shorter, makes up for the momentum that
+    such steps lack. The ratio of dual and primal steps follows the ways they have gone, in each row
+    of W by itself where the terms separate over rows: features in unequal units need unequal ones.
+
+    References
+    ----------
+    L. Condat, "A primal-dual splitting method for convex optimization involving Lipschitzian,
+    proximable and linear composite terms", J. Optim. Theory Appl. 158, 2013,
+    https://doi.org/10.1007/s10957-012-0245-9
+
+    H. Walker and P. Ni, "Anderson acceleration for fixed-point iterations", SIAM J. Numer. Anal.
+    49(4), 2011, https://doi.org/10.1137/10078356X
+    """
+
+    iterations_per_certificate = 10
+
+    def __init__(self, objective: Any, start: Any) -> None:
+        self.objective, self.point = objective, start.astype(np.float64)
+        self.terms, self.n_tasks = objective.terms, start.W.shape[1]
+        self.duals = tuple(np.zeros_like(image) for image in self.terms.images(self.point.W))
+        self.ratio, self.n_steps, self.next_balance = np.full((1, 1), _RATIO), 0, _FIRST_BALANCE
+        self.origin = self.point, self.duals
+        self.iterates: list[Any] = []
+        self.curvature = 0.0
+
+    def bounds(self, point: Any) -> tuple[float, float]:
+        bounds: tuple[float, float] = self.objective.split_bounds(self.point, self.duals)
+        return bounds
+
+    def step(self, gap: float, enough: float) -> Any:
+        if self.n_steps == 0:
+            self._prepare()
+        before = self.point, self.duals
+        self.point, self.duals = self._moved(*before)
+        self.n_steps += 1
+        if not self.iterates:
+            self.iterates.append(self._flat(*before))
+        self.iterates.append(self._flat(self.point, self.duals))
+        if self.n_steps >= self.next_balance:
+            self._balance()
+        elif len(self.iterates) > _DEPTH + 1:
+            self._extrapolate()
+        return self.point
+
+    def _prepare(self) -> None:
+        objective = self.objective
+        self.curvature, self.row_metric, self.intercept_metric = objective.curvature
+        self.metric = self.row_metric
+        own = objective.entry_curvature
+        if own is not None and self.terms.separates_over_rows:
+            # A step for each task: one with few or alike rows would hardly move by the others'.
+            self.metric = np.maximum(own, _LEAST * self.row_metric)
+            self.row_metric = self.metric.mean(axis=1, keepdims=True)
+        # With a unit diagonal no curvature exceeds the number of features.
+        self.limit = max(objective.curvature_limit, objective.n_features)
+        self.square = self.terms.squared_norm(self.n_tasks)
+
+    def _moved(self, point: Any, duals: Any) -> tuple[Any, Any]:
+        """One step from a point and its duals."""
+        objective, gradient = self.objective, self.objective.gradient(point)
+        slope = gradient[0] + self.terms.adjoint(duals, self.n_tasks)
+        for _ in range(_MAX_GROWTHS):
+            # Dual steps are a share of the curvature, primal ones what then still converges.
+            curvature = self.curvature * self.metric
+            dual_step = self.ratio * (self.curvature * self.row_metric)
+            step = 1 / (curvature / 2 + dual_step * self.square)
+            b = point.b - gradient[1] / (self.curvature * self.intercept_metric)
+            new = objective.point(point.W - step * slope, b)
+            allowed = self.curvature * (
+                float((self.metric * (new.W - point.W) ** 2).sum())
+                + float((self.intercept_metric * (new.b - point.b) ** 2).sum())
+            )
+            bent = objective.excess_curvature(point, new, gradient)
+            if bent <= allowed * (1 + 1e-9) or self.curvature >= self.limit:
+                break
+            self.curvature *= _GROWTH
+        pairs = zip(duals, self.terms.images(2 * new.W - point.W), strict=True)
+        tried = tuple(dual + dual_step * image for dual, image in pairs)
+        return new, self.terms.dual_prox(tried, dual_step)
+
+    def _flat(self, point: Any, duals: Any) -> Any:
+        """All variables as one vector, in the metric of the steps."""
+        root = np.sqrt(self.curvature * self.metric)
+        parts = [point.W * root, point.b * np.sqrt(self.curvature * self.intercept_metric)]
+        scale = np.sqrt(self.ratio * self.curvature * self.row_metric)
+        return np.concatenate([part.ravel() for part in (*parts, *(y / scale for y in duals))])
+
+    def _extrapolate(self) -> None:
+        """Go to the combination of the last iterates whose steps cancel, if its own is shorter."""
+        iterates, self.iterates = np.stack(self.iterates), []
+        steps = np.diff(iterates, axis=0)
+        gram = steps @ steps.T
+        gram[np.diag_indices_from(gram)] += 1e-10 * np.trace(gram)
+        weights = np.linalg.solve(gram, np.ones(len(gram)))
+        if not np.isfinite(weights).all() or weights.sum() == 0:
+            return
+        mixed = (weights / weights.sum()) @ iterates[1:]
+        point, duals = self._unflat(mixed)
+        moved = self._moved(point, duals)
+        if np.linalg.norm(self._flat(*moved) - mixed) < np.linalg.norm(steps[-1]):
+            self.point, self.duals = moved
+
+    def _unflat(self, flat: Any) -> tuple[Any, Any]:
+        root = np.sqrt(self.curvature * self.metric)
+        sizes = [self.point.W.size, self.point.b.size, *(dual.size for dual in self.duals)]
+        W, b, *duals = np.split(flat, np.cumsum(sizes)[:-1])
+        scale = np.sqrt(self.ratio * self.curvature * self.row_metric)
+        b = b / np.sqrt(self.curvature * self.intercept_metric)
+        point = self.objective.point(W.reshape(self.point.W.shape) / root, b)
+        pairs = zip(duals, self.duals, strict=True)
+        return point, tuple(dual.reshape(old.shape) * scale for dual, old in pairs)
+
+    def _balance(self) -> None:
+        """Bring the dual steps to the primal ones as their ways so far, in each row.
+
+        After twice as many steps each time: from some point on the ratio does not change.
+        """
+        point, duals = self.origin
+        primal = (self.metric * (self.point.W - point.W) ** 2).sum(axis=1, keepdims=True)
+        pairs = zip(self.duals, duals, strict=True)
+        ways = [((new - old) ** 2).sum(axis=1, keepdims=True) for new, old in pairs]
+        dual = sum(ways) / self.row_metric
+        if primal.any() and dual.any():
+            # The ratio at which the steps are to each other as these ways.
+            square = np.full_like(dual, dual.sum() / (primal.sum() * self.curvature**2))
+            if self.terms.separates_over_rows:
+                own = dual / np.maximum(primal, _TINY) / self.curvature**2
+                # Rows that hardly moved tell little.
+                square = np.clip(own, square / _SPREAD, square * _SPREAD)
+            wanted = (np.sqrt(0.25 + 4 * self.square * square) - 0.5) / (2 * self.square)
+            self.ratio = np.sqrt(self.ratio * wanted)
+        self.origin, self.iterates = (self.point, self.duals), []
+        self.next_balance *= 2
