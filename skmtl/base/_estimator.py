@@ -21,17 +21,24 @@ from skmtl.design import (
     task_factors,
 )
 from skmtl.losses import Loss
-from skmtl.objective import BaseObjective, GramObjective, Objective
+from skmtl.objective import BaseObjective, GramObjective, Objective, SuperposedObjective
 from skmtl.objective._coupled import CoupledObjective
-from skmtl.penalties import Penalty
+from skmtl.penalties import Penalty, Superposition
 from skmtl.solvers import SOLVERS, choose_solver, solve
 
 Array = NDArray[Any]
 
+# Multiplications that take one thread a fraction of a millisecond.
+_SMALL_PRODUCTS = 4_000_000
+
 
 @dataclass(frozen=True)
 class Fit:
-    """Coefficients and intercepts of all tasks of a :class:`TaskData`, and their certificate."""
+    """Coefficients and intercepts of all tasks of a :class:`TaskData`, and their certificate.
+
+    Where the coefficients (n_tasks, n_features) are a sum, ``parts`` (n_parts, n_tasks,
+    n_features) holds what of.
+    """
 
     coef: Array
     intercept: Array
@@ -39,6 +46,13 @@ class Fit:
     dual_gap: float
     n_iter: int
     learned: Array
+    parts: Array | None = None
+
+
+def _is_small(data: TaskData) -> bool:
+    """Whether products with X are too small for a second BLAS thread."""
+    columns = data.n_tasks if data.codes is None else 1
+    return bool(data.X.shape[0] * data.X.shape[1] * columns <= _SMALL_PRODUCTS)
 
 
 def linear_predictor(X: Any, codes: Array | None, coef: Array, intercept: Array) -> Array:
@@ -117,7 +131,7 @@ class TaskEstimator(BaseEstimator):
             fit_intercept=self.fit_intercept,
             pooling=self._pooling(data),
         )
-        loss = self._get_loss()
+        loss = self._get_loss().columns(data.positions)
         kind = CoupledObjective if loss.couples_tasks else Objective
         return kind(design, data.y, loss, self._get_penalty(data))
 
@@ -156,8 +170,10 @@ class TaskEstimator(BaseEstimator):
         lacking = loss.lacks_minimiser(labels)
         return np.array(
             [
-                loss.constant_intercept(label, count) if lacks else 0.0
-                for label, count, lacks in zip(labels, counts, lacking, strict=True)
+                loss.column(task).constant_intercept(label, count) if lacks else 0.0
+                for task, (label, count, lacks) in enumerate(
+                    zip(labels, counts, lacking, strict=True)
+                )
             ]
         )
 
@@ -184,22 +200,44 @@ class TaskEstimator(BaseEstimator):
         if not learned.any():
             return Fit(coef, intercept, 0.0, 0.0, 1, learned)
         part = data.select(learned)
-        if prepared is None:
-            objective = self._objective(part)
-        else:
-            objective = prepared.with_penalty(self._get_penalty(part))
         if start is not None:
-            start = replace(start, coef=start.coef[learned], intercept=start.intercept[learned])
-        with one_blas_thread() if objective.has_small_matrices else nullcontext():
-            found = self._minimise(objective, start, coef.dtype)
+            start = replace(
+                start,
+                coef=start.coef[learned],
+                intercept=start.intercept[learned],
+                parts=None if start.parts is None else start.parts[:, learned],
+            )
+        with one_blas_thread() if _is_small(part) else nullcontext():
+            objective = self._prepared_objective(part, prepared)
+            with one_blas_thread() if objective.has_small_matrices else nullcontext():
+                found = self._minimise(objective, start, coef.dtype)
         coef[learned], intercept[learned] = found.coef, found.intercept
-        return replace(found, coef=coef, intercept=intercept, learned=learned)
+        found = replace(found, coef=coef, intercept=intercept, learned=learned)
+        if found.parts is None:
+            return found
+        parts = np.zeros((len(found.parts), *coef.shape), dtype=coef.dtype)
+        parts[:, learned] = found.parts
+        return replace(found, parts=parts)
+
+    def _prepared_objective(self, data: TaskData, prepared: BaseObjective | None) -> BaseObjective:
+        """The objective on learnable tasks that a solver sees, from a prepared one if there is."""
+        if prepared is None:
+            objective = self._objective(data)
+        else:
+            objective = prepared.with_penalty(self._get_penalty(data))
+        if isinstance(objective.penalty, Superposition):
+            return SuperposedObjective(objective)
+        return objective
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
         """The minimum over the objective's own tasks, in the data's precision."""
         origin = objective.start()
         if start is not None:
-            warm = objective.start(start.coef.T[:, : objective.n_columns], start.intercept)
+            W = start.coef.T[:, : objective.n_columns]
+            if start.parts is not None and len(start.parts) * len(W) == objective.n_features:
+                # Of as many parts; another penalty may have more, or none.
+                W = np.concatenate(start.parts.transpose(0, 2, 1))
+            warm = objective.start(W, start.intercept)
             if objective.value(warm) < objective.null_value:
                 origin = warm
         solution = solve(
@@ -222,8 +260,11 @@ class TaskEstimator(BaseEstimator):
             rounded = objective.value(point)
             value, gap = rounded, max(gap + rounded - value, 0.0)
         learned = np.ones(objective.n_tasks, dtype=bool)
-        coef, intercept = point.W.T, objective.intercepts(point)
-        return Fit(coef, intercept, value, gap, solution.n_iter, learned)
+        coef, intercept = objective.coefficients(point).T, objective.intercepts(point)
+        parts = objective.parts(point)
+        if parts is not None:
+            parts = parts.transpose(0, 2, 1)
+        return Fit(coef, intercept, value, gap, solution.n_iter, learned, parts)
 
     def _previous_fit(self, data: TaskData) -> Fit | None:
         """The last fit as a start, when it is wanted and has the same tasks and features."""
@@ -232,16 +273,25 @@ class TaskEstimator(BaseEstimator):
         coef = np.atleast_2d(self.coef_)
         if coef.shape != (data.n_tasks, data.X.shape[1]):
             return None
-        intercept = np.atleast_1d(self.intercept_)
+        intercept, parts = np.atleast_1d(self.intercept_), self._parts
         if data.scales is not None:
+            parts = self._rescaled(parts, 1 / data.scales)
             coef, intercept = self._get_loss().rescale(coef, intercept, 1 / data.scales)
-        return Fit(coef, intercept, 0.0, 0.0, 1, self._learned)
+        return Fit(coef, intercept, 0.0, 0.0, 1, self._learned, parts)
+
+    def _rescaled(self, parts: Array | None, scales: Array) -> Array | None:
+        """The parts of the coefficients for labels multiplied by scales (n_tasks,)."""
+        if parts is None:
+            return None
+        rescale, none = self._get_loss().rescale, np.zeros(len(scales))
+        return np.stack([rescale(part, none, scales)[0] for part in parts])
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         """Turn a fit into attributes."""
         self.tasks_ = data.tasks
-        coef, intercept = fit.coef, fit.intercept
+        coef, intercept, self._parts = fit.coef, fit.intercept, fit.parts
         if data.scales is not None:
+            self._parts = self._rescaled(fit.parts, data.scales)
             coef, intercept = self._get_loss().rescale(coef, intercept, data.scales)
         self.coef_, self.intercept_ = coef, intercept.astype(coef.dtype)
         if data.layout == "single":

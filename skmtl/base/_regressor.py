@@ -32,12 +32,16 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         return PoissonLoss() if self.loss == "poisson" else SquaredLoss()
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        data = read_regression(self, X, y, sample_weight)
+        data = self._read_labels(X, y, sample_weight)
         if self.loss == "poisson" and (data.y < 0).any():
             raise ValueError(
                 f"loss='poisson' needs labels >= 0; y holds {data.y.min():.4g}. Use another loss."
             )
         return data.standardised() if self.scale_tasks else data
+
+    def _read_labels(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        """The training data, labels as they are."""
+        return read_regression(self, X, y, sample_weight)
 
     def predict(self, X: Any) -> Array:
         """Predict.
@@ -57,7 +61,8 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         ValueError
             For a task that fit did not see, unless ``unknown_task="mean"``.
         """
-        return self._get_loss().inverse_link(self._predictor(X))
+        z = self._predictor(X)
+        return self._get_loss().inverse_link(z)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2: the mean over tasks (matrix y, NaN allowed) or over all rows (1-D y).

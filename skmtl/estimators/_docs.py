@@ -29,9 +29,11 @@ tol : float, default=1e-4
     coefficients and the best intercepts.
 warm_start : bool, default=False
     Start from the previous fit's coefficients where the tasks and features are as many.
-solver : {"auto", "admm", "fista", "newton"}, default="auto"
-    "newton" is for ridge penalties with at most 2000 features, "admm" for the squared loss where
-    Gram matrices cost less than iterating; "auto" takes the fastest that fits, see Notes.
+solver : {"auto", "admm", "block", "fista", "newton", "splitting"}, default="auto"
+    "newton" is for quadratic penalties with at most 2000 features, "block" for penalties that
+    threshold rows and entries, "admm" for the squared loss where Gram matrices cost less than
+    iterating, "splitting" for sums of penalties without a common prox; "auto" takes the fastest
+    that fits, see Notes.
 verbose : int, default=0
     Print the objective and the gap whenever they are computed.
 """
@@ -97,10 +99,12 @@ classes_ : ndarray
 
 _NOTES = """
 Smooth problems with at most 2000 features (with the multinomial loss, 2000 coefficients) are
-solved by damped Newton steps (a Gram matrix per task and step). With a penalty that couples the
-features, the squared loss with more rows than features is solved by ADMM in the eigenbases of the
-Gram matrices. All others are solved by FISTA with adaptive restart (one product with X and one
-with X' an iteration). The fit stops by its duality gap.
+solved by damped Newton steps (a Gram matrix per task and step); penalties that threshold rows and
+entries of W by block coordinate descent on working sets with gap-safe screening, for losses other
+than the squared by proximal Newton steps. With a penalty that couples the features, the squared
+loss with more rows than features is solved by ADMM in the eigenbases of the Gram matrices. All
+others are solved by FISTA with adaptive restart (one product with X and one with X' an
+iteration). The fit stops by its duality gap.
 """
 
 _ONE_CLASS = """

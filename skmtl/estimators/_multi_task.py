@@ -1,0 +1,327 @@
+"""Any penalty, any loss: the estimators that all others are special cases of."""
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.design import TaskData
+from skmtl.estimators._docs import document
+from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
+from skmtl.penalties import L21, Composite, Penalty, Superposition
+
+_CONSTRAINTS: dict[str, list[Any]] = {"penalty": [Penalty, None]}
+_LOSSES = ("squared", "huber", "poisson", "logistic")
+
+
+class _MultiTask(TaskEstimator):
+    def _get_penalty(self, data: TaskData) -> Penalty | None:
+        if self.alpha == 0:
+            return None
+        chosen = np.zeros(len(data.all_tasks), dtype=bool)
+        chosen[data.positions] = True
+        penalty = L21() if self.penalty is None else self.penalty
+        return penalty.for_tasks(chosen).scaled(self.alpha)
+
+    @property
+    def parts_(self) -> dict[str, NDArray[Any]]:
+        """The parts (n_tasks, n_features) of ``coef_`` under a superposition, by name."""
+        check_is_fitted(self)
+        if self._parts is None or not isinstance(self.penalty, Composite):
+            raise AttributeError(
+                f"parts_ exists where the penalty is a Superposition; it is {self.penalty!r}."
+            )
+        whole = self.penalty
+        if not isinstance(whole, Superposition):
+            (whole,) = [part for part in whole.parts if isinstance(part, Superposition)]
+        parts = [part.reshape(self.coef_.shape) for part in self._parts]
+        return dict(zip(whole.named_parts, parts, strict=True))
+
+
+@document
+class MultiTaskRegressor(_MultiTask, TaskRegressor):
+    r"""Regression tasks with any penalty, and a loss for all tasks or one for each.
+
+    .. math::
+
+        \min_{W, b} \; F(W, b) + \alpha \, \Omega(W) ,
+        \qquad
+        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell_t(y_i, x_i w_t + b_t)
+
+    {symbols} :math:`\Omega` is any penalty of :mod:`skmtl.penalties`, a sum of them
+    (``L21(0.1) + Ridge(0.01)``), or a superposition (``Superposition(L21(0.1), L1(0.05))``:
+    W is a sum of parts, with a penalty on each).
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength of the whole penalty, >= 0: what the strengths in ``penalty`` are multiplied by.
+    penalty : Penalty or None, default=None
+        None: ``L21()``. Its parameters are nested ones: ``penalty__alpha``, in a sum
+        ``penalty__ridge__alpha``.
+    loss : {"squared", "huber", "poisson", "logistic"} or dict, default="squared"
+        :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
+        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
+        :math:`\log(1 + e^{-yz})` with :math:`y = \pm 1` for labels 0 and 1. A dict gives a loss by
+        task, in the shared layout: ``{"price": "squared", "bought": "logistic"}``, or by column
+        number where y has no names. ``predict`` returns each task's mean response.
+    huber_delta : float, default=1.35
+        Where the Huber loss turns linear, > 0, in y's units (after ``scale_tasks``: in standard
+        deviations).
+    {common}
+    scale_tasks : bool, default=False
+        Divide each task's y by its standard deviation for the fit, so that targets in different
+        units do not drown each other; not that of tasks with the logistic loss. ``coef_`` and
+        ``intercept_`` are in y's units all the same.
+
+    Attributes
+    ----------
+    {attributes}
+    parts_ : dict of str to ndarray of shape (n_tasks, n_features)
+        With a superposition, what ``coef_`` is the sum of, by the penalties' names.
+
+    Notes
+    -----
+    Convex. {notes} A sum of penalties without a common prox is solved by a primal-dual splitting
+    method, with a dual variable for each.
+
+    Losses of different kinds are added as they are: ``task_weight`` balances them.
+
+    References
+    ----------
+    L. Condat, "A primal-dual splitting method for convex optimization involving Lipschitzian,
+    proximable and linear composite terms", J. Optim. Theory Appl. 158, 2013,
+    https://doi.org/10.1007/s10957-012-0245-9
+
+    See Also
+    --------
+    BlockSparseRegressor : The same with its default penalty, and faster parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl import MultiTaskRegressor
+    >>> from skmtl.penalties import L1, L21, Ridge, Superposition
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(60, 5))
+    >>> price = X[:, 0] + 0.1 * rng.normal(size=60)
+    >>> Y = np.column_stack([price, X[:, 0] + X[:, 1] > 0])
+    >>> model = MultiTaskRegressor(
+    ...     penalty=L21(0.05) + Ridge(0.01), loss={0: "squared", 1: "logistic"}
+    ... ).fit(X, Y)
+    >>> bool((model.predict(X)[:, 1] <= 1).all())
+    True
+    >>> model = MultiTaskRegressor(penalty=Superposition(L21(0.1), L1(0.05))).fit(X, Y)
+    >>> sorted(model.parts_)
+    ['l1', 'l21']
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TaskRegressor._parameter_constraints,
+        **_CONSTRAINTS,
+        "loss": [StrOptions(set(_LOSSES)), dict],
+    }
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        *,
+        penalty: Penalty | None = None,
+        loss: str | dict[Any, str] = "squared",
+        huber_delta: float = 1.35,
+        fit_intercept: bool = True,
+        task_column: str | int | None = None,
+        unknown_task: str = "error",
+        task_weight: Any = None,
+        scale_tasks: bool = False,
+        max_iter: int = 10_000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        solver: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.alpha = alpha
+        self.penalty = penalty
+        self.loss = loss
+        self.huber_delta = huber_delta
+        self.fit_intercept = fit_intercept
+        self.task_column = task_column
+        self.unknown_task = unknown_task
+        self.task_weight = task_weight
+        self.scale_tasks = scale_tasks
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.solver = solver
+        self.verbose = verbose
+
+    def _get_loss(self) -> Loss:
+        return self._loss
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        data = self._read_labels(X, y, sample_weight)
+        names = _loss_names(self.loss, data)
+        made: dict[str, Loss] = {
+            "squared": SquaredLoss(),
+            "huber": HuberLoss(self.huber_delta),
+            "poisson": PoissonLoss(),
+            "logistic": LogisticLoss(),
+        }
+        if isinstance(self.loss, str):
+            self._loss = made[self.loss]
+        else:
+            self._loss = MixedLoss(tuple(made[name] for name in names))
+        _check_labels(data, names)
+        binary = np.array([name == "logistic" for name in names])
+        if not binary.any():
+            return data.standardised() if self.scale_tasks else data
+        as_signs = data.spread(binary)
+        if self.scale_tasks:
+            # Units of 0 and 1 mean nothing.
+            scales = data.standardised().scales
+            assert scales is not None
+            scales = np.where(binary, 1.0, scales)
+            data = replace(data, y=data.y / data.spread(scales), scales=scales)
+        return replace(data, y=np.where(as_signs, 2 * data.y - 1, data.y))
+
+
+def _loss_names(loss: Any, data: TaskData) -> list[str]:
+    """The loss of each task by name."""
+    if isinstance(loss, str):
+        return [loss] * data.n_tasks
+    if data.layout != "shared":
+        raise ValueError(
+            "loss by task (a dict) needs the shared layout: y with a column for each task. Pass "
+            "one loss for all tasks, or Y (n_samples, n_tasks) with NaN where a label is missing."
+        )
+    names = data.tasks.tolist()
+    missing = [name for name in names if name not in loss]
+    extra = [name for name in loss if name not in names]
+    if missing or extra:
+        raise ValueError(
+            f"loss must name every task once: it misses {missing} and has unknown {extra}. The "
+            f"tasks are {names}."
+        )
+    chosen = [loss[name] for name in names]
+    for name, each in zip(names, chosen, strict=True):
+        if each not in _LOSSES:
+            raise ValueError(
+                f"The loss of task {name!r} must be one of {', '.join(_LOSSES)}; got {each!r}."
+            )
+    return chosen
+
+
+def _check_labels(data: TaskData, names: list[str]) -> None:
+    """Refuse labels that their task's loss has no meaning for."""
+    used = data.weights > 0
+    for name, rule, wrong in (
+        ("poisson", "labels >= 0", data.y < 0),
+        ("logistic", "labels 0 and 1", (data.y != 0) & (data.y != 1)),
+    ):
+        held = data.spread(np.array([each == name for each in names]))
+        wrong = wrong & used & held
+        if wrong.any():
+            tasks = data.tasks[data.per_task(wrong.astype(np.float64)) > 0].tolist()
+            raise ValueError(
+                f"loss={name!r} needs {rule}; y holds {data.y[wrong][0]:.4g} in the tasks "
+                f"{tasks}. Use another loss there."
+            )
+
+
+@document
+class MultiTaskClassifier(_MultiTask, TaskClassifier):
+    r"""Classification tasks with any penalty.
+
+    .. math::
+
+        \min_{W, b} \; F(W, b) + \alpha \, \Omega(W) ,
+        \qquad
+        F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
+
+    {symbols} Labels count as :math:`y_i = \pm 1`; a 1-D y with more than two classes gives one
+    task per class against the rest, or with ``loss="multinomial"`` all of them together (see
+    :class:`BlockSparseClassifier`). :math:`\Omega` is any penalty of :mod:`skmtl.penalties`, a sum
+    of them, or a superposition.
+
+    Parameters
+    ----------
+    alpha : float, default=0.01
+        Strength of the whole penalty, >= 0: what the strengths in ``penalty`` are multiplied by.
+    penalty : Penalty or None, default=None
+        None: ``L21()``. Its parameters are nested ones: ``penalty__alpha``, in a sum
+        ``penalty__ridge__alpha``.
+    {multiclass_loss}
+    {common}
+    {class_weight}
+
+    Attributes
+    ----------
+    {attributes}
+    {classes}
+    parts_ : dict of str to ndarray of shape (n_tasks, n_features)
+        With a superposition, what ``coef_`` is the sum of, by the penalties' names.
+
+    Notes
+    -----
+    Convex. {notes} A sum of penalties without a common prox is solved by a primal-dual splitting
+    method, with a dual variable for each.
+
+    {one_class}
+
+    References
+    ----------
+    L. Condat, "A primal-dual splitting method for convex optimization involving Lipschitzian,
+    proximable and linear composite terms", J. Optim. Theory Appl. 158, 2013,
+    https://doi.org/10.1007/s10957-012-0245-9
+
+    Examples
+    --------
+    >>> from skmtl import MultiTaskClassifier
+    >>> from skmtl.datasets import load_digits_tasks
+    >>> from skmtl.penalties import L21, TraceNorm
+    >>> digits = load_digits_tasks()
+    >>> model = MultiTaskClassifier(0.05, penalty=L21() + TraceNorm(0.5), tol=1e-2)
+    >>> model.fit(digits.data, digits.target).coef_.shape
+    (10, 64)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TaskClassifier._parameter_constraints,
+        **_CONSTRAINTS,
+        "loss": [StrOptions({"logistic", "squared_hinge", "multinomial"})],
+    }
+
+    def __init__(
+        self,
+        alpha: float = 0.01,
+        *,
+        penalty: Penalty | None = None,
+        loss: str = "logistic",
+        fit_intercept: bool = True,
+        task_column: str | int | None = None,
+        unknown_task: str = "error",
+        task_weight: Any = None,
+        class_weight: Any = None,
+        max_iter: int = 10_000,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        solver: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.alpha = alpha
+        self.penalty = penalty
+        self.loss = loss
+        self.fit_intercept = fit_intercept
+        self.task_column = task_column
+        self.unknown_task = unknown_task
+        self.task_weight = task_weight
+        self.class_weight = class_weight
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.solver = solver
+        self.verbose = verbose

@@ -1,0 +1,326 @@
+"""Any penalty, any loss: sums, superpositions, quadratics between tasks, mixed losses."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from test_reference import SCENARIOS, Problem
+from test_structured import TIGHT, assert_is_the_optimum
+
+from skmtl import (
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    IndependentTaskRegressor,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+    TaskRelationRegressor,
+    reference,
+)
+from skmtl.losses import MixedLoss, SquaredLoss
+from skmtl.model_selection import alpha_max, path
+from skmtl.penalties import (
+    L1,
+    L21,
+    FusedTasks,
+    GraphTotalVariation,
+    L1Inf,
+    PenaltySum,
+    Ridge,
+    SquaredTraceNorm,
+    Superposition,
+    TaskGroup,
+    TaskQuadratic,
+    TraceNorm,
+)
+
+CHAIN = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.0, 0.0]])
+LAPLACIAN = np.diag(CHAIN.sum(axis=0)) - CHAIN
+COMPLETE = np.eye(3) - 1 / 3
+
+PENALTIES = {
+    "dirty": Superposition(L21(), L1(0.7)),
+    "dirty-linf": Superposition(L1Inf(), L1(0.6)),
+    "robust": Superposition(TraceNorm(), TaskGroup(0.8)),
+    "three-parts": Superposition(TraceNorm(), L21(0.9), L1(0.7)) + Ridge(0.2),
+    "squared-part": Superposition(SquaredTraceNorm(), L1(0.7)),
+    "ridge-part": Superposition(Ridge(), L1(0.5)),
+    "sum": L1(0.3) + TraceNorm(0.5),
+    "sum-of-three": L21(0.2) + TraceNorm(0.3) + L1(0.2) + Ridge(0.1),
+    "sum-with-square": SquaredTraceNorm(0.5) + L1(0.4),
+    "sum-with-coupling": L1(0.2) + TaskQuadratic(LAPLACIAN, 0.5) + L1Inf(0.2) + Ridge(0.1),
+    "graph-variation": GraphTotalVariation(CHAIN, 0.4),
+    "sparse-variation": GraphTotalVariation(sp.csr_matrix(CHAIN), 0.3) + L21(0.2),
+    "mean-regularised": TaskQuadratic(COMPLETE),
+    "graph-ridge": TaskQuadratic(LAPLACIAN) + Ridge(0.3),
+    "graph-block": TaskQuadratic(LAPLACIAN) + L21(0.4),
+}
+SOME = [SCENARIOS[k] for k in (0, 2, 4, 8, 10)]
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("scenario", SOME, ids=lambda s: f"{s[0]}-{s[6]}-{s[5]}")
+@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
+def test_penalty_against_cvxpy(name, scenario, classify):
+    problem = Problem(scenario, classify=classify)
+    cls = MultiTaskClassifier if classify else MultiTaskRegressor
+    alpha = 0.05 if classify else 0.4
+    tight = {**TIGHT, "tol": 1e-8}
+    model = cls(alpha, penalty=PENALTIES[name], **problem.params, **tight)
+    # Where only the difference between tasks is held, cvxpy's coefficients are less exact.
+    assert_is_the_optimum(model, problem, coef=not name.endswith("variation"))
+
+
+@pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
+@pytest.mark.parametrize("name", ["dirty", "sum", "graph-ridge", "sparse-variation"])
+def test_losses_against_cvxpy(name, loss):
+    classify = loss == "squared_hinge"
+    problem = Problem(SCENARIOS[1], classify=classify)
+    if loss == "poisson":
+        problem.y = np.round(np.exp(np.clip(problem.y / 2, -3, 2)))
+    cls = MultiTaskClassifier if classify else MultiTaskRegressor
+    tight = {**TIGHT, "tol": 1e-8}
+    model = cls(0.1, penalty=PENALTIES[name], loss=loss, **problem.params, **tight)
+    assert_is_the_optimum(model, problem, coef=False)
+
+
+def small(seed=0, n=50, d=6, n_tasks=3):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d))
+    W = rng.normal(size=(d, n_tasks)) * (np.arange(d) < 3)[:, None]
+    return X, X @ W + rng.normal(size=(n, n_tasks)), rng
+
+
+def mixed_problem():
+    """A price, a purchase, a count; some labels are missing."""
+    X, Z, rng = small(n=80)
+    Y = np.column_stack([Z[:, 0], Z[:, 1] > 0, rng.poisson(np.exp(np.clip(Z[:, 2], -2, 2)))])
+    Y[rng.random(Y.shape) < 0.2] = np.nan
+    return X, Y, {0: "squared", 1: "logistic", 2: "poisson"}
+
+
+class TestMixedLosses:
+    @pytest.mark.parametrize("name", ["dirty", "sum", "graph-ridge", "graph-block"])
+    @pytest.mark.parametrize("options", [{}, {"task_weight": "balanced", "fit_intercept": False}])
+    def test_against_cvxpy(self, name, options):
+        X, Y, loss = mixed_problem()
+        model = MultiTaskRegressor(
+            0.1, penalty=PENALTIES[name], loss=loss, tol=1e-8, max_iter=50_000, **options
+        ).fit(X, Y)
+        exact = reference.solve(model, X, Y)
+        assert model.objective_ == pytest.approx(exact.objective, rel=1e-6)
+        np.testing.assert_allclose(model.coef_, exact.coef_, atol=1e-3)
+        assert model.dual_gap_ >= model.objective_ - exact.objective - 1e-7
+
+    def test_predicts_the_mean_response(self):
+        X, Y, loss = mixed_problem()
+        model = MultiTaskRegressor(0.01, loss=loss, tol=1e-8).fit(X, Y)
+        predicted = model.predict(X)
+        assert (predicted[:, 1] > 0).all() and (predicted[:, 1] < 1).all()
+        # With free intercepts the fitted means add up to the labels, for every canonical link.
+        seen = ~np.isnan(Y)
+        for t in range(3):
+            assert predicted[seen[:, t], t].mean() == pytest.approx(
+                np.nanmean(Y[:, t]), rel=1e-3, abs=1e-3
+            )
+
+    def test_columns_alone_are_the_plain_losses(self):
+        X, Y, _ = mixed_problem()
+        Y = np.where(np.isnan(Y), 0.0, Y)
+        # A ridge couples no tasks.
+        mixed = MultiTaskRegressor(
+            0.1, penalty=Ridge(), loss={0: "squared", 1: "logistic", 2: "huber"}, tol=1e-8
+        ).fit(X, Y)
+        plain = IndependentTaskRegressor(0.1, tol=1e-10).fit(X, Y[:, [0]])
+        np.testing.assert_allclose(mixed.coef_[0], plain.coef_[0], atol=1e-4)
+        classes = BlockSparseClassifier(0.1, l1_ratio=0.0, tol=1e-10).fit(X, Y[:, 1])
+        np.testing.assert_allclose(mixed.coef_[1], classes.coef_[0], atol=1e-4)
+
+    def test_names_of_a_frame(self):
+        pd = pytest.importorskip("pandas")
+        X, Y, loss = mixed_problem()
+        frame = pd.DataFrame(Y, columns=["price", "bought", "visits"])
+        named = dict(zip(frame.columns, loss.values(), strict=True))
+        model = MultiTaskRegressor(0.1, loss=named).fit(X, frame)
+        assert model.tasks_.tolist() == ["price", "bought", "visits"]
+        np.testing.assert_allclose(
+            model.coef_, MultiTaskRegressor(0.1, loss=loss).fit(X, Y).coef_, atol=1e-12
+        )
+
+    def test_scaled_tasks_leave_classes_alone(self):
+        X, Y, loss = mixed_problem()
+        loss = {**loss, 2: "squared"}
+        factors = np.array([100.0, 1.0, 0.01])
+        one = MultiTaskRegressor(0.1, loss=loss, scale_tasks=True, tol=1e-9).fit(X, Y)
+        other = MultiTaskRegressor(0.1, loss=loss, scale_tasks=True, tol=1e-9).fit(X, Y * factors)
+        np.testing.assert_allclose(other.coef_, one.coef_ * factors[:, None], rtol=1e-4, atol=1e-6)
+
+    def test_a_task_of_one_class_leaves(self):
+        X, Y, loss = mixed_problem()
+        Y[:, 1] = np.where(np.isnan(Y[:, 1]), np.nan, 1.0)
+        with pytest.warns(UserWarning, match=r"same in the tasks \[1\]"):
+            model = MultiTaskRegressor(0.1, penalty=TaskQuadratic(COMPLETE), loss=loss).fit(X, Y)
+        assert not model.coef_[1].any() and model.intercept_[1] > 3
+        assert model.coef_[0].any()
+
+    def test_errors(self):
+        X, Y, loss = mixed_problem()
+        with pytest.raises(ValueError, match=r"it misses \[2\] and has unknown \['x'\]"):
+            MultiTaskRegressor(loss={0: "squared", 1: "logistic", "x": "squared"}).fit(X, Y)
+        with pytest.raises(ValueError, match="task 1 must be one of squared, huber"):
+            MultiTaskRegressor(loss={**loss, 1: "hinge"}).fit(X, Y)
+        with pytest.raises(ValueError, match=r"needs labels 0 and 1; .* in the tasks \[0\]"):
+            MultiTaskRegressor(loss={**loss, 0: "logistic"}).fit(X, Y)
+        with pytest.raises(ValueError, match="needs the shared layout"):
+            stacked = np.column_stack([X, np.arange(len(X)) % 3])
+            MultiTaskRegressor(loss=loss, task_column=-1).fit(stacked, X[:, 0])
+
+    def test_one_loss_needs_no_table(self):
+        square = SquaredLoss()
+        mixed = MixedLoss((square, square))
+        assert mixed.columns(np.array([0, 1])) is square
+
+
+class TestSpecialCases:
+    def test_of_named_estimators(self):
+        X, Y, _ = small()
+        tight = {"tol": 1e-10, "max_iter": 50_000}
+        block = BlockSparseRegressor(0.3, l1_ratio=0.7, **tight).fit(X, Y)
+        same = MultiTaskRegressor(0.3, penalty=L21(0.7) + Ridge(0.3), **tight).fit(X, Y)
+        np.testing.assert_allclose(same.coef_, block.coef_, atol=1e-6)
+        relation = TaskRelationRegressor(0.3, **tight).fit(X, Y)
+        same = MultiTaskRegressor(0.3, penalty=SquaredTraceNorm(), **tight).fit(X, Y)
+        np.testing.assert_allclose(same.coef_, relation.coef_, atol=1e-6)
+
+    def test_a_dominated_part_vanishes(self):
+        X, Y, _ = small()
+        tight = {"tol": 1e-10, "max_iter": 50_000}
+        # Of two multiples of a norm only the smaller is used.
+        model = MultiTaskRegressor(penalty=Superposition(L21(0.2), L21(0.5)), **tight).fit(X, Y)
+        parts = model.parts_
+        assert sorted(parts) == ["l21-1", "l21-2"] and not parts["l21-2"].any()
+        block = BlockSparseRegressor(0.2, **tight).fit(X, Y)
+        np.testing.assert_allclose(model.coef_, block.coef_, atol=1e-6)
+
+    def test_parts_add_up_in_the_units_of_y(self):
+        X, Y, _ = small()
+        factors = [1.0, 1e3, 1e-2]
+        model = MultiTaskRegressor(
+            0.3, penalty=Superposition(L21(), L1(0.7)), scale_tasks=True, tol=1e-9
+        ).fit(X, Y * factors)
+        np.testing.assert_allclose(sum(model.parts_.values()), model.coef_, rtol=1e-9, atol=1e-12)
+        single = MultiTaskRegressor(0.1, penalty=Superposition(L21(), L1(0.7))).fit(X, Y[:, 0])
+        assert single.parts_["l21"].shape == single.coef_.shape == (6,)
+        with pytest.raises(AttributeError, match="parts_ exists where the penalty"):
+            _ = MultiTaskRegressor(0.1).fit(X, Y).parts_
+
+    def test_identity_design_does_not_diverge(self):
+        # The parts share one gradient: a step for each alone is twice too long.
+        Y = np.diag([5.0, -3.0, 2.0, 0.1]) + 1.0
+        model = MultiTaskRegressor(
+            0.05, penalty=Superposition(L1Inf(), L1(0.6)), fit_intercept=False, tol=1e-10
+        ).fit(np.eye(4), Y)
+        exact = reference.solve(model, np.eye(4), Y)
+        assert model.objective_ == pytest.approx(exact.objective, rel=1e-7)
+
+    def test_graph_quadratic_solves_its_linear_system(self):
+        X, Y, _ = small()
+        model = MultiTaskRegressor(0.5, penalty=TaskQuadratic(LAPLACIAN), fit_intercept=False)
+        model.fit(X, Y)
+        n, d = X.shape
+        system = np.kron(np.eye(3), X.T @ X / n) + 0.5 * np.kron(LAPLACIAN, np.eye(d))
+        expected = np.linalg.solve(system, (X.T @ Y / n).T.ravel()).reshape(3, d)
+        np.testing.assert_allclose(model.coef_, expected, rtol=1e-9, atol=1e-12)
+        assert model.dual_gap_ <= 1e-10 * model.objective_
+
+    def test_variation_on_a_chain_is_the_chains(self):
+        X, Y, _ = small(n_tasks=5)
+        chain = np.diag(np.ones(4), 1) + np.diag(np.ones(4), -1)
+        options = {"tol": 1e-9, "max_iter": 50_000}
+        graph = MultiTaskRegressor(0.3, penalty=GraphTotalVariation(chain), **options).fit(X, Y)
+        exact = MultiTaskRegressor(0.3, penalty=FusedTasks(), **options).fit(X, Y)
+        assert graph.objective_ == pytest.approx(exact.objective_, rel=1e-8)
+        np.testing.assert_allclose(graph.coef_, exact.coef_, atol=1e-4)
+
+    def test_disconnected_graph_of_variations_is_told_apart(self):
+        X, Y, _ = small()
+        lonely = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+        alone = MultiTaskRegressor(penalty=GraphTotalVariation(lonely, 0.3) + L1(0.1), tol=1e-8)
+        exact = reference.solve(alone, X, Y)
+        assert alone.fit(X, Y).objective_ == pytest.approx(exact.objective, rel=1e-6)
+
+
+class TestAsAnEstimator:
+    def test_nested_parameters_in_a_grid(self):
+        X, Y, _ = small()
+        grid = GridSearchCV(
+            make_pipeline(StandardScaler(), MultiTaskRegressor(penalty=L21(0.1) + Ridge(0.1))),
+            {
+                "multitaskregressor__penalty__ridge__alpha": [0.01, 10.0],
+                "multitaskregressor__penalty__l21__alpha": [0.05, 100.0],
+            },
+            cv=3,
+        ).fit(X, Y)
+        assert set(grid.best_params_.values()) == {0.01, 0.05}
+        names = {"penalty": Superposition(L21(), L1(0.5)), "penalty__l1__alpha": 0.7}
+        model = MultiTaskRegressor().set_params(**names)
+        assert model.penalty.parts[1].alpha == 0.7
+        with pytest.raises(ValueError, match="has no part 'ridge'; its parts are l21, l1"):
+            model.set_params(penalty__ridge__alpha=1.0)
+
+    def test_clones_do_not_share_their_penalties(self):
+        for penalty in (L21(0.1) + Ridge(0.2), Superposition(L21(0.1), L1(0.2))):
+            model = MultiTaskRegressor(penalty=penalty)
+            twin = clone(model).set_params(penalty__l21__alpha=9.0)
+            assert model.penalty.parts[0].alpha == 0.1
+            assert twin.penalty.parts[0].alpha == 9.0
+            assert repr(clone(model).penalty) == repr(penalty)
+
+    def test_warm_start_and_float32(self):
+        X, Y, _ = small()
+        penalty = Superposition(TraceNorm(), L1(0.6))
+        model = MultiTaskRegressor(0.2, penalty=penalty, warm_start=True, tol=1e-6).fit(X, Y)
+        first = model.n_iter_
+        assert model.fit(X, Y).n_iter_ <= 1 < first
+        single = MultiTaskRegressor(0.2, penalty=penalty).fit(X.astype(np.float32), Y)
+        assert single.coef_.dtype == np.float32
+        np.testing.assert_allclose(single.coef_, model.coef_, atol=1e-2)
+
+    def test_path_and_top_of_the_grid(self):
+        X, Y, _ = small()
+        for penalty in (Superposition(L21(), L1(0.7)), L21() + TraceNorm(0.5)):
+            model = MultiTaskRegressor(penalty=penalty, tol=1e-6)
+            top = alpha_max(model, X, Y)
+            assert not model.set_params(alpha=top * (1 + 1e-6)).fit(X, Y).coef_.any()
+            _, coefs, _ = path(model, X, Y, alphas=[top / 2, top / 10])
+            plain = clone(model).set_params(alpha=top / 10).fit(X, Y)
+            np.testing.assert_allclose(coefs[..., -1], plain.coef_, atol=2e-3)
+
+    def test_no_strength_is_no_penalty(self):
+        X, Y, _ = small()
+        free = MultiTaskRegressor(0.0, penalty=TraceNorm()).fit(X, Y)
+        centred = X - X.mean(axis=0)
+        expected = np.linalg.lstsq(centred, Y, rcond=None)[0].T
+        np.testing.assert_allclose(free.coef_, expected, atol=1e-8)
+
+    def test_errors(self):
+        X, Y, _ = small()
+        with pytest.raises(ValueError, match="'penalty' parameter of MultiTaskRegressor"):
+            MultiTaskRegressor(penalty="l21").fit(X, Y)
+        with pytest.raises(ValueError, match="needs a prox of its own"):
+            Superposition(L21() + Ridge(), L1())
+        with pytest.raises(ValueError, match="adds a superposition to another norm"):
+            MultiTaskRegressor(penalty=Superposition(L21(), L1()) + L1()).fit(X, Y)
+        with pytest.raises(ValueError, match="solver='fista' needs the prox"):
+            MultiTaskRegressor(penalty=L1() + TraceNorm(), solver="fista").fit(X, Y)
+        with pytest.raises(ValueError, match="solver='splitting' is for sums"):
+            MultiTaskRegressor(penalty=L1(), solver="splitting").fit(X, Y)
+
+    def test_sum_flattens(self):
+        nested = (L1(0.5) + Ridge(0.3)) + (Ridge(0.1) + TraceNorm())
+        assert isinstance(nested, PenaltySum)
+        proximal, quadratic = nested.split()
+        assert [type(part) for part in proximal.parts] == [L1, TraceNorm]
+        assert quadratic.value(np.ones((1, 1))) == pytest.approx(0.2)
