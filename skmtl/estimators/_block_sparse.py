@@ -1,5 +1,6 @@
 """Block sparsity: all tasks use the same few features."""
 
+from dataclasses import replace
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -8,25 +9,88 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
-from skmtl.penalties import L21, L1Inf, Penalty, Ridge
+from skmtl.estimators._refit import refit_chosen
+from skmtl.objective import BaseObjective
+from skmtl.penalties import (
+    L21,
+    ChosenEntries,
+    L1Inf,
+    Penalty,
+    Positive,
+    Ridge,
+    SparseGroup,
+    WeightedRows,
+)
 
 _CONSTRAINTS = {
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
     "norm": [StrOptions({"l2", "linf"})],
+    "sparsity": [Interval(Real, 0, 1, closed="left")],
+    "feature_weight": ["array-like", None],
+    "positive": ["boolean"],
+    "refit_support": ["boolean"],
 }
 
 
 class _BlockSparse(TaskEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        rows = L21 if self.norm == "l2" else L1Inf
-        block = rows(self.alpha * self.l1_ratio)
-        ridge = Ridge(self.alpha * (1 - self.l1_ratio))
+        block, ridge = self._get_block(data), Ridge(self.alpha * (1 - self.l1_ratio))
+        if self.positive:
+            if ridge.alpha == 0 and (block is None or block.free_rows is not None):
+                raise ValueError(
+                    f"positive=True needs a penalty on every feature in {type(self).__name__}: "
+                    f"no dual bound is known without. Use alpha > 0 and feature_weight > 0, or a "
+                    f"ridge (l1_ratio < 1)."
+                )
+            everywhere = np.ones((data.X.shape[1], data.n_tasks), dtype=bool)
+            block = ChosenEntries(everywhere, True) if block is None else Positive(block)
         if ridge.alpha == 0:
-            return block if block.alpha > 0 else None
-        return block + ridge if block.alpha > 0 else ridge
+            return block
+        return ridge if block is None else block + ridge
+
+    def _get_block(self, data: TaskData) -> Penalty | None:
+        """The norm on the rows of W, or None where no row has any."""
+        strength = self.alpha * self.l1_ratio
+        weights = self._get_weights(data.X.shape[1])
+        if strength == 0 or (weights is not None and not weights.any()):
+            return None
+        block: Penalty = L21(strength) if self.norm == "l2" else L1Inf(strength)
+        if self.sparsity > 0:
+            block = SparseGroup(strength, self.sparsity, self.norm)
+        return block if weights is None else WeightedRows(block, weights)
+
+    def _get_weights(self, n_features: int) -> NDArray[np.float64] | None:
+        """``feature_weight`` as an array (n_features,), None where all are one."""
+        if self.feature_weight is None:
+            return None
+        weights = np.asarray(self.feature_weight, dtype=np.float64)
+        rule = f"The 'feature_weight' parameter of {type(self).__name__} must "
+        if weights.shape != (n_features,):
+            raise ValueError(
+                f"{rule}hold one number per feature, the task column left out: {n_features}; got "
+                f"shape {weights.shape}."
+            )
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(f"{rule}be finite and not negative, got {self.feature_weight!r}.")
+        return None if (weights == 1).all() else weights
+
+    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+        fit = super()._minimise(objective, start, dtype)
+        if not self.refit_support:
+            return fit
+        coef, intercept = refit_chosen(
+            objective,
+            fit.coef.T,
+            fit.intercept,
+            ridge=self.alpha * (1 - self.l1_ratio),
+            positive=self.positive,
+            max_iter=self.max_iter,
+            tol=self.tol,
+        )
+        return replace(fit, coef=coef.T.astype(dtype), intercept=intercept)
 
     @property
     def support_(self) -> NDArray[np.bool_]:
@@ -41,15 +105,19 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
 
     .. math::
 
-        \min_{W, b} \; F(W, b) + \alpha \rho \lVert W \rVert_{2,1}
+        \min_{W, b} \; F(W, b)
+        + \alpha \rho \sum_j f_j \bigl[ (1 - \kappa) \lVert W_{j\cdot} \rVert_2
+        + \kappa \lVert W_{j\cdot} \rVert_1 \bigr]
         + \tfrac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2 ,
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    {symbols} :math:`\rho` is ``l1_ratio`` and :math:`\lVert W \rVert_{2,1}` sums the Euclidean
-    norms of W's rows, so that a feature enters for all tasks or for none. With a complete matrix y
-    this is scikit-learn's MultiTaskLasso / MultiTaskElasticNet for the same ``alpha`` and
-    ``l1_ratio``; one task alone is Lasso / ElasticNet.
+    {symbols} :math:`\rho` is ``l1_ratio``, :math:`\kappa` ``sparsity`` (0) and :math:`f_j`
+    ``feature_weight`` (1). The sum of the Euclidean norms of W's rows (the L2,1 norm) lets a
+    feature enter for all tasks or for none; sparsity lets tasks drop some of those that enter.
+    With a complete matrix y and the defaults this is scikit-learn's MultiTaskLasso /
+    MultiTaskElasticNet for the same ``alpha`` and ``l1_ratio``; one task alone is Lasso /
+    ElasticNet.
 
     Parameters
     ----------
@@ -61,6 +129,22 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     norm : {"l2", "linf"}, default="l2"
         What the block norm sums over features: the Euclidean norm of a row of W, or its largest
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
+    sparsity : float, default=0.0
+        Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1): the sparse group
+        lasso. The nearer to 1, the more each task chooses for itself.
+    feature_weight : array-like of shape (n_features,) or None, default=None
+        A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
+        row, not on the ridge. 0: the feature is always used, penalised by the ridge alone. Scaled
+        by 1 / f (``l1_ratio=1``) a feature would be penalised as much.
+    positive : bool, default=False
+        Restrict the coefficients to W >= 0. A feature without any penalty (no ridge and a weight
+        of 0, or ``alpha=0``) is refused.
+    refit_support : bool, default=False
+        After the fit, fit the chosen coefficients again without the norms: their shrinkage is
+        undone. Rows and entries of W that are zero stay so, W >= 0 too. What is left of the
+        penalty is its ridge, plus one of a millionth of the largest curvature of a chosen
+        feature, so that separable classes have a minimiser. ``objective_``, ``dual_gap_`` and
+        ``n_iter_`` are those of the penalised fit, which has chosen.
     {regression_loss}
     {common}
     {scale_tasks}
@@ -80,6 +164,17 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     G. Obozinski, B. Taskar and M. Jordan, "Joint covariate selection and joint subspace
     selection for multiple classification problems", Stat. Comput. 20, 2010,
     https://doi.org/10.1007/s11222-008-9111-x
+
+    N. Simon, J. Friedman, T. Hastie and R. Tibshirani, "A sparse-group lasso",
+    J. Comput. Graph. Statist. 22(2), 2013, https://doi.org/10.1080/10618600.2012.681250
+    (``sparsity``)
+
+    J. Peng et al., "Regularized multivariate regression for identifying master predictors with
+    application to integrative genomics study of breast cancer", Ann. Appl. Stat. 4(1), 2010,
+    https://doi.org/10.1214/09-AOAS271 (``sparsity``, ``feature_weight``)
+
+    A. Belloni and V. Chernozhukov, "Least squares after model selection in high-dimensional
+    sparse models", Bernoulli 19(2), 2013, https://doi.org/10.3150/11-BEJ410 (``refit_support``)
 
     See Also
     --------
@@ -107,6 +202,10 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         *,
         l1_ratio: float = 1.0,
         norm: str = "l2",
+        sparsity: float = 0.0,
+        feature_weight: Any = None,
+        positive: bool = False,
+        refit_support: bool = False,
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
@@ -123,6 +222,10 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.norm = norm
+        self.sparsity = sparsity
+        self.feature_weight = feature_weight
+        self.positive = positive
+        self.refit_support = refit_support
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
@@ -143,14 +246,17 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
 
     .. math::
 
-        \min_{W, b} \; F(W, b) + \alpha \rho \lVert W \rVert_{2,1}
+        \min_{W, b} \; F(W, b)
+        + \alpha \rho \sum_j f_j \bigl[ (1 - \kappa) \lVert W_{j\cdot} \rVert_2
+        + \kappa \lVert W_{j\cdot} \rVert_1 \bigr]
         + \tfrac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2 ,
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    {symbols} Labels count as :math:`y_i = \pm 1`; :math:`\rho` is ``l1_ratio`` and
-    :math:`\lVert W \rVert_{2,1}` sums the Euclidean norms of W's rows, so that a feature enters
-    for all tasks or for none. A 1-D y with more than two classes gives one task per class
+    {symbols} Labels count as :math:`y_i = \pm 1`; :math:`\rho` is ``l1_ratio``, :math:`\kappa`
+    ``sparsity`` (0) and :math:`f_j` ``feature_weight`` (1). The sum of the Euclidean norms of W's
+    rows (the L2,1 norm) lets a feature enter for all tasks or for none; sparsity lets tasks drop
+    some of those that enter. A 1-D y with more than two classes gives one task per class
     against the rest, or, with ``loss="multinomial"``, all of them together:
 
     .. math::
@@ -171,6 +277,22 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     norm : {"l2", "linf"}, default="l2"
         What the block norm sums over features: the Euclidean norm of a row of W, or its largest
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
+    sparsity : float, default=0.0
+        Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1): the sparse group
+        lasso. The nearer to 1, the more each task chooses for itself.
+    feature_weight : array-like of shape (n_features,) or None, default=None
+        A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
+        row, not on the ridge. 0: the feature is always used, penalised by the ridge alone. Scaled
+        by 1 / f (``l1_ratio=1``) a feature would be penalised as much.
+    positive : bool, default=False
+        Restrict the coefficients to W >= 0. A feature without any penalty (no ridge and a weight
+        of 0, or ``alpha=0``) is refused.
+    refit_support : bool, default=False
+        After the fit, fit the chosen coefficients again without the norms: their shrinkage is
+        undone. Rows and entries of W that are zero stay so, W >= 0 too. What is left of the
+        penalty is its ridge, plus one of a millionth of the largest curvature of a chosen
+        feature, so that separable classes have a minimiser. ``objective_``, ``dual_gap_`` and
+        ``n_iter_`` are those of the penalised fit, which has chosen.
     {multiclass_loss}
     {common}
     {class_weight}
@@ -193,6 +315,17 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     G. Obozinski, B. Taskar and M. Jordan, "Joint covariate selection and joint subspace
     selection for multiple classification problems", Stat. Comput. 20, 2010,
     https://doi.org/10.1007/s11222-008-9111-x
+
+    N. Simon, J. Friedman, T. Hastie and R. Tibshirani, "A sparse-group lasso",
+    J. Comput. Graph. Statist. 22(2), 2013, https://doi.org/10.1080/10618600.2012.681250
+    (``sparsity``)
+
+    J. Peng et al., "Regularized multivariate regression for identifying master predictors with
+    application to integrative genomics study of breast cancer", Ann. Appl. Stat. 4(1), 2010,
+    https://doi.org/10.1214/09-AOAS271 (``sparsity``, ``feature_weight``)
+
+    A. Belloni and V. Chernozhukov, "Least squares after model selection in high-dimensional
+    sparse models", Bernoulli 19(2), 2013, https://doi.org/10.3150/11-BEJ410 (``refit_support``)
 
     N. Simon, J. Friedman and T. Hastie, "A blockwise descent algorithm for group-penalized
     multiresponse and multinomial regression", 2013, https://doi.org/10.48550/arXiv.1311.6529
@@ -231,6 +364,10 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         *,
         l1_ratio: float = 1.0,
         norm: str = "l2",
+        sparsity: float = 0.0,
+        feature_weight: Any = None,
+        positive: bool = False,
+        refit_support: bool = False,
         loss: str = "logistic",
         fit_intercept: bool = True,
         task_column: str | int | None = None,
@@ -246,6 +383,10 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.norm = norm
+        self.sparsity = sparsity
+        self.feature_weight = feature_weight
+        self.positive = positive
+        self.refit_support = refit_support
         self.loss = loss
         self.fit_intercept = fit_intercept
         self.task_column = task_column

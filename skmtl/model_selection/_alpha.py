@@ -21,13 +21,15 @@ Array = NDArray[Any]
 GAIN = 0.01
 # Below this share of the null loss an unpenalised mean task fits everything, and is no null model.
 _EXPLAINS_ALL = 1e-6
+# A quadratic so many times as strong lets nothing through but what it leaves free.
+_HELD = 1e6
 
 
 def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
     """Return the smallest ``alpha`` at which every coefficient is zero.
 
     It is the dual norm, for the penalty with ``alpha=1``, of the loss gradient at W = 0 and the
-    best intercepts.
+    best intercepts. Features with ``feature_weight=0`` are fitted, and do not count.
 
     Parameters
     ----------
@@ -43,7 +45,8 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     ------
     ValueError
         If no finite ``alpha`` makes all coefficients zero: the penalty has no part, such as a
-        norm, with a kink at zero (a ridge shrinks, but never to zero).
+        norm, with a kink at zero (a ridge shrinks, but never to zero). If features without a
+        weight keep a ridge, which alpha multiplies too.
 
     See Also
     --------
@@ -65,11 +68,14 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     objective = prepare(model, data)
     if objective is None:
         return 0.0
-    if objective.penalty is None or not objective.penalty.is_norm:
+    penalty = objective.penalty
+    if penalty is None or not penalty.is_norm or penalty.leaves_mean_free:
+        why = "is of the second degree (a ridge, a squared norm), which shrinks but never to zero"
+        if penalty is not None and penalty.is_norm:
+            why = "leaves the mean task free"
         raise ValueError(
-            f"No finite alpha makes the coefficients of {estimator!r} zero: its penalty is of the "
-            f"second degree (a ridge, a squared norm), which shrinks but never to zero. Use a "
-            f"block-sparse estimator with l1_ratio > 0, or choose alpha by cross-validation (the "
+            f"No finite alpha makes the coefficients of {estimator!r} zero: its penalty {why}. Use "
+            f"a block-sparse estimator with l1_ratio > 0, or choose alpha by cross-validation (the "
             f"CV estimators and skmtl.model_selection.path make a grid; the baselines take "
             f"alpha='cv')."
         )
@@ -97,12 +103,18 @@ def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
     objective : BaseObjective, as :func:`prepare` returns it; its penalty is not used.
     """
     objective = objective.with_penalty(model._get_penalty(data.select(model._learnable(data))))
-    gradient, _ = objective.gradient(objective.null)
-    if objective.penalty is not None and objective.penalty.is_norm:
-        return objective.penalty.dual_norm(gradient)
-    loss = objective.null_value
-    if objective.penalty is not None and objective.penalty.leaves_mean_free:
+    penalty, loss = objective.penalty, objective.null_value
+    if penalty is not None and penalty.leaves_mean_free:
         gradient, loss = _at_mean_task(model, data, objective)
+        if penalty.is_norm:
+            return penalty.dual_norm(gradient)
+    elif penalty is not None and penalty.is_norm:
+        return penalty.dual_norm(_slopes_of_nothing(model, objective))
+    else:
+        # A penalty may be infinite on one side.
+        gradient = -objective.gradient(objective.null)[0]
+        if penalty is None and objective.has_free_task:
+            gradient, loss = _at_free_combinations(objective)
     # The conjugate of a sum is at most that of either part.
     gain = min(
         part.conjugate(gradient)
@@ -110,6 +122,46 @@ def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
         if part is not None
     )
     return float(gain / (GAIN * loss)) if loss > 0 else 0.0
+
+
+def _at_free_combinations(objective: BaseObjective) -> tuple[Array, float]:
+    """Minus the gradient and the loss where only what a quadratic leaves free is fitted."""
+    assert objective.quadratic is not None
+    held = objective.with_penalty(objective.quadratic.scaled(_HELD))
+    with warnings.catch_warnings():
+        # Nearly there gives nearly the same grid.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = solve(held, choose_solver("auto", held), held.start(), max_iter=1000, tol=1e-8)
+    smooth = objective.with_penalty(None)
+    gradient = smooth.gradient(found.point)[0]
+    # What is left along the free combinations is the solver's tolerance.
+    eigenvalues, basis = np.linalg.eigh(objective.quadratic.hessian(objective.n_columns))
+    seen = basis[:, eigenvalues > 1e-12 * eigenvalues[-1]]
+    return -gradient @ seen @ seen.T, float(smooth.loss_value(found.point))
+
+
+def _slopes_of_nothing(model: Any, objective: BaseObjective) -> Array:
+    """Minus the loss gradient where no feature is used but those without a penalty, if any."""
+    assert objective.penalty is not None
+    free = objective.penalty.free_rows
+    if free is None:
+        return -objective.gradient(objective.null)[0]
+    if objective.quadratic is not None:
+        raise ValueError(
+            f"No alpha at which the penalised coefficients of {model!r} begin follows from the "
+            f"data: features with feature_weight=0 keep the ridge, which changes with alpha. Use "
+            f"l1_ratio=1, or pass alphas as a list."
+        )
+    rows, smooth = np.flatnonzero(free), objective.with_penalty(None)
+    part, start = smooth.restricted(rows, smooth.null)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = solve(part, choose_solver("auto", part), start, max_iter=1000, tol=1e-11)
+    W = np.zeros((objective.n_features, objective.n_columns))
+    W[rows] = found.point.W
+    slopes = -smooth.gradient(smooth.start(W, part.intercepts(found.point)))[0]
+    slopes[rows] = 0.0  # but for the solver's tolerance
+    return slopes
 
 
 def _at_mean_task(model: Any, data: TaskData, objective: BaseObjective) -> tuple[Array, float]:

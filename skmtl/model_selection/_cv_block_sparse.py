@@ -13,13 +13,16 @@ class BlockSparseRegressorCV(TaskCV, BlockSparseRegressor):
 
     .. math::
 
-        \min_{W, b} \; F(W, b) + \alpha \rho \lVert W \rVert_{2,1}
+        \min_{W, b} \; F(W, b)
+        + \alpha \rho \sum_j f_j \bigl[ (1 - \kappa) \lVert W_{j\cdot} \rVert_2
+        + \kappa \lVert W_{j\cdot} \rVert_1 \bigr]
         + \tfrac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2 ,
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    {symbols} :math:`\rho` is ``l1_ratio`` and :math:`\lVert W \rVert_{2,1}` sums the Euclidean
-    norms of W's rows, so that a feature enters for all tasks or for none.
+    {symbols} :math:`\rho` is ``l1_ratio``, :math:`\kappa` ``sparsity`` (0) and :math:`f_j`
+    ``feature_weight`` (1). The sum of the Euclidean norms of W's rows (the L2,1 norm) lets a
+    feature enter for all tasks or for none; sparsity lets tasks drop some of those that enter.
     Alpha is chosen from a grid by the scores of held-out rows; see :class:`BlockSparseRegressor`.
 
     Parameters
@@ -36,6 +39,16 @@ class BlockSparseRegressorCV(TaskCV, BlockSparseRegressor):
     norm : {"l2", "linf"}, default="l2"
         What the block norm sums over features: the Euclidean norm of a row of W, or its largest
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
+    sparsity : float, default=0.0
+        Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1).
+    feature_weight : array-like of shape (n_features,) or None, default=None
+        A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
+        row. Where one is 0 and ``l1_ratio`` less than 1, ``alphas`` must be a list.
+    positive : bool, default=False
+        Restrict the coefficients to W >= 0.
+    refit_support : bool, default=False
+        Fit the chosen coefficients again without the norms, in every fold too: alpha is chosen
+        for the refitted coefficients.
     {cv}
     {regression_loss}
     {common}
@@ -98,6 +111,10 @@ class BlockSparseRegressorCV(TaskCV, BlockSparseRegressor):
         eps: float = 1e-3,
         l1_ratio: Any = 1.0,
         norm: str = "l2",
+        sparsity: float = 0.0,
+        feature_weight: Any = None,
+        positive: bool = False,
+        refit_support: bool = False,
         cv: Any = None,
         scoring: Any = None,
         rule: str = "best",
@@ -119,6 +136,10 @@ class BlockSparseRegressorCV(TaskCV, BlockSparseRegressor):
         self.eps = eps
         self.l1_ratio = l1_ratio
         self.norm = norm
+        self.sparsity = sparsity
+        self.feature_weight = feature_weight
+        self.positive = positive
+        self.refit_support = refit_support
         self.cv = cv
         self.scoring = scoring
         self.rule = rule
@@ -143,13 +164,16 @@ class BlockSparseClassifierCV(TaskCV, BlockSparseClassifier):
 
     .. math::
 
-        \min_{W, b} \; F(W, b) + \alpha \rho \lVert W \rVert_{2,1}
+        \min_{W, b} \; F(W, b)
+        + \alpha \rho \sum_j f_j \bigl[ (1 - \kappa) \lVert W_{j\cdot} \rVert_2
+        + \kappa \lVert W_{j\cdot} \rVert_1 \bigr]
         + \tfrac{\alpha (1 - \rho)}{2} \lVert W \rVert_F^2 ,
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    {symbols} :math:`\rho` is ``l1_ratio`` and :math:`\lVert W \rVert_{2,1}` sums the Euclidean
-    norms of W's rows, so that a feature enters for all tasks or for none.
+    {symbols} :math:`\rho` is ``l1_ratio``, :math:`\kappa` ``sparsity`` (0) and :math:`f_j`
+    ``feature_weight`` (1). The sum of the Euclidean norms of W's rows (the L2,1 norm) lets a
+    feature enter for all tasks or for none; sparsity lets tasks drop some of those that enter.
     Labels count as :math:`y_i = \pm 1`. A 1-D y with more than two classes gives one task per
     class against the rest, or, with ``loss="multinomial"``, all of them together:
 
@@ -177,6 +201,16 @@ class BlockSparseClassifierCV(TaskCV, BlockSparseClassifier):
     norm : {"l2", "linf"}, default="l2"
         What the block norm sums over features: the Euclidean norm of a row of W, or its largest
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
+    sparsity : float, default=0.0
+        Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1).
+    feature_weight : array-like of shape (n_features,) or None, default=None
+        A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
+        row. Where one is 0 and ``l1_ratio`` less than 1, ``alphas`` must be a list.
+    positive : bool, default=False
+        Restrict the coefficients to W >= 0.
+    refit_support : bool, default=False
+        Fit the chosen coefficients again without the norms, in every fold too: alpha is chosen
+        for the refitted coefficients.
     {cv}
     {multiclass_loss}
     {common}
@@ -239,6 +273,10 @@ class BlockSparseClassifierCV(TaskCV, BlockSparseClassifier):
         eps: float = 1e-3,
         l1_ratio: Any = 1.0,
         norm: str = "l2",
+        sparsity: float = 0.0,
+        feature_weight: Any = None,
+        positive: bool = False,
+        refit_support: bool = False,
         cv: Any = None,
         scoring: Any = None,
         rule: str = "best",
@@ -259,6 +297,10 @@ class BlockSparseClassifierCV(TaskCV, BlockSparseClassifier):
         self.eps = eps
         self.l1_ratio = l1_ratio
         self.norm = norm
+        self.sparsity = sparsity
+        self.feature_weight = feature_weight
+        self.positive = positive
+        self.refit_support = refit_support
         self.cv = cv
         self.scoring = scoring
         self.rule = rule
