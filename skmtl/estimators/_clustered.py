@@ -3,88 +3,24 @@
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmtl._warnings import warn
-from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
-from skmtl.design import TaskData
-from skmtl.estimators._covariance import TaskCovariance
+from skmtl.base import TaskClassifier, TaskRegressor
+from skmtl.estimators._clusters import TaskClusters
 from skmtl.estimators._docs import document
-from skmtl.penalties import ClusterNorm, Penalty
 
 _CONSTRAINTS = {
     "n_clusters": [Interval(Integral, 1, None, closed="left"), None],
+    "clusters": ["array-like", dict, None],
+    "form": [StrOptions({"centered", "relaxed"})],
     "between": [Interval(Real, 0, 1, closed="right")],
     "mean": [Interval(Real, 0, None, closed="left")],
+    "eta": [Interval(Real, 0, None, closed="neither")],
 }
-# A step of theta smaller than this share of its range separates no clusters.
-_SEPARATION = 0.1
-
-
-class _ClusteredTask(TaskCovariance, TaskEstimator):
-    def _get_penalty(self, data: TaskData) -> Penalty | None:
-        # One task is a ridge whatever the number of clusters.
-        if self.n_clusters is not None and self.n_clusters > len(data.all_tasks) > 1:
-            raise ValueError(
-                f"n_clusters={self.n_clusters} is more than the {len(data.all_tasks)} tasks. Use "
-                f"at most one cluster per task, or n_clusters=None."
-            )
-        return self._cluster_norm(data.n_tasks) if self.alpha > 0 else None
-
-    def _cluster_norm(self, n_tasks: int) -> ClusterNorm:
-        r = self.n_clusters
-        if r is None:
-            r = max(2, round(np.sqrt(n_tasks / 2)))
-        return ClusterNorm(self.alpha, min(r, n_tasks), self.between, self.mean)
-
-    def _covariance(self, W: NDArray[Any]) -> NDArray[Any]:
-        return self._cluster_norm(W.shape[1]).covariance(W)
-
-    @property
-    def labels_(self) -> NDArray[np.intp]:
-        """Each task's cluster (n_tasks,)."""
-        W = self._learned_coefficients()
-        labels = np.full(len(self._learned), -1, dtype=np.intp)
-        if self._learned.any():
-            labels[self._learned] = _cluster(self._cluster_norm(W.shape[1]), W)
-        return labels
-
-    @property
-    def cluster_centers_(self) -> NDArray[Any]:
-        """Mean coefficients (n_clusters, n_features) of each cluster's tasks."""
-        W = self._learned_coefficients()
-        labels = self.labels_[self._learned]
-        centres = np.full((self._cluster_norm(W.shape[1]).n_clusters, W.shape[0]), np.nan)
-        for k in np.unique(labels):
-            centres[k] = W[:, labels == k].mean(axis=1)
-        return centres
-
-
-def _cluster(norm: ClusterNorm, W: NDArray[Any]) -> NDArray[np.intp]:
-    """k-means on the first r - 1 directions between the tasks, the columns of W."""
-    n_tasks, r = W.shape[1], norm.n_clusters
-    if r == 1:
-        return np.zeros(n_tasks, dtype=np.intp)
-    if r == n_tasks:
-        return np.arange(n_tasks)
-    theta, directions = norm.weights(W)
-    low, high, _ = norm.box(n_tasks)
-    step = theta[r - 2] - theta[r - 1]
-    if step <= _SEPARATION * (high - low):
-        warn(
-            f"The tasks do not separate into {r} clusters: the weights of the directions between "
-            f"them fall from {theta[r - 2]:.3g} to {theta[r - 1]:.3g} after the first {r - 1}. "
-            f"labels_ is arbitrary; try another n_clusters, or a smaller alpha."
-        )
-    embedding = directions[:, : r - 1]
-    return np.asarray(KMeans(r, n_init=10, random_state=0).fit(embedding).labels_, dtype=np.intp)
 
 
 @document
-class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
+class ClusteredTaskRegressor(TaskClusters, TaskRegressor):
     r"""Regression tasks that lie in clusters (cluster norm).
 
     .. math::
@@ -100,7 +36,17 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     :math:`\epsilon_B` is ``between`` and :math:`\epsilon_M` is ``mean``. The penalty relaxes, over
     all ways to form r clusters, the sum of squared distances of the tasks to their cluster's
     centre (weight 1), of the centres to the mean (:math:`\epsilon_B`), and of the mean to zero
-    (:math:`\epsilon_M`).
+    (:math:`\epsilon_M`). ``form="relaxed"`` has in its place
+
+    .. math::
+
+        \tfrac{\alpha}{2} \eta (1 + \eta) \min_M \operatorname{tr}(W (\eta I + M)^{-1} W') ,
+        \qquad 0 \preceq M \preceq I , \; \operatorname{tr} M = r ,
+
+    which relaxes the squared distances of the tasks to their cluster's centre (weight 1), the
+    cost of k-means, plus :math:`\eta \lVert W \rVert_F^2`. It is also convex alternating structure
+    optimisation (cASO): an M between features, where these are at least r, would give the same W.
+    Where ``clusters`` are known, either form is the quadratic that it relaxes.
 
     Parameters
     ----------
@@ -109,10 +55,17 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     n_clusters : int or None, default=None
         The number of clusters, at most the number of tasks. None: the square root of half the
         number of tasks, rounded, at least 2 and at most all.
+    clusters : array-like of shape (n_tasks,), dict or None, default=None
+        Each task's cluster where it is known, in the order of ``tasks_`` or by task.
+    form : {"centered", "relaxed"}, default="centered"
+        The first penalty above, or the second, the relaxation of k-means.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
+        Centered form only.
     mean : float, default=0.01
-        Weight of the mean task, >= 0; at 0 it is not penalised.
+        Weight of the mean task, >= 0; at 0 it is not penalised. Centered form only.
+    eta : float, default=0.1
+        Weight of the tasks' own squares, > 0. Relaxed form only.
     {regression_loss}
     {common}
     {scale_tasks}
@@ -122,27 +75,39 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     {attributes}
     labels_ : ndarray of shape (n_tasks,)
         Each task's cluster: k-means, with a fixed seed, on the r - 1 main directions of the
-        centred coefficients. Warns when accessed if these do not stand out. -1 for tasks that
-        left the objective.
+        centred coefficients (relaxed form: r, not centred). Warns when accessed if these do not
+        stand out. -1 for tasks that left the objective. Known clusters are as given.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
-        Mean coefficients of each cluster's tasks; with ``scale_tasks`` those of the scaled
-        labels, since the tasks' units differ.
+        Mean coefficients of each cluster's tasks, known clusters in ascending order; with
+        ``scale_tasks`` those of the scaled labels, since the tasks' units differ.
     task_covariance_ : ndarray of shape (n_tasks, n_tasks)
         The minimising :math:`\Sigma`, plus :math:`1 1' / (T \epsilon_M)` for a penalised mean;
-        NaN for tasks that left the objective.
+        in the relaxed form :math:`(\eta I + M) / (\eta (1 + \eta))`. NaN for tasks that left the
+        objective.
     task_correlation_ : ndarray of shape (n_tasks, n_tasks)
         The same scaled to a unit diagonal.
+    feature_subspace_ : ndarray of shape (min(n_clusters, n_features), n_features)
+        Relaxed form, unknown clusters: orthonormal rows that span what the tasks share, the main
+        directions of the coefficients between features.
 
     Notes
     -----
     Convex. One task alone is a ridge of strength ``alpha * mean``, one cluster a ridge on the
-    tasks' distances to their mean. Each iteration also takes an eigendecomposition of the smaller
-    side of W. {notes}
+    tasks' distances to their mean; the relaxed form with as many clusters as tasks is a ridge of
+    strength ``alpha * eta``. With unknown clusters each iteration also takes an
+    eigendecomposition of the smaller side of W. {notes}
 
     References
     ----------
     L. Jacob, F. Bach and J.-P. Vert, "Clustered multi-task learning: a convex formulation",
     NeurIPS 2008, https://arxiv.org/abs/0809.2085; https://doi.org/10.48550/arXiv.0809.2085
+
+    J. Zhou, J. Chen and J. Ye, "Clustered multi-task learning via alternating structure
+    optimization", NeurIPS 2011 (the relaxed form),
+    https://papers.nips.cc/paper/4292-clustered-multi-task-learning-via-alternating-structure-optimization
+
+    J. Chen, L. Tang, J. Liu and J. Ye, "A convex formulation for learning shared structures from
+    multiple tasks", ICML 2009 (cASO), https://doi.org/10.1145/1553374.1553392
 
     See Also
     --------
@@ -173,8 +138,11 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
         alpha: float = 1.0,
         *,
         n_clusters: int | None = None,
+        clusters: Any = None,
+        form: str = "centered",
         between: float = 0.3,
         mean: float = 0.01,
+        eta: float = 0.1,
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
@@ -190,8 +158,11 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     ) -> None:
         self.alpha = alpha
         self.n_clusters = n_clusters
+        self.clusters = clusters
+        self.form = form
         self.between = between
         self.mean = mean
+        self.eta = eta
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
@@ -207,7 +178,7 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
 
 
 @document
-class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
+class ClusteredTaskClassifier(TaskClusters, TaskClassifier):
     r"""Classification tasks that lie in clusters (cluster norm).
 
     .. math::
@@ -224,7 +195,17 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
     :math:`\epsilon_B` is ``between`` and :math:`\epsilon_M` is ``mean``. The penalty relaxes, over
     all ways to form r clusters, the sum of squared distances of the tasks to their cluster's
     centre (weight 1), of the centres to the mean (:math:`\epsilon_B`), and of the mean to zero
-    (:math:`\epsilon_M`).
+    (:math:`\epsilon_M`). ``form="relaxed"`` has in its place
+
+    .. math::
+
+        \tfrac{\alpha}{2} \eta (1 + \eta) \min_M \operatorname{tr}(W (\eta I + M)^{-1} W') ,
+        \qquad 0 \preceq M \preceq I , \; \operatorname{tr} M = r ,
+
+    which relaxes the squared distances of the tasks to their cluster's centre (weight 1), the
+    cost of k-means, plus :math:`\eta \lVert W \rVert_F^2`. It is also convex alternating structure
+    optimisation (cASO): an M between features, where these are at least r, would give the same W.
+    Where ``clusters`` are known, either form is the quadratic that it relaxes.
 
     Parameters
     ----------
@@ -233,10 +214,17 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
     n_clusters : int or None, default=None
         The number of clusters, at most the number of tasks. None: the square root of half the
         number of tasks, rounded, at least 2 and at most all.
+    clusters : array-like of shape (n_tasks,), dict or None, default=None
+        Each task's cluster where it is known, in the order of ``tasks_`` or by task.
+    form : {"centered", "relaxed"}, default="centered"
+        The first penalty above, or the second, the relaxation of k-means.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
+        Centered form only.
     mean : float, default=0.01
-        Weight of the mean task, >= 0; at 0 it is not penalised.
+        Weight of the mean task, >= 0; at 0 it is not penalised. Centered form only.
+    eta : float, default=0.1
+        Weight of the tasks' own squares, > 0. Relaxed form only.
     {classification_loss}
     {common}
     {class_weight}
@@ -247,21 +235,26 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
     {classes}
     labels_ : ndarray of shape (n_tasks,)
         Each task's cluster: k-means, with a fixed seed, on the r - 1 main directions of the
-        centred coefficients. Warns when accessed if these do not stand out. -1 for tasks that
-        left the objective.
+        centred coefficients (relaxed form: r, not centred). Warns when accessed if these do not
+        stand out. -1 for tasks that left the objective. Known clusters are as given.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
-        Mean coefficients of each cluster's tasks.
+        Mean coefficients of each cluster's tasks, known clusters in ascending order.
     task_covariance_ : ndarray of shape (n_tasks, n_tasks)
         The minimising :math:`\Sigma`, plus :math:`1 1' / (T \epsilon_M)` for a penalised mean;
-        NaN for tasks that left the objective.
+        in the relaxed form :math:`(\eta I + M) / (\eta (1 + \eta))`. NaN for tasks that left the
+        objective.
     task_correlation_ : ndarray of shape (n_tasks, n_tasks)
         The same scaled to a unit diagonal.
+    feature_subspace_ : ndarray of shape (min(n_clusters, n_features), n_features)
+        Relaxed form, unknown clusters: orthonormal rows that span what the tasks share, the main
+        directions of the coefficients between features.
 
     Notes
     -----
     Convex. One task alone is a ridge of strength ``alpha * mean``, one cluster a ridge on the
-    tasks' distances to their mean. Each iteration also takes an eigendecomposition of the smaller
-    side of W. {notes}
+    tasks' distances to their mean; the relaxed form with as many clusters as tasks is a ridge of
+    strength ``alpha * eta``. With unknown clusters each iteration also takes an
+    eigendecomposition of the smaller side of W. {notes}
 
     {one_class}
 
@@ -269,6 +262,13 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
     ----------
     L. Jacob, F. Bach and J.-P. Vert, "Clustered multi-task learning: a convex formulation",
     NeurIPS 2008, https://arxiv.org/abs/0809.2085; https://doi.org/10.48550/arXiv.0809.2085
+
+    J. Zhou, J. Chen and J. Ye, "Clustered multi-task learning via alternating structure
+    optimization", NeurIPS 2011 (the relaxed form),
+    https://papers.nips.cc/paper/4292-clustered-multi-task-learning-via-alternating-structure-optimization
+
+    J. Chen, L. Tang, J. Liu and J. Ye, "A convex formulation for learning shared structures from
+    multiple tasks", ICML 2009 (cASO), https://doi.org/10.1145/1553374.1553392
 
     See Also
     --------
@@ -299,8 +299,11 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
         alpha: float = 0.01,
         *,
         n_clusters: int | None = None,
+        clusters: Any = None,
+        form: str = "centered",
         between: float = 0.3,
         mean: float = 0.01,
+        eta: float = 0.1,
         loss: str = "logistic",
         fit_intercept: bool = True,
         task_column: str | int | None = None,
@@ -315,8 +318,11 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
     ) -> None:
         self.alpha = alpha
         self.n_clusters = n_clusters
+        self.clusters = clusters
+        self.form = form
         self.between = between
         self.mean = mean
+        self.eta = eta
         self.loss = loss
         self.fit_intercept = fit_intercept
         self.task_column = task_column

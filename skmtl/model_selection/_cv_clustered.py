@@ -2,18 +2,37 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skmtl.design import TaskData
 from skmtl.estimators import ClusteredTaskClassifier, ClusteredTaskRegressor
+from skmtl.estimators._clusters import read_clusters
 from skmtl.model_selection._cv import TaskCV, constraints_without_alpha
 from skmtl.model_selection._cv_docs import document_cv
-from skmtl.penalties import ClusterNorm
+from skmtl.objective import BaseObjective
+from skmtl.penalties import ClusterNorm, RelaxedClusterNorm
+
+Array = NDArray[Any]
 
 
 class _ClusteredTaskCV(TaskCV):
     _varied: ClassVar[str | None] = "n_clusters"
 
-    def _cluster_norm(self, n_tasks: int) -> ClusterNorm:
-        norm: ClusterNorm = self._chosen()._cluster_norm(n_tasks)
+    def _cluster_norm(self, n_tasks: int) -> ClusterNorm | RelaxedClusterNorm:
+        norm: ClusterNorm | RelaxedClusterNorm = self._chosen()._cluster_norm(n_tasks)
         return norm
+
+    def _grid(
+        self, model: Any, data: TaskData, prepared: BaseObjective | None, alphas: Array | int
+    ) -> Array:
+        if model.clusters is not None:
+            # A relaxation is nowhere larger: where it allows next to no gain, so do the clusters
+            # it relaxes. Of the free mean, which no strength holds, its conjugate knows.
+            count = len(np.unique(read_clusters(model.clusters, data.all_tasks)))
+            model = clone(model).set_params(clusters=None, n_clusters=count)
+        return super()._grid(model, data, prepared, alphas)
 
 
 @document_cv
@@ -44,10 +63,17 @@ class ClusteredTaskRegressorCV(_ClusteredTaskCV, ClusteredTaskRegressor):
     n_clusters : int, list of int or None, default=None
         The number of clusters, at most the number of tasks. None: the square root of half the
         number of tasks, rounded, at least 2 and at most all. The best of a list is chosen.
+    clusters : array-like of shape (n_tasks,), dict or None, default=None
+        Each task's cluster where it is known, in the order of ``tasks_`` or by task.
+    form : {"centered", "relaxed"}, default="centered"
+        The penalty above, or the relaxation of k-means, as in the plain estimator.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
+        Centered form only.
     mean : float, default=0.01
-        Weight of the mean task, >= 0; at 0 it is not penalised.
+        Weight of the mean task, >= 0; at 0 it is not penalised. Centered form only.
+    eta : float, default=0.1
+        Weight of the tasks' own squares, > 0. Relaxed form only.
     {cv}
     {regression_loss}
     {common}
@@ -63,13 +89,17 @@ class ClusteredTaskRegressorCV(_ClusteredTaskCV, ClusteredTaskRegressor):
     {attributes}
     labels_ : ndarray of shape (n_tasks,)
         Each task's cluster: k-means, with a fixed seed, on the r - 1 main directions of the
-        centred coefficients. -1 for tasks that left the objective.
+        centred coefficients (relaxed form: r, not centred). -1 for tasks that left the objective.
+        Known clusters are as given.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Mean coefficients of each cluster's tasks.
     task_covariance_ : ndarray of shape (n_tasks, n_tasks)
-        The minimising :math:`\Sigma`, plus :math:`1 1' / (T \epsilon_M)` for a penalised mean.
+        The minimising :math:`\Sigma`, plus :math:`1 1' / (T \epsilon_M)` for a penalised mean;
+        in the relaxed form :math:`(\eta I + M) / (\eta (1 + \eta))`.
     task_correlation_ : ndarray of shape (n_tasks, n_tasks)
         The same scaled to a unit diagonal.
+    feature_subspace_ : ndarray of shape (min(n_clusters, n_features), n_features)
+        Relaxed form, unknown clusters: orthonormal rows that span what the tasks share.
 
     Notes
     -----
@@ -117,8 +147,11 @@ class ClusteredTaskRegressorCV(_ClusteredTaskCV, ClusteredTaskRegressor):
         *,
         eps: float = 1e-6,
         n_clusters: Any = None,
+        clusters: Any = None,
+        form: str = "centered",
         between: float = 0.3,
         mean: float = 0.01,
+        eta: float = 0.1,
         cv: Any = None,
         scoring: Any = None,
         rule: str = "best",
@@ -139,8 +172,11 @@ class ClusteredTaskRegressorCV(_ClusteredTaskCV, ClusteredTaskRegressor):
         self.alphas = alphas
         self.eps = eps
         self.n_clusters = n_clusters
+        self.clusters = clusters
+        self.form = form
         self.between = between
         self.mean = mean
+        self.eta = eta
         self.cv = cv
         self.scoring = scoring
         self.rule = rule
@@ -189,10 +225,17 @@ class ClusteredTaskClassifierCV(_ClusteredTaskCV, ClusteredTaskClassifier):
     n_clusters : int, list of int or None, default=None
         The number of clusters, at most the number of tasks. None: the square root of half the
         number of tasks, rounded, at least 2 and at most all. The best of a list is chosen.
+    clusters : array-like of shape (n_tasks,), dict or None, default=None
+        Each task's cluster where it is known, in the order of ``tasks_`` or by task.
+    form : {"centered", "relaxed"}, default="centered"
+        The penalty above, or the relaxation of k-means, as in the plain estimator.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
+        Centered form only.
     mean : float, default=0.01
-        Weight of the mean task, >= 0; at 0 it is not penalised.
+        Weight of the mean task, >= 0; at 0 it is not penalised. Centered form only.
+    eta : float, default=0.1
+        Weight of the tasks' own squares, > 0. Relaxed form only.
     {cv}
     {classification_loss}
     {common}
@@ -209,13 +252,17 @@ class ClusteredTaskClassifierCV(_ClusteredTaskCV, ClusteredTaskClassifier):
     {classes}
     labels_ : ndarray of shape (n_tasks,)
         Each task's cluster: k-means, with a fixed seed, on the r - 1 main directions of the
-        centred coefficients. -1 for tasks that left the objective.
+        centred coefficients (relaxed form: r, not centred). -1 for tasks that left the objective.
+        Known clusters are as given.
     cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Mean coefficients of each cluster's tasks.
     task_covariance_ : ndarray of shape (n_tasks, n_tasks)
-        The minimising :math:`\Sigma`, plus :math:`1 1' / (T \epsilon_M)` for a penalised mean.
+        The minimising :math:`\Sigma`, plus :math:`1 1' / (T \epsilon_M)` for a penalised mean;
+        in the relaxed form :math:`(\eta I + M) / (\eta (1 + \eta))`.
     task_correlation_ : ndarray of shape (n_tasks, n_tasks)
         The same scaled to a unit diagonal.
+    feature_subspace_ : ndarray of shape (min(n_clusters, n_features), n_features)
+        Relaxed form, unknown clusters: orthonormal rows that span what the tasks share.
 
     Notes
     -----
@@ -263,8 +310,11 @@ class ClusteredTaskClassifierCV(_ClusteredTaskCV, ClusteredTaskClassifier):
         *,
         eps: float = 1e-6,
         n_clusters: Any = None,
+        clusters: Any = None,
+        form: str = "centered",
         between: float = 0.3,
         mean: float = 0.01,
+        eta: float = 0.1,
         cv: Any = None,
         scoring: Any = None,
         rule: str = "best",
@@ -284,8 +334,11 @@ class ClusteredTaskClassifierCV(_ClusteredTaskCV, ClusteredTaskClassifier):
         self.alphas = alphas
         self.eps = eps
         self.n_clusters = n_clusters
+        self.clusters = clusters
+        self.form = form
         self.between = between
         self.mean = mean
+        self.eta = eta
         self.cv = cv
         self.scoring = scoring
         self.rule = rule

@@ -1,0 +1,173 @@
+"""What estimators of task clusters share: the penalty, and what a fit says of the clusters."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.utils.extmath import svd_flip
+
+from skmtl._warnings import warn
+from skmtl.base import TaskEstimator
+from skmtl.design import TaskData
+from skmtl.estimators._covariance import TaskCovariance
+from skmtl.penalties import ClusterNorm, Penalty, RelaxedClusterNorm, TaskQuadratic
+
+# A step of theta smaller than this share of its range separates no clusters.
+_SEPARATION = 0.1
+
+
+class TaskClusters(TaskCovariance, TaskEstimator):
+    """The penalty of known or unknown clusters; labels, centres and subspace when asked for."""
+
+    n_clusters: Any
+    clusters: Any
+    form: str
+    between: float
+    mean: float
+    eta: float
+    alpha: float
+
+    def _get_penalty(self, data: TaskData) -> Penalty | None:
+        n_tasks = len(data.all_tasks)
+        if self.clusters is not None:
+            labels = read_clusters(self.clusters, data.all_tasks)
+            count = len(np.unique(labels))
+            if self.n_clusters not in (None, count):
+                raise ValueError(
+                    f"n_clusters={self.n_clusters}, but 'clusters' holds {count} clusters. Leave "
+                    f"n_clusters=None where the clusters are known."
+                )
+            if self.alpha == 0:
+                return None
+            return TaskQuadratic(self._matrix(labels[data.positions]), self.alpha)
+        # One task is a ridge whatever the number of clusters.
+        if self.n_clusters is not None and self.n_clusters > n_tasks > 1:
+            raise ValueError(
+                f"n_clusters={self.n_clusters} is more than the {n_tasks} tasks. Use "
+                f"at most one cluster per task, or n_clusters=None."
+            )
+        return self._cluster_norm(data.n_tasks) if self.alpha > 0 else None
+
+    def _cluster_norm(self, n_tasks: int) -> ClusterNorm | RelaxedClusterNorm:
+        """The penalty of unknown clusters."""
+        r = self.n_clusters
+        if r is None:
+            r = max(2, round(np.sqrt(n_tasks / 2)))
+        r = min(r, n_tasks)
+        if self.form == "relaxed":
+            return RelaxedClusterNorm(self.alpha, r, self.eta)
+        return ClusterNorm(self.alpha, r, self.between, self.mean)
+
+    def _matrix(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """The quadratic form (n_tasks, n_tasks) between tasks of known clusters."""
+        _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        n_tasks = len(labels)
+        centre = (codes[:, None] == codes) / counts[codes]
+        within, between, mean = 1.0, self.between, self.mean
+        if self.form == "relaxed":
+            within, between, mean = 1.0 + self.eta, self.eta, self.eta
+        # Weights of three projections: off the centres, between them, on the mean.
+        form = within * (np.eye(n_tasks) - centre) + between * (centre - 1 / n_tasks)
+        return np.asarray(form + mean / n_tasks)
+
+    def _covariance(self, W: NDArray[Any]) -> NDArray[Any]:
+        if self.clusters is None:
+            return self._cluster_norm(W.shape[1]).covariance(W)
+        form = self._matrix(read_clusters(self.clusters, self.tasks_)[self._learned])
+        # Without a weight the mean has no part, as with unknown clusters.
+        return np.linalg.pinv(form, rcond=1e-12, hermitian=True)
+
+    @property
+    def labels_(self) -> NDArray[Any]:
+        """Each task's cluster (n_tasks,)."""
+        W = self._learned_coefficients()
+        if self.clusters is not None:
+            return read_clusters(self.clusters, self.tasks_)
+        labels = np.full(len(self._learned), -1, dtype=np.intp)
+        if self._learned.any():
+            labels[self._learned] = _cluster(self._cluster_norm(W.shape[1]), W)
+        return labels
+
+    @property
+    def cluster_centers_(self) -> NDArray[Any]:
+        """Mean coefficients (n_clusters, n_features) of each cluster's tasks."""
+        W, labels = self._learned_coefficients(), self.labels_
+        if self.clusters is None:
+            names = np.arange(self._cluster_norm(W.shape[1]).n_clusters)
+        else:
+            names = np.unique(labels)
+        centres = np.full((len(names), W.shape[0]), np.nan)
+        labels = labels[self._learned]
+        for k, name in enumerate(names):
+            if (labels == name).any():
+                centres[k] = W[:, labels == name].mean(axis=1)
+        return centres
+
+    @property
+    def feature_subspace_(self) -> NDArray[Any]:
+        """Orthonormal rows (n_clusters, n_features): what the tasks share, relaxed form alone."""
+        if self.form != "relaxed" or self.clusters is not None:
+            raise AttributeError(
+                f"{type(self).__name__} has 'feature_subspace_' with form='relaxed' and unknown "
+                f"clusters only."
+            )
+        W = self._learned_coefficients()
+        if not W.shape[1]:
+            return np.zeros((0, W.shape[0]))
+        left, _, right = np.linalg.svd(W, full_matrices=False)
+        left, _ = svd_flip(left, right)
+        return np.asarray(left[:, : self._cluster_norm(W.shape[1]).n_clusters].T)
+
+
+def read_clusters(clusters: Any, tasks: NDArray[Any]) -> NDArray[Any]:
+    """The cluster of each task (n_tasks,), from a list in the tasks' order or a dict by task.
+
+    Raises
+    ------
+    ValueError
+        If a list has the wrong length, a dict misses a task or names one there is not, or a
+        cluster is missing.
+    """
+    names = tasks.tolist()
+    if isinstance(clusters, dict):
+        missing = [name for name in names if name not in clusters]
+        extra = [name for name in clusters if name not in names]
+        if missing or extra:
+            raise ValueError(
+                f"'clusters' must name every task once: it misses {missing} and has unknown "
+                f"{extra}. The tasks are {names}."
+            )
+        clusters = [clusters[name] for name in names]
+    labels = np.asarray(clusters)
+    if labels.shape != (len(names),):
+        raise ValueError(
+            f"'clusters' has shape {labels.shape}; there are {len(names)} tasks. Pass one cluster "
+            f"per task, in the order {names}, or a dict by task."
+        )
+    without = [name for name, k in zip(names, labels.tolist(), strict=True) if k is None or k != k]
+    if without:
+        raise ValueError(f"'clusters' gives the tasks {without} no cluster. Give each task one.")
+    return labels
+
+
+def _cluster(norm: ClusterNorm | RelaxedClusterNorm, W: NDArray[Any]) -> NDArray[np.intp]:
+    """k-means on the first directions between the tasks, the columns of W."""
+    n_tasks, r = W.shape[1], norm.n_clusters
+    if r == 1:
+        return np.zeros(n_tasks, dtype=np.intp)
+    if r == n_tasks:
+        return np.arange(n_tasks)
+    theta, directions = norm.weights(W)
+    low, high, _ = norm.box(n_tasks)
+    # Further ones than W has rows hold nothing.
+    count = min(norm.n_directions, len(W))
+    step = theta[count - 1] - theta[count]
+    if step <= _SEPARATION * (high - low):
+        warn(
+            f"The tasks do not separate into {r} clusters: the weights of the directions between "
+            f"them fall from {theta[count - 1]:.3g} to {theta[count]:.3g} after the first {count}. "
+            f"labels_ is arbitrary; try another n_clusters, or a smaller alpha."
+        )
+    embedding = directions[:, :count]
+    return np.asarray(KMeans(r, n_init=10, random_state=0).fit(embedding).labels_, dtype=np.intp)

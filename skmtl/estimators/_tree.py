@@ -1,0 +1,150 @@
+"""From a tree of tasks to nested groups and their weights."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+# A node: its height, and its children, which are nodes or columns.
+_Node = tuple[float, list[Any]]
+
+
+def tree_groups(tree: Any, tasks: Sequence[Any]) -> tuple[list[list[int]], list[float]]:
+    r"""Nested groups of tasks, and weights under which every task counts the same.
+
+    With the height :math:`h_v` in [0, 1] of an inner node v and its ancestors A(v), the group of
+    the tasks below v and the group of a single task k weigh
+
+    .. math:: (1 - h_v) \prod_{m \in A(v)} h_m , \qquad \prod_{m \in A(k)} h_m ,
+
+    so that the weights of the groups that hold a task sum to 1: what is joined low is selected
+    together. Groups of weight 0 are left out; equal groups are one.
+
+    Parameters
+    ----------
+    tree : ndarray of shape (n_tasks - 1, 4), or nested lists of task names
+        A linkage matrix of :mod:`scipy.cluster.hierarchy` over the tasks in their order: heights
+        are relative to the largest, the root's weight is 0 (where all are 0, the root has all the
+        weight). Or lists in lists: a node whose longest way down to a task has s steps, in a tree
+        whose root has D, is at height (s - 1) / D. One list of all tasks is then their joint
+        selection, the L2,1 norm; within ``[["a", "b"], ["c", "d"]]`` the root and each pair weigh
+        1/2.
+    tasks : sequence of shape (n_tasks,)
+        The tasks' names in the order of the columns.
+
+    Returns
+    -------
+    groups : list of lists of int
+        Positions in ``tasks``, small groups first.
+    weights : list of float
+
+    Raises
+    ------
+    ValueError
+        Where the matrix is no linkage of so many tasks; where the lists name a task that does not
+        exist, omit one or name one twice, or where a list is empty.
+
+    References
+    ----------
+    S. Kim and E. Xing, "Tree-guided group lasso for multi-task regression with structured
+    sparsity", ICML 2010
+
+    S. Kim and E. Xing, "Tree-guided group lasso for multi-response regression with structured
+    sparsity, with an application to eQTL mapping", Ann. Appl. Stat. 6(3), 2012,
+    https://doi.org/10.1214/12-AOAS549
+    """
+    names = list(tasks)
+    is_matrix = isinstance(tree, np.ndarray)
+    root = _from_linkage(tree, len(names)) if is_matrix else _from_lists(tree, names)
+    total: dict[tuple[int, ...], float] = {}
+    for group, weight in _weighted(root):
+        if weight > 0:
+            total[group] = total.get(group, 0.0) + weight
+    ordered = sorted(total, key=lambda group: (len(group), group))
+    return [list(group) for group in ordered], [total[group] for group in ordered]
+
+
+def _weighted(root: Any) -> Iterator[tuple[tuple[int, ...], float]]:
+    """The groups of all nodes and columns with their weights.
+
+    Without recursion: a linkage may be as deep as there are tasks.
+    """
+    pending, visited = [(root, 1.0)], []
+    below: dict[int, list[int]] = {}
+    while pending:
+        node, share = pending.pop()
+        if not isinstance(node, tuple):
+            yield (node,), share
+            continue
+        visited.append((node, share))
+        height, children = node
+        pending += [(child, share * height) for child in children]
+    for node, share in reversed(visited):
+        height, children = node
+        columns: list[int] = []
+        for child in children:
+            columns += below.pop(id(child)) if isinstance(child, tuple) else [child]
+        below[id(node)] = columns
+        yield tuple(sorted(columns)), share * (1.0 - height)
+
+
+def _from_linkage(matrix: Array, n_tasks: int) -> Any:
+    # Imported here: it takes longer than the rest of the package's own modules.
+    from scipy.cluster.hierarchy import is_valid_linkage
+
+    matrix = np.asarray(matrix, dtype=np.float64)
+    shape = (n_tasks - 1, 4)
+    valid = matrix.shape == shape and np.isfinite(matrix).all()
+    if not valid or (len(matrix) and not is_valid_linkage(matrix)):
+        raise ValueError(
+            f"The 'tree' must be a linkage matrix of {n_tasks} tasks, of shape {shape} as "
+            f"scipy.cluster.hierarchy.linkage returns it; got an array of shape {matrix.shape}"
+            f"{' that is no linkage' if matrix.shape == shape else ''}."
+        )
+    nodes: list[Any] = list(range(n_tasks))
+    heights = matrix[:, 2]
+    # Divided in this order the largest is 1 exactly.
+    heights = heights / max(heights.max(initial=0.0), np.finfo(np.float64).tiny)
+    for (left, right), height in zip(matrix[:, :2].astype(int), heights, strict=True):
+        nodes.append((float(height), [nodes[left], nodes[right]]))
+    # One task alone is a list of one.
+    return nodes[-1] if n_tasks > 1 else (0.0, nodes)
+
+
+def _from_lists(tree: Any, names: list[Any]) -> Any:
+    positions = {name: k for k, name in enumerate(names)}
+    if not isinstance(tree, (list, tuple)):
+        raise ValueError(
+            f"The 'tree' must be a linkage matrix or nested lists of task names, got {tree!r}."
+        )
+    found: list[int] = []
+
+    def read(node: Any) -> tuple[int, Any]:
+        """Steps down to the furthest task, and the node with steps in place of heights."""
+        if not isinstance(node, (list, tuple)):
+            if node not in positions:
+                raise ValueError(f"The 'tree' names {node!r}, not one of the tasks {names}.")
+            found.append(positions[node])
+            return 0, positions[node]
+        if not len(node):
+            raise ValueError("A list in the 'tree' is empty: each must hold tasks or lists.")
+        below = [read(child) for child in node]
+        steps = 1 + max(steps for steps, _ in below)
+        return steps, (steps, [child for _, child in below])
+
+    depth, root = read(tree)
+    counts = np.bincount(found, minlength=len(names))
+    for what, wrong in (("omits", counts == 0), ("repeats", counts > 1)):
+        if wrong.any():
+            listed = [names[k] for k in np.flatnonzero(wrong)]
+            raise ValueError(f"The 'tree' {what} {listed}: it must name every task once.")
+
+    def with_heights(node: Any) -> Any:
+        if not isinstance(node, tuple):
+            return node
+        steps, children = node
+        return (steps - 1) / depth, [with_heights(child) for child in children]
+
+    return with_heights(root)
