@@ -2,6 +2,8 @@
 
 from skmtl.datasets._generators import make_block_sparse
 from skmtl.datasets._loaders import fetch_mnist, load_digits_tasks, load_npz
+from skmtl.datasets._made_factors import make_low_rank_tasks, make_overlapping_tasks
+from skmtl.datasets._made_structures import make_chain_tasks, make_tree_tasks
 from skmtl.datasets._school import load_school
 from skmtl.datasets._structures import (
     make_clustered_tasks,
@@ -15,7 +17,11 @@ __all__ = [
     "load_npz",
     "load_school",
     "make_block_sparse",
+    "make_chain_tasks",
     "make_clustered_tasks",
+    "make_low_rank_tasks",
     "make_outlier_tasks",
+    "make_overlapping_tasks",
     "make_related_tasks",
+    "make_tree_tasks",
 ]

@@ -1,6 +1,7 @@
 """Splitters, regularisation paths, and estimators that choose their own alpha."""
 
 from skmtl.model_selection._alpha import alpha_max
+from skmtl.model_selection._convert import convert_alpha
 from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, BlockSparseRegressorCV
 from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, ClusteredTaskRegressorCV
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
@@ -17,5 +18,6 @@ __all__ = [
     "TaskRelationRegressorCV",
     "alpha_max",
     "block_sparse_path",
+    "convert_alpha",
     "path",
 ]
