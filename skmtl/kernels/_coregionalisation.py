@@ -1,0 +1,231 @@
+"""Coregionalisation: a covariance between tasks, of low rank plus a diagonal, that is learned."""
+
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.gaussian_process.kernels import Hyperparameter
+from sklearn.utils import check_random_state
+
+from skmtl.kernels._base import Array, BaseTaskKernel, numeric
+
+
+class TaskKernel(BaseTaskKernel):
+    r"""A kernel on the features times a learned covariance between tasks (coregionalisation).
+
+    .. math::
+
+        K\bigl((x, s), (x', t)\bigr) = B_{st} \, k(x, x') , \qquad
+        B = A A' + \operatorname{diag}(\kappa)
+
+    with the base kernel k, ``loadings`` A (n_tasks, rank), of any sign, and ``variances``
+    :math:`\kappa` (n_tasks,), not negative. scikit-learn's GaussianProcessRegressor and
+    GaussianProcessClassifier learn A, :math:`\kappa` and the parameters of k together, by the
+    marginal likelihood.
+
+    Parameters
+    ----------
+    base_kernel : Kernel
+        k, any kernel of :mod:`sklearn.gaussian_process.kernels`. It sees the features without the
+        task column. Leave its constant factor out: B has one.
+    task_column : str or int, default=-1
+        Position of the column of X that holds the task ids; -1 is the last. Where the kernel is
+        called on data frames, also a name.
+    tasks : int or array-like of shape (n_tasks,), default=None
+        The number of tasks, with ids 0, 1, ..., or their ids in the order of B's rows. None: the
+        number of rows of ``loadings`` or of ``variances``.
+    rank : int, default=1
+        Number of columns of A, >= 0. 0: B is diagonal, independent tasks of unequal variances.
+    loadings : array-like of shape (n_tasks, rank), default=None
+        A, the value from which learning starts. None: drawn from a normal distribution of
+        variance 1 / rank by ``random_state``; zeros would be a saddle point.
+    loadings_bounds : pair of floats, pair of arrays or "fixed", default=(-100, 100)
+        Bounds of A's entries. "fixed": A is not learned.
+    variances : float or array-like of shape (n_tasks,), default=1.0
+        :math:`\kappa`, > 0, or >= 0 where fixed.
+    variances_bounds : pair of floats > 0, pair of arrays or "fixed", default=(1e-5, 1e5)
+        Bounds of the entries of :math:`\kappa`. "fixed": it is not learned.
+    random_state : int, default=0
+        Seed of the start of ``loadings``.
+
+    Attributes
+    ----------
+    task_covariance : ndarray of shape (n_tasks, n_tasks)
+        B.
+    n_tasks : int
+        Number of tasks.
+    theta : ndarray of shape (n_dims,)
+        What is learned: the base kernel's, A's entries themselves, row by row, then the
+        logarithms of :math:`\kappa`. ``bounds`` and the gradient are on the same scale.
+
+    Raises
+    ------
+    ValueError
+        When used, if the tasks are not known or a row has another one, ``loadings`` or
+        ``variances`` have the wrong shape, or a parameter is out of its range.
+
+    Notes
+    -----
+    The marginal likelihood is not concave: labels far from unit variance need
+    ``normalize_y=True`` or ``n_restarts_optimizer`` in GaussianProcessRegressor, as they do with
+    scikit-learn's own kernels. A is unique up to a rotation of its columns (the sign of its
+    column, for rank 1); B does not depend on it. Where scikit-learn warns that one of
+    ``variances`` is close to its lower bound, that task has no part of its own; no harm is done.
+
+    A gradient holds n_samples ** 2 (n_tasks (rank + 1) + the base kernel's) numbers.
+
+    Sums go outside or inside: ``TaskKernel(k1, ...) + TaskKernel(k2, ...)`` is the linear model of
+    coregionalisation, ``TaskKernel(k, ...) + WhiteKernel()`` adds noise of one variance, and
+    ``TaskKernel(k, ...) + TaskKernel(WhiteKernel(1, "fixed"), rank=0, ...)`` a noise variance for
+    each task. A kernel that stands beside a task kernel sees the task column as a feature.
+
+    SVC, SVR and KernelRidge take the kernel as ``kernel=``; they learn nothing of it, so B is what
+    ``loadings`` and ``variances`` say. X has to be dense with numeric task ids. For string ids or
+    data frames call the kernel and use ``kernel="precomputed"``.
+
+    References
+    ----------
+    E. V. Bonilla, K. M. A. Chai and C. K. I. Williams, "Multi-task Gaussian process prediction",
+    Advances in Neural Information Processing Systems 20, 2007,
+    https://papers.nips.cc/paper/3189-multi-task-gaussian-process-prediction
+
+    M. A. Alvarez, L. Rosasco and N. D. Lawrence, "Kernels for vector-valued functions: a review",
+    Foundations and Trends in Machine Learning 4(3), 2012, https://doi.org/10.1561/2200000036
+
+    See Also
+    --------
+    MeanRegularizedTaskKernel : One number says how alike all tasks are.
+    GraphTaskKernel : Tasks that are neighbours are alike.
+
+    Examples
+    --------
+    Two tasks that are opposites, the second labelled in one half only:
+
+    >>> import numpy as np
+    >>> from sklearn.gaussian_process import GaussianProcessRegressor
+    >>> from sklearn.gaussian_process.kernels import RBF, WhiteKernel
+    >>> from skmtl.kernels import TaskKernel
+    >>> x = np.linspace(0, 6, 30)
+    >>> X = np.column_stack([np.r_[x, x[:15]], np.repeat([0, 1], [30, 15])])
+    >>> y = np.r_[np.sin(x), -np.sin(x[:15])] + 0.05 * np.cos(17 * np.arange(45))
+    >>> kernel = TaskKernel(
+    ...     RBF(), task_column=-1, tasks=2, rank=1, variances=1e-3, variances_bounds="fixed"
+    ... )
+    >>> gp = GaussianProcessRegressor(kernel + WhiteKernel(0.01)).fit(X, y)
+    >>> B = gp.kernel_.k1.task_covariance
+    >>> bool(B[0, 1] < -0.9 * np.sqrt(B[0, 0] * B[1, 1]))
+    True
+    >>> unseen = gp.predict(np.column_stack([x[15:], np.ones(15)]))
+    >>> bool(np.abs(unseen + np.sin(x[15:])).max() < 0.2)
+    True
+    """
+
+    _linear: ClassVar[frozenset[str]] = frozenset({"loadings"})
+
+    def __init__(
+        self,
+        base_kernel: Any,
+        task_column: str | int = -1,
+        *,
+        tasks: Any = None,
+        rank: int = 1,
+        loadings: Any = None,
+        loadings_bounds: Any = (-100.0, 100.0),
+        variances: Any = 1.0,
+        variances_bounds: Any = (1e-5, 1e5),
+        random_state: int = 0,
+    ) -> None:
+        self.base_kernel = base_kernel
+        self.task_column = task_column
+        self.tasks = tasks
+        self.rank = rank
+        self.loadings = loadings
+        self.loadings_bounds = loadings_bounds
+        self.variances = variances
+        self.variances_bounds = variances_bounds
+        self.random_state = random_state
+
+    @property
+    def hyperparameter_loadings(self) -> Hyperparameter:
+        """A, row by row."""
+        return numeric("loadings", self.loadings_bounds, self._checked_loadings().size)
+
+    @property
+    def hyperparameter_variances(self) -> Hyperparameter:
+        r""":math:`\kappa`."""
+        return numeric("variances", self.variances_bounds, self.n_tasks)
+
+    def _implied_n_tasks(self) -> int | None:
+        if self.loadings is not None:
+            return len(self.loadings)
+        return len(self.variances) if np.ndim(self.variances) else None
+
+    def _values(self, name: str) -> Array:
+        values = self._checked_loadings() if name == "loadings" else self._checked_variances()
+        return values.ravel()
+
+    def _assign(self, name: str, values: Array) -> None:
+        setattr(self, name, values.reshape(-1, self.rank) if name == "loadings" else values)
+
+    def _task_matrix(self) -> Array:
+        A = self._checked_loadings()
+        B = A @ A.T
+        B[np.diag_indices_from(B)] += self._checked_variances()
+        return B
+
+    def _task_gradient(self) -> Array:
+        n_tasks = self.n_tasks
+        tasks = np.arange(n_tasks)
+        parts = [np.empty((n_tasks, n_tasks, 0))]
+        free = {parameter.name for parameter in self._free()}
+        if "loadings" in free:
+            A = self._checked_loadings()
+            # Entry (s, r) of A moves row and column s of B, by column r of A.
+            gradient = np.zeros((n_tasks, n_tasks, *A.shape))
+            gradient[tasks, :, tasks] += A
+            gradient[:, tasks, tasks] += A[:, np.newaxis]
+            parts.append(gradient.reshape(n_tasks, n_tasks, A.size))
+        if "variances" in free:
+            gradient = np.zeros((n_tasks, n_tasks, n_tasks))
+            gradient[tasks, tasks, tasks] = self._checked_variances()
+            parts.append(gradient)
+        return np.concatenate(parts, axis=2)
+
+    def _checked_loadings(self) -> Array:
+        n_tasks = self.n_tasks
+        if not isinstance(self.rank, Integral) or isinstance(self.rank, bool) or self.rank < 0:
+            raise ValueError(
+                f"The 'rank' parameter of TaskKernel must be an int >= 0, got {self.rank!r}."
+            )
+        shape = (n_tasks, int(self.rank))
+        if self.loadings is None:
+            if not isinstance(self.random_state, Integral):
+                raise ValueError(
+                    f"The 'random_state' parameter of TaskKernel must be an int, for the kernel to "
+                    f"start from the same loadings at each use, got {self.random_state!r}."
+                )
+            draws = check_random_state(self.random_state).standard_normal(shape)
+            return np.asarray(draws / np.sqrt(max(1, shape[1])))
+        A = np.asarray(self.loadings, dtype=np.float64)
+        if A.shape != shape or not np.isfinite(A).all():
+            raise ValueError(
+                f"The 'loadings' parameter of TaskKernel must be finite and of shape (n_tasks, "
+                f"rank) = {shape}, got the shape {A.shape}."
+            )
+        return A
+
+    def _checked_variances(self) -> Array:
+        variances = np.asarray(self.variances, dtype=np.float64)
+        if variances.ndim and variances.shape != (self.n_tasks,):
+            raise ValueError(
+                f"The 'variances' parameter of TaskKernel must be a number or of shape "
+                f"({self.n_tasks},), one per task, got the shape {variances.shape}."
+            )
+        fixed = isinstance(self.variances_bounds, str)
+        valid = variances >= 0 if fixed else variances > 0
+        if not (np.isfinite(variances).all() and valid.all()):
+            raise ValueError(
+                f"The 'variances' parameter of TaskKernel must be finite and > 0, or >= 0 with "
+                f"variances_bounds='fixed', got {self.variances!r}."
+            )
+        return np.array(np.broadcast_to(variances, (self.n_tasks,)))
