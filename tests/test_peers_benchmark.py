@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.linear_model import MultiTaskElasticNet
 
 from benchmarks.peers import __main__ as command
-from benchmarks.peers import growth, summary
+from benchmarks.peers import families, growth, summary
 from benchmarks.peers.objectives import dual_norm, null_gradient, null_value, objective
 from benchmarks.peers.problem import Problem
 from benchmarks.peers.problems import PROBLEMS, Missing, build, shared, wide
@@ -188,6 +188,18 @@ def test_time_at_target_is_the_loosest_that_meets_it() -> None:
 def test_slopes() -> None:
     x = np.array([1.0, 2.0, 4.0])
     assert growth.slope(x, 3 * x**1.5) == pytest.approx((1.5, np.log(3)))
+
+
+def test_families(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    every = families.estimators()
+    assert all(model.task_column == -1 for model in every.values()) and len(every) > 12
+    few = {name: every[name] for name in ("BlockSparse", "GraphRegularized")}
+    monkeypatch.setattr(families, "estimators", lambda: few)
+    monkeypatch.setattr(families, "_SCHOOL", {"n_tasks": 4, "rows": 12, "d": 3})
+    monkeypatch.setattr(families, "_SIZES", {"rows": (10, 20), "d": (2, 4), "n_tasks": (3, 6)})
+    command.main(["--families", "--quick"])
+    table = capsys.readouterr().out
+    assert "| BlockSparse " in table and "slope, tasks" in table
 
 
 @pytest.mark.parametrize("name", [name for name in PROBLEMS if not name.startswith("p3")])

@@ -6,7 +6,8 @@
 Installs nothing: peers that cannot be imported are named and left out. requirements.txt and
 requirements-legacy.txt beside this file list them; the latter need an older NumPy, and run in the
 interpreter given by --legacy-python, by turns with all others. ``--growth`` measures how skmtl's
-time grows with the sizes instead, ``--memory`` the peak memory of its fits.
+time grows with the sizes instead, ``--families`` the same for every convex estimator on
+School-sized tasks, ``--memory`` the peak memory of its fits.
 
 Tables go to stdout as Markdown, progress to stderr.
 """
@@ -25,7 +26,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 from benchmarks._report import write_json  # noqa: E402
-from benchmarks.peers import growth, memory, summary  # noqa: E402
+from benchmarks.peers import families, growth, memory, summary  # noqa: E402
 from benchmarks.peers.problems import PROBLEMS  # noqa: E402
 from benchmarks.peers.runner import Runner, Settings  # noqa: E402
 from benchmarks.peers.solvers import OURS, PEERS  # noqa: E402
@@ -48,9 +49,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         pythons=pythons,
     )
     content = {"threads": settings.threads, "quick": quick, "repeats": settings.repeats}
-    if arguments.growth or arguments.memory:
-        run = growth.run if arguments.growth else memory.run
-        content |= run(settings, arguments.plot)
+    others = {"growth": growth.run, "families": families.run, "memory": memory.run}
+    asked = [run for name, run in others.items() if getattr(arguments, name)]
+    if asked:
+        content |= asked[0](settings, arguments.plot)
         if arguments.json:
             write_json(arguments.json, content)
     else:
@@ -97,6 +99,7 @@ def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--clock", choices=("cpu", "wall"), help="what counts (default: cpu with one thread)")
     add("--legacy-python", metavar="PATH", help="interpreter with the peers that need NumPy 1")
     add("--growth", action="store_true", help="skmtl's time against n, d, T and support")
+    add("--families", action="store_true", help="every convex estimator's time and its growth")
     add("--memory", action="store_true", help="skmtl's peak memory beside the size of its input")
     add("--json", type=Path, metavar="FILE", help="write the raw numbers")
     add("--plot", type=Path, metavar="FILE", help="draw; the name says the format")
