@@ -1,20 +1,59 @@
 """Estimators, one family a file."""
 
 from skmtl.estimators._block_sparse import BlockSparseClassifier, BlockSparseRegressor
+from skmtl.estimators._capped import CappedBlockSparseClassifier, CappedBlockSparseRegressor
 from skmtl.estimators._clustered import ClusteredTaskClassifier, ClusteredTaskRegressor
+from skmtl.estimators._dirty import DirtyModelClassifier, DirtyModelRegressor
+from skmtl.estimators._fused import FusedTaskClassifier, FusedTaskRegressor
+from skmtl.estimators._graph_regularized import (
+    GraphRegularizedClassifier,
+    GraphRegularizedRegressor,
+)
+from skmtl.estimators._group_overlap import GroupOverlapClassifier, GroupOverlapRegressor
 from skmtl.estimators._independent import IndependentTaskClassifier, IndependentTaskRegressor
+from skmtl.estimators._low_rank import LowRankClassifier, LowRankRegressor
+from skmtl.estimators._multi_task import MultiTaskClassifier, MultiTaskRegressor
 from skmtl.estimators._pooled import PooledTaskClassifier, PooledTaskRegressor
 from skmtl.estimators._relation import TaskRelationClassifier, TaskRelationRegressor
+from skmtl.estimators._robust import RobustTaskClassifier, RobustTaskRegressor
+from skmtl.estimators._sparse_low_rank import SparseLowRankClassifier, SparseLowRankRegressor
+from skmtl.estimators._sparse_relation import (
+    SparseTaskRelationClassifier,
+    SparseTaskRelationRegressor,
+)
+from skmtl.estimators._tree_guided import TreeGuidedClassifier, TreeGuidedRegressor
 
 __all__ = [
     "BlockSparseClassifier",
     "BlockSparseRegressor",
+    "CappedBlockSparseClassifier",
+    "CappedBlockSparseRegressor",
     "ClusteredTaskClassifier",
     "ClusteredTaskRegressor",
+    "DirtyModelClassifier",
+    "DirtyModelRegressor",
+    "FusedTaskClassifier",
+    "FusedTaskRegressor",
+    "GraphRegularizedClassifier",
+    "GraphRegularizedRegressor",
+    "GroupOverlapClassifier",
+    "GroupOverlapRegressor",
     "IndependentTaskClassifier",
     "IndependentTaskRegressor",
+    "LowRankClassifier",
+    "LowRankRegressor",
+    "MultiTaskClassifier",
+    "MultiTaskRegressor",
     "PooledTaskClassifier",
     "PooledTaskRegressor",
+    "RobustTaskClassifier",
+    "RobustTaskRegressor",
+    "SparseLowRankClassifier",
+    "SparseLowRankRegressor",
+    "SparseTaskRelationClassifier",
+    "SparseTaskRelationRegressor",
     "TaskRelationClassifier",
     "TaskRelationRegressor",
+    "TreeGuidedClassifier",
+    "TreeGuidedRegressor",
 ]

@@ -1,0 +1,118 @@
+"""Latent tasks and what each task takes of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.objective import BaseObjective
+from skmtl.objective._factored import FactoredObjective
+from skmtl.penalties import L1, Ridge
+
+Array = NDArray[Any]
+
+_NONE = 1e-12
+_MAX_SWEEPS = 20
+# Sweeps end when one lowers the cost by less than this share.
+_GAINED = 1e-8
+
+
+@dataclass
+class Factors:
+    r"""W = L S at the cost :math:`\alpha (\lVert S \rVert_1 + \rho \lVert L \rVert_F^2 / 2)`.
+
+    Attributes
+    ----------
+    L : ndarray of shape (n_features, n_latent)
+        Latent tasks.
+    S : ndarray of shape (n_latent, n_tasks)
+        What each task takes of them.
+    alpha, ridge : float
+    """
+
+    L: Array
+    S: Array
+    alpha: float
+    ridge: float
+
+    def value(self) -> float:
+        square = float(np.vdot(self.L, self.L))
+        return self.alpha * (float(np.abs(self.S).sum()) + self.ridge / 2 * square)
+
+    def balanced(self) -> "Factors":
+        """The same product with each latent task at the scale that costs least."""
+        square = np.einsum("jk,jk->k", self.L, self.L)
+        norm = np.abs(self.S).sum(axis=1)
+        used = (square > 0) & (norm > 0)
+        # The least of s / c + ridge c^2 l^2 / 2 over c.
+        scale = np.zeros(len(norm))
+        scale[used] = np.cbrt(norm[used] / (self.ridge * square[used]))
+        inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=used)
+        return Factors(self.L * scale, self.S * inverse[:, None], self.alpha, self.ridge)
+
+    def mixed(self) -> "Factors":
+        """The same product at a lower cost, by latent tasks that are sums of others.
+
+        For any c the product remains when c L_k is added to L_l, and c S_l taken from S_k. The
+        cost is convex in c, and least where it makes an entry of S zero, mostly: steps over S
+        and L in turn come there slowly.
+        """
+        factors = self.balanced()
+        cost = factors.value()
+        for _ in range(_MAX_SWEEPS):
+            L, S = factors.L.copy(), factors.S.copy()
+            grams = L.T @ L
+            for k in range(len(S)):
+                for m in range(len(S)):
+                    if k == m or not S[m].any() or grams[k, k] <= 0:
+                        continue
+                    c, zero = _best_shear(
+                        S[k], S[m], self.ridge * grams[k, m], self.ridge * grams[k, k]
+                    )
+                    if c != 0:
+                        S[k] -= c * S[m]
+                        S[k, zero] = 0.0
+                        L[:, m] += c * L[:, k]
+                        grams[m] = grams[:, m] = L.T @ L[:, m]
+            sheared = Factors(L, S, self.alpha, self.ridge).balanced()
+            reached = sheared.value()
+            if not reached < cost:
+                break
+            factors, before, cost = sheared, cost, reached
+            if reached > before * (1 - _GAINED):
+                break
+        return factors
+
+    def in_assignments(self, objective: BaseObjective) -> FactoredObjective:
+        """The objective in S, the latent tasks being given."""
+        return FactoredObjective(objective, L1(self.alpha), self.L, None)
+
+    def in_latent(self, objective: BaseObjective) -> tuple[FactoredObjective, Array]:
+        """The objective in V, and T, where L = V T: in V S is orthogonal and the ridge diagonal."""
+        squares, basis = np.linalg.eigh(self.S @ self.S.T)
+        kept = squares > _NONE * max(squares[-1], np.finfo(np.float64).tiny)
+        roots, basis = np.sqrt(squares[kept]), basis[:, kept]
+        turned = (basis / roots).T
+        penalty = Ridge(self.alpha * self.ridge / squares[kept])
+        return FactoredObjective(objective, penalty, None, turned @ self.S), turned
+
+
+def _best_shear(taken: Array, given: Array, slope: float, bend: float) -> tuple[float, Any]:
+    """The c with the least sum_t |taken_t - c given_t| + slope c + bend c^2 / 2.
+
+    And the positions of the entries that it makes zero.
+    """
+    used = np.flatnonzero(given)
+    ratios, weights = taken[used] / given[used], np.abs(given[used])
+    order = np.argsort(ratios, kind="stable")
+    ratios, weights = ratios[order], weights[order]
+    # The derivative of the sum between the ratios, from below the first to above the last.
+    steps = np.concatenate([[0.0], np.cumsum(weights)]) * 2 - weights.sum()
+    above = slope + bend * ratios + steps[1:]
+    k = int(np.searchsorted(above >= 0, True))
+    if k == len(ratios):
+        return -(slope + steps[-1]) / bend, used[:0]
+    if above[k] - 2 * weights[k] <= 0:
+        return float(ratios[k]), used[order[ratios == ratios[k]]]
+    return -(slope + steps[k]) / bend, used[:0]

@@ -1,0 +1,227 @@
+"""What the non-convex estimators share: convex problems one after another, none higher."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval
+
+from skmtl._warnings import warn
+from skmtl.base import TaskEstimator
+from skmtl.base._estimator import Fit
+from skmtl.design import TaskData
+from skmtl.estimators._docs import _ATTRIBUTES, _COMMON, Class, document
+from skmtl.objective import BaseObjective, Point
+from skmtl.solvers import Solver
+
+Array = NDArray[Any]
+
+# Each convex problem is solved to this share of what ends the fit.
+INNER = 0.1
+# A stage that gains less than this share of the objective is rounding.
+_ROUNDING = 1e-13
+# It is worth its while all the same where it leaves no more than this of what was to gain.
+_NEARER = 0.7
+
+_STAGES_COMMON = """
+max_stages : int, default={max_stages}
+    Largest number of stages; beyond it a ConvergenceWarning states the stationarity reached.
+max_iter : int, default=10000
+    Largest number of iterations of the solver in each convex problem.
+tol : float, default=1e-4
+    The fit stops when ``stationarity_`` is at most ``tol``.
+warm_start : bool, default=False
+    Start from the previous fit where the tasks and features are as many. Another start may lead
+    to another stationary point.
+"""
+
+_STAGES_ATTRIBUTES = """
+dual_gap_ : float
+    NaN: how far a non-convex objective is above its minimum is not known.
+stationarity_ : float
+    What the next stage's convex problems could gain at most, by their duality gaps at the
+    solution, relative to the objective with zero coefficients and the best intercepts; zero at a
+    stationary point.
+objectives_ : ndarray of shape (n_stages_ + 1,)
+    The objective at the start and after each stage, never rising.
+n_stages_ : int
+n_iter_ : int
+    Iterations of the solvers in all stages.
+"""
+
+
+def document_stages(max_stages: int) -> Callable[[Class], Class]:
+    """As ``document``, for estimators that solve convex problems in stages."""
+    common = _COMMON[: _COMMON.index("max_iter :")] + _STAGES_COMMON.strip("\n").replace(
+        "{max_stages}", str(max_stages)
+    )
+    head, rest = _ATTRIBUTES.split("dual_gap_ :")
+    tail = rest[rest.index("n_features_in_ :") :]
+    attributes = head + _STAGES_ATTRIBUTES.strip("\n") + "\n" + tail
+
+    def fill(cls: Class) -> Class:
+        if cls.__doc__ is not None:
+            for name, part in (("stages_common", common), ("stages_attributes", attributes)):
+                # All lines of a class's docstring are four columns in.
+                text = part.strip("\n").replace("\n", "\n    ")
+                cls.__doc__ = cls.__doc__.replace("{" + name + "}", text)
+        return document(cls)
+
+    return fill
+
+
+@dataclass(frozen=True)
+class StagedFit(Fit):
+    """A stationary point, how it was reached, and what else it consists of."""
+
+    objectives: tuple[float, ...] = (0.0,)
+    stationarity: float = 0.0
+    learned_parts: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass
+class Stages:
+    """A sequence of points as it grows.
+
+    Attributes
+    ----------
+    point : Point
+        Of the objective on W.
+    objectives : list of float
+    n_iter : int
+    stationarity : float
+        Relative, at the point.
+    learned_parts : dict of str to ndarray
+    """
+
+    point: Point
+    objectives: list[float]
+    n_iter: int = 0
+    stationarity: float = np.inf
+    learned_parts: dict[str, Array] = field(default_factory=dict)
+
+    def measure(self, gain: float, scale: float) -> bool:
+        """Set the stationarity; whether it is worth another stage.
+
+        It is not where the last stage gained nothing but rounding and came no nearer.
+        """
+        stationarity = gain / scale if scale > 0 else 0.0
+        nearer = stationarity <= _NEARER * self.stationarity
+        falling = len(self.objectives) < 2 or is_lower(*reversed(self.objectives[-2:]))
+        self.stationarity = stationarity
+        return nearer or falling
+
+    def add(self, point: Point, value: float, n_iter: int) -> bool:
+        """Take the next point unless it is higher by more than rounding; whether it was taken."""
+        self.n_iter += n_iter
+        last = self.objectives[-1]
+        if is_lower(last, value):
+            return False
+        self.point = point
+        self.objectives.append(min(value, last))
+        return True
+
+
+def is_lower(value: float, other: float) -> bool:
+    """Whether a value is below another by more than rounding."""
+    return value < other - _ROUNDING * abs(other)
+
+
+class NonConvexEstimator(TaskEstimator):
+    """An estimator whose ``_get_penalty`` is a convex relaxation, where its stages begin.
+
+    Hook: ``_stages``.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "max_stages": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
+        """Stages from the relaxation's objective, or from a previous fit."""
+        raise NotImplementedError
+
+    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+        stages = self._stages(objective, start)
+        if stages.stationarity > self._tolerance(objective):
+            warn(
+                f"Stopped after {len(stages.objectives) - 1} stages, where the next could still "
+                f"gain {stages.stationarity:.3g} of the objective without coefficients; the "
+                f"tolerance is {self.tol:.3g}. Increase max_stages, max_iter, alpha or tol, or "
+                f"scale the features (StandardScaler).",
+                ConvergenceWarning,
+            )
+        point = stages.point
+        if point.W.dtype != dtype:
+            point = objective.point(point.W.astype(dtype), point.b)
+        return StagedFit(
+            coef=objective.coefficients(point).T,
+            intercept=objective.intercepts(point),
+            objective=stages.objectives[-1],
+            dual_gap=np.nan,
+            n_iter=max(stages.n_iter, 1),
+            learned=np.ones(objective.n_tasks, dtype=bool),
+            objectives=tuple(stages.objectives),
+            stationarity=stages.stationarity,
+            learned_parts=stages.learned_parts,
+        )
+
+    def _tolerance(self, objective: BaseObjective) -> float:
+        """The relative tolerance, no finer than the arithmetic."""
+        return max(self.tol, 1e-12 if objective.dtype == np.float64 else 1e-6)
+
+    def _set_fit(self, data: TaskData, fit: Fit) -> Self:
+        super()._set_fit(data, fit)
+        staged = fit if isinstance(fit, StagedFit) else StagedFit(**vars(fit))
+        self.dual_gap_, self.stationarity_ = np.nan, staged.stationarity
+        self.objectives_ = np.array(staged.objectives)
+        self.n_stages_ = len(staged.objectives) - 1
+        return self
+
+
+def start_of(objective: BaseObjective, warm: Fit | None) -> Point:
+    """The point of a previous fit, or the null point."""
+    if warm is None:
+        return objective.start()
+    return objective.start(warm.coef.T, warm.intercept)
+
+
+def descend(
+    objective: BaseObjective, solver: type[Solver], start: Point, enough: float, max_iter: int
+) -> tuple[Point, float, int]:
+    """A convex problem solved to a gap, without a warning where it is not reached.
+
+    Returns
+    -------
+    point : Point
+        No higher than the start.
+    gap : float
+        Its duality gap.
+    n_iter : int
+    """
+    iterate, point, n_iter = solver(objective, start), start, 0
+    best, lower, gap = (np.inf, start), 0.0, np.inf
+    while True:
+        value, bound = iterate.bounds(point)
+        lower = max(lower, bound)
+        # Of points that rounding alone tells apart the last is nearest to stationary.
+        if not is_lower(best[0], value):
+            best = value, point
+        gap = max(best[0] - lower, 0.0)
+        if gap <= enough or n_iter >= max_iter:
+            break
+        before = n_iter
+        for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):
+            moved = iterate.step(gap, enough)
+            if moved is None:
+                break
+            point, n_iter = moved, n_iter + 1
+        if n_iter == before:
+            break
+    # A solver that left rows out has no image of the whole.
+    found = best[1].astype(objective.dtype)
+    return objective.point(found.W, found.b), gap, n_iter

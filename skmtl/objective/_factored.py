@@ -1,0 +1,160 @@
+"""The objective of W = L V R as a function of V."""
+
+from functools import cached_property
+
+import numpy as np
+
+from skmtl import _linalg
+from skmtl.certificate import Dual
+from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.penalties import Penalty
+
+_TINY = 1e-12
+
+
+class FactoredPenalty(Penalty):
+    r"""A penalty on V as one on W = L V R: :math:`\min_{L V R = W} \Omega(V)`.
+
+    Its conjugate at G is the penalty's at L' G R', which makes it all that a certificate needs.
+
+    Parameters
+    ----------
+    inner : Penalty
+        On V.
+    left : ndarray of shape (n_features, n_left) or None
+        L; None: the identity.
+    right : ndarray of shape (n_right, n_tasks) or None
+        R.
+    """
+
+    def __init__(self, inner: Penalty, left: Array | None, right: Array | None) -> None:
+        self.inner, self.left, self.right = inner, left, right
+
+    @property
+    def is_norm(self) -> bool:  # type: ignore[override]
+        return self.inner.is_norm
+
+    def adjoint(self, G: Array) -> Array:
+        """L' G R', the gradient in V where G is that in W."""
+        if self.left is not None:
+            G = self.left.T @ G
+        return G if self.right is None else G @ self.right.T
+
+    def dual_norm(self, G: Array) -> float:
+        return self.inner.dual_norm(self.adjoint(G))
+
+    def conjugate(self, G: Array) -> float:
+        return self.inner.conjugate(self.adjoint(G))
+
+    def dual_scale(self, G: Array) -> float:
+        return self.inner.dual_scale(self.adjoint(G))
+
+
+class FactoredObjective(BaseObjective):
+    """Another objective as a function of one factor, the others being given.
+
+    A point's W is V. Each row of V steps in its own scale.
+
+    Parameters
+    ----------
+    total : BaseObjective
+        The objective on W; its penalty does not count.
+    penalty : Penalty
+        On V, with a prox.
+    left, right : ndarray or None
+        L (n_features, n_left) and R (n_right, n_tasks); None: the identity.
+    """
+
+    def __init__(
+        self, total: BaseObjective, penalty: Penalty, left: Array | None, right: Array | None
+    ) -> None:
+        self._bound = total.curvature
+        self._limit = total.curvature_limit / max(self._bound[0], np.finfo(np.float64).tiny)
+        self.total = total.with_penalty(FactoredPenalty(penalty, left, right))
+        self.penalty, self.quadratic, self._certified = penalty, None, None
+        self.left = None if left is None else left.astype(total.dtype, copy=False)
+        self.right = None if right is None else right.astype(total.dtype, copy=False)
+        self.dtype, self.n_tasks = total.dtype, total.n_tasks
+        self.n_features = total.n_features if left is None else left.shape[1]
+        self.n_columns = total.n_columns if right is None else len(right)
+        self._multiplied: tuple[Point, Point] | None = None
+        self._gradient: tuple[Point, tuple[Array, Array]] | None = None
+
+    def product(self, V: Array) -> Array:
+        """W = L V R."""
+        if self.left is not None:
+            V = self.left.astype(V.dtype, copy=False) @ V
+        return V if self.right is None else V @ self.right.astype(V.dtype, copy=False)
+
+    def total_of(self, point: Point) -> Point:
+        """The other objective's point at the product."""
+        if self._multiplied is None or self._multiplied[0] is not point:
+            self._multiplied = point, Point(self.product(point.W), point.b, point.Z)
+        return self._multiplied[1]
+
+    def coefficients(self, point: Point) -> Array:
+        return self.total_of(point).W
+
+    @cached_property
+    def null_value(self) -> float:
+        return self.total.null_value
+
+    def intercepts(self, point: Point) -> Array:
+        return self.total.intercepts(self.total_of(point))
+
+    def point(self, W: Array, b: Array) -> Point:
+        whole = self.total.point(self.product(W), b)
+        point = Point(W, whole.b, whole.Z)
+        self._multiplied = point, whole
+        return point
+
+    def loss_value(self, point: Point) -> float:
+        return self.total.loss_value(self.total_of(point))
+
+    def gradient(self, point: Point) -> tuple[Array, Array]:
+        whole = self.total.gradient(self.total_of(point))
+        self._gradient = point, whole
+        penalty = self.total.penalty
+        assert isinstance(penalty, FactoredPenalty)
+        return penalty.adjoint(whole[0]).astype(point.W.dtype, copy=False), whole[1]
+
+    @cached_property
+    def curvature(self) -> tuple[float, Array, Array]:
+        bound, features, intercepts = self._bound
+        metric, factor = features[:, 0], 1.0
+        if self.left is not None:
+            scaled = self.left.astype(np.float64) * np.sqrt(metric)[:, None]
+            gram = scaled.T @ scaled
+            metric = np.diag(gram)
+            metric = np.maximum(metric, _TINY * metric.max(initial=0.0))
+            metric = np.where(metric > 0, metric, 1.0)
+            scale = 1 / np.sqrt(metric)
+            factor = _linalg.largest_eigenvalue(gram * np.outer(scale, scale))
+        if self.right is not None:
+            right = self.right.astype(np.float64)
+            factor *= _linalg.largest_eigenvalue(right @ right.T)
+        whole = max(bound * factor, np.finfo(np.float64).eps)
+        return whole, metric[:, None], intercepts * (bound / whole)
+
+    @property
+    def curvature_limit(self) -> float:
+        return self._limit * self.curvature[0]
+
+    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
+        if self._gradient is None or self._gradient[0] is not old:
+            self.gradient(old)
+        assert self._gradient is not None
+        before, after = self.total_of(old), self.total_of(new)
+        return self.total.excess_curvature(before, after, self._gradient[1])
+
+    @property
+    def has_curvature_bound(self) -> bool:
+        return self.total.has_curvature_bound
+
+    @property
+    def has_feature_metric(self) -> bool:
+        return True
+
+    def dual(self, point: Point) -> Dual:
+        """Of the other objective, whose minimum over such W is the same."""
+        return self.total.dual(self.total_of(point))

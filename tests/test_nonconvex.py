@@ -1,0 +1,495 @@
+"""Non-convex estimators: stationary points, never rising, and what they become in the limit."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from sklearn.base import clone
+from sklearn.covariance import graphical_lasso
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from test_reference import SCENARIO_NAMES, SCENARIOS, Problem
+
+from skmtl import (
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    CappedBlockSparseClassifier,
+    CappedBlockSparseRegressor,
+    GroupOverlapClassifier,
+    GroupOverlapRegressor,
+    IndependentTaskRegressor,
+    SparseTaskRelationClassifier,
+    SparseTaskRelationRegressor,
+)
+from skmtl.datasets import make_block_sparse, make_overlapping_tasks
+from skmtl.estimators._factors import Factors, _best_shear
+from skmtl.estimators._precision import MatrixNormal
+
+TIGHT = {"tol": 1e-7, "max_iter": 5000, "max_stages": 500}
+
+
+def capped_penalty(model, W, _):
+    rows = np.abs(W).sum(axis=1)
+    return model.alpha * np.minimum(rows, model.threshold).sum()
+
+
+def mcp_penalty(model, W, _):
+    total = 0.0
+    for row in W:
+        r, a, g = np.sqrt(sum(row**2)), model.alpha, model.gamma
+        total += a * r - r**2 / (2 * g) if r <= g * a else g * a**2 / 2
+    return total
+
+
+def relation_penalty(model, W, _):
+    P = model.task_precision_
+    rest = model.sparsity * np.abs(P).sum() - np.log(np.linalg.det(P))
+    return model.alpha / 2 * (np.trace(W @ P @ W.T) + len(W) * rest)
+
+
+def overlap_penalty(model, W, _):
+    L, S = model.latent_tasks_.T, model.assignments_.T
+    np.testing.assert_allclose(L @ S, W, atol=1e-10)
+    return model.alpha * (np.abs(S).sum() + model.ridge / 2 * (L**2).sum())
+
+
+def away_from_slopes(G, W, slope):
+    """How far -G is from the subdifferential of slope |W|, entry by entry."""
+    return np.where(W != 0, np.abs(G + slope * np.sign(W)), np.maximum(np.abs(G) - slope, 0))
+
+
+def capped_residual(model, G, W):
+    slope = np.where(np.abs(W).sum(axis=1) < model.threshold, model.alpha, 0.0)
+    return away_from_slopes(G, W, slope[:, None])
+
+
+def mcp_residual(model, G, W):
+    rows = np.sqrt((W**2).sum(axis=1))
+    slope = np.maximum(model.alpha - rows / model.gamma, 0)[:, None]
+    direction = np.divide(W, rows[:, None], out=np.zeros_like(W), where=rows[:, None] > 0)
+    unused = np.maximum(np.sqrt((G**2).sum(axis=1)) - model.alpha, 0)[:, None]
+    return np.where(rows[:, None] > 0, np.abs(G + slope * direction), unused)
+
+
+def relation_residual(model, G, W):
+    # Against scikit-learn's graphical lasso, which does not penalise the diagonal.
+    moments = W.T @ W / len(W) + model.sparsity * np.eye(W.shape[1])
+    _, P = graphical_lasso(moments, model.sparsity, tol=1e-10, enet_tol=1e-12, max_iter=1000)
+    found = model.task_precision_
+    np.testing.assert_allclose(found, P, rtol=2e-2, atol=2e-2 * np.abs(P).max())
+    assert ((found != 0) == (found.T != 0)).all()
+    return np.abs(G + model.alpha * W @ found)
+
+
+def overlap_residual(model, G, W):
+    L, S = model.latent_tasks_.T, model.assignments_.T
+    in_S = away_from_slopes(L.T @ G, S, model.alpha)
+    in_L = np.abs(G @ S.T + model.alpha * model.ridge * L)
+    return np.concatenate([in_S.ravel(), in_L.ravel()])
+
+
+CAPPED = CappedBlockSparseRegressor, CappedBlockSparseClassifier
+RELATION = SparseTaskRelationRegressor, SparseTaskRelationClassifier
+OVERLAP = GroupOverlapRegressor, GroupOverlapClassifier
+FAMILIES = {
+    "capped": (CAPPED, {"threshold": 0.6}, (0.3, 0.08), capped_penalty, capped_residual),
+    "mcp": (
+        CAPPED,
+        {"penalty": "mcp", "gamma": 4.0},
+        (0.3, 0.1),
+        mcp_penalty,
+        mcp_residual,
+    ),
+    "relation": (RELATION, {"sparsity": 0.2}, (0.05, 0.02), relation_penalty, relation_residual),
+    "overlap": (
+        OVERLAP,
+        {"n_latent": 2, "random_state": 0},
+        (0.1, 0.02),
+        overlap_penalty,
+        overlap_residual,
+    ),
+}
+QUIET = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def made(name, classify, **params):
+    classes, own, alphas, _, _ = FAMILIES[name]
+    if classify and name in ("capped", "mcp"):
+        # Rows that are free would grow without end where they separate the labels.
+        own = {**own, "threshold": 4.0, "gamma": 60.0}
+    return classes[classify](alphas[classify], **{**own, **params})
+
+
+def numeric_gradient(problem, W, b):
+    """The data term's, by central differences of the loops over raw data."""
+    G, step = np.empty_like(W), 1e-5
+    for j, t in np.ndindex(*W.shape):
+        up, down = W.copy(), W.copy()
+        up[j, t] += step
+        down[j, t] -= step
+        G[j, t] = (problem.data_term(up.T, b) - problem.data_term(down.T, b)) / (2 * step)
+    return G
+
+
+@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("index", [0, 1, 2, 3, 7, 8, 9, 12], ids=lambda i: SCENARIO_NAMES[i])
+def test_the_fit_is_stationary_and_the_objective_as_stated(name, index, classify):
+    problem = Problem(SCENARIOS[index], classify=classify)
+    model = made(name, classify, **problem.params, **TIGHT)
+    model.fit(problem.X, problem.y, problem.sample_weight)
+    penalty, residual = FAMILIES[name][3:]
+    W = np.asarray(model.coef_, dtype=float).T
+    assert W.any()
+    stated = problem.data_term(model.coef_, model.intercept_) + penalty(model, W, None)
+    assert model.objective_ == pytest.approx(stated, rel=1e-6)
+    assert model.stationarity_ <= TIGHT["tol"] and np.isnan(model.dual_gap_)
+    assert (np.diff(model.objectives_) <= 0).all()
+    assert model.objectives_[-1] == model.objective_
+    assert len(model.objectives_) == model.n_stages_ + 1
+    G = numeric_gradient(problem, W, model.intercept_)
+    top = np.abs(numeric_gradient(problem, 0 * W, model.intercept_)).max()
+    assert residual(model, G, W).max() <= 5e-3 * top
+    if problem.fit_intercept:
+        for t in range(len(model.intercept_)):
+            step = 1e-5 * (np.arange(len(model.intercept_)) == t)
+            up = problem.data_term(model.coef_, model.intercept_ + step)
+            down = problem.data_term(model.coef_, model.intercept_ - step)
+            assert abs(up - down) / 2e-5 <= 2e-3 * top
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_stationarity_bounds_what_the_next_stage_gains(name):
+    data = make_block_sparse(60, 12, 4, n_informative=4, random_state=1)
+    null = sum(((y - y.mean()) ** 2).mean() / 2 for y in data.target.T)
+    values = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for stages in (1, 2):
+            model = made(name, False, max_stages=stages, tol=1e-12, max_iter=50_000)
+            values.append(model.fit(data.data, data.target))
+    first, second = values
+    gained = first.objectives_[-1] - second.objectives_[min(2, second.n_stages_)]
+    # Alternating steps gain in the second block what the first has made possible.
+    slack = 1.0 if name in ("capped", "mcp") else 3.0
+    assert gained <= slack * first.stationarity_ * null + 1e-9 * null
+
+
+class TestLimits:
+    def test_a_large_threshold_is_the_lasso(self):
+        data = make_block_sparse(60, 10, 3, n_informative=4, random_state=0)
+        model = CappedBlockSparseRegressor(0.2, threshold=1e6, tol=1e-10)
+        model.fit(data.data, data.target)
+        for t in range(3):
+            alone = Lasso(0.2, tol=1e-10).fit(data.data, data.target[:, t])
+            np.testing.assert_allclose(model.coef_[t], alone.coef_, atol=1e-5)
+            assert model.intercept_[t] == pytest.approx(alone.intercept_, abs=1e-5)
+
+    @pytest.mark.parametrize("classify", [False, True])
+    def test_a_large_gamma_is_block_sparse(self, classify):
+        data = make_block_sparse(
+            80, 10, 3, n_informative=4, classification=classify, random_state=0
+        )
+        alpha = 0.03 if classify else 0.2
+        block = (BlockSparseRegressor, BlockSparseClassifier)[classify](alpha, tol=1e-10)
+        block.fit(data.data, data.target)
+        model = CAPPED[classify](alpha, penalty="mcp", gamma=1e9, tol=1e-9)
+        model.fit(data.data, data.target)
+        np.testing.assert_allclose(model.coef_, block.coef_, atol=1e-4)
+        assert model.objective_ == pytest.approx(block.objective_, rel=1e-7)
+
+    def test_a_large_sparsity_is_a_ridge_for_each_task(self):
+        data = make_block_sparse(60, 10, 3, n_informative=4, random_state=0)
+        model = SparseTaskRelationRegressor(0.1 * 1e7, sparsity=1e7).fit(data.data, data.target)
+        ridge = IndependentTaskRegressor(0.1).fit(data.data, data.target)
+        np.testing.assert_allclose(model.coef_, ridge.coef_, atol=1e-4)
+        assert not model.task_graph_.any()
+
+    @QUIET
+    @pytest.mark.parametrize("name", FAMILIES)
+    def test_no_penalty_is_least_squares(self, name):
+        data = make_block_sparse(60, 5, 3, n_informative=4, random_state=0)
+        params = {"n_latent": 3} if name == "overlap" else {}
+        model = made(name, False, **params).set_params(alpha=0.0, tol=1e-8)
+        model.fit(data.data, data.target)
+        plain = IndependentTaskRegressor(0.0).fit(data.data, data.target)
+        np.testing.assert_allclose(model.coef_, plain.coef_, atol=2e-3)
+
+    @pytest.mark.parametrize("name", ["capped", "mcp"])
+    def test_a_large_alpha_is_the_null_model(self, name):
+        data = make_block_sparse(60, 5, 3, random_state=0, n_informative=2)
+        model = made(name, False).set_params(alpha=1e4).fit(data.data, data.target)
+        assert not model.coef_.any() and model.stationarity_ == 0
+        np.testing.assert_allclose(model.intercept_, data.target.mean(axis=0))
+
+
+class TestCapped:
+    @pytest.mark.parametrize("penalty", ["capped", "mcp"])
+    def test_a_local_minimum_by_brute_force(self, penalty):
+        rng = np.random.default_rng(3)
+        X = rng.standard_normal((30, 2))
+        Y = X @ [[1.5, 1.0], [0.2, 0.0]] + rng.standard_normal((30, 2))
+        model = CappedBlockSparseRegressor(
+            0.3, penalty=penalty, threshold=1.0, fit_intercept=False, tol=1e-10
+        ).fit(X, Y)
+
+        def stated(w):
+            W = w.reshape(2, 2)
+            value = ((Y - X @ W) ** 2).sum() / (2 * len(X))
+            return value + (capped_penalty if penalty == "capped" else mcp_penalty)(model, W, None)
+
+        found = model.coef_.T.ravel()
+        assert stated(found) == pytest.approx(model.objective_, rel=1e-9)
+        # No point nearby is lower, and no descent from nearby comes lower nearby.
+        for radius in (1e-4, 1e-3, 1e-2):
+            for _ in range(500):
+                near = found + radius * rng.uniform(-1, 1, 4)
+                assert stated(near) >= stated(found) - 1e-12
+        for _ in range(5):
+            near = found + 1e-2 * rng.standard_normal(4)
+            other = minimize(stated, near, method="Nelder-Mead", options={"xatol": 1e-9})
+            if np.abs(other.x - found).max() < 0.05:
+                assert other.fun >= stated(found) - 1e-8
+        # Here it is the minimum over a grid, too.
+        grid = np.linspace(-0.5, 2.0, 26)
+        best = min(
+            stated(np.array([a, b, c, e]))
+            for a in grid[10:]
+            for b in grid[8:]
+            for c in grid[:12]
+            for e in grid[:10]
+        )
+        assert stated(found) <= best + 1e-9
+
+    @pytest.mark.parametrize("penalty", ["capped", "mcp"])
+    def test_large_rows_are_not_shrunk(self, penalty):
+        data = make_block_sparse(100, 30, 5, n_informative=4, random_state=2)
+        model = CappedBlockSparseRegressor(0.4, penalty=penalty, threshold=0.6, tol=1e-8)
+        model.fit(data.data, data.target)
+        assert (model.support_ == data.support).all()
+        centred = data.data - data.data.mean(axis=0)
+        oracle = np.linalg.lstsq(centred[:, data.support], data.target, rcond=None)[0]
+        np.testing.assert_allclose(model.coef_[:, data.support], oracle.T, atol=1e-4)
+        convex = BlockSparseRegressor(0.4).fit(data.data, data.target)
+        truth = data.coef
+        assert np.abs(model.coef_ - truth).sum() < 0.8 * np.abs(convex.coef_ - truth).sum()
+
+
+class TestRelation:
+    def test_the_precision_is_the_graphical_lasso(self):
+        rng = np.random.default_rng(0)
+        W = rng.standard_normal((40, 8)) @ rng.standard_normal((8, 8)) * rng.uniform(0.1, 3, 8)
+        for sparsity in (0.05, 0.5, 5.0):
+            prior = MatrixNormal(2.0, sparsity, W)
+            prior.minimise(None, 1e-9 * prior.factor)
+            moments = W.T @ W / 40 + sparsity * np.eye(8)
+            _, P = graphical_lasso(moments, sparsity, tol=1e-9, enet_tol=1e-11, max_iter=2000)
+            # The stated terms, for both.
+            h = [
+                np.trace(W @ Q @ W.T) + 40 * (sparsity * np.abs(Q).sum() - np.log(np.linalg.det(Q)))
+                for Q in (prior.P, P)
+            ]
+            assert prior.value(prior.P) == pytest.approx(h[0], rel=1e-9)
+            assert h[0] <= h[1] + 1e-6 * abs(h[1])
+            assert h[0] - prior.gap <= h[1] + 1e-9 * abs(h[1])
+            np.testing.assert_allclose(prior.P, P, atol=1e-3 * np.abs(P).max())
+
+    def test_the_graph_of_a_chain_of_tasks(self):
+        rng = np.random.default_rng(0)
+        precision = 2.0 * np.eye(5) - 0.9 * (np.eye(5, k=1) + np.eye(5, k=-1))
+        W = rng.multivariate_normal(np.zeros(5), np.linalg.inv(precision), size=400)
+        X = rng.standard_normal((1000, 400))
+        Y = X @ W + 0.1 * rng.standard_normal((1000, 5))
+        model = SparseTaskRelationRegressor(1e-3, sparsity=0.16).fit(X, Y)
+        chain = np.eye(5, k=1, dtype=bool) | np.eye(5, k=-1, dtype=bool)
+        # All its edges, and of the six others one that chance has made.
+        assert model.task_graph_[chain].all()
+        assert model.task_graph_[~chain].sum() <= 2
+        assert (model.task_graph_ == model.task_graph_.T).all()
+        eigenvalues = np.linalg.eigvalsh(model.task_precision_)
+        assert eigenvalues[0] > 0 and eigenvalues[-1] <= 1 / 0.16 + 1e-9
+
+
+class TestOverlap:
+    def test_shears_are_the_best(self):
+        rng = np.random.default_rng(0)
+        for _ in range(50):
+            taken, given = rng.standard_normal((2, 7)) * (rng.random((2, 7)) > 0.3)
+            slope, bend = rng.standard_normal(), rng.uniform(0.01, 2)
+            if not given.any():
+                continue
+
+            def cost(c, taken=taken, given=given, slope=slope, bend=bend):
+                c = np.asarray(c)[..., None]
+                return (
+                    np.abs(taken - c * given).sum(axis=-1) + (slope * c + bend * c**2 / 2)[..., 0]
+                )
+
+            c, zero = _best_shear(taken, given, slope, bend)
+            near = np.concatenate([c + np.linspace(-3, 3, 6001), c + np.linspace(-1e-3, 1e-3, 501)])
+            assert cost(c) <= cost(near).min() + 1e-12
+            np.testing.assert_allclose((taken - c * given)[zero], 0, atol=1e-12)
+
+    def test_mixing_keeps_the_product_and_lowers_the_cost(self):
+        rng = np.random.default_rng(0)
+        for _ in range(10):
+            L, S = rng.standard_normal((9, 3)), rng.standard_normal((3, 6))
+            factors = Factors(L, S, 0.3, 2.0)
+            mixed = factors.mixed()
+            np.testing.assert_allclose(mixed.L @ mixed.S, L @ S, atol=1e-10)
+            stated = [0.3 * (np.abs(f.S).sum() + (f.L**2).sum()) for f in (factors, mixed)]
+            assert mixed.value() == pytest.approx(stated[1]) and stated[1] < stated[0]
+
+    def test_made_tasks_are_recovered(self):
+        data = make_overlapping_tasks(60, 20, 24, n_latent=3, noise=0.5, random_state=0)
+        model = GroupOverlapRegressor(0.1, n_latent=3, n_init=3, random_state=0)
+        model.fit(data.data, data.target)
+        alone = IndependentTaskRegressor(0.01).fit(data.data, data.target)
+        error = np.square(model.coef_ - data.coef).sum()
+        assert error < 0.5 * np.square(alone.coef_ - data.coef).sum()
+        # Each latent task is one of the true ones, up to sign and order.
+        found = model.latent_tasks_ / np.linalg.norm(model.latent_tasks_, axis=1, keepdims=True)
+        truth = data.latent / np.linalg.norm(data.latent, axis=1, keepdims=True)
+        likeness = np.abs(found @ truth.T)
+        assert sorted(likeness.argmax(axis=1)) == [0, 1, 2]
+        assert likeness.max(axis=1).min() > 0.95
+
+    def test_random_state_and_starts(self):
+        data = make_overlapping_tasks(40, 8, 10, n_latent=3, random_state=0)
+        fits = [
+            GroupOverlapRegressor(0.1, n_latent=3, n_init=4, random_state=seed).fit(
+                data.data, data.target
+            )
+            for seed in (0, 0, 1)
+        ]
+        np.testing.assert_array_equal(fits[0].coef_, fits[1].coef_)
+        np.testing.assert_array_equal(fits[0].assignments_, fits[1].assignments_)
+        one = GroupOverlapRegressor(0.1, n_latent=3, random_state=0).fit(data.data, data.target)
+        assert fits[0].objective_ <= one.objective_ and fits[2].objective_ <= one.objective_
+
+    def test_more_latent_tasks_than_ranks(self):
+        data = make_overlapping_tasks(40, 4, 3, n_latent=2, random_state=0)
+        model = GroupOverlapRegressor(0.05, n_latent=6, random_state=0)
+        model.fit(data.data, data.target)
+        assert model.latent_tasks_.shape == (6, 4) and model.assignments_.shape == (3, 6)
+        np.testing.assert_allclose(model.assignments_ @ model.latent_tasks_, model.coef_)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+class TestHouse:
+    def test_the_same_result_again(self, name):
+        data = make_block_sparse(50, 8, 4, n_informative=3, random_state=0)
+        model = made(name, False)
+        first, second = (clone(model).fit(data.data, data.target) for _ in range(2))
+        np.testing.assert_array_equal(first.coef_, second.coef_)
+        np.testing.assert_array_equal(first.objectives_, second.objectives_)
+
+    def test_warm_start_ends_where_it_began(self, name):
+        data = make_block_sparse(50, 8, 4, n_informative=3, random_state=0)
+        model = made(name, False, warm_start=True, **TIGHT).fit(data.data, data.target)
+        before = model.coef_.copy()
+        model.set_params(tol=1e-6).fit(data.data, data.target)
+        assert model.n_stages_ <= 1
+        np.testing.assert_allclose(model.coef_, before, atol=1e-5)
+
+    def test_float32(self, name):
+        data = make_block_sparse(50, 8, 4, n_informative=3, random_state=0)
+        X = data.data.astype(np.float32)
+        single = made(name, False).fit(X, data.target)
+        double = made(name, False).fit(data.data, data.target)
+        assert single.coef_.dtype == np.float32
+        np.testing.assert_allclose(single.coef_, double.coef_, atol=0.02)
+
+    def test_float32_with_another_loss(self, name):
+        data = make_block_sparse(80, 6, 3, n_informative=3, classification=True, random_state=0)
+        single = made(name, True).fit(data.data.astype(np.float32), data.target)
+        double = made(name, True).fit(data.data, data.target)
+        assert single.coef_.dtype == np.float32
+        assert single.objective_ == pytest.approx(double.objective_, rel=1e-3)
+
+    def test_scaled_tasks(self, name):
+        data = make_block_sparse(50, 8, 4, n_informative=3, random_state=0)
+        units = np.array([1.0, 10.0, 0.1, 3.0])
+        model = made(name, False, scale_tasks=True)
+        one = clone(model).fit(data.data, data.target)
+        other = clone(model).fit(data.data, data.target * units)
+        np.testing.assert_allclose(other.coef_, one.coef_ * units[:, None], rtol=1e-3, atol=1e-3)
+        if name == "overlap":
+            np.testing.assert_allclose(other.assignments_ @ other.latent_tasks_, other.coef_)
+
+    @QUIET
+    @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
+    def test_other_losses_fall_too(self, name, loss):
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((60, 5))
+        z = X @ rng.standard_normal((5, 3)) / 2
+        Y = {"huber": z, "poisson": rng.poisson(np.exp(z)), "squared_hinge": z > 0}[loss]
+        model = made(name, loss == "squared_hinge", loss=loss).fit(X, Y)
+        assert (np.diff(model.objectives_) <= 0).all()
+        assert np.isfinite(model.coef_).all() and model.stationarity_ < 1e-2
+
+    def test_a_task_of_one_class(self, name):
+        data = make_block_sparse(60, 6, 3, n_informative=3, classification=True, random_state=0)
+        Y = data.target.astype(float)
+        Y[:, 1] = 1.0
+        with pytest.warns(UserWarning, match="same in the tasks"):
+            model = made(name, True).fit(data.data, Y)
+        assert not model.coef_[1].any() and model.coef_[[0, 2]].any()
+        others = made(name, True).fit(data.data, Y[:, [0, 2]])
+        np.testing.assert_allclose(model.coef_[[0, 2]], others.coef_)
+        if name == "relation":
+            assert np.isnan(model.task_precision_[1]).all() and not model.task_graph_[1].any()
+        if name == "overlap":
+            assert not model.assignments_[1].any()
+        with pytest.warns(UserWarning, match="same in the tasks"):
+            none = made(name, True).fit(data.data, np.ones_like(Y))
+        assert not none.coef_.any() and none.stationarity_ == 0
+
+    def test_too_few_stages_are_told(self, name):
+        data = make_block_sparse(50, 20, 4, n_informative=6, noise=3.0, random_state=0)
+        model = made(name, False, max_stages=1, max_iter=3, tol=1e-12)
+        with pytest.warns(ConvergenceWarning, match="max_stages"):
+            model.fit(data.data, data.target)
+        assert model.stationarity_ > 1e-12 and model.n_stages_ <= 1
+
+    def test_in_a_pipeline_with_a_grid(self, name):
+        data = make_block_sparse(60, 6, 3, n_informative=3, random_state=0)
+        pipeline = make_pipeline(StandardScaler(), made(name, False))
+        step = pipeline.steps[-1][0]
+        search = GridSearchCV(pipeline, {f"{step}__alpha": [0.01, 0.1]}, cv=3)
+        search.fit(data.data, data.target)
+        assert search.best_score_ > 0.5
+
+    def test_one_task_and_a_task_column_agree_with_a_matrix(self, name):
+        data = make_block_sparse(40, 5, 3, n_informative=3, layout="stacked", random_state=0)
+        X, y = data.data, data.target
+        stacked = made(name, False, task_column=-1, tol=1e-8).fit(X, y)
+        Y = np.full((len(y), 3), np.nan)
+        Y[np.arange(len(y)), X[:, -1].astype(int)] = y
+        shared = made(name, False, tol=1e-8).fit(X[:, :-1], Y)
+        np.testing.assert_allclose(shared.coef_, stacked.coef_, atol=1e-4)
+        alone = made(name, False).fit(X[:, :-1], y)
+        assert alone.coef_.shape == (5,)
+
+
+@pytest.mark.parametrize(
+    ("cls", "params"),
+    [
+        (CappedBlockSparseRegressor, {"threshold": 0.0}),
+        (CappedBlockSparseRegressor, {"gamma": -1.0}),
+        (CappedBlockSparseRegressor, {"penalty": "scad"}),
+        (CappedBlockSparseRegressor, {"max_stages": 0}),
+        (SparseTaskRelationRegressor, {"sparsity": 0.0}),
+        (GroupOverlapRegressor, {"n_latent": 0}),
+        (GroupOverlapRegressor, {"ridge": 0.0}),
+        (GroupOverlapRegressor, {"n_init": 0}),
+        (GroupOverlapClassifier, {"loss": "multinomial"}),
+    ],
+)
+def test_wrong_parameters(cls, params):
+    with pytest.raises(ValueError, match=f"The '{next(iter(params))}' parameter"):
+        cls(**params).fit(np.eye(4), np.eye(4)[:, :2])
