@@ -191,10 +191,10 @@ def test_slopes() -> None:
 
 
 def test_families(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    every = families.estimators()
+    every = families.estimators(5)
     assert all(model.task_column == -1 for model in every.values()) and len(every) > 12
     few = {name: every[name] for name in ("BlockSparse", "GraphRegularized")}
-    monkeypatch.setattr(families, "estimators", lambda: few)
+    monkeypatch.setattr(families, "estimators", lambda n_tasks: few)
     monkeypatch.setattr(families, "_SCHOOL", {"n_tasks": 4, "rows": 12, "d": 3})
     monkeypatch.setattr(families, "_SIZES", {"rows": (10, 20), "d": (2, 4), "n_tasks": (3, 6)})
     command.main(["--families", "--quick"])
