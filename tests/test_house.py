@@ -22,6 +22,7 @@ FLOORS = [
         "_kernels",
         "_linalg",
         "_folds",
+        "_graphs",
         "_sylvester",
         "spectrum",
     },

@@ -331,7 +331,7 @@ def test_strings_and_data_frames():
         (GraphTaskKernel(RBF(), tasks=T), "needs one of 'graph' and 'laplacian', got neither"),
         (GraphTaskKernel(RBF(), graph="chain", laplacian=np.eye(T), tasks=T), "got both"),
         (GraphTaskKernel(RBF(), graph="ring", tasks=T), "'complete', 'chain' or a matrix"),
-        (GraphTaskKernel(RBF(), graph=-WEIGHTS), "weights >= 0"),
+        (GraphTaskKernel(RBF(), graph=-WEIGHTS), "must be >= 0"),
         (GraphTaskKernel(RBF(), graph=np.triu(WEIGHTS)), "must be symmetric"),
         (GraphTaskKernel(RBF(), graph=WEIGHTS[:3]), r"shape \(3, 4\)"),
         (GraphTaskKernel(RBF(), laplacian=WEIGHTS), "positive semidefinite"),

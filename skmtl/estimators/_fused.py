@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
-from skmtl.estimators._graphs import read_graph
+from skmtl._graphs import read_graph
 from skmtl.penalties import L1, L21, FusedTasks, GraphTotalVariation, Penalty
 
 _CONSTRAINTS: dict[str, list[Any]] = {

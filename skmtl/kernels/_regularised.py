@@ -7,13 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter
 
+from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl.kernels._base import Array, BaseTaskKernel, numeric
-from skmtl.kernels._laplacians import (
-    adjacency_laplacian,
-    chain_laplacian,
-    checked_laplacian,
-    complete_laplacian,
-)
 
 
 class _RegularisedTaskKernel(BaseTaskKernel):
@@ -180,7 +175,7 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
         self.normalize = normalize
 
     def _laplacian(self) -> Array:
-        return complete_laplacian(self.n_tasks)
+        return laplacian_of(read_graph("complete", np.arange(self.n_tasks)))
 
 
 class GraphTaskKernel(_RegularisedTaskKernel):
@@ -310,14 +305,14 @@ class GraphTaskKernel(_RegularisedTaskKernel):
                 "GraphTaskKernel needs one of 'graph' and 'laplacian', got "
                 f"{'neither' if self.graph is None else 'both'}."
             )
-        n_tasks = self.n_tasks
+        tasks = np.arange(self.n_tasks)
         if self.laplacian is not None:
-            return checked_laplacian(self.laplacian)
-        if not isinstance(self.graph, str):
-            return adjacency_laplacian(self.graph)
-        if self.graph not in ("complete", "chain"):
+            return read_laplacian(self.laplacian, tasks)
+        if isinstance(self.graph, str) and self.graph not in ("complete", "chain"):
             raise ValueError(
                 f"The 'graph' parameter of GraphTaskKernel must be 'complete', 'chain' or a matrix "
                 f"of weights, got {self.graph!r}."
             )
-        return (complete_laplacian if self.graph == "complete" else chain_laplacian)(n_tasks)
+        # A list is a matrix here: the tasks of a kernel are numbers, their order is known.
+        graph = np.asarray(self.graph) if isinstance(self.graph, (list, tuple)) else self.graph
+        return laplacian_of(read_graph(graph, tasks))
