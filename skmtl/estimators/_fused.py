@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import depth_first_order
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skmtl._graphs import read_graph
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
-from skmtl._graphs import read_graph
 from skmtl.penalties import L1, L21, FusedTasks, GraphTotalVariation, Penalty
 
 _CONSTRAINTS: dict[str, list[Any]] = {

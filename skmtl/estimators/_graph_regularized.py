@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl._warnings import warn
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
-from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl.objective import BaseObjective
 from skmtl.penalties import L1, L21, FusedTasks, Penalty, TaskQuadratic
 
