@@ -28,8 +28,8 @@ from skmtl.solvers import SOLVERS, choose_solver, solve
 
 Array = NDArray[Any]
 
-# Multiplications that take one thread a fraction of a millisecond.
-_SMALL_PRODUCTS = 4_000_000
+# Multiplications that take one thread a millisecond: others wait longer than they help.
+_SMALL_PRODUCTS = 20_000_000
 
 
 @dataclass(frozen=True)
