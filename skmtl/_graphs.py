@@ -13,7 +13,7 @@ Array = NDArray[Any]
 _ROUNDING = 1e-8
 
 
-def read_graph(graph: Any, tasks: Array) -> Array:
+def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
     r"""The weights of a graph's edges (n_tasks, n_tasks), symmetric with a zero diagonal.
 
     Parameters
@@ -39,11 +39,11 @@ def read_graph(graph: Any, tasks: Array) -> Array:
         return np.eye(n_tasks, k=1) + np.eye(n_tasks, k=-1)
     if isinstance(graph, (list, tuple)):
         return _from_edges(graph, tasks.tolist())
-    weights = _symmetric(graph, "graph", n_tasks)
+    weights = _symmetric(graph, name, n_tasks)
     if (weights < 0).any():
         raise ValueError(
-            f"The weights of 'graph' must be >= 0, got {weights.min():.4g}. Where tasks repel one "
-            f"another, pass a positive semidefinite 'laplacian' to GraphRegularizedRegressor."
+            f"The weights of '{name}' must be >= 0, got {weights.min():.4g}. Where tasks repel one "
+            f"another, a positive semidefinite 'laplacian' says so, where one is accepted."
         )
     np.fill_diagonal(weights, 0.0)
     return weights
@@ -54,22 +54,25 @@ def laplacian_of(weights: Array) -> Array:
     return np.asarray(np.diag(weights.sum(axis=1)) - weights)
 
 
-def read_laplacian(laplacian: Any, tasks: Array) -> Array:
-    """A positive semidefinite matrix (n_tasks, n_tasks).
+def read_laplacian(laplacian: Any, tasks: Array, name: str = "laplacian") -> Array:
+    """A positive semidefinite matrix (n_tasks, n_tasks), ``name`` in error messages.
 
     Raises
     ------
     ValueError
         If it is not square of n_tasks, finite, symmetric and positive semidefinite.
     """
-    matrix = _symmetric(laplacian, "laplacian", len(tasks))
+    matrix = _symmetric(laplacian, name, len(tasks))
     lowest = float(np.linalg.eigvalsh(matrix)[0])
     if lowest < -_ROUNDING * np.abs(matrix).max():
         raise ValueError(
-            f"The 'laplacian' must be positive semidefinite, its smallest eigenvalue is "
-            f"{lowest:.4g}. Add a multiple of the identity, or pass the weights of the edges as "
-            f"'graph'."
+            f"The '{name}' must be positive semidefinite, its smallest eigenvalue is "
+            f"{lowest:.4g}. Add a multiple of the identity, or take the Laplacian of a graph with "
+            f"weights >= 0."
         )
+    if lowest < 0:
+        values, basis = np.linalg.eigh(matrix)
+        matrix = np.asarray((basis * np.maximum(values, 0.0)) @ basis.T)
     return matrix
 
 

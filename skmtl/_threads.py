@@ -11,6 +11,7 @@ _lock = threading.Lock()
 _inside = 0
 _first: Any = None
 _controller: ThreadpoolController | None = None
+_own = threading.local()
 
 
 @contextmanager
@@ -25,7 +26,8 @@ def one_blas_thread() -> Iterator[None]:
         if _controller is None:
             # It looks for the libraries, which takes longer than a small fit.
             _controller = ThreadpoolController().select(user_api="blas")
-        if all(library.num_threads == 1 for library in _controller.lib_controllers):
+        alone = _inside == 0 and all(each.num_threads == 1 for each in _controller.lib_controllers)
+        if alone or getattr(_own, "inside", False):
             own = None  # asking costs next to nothing, setting as much as a small product
         else:
             own = _controller.limit(limits=1, user_api="blas")
@@ -35,9 +37,11 @@ def one_blas_thread() -> Iterator[None]:
     if own is None:
         yield
         return
+    _own.inside = True
     try:
         yield
     finally:
+        _own.inside = False
         with _lock:
             _inside -= 1
             own.restore_original_limits()

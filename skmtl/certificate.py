@@ -41,7 +41,8 @@ class Dual:
 def dual_of(objective: Any, point: Any) -> Dual:
     """D at a dual point made from a point (float64)."""
     penalty, quadratic = objective.penalty, objective.quadratic
-    if objective.has_free_task:
+    # The slopes of a loss that couples the tasks may vanish of themselves where they have to.
+    if objective.has_free_task and (objective.has_newton or not objective.loss.couples_tasks):
         return Dual(_by_newton(objective, point))
     for U, G in _feasible_gradients(objective, point):
         dual = best_dual(
@@ -88,6 +89,8 @@ def best_dual(
         if quadratic.couples_tasks or not quadratic.task_curvature(G.shape[1]).all():
             return Dual(-np.inf)
         W = _at_free_slopes(penalty, quadratic, W, G)
+    if penalty.leaves_mean_free:
+        W = _at_balanced_slopes(quadratic, W, G)
     # The quadratic as smooth data: its own gradient is part of the dual point.
     with_gradient = G - quadratic.gradient(W)
     if free is not None:
@@ -108,6 +111,22 @@ def _at_free_slopes(penalty: Penalty, quadratic: Quadratic, W: Array, G: Array) 
     slopes = G[penalty.free_rows]
     W[penalty.free_rows] = (np.maximum(slopes, 0) if penalty.is_positive else slopes) / ridges
     return W
+
+
+def has_free_mean(objective: Any) -> bool:
+    """Whether neither the penalty nor the quadratic holds the mean of the tasks."""
+    penalty, quadratic = objective.penalty, objective.quadratic
+    if penalty is None or not penalty.leaves_mean_free:
+        return False
+    return quadratic is None or not quadratic.pull(objective.n_columns).any()
+
+
+def _at_balanced_slopes(quadratic: Quadratic, W: Array, G: Array) -> Array:
+    """W with the mean task at which the quadratic takes up what the slopes G sum to."""
+    pull = quadratic.pull(G.shape[1])
+    if not pull.any():
+        return W
+    return W + ((G.sum(axis=1) - W @ pull) / pull.sum())[:, None]
 
 
 def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
@@ -189,7 +208,7 @@ def _feasible_gradients(objective: Any, point: Any) -> Iterator[tuple[Array, Arr
     enough to the best intercepts; Euclidean projection would leave it.
     """
     loss, y = objective.loss, objective.y
-    mean_free = objective.penalty is not None and objective.penalty.leaves_mean_free
+    mean_free = has_free_mean(objective)
     free = _free_design(objective)
     if not mean_free and free is None:
         # A solver at the best intercepts has this product already.

@@ -1,5 +1,7 @@
 """Any penalty, any loss: sums, superpositions, quadratics between tasks, mixed losses."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -24,16 +26,20 @@ from skmtl.model_selection import alpha_max, path
 from skmtl.penalties import (
     L1,
     L21,
+    ClusterNorm,
     FusedTasks,
     GraphTotalVariation,
     L1Inf,
     PenaltySum,
+    Positive,
     Ridge,
+    SparseGroup,
     SquaredTraceNorm,
     Superposition,
     TaskGroup,
     TaskQuadratic,
     TraceNorm,
+    WeightedRows,
 )
 
 CHAIN = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.0, 0.0]])
@@ -324,3 +330,120 @@ class TestAsAnEstimator:
         proximal, quadratic = nested.split()
         assert [type(part) for part in proximal.parts] == [L1, TraceNorm]
         assert quadratic.value(np.ones((1, 1))) == pytest.approx(0.2)
+
+
+class TestFreeMean:
+    """Penalties that leave the mean task free, beside others: the certificate must not."""
+
+    @pytest.mark.parametrize(
+        "penalty",
+        [
+            FusedTasks() + L1(0.3),
+            FusedTasks() + TraceNorm(0.3),
+            ClusterNorm(0.5, 2, 0.3, 0.0) + L1(0.3),
+            FusedTasks(0.3) + Ridge(0.3),
+            FusedTasks(0.3) + Ridge(np.array([0.1, 0.2, 0.3])),
+            FusedTasks(0.3) + TaskQuadratic(LAPLACIAN + np.eye(3), 0.3),
+            FusedTasks(0.3) + TaskQuadratic(LAPLACIAN, 0.3),
+            ClusterNorm(0.5, 2, 0.3, 0.0) + Ridge(0.2),
+            Superposition(FusedTasks(0.3), L21(0.4)) + Ridge(0.2),
+            GraphTotalVariation(CHAIN, 0.3) + Ridge(0.3),
+        ],
+        ids=repr,
+    )
+    @pytest.mark.parametrize("classify", [False, True])
+    def test_against_cvxpy(self, penalty, classify):
+        X, Y, _ = small()
+        cls, alpha = (MultiTaskClassifier, 0.1) if classify else (MultiTaskRegressor, 1.0)
+        Y = (Y > 0).astype(float) if classify else Y + X.sum(axis=1, keepdims=True)
+        model = cls(alpha, penalty=penalty, tol=1e-7, max_iter=20_000).fit(X, Y)
+        exact = reference.solve(model, X, Y)
+        assert model.objective_ == pytest.approx(exact.objective, rel=2e-7)
+        loose = clone(model).set_params(tol=0.1).fit(X, Y)
+        assert loose.dual_gap_ >= loose.objective_ - exact.objective - 1e-6 * exact.objective
+
+    def test_nearly_collinear_features_are_not_certified_by_rounding(self):
+        rng = np.random.default_rng(0)
+        first, z = rng.normal(size=(2, 200))
+        X = np.column_stack([first, first + 1e-7 * z])
+        Y = z[:, None] + 0.1 * rng.normal(size=(200, 3))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = MultiTaskRegressor(1e-3, penalty=FusedTasks()).fit(X, Y)
+        left = model.objective_ - 3 * 0.01 / 2
+        assert model.dual_gap_ >= 0.9 * left
+
+    def test_weak_sums_do_not_break(self):
+        X, Y, _ = small()
+        for penalty in (L21() + TraceNorm(), GraphTotalVariation(CHAIN) + L1()):
+            model = MultiTaskRegressor(1e-10, penalty=penalty).fit(X, Y)
+            assert np.isfinite(model.coef_).all() and model.dual_gap_ <= 1e-3
+
+
+class TestWrongPenalties:
+    @pytest.mark.parametrize(
+        ("penalty", "message"),
+        [
+            (L21(-1.0), "'alpha' parameter of L21 must be"),
+            (TraceNorm(np.nan), "'alpha' parameter of TraceNorm must be"),
+            (Ridge(-1.0), "'alpha' parameter of Ridge must be a finite number >= 0"),
+            (Ridge(np.ones(2)), "one for each of the 3 tasks"),
+            (SparseGroup(1.0, 2.0), "'sparsity' parameter of SparseGroup"),
+            (SparseGroup(1.0, 0.5, "l7"), "'norm' parameter of SparseGroup"),
+            (WeightedRows(L21(), -np.ones(6)), "'weights' parameter of WeightedRows"),
+            (WeightedRows(FusedTasks(), np.ones(6)), "must be a norm of the rows"),
+            (Positive(TraceNorm()), "'penalty' parameter of Positive must be"),
+            (Positive(L21(0.0)), "must have a strength > 0"),
+            (TaskQuadratic(-np.eye(3)), "'matrix' must be positive semidefinite"),
+            (TaskQuadratic(np.eye(2)), r"'matrix' has shape \(2, 2\)"),
+            (GraphTotalVariation(-CHAIN), "weights of 'adjacency' must be >= 0"),
+            (ClusterNorm(1.0, 50), "at most the number of tasks, 3"),
+            (ClusterNorm(1.0, 2, 0.0), "'between' parameter of ClusterNorm"),
+            (FusedTasks(1.0, -1.0), "'fused' parameter of FusedTasks"),
+            (L21() + Positive(L1()), "neither keeps the other's signs"),
+        ],
+        ids=repr,
+    )
+    def test_rule_value_remedy(self, penalty, message):
+        X, Y, _ = small()
+        with pytest.raises(ValueError, match=message):
+            MultiTaskRegressor(penalty=penalty).fit(X, Y)
+
+    def test_what_is_no_penalty(self):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            L21() + 1
+        with pytest.raises(ValueError, match="two at least"):
+            Superposition(L21())
+        with pytest.raises(ValueError, match="needs a prox of its own"):
+            Superposition(L21(), GraphTotalVariation(CHAIN))
+
+    def test_strength_zero_is_no_penalty(self):
+        X, Y, _ = small()
+        free = MultiTaskRegressor(0.0).fit(X, Y).coef_
+        for penalty in (L21(0.0), Superposition(L21(0.0), L1(0.1)), L1(0.0) + L21(0.0)):
+            model = MultiTaskRegressor(penalty=penalty).fit(X, Y)
+            np.testing.assert_allclose(model.coef_, free, atol=1e-9)
+        some = MultiTaskRegressor(penalty=L21(0.0) + TraceNorm(0.1), tol=1e-8).fit(X, Y)
+        plain = MultiTaskRegressor(penalty=TraceNorm(0.1), tol=1e-8).fit(X, Y)
+        np.testing.assert_allclose(some.coef_, plain.coef_, atol=1e-4)
+
+    def test_repr_can_be_evaluated_and_sums_are_flat(self):
+        model = MultiTaskRegressor(0.5, penalty=L21(0.1) + L1(0.05) + Ridge(0.02))
+        assert "penalty__ridge__alpha" in model.get_params()
+        again = eval(repr(model))
+        assert repr(again) == repr(model) and again.get_params().keys() == model.get_params().keys()
+        other = MultiTaskRegressor(penalty=Superposition(L21(0.1), L1()))
+        assert repr(eval(repr(other))) == repr(other)
+
+
+def test_separable_common_part_is_told_apart():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 8))
+    labels = (X[:, :3] + 2 * rng.normal(size=(90, 3)) > 0).astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MultiTaskClassifier(0.1, penalty=TaskQuadratic(COMPLETE)).fit(X, labels)
+    wide = rng.normal(size=(12, 40))
+    labels = np.repeat((wide[:, :1] > 0).astype(float), 3, axis=1)
+    with pytest.warns(UserWarning, match="in common is not penalised, and separates"):
+        MultiTaskClassifier(0.1, penalty=TaskQuadratic(COMPLETE), max_iter=50).fit(wide, labels)

@@ -249,9 +249,16 @@ class TaskEstimator(BaseEstimator):
             verbose=self.verbose,
         )
         if objective.is_separated(solution.point):
+            what, remedy = (
+                "Without a penalty the labels of some task are separable",
+                "Increase alpha",
+            )
+            if objective.penalty is not None or objective.quadratic is not None:
+                what = "What tasks have in common is not penalised, and separates their labels"
+                remedy = "Penalise it too (ridge, sparse or block > 0)"
             warn(
-                "Without a penalty the labels of some task are separable: it has no finite "
-                "minimiser, and its coefficients only tell how far the solver went. Increase alpha."
+                f"{what}: there is no finite minimiser, and the coefficients only tell how far "
+                f"the solver went. {remedy}."
             )
         point, value, gap = solution.point, solution.objective, solution.dual_gap
         if point.W.dtype != dtype:

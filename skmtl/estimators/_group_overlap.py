@@ -52,7 +52,7 @@ class _GroupOverlap(NonConvexEstimator):
         alpha = self.alpha
         if alpha == 0:
             alpha = _NO_ALPHA * max(objective.null_value, np.finfo(np.float64).tiny)
-        if warm is not None:
+        if warm is not None and hasattr(self, "latent_tasks_"):
             origin, latent = start_of(objective, warm), self.latent_tasks_.T.astype(np.float64)
             S = np.linalg.lstsq(latent, np.asarray(origin.W, dtype=np.float64), rcond=None)[0]
             start = Factors(latent, S, alpha, self.ridge)

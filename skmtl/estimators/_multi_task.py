@@ -1,5 +1,6 @@
 """Any penalty, any loss: the estimators that all others are special cases of."""
 
+import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
-from skmtl.penalties import L21, Composite, Penalty, Superposition
+from skmtl.penalties import L21, Composite, Penalty, Superposition, without_zeros
 
 _CONSTRAINTS: dict[str, list[Any]] = {"penalty": [Penalty, None]}
 _LOSSES = ("squared", "huber", "poisson", "logistic")
@@ -25,7 +26,18 @@ class _MultiTask(TaskEstimator):
         chosen = np.zeros(len(data.all_tasks), dtype=bool)
         chosen[data.positions] = True
         penalty = L21() if self.penalty is None else self.penalty
-        return penalty.for_tasks(chosen).scaled(self.alpha)
+        penalty.check(data.X.shape[1], len(data.all_tasks))
+        used = without_zeros(penalty)
+        return None if used is None else used.for_tasks(chosen).scaled(self.alpha)
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        if not isinstance(self.penalty, Composite):
+            return super().__repr__(N_CHAR_MAX)
+        # scikit-learn prints what is made of others as if it were a plain estimator.
+        plain = copy.copy(self)
+        plain.penalty = None
+        text = super(_MultiTask, plain).__repr__(N_CHAR_MAX)[:-1]
+        return f"{text}{'' if text.endswith('(') else ', '}penalty={self.penalty!r})"
 
     @property
     def parts_(self) -> dict[str, NDArray[Any]]:
@@ -33,7 +45,8 @@ class _MultiTask(TaskEstimator):
         check_is_fitted(self)
         if self._parts is None or not isinstance(self.penalty, Composite):
             raise AttributeError(
-                f"parts_ exists where the penalty is a Superposition; it is {self.penalty!r}."
+                f"parts_ exists where the penalty is a Superposition with alpha > 0; it is "
+                f"{self.penalty!r}, with alpha={self.alpha}."
             )
         whole = self.penalty
         if not isinstance(whole, Superposition):
@@ -61,8 +74,8 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     alpha : float, default=1.0
         Strength of the whole penalty, >= 0: what the strengths in ``penalty`` are multiplied by.
     penalty : Penalty or None, default=None
-        None: ``L21()``. Its parameters are nested ones: ``penalty__alpha``, in a sum
-        ``penalty__ridge__alpha``.
+        None: ``L21()``. Where one is given its parameters are nested ones: ``penalty__alpha``, in
+        a sum ``penalty__ridge__alpha``.
     loss : {"squared", "huber", "poisson", "logistic"} or dict, default="squared"
         :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
         ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
@@ -99,7 +112,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
 
     See Also
     --------
-    BlockSparseRegressor : The same with its default penalty, and faster parameters.
+    BlockSparseRegressor : Its default penalty, with parameters for features and signs.
 
     Examples
     --------
@@ -252,8 +265,8 @@ class MultiTaskClassifier(_MultiTask, TaskClassifier):
     alpha : float, default=0.01
         Strength of the whole penalty, >= 0: what the strengths in ``penalty`` are multiplied by.
     penalty : Penalty or None, default=None
-        None: ``L21()``. Its parameters are nested ones: ``penalty__alpha``, in a sum
-        ``penalty__ridge__alpha``.
+        None: ``L21()``. Where one is given its parameters are nested ones: ``penalty__alpha``, in
+        a sum ``penalty__ridge__alpha``.
     {multiclass_loss}
     {common}
     {class_weight}

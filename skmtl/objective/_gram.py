@@ -8,7 +8,7 @@ import numpy as np
 
 from skmtl import _kernels, _linalg
 from skmtl._sylvester import solve_coupled
-from skmtl.certificate import Dual, best_dual, seen_by
+from skmtl.certificate import Dual, best_dual, has_free_mean, seen_by
 from skmtl.design import Moments
 from skmtl.objective._base import Array, BaseObjective, Point
 from skmtl.objective._models import NO_GRAMS, GramModel, RowModel
@@ -280,9 +280,12 @@ class GramObjective(BaseObjective):
         """The dual point of the residual r = y - A W."""
         if self.has_free_task:
             return Dual(self._free_dual_value(point))
-        if self.penalty is not None and self.penalty.leaves_mean_free:
+        mean_free = has_free_mean(self)
+        if mean_free:
             point = self._with_best_mean(point)
         slopes = self.linear - point.Z
+        if mean_free and not self._mean_vanishes(slopes):
+            return Dual(-np.inf)
         free = None if self.penalty is None else self.penalty.free_rows
         if free is not None and self.quadratic is None:
             rows = np.flatnonzero(free)
@@ -324,6 +327,12 @@ class GramObjective(BaseObjective):
         diagonals = (np.einsum("tjj->tj", self.grams)[:, features] * self.scales[:, None]).T
         allowed = rounding * np.sqrt(np.maximum(diagonals, 0) * self.squares)
         return bool(((np.abs(slopes) <= allowed) | (diagonals == 0)).all())
+
+    def _mean_vanishes(self, slopes: Array) -> bool:
+        """Whether the slopes along the mean task are nothing but rounding."""
+        bend = np.diag(self._pooled)
+        allowed = 1e-9 * np.sqrt(np.maximum(bend, 0.0) * self.squares)
+        return bool(((np.abs(slopes.sum(axis=1)) <= allowed) | (bend == 0)).all())
 
     def _with_best_rows(self, point: Point, rows: Array) -> Point:
         """The point with the best coefficients of some features."""

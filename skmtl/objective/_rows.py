@@ -24,6 +24,7 @@ from skmtl.objective._models import (
     first_rows,
     worthwhile_rows,
 )
+from skmtl.objective._separation import is_separated
 from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum
 
@@ -332,12 +333,7 @@ class Objective(BaseObjective):
         return dual_of(self, point)
 
     def is_separated(self, point: Point) -> bool:
-        if not (self.has_free_task and self.loss.recedes):
-            return False
-        wrong = self.design.weights * (self.y * point.Z <= 0)
-        separated = self.design.gather(wrong) == 0
-        alone = len(separated) == self.n_columns and not self._couples_tasks
-        return bool(separated.any() if alone else separated.all())
+        return is_separated(self, point)
 
     # Intercepts
 

@@ -1,10 +1,12 @@
 """What the objective, the solvers and the reference ask of a penalty."""
 
-from typing import Any
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
 
 Array = NDArray[Any]
 
@@ -37,6 +39,20 @@ class Penalty(BaseEstimator):
     is_norm: bool = True
     is_positive: bool = False
     alpha: Any
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, 0, None, closed="left")]
+    }
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        """Refuse parameters that make no penalty on W (n_features, n_tasks).
+
+        Raises
+        ------
+        ValueError
+            That names the parameter, the rule, the value received, and the remedy.
+        """
+        self._validate_params()
 
     @property
     def row_thresholds(self) -> tuple[float | Array, float | Array] | None:
@@ -104,6 +120,8 @@ class Penalty(BaseEstimator):
     def __add__(self, other: "Penalty") -> "Penalty":
         from skmtl.penalties._composite import PenaltySum
 
+        if not isinstance(other, Penalty):
+            return NotImplemented
         return PenaltySum((self, other))
 
 
@@ -119,6 +137,7 @@ class Quadratic(Penalty):
         Whether M is not diagonal.
     """
 
+    is_norm = False
     couples_tasks: bool = False
 
     def gradient(self, W: Array) -> Array:
@@ -136,6 +155,12 @@ class Quadratic(Penalty):
     def hessian(self, n_tasks: int) -> Array:
         """M (n_tasks, n_tasks), the Hessian of each row of W."""
         return np.diag(self.task_curvature(n_tasks))
+
+    def pull(self, n_tasks: int) -> Array:
+        """M 1 (n_tasks,): what the mean task adds to the slopes; zero where it is rounding."""
+        M = self.hessian(n_tasks)
+        sums: Array = M.sum(axis=0)
+        return sums if np.abs(sums).max() > 1e-12 * np.abs(M).max() else np.zeros(n_tasks)
 
     def split(self) -> "tuple[Penalty | None, Quadratic | None]":
         return None, self

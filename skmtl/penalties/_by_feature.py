@@ -1,10 +1,14 @@
 """Penalties on rows of W made of others: a factor for each feature, signs, entries left out."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._entries import L1
+from skmtl.penalties._rows import L21, L1Inf
+from skmtl.penalties._sparse_group import SparseGroup
+from skmtl.penalties._tasks import TaskGroup
 
 
 class WeightedRows(Penalty):
@@ -32,6 +36,23 @@ class WeightedRows(Penalty):
     def __init__(self, penalty: Penalty, weights: Array) -> None:
         self.penalty = penalty
         self.weights = weights
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        rows = isinstance(self.penalty, Penalty) and self.penalty.separates_over_rows
+        if not rows or self.penalty.leaves_mean_free:
+            raise ValueError(
+                f"The 'penalty' parameter of WeightedRows must be a norm of the rows (L1, L21, "
+                f"L1Inf, SparseGroup). Got {self.penalty!r} instead."
+            )
+        self.penalty.check(n_features, n_tasks)
+        weights = np.asarray(self.weights, dtype=np.float64)
+        if weights.shape != (n_features,) or not (np.isfinite(weights) & (weights >= 0)).all():
+            raise ValueError(
+                f"The 'weights' parameter of WeightedRows must be finite numbers >= 0, one for "
+                f"each of the {n_features} features. Got {self.weights!r} instead."
+            )
 
     @property
     def is_norm(self) -> bool:  # type: ignore[override]
@@ -107,6 +128,23 @@ class Positive(Penalty):
     @property
     def separates_over_rows(self) -> bool:  # type: ignore[override]
         return self.penalty.separates_over_rows
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        norms = (L1, L21, L1Inf, SparseGroup, TaskGroup, WeightedRows)
+        if not isinstance(self.penalty, norms):
+            raise ValueError(
+                f"The 'penalty' parameter of Positive must be a norm that takes absolute values "
+                f"of the entries (L1, L21, L1Inf, SparseGroup, TaskGroup, or WeightedRows of "
+                f"one). Got {self.penalty!r} instead."
+            )
+        self.penalty.check(n_features, n_tasks)
+        if getattr(self.penalty, "alpha", 1.0) == 0:
+            raise ValueError(
+                "The norm of Positive must have a strength > 0, or nothing holds positive "
+                "coefficients back. Choose a small alpha."
+            )
 
     @property
     def is_norm(self) -> bool:  # type: ignore[override]

@@ -8,8 +8,10 @@ import numpy as np
 from sklearn.base import clone
 
 from skmtl.penalties._base import Array, Penalty, Quadratic
+from skmtl.penalties._by_feature import WeightedRows
 from skmtl.penalties._coupling import QuadraticSum
-from skmtl.penalties._terms import Terms
+from skmtl.penalties._fused import FusedTasks
+from skmtl.penalties._terms import MappedPenalty, Terms
 
 
 class Composite(Penalty):
@@ -61,11 +63,38 @@ class Composite(Penalty):
     def __sklearn_clone__(self) -> Self:
         return self._with([clone(part) for part in self.parts])
 
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return []
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        for part in self.parts:
+            part.check(n_features, n_tasks)
+
     def scaled(self, factor: float) -> Self:
         return self._with([part.scaled(factor) for part in self.parts])
 
     def for_tasks(self, chosen: Array) -> Self:
         return self._with([part.for_tasks(chosen) for part in self.parts])
+
+
+def without_zeros(penalty: Penalty) -> Penalty | None:
+    """The penalty without the parts of strength 0, None where nothing is left.
+
+    A superposition with a part that costs nothing costs nothing.
+    """
+    if isinstance(penalty, WeightedRows):
+        return None if without_zeros(penalty.penalty) is None else penalty
+    if isinstance(penalty, FusedTasks) and not (penalty.fused or penalty.sparse or penalty.block):
+        return None
+    if not isinstance(penalty, Composite):
+        # An array of strengths may have zeros.
+        alpha = getattr(penalty, "alpha", 1.0)
+        return None if np.ndim(alpha) == 0 and alpha == 0 else penalty
+    parts = [part for part in map(without_zeros, penalty.parts) if part is not None]
+    if isinstance(penalty, Superposition):
+        return penalty if len(parts) == len(penalty.parts) else None
+    return PenaltySum(tuple(parts)) if len(parts) > 1 else parts[0] if parts else None
 
 
 class PenaltySum(Composite):
@@ -77,6 +106,11 @@ class PenaltySum(Composite):
 
     def __init__(self, parts: tuple[Penalty, ...]) -> None:
         self.parts = parts
+        if not parts or not all(isinstance(part, Penalty) for part in parts):
+            raise ValueError(f"A sum needs penalties, one at least; got {parts!r}.")
+        if any(isinstance(part, PenaltySum) for part in parts):
+            flat = [part.parts if isinstance(part, PenaltySum) else [part] for part in parts]
+            self.parts = tuple(part for each in flat for part in each)
 
     def _with(self, parts: Sequence[Penalty]) -> Self:
         return type(self)(tuple(parts))
@@ -106,6 +140,12 @@ class PenaltySum(Composite):
                     f"{self!r} adds a superposition to another norm. A superposition stands "
                     f"alone, or with quadratic penalties (Ridge, TaskQuadratic)."
                 )
+            if part.is_positive:
+                raise ValueError(
+                    f"{self!r} adds {part!r} to another norm, which are solved one beside the "
+                    f"other: neither keeps the other's signs. Use one norm (SparseGroup) within "
+                    f"Positive, alone or with a ridge."
+                )
             terms.extend(part.parts if isinstance(part, Terms) else [part])
         return Terms(tuple(terms)), smooth if quadratic else None
 
@@ -132,8 +172,13 @@ class Superposition(Composite):
 
     def __init__(self, *parts: Penalty) -> None:
         self.parts = parts
+        if len(parts) < 2 or not all(isinstance(part, Penalty) for part in parts):
+            raise ValueError(
+                f"A superposition needs penalties, two at least; got {parts!r}. Pass one penalty "
+                f"as it is."
+            )
         for part in parts:
-            if isinstance(part, Composite):
+            if isinstance(part, (Composite, MappedPenalty)):
                 raise ValueError(
                     f"A part of a superposition needs a prox of its own; {part!r} has none. Pass "
                     f"its parts one by one, or one penalty that stands for them (SparseGroup)."
@@ -141,6 +186,15 @@ class Superposition(Composite):
 
     def _with(self, parts: Sequence[Penalty]) -> Self:
         return type(self)(*parts)
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        for part in self.parts:
+            if part.free_rows is not None:
+                raise ValueError(
+                    f"{part!r} leaves features free, which a part of a superposition cannot: its "
+                    f"weights must be positive."
+                )
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         return f"Superposition({', '.join(repr(part) for part in self.parts)})"

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from skmtl._graphs import read_laplacian
 from skmtl.penalties._base import Array, Quadratic
 
 # Eigenvalues below this share of the largest are rounding.
@@ -30,11 +31,14 @@ class TaskQuadratic(Quadratic):
     """
 
     couples_tasks = True
-    is_norm = False
 
     def __init__(self, matrix: Array, alpha: float = 1.0) -> None:
         self.matrix = matrix
         self.alpha = alpha
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        read_laplacian(self.matrix, np.arange(n_tasks), "matrix")
 
     def hessian(self, n_tasks: int) -> Array:
         return self.alpha * np.asarray(self.matrix, dtype=np.float64)
@@ -73,8 +77,6 @@ class TaskQuadratic(Quadratic):
 
 class QuadraticSum(Quadratic):
     """A sum of quadratic penalties."""
-
-    is_norm = False
 
     def __init__(self, parts: tuple[Quadratic, ...]) -> None:
         self.parts = parts

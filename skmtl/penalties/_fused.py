@@ -1,11 +1,13 @@
 """Total variation along an order of the tasks: neighbours share their coefficients."""
 
-from typing import Any, Self
+from numbers import Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
 from skmtl import _kernels
-from skmtl.penalties._base import Array
+from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._roots import RowRootNorm
 from skmtl.penalties._rows import row_norms
 
@@ -52,6 +54,11 @@ class FusedTasks(RowRootNorm):
     L. Condat, "A direct algorithm for 1-D total variation denoising", IEEE Signal Process. Lett.
     20(11), 2013, https://doi.org/10.1109/LSP.2013.2278339
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Penalty._parameter_constraints,
+        **{name: [Interval(Real, 0, None, closed="left")] for name in ("fused", "sparse", "block")},
+    }
 
     def __init__(
         self,

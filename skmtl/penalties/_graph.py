@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from skmtl._graphs import read_graph
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._entries import L1
 from skmtl.penalties._terms import MappedPenalty
@@ -31,6 +32,10 @@ class GraphTotalVariation(MappedPenalty):
     def __init__(self, adjacency: Any, alpha: float = 1.0) -> None:
         self.adjacency = adjacency
         self.alpha = alpha
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        read_graph(sp.csr_matrix(self.adjacency), np.arange(n_tasks), "adjacency")
 
     @property
     def leaves_mean_free(self) -> bool:  # type: ignore[override]

@@ -1,6 +1,6 @@
 """Smooth quadratic penalties."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,16 @@ class Ridge(Quadratic):
 
     def __init__(self, alpha: float | Array = 1.0) -> None:
         self.alpha = alpha
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        alpha = np.asarray(self.alpha, dtype=np.float64)
+        if alpha.shape not in ((), (n_tasks,)) or not (np.isfinite(alpha) & (alpha >= 0)).all():
+            raise ValueError(
+                f"The 'alpha' parameter of Ridge must be a finite number >= 0, or an array of "
+                f"them, one for each of the {n_tasks} tasks. Got {self.alpha!r} instead."
+            )
 
     def value(self, W: Array) -> float:
         return float((self.alpha * np.einsum("jt,jt->t", W, W)).sum() / 2)

@@ -1,13 +1,15 @@
 """Task clusters without a mean: k-means relaxed, which is also a shared feature subspace."""
 
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
 from skmtl._linalg import rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import box_support, box_value, box_weights
-from skmtl.penalties._spectral import box_shrinkage, padded
+from skmtl.penalties._spectral import box_shrinkage, check_clusters, padded
 
 
 class RelaxedClusterNorm(Penalty):
@@ -45,10 +47,20 @@ class RelaxedClusterNorm(Penalty):
     is_norm = False
     ignores_rotations = True
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Penalty._parameter_constraints,
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "eta": [Interval(Real, 0, None, closed="neither")],
+    }
+
     def __init__(self, alpha: float = 1.0, n_clusters: int = 2, eta: float = 0.1) -> None:
         self.alpha = alpha
         self.n_clusters = n_clusters
         self.eta = eta
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        check_clusters(self.n_clusters, n_tasks)
 
     @property
     def n_directions(self) -> int:

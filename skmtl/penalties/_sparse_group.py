@@ -1,8 +1,10 @@
 """Block sparsity with sparse rows: features are dropped together, tasks may drop some more."""
 
-from typing import Any
+from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._entries import L1
@@ -43,6 +45,12 @@ class SparseGroup(Penalty):
     """
 
     separates_over_rows = True
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Penalty._parameter_constraints,
+        "sparsity": [Interval(Real, 0, 1, closed="both")],
+        "norm": [StrOptions({"l2", "linf"})],
+    }
 
     def __init__(self, alpha: float = 1.0, sparsity: float = 0.5, norm: str = "l2") -> None:
         self.alpha = alpha

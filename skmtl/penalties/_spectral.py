@@ -1,9 +1,11 @@
 """Penalties on the singular values of W: tasks share directions, or lie in clusters."""
 
 from collections.abc import Callable
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
 from skmtl._linalg import largest_singular_value, rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
@@ -145,6 +147,13 @@ class ClusterNorm(Penalty):
     is_norm = False
     ignores_rotations = True
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Penalty._parameter_constraints,
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "between": [Interval(Real, 0, 1, closed="right")],
+        "mean": [Interval(Real, 0, None, closed="left")],
+    }
+
     def __init__(
         self, alpha: float = 1.0, n_clusters: int = 2, between: float = 0.3, mean: float = 0.01
     ) -> None:
@@ -152,6 +161,10 @@ class ClusterNorm(Penalty):
         self.n_clusters = n_clusters
         self.between = between
         self.mean = mean
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        check_clusters(self.n_clusters, n_tasks)
 
     @property
     def leaves_mean_free(self) -> bool:  # type: ignore[override]
@@ -238,6 +251,15 @@ def box_shrinkage(
         return theta / (theta + lam)
 
     return shrink
+
+
+def check_clusters(n_clusters: int, n_tasks: int) -> None:
+    """Refuse more clusters than tasks."""
+    if n_clusters > n_tasks:
+        raise ValueError(
+            f"The 'n_clusters' parameter must be at most the number of tasks, {n_tasks}. Got "
+            f"{n_clusters} instead."
+        )
 
 
 def _centred_singular_values(W: Array) -> Array:

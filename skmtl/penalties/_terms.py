@@ -138,17 +138,30 @@ class Terms(Penalty):
         rest = G - self.adjoint(duals, n_tasks)
         if all(K is not None for K in maps):
             return self._combined(duals, rest, np.abs(G).max(initial=0.0))
+        takes = np.array([K is None for K in maps])
+        holds = takes & ~np.array([inner.leaves_mean_free for inner in self._inner])
+        if not holds.any():
+            # The certificate has made the mean of G vanish.
+            return self._shared(duals, rest, takes)
+        if holds.sum() < takes.sum():
+            # A penalty that leaves the mean free has no finite conjugate there.
+            mean = np.repeat(rest.mean(axis=1, keepdims=True), n_tasks, axis=1)
+            duals, rest = self._shared(duals, mean, holds), rest - mean
+        return self._shared(duals, rest, takes)
+
+    def _shared(self, duals: tuple[Array, ...], rest: Array, takes: Array) -> tuple[Array, ...]:
+        """The duals plus shares of the rest, for those parts that take it."""
         # Shares in inverse proportion to their sizes make the largest as small as can be.
         sizes = np.array(
             [
-                np.inf if K is not None else max(_size(inner, rest), _TINY)
-                for inner, K in zip(self._inner, maps, strict=True)
+                max(_size(inner, rest), _TINY) if takes_it else np.inf
+                for inner, takes_it in zip(self._inner, takes, strict=True)
             ]
         )
         shares = sizes.min() / sizes
         shares /= shares.sum()
-        pairs = zip(duals, shares, maps, strict=True)
-        return tuple(dual if K is not None else dual + share * rest for dual, share, K in pairs)
+        triples = zip(duals, shares, takes, strict=True)
+        return tuple(dual + share * rest if takes_it else dual for dual, share, takes_it in triples)
 
     def _combined(self, duals: tuple[Array, ...], rest: Array, size: float) -> tuple[Array, ...]:
         """The duals plus the smallest that add up to the rest."""

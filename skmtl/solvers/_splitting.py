@@ -114,15 +114,24 @@ class Splitting:
         iterates, self.iterates = np.stack(self.iterates), []
         steps = np.diff(iterates, axis=0)
         gram = steps @ steps.T
-        gram[np.diag_indices_from(gram)] += 1e-10 * np.trace(gram)
+        size = float(np.trace(gram))
+        if not _TINY < size < np.inf:
+            return
+        # Relative to their size: the ridge must not underflow.
+        gram /= size
+        gram[np.diag_indices_from(gram)] += 1e-10
         weights = np.linalg.solve(gram, np.ones(len(gram)))
         if not np.isfinite(weights).all() or weights.sum() == 0:
             return
         mixed = (weights / weights.sum()) @ iterates[1:]
         point, duals = self._unflat(mixed)
+        curvature = self.curvature
         moved = self._moved(point, duals)
         if np.linalg.norm(self._flat(*moved) - mixed) < np.linalg.norm(steps[-1]):
             self.point, self.duals = moved
+        else:
+            # What a point far off has met is no curvature of those on the way.
+            self.curvature = curvature
 
     def _unflat(self, flat: Any) -> tuple[Any, Any]:
         root = np.sqrt(self.curvature * self.metric)
@@ -151,7 +160,7 @@ class Splitting:
                 own = dual / np.maximum(primal, _TINY) / self.curvature**2
                 # Rows that hardly moved tell little.
                 square = np.clip(own, square / _SPREAD, square * _SPREAD)
-            wanted = (np.sqrt(0.25 + 4 * self.square * square) - 0.5) / (2 * self.square)
+            wanted = 2 * square / (np.sqrt(0.25 + 4 * self.square * square) + 0.5)
             self.ratio = np.sqrt(self.ratio * wanted)
         self.origin, self.iterates = (self.point, self.duals), []
         self.next_balance *= 2
