@@ -364,6 +364,14 @@ def make_linear(seed=0):
     return made.data, made.target
 
 
+def test_edges_by_task_id():
+    ids = np.array([3.0, 5.0, 9.0])
+    edges = GraphTaskKernel(RBF(), graph=[(3.0, 5.0), (9.0, 5.0, 2.0)], tasks=ids)
+    weights = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.0, 0.0]])
+    matrix = GraphTaskKernel(RBF(), graph=weights, tasks=ids)
+    np.testing.assert_allclose(edges.task_covariance, matrix.task_covariance)
+
+
 def solve_graph(X, y, alpha, L, ridge):
     """min T/(2n) ||y - XW||^2 + alpha/2 (tr(W L W') + ridge ||W||^2) by one linear system."""
     n, d = len(X), X.shape[1] - 1

@@ -61,9 +61,9 @@ class ClusteredTaskRegressor(TaskClusters, TaskRegressor):
         The first penalty above, or the second, the relaxation of k-means.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
-        Centered form only.
+        With ``form="centered"`` only.
     mean : float, default=0.01
-        Weight of the mean task, >= 0; at 0 it is not penalised. Centered form only.
+        Weight of the mean task, >= 0; at 0 it is not penalised. With ``form="centered"`` only.
     eta : float, default=0.1
         Weight of the tasks' own squares, > 0. Relaxed form only.
     {regression_loss}
@@ -220,9 +220,9 @@ class ClusteredTaskClassifier(TaskClusters, TaskClassifier):
         The first penalty above, or the second, the relaxation of k-means.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
-        Centered form only.
+        With ``form="centered"`` only.
     mean : float, default=0.01
-        Weight of the mean task, >= 0; at 0 it is not penalised. Centered form only.
+        Weight of the mean task, >= 0; at 0 it is not penalised. With ``form="centered"`` only.
     eta : float, default=0.1
         Weight of the tasks' own squares, > 0. Relaxed form only.
     {classification_loss}

@@ -104,6 +104,11 @@ def _read_order(order: Any, tasks: NDArray[Any]) -> NDArray[np.intp]:
     if order is None:
         return np.arange(len(names))
     given = order.tolist() if hasattr(order, "tolist") else list(order)
+    if any(isinstance(name, (list, tuple)) for name in given):
+        raise ValueError(
+            f"The 'order' must be a flat list of the tasks' names, got {order!r}. The tasks are "
+            f"{names}."
+        )
     positions = {name: k for k, name in enumerate(names)}
     missing = [name for name in names if name not in given]
     unknown = [name for name in given if name not in positions]
@@ -173,9 +178,10 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
     Convex. Along an order the prox is exact: the total variation of each row, then a soft
     threshold of its entries, then of the row. For a graph there is none: a primal-dual splitting
     method takes a dual variable for each edge, and shared coefficients are equal up to ``tol``.
-    With ``sparse=block=0`` what all tasks share is not penalised; a graph of several components is
-    then not certified. A task that leaves the objective makes its neighbours along the order
-    neighbours, and leaves a graph with its edges. {notes}
+    With ``sparse=block=0`` what all tasks share is not penalised: labels that it separates have no
+    finite minimiser, and a graph of several components is certified near the solution only. A task
+    that leaves the objective makes its neighbours along the order neighbours, and leaves a graph
+    with its edges. {notes}
 
     References
     ----------
@@ -311,9 +317,10 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
     Convex. Along an order the prox is exact: the total variation of each row, then a soft
     threshold of its entries, then of the row. For a graph there is none: a primal-dual splitting
     method takes a dual variable for each edge, and shared coefficients are equal up to ``tol``.
-    With ``sparse=block=0`` what all tasks share is not penalised; a graph of several components is
-    then not certified. A task that leaves the objective makes its neighbours along the order
-    neighbours, and leaves a graph with its edges. {notes}
+    With ``sparse=block=0`` what all tasks share is not penalised: labels that it separates have no
+    finite minimiser, and a graph of several components is certified near the solution only. A task
+    that leaves the objective makes its neighbours along the order neighbours, and leaves a graph
+    with its edges. {notes}
 
     {one_class}
 

@@ -124,8 +124,15 @@ def _from_lists(tree: Any, names: list[Any]) -> Any:
     def read(node: Any) -> tuple[int, Any]:
         """Steps down to the furthest task, and the node with steps in place of heights."""
         if not isinstance(node, (list, tuple)):
-            if node not in positions:
-                raise ValueError(f"The 'tree' names {node!r}, not one of the tasks {names}.")
+            try:
+                known = node in positions
+            except TypeError:  # unhashable
+                known = False
+            if not known:
+                raise ValueError(
+                    f"The 'tree' names {node!r}, not one of the tasks {names}. Pass a linkage "
+                    f"matrix as an array (numpy.asarray)."
+                )
             found.append(positions[node])
             return 0, positions[node]
         if not len(node):

@@ -195,10 +195,11 @@ class GraphTaskKernel(_RegularisedTaskKernel):
     task_column : str or int, default=-1
         Position of the column of X that holds the task ids; -1 is the last. Where the kernel is
         called on data frames, also a name.
-    graph : "complete", "chain", array or sparse matrix of shape (n_tasks, n_tasks), default=None
+    graph : "complete", "chain", array or sparse matrix (n_tasks, n_tasks), list, default=None
         "complete": :math:`L = I - \mathbf{1}\mathbf{1}'/T`, the same as MeanRegularizedTaskKernel.
         "chain": each task is joined to the next in the order of ``tasks``. An array G: the
-        symmetric weights of the edges, >= 0, and L = diag(G 1) - G.
+        symmetric weights of the edges, >= 0, and L = diag(G 1) - G. A list: edges by task id,
+        pairs of weight 1 or triples with their weight.
     laplacian : array or sparse matrix of shape (n_tasks, n_tasks), default=None
         L itself, symmetric and positive semidefinite, in place of a graph.
     tasks : int or array-like of shape (n_tasks,), default=None
@@ -295,8 +296,9 @@ class GraphTaskKernel(_RegularisedTaskKernel):
 
     def _implied_n_tasks(self) -> int | None:
         for matrix in (self.graph, self.laplacian):
-            if matrix is not None and not isinstance(matrix, str):
-                return int(matrix.shape[0]) if hasattr(matrix, "shape") else len(matrix)
+            # Edges, a list, need not reach all tasks.
+            if hasattr(matrix, "shape"):
+                return int(matrix.shape[0])
         return None
 
     def _laplacian(self) -> Array:
@@ -305,7 +307,8 @@ class GraphTaskKernel(_RegularisedTaskKernel):
                 "GraphTaskKernel needs one of 'graph' and 'laplacian', got "
                 f"{'neither' if self.graph is None else 'both'}."
             )
-        tasks = np.arange(self.n_tasks)
+        by_number = self.tasks is None or np.ndim(self.tasks) == 0
+        tasks = np.arange(self.n_tasks) if by_number else np.asarray(self.tasks)
         if self.laplacian is not None:
             return read_laplacian(self.laplacian, tasks)
         if isinstance(self.graph, str) and self.graph not in ("complete", "chain"):
@@ -313,6 +316,4 @@ class GraphTaskKernel(_RegularisedTaskKernel):
                 f"The 'graph' parameter of GraphTaskKernel must be 'complete', 'chain' or a matrix "
                 f"of weights, got {self.graph!r}."
             )
-        # A list is a matrix here: the tasks of a kernel are numbers, their order is known.
-        graph = np.asarray(self.graph) if isinstance(self.graph, (list, tuple)) else self.graph
-        return laplacian_of(read_graph(graph, tasks))
+        return laplacian_of(read_graph(self.graph, tasks))

@@ -29,7 +29,8 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     """Return the smallest ``alpha`` at which every coefficient is zero.
 
     It is the dual norm, for the penalty with ``alpha=1``, of the loss gradient at W = 0 and the
-    best intercepts. Features with ``feature_weight=0`` are fitted, and do not count.
+    best intercepts. Features with ``feature_weight=0`` are fitted, and do not count. For a sum of
+    penalties without a common prox it is an upper bound of that alpha.
 
     Parameters
     ----------

@@ -69,9 +69,9 @@ class ClusteredTaskRegressorCV(_ClusteredTaskCV, ClusteredTaskRegressor):
         The penalty above, or the relaxation of k-means, as in the plain estimator.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
-        Centered form only.
+        With ``form="centered"`` only.
     mean : float, default=0.01
-        Weight of the mean task, >= 0; at 0 it is not penalised. Centered form only.
+        Weight of the mean task, >= 0; at 0 it is not penalised. With ``form="centered"`` only.
     eta : float, default=0.1
         Weight of the tasks' own squares, > 0. Relaxed form only.
     {cv}
@@ -231,9 +231,9 @@ class ClusteredTaskClassifierCV(_ClusteredTaskCV, ClusteredTaskClassifier):
         The penalty above, or the relaxation of k-means, as in the plain estimator.
     between : float, default=0.3
         Weight of the distances between clusters, in (0, 1]; at 1 clusters make no difference.
-        Centered form only.
+        With ``form="centered"`` only.
     mean : float, default=0.01
-        Weight of the mean task, >= 0; at 0 it is not penalised. Centered form only.
+        Weight of the mean task, >= 0; at 0 it is not penalised. With ``form="centered"`` only.
     eta : float, default=0.1
         Weight of the tasks' own squares, > 0. Relaxed form only.
     {cv}
