@@ -175,7 +175,7 @@ class HuberLoss(Loss):
 
     Parameters
     ----------
-    delta : float
+    delta : float, default=1.35
         Where it turns linear, positive, in y's units.
 
     References

@@ -189,7 +189,7 @@ class ChosenEntries(Penalty):
     Parameters
     ----------
     chosen : bool array of shape (n_features, n_tasks)
-    positive : bool
+    positive : bool, default=False
     """
 
     separates_over_rows = True

@@ -21,7 +21,7 @@ class TaskQuadratic(Quadratic):
     ----------
     matrix : array of shape (n_tasks, n_tasks)
         M, symmetric and positive semidefinite.
-    alpha : float
+    alpha : float, default=1.0
         Strength, not negative.
 
     References

@@ -12,7 +12,7 @@ class L1(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
 
     References

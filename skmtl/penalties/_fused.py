@@ -27,15 +27,15 @@ class FusedTasks(RowRootNorm):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
-    fused : float
+    fused : float, default=1.0
         Relative strength of the differences, not negative.
-    sparse : float
+    sparse : float, default=0.0
         Relative strength of the L1 norm, not negative.
-    block : float
+    block : float, default=0.0
         Relative strength of the rows' Euclidean norms, not negative.
-    order : array-like of shape (n_tasks,) or None
+    order : array-like of shape (n_tasks,) or None, default=None
         The columns of W along the chain, each once; None: as they are.
 
     Raises

@@ -20,7 +20,7 @@ class GraphTotalVariation(MappedPenalty):
     ----------
     adjacency : array or sparse matrix of shape (n_tasks, n_tasks)
         The weights a of the edges, symmetric, not negative; the diagonal does not count.
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
 
     References

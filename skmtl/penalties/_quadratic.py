@@ -12,7 +12,7 @@ class Ridge(Quadratic):
 
     Parameters
     ----------
-    alpha : float or array of shape (n_tasks,)
+    alpha : float or array of shape (n_tasks,), default=1.0
         Strength, not negative; an array gives each task its own.
 
     References

@@ -27,11 +27,11 @@ class RelaxedClusterNorm(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
-    n_clusters : int
+    n_clusters : int, default=2
         k, from 1 to the number of tasks.
-    eta : float
+    eta : float, default=0.1
         Weight of the ridge, positive.
 
     References

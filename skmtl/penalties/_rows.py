@@ -19,7 +19,7 @@ class L21(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
 
     References
@@ -63,7 +63,7 @@ class L1Inf(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
 
     References

@@ -24,11 +24,11 @@ class SparseGroup(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
-    sparsity : float
+    sparsity : float, default=0.5
         :math:`\kappa`, the share of the entries' norm, in [0, 1].
-    norm : {"l2", "linf"}
+    norm : {"l2", "linf"}, default="l2"
         The norm of a row: Euclidean, or its largest absolute entry.
 
     References

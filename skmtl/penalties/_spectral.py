@@ -19,7 +19,7 @@ class TraceNorm(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
 
     References
@@ -63,7 +63,7 @@ class SquaredTraceNorm(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
 
     References
@@ -129,13 +129,13 @@ class ClusterNorm(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
-    n_clusters : int
+    n_clusters : int, default=2
         The number of clusters r, from 1 to the number of tasks.
-    between : float
+    between : float, default=0.3
         :math:`\epsilon_B` in (0, 1].
-    mean : float
+    mean : float, default=0.01
         :math:`\epsilon_M` >= 0; at 0 the mean task is not penalised.
 
     References

@@ -12,7 +12,7 @@ class TaskGroup(Penalty):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
 
     References

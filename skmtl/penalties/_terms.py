@@ -41,7 +41,7 @@ class Terms(Penalty):
     Parameters
     ----------
     parts : tuple of Penalty
-    duals : tuple of ndarray or None
+    duals : tuple of ndarray or None, default=None
         A split of slopes near those asked for; None: all zero.
     """
 

@@ -35,11 +35,11 @@ class TreeGroup(RowRootNorm):
 
     Parameters
     ----------
-    alpha : float
+    alpha : float, default=1.0
         Strength, positive.
-    groups : sequence of sequences of int
+    groups : sequence of sequences of int, default=()
         The columns of W in each group; together, those of positive weight hold every column.
-    weights : array-like of shape (n_groups,)
+    weights : array-like of shape (n_groups,), default=()
         The groups' weights v, not negative.
 
     Raises
