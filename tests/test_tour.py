@@ -13,7 +13,7 @@ from scipy import stats
 import skmtl
 from benchmarks import _tour_data, tour
 from benchmarks._tour_data import RIVER, SARCOS, SCHOOL, SOURCES, SURVEY, Data, read, splits
-from benchmarks._tour_methods import BASELINES, METHODS, alphas, parameters
+from benchmarks._tour_methods import BASELINES, METHODS, PATH, alphas, parameters
 from skmtl import BlockSparseRegressor
 from skmtl.datasets import make_clustered_tasks
 from skmtl.model_selection import alpha_max
@@ -38,6 +38,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], n_splits=2, n_train=12))
     for name in (SCHOOL, SURVEY):
         monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], n_splits=2, parts=2))
+    # Only to save time.
+    short = replace(PATH, grid=lambda *data: alphas(*data)[3:6])
+    for name, method in METHODS.items():
+        monkeypatch.setitem(METHODS, name, replace(method, path=short))
     return tmp_path
 
 
@@ -76,7 +80,7 @@ def test_quick(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert set(record["setting"]) == set(METHODS[record["method"]].grid)
     printed, progress = capsys.readouterr()
     check_table(printed, list(SOURCES))
-    assert printed.count("Not told apart from it:") == 4
+    assert " ".join(printed.split()).count("Not told apart from it:") == 4
     assert len(progress.splitlines()) == len(raw["tour"])
     if "--plot" in options:
         assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
@@ -129,7 +133,9 @@ def test_scaling() -> None:
     rows = np.array([0, 1, 2])
     scaled = Data(X, Y).scaled(rows)
     deviation = np.sqrt(8 / 3)
-    expected = np.array([[-2 / deviation, 0.0], [0.0, 0.0], [2 / deviation, 0.0], [10.0, 1.0]])
+    expected = np.array(
+        [[-2 / deviation, 0.0], [0.0, 0.0], [2 / deviation, 0.0], [998 / deviation, 1.0]]
+    )
     np.testing.assert_allclose(scaled.X, expected)
     np.testing.assert_allclose(scaled.y, Y / [deviation, 10 * deviation])
     task = np.array([0.0, 1.0, 0.0, 1.0])
