@@ -41,8 +41,10 @@ class Dual:
 def dual_of(objective: Any, point: Any) -> Dual:
     """D at a dual point made from a point (float64)."""
     penalty, quadratic = objective.penalty, objective.quadratic
-    # The slopes of a loss that couples the tasks may vanish of themselves where they have to.
-    if objective.has_free_task and (objective.has_newton or not objective.loss.couples_tasks):
+    # Where a quadratic holds all but what the tasks have in common, the slopes of a loss that
+    # couples them vanish of themselves.
+    coupled = objective.loss.couples_tasks and quadratic is not None and quadratic.couples_tasks
+    if objective.has_free_task and not coupled:
         return Dual(_by_newton(objective, point))
     for U, G in _feasible_gradients(objective, point):
         dual = best_dual(

@@ -436,6 +436,16 @@ class TestWrongPenalties:
         assert repr(eval(repr(other))) == repr(other)
 
 
+def test_multinomial_with_a_coupling_is_certified():
+    X, Y, _ = small(n=120)
+    model = MultiTaskClassifier(
+        1.0, penalty=TaskQuadratic(COMPLETE, 0.1), loss="multinomial", tol=1e-7
+    ).fit(X, Y.argmax(axis=1))
+    exact = reference.solve(model, X, Y.argmax(axis=1))
+    assert model.objective_ == pytest.approx(exact.objective, rel=1e-6)
+    assert model.dual_gap_ <= 1e-6
+
+
 def test_separable_common_part_is_told_apart():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(90, 8))
