@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design import PooledDesign, newton_direction
-from skmtl.penalties import Penalty, Quadratic, Superposition, Terms
+from skmtl.penalties import Penalty, Quadratic
 
 Array = NDArray[Any]
 
@@ -133,7 +133,7 @@ def _at_balanced_slopes(quadratic: Quadratic, W: Array, G: Array) -> Array:
 
 def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
     """(q + Omega)^*(G) by a prox, where q is the same in all directions; otherwise inf."""
-    if quadratic.couples_tasks or isinstance(penalty, (Superposition, Terms)):
+    if quadratic.couples_tasks or not penalty.has_prox:
         return np.inf
     ridges = quadratic.task_curvature(G.shape[1])
     if ridges[0] <= 0 or (ridges != ridges[0]).any():

@@ -54,6 +54,8 @@ PENALTIES = {
     "squared-part": Superposition(SquaredTraceNorm(), L1(0.7)),
     "ridge-part": Superposition(Ridge(), L1(0.5)),
     "sum": L1(0.3) + TraceNorm(0.5),
+    "sum-on-rows": L1(0.3) + L21(0.4) + Ridge(0.1),
+    "sum-on-a-chain": L1(0.1) + FusedTasks(0.3) + L21(0.2),
     "sum-of-three": L21(0.2) + TraceNorm(0.3) + L1(0.2) + Ridge(0.1),
     "sum-with-square": SquaredTraceNorm(0.5) + L1(0.4),
     "sum-with-coupling": L1(0.2) + TaskQuadratic(LAPLACIAN, 0.5) + L1Inf(0.2) + Ridge(0.1),

@@ -749,9 +749,24 @@ class TestSum:
         assert float(expression.value) == pytest.approx(_l21(W) + _ridge(W))
 
     def test_norms_without_a_common_prox_become_terms(self):
-        proximal, quadratic = PenaltySum((L1(), Ridge(), L21())).split()
+        proximal, quadratic = PenaltySum((L1(), Ridge(), TraceNorm())).split()
         assert isinstance(proximal, Terms) and isinstance(quadratic, Ridge)
-        assert [type(part) for part in proximal.parts] == [L1, L21]
+        assert [type(part) for part in proximal.parts] == [L1, TraceNorm]
+
+    @pytest.mark.parametrize(
+        "parts",
+        [
+            (L1(0.4), L21(0.3)),
+            (L21(0.2), L21(0.3)),
+            (L1(0.4), FusedTasks(0.5, 0.7, 0.1, 0.2, [2, 0, 1]), L21(0.3)),
+        ],
+        ids=repr,
+    )
+    def test_norms_with_a_common_prox_are_one(self, parts):
+        proximal, quadratic = PenaltySum(parts).split()
+        assert proximal.has_prox and quadratic is None
+        W = np.random.default_rng(0).standard_normal(SHAPE)
+        assert proximal.value(W) == pytest.approx(sum(part.value(W) for part in parts))
 
     def test_quadratics_add_up(self):
         nested = (L1(0.5) + Ridge(0.3)) + Ridge(EACH[:1])

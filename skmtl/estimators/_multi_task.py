@@ -13,7 +13,8 @@ from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
-from skmtl.penalties import L21, Composite, Penalty, Superposition, without_zeros
+from skmtl.penalties import L21, Composite, Penalty, Superposition
+from skmtl.penalties._composite import without_zeros
 
 _CONSTRAINTS: dict[str, list[Any]] = {"penalty": [Penalty, None]}
 _LOSSES = ("squared", "huber", "poisson", "logistic")

@@ -2,7 +2,7 @@
 
 from skmtl.penalties._base import Penalty, Quadratic
 from skmtl.penalties._by_feature import ChosenEntries, Positive, WeightedRows
-from skmtl.penalties._composite import Composite, PenaltySum, Superposition, without_zeros
+from skmtl.penalties._composite import Composite, PenaltySum, Superposition
 from skmtl.penalties._coupling import TaskQuadratic
 from skmtl.penalties._entries import L1
 from skmtl.penalties._fused import FusedTasks
@@ -40,5 +40,4 @@ __all__ = [
     "TraceNorm",
     "TreeGroup",
     "WeightedRows",
-    "without_zeros",
 ]

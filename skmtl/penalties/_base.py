@@ -31,6 +31,8 @@ class Penalty(BaseEstimator):
         Whether it grows like |W| near zero, so that a finite strength makes W zero.
     is_positive : bool
         Whether it is infinite where an entry of W is negative.
+    has_prox : bool
+        Whether ``prox`` is known; a sum or a superposition is solved by its parts.
     """
 
     separates_over_rows: bool = False
@@ -38,6 +40,7 @@ class Penalty(BaseEstimator):
     ignores_rotations: bool = False
     is_norm: bool = True
     is_positive: bool = False
+    has_prox: bool = True
     alpha: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -10,8 +10,11 @@ from sklearn.base import clone
 from skmtl.penalties._base import Array, Penalty, Quadratic
 from skmtl.penalties._by_feature import WeightedRows
 from skmtl.penalties._coupling import QuadraticSum
+from skmtl.penalties._entries import L1
 from skmtl.penalties._fused import FusedTasks
-from skmtl.penalties._terms import MappedPenalty, Terms
+from skmtl.penalties._rows import L21
+from skmtl.penalties._sparse_group import SparseGroup
+from skmtl.penalties._terms import Terms
 
 
 class Composite(Penalty):
@@ -23,6 +26,7 @@ class Composite(Penalty):
         Of two or more of the same class the names end in -1, -2, ...
     """
 
+    has_prox = False
     parts: Sequence[Penalty]
 
     def _with(self, parts: Sequence[Penalty]) -> Self:
@@ -100,8 +104,8 @@ def without_zeros(penalty: Penalty) -> Penalty | None:
 class PenaltySum(Composite):
     """A sum of penalties on the same W, written ``L21(0.1) + Ridge(0.01)``.
 
-    Quadratic parts join the loss. Of the others one alone keeps its prox; several are minimised
-    by splitting, with a dual point for each.
+    Quadratic parts join the loss. L1, L21 and FusedTasks together have a prox; of the others one
+    alone keeps its own. Several are minimised by splitting, with a dual point for each.
     """
 
     def __init__(self, parts: tuple[Penalty, ...]) -> None:
@@ -147,7 +151,30 @@ class PenaltySum(Composite):
                     f"Positive, alone or with a ridge."
                 )
             terms.extend(part.parts if isinstance(part, Terms) else [part])
-        return Terms(tuple(terms)), smooth if quadratic else None
+        terms = _composed(terms)
+        found = terms[0] if len(terms) == 1 and terms[0].has_prox else Terms(tuple(terms))
+        return found, smooth if quadratic else None
+
+
+def _composed(terms: list[Penalty]) -> list[Penalty]:
+    """The terms, those on entries, rows and an order of the tasks as one whose prox is known."""
+    entries = sum(float(term.alpha) for term in terms if type(term) is L1)
+    rows = sum(float(term.alpha) for term in terms if type(term) is L21)
+    chains = [term for term in terms if isinstance(term, FusedTasks)]
+    others = [term for term in terms if type(term) not in (L1, L21, FusedTasks)]
+    if len(chains) > 1 or entries + rows == 0:
+        return terms
+    if chains:
+        chain = chains[0]
+        fused, sparse, block = (
+            float(chain.alpha * strength) for strength in (chain.fused, chain.sparse, chain.block)
+        )
+        one: Penalty = FusedTasks(1.0, fused, sparse + entries, block + rows, chain.order)
+        return [one, *others]
+    # Twice the same norm is that norm, too.
+    if rows == 0 or entries == 0:
+        return [L1(entries) if rows == 0 else L21(rows), *others]
+    return [SparseGroup(entries + rows, entries / (entries + rows)), *others]
 
 
 class Superposition(Composite):
@@ -178,7 +205,7 @@ class Superposition(Composite):
                 f"as it is."
             )
         for part in parts:
-            if isinstance(part, (Composite, MappedPenalty)):
+            if not part.has_prox:
                 raise ValueError(
                     f"A part of a superposition needs a prox of its own; {part!r} has none. Pass "
                     f"its parts one by one, or one penalty that stands for them (SparseGroup)."

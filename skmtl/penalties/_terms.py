@@ -15,6 +15,8 @@ class MappedPenalty(Penalty):
     Hooks: ``inner``, the penalty of the combinations, and ``combinations``.
     """
 
+    has_prox = False
+
     @property
     def inner(self) -> Penalty:
         """The penalty of the combinations, which has a prox."""
@@ -44,6 +46,8 @@ class Terms(Penalty):
     duals : tuple of ndarray or None, default=None
         A split of slopes near those asked for; None: all zero.
     """
+
+    has_prox = False
 
     def __init__(self, parts: tuple[Penalty, ...], duals: tuple[Array, ...] | None = None) -> None:
         self.parts, self.duals = parts, duals
