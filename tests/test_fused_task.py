@@ -9,7 +9,15 @@ from sklearn.preprocessing import StandardScaler
 from test_reference import SCENARIO_NAMES, SCENARIOS, Problem
 from test_structured import TIGHT, assert_is_the_optimum
 
-from skmtl import BlockSparseRegressor, FusedTaskClassifier, FusedTaskRegressor
+from skmtl import (
+    BlockSparseRegressor,
+    FusedTaskClassifier,
+    FusedTaskRegressor,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+    reference,
+)
+from skmtl.penalties import L1, L21, GraphTotalVariation, PairwiseFusion
 
 MATRIX = np.array([[0, 2.0, 0.4], [2, 0, 0.5], [0.4, 0.5, 0]])
 FAMILIES = {
@@ -17,6 +25,8 @@ FAMILIES = {
     "chain-all": {"fused": 0.5, "sparse": 0.2, "block": 0.4},
     "graph": {"graph": MATRIX},
     "graph-all": {"graph": MATRIX, "fused": 0.5, "sparse": 0.2, "block": 0.4},
+    "complete": {"graph": "complete"},
+    "complete-all": {"graph": 0.7 * MATRIX.astype(bool), "sparse": 0.2, "block": 0.4},
 }
 CHOSEN = [0, 2, 3, 8, 9]
 
@@ -67,6 +77,76 @@ def test_a_chain_as_a_graph(params):
     assert graph.objective_ == pytest.approx(chain.objective_, rel=1e-6)
     np.testing.assert_allclose(graph.coef_, chain.coef_, atol=2e-3)
     np.testing.assert_array_equal(graph.edges_, chain.edges_)
+
+
+def complete(n_tasks):
+    return (1 - np.eye(n_tasks)) / n_tasks
+
+
+@pytest.mark.parametrize("parts", [(1.0, 0.0, 0.0), (0.5, 0.2, 0.4)], ids=["alone", "all"])
+@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
+def test_the_complete_graph_is_what_splitting_finds(parts, classify):
+    X, y, _ = steps(noise=1.0)
+    y, alpha = (y > 0, 0.02) if classify else (y, 0.3)
+    fused, sparse, block = parts
+    cls = FusedTaskClassifier if classify else FusedTaskRegressor
+    other = MultiTaskClassifier if classify else MultiTaskRegressor
+    params = {"task_column": -1, "tol": 1e-8, "max_iter": 50_000}
+    model = cls(alpha, fused=fused, sparse=sparse, block=block, graph="complete", **params)
+    model.fit(X, y)
+    penalty = GraphTotalVariation(complete(8), fused)
+    if sparse:
+        penalty = penalty + L1(sparse) + L21(block)
+    stated = other(alpha, penalty=penalty, **params)
+    assert model.objective_ == pytest.approx(reference.solve(stated, X, y).objective, rel=1e-6)
+    stated.set_params(tol=1e-7).fit(X, y)
+    assert model.objective_ == pytest.approx(stated.objective_, rel=1e-6)
+    np.testing.assert_allclose(model.coef_, stated.coef_, atol=2e-3)
+    # The same weights as a matrix, and the penalty itself, are the same fit.
+    matrix = cls(**{**model.get_params(), "graph": sp.csr_matrix(complete(8))}).fit(X, y)
+    np.testing.assert_array_equal(matrix.coef_, model.coef_)
+    penalty = PairwiseFusion(1.0, fused / 8, sparse, block)
+    np.testing.assert_allclose(
+        other(alpha, penalty=penalty, **params).fit(X, y).coef_, model.coef_, atol=1e-5
+    )
+    # An exact prox makes equal what is shared.
+    np.testing.assert_array_equal(model.change_points_, model.jumps_ != 0)
+    assert model.change_points_.any() and not model.change_points_.all()
+    assert model.edges_.shape == (28, 2)
+
+
+def test_two_groups_of_tasks_are_found():
+    X, y, W = steps()
+    model = FusedTaskRegressor(0.3, graph="complete", block=0.2, task_column=-1, tol=1e-7)
+    model.fit(X, y)
+    for found, planted in zip(model.coef_.T, W, strict=True):
+        assert len(np.unique(found)) == len(np.unique(planted))
+        for value in np.unique(planted):
+            assert len(np.unique(found[planted == value])) == 1
+    # A weight apart leaves no exact prox: equal up to the tolerance.
+    adjacency = complete(8)
+    adjacency[0, 1] = adjacency[1, 0] = 0.2
+    graph = FusedTaskRegressor(0.3, graph=adjacency, block=0.2, task_column=-1, tol=1e-6)
+    np.testing.assert_array_equal(graph.fit(X, y).change_points_, model.change_points_)
+
+
+def test_a_complete_graph_without_the_tasks_that_leave():
+    X, y, _ = steps(noise=1.0)
+    labels = y > 0
+    labels[X[:, -1] == 2] = True
+    kept = X[:, -1] != 2
+    params = {"sparse": 0.1, "task_column": -1, "tol": 1e-8, "max_iter": 50_000}
+    for graph, weight in (("complete", 1 / 7), (complete(8), 1 / 8)):
+        model = FusedTaskClassifier(0.02, graph=graph, **params)
+        with pytest.warns(UserWarning, match=r"same in the tasks \[2\]"):
+            model.fit(X, labels)
+        # The name is of the tasks that are left, a matrix keeps its weights.
+        penalty = GraphTotalVariation(7 * weight * complete(7)) + L1(0.1)
+        stated = MultiTaskClassifier(0.02, penalty=penalty, task_column=-1)
+        exact = reference.solve(stated, X[kept], labels[kept])
+        assert model.objective_ == pytest.approx(exact.objective, rel=1e-6)
+        np.testing.assert_allclose(np.delete(model.coef_, 2, 0), exact.coef_, atol=1e-3)
+        assert not (model.edges_ == 2).any() and len(model.edges_) == 21
 
 
 @pytest.mark.parametrize("graph", [None, "chain"])
@@ -161,7 +241,9 @@ def test_tasks_that_leave_the_objective():
     assert none.edges_.shape == none.jumps_.shape[:1] + (2,) == (0, 2)
 
 
-@pytest.mark.parametrize("graph", [None, sp.csr_matrix(np.eye(8, k=1) + np.eye(8, k=-1))])
+@pytest.mark.parametrize(
+    "graph", [None, sp.csr_matrix(np.eye(8, k=1) + np.eye(8, k=-1)), "complete"]
+)
 def test_layouts_and_precisions_agree(graph):
     X, y, _ = steps(noise=1.0)
     Y = np.full((len(y), 8), np.nan)

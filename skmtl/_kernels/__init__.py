@@ -7,6 +7,7 @@ its own file: the cache does not see changes elsewhere.
 
 from skmtl._kernels._classes import minimise_classes
 from skmtl._kernels._fused import exceed_chains, shrink_chains
+from skmtl._kernels._pairwise import exceed_pairs, shrink_pairs
 from skmtl._kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
 from skmtl._kernels._tasks import (
     fill_upper,
@@ -24,6 +25,7 @@ from skmtl._kernels._tree import exceed_trees, measure_trees, shrink_trees
 
 __all__ = [
     "exceed_chains",
+    "exceed_pairs",
     "exceed_trees",
     "fill_upper",
     "measure_trees",
@@ -36,6 +38,7 @@ __all__ = [
     "multiply_tasks",
     "multiply_tasks_transposed",
     "shrink_chains",
+    "shrink_pairs",
     "shrink_trees",
     "sum_products",
     "sweep_task_rows",

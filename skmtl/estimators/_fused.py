@@ -5,21 +5,28 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import depth_first_order
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._graphs import read_graph
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
-from skmtl.penalties import L1, L21, FusedTasks, GraphTotalVariation, Penalty
+from skmtl.estimators._order import path_order, read_order
+from skmtl.penalties import (
+    L1,
+    L21,
+    FusedTasks,
+    GraphTotalVariation,
+    PairwiseFusion,
+    Penalty,
+)
 
 _CONSTRAINTS: dict[str, list[Any]] = {
     "fused": [Interval(Real, 0, None, closed="left")],
     "sparse": [Interval(Real, 0, None, closed="left")],
     "block": [Interval(Real, 0, None, closed="left")],
     "order": ["array-like", None],
-    "graph": [StrOptions({"complete", "chain"}), np.ndarray, "sparse matrix", list, tuple, None],
+    "graph": [StrOptions({"complete", "chain"}), "array-like", "sparse matrix", None],
 }
 # Smaller differences on a graph, relative to the largest coefficient, are the solver's rounding.
 _JUMP = 1e-3
@@ -27,7 +34,12 @@ _JUMP = 1e-3
 
 class _FusedTask(TaskEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        links, weights = self._links(data.all_tasks, data.positions)
+        return self._on_links(*self._links(data.all_tasks, data.positions), data.n_tasks)
+
+    def _on_links(
+        self, links: NDArray[np.intp], weights: NDArray[Any], n_tasks: int
+    ) -> Penalty | None:
+        """The penalty on n_tasks tasks, its edges (n_edges, 2) of the given weights."""
         # One task alone has nobody to share with.
         fused = float(self.fused) if len(links) else 0.0
         if self.alpha == 0 or fused == self.sparse == self.block == 0:
@@ -35,14 +47,17 @@ class _FusedTask(TaskEstimator):
         if self.graph is None:
             order = np.append(links[:, 0], links[-1:, 1]) if len(links) else None
             return FusedTasks(self.alpha, fused, self.sparse, self.block, order)
-        adjacency = np.zeros((data.n_tasks, data.n_tasks))
+        adjacency = np.zeros((n_tasks, n_tasks))
         adjacency[links[:, 0], links[:, 1]] = adjacency[links[:, 1], links[:, 0]] = weights
         if fused == 0:
             return FusedTasks(self.alpha, 0.0, self.sparse, self.block)
-        along = _path_order(adjacency)
-        if along is not None and (weights == weights[0]).all():
-            # The exact prox of a chain beats splitting.
-            return FusedTasks(self.alpha, fused * weights[0], self.sparse, self.block, along)
+        if (weights == weights[0]).all():
+            # An exact prox beats splitting.
+            each, along = fused * float(weights[0]), path_order(adjacency)
+            if along is not None:
+                return FusedTasks(self.alpha, each, self.sparse, self.block, along)
+            if 2 * len(links) == n_tasks * (n_tasks - 1):
+                return PairwiseFusion(self.alpha, each, self.sparse, self.block)
         total: Penalty = GraphTotalVariation(adjacency, self.alpha * fused)
         if self.sparse > 0:
             total = total + L1(self.alpha * self.sparse)
@@ -60,7 +75,7 @@ class _FusedTask(TaskEstimator):
         if self.graph is None:
             places = np.full(len(tasks), -1, dtype=np.intp)
             places[positions] = np.arange(len(positions))
-            chain = places[_read_order(self.order, tasks)]
+            chain = places[read_order(self.order, tasks)]
             chain = chain[chain >= 0]
             return np.column_stack([chain[:-1], chain[1:]]), np.ones(len(chain) - 1)
         if self.order is not None:
@@ -78,46 +93,19 @@ class _FusedTask(TaskEstimator):
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         super()._set_fit(data, fit)
         kept = np.flatnonzero(fit.learned)
-        links = kept[self._links(data.all_tasks, kept)[0]] if len(kept) else np.empty((0, 2), int)
+        links, weights = np.empty((0, 2), dtype=np.intp), np.empty(0)
+        if len(kept):
+            links, weights = self._links(data.all_tasks, kept)
+        penalty = self._on_links(links, weights, len(kept))
+        # An exact prox makes equal what is shared.
+        exact = penalty is None or penalty.has_prox
+        rounding = 0.0 if exact else _JUMP * np.abs(fit.coef).max(initial=0.0)
+        links = kept[links]
         self.edges_ = data.tasks[links]
         # In the units of the fit: in those of y what is shared would differ.
         self.jumps_ = fit.coef[links[:, 1]] - fit.coef[links[:, 0]]
-        # Along an order the prox makes equal what is shared.
-        rounding = 0.0 if self.graph is None else _JUMP * np.abs(fit.coef).max(initial=0.0)
         self.change_points_ = np.abs(self.jumps_) > rounding
         return self
-
-
-def _path_order(adjacency: NDArray[Any]) -> NDArray[np.intp] | None:
-    """The tasks along a graph that is one path through all of them, else None."""
-    degrees = np.count_nonzero(adjacency, axis=0)
-    ends = np.flatnonzero(degrees == 1)
-    if len(ends) != 2 or degrees.max() > 2:
-        return None
-    order = depth_first_order(adjacency, ends[0], directed=False, return_predecessors=False)
-    return np.asarray(order) if len(order) == len(adjacency) else None
-
-
-def _read_order(order: Any, tasks: NDArray[Any]) -> NDArray[np.intp]:
-    """The positions of the tasks along a chain of their names."""
-    names = tasks.tolist()
-    if order is None:
-        return np.arange(len(names))
-    given = order.tolist() if hasattr(order, "tolist") else list(order)
-    if any(isinstance(name, (list, tuple)) for name in given):
-        raise ValueError(
-            f"The 'order' must be a flat list of the tasks' names, got {order!r}. The tasks are "
-            f"{names}."
-        )
-    positions = {name: k for k, name in enumerate(names)}
-    missing = [name for name in names if name not in given]
-    unknown = [name for name in given if name not in positions]
-    if missing or unknown or len(given) != len(names):
-        raise ValueError(
-            f"The 'order' must name every task once: it misses {missing}, has unknown {unknown} "
-            f"and {len(given)} names for {len(names)} tasks. The tasks are {names}."
-        )
-    return np.array([positions[name] for name in given], dtype=np.intp)
 
 
 @document
@@ -164,8 +152,8 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
         The second neighbour's coefficients minus the first's, in the units of the fit where tasks
         were scaled.
     change_points_ : ndarray of shape (n_edges, n_features)
-        Whether neighbours differ; with a graph, by more than a thousandth of the largest
-        coefficient.
+        Whether neighbours differ; where the prox is not exact, by more than a thousandth of the
+        largest coefficient.
 
     Raises
     ------
@@ -175,9 +163,10 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
 
     Notes
     -----
-    Convex. Along an order the prox is exact: the total variation of each row, then a soft
-    threshold of its entries, then of the row. For a graph there is none: a primal-dual splitting
-    method takes a dual variable for each edge, and shared coefficients are equal up to ``tol``.
+    Convex. Along an order, and where every two tasks are neighbours by the same weight, the prox is
+    exact: the total variation of each row, then a soft threshold of its entries, then of the row.
+    For other graphs there is none: a primal-dual splitting method takes a dual variable for each
+    edge, and shared coefficients are equal up to ``tol``.
     With ``sparse=block=0`` what all tasks share is not penalised: labels that it separates have no
     finite minimiser, and a graph of several components is certified near the solution only. A task
     that leaves the objective makes its neighbours along the order neighbours, and leaves a graph
@@ -227,6 +216,7 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -246,6 +236,7 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -303,8 +294,8 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
         The second neighbour's coefficients minus the first's, in the units of the fit where tasks
         were scaled.
     change_points_ : ndarray of shape (n_edges, n_features)
-        Whether neighbours differ; with a graph, by more than a thousandth of the largest
-        coefficient.
+        Whether neighbours differ; where the prox is not exact, by more than a thousandth of the
+        largest coefficient.
 
     Raises
     ------
@@ -314,9 +305,10 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
 
     Notes
     -----
-    Convex. Along an order the prox is exact: the total variation of each row, then a soft
-    threshold of its entries, then of the row. For a graph there is none: a primal-dual splitting
-    method takes a dual variable for each edge, and shared coefficients are equal up to ``tol``.
+    Convex. Along an order, and where every two tasks are neighbours by the same weight, the prox is
+    exact: the total variation of each row, then a soft threshold of its entries, then of the row.
+    For other graphs there is none: a primal-dual splitting method takes a dual variable for each
+    edge, and shared coefficients are equal up to ``tol``.
     With ``sparse=block=0`` what all tasks share is not penalised: labels that it separates have no
     finite minimiser, and a graph of several components is certified near the solution only. A task
     that leaves the objective makes its neighbours along the order neighbours, and leaves a graph
@@ -367,6 +359,7 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
         graph: Any = None,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -385,6 +378,7 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
         self.graph = graph
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

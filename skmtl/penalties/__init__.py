@@ -7,6 +7,7 @@ from skmtl.penalties._coupling import TaskQuadratic
 from skmtl.penalties._entries import L1
 from skmtl.penalties._fused import FusedTasks
 from skmtl.penalties._graph import GraphTotalVariation
+from skmtl.penalties._pairwise import PairwiseFusion
 from skmtl.penalties._quadratic import Ridge
 from skmtl.penalties._relaxed import RelaxedClusterNorm
 from skmtl.penalties._rows import L21, L1Inf
@@ -25,6 +26,7 @@ __all__ = [
     "FusedTasks",
     "GraphTotalVariation",
     "L1Inf",
+    "PairwiseFusion",
     "Penalty",
     "PenaltySum",
     "Positive",

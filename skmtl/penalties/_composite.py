@@ -12,9 +12,13 @@ from skmtl.penalties._by_feature import WeightedRows
 from skmtl.penalties._coupling import QuadraticSum
 from skmtl.penalties._entries import L1
 from skmtl.penalties._fused import FusedTasks
+from skmtl.penalties._pairwise import PairwiseFusion
 from skmtl.penalties._rows import L21
 from skmtl.penalties._sparse_group import SparseGroup
 from skmtl.penalties._terms import Terms
+
+# Differences between tasks whose prox goes on with that of L1, then of L21.
+_FUSIONS = (FusedTasks, PairwiseFusion)
 
 
 class Composite(Penalty):
@@ -89,7 +93,7 @@ def without_zeros(penalty: Penalty) -> Penalty | None:
     """
     if isinstance(penalty, WeightedRows):
         return None if without_zeros(penalty.penalty) is None else penalty
-    if isinstance(penalty, FusedTasks) and not (penalty.fused or penalty.sparse or penalty.block):
+    if isinstance(penalty, _FUSIONS) and not (penalty.fused or penalty.sparse or penalty.block):
         return None
     if not isinstance(penalty, Composite):
         # An array of strengths may have zeros.
@@ -104,8 +108,9 @@ def without_zeros(penalty: Penalty) -> Penalty | None:
 class PenaltySum(Composite):
     """A sum of penalties on the same W, written ``L21(0.1) + Ridge(0.01)``.
 
-    Quadratic parts join the loss. L1, L21 and FusedTasks together have a prox; of the others one
-    alone keeps its own. Several are minimised by splitting, with a dual point for each.
+    Quadratic parts join the loss. L1, L21 and FusedTasks or PairwiseFusion together have a prox;
+    of the others one alone keeps its own. Several are minimised by splitting, with a dual point
+    for each.
     """
 
     def __init__(self, parts: tuple[Penalty, ...]) -> None:
@@ -157,20 +162,21 @@ class PenaltySum(Composite):
 
 
 def _composed(terms: list[Penalty]) -> list[Penalty]:
-    """The terms, those on entries, rows and an order of the tasks as one whose prox is known."""
+    """The terms, those on entries, rows and differences as one where its prox is known."""
     entries = sum(float(term.alpha) for term in terms if type(term) is L1)
     rows = sum(float(term.alpha) for term in terms if type(term) is L21)
-    chains = [term for term in terms if isinstance(term, FusedTasks)]
-    others = [term for term in terms if type(term) not in (L1, L21, FusedTasks)]
-    if len(chains) > 1 or entries + rows == 0:
+    fusions = [term for term in terms if isinstance(term, _FUSIONS)]
+    others = [term for term in terms if type(term) not in (L1, L21, *_FUSIONS)]
+    if len(fusions) > 1 or entries + rows == 0:
         return terms
-    if chains:
-        chain = chains[0]
+    if fusions:
+        one = fusions[0]
         fused, sparse, block = (
-            float(chain.alpha * strength) for strength in (chain.fused, chain.sparse, chain.block)
+            float(one.alpha * strength) for strength in (one.fused, one.sparse, one.block)
         )
-        one: Penalty = FusedTasks(1.0, fused, sparse + entries, block + rows, chain.order)
-        return [one, *others]
+        strengths = {"alpha": 1.0, "fused": fused, "sparse": sparse + entries}
+        params = {**one.get_params(deep=False), **strengths, "block": block + rows}
+        return [type(one)(**params), *others]
     # Twice the same norm is that norm, too.
     if rows == 0 or entries == 0:
         return [L1(entries) if rows == 0 else L21(rows), *others]
@@ -192,7 +198,7 @@ class Superposition(Composite):
 
     References
     ----------
-    A. Jalali, P. Ravikumar, S. Sanghavi and C. Ruan, "A dirty model for multi-task learning",
+    A. Jalali, S. Sanghavi, C. Ruan and P. Ravikumar, "A dirty model for multi-task learning",
     NeurIPS 2010,
     https://papers.nips.cc/paper/2010/hash/00e26af6ac3b1c1c49d7c3d79c60d000-Abstract.html
     """

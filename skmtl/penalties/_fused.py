@@ -123,12 +123,17 @@ class FusedTasks(RowRootNorm):
             value += self.fused * cp.sum(cp.abs(W[:, order[1:]] - W[:, order[:-1]]))
         return self.alpha * value
 
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        self._ordered(np.zeros((1, n_tasks)))
+
     def _ordered(self, W: Array) -> Array:
         """A C-contiguous copy of W with its columns along the chain."""
         if self.order is None:
             return np.array(W, order="C")
         order = np.asarray(self.order)
-        if not np.array_equal(np.sort(order), np.arange(W.shape[1])):
+        whole = order.ndim == 1 and order.dtype.kind in "iu"
+        if not whole or not np.array_equal(np.sort(order), np.arange(W.shape[1])):
             raise ValueError(
                 f"The 'order' parameter of FusedTasks must hold each of the columns 0 to "
                 f"{W.shape[1] - 1} once, got {self.order!r}."
