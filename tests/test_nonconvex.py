@@ -298,6 +298,17 @@ class TestRelation:
             assert h[0] - prior.gap <= h[1] + 1e-9 * abs(h[1])
             np.testing.assert_allclose(prior.P, P, atol=1e-3 * np.abs(P).max())
 
+    def test_from_the_precision_of_other_coefficients(self):
+        rng = np.random.default_rng(1)
+        W, V = rng.standard_normal((2, 10, 16)) * rng.uniform(0.3, 2, 16)
+        old = MatrixNormal(2.0, 0.1, V).minimise(None, 1e-3)
+        prior = MatrixNormal(2.0, 0.1, W).minimise(old, 1e-3)
+        moments = W.T @ W / 10 + 0.1 * np.eye(16)
+        _, P = graphical_lasso(moments, 0.1, tol=1e-9, enet_tol=1e-11, max_iter=2000)
+        assert prior.gap <= 1e-3
+        assert prior.value(prior.P) - prior.gap <= prior.value(P) + 1e-6
+        assert prior.value(prior.P) <= prior.value(P) + prior.gap + 1e-6
+
     def test_the_graph_of_a_chain_of_tasks(self):
         rng = np.random.default_rng(0)
         precision = 2.0 * np.eye(5) - 0.9 * (np.eye(5, k=1) + np.eye(5, k=-1))

@@ -11,7 +11,11 @@ Array = NDArray[np.float64]
 _MAX_ITER, _MAX_WORK = 200, 40_000
 _PER_GAP = 5
 _RELAXED = 1.6
-# Penalty parameters are changed where one residual is so many times the other, early on.
+# ADMM's penalty parameter without a solution nearby, where it adapts, and with one.
+_COLD, _WARM = 1.0, 0.2
+# A dual that is not feasible is halved so often.
+_HALVINGS = 3
+# The first is changed where one residual is so many times the other, early on.
 _UNBALANCED, _CHANGE, _SETTLED = 5.0, 2.0, 0.5
 
 
@@ -39,14 +43,11 @@ class MatrixNormal:
         at the minimum.
     gap : float
         How far h(P) is above its minimum, at most.
-    rho : float
-        The penalty parameter that ADMM came to.
     """
 
     P: Array
     dual: Array
     gap: float
-    rho: float
 
     def __init__(self, alpha: float, sparsity: float, W: Any) -> None:
         W = np.asarray(W, dtype=np.float64)
@@ -74,7 +75,7 @@ class MatrixNormal:
         S, limit = self.covariance / outer, self.sparsity / outer
         np.fill_diagonal(limit, 0.0)
         self._keep(np.diag(1 / size**2), np.zeros_like(S))
-        rho = 1.0 if old is None else old.rho
+        rho = _COLD if old is None else _WARM
         n_iter = max(_MAX_ITER, _MAX_WORK // len(S))
         Z, U = np.eye(len(S)), np.zeros_like(S)
         if old is not None:
@@ -92,7 +93,7 @@ class MatrixNormal:
             before, moved = Z, relaxed + U
             U = np.clip(moved, -limit / rho, limit / rho)
             Z = moved - U
-            if k < _SETTLED * n_iter and k % _PER_GAP == 0:
+            if old is None and k < _SETTLED * n_iter and k % _PER_GAP == 0:
                 # Relative to what they are residuals of.
                 primal = np.linalg.norm(found - Z) / np.linalg.norm(found)
                 dual = rho * np.linalg.norm(Z - before) / np.linalg.norm(S + rho * U)
@@ -102,12 +103,16 @@ class MatrixNormal:
                 elif dual > _UNBALANCED * primal:
                     change = 1 / _CHANGE
                 rho, U = rho * change, U / change
-        self.rho = rho
         return self
 
     def _keep(self, P: Array, dual: Array) -> None:
         """Take P where it is lower than the last, the dual where its bound is higher."""
         value, bound = self.value(P), self._bound(dual)
+        for _ in range(_HALVINGS):
+            if bound > -np.inf:
+                break
+            dual = dual / 2
+            bound = self._bound(dual)
         if not hasattr(self, "P"):
             self.P, self.dual, self._value, self._lower = P, dual, value, bound
         if value <= self._value:

@@ -32,6 +32,11 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "sparsity": [Interval(Real, 0, None, closed="neither")],
 }
 
+# A stage that went farther than its minimum in W and fell lets the next go farther still.
+_LONGER = 1.5
+# It is worth its while where more than this share of what there was to gain is left.
+_SLOW = 0.5
+
 
 class _SparseTaskRelation(NonConvexEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
@@ -49,6 +54,7 @@ class _SparseTaskRelation(NonConvexEstimator):
         if self.alpha == 0:
             stages.measure(gap, scale)
             return stages
+        stretch, before = 1.0, np.inf
         while True:
             stage = objective.with_penalty(TaskQuadratic(prior.P, self.alpha))
             upper, bound = stage.bounds(stages.point)
@@ -58,10 +64,19 @@ class _SparseTaskRelation(NonConvexEstimator):
             if ended or not worthwhile:
                 return stages
             target = max(enough, INNER * gain)
+            stretch = _LONGER * stretch if gain > _SLOW * before else 1.0
+            before = gain
             point, _, n_iter = self._step(stage, stages.point, target)
-            last = self._prior(point, prior, target)
-            value = objective.loss_value(point) + last.value(last.P)
-            if not stages.add(point, value, n_iter):
+            found = point
+            if stretch > 1:
+                found = _beyond(objective, stages.point, point, stretch)
+            last = self._prior(found, prior, target)
+            value = objective.loss_value(found) + last.value(last.P)
+            if found is not point and not value < stages.objectives[-1]:
+                found, stretch = point, 1.0
+                last = self._prior(found, prior, target)
+                value = objective.loss_value(found) + last.value(last.P)
+            if not stages.add(found, value, n_iter):
                 return stages
             prior = last
             stages.learned_parts["precision"] = prior.P
@@ -90,6 +105,12 @@ class _SparseTaskRelation(NonConvexEstimator):
         joined = (self.task_precision_ != 0) & ~np.isnan(self.task_precision_)
         np.fill_diagonal(joined, False)
         return joined
+
+
+def _beyond(objective: BaseObjective, old: Point, new: Point, stretch: float) -> Point:
+    """The point so many times as far from the old one as the new one is."""
+    W = old.W + old.W.dtype.type(stretch) * (new.W - old.W)
+    return objective.point(W, old.b + old.b.dtype.type(stretch) * (new.b - old.b))
 
 
 @document_stages(max_stages=100)
@@ -144,7 +165,7 @@ class SparseTaskRelationRegressor(_SparseTaskRelation, TaskRegressor):
     References
     ----------
     Y. Zhang and J. Schneider, "Learning multiple tasks with a sparse matrix-normal penalty",
-    NeurIPS 2010, https://papers.nips.cc/paper/2010/hash/a1d50185e7426cbb0acad1e6ca74b9aa-Abstract.html
+    NeurIPS 2010, https://papers.nips.cc/paper/2010/hash/51d92be1c60d1db1d2e5e7a07da55b26-Abstract.html
 
     J. Friedman, T. Hastie and R. Tibshirani, "Sparse inverse covariance estimation with the
     graphical lasso", Biostatistics 9(3), 2008, https://doi.org/10.1093/biostatistics/kxm045
@@ -181,6 +202,7 @@ class SparseTaskRelationRegressor(_SparseTaskRelation, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -197,6 +219,7 @@ class SparseTaskRelationRegressor(_SparseTaskRelation, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -264,7 +287,7 @@ class SparseTaskRelationClassifier(_SparseTaskRelation, TaskClassifier):
     References
     ----------
     Y. Zhang and J. Schneider, "Learning multiple tasks with a sparse matrix-normal penalty",
-    NeurIPS 2010, https://papers.nips.cc/paper/2010/hash/a1d50185e7426cbb0acad1e6ca74b9aa-Abstract.html
+    NeurIPS 2010, https://papers.nips.cc/paper/2010/hash/51d92be1c60d1db1d2e5e7a07da55b26-Abstract.html
 
     J. Friedman, T. Hastie and R. Tibshirani, "Sparse inverse covariance estimation with the
     graphical lasso", Biostatistics 9(3), 2008, https://doi.org/10.1093/biostatistics/kxm045
@@ -300,6 +323,7 @@ class SparseTaskRelationClassifier(_SparseTaskRelation, TaskClassifier):
         sparsity: float = 0.1,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -315,6 +339,7 @@ class SparseTaskRelationClassifier(_SparseTaskRelation, TaskClassifier):
         self.sparsity = sparsity
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
