@@ -326,6 +326,30 @@ class TestAsAnEstimator:
         with pytest.raises(ValueError, match="solver='splitting' is for sums"):
             MultiTaskRegressor(penalty=L1(), solver="splitting").fit(X, Y)
 
+    @pytest.mark.parametrize("name", ["sum", "sum-of-three", "sum-with-square"])
+    @pytest.mark.parametrize("missing", [False, True])
+    def test_both_solvers_of_sums(self, name, missing):
+        X, Y, _ = small()
+        X = X * np.geomspace(1, 30, X.shape[1])  # features in unequal units
+        if missing:
+            Y = np.where(np.arange(Y.size).reshape(Y.shape) % 4 == 1, np.nan, Y)
+        model = MultiTaskRegressor(0.5, penalty=PENALTIES[name], tol=1e-8, max_iter=100_000)
+        exact = reference.solve(model, X, Y)
+        fits = [clone(model).set_params(solver=s).fit(X, Y) for s in ("admm", "splitting")]
+        for fit in fits:
+            assert fit.objective_ == pytest.approx(exact.objective, rel=1e-6)
+            assert fit.objective_ - exact.objective <= fit.dual_gap_ + 1e-6 * exact.objective
+        again = clone(model).set_params(intercept="shrunk").fit(X, Y)
+        assert again.objective_ == pytest.approx(reference.solve(again, X, Y).objective, rel=1e-6)
+
+    def test_sums_make_zeros(self):
+        X, Y, _ = small()
+        model = MultiTaskRegressor(0.5, penalty=TraceNorm(0.2) + L21(), tol=1e-8).fit(X, Y)
+        used = model.coef_.any(axis=0)
+        exact = np.abs(reference.solve(model, X, Y).coef_).max(axis=0)
+        np.testing.assert_array_equal(used, exact > 1e-3)
+        assert 0 < used.sum() < len(used)
+
     def test_sum_flattens(self):
         nested = (L1(0.5) + Ridge(0.3)) + (Ridge(0.1) + TraceNorm())
         assert isinstance(nested, PenaltySum)

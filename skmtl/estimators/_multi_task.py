@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
@@ -16,7 +16,21 @@ from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, 
 from skmtl.penalties import L21, Composite, Penalty, Superposition
 from skmtl.penalties._composite import without_zeros
 
-_CONSTRAINTS: dict[str, list[Any]] = {"penalty": [Penalty, None]}
+
+class _APenalty(HasMethods):
+    """A penalty, by the name under which users know it."""
+
+    def __init__(self) -> None:
+        super().__init__(["value", "prox"])
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return isinstance(val, Penalty)
+
+    def __str__(self) -> str:
+        return "a penalty such as skmtl.penalties.L21()"
+
+
+_CONSTRAINTS: dict[str, list[Any]] = {"penalty": [_APenalty(), None]}
 _LOSSES = ("squared", "huber", "poisson", "logistic")
 
 
@@ -100,8 +114,9 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
 
     Notes
     -----
-    Convex. {notes} A sum of penalties without a common prox is solved by a primal-dual splitting
-    method, with a dual variable for each.
+    Convex. {notes} A sum of penalties without a common prox is solved with a dual variable for
+    each: by ADMM with a copy of W for each where the squared loss has few features beside the rows,
+    otherwise by a primal-dual splitting method.
 
     Losses of different kinds are added as they are: ``task_weight`` balances them.
 
@@ -148,6 +163,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
         loss: str | dict[Any, str] = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -163,6 +179,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -281,8 +298,9 @@ class MultiTaskClassifier(_MultiTask, TaskClassifier):
 
     Notes
     -----
-    Convex. {notes} A sum of penalties without a common prox is solved by a primal-dual splitting
-    method, with a dual variable for each.
+    Convex. {notes} A sum of penalties without a common prox is solved with a dual variable for
+    each: by ADMM with a copy of W for each where the squared loss has few features beside the rows,
+    otherwise by a primal-dual splitting method.
 
     {one_class}
 
@@ -316,6 +334,7 @@ class MultiTaskClassifier(_MultiTask, TaskClassifier):
         penalty: Penalty | None = None,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -330,6 +349,7 @@ class MultiTaskClassifier(_MultiTask, TaskClassifier):
         self.penalty = penalty
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

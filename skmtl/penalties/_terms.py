@@ -65,6 +65,17 @@ class Terms(Penalty):
     def is_norm(self) -> bool:  # type: ignore[override]
         return all(part.is_norm for part in self.parts)
 
+    @property
+    def takes_copies(self) -> bool:
+        """Whether each part is one of W itself, and together they hold all of it."""
+        mapped = any(isinstance(part, MappedPenalty) for part in self.parts)
+        return not mapped and not self.leaves_mean_free
+
+    @property
+    def sparsest(self) -> int:
+        """Which part makes most zeros: one that takes rows by themselves, if there is."""
+        return max(range(len(self.parts)), key=lambda k: self._inner[k].separates_over_rows)
+
     def with_duals(self, duals: tuple[Array, ...]) -> "Terms":
         """The same sum, for slopes near the sum of these duals."""
         other = Terms(self.parts, duals)

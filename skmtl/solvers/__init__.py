@@ -4,6 +4,7 @@ from typing import Any
 
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._block import Block
+from skmtl.solvers._consensus import ConsensusADMM
 from skmtl.solvers._driver import Solution, Solver, solve
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._newton import Newton
@@ -28,12 +29,13 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
         If the solver does not fit the objective.
     """
     if objective.terms is not None:
-        if name not in ("auto", "splitting"):
+        exact = objective.has_spectrum and objective.terms.takes_copies
+        if name not in ("auto", "splitting", *(["admm"] if exact else [])):
             raise ValueError(
                 f"solver={name!r} needs the prox of the penalty, and this sum of penalties has "
                 f"none. Use solver='auto' or solver='splitting'."
             )
-        return Splitting
+        return ConsensusADMM if exact and name != "splitting" else Splitting
     if name == "splitting":
         raise ValueError(
             "solver='splitting' is for sums of penalties without a common prox. Use "
@@ -56,13 +58,13 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
         )
     if name == "block" and not objective.has_row_models:
         raise ValueError(
-            "solver='block' needs a penalty on rows of the coefficients (the L2,1 norm). Use "
-            "solver='auto' or solver='fista'."
+            "solver='block' needs a penalty on rows of the coefficients (the L2,1 norm) and free "
+            "intercepts. Use solver='auto' or solver='fista'."
         )
     if name == "admm" and not objective.has_spectrum:
         raise ValueError(
-            "solver='admm' needs the squared loss and few features beside the rows. Use "
-            "solver='auto' or solver='fista'."
+            "solver='admm' needs the squared loss, free intercepts, and few features beside the "
+            "rows. Use solver='auto' or solver='fista'."
         )
     return SOLVERS[name]
 
@@ -72,6 +74,7 @@ __all__ = [
     "FISTA",
     "SOLVERS",
     "Block",
+    "ConsensusADMM",
     "Newton",
     "Solution",
     "Solver",
