@@ -78,7 +78,7 @@ class DirtyModelRegressor(_Dirty, TaskRegressor):
 
     References
     ----------
-    A. Jalali, P. Ravikumar, S. Sanghavi and C. Ruan, "A dirty model for multi-task learning",
+    A. Jalali, S. Sanghavi, C. Ruan and P. Ravikumar, "A dirty model for multi-task learning",
     NeurIPS 2010,
     https://papers.nips.cc/paper/2010/hash/00e26af6ac3b1c1c49d7c3d79c60d000-Abstract.html
 
@@ -118,6 +118,7 @@ class DirtyModelRegressor(_Dirty, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -134,6 +135,7 @@ class DirtyModelRegressor(_Dirty, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -198,7 +200,7 @@ class DirtyModelClassifier(_Dirty, TaskClassifier):
 
     References
     ----------
-    A. Jalali, P. Ravikumar, S. Sanghavi and C. Ruan, "A dirty model for multi-task learning",
+    A. Jalali, S. Sanghavi, C. Ruan and P. Ravikumar, "A dirty model for multi-task learning",
     NeurIPS 2010,
     https://papers.nips.cc/paper/2010/hash/00e26af6ac3b1c1c49d7c3d79c60d000-Abstract.html
 
@@ -237,6 +239,7 @@ class DirtyModelClassifier(_Dirty, TaskClassifier):
         norm: str = "linf",
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -252,6 +255,7 @@ class DirtyModelClassifier(_Dirty, TaskClassifier):
         self.norm = norm
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

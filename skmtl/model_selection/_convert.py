@@ -11,6 +11,8 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+from skmtl.design._labels import as_floats
+
 
 class _Scale(NamedTuple):
     """What a package's loss is summed over, and its penalties in multiples of ours.
@@ -138,7 +140,8 @@ def convert_alpha(
     **rmtl** (https://github.com/transbioZI/RMTL): ``MTL`` with the regularisation L21, Trace or
     Lasso :math:`\sum_t \tfrac{1}{2 n_t} \lVert X_t w_t + b_t - y_t \rVert^2 + a \, \Omega(W)`,
     "0.5 * mean((y - x %*% w -c)^2)", and the mean of each task's logistic losses: use
-    ``task_weight="balanced"``. ``Lam2`` multiplies :math:`\lVert W \rVert_F^2`.
+    ``task_weight="balanced"``. ``Lam2`` multiplies :math:`\lVert W \rVert_F^2`; above zero with
+    Trace in regression its fit stops before the minimum, since its line search counts this T times.
 
     **scikit-learn** (https://scikit-learn.org): Lasso, MultiTaskLasso and the norm in ElasticNet
     and MultiTaskElasticNet "(1 / (2 * n_samples)) * ||Y - XW||^2_Fro + alpha * ||W||_21", the same
@@ -170,7 +173,7 @@ def convert_alpha(
 
     **lightning** (https://github.com/scikit-learn-contrib/lightning): CDClassifier with
     ``penalty="l1/l2", loss="log", multiclass=True``, "C * L(W) + alpha * R(W)", L a sum over rows:
-    pass its alpha / C.
+    pass its alpha / C. It has no intercept.
 
     See Also
     --------
@@ -242,7 +245,7 @@ def _look_up(package: str, loss: str, penalty: str) -> _Scale:
 
 def _read_sizes(n_samples: float | ArrayLike, n_tasks: int | None) -> NDArray[np.float64]:
     """Numbers of labels: () for all tasks, or (n_tasks,)."""
-    sizes = np.asarray(n_samples, dtype=np.float64)
+    sizes = as_floats(n_samples, "n_samples")
     if sizes.ndim > 1 or (sizes.ndim == 1 and n_tasks not in (None, len(sizes))):
         wanted = "(n_tasks,)" if n_tasks is None else f"(n_tasks,) = ({n_tasks},)"
         raise ValueError(
