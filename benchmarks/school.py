@@ -65,6 +65,9 @@ METHODS = {
     INDEPENDENT: Method(IndependentTaskRegressor, _tuning.RIDGE, {}, {}, one_for_all_or_each),
     POOLED_COMMON: Method(PooledTaskRegressor, _tuning.RIDGE, {"task_intercepts": False}, {}),
     POOLED: Method(PooledTaskRegressor, _tuning.RIDGE, {}, {}),
+    "pooled, shrunk intercepts": Method(
+        PooledTaskRegressor, _tuning.RIDGE, {}, {"intercept": (1.0, 3.0, 10.0)}
+    ),
     "block-sparse": Method(BlockSparseRegressor, _tuning.NORM, {}, {}),
     "clustered": Method(
         ClusteredTaskRegressor,

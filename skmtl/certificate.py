@@ -16,10 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import PooledDesign, newton_direction
+from skmtl.design import PooledDesign
 from skmtl.penalties import Penalty, Quadratic
 
 Array = NDArray[Any]
+
+# Up to so many features a step in the mean of the tasks is taken for each certificate.
+_LARGEST_MEAN_STEP = 1000
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ def dual_of(objective: Any, point: Any) -> Dual:
     # couples them vanish of themselves.
     coupled = objective.loss.couples_tasks and quadratic is not None and quadratic.couples_tasks
     if objective.has_free_task and not coupled:
-        return Dual(_by_newton(objective, point))
+        if objective.has_newton or not can_step_in_mean(objective):
+            return Dual(_by_newton(objective, point))
     for U, G in _feasible_gradients(objective, point):
         dual = best_dual(
             penalty,
@@ -85,7 +89,9 @@ def best_dual(
         scale = only.dual_scale(G)
         if scale != 1.0:
             G = scale * G
-        return Dual(loss(scale) - only.conjugate(G), G if only.is_norm else None)
+        if only.is_norm:  # whose conjugate is zero within its dual ball
+            return Dual(loss(scale), G)
+        return Dual(loss(scale) - only.conjugate(G))
     free = penalty.free_rows
     if free is not None:
         if quadratic.couples_tasks or not quadratic.task_curvature(G.shape[1]).all():
@@ -100,7 +106,9 @@ def best_dual(
         with_gradient[free] = np.minimum(G[free], 0) if penalty.is_positive else 0.0
     scale = penalty.dual_scale(with_gradient)
     with_gradient *= scale
-    bound = loss(scale) - scale**2 * quadratic.value(W) - penalty.conjugate(with_gradient)
+    bound = loss(scale) - scale**2 * quadratic.value(W)
+    if not penalty.is_norm:
+        bound -= penalty.conjugate(with_gradient)
     other = loss(1.0) - envelope(penalty, quadratic, G)
     if other > bound:
         return Dual(other, G if penalty.is_norm else None)
@@ -118,9 +126,22 @@ def _at_free_slopes(penalty: Penalty, quadratic: Quadratic, W: Array, G: Array) 
 def has_free_mean(objective: Any) -> bool:
     """Whether neither the penalty nor the quadratic holds the mean of the tasks."""
     penalty, quadratic = objective.penalty, objective.quadratic
-    if penalty is None or not penalty.leaves_mean_free:
-        return False
-    return quadratic is None or not quadratic.pull(objective.n_columns).any()
+    if penalty is None:
+        alone = quadratic is not None and quadratic.couples_tasks
+    else:
+        alone = penalty.leaves_mean_free
+    return alone and (quadratic is None or not quadratic.pull(objective.n_columns).any())
+
+
+def has_dual(objective: Any) -> bool:
+    """Whether a dual point can be found, as far as the penalty is concerned."""
+    return not objective.has_free_task or objective.has_newton or can_step_in_mean(objective)
+
+
+def can_step_in_mean(objective: Any) -> bool:
+    """Whether the mean of the tasks is all that is free, and Newton steps in it are affordable."""
+    affordable = objective.is_quadratic or objective.n_features <= _LARGEST_MEAN_STEP
+    return has_free_mean(objective) and affordable
 
 
 def _at_balanced_slopes(quadratic: Quadratic, W: Array, G: Array) -> Array:
@@ -176,7 +197,7 @@ def _by_newton(objective: Any, point: Any) -> float:
             W = start.W + step[0]
             value += objective.quadratic.value(W)
             rest = rest + objective.quadratic.gradient(W)
-        exact = _vanishes(objective.design, rest, U, 1e-11) and _balances(objective, U)
+        exact = _vanishes(objective.design, rest, U, 1e-11) and objective.balances(U)
         if np.isfinite(value) and exact:
             return -value
     return -np.inf
@@ -193,16 +214,6 @@ def _vanishes(design: Any, G: Array, U: Array, rounding: float) -> bool:
     return bool((np.abs(G) <= rounding * np.sqrt(curvature * squares))[curvature > 0].all())
 
 
-def _balances(objective: Any, U: Array) -> bool:
-    """Whether the weighted sums of U along the intercepts are nothing but rounding."""
-    if not objective.design.n_intercepts:
-        return True
-    weights = objective.design.weights
-    allowed = 1e-11 * np.abs(U) + 1e-15 * (1 + np.abs(objective.y))
-    sums = np.abs(objective.gather(weights * U))
-    return bool((sums <= objective.gather(weights * allowed)).all())
-
-
 def _feasible_gradients(objective: Any, point: Any) -> Iterator[tuple[Array, Array]]:
     """The loss gradient U, moved to vanish where nothing is penalised, and -A'(wU).
 
@@ -210,25 +221,25 @@ def _feasible_gradients(objective: Any, point: Any) -> Iterator[tuple[Array, Arr
     enough to the best intercepts; Euclidean projection would leave it.
     """
     loss, y = objective.loss, objective.y
-    mean_free = has_free_mean(objective)
+    mean_free = has_free_mean(objective) and not loss.couples_tasks
     free = _free_design(objective)
     if not mean_free and free is None:
         # A solver at the best intercepts has this product already.
         U, G = objective.loss_gradient(point)
-        if loss.dual_scale(U) == 1.0 and _balances(objective, U):
+        if loss.dual_scale(U) == 1.0 and objective.balances(U):
             yield U, -G
     for start in _with_better_intercepts(objective, point):
         U = loss.gradient(y, start.Z)
         if mean_free:
             H = loss.newton_weight(y, start.Z)
-            U = U + H * _mean_step(objective, U, H)
+            U = U + H * _mean_step(objective, start, U, H)
         elif free is not None:
-            U = U + _free_change(objective, free, start.Z, U)
+            U = U + _free_change(objective, free, start, U)
         elif objective.design.n_intercepts:
-            change = -objective.design.spread(objective.intercept_newton(start.Z, U))
+            change = -objective.design.spread(objective.intercept_newton(start, U))
             U = U + loss.gradient_change(y, start.Z, change)
         U = U * loss.dual_scale(U)
-        exact = _balances(objective, U) and (not mean_free or _mean_vanishes(objective, U))
+        exact = objective.balances(U) and (not mean_free or _mean_vanishes(objective, U))
         if not exact:
             continue
         G = -objective.design.adjoint(objective.design.weights * U)
@@ -237,6 +248,8 @@ def _feasible_gradients(objective: Any, point: Any) -> Iterator[tuple[Array, Arr
             if not _vanishes(free, G[rows], U, 1e-9):
                 continue
             G[rows] = 0.0
+        elif mean_free and objective.penalty is None:
+            G -= G.mean(axis=1, keepdims=True)
         yield U, G
 
 
@@ -248,14 +261,14 @@ def _free_design(objective: Any) -> Any:
     return objective.design.columns(np.flatnonzero(penalty.free_rows))
 
 
-def _free_change(objective: Any, free: Any, Z: Array, U: Array) -> Array:
+def _free_change(objective: Any, free: Any, point: Any, U: Array) -> Array:
     """The change of U by a Newton step on the free rows of W and the intercepts."""
     if objective.loss.couples_tasks:
-        return np.asarray(objective.change_in_columns(free, Z, U))
-    curvature = objective.loss.newton_weight(objective.y, Z)
+        return np.asarray(objective.change_in_columns(free, point.Z, U))
+    curvature = objective.loss.newton_weight(objective.y, point.Z)
     H, U = free.weights * curvature, free.weights * U
-    gradient = free.adjoint(U), objective.gather(U)
-    w, b = newton_direction(free, H, free.centred_gram(H), np.zeros(free.n_columns), gradient)
+    gradient = free.adjoint(U), objective.intercept_gradient(point.b, U)
+    w, b = objective.direction(free, H, free.centred_gram(H), np.zeros(free.n_columns), gradient)
     step = free.forward(w)
     return np.asarray(curvature * (step + free.spread(b) if free.n_intercepts else step))
 
@@ -266,13 +279,13 @@ def _mean_vanishes(objective: Any, U: Array) -> bool:
     return _vanishes(pooled, pooled.adjoint(pooled.weights * U), U, 1e-9)
 
 
-def _mean_step(objective: Any, U: Array, H: Array) -> Array:
+def _mean_step(objective: Any, point: Any, U: Array, H: Array) -> Array:
     """The change of Z by a Newton step on the mean task and the intercepts."""
     pooled = PooledDesign(objective.design, common_intercept=False)
     U, H = objective.design.weights * U, objective.design.weights * H
-    gradient = pooled.adjoint(U), objective.gather(U)
+    gradient = pooled.adjoint(U), objective.intercept_gradient(point.b, U)
     gram = objective.kept_if_constant("pooled", lambda: pooled.centred_gram(H))
-    w, b = newton_direction(pooled, H, gram, np.zeros(1), gradient)
+    w, b = objective.direction(pooled, H, gram, np.zeros(1), gradient)
     Z = pooled.forward(w)
     return Z + pooled.spread(b) if pooled.n_intercepts else Z
 
@@ -286,4 +299,4 @@ def _conjugate_loss(objective: Any, U: Array) -> float:
     weights = objective.design.weights
     # Where nothing is counted the conjugate may be infinite.
     conjugate = np.where(weights > 0, objective.loss.conjugate(objective.y, U), 0.0)
-    return float((weights * conjugate).sum())
+    return float((weights * conjugate).sum()) + objective.intercept_conjugate(U)

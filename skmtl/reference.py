@@ -146,12 +146,29 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
         c = 1.0 if factors is None else factors[t]
         total = total + c * (s @ loss.column(t).to_cvxpy(y, z))
     objective = n_tasks / data.weights.sum() * total
+    if b is not None and b.size > 1 and estimator._shrinks_intercepts(data):
+        objective = objective + _state_pull(estimator, data, factors, W, b)
     penalty, constraints = estimator._get_penalty(data), []
     if penalty is not None:
         stated = penalty.to_cvxpy(W)
         value, constraints = stated if isinstance(stated, tuple) else (stated, [])
         objective = objective + value
     return cp.Problem(cp.Minimize(objective), constraints), {"coef": W, "intercept": b}
+
+
+def _state_pull(estimator: Any, data: TaskData, factors: Any, W: Any, b: Any) -> Any:
+    """(T / S) (m / 2) min_beta sum_t c_t (mean_x w_t + b_t - beta)^2."""
+    import cvxpy as cp
+
+    c = np.ones(data.n_tasks) if factors is None else factors
+    total, mean = 0.0, np.zeros(data.X.shape[1])
+    for t in range(data.n_tasks):
+        X, _, s = _rows_of(data, t)
+        total, mean = total + c[t] * s.sum(), mean + c[t] * (X.T @ s)
+    # One column of W broadcasts where tasks are pooled.
+    at_mean = b + (mean / total) @ W
+    away = cp.multiply(np.sqrt(c), at_mean - cp.Variable(name="beta"))
+    return data.n_tasks / data.weights.sum() * estimator._pull / 2 * cp.sum_squares(away)
 
 
 def _rows_of(data: TaskData, t: int) -> tuple[Any, Array, Array]:

@@ -114,6 +114,40 @@ class Spectrum:
         return np.ascontiguousarray(np.matmul(self.bases, rotated[:, :, None])[:, :, 0].T)
 
 
+class LinkedSpectrum(Spectrum):
+    """Quadratics of all tasks less :math:`\\langle V, W \\rangle^2 / (2 \\sigma)`.
+
+    One unknown that all tasks share, when it is eliminated, links them so.
+
+    Parameters
+    ----------
+    eigenvalues, bases, linear : as in :class:`Spectrum`
+    link : ndarray of shape (n_features, n_tasks)
+        V; the whole stays positive semidefinite.
+    sigma : float
+        Positive.
+    """
+
+    def __init__(
+        self, eigenvalues: Array, bases: Array, linear: Array, link: Array, sigma: float
+    ) -> None:
+        super().__init__(eigenvalues, bases, linear, mean_free=False)
+        self.link, self.sigma = link, sigma
+        self._solved: tuple[float, Array] | None = None
+
+    def residual(self, W: Array) -> Array:
+        return super().residual(W) + self.link * (float(np.vdot(self.link, W)) / self.sigma)
+
+    def solve(self, A: Array, rho: float) -> Array:
+        W = super().solve(A, rho)
+        assert self._factors is not None
+        if self._solved is None or self._solved[0] != rho:
+            self._solved = rho, self._scale(self.link, self._factors[1])
+        along = self._solved[1]
+        left = self.sigma - float(np.vdot(self.link, along))
+        return W + along * (float(np.vdot(self.link, W)) / left)
+
+
 class PartsSpectrum:
     """The same quadratics of the sum of parts, for the parts one below the other.
 

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
 from skmtl.design import TaskData, read_classification
+from skmtl.design._labels import as_floats
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
@@ -127,7 +128,12 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         predicted = self.predict(X)
         if predicted.ndim == 1:
             return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        truth = np.asarray(y, dtype=np.float64)
+        truth = as_floats(y, "y")
+        if truth.shape != predicted.shape:
+            raise ValueError(
+                f"y has shape {truth.shape}, and X has {len(predicted)} rows to predict "
+                f"{predicted.shape[1]} tasks. Pass a column of labels for each task, as in fit."
+            )
         if not np.isnan(truth).any() and np.ndim(sample_weight) < 2:
             right = (truth == predicted).all(axis=1)
             return float(np.average(right, weights=sample_weight))

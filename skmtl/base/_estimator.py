@@ -20,9 +20,10 @@ from skmtl.design import (
     read_prediction,
     task_factors,
 )
-from skmtl.losses import Loss
+from skmtl.losses import Loss, MixedLoss
 from skmtl.objective import BaseObjective, GramObjective, Objective, SuperposedObjective
 from skmtl.objective._coupled import CoupledObjective
+from skmtl.objective._shrunk import ShrunkObjective
 from skmtl.penalties import Penalty, Superposition
 from skmtl.solvers import SOLVERS, choose_solver, solve
 
@@ -75,6 +76,7 @@ class TaskEstimator(BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],
+        "intercept": [StrOptions({"free", "shrunk"}), Interval(Real, 0, None, closed="left")],
         "task_column": [str, Integral, None],
         "unknown_task": [StrOptions({"error", "mean"})],
         "task_weight": [StrOptions({"balanced"}), "array-like", dict, None],
@@ -126,20 +128,53 @@ class TaskEstimator(BaseEstimator):
         """The objective on data whose tasks all have a minimiser."""
         if self._takes_moments(data):
             return self._objective_of(Moments.of(data, centre=self.fit_intercept), data)
-        design = data.design(
+        return self._objective_on_rows(data, self._get_penalty(data), self._pooling(data))
+
+    def _objective_on_rows(
+        self, data: TaskData, penalty: Penalty | None, pooling: str | None
+    ) -> Objective:
+        """The objective on rows of data, with another penalty and pooling than this model's."""
+        loss, factors = (
+            self._get_loss().columns(data.positions),
             task_factors(self.task_weight, data),
-            fit_intercept=self.fit_intercept,
-            pooling=self._pooling(data),
         )
-        loss = self._get_loss().columns(data.positions)
+        shrunk = self._shrinks_intercepts(data) and data.n_tasks > 1 and pooling != "all"
+        design = data.design(
+            factors, fit_intercept=self.fit_intercept, pooling=pooling, common_centre=shrunk
+        )
+        if shrunk:
+            pulls = np.full(data.n_tasks, self._pull * data.n_tasks / data.weights.sum())
+            pulls *= 1.0 if factors is None else factors
+            return ShrunkObjective(design, data.y, loss, penalty, pulls)
         kind = CoupledObjective if loss.couples_tasks else Objective
-        return kind(design, data.y, loss, self._get_penalty(data))
+        return kind(design, data.y, loss, penalty)
+
+    @property
+    def _pull(self) -> float:
+        """How many labels the mean counts for in each task's intercept."""
+        if isinstance(self.intercept, str):
+            return float(self.intercept == "shrunk")
+        return float(self.intercept)
+
+    def _shrinks_intercepts(self, data: TaskData) -> bool:
+        """Whether a quadratic holds the intercepts near their mean."""
+        if not self.fit_intercept or self._pull == 0:
+            return False
+        loss = self._get_loss().columns(data.positions)
+        if loss.couples_tasks or isinstance(loss, MixedLoss):
+            what = "classes of one choice" if loss.couples_tasks else "tasks with unlike losses"
+            raise ValueError(
+                f"intercept={self.intercept!r} pulls the tasks' intercepts to their mean, which "
+                f"{what} do not have in common. Use intercept='free'."
+            )
+        return True
 
     def _takes_moments(self, data: TaskData) -> bool:
         """Whether Gram matrices of all features cost less than iterating over the rows."""
         return (
             self._get_loss().constant_curvature
             and self._pooling(data) is None
+            and not self._shrinks_intercepts(data)
             and Moments.pay(data)
         )
 
@@ -159,7 +194,8 @@ class TaskEstimator(BaseEstimator):
             return labelled
         labels = data.constant_labels()
         lacking = self._get_loss().lacks_minimiser(labels)
-        if self._pooling(data) == "all":
+        if self._pooling(data) == "all" or self._shrinks_intercepts(data):
+            # One class in some tasks is no harm where others have the other.
             same = labels[labelled] == labels[labelled][:1]
             return labelled & ~(lacking[labelled] & same).all()
         return labelled & ~lacking
@@ -183,8 +219,9 @@ class TaskEstimator(BaseEstimator):
         if left_out.any():
             warn(
                 f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: they have "
-                f"no finite minimiser and are fitted by a constant. Merge or drop such tasks, or "
-                f"collect other labels for them.",
+                f"no finite minimiser and are fitted by a constant. Merge or drop such tasks, "
+                f"collect other labels for them, or pull their intercepts to the others' "
+                f"(intercept='shrunk').",
             )
 
     def _fit_data(

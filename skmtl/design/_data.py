@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design._base import Design
+from skmtl.design._labels import as_floats
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
@@ -130,7 +131,12 @@ class TaskData:
         return replace(part, codes=renumbered[part.codes], **kept)
 
     def design(
-        self, task_factors: Array | None, *, fit_intercept: bool, pooling: str | None
+        self,
+        task_factors: Array | None,
+        *,
+        fit_intercept: bool,
+        pooling: str | None,
+        common_centre: bool = False,
     ) -> Design:
         """The weighted design omega = (T / S) c_t s_i; every task has a label.
 
@@ -141,12 +147,14 @@ class TaskData:
         fit_intercept : bool
         pooling : None, "coefficients" or "all"
             What the tasks have in common; "all" includes the intercept.
+        common_centre : bool
+            Centre the features around one mean for all tasks, where intercepts compare.
         """
         omega = self.weights * (self.n_tasks / self.weights.sum())
         if task_factors is not None:
             omega = omega * self.spread(task_factors)
         common = pooling == "all"
-        centre = None if not fit_intercept else "common" if common else "task"
+        centre = None if not fit_intercept else "common" if common or common_centre else "task"
         tasks: Design
         if self.codes is None:
             tasks = SharedDesign(self.X, omega, centre=centre)
@@ -185,7 +193,7 @@ def task_factors(task_weight: Any, data: TaskData) -> Array | None:
                 f"{extra}. The tasks are {names}."
             )
         task_weight = [task_weight[name] for name in names]
-    factors = np.asarray(task_weight, dtype=np.float64)
+    factors = as_floats(task_weight, "task_weight")
     if factors.shape != (len(names),):
         raise ValueError(
             f"task_weight has shape {factors.shape}; there are {len(names)} tasks. Pass one "

@@ -171,9 +171,10 @@ class SharedDesign(Design):
         weights = self.weights[:, :1] if self._proportional else self.weights
         squares = _linalg.weighted_squares(self.X, weights).T
         if self._offset is not None:
-            squares = difference(
-                squares, weights.sum(axis=0)[:, None] * self._offset**2, len(weights)
-            )
+            # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a mean of all tasks.
+            sums = _linalg.multiply_transposed(self.X, weights).T
+            moved = self._offset * (2 * sums - self._offset * weights.sum(axis=0)[:, None])
+            squares = difference(squares, moved, len(weights))
         return squares * (totals / totals[0])[:, None] if self._proportional else squares
 
     def squared_norm(self, scale: Array) -> float:

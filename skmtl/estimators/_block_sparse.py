@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
+from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._refit import refit_chosen
 from skmtl.objective import BaseObjective
 from skmtl.penalties import (
@@ -29,7 +30,7 @@ _CONSTRAINTS = {
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
     "norm": [StrOptions({"l2", "linf"})],
     "sparsity": [Interval(Real, 0, 1, closed="left")],
-    "feature_weight": ["array-like", None],
+    "feature_weight": ["array-like", dict, None],
     "positive": ["boolean"],
     "refit_support": ["boolean"],
 }
@@ -54,28 +55,13 @@ class _BlockSparse(TaskEstimator):
     def _get_block(self, data: TaskData) -> Penalty | None:
         """The norm on the rows of W, or None where no row has any."""
         strength = self.alpha * self.l1_ratio
-        weights = self._get_weights(data.X.shape[1])
+        weights = read_feature_weight(self, data.X.shape[1])
         if strength == 0 or (weights is not None and not weights.any()):
             return None
         block: Penalty = L21(strength) if self.norm == "l2" else L1Inf(strength)
         if self.sparsity > 0:
             block = SparseGroup(strength, self.sparsity, self.norm)
         return block if weights is None else WeightedRows(block, weights)
-
-    def _get_weights(self, n_features: int) -> NDArray[np.float64] | None:
-        """``feature_weight`` as an array (n_features,), None where all are one."""
-        if self.feature_weight is None:
-            return None
-        weights = np.asarray(self.feature_weight, dtype=np.float64)
-        rule = f"The 'feature_weight' parameter of {type(self).__name__} must "
-        if weights.shape != (n_features,):
-            raise ValueError(
-                f"{rule}hold one number per feature, the task column left out: {n_features}; got "
-                f"shape {weights.shape}."
-            )
-        if not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise ValueError(f"{rule}be finite and not negative, got {self.feature_weight!r}.")
-        return None if (weights == 1).all() else weights
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
         fit = super()._minimise(objective, start, dtype)
@@ -132,10 +118,11 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     sparsity : float, default=0.0
         Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1): the sparse group
         lasso. The nearer to 1, the more each task chooses for itself.
-    feature_weight : array-like of shape (n_features,) or None, default=None
+    feature_weight : array-like of shape (n_features,), dict or None, default=None
         A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
         row, not on the ridge. 0: the feature is always used, penalised by the ridge alone. Scaled
-        by 1 / f (``l1_ratio=1``) a feature would be penalised as much.
+        by 1 / f (``l1_ratio=1``) a feature would be penalised as much. A dict gives the factors of
+        a data frame's columns by name; those it does not name have 1.
     positive : bool, default=False
         Restrict the coefficients to W >= 0. A feature without any penalty (no ridge and a weight
         of 0, or ``alpha=0``) is refused.
@@ -209,6 +196,7 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -229,6 +217,7 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -280,10 +269,11 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     sparsity : float, default=0.0
         Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1): the sparse group
         lasso. The nearer to 1, the more each task chooses for itself.
-    feature_weight : array-like of shape (n_features,) or None, default=None
+    feature_weight : array-like of shape (n_features,), dict or None, default=None
         A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
         row, not on the ridge. 0: the feature is always used, penalised by the ridge alone. Scaled
-        by 1 / f (``l1_ratio=1``) a feature would be penalised as much.
+        by 1 / f (``l1_ratio=1``) a feature would be penalised as much. A dict gives the factors of
+        a data frame's columns by name; those it does not name have 1.
     positive : bool, default=False
         Restrict the coefficients to W >= 0. A feature without any penalty (no ridge and a weight
         of 0, or ``alpha=0``) is refused.
@@ -370,6 +360,7 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         refit_support: bool = False,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -389,6 +380,7 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         self.refit_support = refit_support
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

@@ -183,6 +183,7 @@ class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -201,6 +202,7 @@ class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -317,6 +319,7 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
         gamma: float = 3.0,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -334,6 +337,7 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
         self.gamma = gamma
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

@@ -146,6 +146,7 @@ class ClusteredTaskRegressor(TaskClusters, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -166,6 +167,7 @@ class ClusteredTaskRegressor(TaskClusters, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -306,6 +308,7 @@ class ClusteredTaskClassifier(TaskClusters, TaskClassifier):
         eta: float = 0.1,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -325,6 +328,7 @@ class ClusteredTaskClassifier(TaskClusters, TaskClassifier):
         self.eta = eta
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

@@ -13,6 +13,12 @@ W (n_features, n_tasks) holds a column :math:`w_t` per task, b the unpenalised i
 _COMMON = """
 fit_intercept : bool, default=True
     Whether each task has an intercept; if not, ``intercept_`` is zero.
+intercept : {"free", "shrunk"} or float, default="free"
+    "free": each task has its own. Otherwise they are pulled to their mean, for tasks with few
+    labels: F gains :math:`\\tfrac{T}{S} \\tfrac{m}{2} \\min_\\beta \\sum_t c_t (b_t + \\bar x w_t -
+    \\beta)^2`, with :math:`\\bar x` the features' mean over all labels and m >= 0 the number of
+    labels that the mean counts for in each task; "shrunk" is 1. Not for ``loss="multinomial"``,
+    nor for a loss of its own for each task.
 task_column : str, int or None, default=None
     None: the shared layout, one X for all tasks and a column of y per task, or a 1-D y. A
     column's name (data frames) or position (-1: the last): the stacked layout, the tasks' rows
@@ -108,8 +114,8 @@ iteration). The fit stops by its duality gap.
 """
 
 _ONE_CLASS = """
-A task with labels of one class only has no finite intercept: unless ``fit_intercept=False``, it
-leaves the objective with a
+A task with labels of one class only has no finite intercept of its own: unless
+``fit_intercept=False`` or the intercepts are shrunk, it leaves the objective with a
 warning, gets zero coefficients and the intercept +-log(2 n + 1), n its number of labels
 (+-1 with the squared hinge), and
 does not enter ``unknown_task="mean"``.

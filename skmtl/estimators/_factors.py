@@ -16,6 +16,8 @@ _NONE = 1e-12
 _MAX_SWEEPS = 20
 # Sweeps end when one lowers the cost by less than this share.
 _GAINED = 1e-8
+# Latent tasks that a matrix to be split lacks begin at this share of its mean singular value.
+_FAINT = 1e-2
 
 
 @dataclass
@@ -96,6 +98,18 @@ class Factors:
         turned = (basis / roots).T
         penalty = Ridge(self.alpha * self.ridge / squares[kept])
         return FactoredObjective(objective, penalty, None, turned @ self.S), turned
+
+
+def split(W: Array, n_latent: int, rng: np.random.RandomState) -> tuple[Array, Array]:
+    """L and S whose product is the best approximation of W, and no latent task zero."""
+    U, sizes, V = np.linalg.svd(W, full_matrices=False)
+    rank = min(n_latent, int((sizes > _NONE * sizes[:1]).sum()))
+    roots = np.sqrt(sizes[:rank])
+    faint = _FAINT * np.sqrt(sizes.mean()) if rank else 0.0
+    L = rng.standard_normal((len(W), n_latent)) * faint / np.sqrt(len(W))
+    S = rng.standard_normal((n_latent, W.shape[1])) * faint / np.sqrt(W.shape[1])
+    L[:, :rank], S[:rank] = U[:, :rank] * roots, roots[:, None] * V[:rank]
+    return L, S
 
 
 def _best_shear(taken: Array, given: Array, slope: float, bend: float) -> tuple[float, Any]:

@@ -10,14 +10,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl._warnings import warn
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.certificate import has_dual
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.objective import BaseObjective
 from skmtl.penalties import L1, L21, FusedTasks, Penalty, TaskQuadratic
 
 _CONSTRAINTS: dict[str, list[Any]] = {
-    "graph": [StrOptions({"complete", "chain"}), np.ndarray, "sparse matrix", list, tuple],
-    "laplacian": [np.ndarray, "sparse matrix", list, None],
+    "graph": [StrOptions({"complete", "chain"}), "array-like", "sparse matrix"],
+    "laplacian": ["array-like", "sparse matrix", None],
     "ridge": [Interval(Real, 0, None, closed="left")],
     "sparse": [Interval(Real, 0, None, closed="left")],
     "block": [Interval(Real, 0, None, closed="left")],
@@ -48,7 +49,7 @@ class _GraphRegularized(TaskEstimator):
         return laplacian_of(read_graph(self.graph, tasks)[chosen])
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
-        if self.alpha > 0 and objective.has_free_task and not objective.has_newton:
+        if self.alpha > 0 and not has_dual(objective):
             warn(
                 f"With ridge=0 nothing holds the mean of the tasks that the graph joins, and with "
                 f"{objective.n_features} features no duality gap can be given. Set ridge > 0."
@@ -93,11 +94,12 @@ class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
     ----------
     alpha : float, default=1.0
         Strength of the whole penalty, >= 0.
-    graph : "complete", "chain", array, sparse matrix or list, default="complete"
+    graph : "complete", "chain", array, sparse matrix, data frame or list, default="complete"
         "complete": all tasks are alike, L = I - 11'/T. "chain": each is like the next in the order
-        of ``tasks_``. A matrix (n_tasks, n_tasks): the weights of the edges, symmetric, >= 0. A
-        list: edges by task name, pairs of weight 1 or triples ``("ash", "elm", 0.5)``.
-    laplacian : array or sparse matrix of shape (n_tasks, n_tasks), default=None
+        of ``tasks_``. A matrix (n_tasks, n_tasks): the weights of the edges, symmetric, >= 0; the
+        rows and columns of a data frame are matched to the tasks by name. A list: edges by task
+        name, pairs of weight 1 or triples ``("ash", "elm", 0.5)``.
+    laplacian : array, sparse matrix or data frame of shape (n_tasks, n_tasks), default=None
         L itself, any positive semidefinite matrix, in place of a graph.
     ridge : float, default=0.0
         Strength of the squared norm of W relative to alpha, >= 0. At 0 nothing shrinks what the
@@ -120,7 +122,7 @@ class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
     ------
     ValueError
         In ``fit``, if ``graph`` is not symmetric, not non-negative or not of the tasks, names a
-        task that there is not, or if ``laplacian`` is not positive semidefinite.
+        task that there is not or lacks one, or if ``laplacian`` is not positive semidefinite.
 
     Notes
     -----
@@ -175,6 +177,7 @@ class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -194,6 +197,7 @@ class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -229,11 +233,12 @@ class GraphRegularizedClassifier(_GraphRegularized, TaskClassifier):
     ----------
     alpha : float, default=0.01
         Strength of the whole penalty, >= 0.
-    graph : "complete", "chain", array, sparse matrix or list, default="complete"
+    graph : "complete", "chain", array, sparse matrix, data frame or list, default="complete"
         "complete": all tasks are alike, L = I - 11'/T. "chain": each is like the next in the order
-        of ``tasks_``. A matrix (n_tasks, n_tasks): the weights of the edges, symmetric, >= 0. A
-        list: edges by task name, pairs of weight 1 or triples ``("ash", "elm", 0.5)``.
-    laplacian : array or sparse matrix of shape (n_tasks, n_tasks), default=None
+        of ``tasks_``. A matrix (n_tasks, n_tasks): the weights of the edges, symmetric, >= 0; the
+        rows and columns of a data frame are matched to the tasks by name. A list: edges by task
+        name, pairs of weight 1 or triples ``("ash", "elm", 0.5)``.
+    laplacian : array, sparse matrix or data frame of shape (n_tasks, n_tasks), default=None
         L itself, any positive semidefinite matrix, in place of a graph.
     ridge : float, default=0.0
         Strength of the squared norm of W relative to alpha, >= 0. At 0 nothing shrinks what the
@@ -257,7 +262,7 @@ class GraphRegularizedClassifier(_GraphRegularized, TaskClassifier):
     ------
     ValueError
         In ``fit``, if ``graph`` is not symmetric, not non-negative or not of the tasks, names a
-        task that there is not, or if ``laplacian`` is not positive semidefinite.
+        task that there is not or lacks one, or if ``laplacian`` is not positive semidefinite.
 
     Notes
     -----
@@ -308,6 +313,7 @@ class GraphRegularizedClassifier(_GraphRegularized, TaskClassifier):
         block: float = 0.0,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -326,6 +332,7 @@ class GraphRegularizedClassifier(_GraphRegularized, TaskClassifier):
         self.block = block
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

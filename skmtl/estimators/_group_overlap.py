@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 from skmtl.base import TaskClassifier, TaskRegressor
 from skmtl.base._estimator import Fit
 from skmtl.design import TaskData
-from skmtl.estimators._factors import Factors
+from skmtl.estimators._factors import Factors, split
 from skmtl.estimators._nonconvex import (
     INNER,
     NonConvexEstimator,
@@ -36,11 +36,8 @@ _CONSTRAINTS: dict[str, list[Any]] = {
 }
 # Iterations of one step: the factors change again before they would be needed exactly.
 _STEP_ITERATIONS = 200
-# Latent tasks that the convex relaxation lacks begin at this share of its mean singular value.
-_FAINT = 1e-2
 # Without a penalty latent tasks are told apart by one that does not count.
 _NO_ALPHA = 1e-9
-_NONE = 1e-12
 
 
 class _GroupOverlap(NonConvexEstimator):
@@ -60,7 +57,7 @@ class _GroupOverlap(NonConvexEstimator):
         rng = check_random_state(self.random_state)
         solver = choose_solver(self.solver, objective)
         relaxed, _, n_iter = descend(objective, solver, objective.start(), enough, self.max_iter)
-        L, S = self._split(np.asarray(relaxed.W, dtype=np.float64), rng)
+        L, S = split(np.asarray(relaxed.W, dtype=np.float64), self.n_latent, rng)
         best = None
         for k in range(self.n_init):
             turn = np.eye(len(S))
@@ -74,17 +71,6 @@ class _GroupOverlap(NonConvexEstimator):
         assert best is not None
         best.n_iter = n_iter
         return best
-
-    def _split(self, W: Array, rng: np.random.RandomState) -> tuple[Array, Array]:
-        """L and S whose product is the best approximation of W, and no latent task zero."""
-        U, sizes, V = np.linalg.svd(W, full_matrices=False)
-        K, rank = self.n_latent, min(self.n_latent, int((sizes > _NONE * sizes[:1]).sum()))
-        roots = np.sqrt(sizes[:rank])
-        faint = _FAINT * np.sqrt(sizes.mean()) if rank else 0.0
-        L = rng.standard_normal((len(W), K)) * faint / np.sqrt(len(W))
-        S = rng.standard_normal((K, W.shape[1])) * faint / np.sqrt(W.shape[1])
-        L[:, :rank], S[:rank] = U[:, :rank] * roots, roots[:, None] * V[:rank]
-        return L, S
 
     def _alternate(self, objective: BaseObjective, factors: Factors, b: Array) -> Stages:
         """Minimise over the assignments and the latent tasks in turn."""
@@ -250,6 +236,7 @@ class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -269,6 +256,7 @@ class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -370,6 +358,7 @@ class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
         random_state: Any = None,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -388,6 +377,7 @@ class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
         self.random_state = random_state
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

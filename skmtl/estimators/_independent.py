@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
+from skmtl.design._labels import as_floats
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
 from skmtl.objective import BaseObjective
@@ -31,7 +32,7 @@ class _IndependentTask(TaskEstimator):
             choice = choose_ridge(self, data, per_task=True)
             self.alpha_, self.alphas_, self.cv_losses_ = choice.alpha, choice.alphas, choice.losses
             return clone(self).set_params(alpha=choice.alpha)._fit_data(data, start)
-        alpha = np.asarray(self.alpha, dtype=np.float64)
+        alpha = as_floats(self.alpha, "alpha")
         if alpha.ndim and alpha.shape != data.all_tasks.shape:
             raise ValueError(
                 f"alpha has shape {alpha.shape}; there are {len(data.all_tasks)} tasks. Pass one "
@@ -108,6 +109,7 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -122,6 +124,7 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -200,6 +203,7 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
         *,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -213,6 +217,7 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
         self.alpha = alpha
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

@@ -46,7 +46,7 @@ stationarity_ : float
     What the next stage's convex problems could gain at most, by their duality gaps at the
     solution, relative to the objective with zero coefficients and the best intercepts; zero at a
     stationary point.
-objectives_ : ndarray of shape (n_stages_ + 1,)
+objectives_ : ndarray of shape (`n_stages_` + 1,)
     The objective at the start and after each stage, never rising.
 n_stages_ : int
 n_iter_ : int

@@ -107,6 +107,7 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -122,6 +123,7 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -205,6 +207,7 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
         task_intercepts: bool = True,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -219,6 +222,7 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
         self.task_intercepts = task_intercepts
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

@@ -104,6 +104,7 @@ class TaskRelationRegressor(_TaskRelation, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -119,6 +120,7 @@ class TaskRelationRegressor(_TaskRelation, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -211,6 +213,7 @@ class TaskRelationClassifier(_TaskRelation, TaskClassifier):
         ridge: float = 0.0,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -225,6 +228,7 @@ class TaskRelationClassifier(_TaskRelation, TaskClassifier):
         self.ridge = ridge
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

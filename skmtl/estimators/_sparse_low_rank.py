@@ -109,6 +109,7 @@ class SparseLowRankRegressor(_SparseLowRank, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -124,6 +125,7 @@ class SparseLowRankRegressor(_SparseLowRank, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -219,6 +221,7 @@ class SparseLowRankClassifier(_SparseLowRank, TaskClassifier):
         sparse: float | None = None,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -233,6 +236,7 @@ class SparseLowRankClassifier(_SparseLowRank, TaskClassifier):
         self.sparse = sparse
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

@@ -160,6 +160,7 @@ class TreeGuidedRegressor(_TreeGuided, TaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -175,6 +176,7 @@ class TreeGuidedRegressor(_TreeGuided, TaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -280,6 +282,7 @@ class TreeGuidedClassifier(_TreeGuided, TaskClassifier):
         tree: Any = "auto",
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -294,6 +297,7 @@ class TreeGuidedClassifier(_TreeGuided, TaskClassifier):
         self.tree = tree
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

@@ -108,6 +108,10 @@ class BaseObjective:
         """The point at (W, b)."""
         raise NotImplementedError
 
+    def best_point(self, W: Array, b: Array) -> Point:
+        """The point at W with the best intercepts, from b, which the null point has."""
+        return self.point(W, b)
+
     def coefficients(self, point: Point) -> Array:
         """The coefficients (n_features, n_columns) of the features of a point."""
         return point.W

@@ -124,16 +124,17 @@ class CoupledObjective(Objective):
 
     # Intercepts
 
-    def intercept_newton(self, Z: Array, U: Array) -> Array:
+    def intercept_newton(self, point: Point, U: Array) -> Array:
         root = np.sqrt(self.design.row_weights)[:, None]
         slope = self.design.gather(self.design.weights * U)
-        step = _solve(root, self.loss.probabilities(Z), np.zeros(1), slope[None, :]).ravel()
+        P = self.loss.probabilities(point.Z)
+        step = _solve(root, P, np.zeros(1), slope[None, :]).ravel()
         longest = np.abs(step).max()
         return step * min(1.0, _LONGEST_INTERCEPT_STEP / max(longest, 1.0))
 
-    def _intercept_values(self, Z: Array) -> Array:
+    def intercept_values(self, point: Point) -> Array:
         # One number for all: intercepts move together.
-        return np.full(self.n_columns, super()._intercept_values(Z).sum())
+        return np.full(self.n_columns, super().intercept_values(point).sum())
 
 
 def _solve(A: Array, P: Array, ridges: Array, slope: Array) -> Array:

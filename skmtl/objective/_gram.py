@@ -278,14 +278,16 @@ class GramObjective(BaseObjective):
 
     def dual(self, point: Point) -> Dual:
         """The dual point of the residual r = y - A W."""
-        if self.has_free_task:
-            return Dual(self._free_dual_value(point))
         mean_free = has_free_mean(self)
+        if self.has_free_task and (self.has_newton or not mean_free):
+            return Dual(self._free_dual_value(point))
         if mean_free:
             point = self._with_best_mean(point)
         slopes = self.linear - point.Z
         if mean_free and not self._mean_vanishes(slopes):
             return Dual(-np.inf)
+        if mean_free and self.penalty is None:
+            slopes -= slopes.mean(axis=1, keepdims=True)
         free = None if self.penalty is None else self.penalty.free_rows
         if free is not None and self.quadratic is None:
             rows = np.flatnonzero(free)

@@ -12,6 +12,7 @@ from skmtl.certificate import Dual, dual_of
 from skmtl.design import ColumnGram, Design, newton_direction
 from skmtl.losses import Loss
 from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.objective._intercepts import dual_rounding, minimise_intercepts
 from skmtl.objective._models import (
     FEWEST_ROWS,
     NO_GRAM,
@@ -28,7 +29,6 @@ from skmtl.objective._separation import is_separated
 from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum
 
-_MAX_INTERCEPT_STEPS = 50
 _GRAM_BYTES = 2**29
 _TYPICAL_ITERATIONS = 100
 _MAX_HALVINGS = 30
@@ -135,7 +135,7 @@ class Objective(BaseObjective):
         U, G = self.loss_gradient(point)
         if self.quadratic is not None:
             G = G + self.quadratic.gradient(point.W)
-        return G, self.gather(self._labels(U.dtype)[1] * U)
+        return G, self.intercept_gradient(point.b, self._labels(U.dtype)[1] * U)
 
     @cached_property
     def curvature(self) -> tuple[float, Array, Array]:
@@ -177,7 +177,10 @@ class Objective(BaseObjective):
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
         H = self._curvature_weights(point)
         ridges = self._ridges_or_coupling
-        return newton_direction(self.design, H, self._hessians(H), ridges, gradient)
+        return self.direction(self.design, H, self._hessians(H), ridges, gradient)
+
+    # What an objective may have otherwise
+    direction = staticmethod(newton_direction)
 
     @property
     def has_row_models(self) -> bool:
@@ -268,7 +271,7 @@ class Objective(BaseObjective):
         Z, b = self.design.forward(D), np.zeros_like(point.b)
         if self.design.n_intercepts:
             # The best intercepts follow, to first order.
-            b = -self.intercept_newton(point.Z, self.loss.gradient_change(self.y, point.Z, Z))
+            b = -self.intercept_newton(point, self.loss.gradient_change(self.y, point.Z, Z))
             Z += self.design.spread(b)
         value, penalty = self.value(point), self.penalty
         assert penalty is not None
@@ -345,39 +348,33 @@ class Objective(BaseObjective):
         """Sums over the labels of each intercept (n_intercepts,)."""
         return self.design.gather(U) if self.design.n_intercepts else np.zeros(0, dtype=U.dtype)
 
-    def intercept_newton(self, Z: Array, U: Array) -> Array:
-        """Minus the Newton step of each intercept at predictors Z with loss gradients U."""
-        weights, H = self.design.weights, self.loss.newton_weight(self.y, Z)
+    def intercept_gradient(self, b: Array, U: Array) -> Array:
+        """The gradient in b of all that depends on it, from weighted loss gradients U."""
+        return self.gather(U)
+
+    def intercept_newton(self, point: Point, U: Array) -> Array:
+        """Minus the Newton step of each intercept at a point with loss gradients U."""
+        weights, H = self.design.weights, self.loss.newton_weight(self.y, point.Z)
         slope, bend = self.design.gather(weights * U), self.design.gather(weights * H)
         return np.divide(slope, bend, out=np.zeros_like(slope), where=bend > 0)
 
-    def _intercept_values(self, Z: Array) -> Array:
+    def intercept_values(self, point: Point) -> Array:
         """What a step of each intercept must not raise: the loss of its labels."""
-        return self.design.gather(self.design.weights * self.loss.value(self.y, Z))
+        return self.design.gather(self.design.weights * self.loss.value(self.y, point.Z))
 
     def minimise_intercepts(self, point: Point) -> Point:
-        """Damped Newton steps on b, W fixed."""
-        if not self.design.n_intercepts:
-            return point
-        b, Z = point.b.astype(np.float64), point.Z.astype(np.float64)
-        values = self._intercept_values(Z)
-        for _ in range(_MAX_INTERCEPT_STEPS):
-            step = -self.intercept_newton(Z, self.loss.gradient(self.y, Z))
-            tried, moved = b, Z
-            for _ in range(40):
-                tried = b + step
-                moved = Z + self.design.spread(step)
-                reached = self._intercept_values(moved)
-                # Rounding is no rise.
-                worse = reached > values * (1 + 1e-13)
-                if not worse.any():
-                    break
-                step = np.where(worse, step / 2, step)
-            small = np.abs(step) <= 1e-10 * (1 + np.abs(b))
-            b, Z, values = tried, moved, reached
-            if small.all():
-                break
-        return Point(point.W, b, Z)
+        """The point with the best intercepts for its W (float64)."""
+        return minimise_intercepts(self, point) if self.design.n_intercepts else point
+
+    def balances(self, U: Array) -> bool:
+        """Whether loss gradients U vanish, but for rounding, along the free intercepts."""
+        weights = self.design.weights
+        sums = np.abs(self.gather(weights * U))
+        return bool((sums <= self.gather(weights * dual_rounding(self.y, U))).all())
+
+    def intercept_conjugate(self, U: Array) -> float:
+        """The part of the dual that what holds the intercepts takes at loss gradients U."""
+        return 0.0
 
     def _curvature_weights(self, point: Point) -> Array:
         y, weights = self._labels(point.Z.dtype)

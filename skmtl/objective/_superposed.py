@@ -83,7 +83,15 @@ class SuperposedObjective(BaseObjective):
         return self.total.intercepts(self.total_of(point))
 
     def point(self, W: Array, b: Array) -> Point:
-        summed = self.total.point(W.reshape(self.n_parts, -1, W.shape[1]).sum(axis=0), b)
+        return self._of_total(W, self.total.point(self._sum(W), b))
+
+    def best_point(self, W: Array, b: Array) -> Point:
+        return self._of_total(W, self.total.best_point(self._sum(W), b))
+
+    def _sum(self, W: Array) -> Array:
+        return np.asarray(W.reshape(self.n_parts, -1, W.shape[1]).sum(axis=0))
+
+    def _of_total(self, W: Array, summed: Point) -> Point:
         point = Point(W, summed.b, summed.Z)
         self._summed = point, summed
         return point

@@ -101,7 +101,7 @@ class _Later:
         objective, V, basis, scale, b = self._parts
         W = V if basis is None else basis @ V
         W = W if scale is None else scale * W
-        return objective.point(W.astype(objective.dtype, copy=False), b)
+        return objective.best_point(W.astype(objective.dtype, copy=False), b)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.made, name)
