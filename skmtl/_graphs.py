@@ -18,9 +18,10 @@ def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
 
     Parameters
     ----------
-    graph : "complete", "chain", array or sparse matrix of shape (n_tasks, n_tasks), or list
+    graph : "complete", "chain", array, sparse matrix or data frame (n_tasks, n_tasks), or list
         "complete": every two tasks, weight 1 / n_tasks. "chain": each task and the next, weight 1.
-        A matrix: the weights, whose diagonal does not count. A list: edges by task name, pairs of
+        A matrix: the weights, whose diagonal does not count. A data frame: the same, its rows and
+        columns in any order if they bear the tasks' names. A list: edges by task name, pairs of
         weight 1 or triples with their weight.
     tasks : array of shape (n_tasks,)
         The tasks' names.
@@ -28,9 +29,9 @@ def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
     Raises
     ------
     ValueError
-        If a matrix is not square of n_tasks, finite, symmetric and non-negative; if an edge is
-        not a pair or a triple, names no task, joins a task to itself or is there twice, or if its
-        weight is negative.
+        If a matrix is not square of n_tasks, finite, symmetric and non-negative; if a data frame
+        lacks a task or names an unknown one; if an edge is not a pair or a triple, names no task,
+        joins a task to itself or is there twice, or if its weight is negative.
     """
     n_tasks = len(tasks)
     if isinstance(graph, str):
@@ -39,7 +40,7 @@ def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
         return np.eye(n_tasks, k=1) + np.eye(n_tasks, k=-1)
     if isinstance(graph, (list, tuple)):
         return _from_edges(graph, tasks.tolist())
-    weights = _symmetric(graph, name, n_tasks)
+    weights = _symmetric(graph, name, tasks)
     if (weights < 0).any():
         raise ValueError(
             f"The weights of '{name}' must be >= 0, got {weights.min():.4g}. Where tasks repel one "
@@ -57,12 +58,15 @@ def laplacian_of(weights: Array) -> Array:
 def read_laplacian(laplacian: Any, tasks: Array, name: str = "laplacian") -> Array:
     """A positive semidefinite matrix (n_tasks, n_tasks), ``name`` in error messages.
 
+    The rows and columns of a data frame are in any order if they bear the tasks' names.
+
     Raises
     ------
     ValueError
-        If it is not square of n_tasks, finite, symmetric and positive semidefinite.
+        If it is not square of n_tasks, finite, symmetric and positive semidefinite, or a data
+        frame lacks a task or names an unknown one.
     """
-    matrix = _symmetric(laplacian, name, len(tasks))
+    matrix = _symmetric(laplacian, name, tasks)
     lowest = float(np.linalg.eigvalsh(matrix)[0])
     if lowest < -_ROUNDING * np.abs(matrix).max():
         raise ValueError(
@@ -76,24 +80,102 @@ def read_laplacian(laplacian: Any, tasks: Array, name: str = "laplacian") -> Arr
     return matrix
 
 
-def _symmetric(given: Any, name: str, n_tasks: int) -> Array:
+def names_of(matrix: Any) -> list[Any] | None:
+    """The names that a data frame gives its columns or its rows, None where there are none."""
+    if not _is_frame(matrix):
+        return None
+    columns, rows = _labels(matrix)
+    return rows if _are_positions(columns) else columns
+
+
+def _is_frame(given: Any) -> bool:
+    return hasattr(given, "columns") and hasattr(given, "dtypes") and not sp.issparse(given)
+
+
+def _labels(frame: Any) -> tuple[list[Any], list[Any] | None]:
+    """The labels of the columns and, if there are such, of the rows."""
+    columns, rows = frame.columns, getattr(frame, "index", None)
+    columns = columns.tolist() if hasattr(columns, "tolist") else list(columns)
+    if rows is None or _are_positions(rows.tolist()):
+        return columns, None
+    return columns, rows.tolist()
+
+
+def _are_positions(labels: list[Any]) -> bool:
+    """Whether labels are those that pandas or polars give where there are no names."""
+    n = len(labels)
+    return labels == list(range(n)) or labels == [f"column_{k}" for k in range(n)]
+
+
+def _symmetric(given: Any, name: str, tasks: Array) -> Array:
     """A copy of a matrix of all tasks, exactly symmetric."""
-    matrix = np.array(given.toarray() if sp.issparse(given) else given, dtype=np.float64)
+    n_tasks, names = len(tasks), tasks.tolist()
+    rule = (
+        f"it must be a matrix of shape ({n_tasks}, {n_tasks}), a row and a column for each of the "
+        f"{n_tasks} tasks"
+    )
+    order = _order(given, name, names) if _is_frame(given) else None
+    try:
+        matrix = np.array(given.toarray() if sp.issparse(given) else given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        remedy = " Edges are a list of pairs of tasks." if name == "graph" else ""
+        raise ValueError(
+            f"The '{name}' cannot be read as numbers ({error}); {rule}. Got "
+            f"{type(given).__name__}: {given!r:.200}.{remedy}"
+        ) from error
     if matrix.shape != (n_tasks, n_tasks):
         raise ValueError(
-            f"The '{name}' has shape {matrix.shape}; it must be a matrix of shape ({n_tasks}, "
-            f"{n_tasks}), a row and a column for each of the {n_tasks} tasks in the order of "
-            f"tasks_."
+            f"The '{name}' has shape {matrix.shape}; {rule} in the order of tasks_, or a data "
+            f"frame whose rows and columns bear their names."
         )
+    if order is not None:
+        matrix = matrix[np.ix_(*order)]
     if not np.isfinite(matrix).all():
         raise ValueError(f"The '{name}' must be finite; it holds NaN or infinity. Use 0 instead.")
-    gap = np.abs(matrix - matrix.T).max()
-    if gap > _ROUNDING * np.abs(matrix).max():
+    gaps = np.abs(matrix - matrix.T)
+    if gaps.max() > _ROUNDING * np.abs(matrix).max():
+        s, t = np.unravel_index(np.argmax(gaps), gaps.shape)
         raise ValueError(
-            f"The '{name}' must be symmetric; entries (s, t) and (t, s) differ by up to {gap:.4g}. "
-            f"Use (A + A.T) / 2."
+            f"The '{name}' must be symmetric; entries (s, t) and (t, s) differ by up to "
+            f"{gaps.max():.4g}: from task {names[s]!r} to {names[t]!r} it holds "
+            f"{matrix[s, t]:.4g}, back {matrix[t, s]:.4g}. Use (A + A.T) / 2."
         )
     return np.asarray((matrix + matrix.T) / 2)
+
+
+def _order(frame: Any, name: str, tasks: list[Any]) -> tuple[Array, Array] | None:
+    """The rows and the columns of a data frame that are the tasks', None if those it has.
+
+    Rows without names are in the order of the columns, as those of polars always are, and columns
+    in that of the rows.
+    """
+    columns, rows = _labels(frame)
+    if _are_positions(columns) and set(columns) != set(tasks):
+        if rows is None:
+            return None
+        columns = rows
+    along = _positions(columns, f"columns of '{name}'", tasks)
+    return along if rows is None else _positions(rows, f"rows of '{name}'", tasks), along
+
+
+def _positions(labels: list[Any], what: str, tasks: list[Any]) -> NDArray[np.intp]:
+    """Where each task is among the labels; numbers may be written as strings."""
+    known, words = set(tasks), {str(task): task for task in tasks}
+    named = [label if label in known else words.get(str(label), label) for label in labels]
+    places = {label: k for k, label in enumerate(named)}
+    wrong = {
+        "miss": [task for task in tasks if task not in places],
+        "name unknown": [label for label in places if label not in known],
+        "repeat": [label for k, label in enumerate(named) if places[label] > k],
+    }
+    if any(wrong.values()):
+        listed = " and ".join(f"{verb} {found[:10]}" for verb, found in wrong.items() if found)
+        raise ValueError(
+            f"The {what}, a data frame, {listed}; they must be the tasks {tasks[:10]}"
+            f"{', ...' if len(tasks) > 10 else ''}, in any order. Rename them, pass an array in "
+            f"the order of tasks_, or the rows of a frame of edges as a list."
+        )
+    return np.array([places[task] for task in tasks], dtype=np.intp)
 
 
 def _from_edges(edges: Any, names: list[Any]) -> Array:
@@ -112,7 +194,8 @@ def _from_edges(edges: Any, names: list[Any]) -> Array:
                 known = False
             if not known:
                 raise ValueError(
-                    f"The 'graph' names {name!r}, which is no task; the tasks are {names}."
+                    f"The 'graph' names {name!r}, which is no task; the tasks are {names}. A list "
+                    f"holds edges: pass a matrix of weights as an array."
                 )
         s, t = positions[edge[0]], positions[edge[1]]
         weight = edge[2] if len(edge) == 3 else 1.0

@@ -17,6 +17,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import UNUSED
 
+from skmtl.design._labels import as_floats
 from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
 
 __all__ = [
@@ -224,7 +225,7 @@ def _binary_auc(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: Any) 
 
 def _score(metric: Callable[..., float], at_least: int, average: Avg, *data: Any) -> Scores:
     """Evaluate ``metric`` on each task that has ``at_least`` that many labels, and average."""
-    if average not in ("macro", "pooled", None):
+    if not isinstance(average, str | None) or average not in ("macro", "pooled", None):
         raise ValueError(f"average must be 'macro', 'pooled' or None, got {average!r}.")
     groups = _split_tasks(*data, pool=average == "pooled")
     scores = np.full(len(groups), np.nan)
@@ -261,7 +262,7 @@ def _split_tasks(
     observed = ~np.isnan(y_true) if y_true.dtype.kind == "f" else np.ones(shape, dtype=bool)
     weight = None
     if sample_weight is not None:
-        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = as_floats(sample_weight, "sample_weight")
         if weight.shape not in (shape, shape[:1]):
             raise ValueError(
                 f"sample_weight must have shape {shape[:1]} or {shape}, got {weight.shape}."
@@ -385,8 +386,8 @@ def make_task_scorer(
     -1.5
     """
     names: dict[Any, str] = {function: name for name, (function, *_) in _METRICS.items()}
-    key = names.get(metric, metric)
-    if isinstance(key, str) and key not in _METRICS:
+    key = names.get(metric, metric) if callable(metric) else metric
+    if not (callable(key) or (isinstance(key, str) and key in _METRICS)):
         raise ValueError(f"metric must be a function or one of {[*_METRICS]}, got {metric!r}.")
     _, greater, response = _METRICS[key] if isinstance(key, str) else (key, True, "predict")
     return _TaskScorer(

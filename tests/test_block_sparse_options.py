@@ -6,6 +6,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, LogisticRegression
 
@@ -438,6 +439,54 @@ class TestGrids:
         assert model.support_[3]
 
 
+def named():
+    """Stacked tasks as a data frame, the task column in the middle."""
+    pd = pytest.importorskip("pandas")
+    X, y = stack(*make()[:2])
+    frame = pd.DataFrame(X[:, :-1], columns=list("abcdefgh"))
+    frame.insert(3, "school", X[:, -1].astype(int))
+    return frame, y
+
+
+class TestWeightsByName:
+    def test_equal_those_in_order_of_the_features(self):
+        frame, y = named()
+        by_name, in_order = {"e": 0.0, "a": 3.0}, [3.0, 1, 1, 1, 0, 1, 1, 1]
+        for column in ("school", 3, -6):
+            models = [
+                BlockSparseRegressor(0.1, task_column=column, feature_weight=given).fit(frame, y)
+                for given in (by_name, in_order)
+            ]
+            np.testing.assert_array_equal(models[0].coef_, models[1].coef_)
+            assert models[0].support_[4]
+        pl = pytest.importorskip("polars")
+        model = clone(models[0]).set_params(task_column="school").fit(pl.from_pandas(frame), y)
+        np.testing.assert_array_equal(model.coef_, models[1].coef_)
+
+    def test_nothing_named_is_one_for_all(self):
+        frame, y = named()
+        plain = BlockSparseRegressor(0.1, task_column="school")
+        named_none = clone(plain).set_params(feature_weight={})
+        np.testing.assert_array_equal(named_none.fit(frame, y).coef_, plain.fit(frame, y).coef_)
+
+    def test_grids_and_folds(self):
+        frame, y = named()
+        by_name, in_order = {"e": 2.0, "a": 3.0}, [3.0, 1, 1, 1, 2, 1, 1, 1]
+        found = []
+        for given in (by_name, in_order):
+            model = BlockSparseRegressor(task_column="school", feature_weight=given)
+            found.append([alpha_max(model, frame, y), path(model, frame, y, alphas=3)[1]])
+            # Held-out scores of folds, which see rows and no names.
+            for scoring in (None, "r2"):
+                cv = BlockSparseRegressorCV(
+                    alphas=3, task_column="school", feature_weight=given, scoring=scoring, cv=2
+                )
+                cv.fit(frame, y)
+                found[-1] += [cv.alphas_, cv.coef_, cv.best_score_]
+        for named_one, ordered in zip(*found, strict=True):
+            np.testing.assert_allclose(named_one, ordered, rtol=1e-12)
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("params", "match"),
@@ -448,6 +497,10 @@ class TestErrors:
             ({"refit_support": None}, "'refit_support' parameter"),
             ({"feature_weight": "all"}, "'feature_weight' parameter"),
             ({"feature_weight": np.ones(7)}, "one number per feature.*8; got shape"),
+            ({"feature_weight": np.ones((8, 1))}, "one number per feature.*Give 1 where there"),
+            ({"feature_weight": 2.0}, "'feature_weight' parameter .* Got 2.0"),
+            ({"feature_weight": list("abcdefgh")}, "must hold numbers .*'a'.*Pass one number"),
+            ({"feature_weight": {"a": 2.0}}, "where X has no column names, got a dict.*data frame"),
             ({"feature_weight": -np.ones(8)}, "finite and not negative"),
             ({"feature_weight": np.full(8, np.nan)}, "finite and not negative"),
             ({"positive": True, "alpha": 0.0}, "positive=True needs a penalty on every feature"),
@@ -464,6 +517,24 @@ class TestErrors:
         X, Y, _ = make()
         with pytest.raises(ValueError, match="solver='block'"):
             BlockSparseRegressor(0.1, feature_weight=FACTORS, solver="block").fit(X, Y)
+
+    @pytest.mark.parametrize(
+        ("weights", "match"),
+        [
+            ({"h": 2, "hh": 1}, r"got unknown \['hh'\]. The features are \['a', .*weight 1"),
+            ({"school": 2}, r"got unknown \['school'\].*the task column left out"),
+            ({"a": "low"}, "must hold numbers .*'low'"),
+            ({"a": -1.0}, "finite and not negative"),
+            (np.ones(9), "8; got shape .*Leave out the number of the task column"),
+        ],
+    )
+    def test_names_the_feature(self, weights, match):
+        frame, y = named()
+        for cls in (BlockSparseRegressor, BlockSparseRegressorCV):
+            with pytest.raises(ValueError, match=f"'feature_weight' parameter of {cls.__name__} "):
+                cls(task_column="school", feature_weight=weights).fit(frame, y)
+        with pytest.raises(ValueError, match=match):
+            BlockSparseRegressor(task_column="school", feature_weight=weights).fit(frame, y)
 
     def test_weights_of_a_list_leave_the_task_column_out(self):
         X, y = stack(*make()[:2])

@@ -3,18 +3,38 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import cross_val_score
+from sklearn.preprocessing import StandardScaler
 
 from skmtl import (
     BlockSparseClassifier,
     BlockSparseRegressor,
+    BlockSparseRegressorCV,
     IndependentTaskClassifier,
     IndependentTaskRegressor,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
     PooledTaskClassifier,
     PooledTaskRegressor,
 )
-from skmtl.model_selection import alpha_max
+from skmtl.datasets import make_block_sparse, make_related_tasks
+from skmtl.design._tasks import split_task_column
+from skmtl.inspection import TransferGainDisplay, transfer_gain
+from skmtl.metrics import make_task_scorer, r2_score
+from skmtl.model_selection import alpha_max, convert_alpha, path
+from skmtl.penalties import (
+    L21,
+    ChosenEntries,
+    FusedTasks,
+    GraphTotalVariation,
+    Ridge,
+    TaskQuadratic,
+    TreeGroup,
+    WeightedRows,
+)
+from skmtl.preprocessing import TaskTransformer, stack_tasks
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(12, 3))
@@ -42,6 +62,7 @@ y = Y[:, 0]
         (IndependentTaskRegressor([1, -2]), "alpha must be finite and >= 0"),
         (BlockSparseRegressor(task_weight=[1, 2, 3]), r"task_weight has shape \(3,\); .* 2 tasks"),
         (BlockSparseRegressor(task_weight=[1, 0]), "task_weight must be positive"),
+        (BlockSparseRegressor(task_weight=["a", "b"]), "task_weight must hold numbers .*'a'"),
         (BlockSparseRegressor(task_weight={0: 1, 5: 1}), r"misses \[1\] and has unknown \[5\]"),
         (BlockSparseRegressor(solver="newton"), "solver='newton' needs a smooth penalty"),
     ],
@@ -76,6 +97,8 @@ def test_task_without_labels_is_named():
         (Y + 1j, "Complex data not supported"),
         (None, "requires y to be passed, but the target y is None"),
         (Y[:5], "inconsistent numbers of samples"),
+        (np.where(Y > 0, "high", "low"), "y must hold numbers .*'(high|low)'"),
+        ([[1.0, 2.0], [3.0]], "matrix with one column per task .*stack_tasks"),
     ],
 )
 def test_regression_labels(labels, message):
@@ -92,6 +115,7 @@ def test_regression_labels(labels, message):
         (np.where(LABELS > 0, np.inf, 0), "y contains infinity"),
         (np.ones(12), "at least 2 classes, but y contains only one class: 1.0"),
         (y, "Unknown label type"),
+        (np.array(["a", 1, None] * 4, dtype=object), "y mixes labels of several types.*'a', 1"),
     ],
 )
 def test_classification_labels(labels, message):
@@ -167,6 +191,10 @@ def test_a_forgotten_task_column():
     frame = pd.DataFrame(X, columns=list("abc")).assign(school=["ash", "elm", "fir"] * 4)
     with pytest.raises(ValueError, match=r"convert string.*'ash'.*set task_column to it"):
         BlockSparseRegressor().fit(frame, y)
+    frame["a"] = frame["school"]
+    with pytest.raises(ValueError, match=r"'ash'. Is task_column='school' the column.*encoding"):
+        BlockSparseRegressor(task_column="school").fit(frame, y)
+    frame["a"] = X[:, 0]
     assert BlockSparseRegressor(task_column="school").fit(frame, y).tasks_.tolist() == [
         "ash",
         "elm",
@@ -270,3 +298,124 @@ def test_sparse_frames_of_wrong_shape():
         BlockSparseRegressor(task_column=-1).fit(X[:, 0], y)
     with pytest.raises(ValueError, match="NaN|infinity"):
         BlockSparseRegressor().fit(sp.csr_array(np.where(np.eye(12, 3) > 0, np.inf, X)), Y)
+
+
+@pytest.mark.parametrize("cls", [MultiTaskRegressor, MultiTaskClassifier])
+@pytest.mark.parametrize("given", ["l21", L21, [L21()], 0.1])
+def test_penalties_are_called_by_their_public_name(cls, given):
+    rule = rf"'penalty' parameter of {cls.__name__} must be a penalty such as skmtl.penalties.L21\("
+    with pytest.raises(ValueError, match=rule) as caught:
+        cls(penalty=given).fit(X, LABELS)
+    assert "_base" not in str(caught.value)
+    assert f"Got {given!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "message"),
+    [
+        (WeightedRows("l1", np.ones(3)), "'penalty' parameter of WeightedRows .* Got 'l1'"),
+        (WeightedRows(L21(), "heavy"), "'weights' parameter of WeightedRows .* Got 'heavy'"),
+        (WeightedRows(L21(), [1, 2]), r"for each of the 3 features. Got \[1, 2\]"),
+        (ChosenEntries("all"), r"'chosen' .* bool array of shape \(3, 2\). Got 'all'"),
+        (ChosenEntries(np.ones((3, 3), bool)), r"of shape \(3, 2\).*Got the shape \(3, 3\)"),
+        (ChosenEntries(np.ones((3, 2), bool), "yes"), "'positive' parameter of ChosenEntries"),
+        (Ridge("a"), "'alpha' parameter of Ridge .* Got 'a'"),
+        (FusedTasks(order="chain"), "'order' parameter of FusedTasks .*columns 0 to 1.*'chain'"),
+        (FusedTasks(order=[0.0, 1.0]), r"'order' parameter of FusedTasks .*got \[0.0, 1.0\]"),
+        (TreeGroup(1, [[0, 1]]), r"'weights' .* of the 1 groups, got \[\]. Pass as many"),
+        (
+            TreeGroup(1, [["a", "b"]], [1]),
+            r"'groups' parameter of TreeGroup .*got \[\['a', 'b'",
+        ),
+        (TreeGroup(1, [[0, 1]], "a"), "'weights' parameter of TreeGroup"),
+        (TreeGroup(1, 3, [1]), "'groups' parameter of TreeGroup .* got 3"),
+        (GraphTotalVariation("chain"), "'adjacency' cannot be read as numbers.*'chain'"),
+        (GraphTotalVariation([(0, 1), (0, 1, 2)]), "'adjacency' cannot be read as numbers"),
+        (TaskQuadratic("chain"), "'matrix' cannot be read as numbers.*'chain'"),
+        (TaskQuadratic(sp.eye(2)), "'matrix' cannot be read as numbers"),
+    ],
+)
+def test_penalties_name_what_is_wrong_in_them(penalty, message):
+    with pytest.raises(ValueError, match=message):
+        MultiTaskRegressor(penalty=penalty).fit(X, Y)
+
+
+@pytest.mark.parametrize("column", [1.0, None, [1], True])
+def test_a_task_column_is_a_name_or_a_position(column):
+    with pytest.raises(ValueError, match="'task_column'|task_column must be the name"):
+        TaskTransformer(StandardScaler(), task_column=column).fit(STACKED)
+    with pytest.raises(ValueError, match="task_column must be the name .* Use -1 for the last"):
+        split_task_column(STACKED, column)
+
+
+@pytest.mark.parametrize("estimator", [None, "ridge", BlockSparseRegressor, [], {}])
+def test_what_is_no_estimator(estimator):
+    for function in (alpha_max, path):
+        with pytest.raises(TypeError, match=f"{function.__name__} takes an estimator.*Pass one"):
+            function(estimator, X, Y)
+    with pytest.raises(TypeError, match="transfer_gain takes an estimator.*Pass an instance"):
+        transfer_gain(estimator, X, Y)
+
+
+def test_arguments_of_the_other_functions():
+    model = BlockSparseRegressor()
+    for eps in ("small", None, [0.1], 2):
+        with pytest.raises(ValueError, match="eps, .* must be in"):
+            path(model, X, Y, eps=eps)
+    for weight in ("a", {}, [[1], [1, 2]]):
+        with pytest.raises(ValueError, match="sample_weight must hold numbers .*Pass an array"):
+            model.fit(X, Y, weight)
+        with pytest.raises(ValueError, match="sample_weight must hold numbers"):
+            r2_score(Y, Y, sample_weight=weight)
+    with pytest.raises(ValueError, match="n_samples must hold numbers"):
+        convert_alpha(1.0, from_="scikit-learn", n_samples={"a": 3})
+    with pytest.raises(ValueError, match=r"average must be 'macro', 'pooled' or None, got \["):
+        r2_score(Y, Y, average=["macro"])
+    for metric in (None, ["r2"], "R2", model):
+        with pytest.raises(ValueError, match=r"metric must be a function or one of \['r2'"):
+            make_task_scorer(metric)
+    for baselines in (None, 3, model):
+        with pytest.raises(ValueError, match=r"A baseline must be one of \['independent'"):
+            transfer_gain(model, X, Y, baselines=baselines)
+    with pytest.raises(TypeError, match="from_result takes what transfer_gain returns, got list"):
+        TransferGainDisplay.from_result([0.1])
+    with pytest.raises(ValueError, match="bias must be one number or one per task, got {}"):
+        make_block_sparse(bias={})
+    with pytest.raises(ValueError, match="covariance must hold numbers"):
+        make_related_tasks(covariance={"a": 1})
+    with pytest.raises(ValueError, match="alpha must hold numbers.*got {0: 1}"):
+        IndependentTaskRegressor({0: 1}).fit(X, Y)
+    with pytest.raises(ValueError, match="'l1_ratio' parameter of BlockSparseRegressor .* Got {}"):
+        BlockSparseRegressorCV(l1_ratio={}).fit(X, Y)
+    for cv in (np.ones((2, 2)), [("a", "b")]):
+        with pytest.raises(ValueError, match="A split of cv must be a pair .*Pass a splitter"):
+            BlockSparseRegressorCV(alphas=2, cv=cv).fit(X, Y)
+
+
+def test_preprocessing_arguments():
+    whole = TaskTransformer(StandardScaler(), task_column=-1)
+    for rows in ([], {}, None, X[:, 0]):
+        with pytest.raises(ValueError, match="Expected 2D array"):
+            whole.fit(rows)
+    whole.fit(STACKED)
+    for rows in ([], {}, None, X[:, 0]):
+        with pytest.raises(ValueError, match="Expected 2D array"):
+            whole.transform(rows)
+    with pytest.raises(ValueError, match="minimum of 2 is required: the task column and"):
+        clone(whole).fit(STACKED[:, 3:])
+    with pytest.raises(ValueError, match=r"Xs must be a list .* got dict.*list\(d.values\(\)\)"):
+        stack_tasks({"ash": X, "elm": X}, [y, y])
+    with pytest.raises(ValueError, match="ys must be a list with one entry per task, got None"):
+        stack_tasks([X], None)
+    with pytest.raises(ValueError, match="names must be a list .* got str"):
+        stack_tasks([X], [y], "ash")
+    with pytest.raises(ValueError, match="names must be strings or numbers, one per task"):
+        stack_tasks([X], [y], [[1, 2]])
+
+
+def test_labels_to_score_have_the_shape_of_predictions():
+    model = BlockSparseClassifier(0.01).fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"y has shape \(12,\).*12 rows to predict 2 tasks"):
+        model.score(X, LABELS[:, 0])
+    with pytest.raises(ValueError, match="y must hold numbers"):
+        model.score(X, np.full(LABELS.shape, "a"))

@@ -12,6 +12,7 @@ from test_structured import TIGHT, assert_is_the_optimum
 
 from skmtl import (
     BlockSparseRegressor,
+    FusedTaskRegressor,
     GraphRegularizedClassifier,
     GraphRegularizedRegressor,
     IndependentTaskRegressor,
@@ -115,6 +116,81 @@ def test_graphs_are_read_alike():
     np.testing.assert_allclose(model.fit(X, y).coef_, expected, atol=1e-8)
 
 
+NAMES = ["ash", "elm", "fir"]
+
+
+def named_problem():
+    pd = pytest.importorskip("pandas")
+    problem = Problem(SCENARIOS[0], classify=False)
+    weights = pd.DataFrame(MATRIX, index=NAMES, columns=NAMES)
+    return pd, problem.X, pd.DataFrame(problem.y, columns=NAMES), weights
+
+
+@pytest.mark.parametrize("model", [GraphRegularizedRegressor, FusedTaskRegressor])
+def test_data_frames_are_matched_by_name(model):
+    pd, X, Y, weights = named_problem()
+    expected = model(0.3, graph=MATRIX).fit(X, Y).coef_
+    order = ["fir", "ash", "elm"]
+    moved = weights.loc[order, order].to_numpy()
+    frames = {
+        "as the tasks": weights,
+        "any order": weights.loc[order, ["elm", "fir", "ash"]],
+        "rows without names": pd.DataFrame(moved, columns=order),
+        "columns without names": pd.DataFrame(moved, index=order),
+        "no names": pd.DataFrame(MATRIX),
+        "sparse columns": weights.astype(pd.SparseDtype("float", 0.0)),
+    }
+    for kind, frame in frames.items():
+        found = model(0.3, graph=frame).fit(X, Y).coef_
+        np.testing.assert_array_equal(found, expected, err_msg=kind)
+    for graph in (sp.csr_array(MATRIX), sp.coo_matrix(MATRIX)):
+        np.testing.assert_array_equal(model(0.3, graph=graph).fit(X, Y).coef_, expected)
+    pl = pytest.importorskip("polars")
+    for frame in (pl.DataFrame(dict(zip(order, moved, strict=True))), pl.DataFrame(MATRIX)):
+        np.testing.assert_array_equal(model(0.3, graph=frame).fit(X, Y).coef_, expected)
+
+
+def test_laplacian_by_name_and_numbers_as_names():
+    pd, X, Y, weights = named_problem()
+    L = np.diag(weights.sum()) - weights
+    expected = GraphRegularizedRegressor(0.3, graph=MATRIX).fit(X, Y).laplacian_
+    for laplacian in (L.loc[NAMES[::-1]], L.iloc[[1, 2, 0], [2, 0, 1]], L.to_numpy().tolist()):
+        model = GraphRegularizedRegressor(0.3, laplacian=laplacian).fit(X, Y)
+        np.testing.assert_allclose(model.laplacian_, expected, atol=1e-15)
+    # Ids 10, 20, 30: as numbers, and as the strings that polars makes of them.
+    S, y = np.column_stack([X, np.resize([10, 20, 30], len(X))]), Y["ash"].to_numpy()
+    for names in ([30, 10, 20], ["30", "10", "20"]):
+        order = [2, 0, 1]
+        frame = pd.DataFrame(MATRIX[np.ix_(order, order)], names, names)
+        model = GraphRegularizedRegressor(0.3, graph=frame, task_column=-1).fit(S, y)
+        np.testing.assert_allclose(model.laplacian_, expected, atol=1e-15)
+    default = pd.DataFrame(MATRIX)
+    model = GraphRegularizedRegressor(0.3, graph=default, task_column=-1).fit(S, y)
+    np.testing.assert_allclose(model.laplacian_, expected, atol=1e-15)
+
+
+@pytest.mark.parametrize("model", [GraphRegularizedRegressor, FusedTaskRegressor])
+def test_data_frames_of_other_tasks(model):
+    pd, X, Y, weights = named_problem()
+    wrong = {
+        r"columns of 'graph'.*miss \['ash'\] and name unknown \['oak'\].*'elm', 'fir'\]": (
+            weights.rename(columns={"ash": "oak"})
+        ),
+        r"rows of 'graph'.*miss \['ash'\].*in any order": weights.rename(index={"ash": "oak"}),
+        r"columns of 'graph', a data frame, miss \['fir'\];": weights.iloc[:2, :2],
+        r"rows of 'graph'.*repeat \['ash'\]": weights.loc[["ash", "ash", "elm"]],
+        r"rows of a frame of edges as a list": pd.DataFrame({"from": ["ash"], "to": ["elm"]}),
+        r"has shape \(2, 2\); it must be a matrix of shape \(3, 3\)": pd.DataFrame(np.eye(2)),
+        r"cannot be read as numbers.*Got DataFrame": weights.astype(object).replace(0, "none"),
+        r"from task 'ash' to 'fir' it holds .*, back .*\(A \+ A.T\) / 2": (
+            weights + 5 * np.eye(3)[::-1] * np.arange(3)
+        ),
+    }
+    for message, graph in wrong.items():
+        with pytest.raises(ValueError, match=message):
+            model(0.3, graph=graph).fit(X, Y)
+
+
 @pytest.mark.parametrize(
     "params, message",
     [
@@ -129,6 +205,14 @@ def test_graphs_are_read_alike():
         ({"graph": [(0, 1), (1, 0)]}, "is there twice"),
         ({"graph": [(0, 1, 2, 3)]}, "must be a pair of task names or a triple"),
         ({"graph": "ring"}, "'graph' parameter"),
+        ({"graph": None}, "'graph' parameter .* Got None"),
+        ({"graph": {(0, 1): 2.0}}, "cannot be read as numbers.*Got dict.*a list of pairs"),
+        (
+            {"graph": (MATRIX / 4).tolist()},
+            "A list holds edges: pass a matrix of weights",
+        ),
+        ({"graph": np.ones(3)}, r"has shape \(3,\)"),
+        ({"laplacian": "chain"}, "'laplacian' parameter .* Got 'chain'"),
         ({"laplacian": MATRIX}, "positive semidefinite, its smallest eigenvalue is -2.06"),
         ({"laplacian": np.triu(np.ones((3, 3)))}, "'laplacian' must be symmetric"),
         ({"laplacian": np.eye(3), "graph": "chain"}, "Both 'graph' and 'laplacian'"),
@@ -223,7 +307,7 @@ def test_many_features_need_a_ridge():
     Y = X @ rng.normal(size=(2100, 3)) + rng.normal(size=(60, 3))
     GraphRegularizedRegressor(0.3, ridge=0.5).fit(X, Y)  # a warning would be an error
     with pytest.warns(ConvergenceWarning), pytest.warns(UserWarning, match="Set ridge > 0"):
-        GraphRegularizedRegressor(0.3, max_iter=20).fit(X, Y)
+        GraphRegularizedClassifier(0.3, max_iter=20).fit(X, Y > 0)
 
 
 def test_pipeline_with_grid_search():

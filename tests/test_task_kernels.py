@@ -336,11 +336,114 @@ def test_strings_and_data_frames():
         (GraphTaskKernel(RBF(), graph=WEIGHTS[:3]), r"shape \(3, 4\)"),
         (GraphTaskKernel(RBF(), laplacian=WEIGHTS), "positive semidefinite"),
         (TaskKernel(RBF(), 9, tasks=T), "task_column=9 is not a column of X"),
+        (TaskKernel(RBF(), "tree", tasks=T), "names a column.*Pass a data frame, or the column's"),
+        (TaskKernel(RBF(), 1.0, tasks=T), "name .* or the position .* got 1.0. Use -1 for"),
+        (TaskKernel(RBF(), None, tasks=T), "name .* or the position .* got None. Use -1 for"),
+        (TaskKernel(RBF(), tasks=T, rank=T + 1), r"int from 0 to .* 4, got 5. Pass rank=4 for any"),
+        (TaskKernel(RBF(), tasks=T, rank=1.0), "'rank' parameter .* got 1.0. Pass rank=4"),
+        (TaskKernel(RBF(), tasks=T, rank="full"), "'rank' parameter .* got 'full'"),
+        (TaskKernel(RBF(), tasks=T, rank=True), "'rank' parameter .* got True"),
+        (
+            TaskKernel(RBF(), tasks=T, loadings=2.0),
+            r"'loadings' .* \(4, 1\), got 2.0.*Leave it",
+        ),
+        (TaskKernel(RBF(), loadings=2.0), "has to know the tasks"),
+        (TaskKernel(RBF(), tasks=T, loadings="a"), "'loadings' .* must hold numbers.*got 'a'"),
+        (TaskKernel(RBF(), tasks=T, variances="a"), "'variances' .* must hold numbers.*got 'a'"),
+        (TaskKernel(RBF(), tasks=T, variances=[1, 2]), "has 4 tasks.*describe 2"),
+        (TaskKernel(RBF(), tasks=[0, None, 2, 3]), "'tasks' parameter.*distinct ids, got .*unique"),
+        (TaskKernel(RBF(), tasks="four"), "'tasks' parameter.*got 'four'.*np.unique"),
+        (MeanRegularizedTaskKernel(RBF(), tasks=2.5), "'tasks' parameter.*got 2.5"),
+        (MeanRegularizedTaskKernel(RBF(), tasks=T, ridge="a"), "'ridge' .* > 0.*got 'a'. Use a"),
+        (MeanRegularizedTaskKernel(RBF(), tasks=T, normalize=3), "'normalize' .* got 3. Leave it"),
+        (GraphTaskKernel(RBF(), graph=np.ones(T), tasks=T), r"has shape \(4,\); it must be"),
+        (GraphTaskKernel(RBF(), graph={0: 1}, tasks=T), "cannot be read as numbers.*Got dict"),
+        (GraphTaskKernel(RBF(), laplacian="chain", tasks=T), "cannot be read as numbers.*'chain'"),
     ],
 )
 def test_errors_name_the_rule(kernel, message):
     with pytest.raises(ValueError, match=message):
         kernel(make_rows())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("rbf", r"got 'rbf'. Pass RBF\(\), or PairwiseKernel\(metric='rbf'\)"),
+        (Matern, r"got the class Matern. Pass Matern\(\)"),
+        (None, r"got None. Pass RBF\(\)"),
+        (np.dot, r"got <function dot.*Pass RBF\(\)"),
+    ],
+)
+@pytest.mark.parametrize("cls", [TaskKernel, MeanRegularizedTaskKernel, GraphTaskKernel])
+def test_base_kernels_that_are_none(cls, given, message):
+    kernel = cls(given, tasks=T, **({"graph": "chain"} if cls is GraphTaskKernel else {}))
+    rule = f"'base_kernel' parameter of {cls.__name__} must be a kernel of sklearn"
+    X = make_rows()
+    uses = [
+        lambda: kernel(X),
+        lambda: kernel.diag(X),
+        lambda: kernel.theta,
+        lambda: kernel.bounds,
+        lambda: GaussianProcessRegressor(kernel).fit(X, X[:, 0]),
+        lambda: SVR(kernel=kernel).fit(X, X[:, 0]),
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match=f"{rule}.*{message}"):
+            use()
+    assert cls.__name__ in repr(kernel)
+    assert kernel.get_params()["base_kernel"] is given
+    assert kernel.set_params(base_kernel=RBF())(X).shape == (len(X), len(X))
+
+
+@pytest.mark.parametrize("bounds", ["fix", None, 3.0, (2, 1), (-1, 1), (1, 2, 3), [(1, 2)] * 3])
+def test_bounds_that_are_none(bounds):
+    X = make_rows()
+    kernels = {
+        "variances": TaskKernel(RBF(), tasks=T, variances_bounds=bounds),
+        "ridge": MeanRegularizedTaskKernel(RBF(), tasks=T, ridge_bounds=bounds),
+    }
+    if bounds != (-1, 1):
+        kernels["loadings"] = TaskKernel(RBF(), tasks=T, loadings_bounds=bounds)
+    for name, kernel in kernels.items():
+        with pytest.raises(ValueError, match=f"'{name}_bounds' parameter of .*got .*'fixed' to"):
+            GaussianProcessRegressor(kernel).fit(X, X[:, 0])
+
+
+def test_rows_that_are_none():
+    X, kernel = make_rows(), KERNELS["mean"]
+    scaled = X.copy()
+    scaled[:, -1] /= 2
+    with pytest.raises(ValueError, match=r"tasks \[0.5, 1.5\].*task_column=-1; was it scaled\?"):
+        kernel(scaled)
+    with pytest.raises(ValueError, match="holds missing values"):
+        kernel(np.where(np.arange(4) == 3, np.nan, X))
+    for rows in (X[:, 0], None, "abc"):
+        with pytest.raises(ValueError, match="Expected 2D array"):
+            kernel(rows)
+    words = pd.DataFrame(X, columns=list("abct")).assign(a="x")
+    with pytest.raises(ValueError, match=r"features in X must be numbers .*'x'.*it is -1"):
+        kernel(words)
+
+
+def test_a_data_frame_names_the_tasks():
+    X, names = make_rows(), np.array(["ash", "elm", "fir", "oak"])
+    rows = pd.DataFrame(X[:, :-1], columns=list("abc")).assign(tree=names[X[:, -1].astype(int)])
+    expected = GraphTaskKernel(RBF(), graph=WEIGHTS)(X)
+    graph = pd.DataFrame(WEIGHTS, names, names)
+    L = np.diag(graph.sum()) - graph
+    order = ["oak", "ash", "fir", "elm"]
+    for kernel in (
+        GraphTaskKernel(RBF(), "tree", graph=graph),
+        GraphTaskKernel(RBF(), "tree", graph=graph.loc[order, names], tasks=names),
+        GraphTaskKernel(RBF(), "tree", laplacian=L.loc[order, order]),
+    ):
+        np.testing.assert_allclose(kernel(rows), expected, rtol=1e-12)
+        np.testing.assert_allclose(clone(kernel)(rows), expected, rtol=1e-12)
+    plain = pd.DataFrame(WEIGHTS)
+    np.testing.assert_allclose(GraphTaskKernel(RBF(), graph=plain)(X), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"columns of 'graph'.*name unknown \['ash'"):
+        GraphTaskKernel(RBF(), graph=graph, tasks=T)(X)
 
 
 def test_unknown_tasks_in_predict():

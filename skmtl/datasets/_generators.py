@@ -226,6 +226,8 @@ class Rows:
 def _per_task(value: Any, n_tasks: int, name: str) -> NDArray[Any]:
     """Return one value per task from one for all or from one for each."""
     values = np.asarray(value)
+    if values.dtype.kind not in "iufb":
+        raise ValueError(f"{name} must be one number or one per task, got {value!r:.200}.")
     if values.ndim == 0:
         return np.full(n_tasks, values)
     if values.shape != (n_tasks,):

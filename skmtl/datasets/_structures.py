@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import (
 )
 
 from skmtl.datasets._generators import CONSTRAINTS, Rows, check_at_most, document
+from skmtl.design._labels import as_floats
 
 _SPREAD = [Interval(Real, 0, None, closed="left")]
 _CLUSTERED: dict[str, list[Any]] = {
@@ -253,7 +254,7 @@ def _named_covariance(name: str, strength: float, n_tasks: int) -> NDArray[np.fl
 
 def _read_covariance(covariance: ArrayLike, n_tasks: int) -> NDArray[np.float64]:
     """A user's covariance, checked."""
-    omega = np.array(covariance, dtype=np.float64)
+    omega = np.array(as_floats(covariance, "covariance"))
     if omega.shape != (n_tasks, n_tasks):
         raise ValueError(
             f"covariance must have the shape (n_tasks, n_tasks) = ({n_tasks}, {n_tasks}), got "

@@ -113,7 +113,15 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
         )
     if reset:
         validate_data(estimator, X, reset=True, skip_check_array=True)
-    features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
+    try:
+        features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}. Is task_column={estimator.task_column!r} the column that holds the tasks' "
+            f"names? Other strings need encoding first."
+        ) from error
     return features, read_ids(ids, warn=reset)
 
 

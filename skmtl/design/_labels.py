@@ -23,12 +23,34 @@ def as_label_array(y: Any, estimator_name: str) -> Array:
         if any(name[:1].isupper() for name in nullable):
             # Extension integers, floats and booleans, whose missing value NumPy does not know.
             y = y.to_numpy(dtype=np.float64, na_value=np.nan)
-    y = np.asarray(y)
+    try:
+        y = np.asarray(y)
+    except ValueError as error:
+        raise ValueError(
+            f"y must be a 1-D array, or a matrix with one column per task ({error}). Of a list of "
+            f"labels per task make the stacked layout by skmtl.preprocessing.stack_tasks."
+        ) from error
     if y.ndim not in (1, 2) or 0 in y.shape[1:]:
         raise ValueError(
             f"y must be a 1-D array, or a matrix with one column per task; got shape {y.shape}."
         )
     return y
+
+
+def as_floats(values: Any, name: str) -> Array:
+    """An array of floats.
+
+    Raises
+    ------
+    ValueError
+        That names the argument, if it holds anything but numbers.
+    """
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must hold numbers ({error}), got {values!r:.200}. Pass an array of numbers."
+        ) from error
 
 
 def task_names(y: Any, n_tasks: int) -> Array:
@@ -48,7 +70,7 @@ def read_numbers(y: Array, tasks: Array | None) -> Array:
     """
     if y.dtype.kind == "c":
         raise ValueError("Complex data not supported: y must be real.")
-    y = y.astype(np.float64)
+    y = np.array(as_floats(y, "y"))
     if np.isinf(y).any():
         where = "" if tasks is None else f" (task {tasks[np.isinf(y).any(axis=0)].tolist()[0]!r})"
         raise ValueError(f"y contains infinity{where}. Remove or replace those labels.")
@@ -108,7 +130,13 @@ def read_classes(y: Array) -> Array:
     """A 1-D classification target, checked."""
     if y.dtype.kind in "fc" and not np.isfinite(y).all():
         raise ValueError("y contains NaN or infinity. Leave such rows out.")
-    check_classification_targets(y)
+    try:
+        check_classification_targets(y)
+    except TypeError as error:  # what cannot be ordered
+        raise ValueError(
+            f"y mixes labels of several types, or misses some, such as {y[:3].tolist()!r:.200} "
+            f"({error}). Make all of them strings or all numbers, and leave rows without one out."
+        ) from error
     return y
 
 
@@ -133,7 +161,7 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], *, by_label: bool) 
     if isinstance(sample_weight, Number):
         weights = np.full(shape[0], float(sample_weight))  # type: ignore[arg-type]
     else:
-        weights = np.asarray(sample_weight, dtype=np.float64)
+        weights = as_floats(sample_weight, "sample_weight")
     rows = weights.shape == shape[:1]
     if not (rows or (by_label and weights.shape == shape)):
         also = f" or {shape}" if by_label else ""

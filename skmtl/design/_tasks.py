@@ -4,7 +4,7 @@ A frame is recognised by what it offers (``columns`` and positional column selec
 neither pandas nor polars is imported here.
 """
 
-from numbers import Number
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -48,12 +48,17 @@ def locate_task_column(X: Any, task_column: str | int) -> int:
                 f"Set task_column to one of them."
             )
         return names.index(task_column)
-    if isinstance(task_column, bool) or not -n_columns <= task_column < n_columns:
+    if isinstance(task_column, bool) or not isinstance(task_column, Integral):
+        raise ValueError(
+            f"task_column must be the name (str) or the position (int) of a column of X, got "
+            f"{task_column!r}. Use -1 for the last."
+        )
+    if not -n_columns <= task_column < n_columns:
         raise ValueError(
             f"task_column={task_column} is not a column of X, which has {n_columns} columns. "
             f"Positions go from {-n_columns} to {n_columns - 1}; -1 is the last."
         )
-    return task_column % n_columns
+    return int(task_column) % n_columns
 
 
 def split_task_column(X: Any, task_column: str | int) -> tuple[Any, NDArray[Any]]:
@@ -140,7 +145,7 @@ _MISSING_ID = (
 
 def _from_objects(ids: NDArray[Any]) -> NDArray[Any]:
     """Turn an object array of ids into numbers or strings; anything else stays as it is."""
-    values = ids.tolist()
+    values = ids.tolist() if ids.ndim else [ids.item()]
     # pandas.NA compares to neither; its type is known by name to keep pandas out.
     if any(v is None or type(v).__name__ == "NAType" or v != v for v in values):
         raise ValueError(_MISSING_ID)

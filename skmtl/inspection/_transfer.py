@@ -150,6 +150,13 @@ def transfer_gain(
     ['hurt', 'hurt', 'hurt']
     """
     validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="transfer_gain")
+    if isinstance(estimator, type) or not (
+        hasattr(estimator, "fit") and hasattr(estimator, "get_params")
+    ):
+        raise TypeError(
+            f"transfer_gain takes an estimator, or a pipeline or a search that ends in one, got "
+            f"{estimator!r:.200}. Pass an instance such as BlockSparseRegressor()."
+        )
     X, y = indexable(X, y)
     task_column = find_task_column(estimator)
     models = {"": estimator, **read_baselines(baselines, estimator)}

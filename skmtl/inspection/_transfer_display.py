@@ -110,6 +110,11 @@ class TransferGainDisplay:
         -------
         TransferGainDisplay
         """
+        if not isinstance(result, TransferGain):
+            raise TypeError(
+                f"from_result takes what transfer_gain returns, got {type(result).__name__}. Use "
+                f"from_estimator(estimator, X, y) for what is not measured yet."
+            )
         return cls(result=result).plot(ax, baseline=baseline, relative=relative)
 
     def plot(self, ax: Any = None, *, baseline: str | None = None, relative: bool = False) -> Self:

@@ -1,6 +1,6 @@
 """The models that transfer_gain compares: the baselines, and how each is tuned."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,8 @@ def read_baselines(baselines: Any, estimator: Any) -> dict[str, Any]:
     """
     if isinstance(baselines, str):
         baselines = [baselines]
+    if not isinstance(baselines, Iterable):
+        raise ValueError(_not_a_baseline(baselines))
     entries = list(baselines.items() if isinstance(baselines, Mapping) else baselines)
     found: dict[str, Any] = {}
     for entry in entries:

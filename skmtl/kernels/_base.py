@@ -45,9 +45,54 @@ class BaseTaskKernel(Kernel):
         """Set a hyperparameter of B from its flat value."""
         setattr(self, name, float(values[0]))
 
-    def _implied_n_tasks(self) -> int | None:
-        """Return the number of tasks that other parameters than ``tasks`` tell, or None."""
+    def _implied_ids(self) -> Array | None:
+        """Return the ids of the tasks that other parameters than ``tasks`` tell, or None."""
         return None
+
+    @property
+    def _base(self) -> Kernel:
+        """The base kernel, checked."""
+        base, name = self.base_kernel, type(self).__name__
+        if isinstance(base, Kernel):
+            return base
+        got, remedy = repr(base), "RBF()"
+        if isinstance(base, type) and issubclass(base, Kernel):
+            got, remedy = f"the class {base.__name__}", f"{base.__name__}()"
+        elif isinstance(base, str):
+            remedy = "RBF(), or PairwiseKernel(metric='rbf') for one by name"
+        raise ValueError(
+            f"The 'base_kernel' parameter of {name} must be a kernel of "
+            f"sklearn.gaussian_process.kernels, got {got:.200}. Pass {remedy}."
+        )
+
+    def _numbers(self, name: str) -> Array:
+        """Return a parameter that holds numbers."""
+        try:
+            return np.asarray(getattr(self, name), dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The '{name}' parameter of {type(self).__name__} must hold numbers ({error}), got "
+                f"{getattr(self, name)!r:.200}. Pass numbers, or leave it out."
+            ) from error
+
+    def _hyperparameter(self, name: str, n_elements: int = 1) -> Hyperparameter:
+        """Return scikit-learn's description of a hyperparameter, its bounds checked."""
+        bounds = getattr(self, f"{name}_bounds")
+        if not (isinstance(bounds, str) and bounds == "fixed"):
+            try:
+                pairs = np.atleast_2d(np.asarray(bounds, dtype=np.float64))
+            except (TypeError, ValueError):
+                pairs = np.empty((0, 0))
+            lowest = -np.inf if name in self._linear else 0.0
+            shaped = pairs.ndim == 2 and pairs.shape in ((1, 2), (n_elements, 2))
+            if not (shaped and (pairs[:, 0] <= pairs[:, 1]).all() and (pairs >= lowest).all()):
+                raise ValueError(
+                    f"The '{name}_bounds' parameter of {type(self).__name__} must be 'fixed', a "
+                    f"pair (low, high) or one pair for each of {n_elements} entries"
+                    f"{'' if name in self._linear else ', >= 0'}, got {bounds!r:.200}. Leave it "
+                    f"out, or pass 'fixed' to learn nothing of '{name}'."
+                )
+        return Hyperparameter(name, "numeric", bounds, n_elements)
 
     @property
     def n_tasks(self) -> int:
@@ -72,7 +117,7 @@ class BaseTaskKernel(Kernel):
         params : dict
         """
         params: dict[str, Any] = super().get_params(deep=False)
-        if deep:
+        if deep and isinstance(self.base_kernel, Kernel):
             inner = self.base_kernel.get_params().items()
             params.update((f"base_kernel__{name}", value) for name, value in inner)
         return params
@@ -80,15 +125,13 @@ class BaseTaskKernel(Kernel):
     @property
     def hyperparameters(self) -> list[Any]:
         """The base kernel's hyperparameters, then those of the task matrix."""
-        inner = [
-            h._replace(name=f"base_kernel__{h.name}") for h in self.base_kernel.hyperparameters
-        ]
+        inner = [h._replace(name=f"base_kernel__{h.name}") for h in self._base.hyperparameters]
         return inner + self._own_hyperparameters()
 
     @property
     def theta(self) -> Array:
         """The hyperparameters that are not fixed, flat: logarithms, but for ``loadings``."""
-        parts = [self.base_kernel.theta]
+        parts = [self._base.theta]
         for parameter in self._free():
             values = self._values(parameter.name)
             parts.append(values if parameter.name in self._linear else np.log(values))
@@ -97,7 +140,7 @@ class BaseTaskKernel(Kernel):
     @theta.setter
     def theta(self, theta: Array) -> None:
         free = self._free()
-        n_base = self.base_kernel.n_dims
+        n_base = self._base.n_dims
         n_all = n_base + sum(parameter.n_elements for parameter in free)
         if len(theta) != n_all:
             raise ValueError(
@@ -105,7 +148,7 @@ class BaseTaskKernel(Kernel):
                 f"{len(theta)}."
             )
         theta = np.asarray(theta, dtype=np.float64)
-        self.base_kernel.theta = theta[:n_base]
+        self._base.theta = theta[:n_base]
         start = n_base
         for parameter in free:
             values = theta[start : start + parameter.n_elements]
@@ -117,7 +160,7 @@ class BaseTaskKernel(Kernel):
     @property
     def bounds(self) -> Array:
         """The bounds of ``theta``, (n_dims, 2), on its scale."""
-        parts = [self.base_kernel.bounds] if self.base_kernel.n_dims else []
+        parts = [self._base.bounds] if self._base.n_dims else []
         for parameter in self._free():
             linear = parameter.name in self._linear
             parts.append(parameter.bounds if linear else np.log(parameter.bounds))
@@ -155,11 +198,11 @@ class BaseTaskKernel(Kernel):
         features, codes = self._split(X)
         if Y is not None:
             features_y, codes_y = self._split(Y)
-            return self.base_kernel(features, features_y) * B[np.ix_(codes, codes_y)]
+            return self._base(features, features_y) * B[np.ix_(codes, codes_y)]
         between = B[np.ix_(codes, codes)]
         if not eval_gradient:
-            return self.base_kernel(features) * between
-        K, base_gradient = self.base_kernel(features, eval_gradient=True)
+            return self._base(features) * between
+        K, base_gradient = self._base(features, eval_gradient=True)
         n_base, task_gradient = base_gradient.shape[2], self._task_gradient()
         gradient = np.empty((*K.shape, n_base + task_gradient.shape[2]))
         np.multiply(base_gradient, between[:, :, np.newaxis], out=gradient[:, :, :n_base])
@@ -183,7 +226,7 @@ class BaseTaskKernel(Kernel):
         """
         variances = np.diag(self._task_matrix())
         features, codes = self._split(X)
-        return np.asarray(self.base_kernel.diag(features) * variances[codes])
+        return np.asarray(self._base.diag(features) * variances[codes])
 
     def is_stationary(self) -> bool:
         """Return False: the kernel depends on the tasks, not on a difference of them."""
@@ -216,30 +259,36 @@ class BaseTaskKernel(Kernel):
 
     def _ids(self) -> Array:
         """Return the task ids in the order of B's rows."""
-        implied = self._implied_n_tasks()
-        name = type(self).__name__
+        implied, name = self._implied_ids(), type(self).__name__
         if self.tasks is None:
             if implied is None:
                 raise ValueError(
                     f"{name} has to know the tasks before it sees data. Set tasks to their number "
                     f"(ids 0, 1, ...) or to the list of their ids."
                 )
-            return np.arange(implied)
+            return implied
         if isinstance(self.tasks, Integral) and not isinstance(self.tasks, bool):
             if self.tasks < 1:
-                raise ValueError(f"The 'tasks' parameter of {name} must be >= 1, got {self.tasks}.")
-            ids = np.arange(int(self.tasks))
+                raise ValueError(
+                    f"The 'tasks' parameter of {name} must be >= 1, got {self.tasks}. Set it to "
+                    f"the number of tasks in X."
+                )
+            ids: Array = np.arange(int(self.tasks))
         else:
-            ids = read_ids(np.asarray(self.tasks), warn=False)
+            try:
+                ids = np.asarray(self.tasks)
+                ids = ids if ids.ndim != 1 else read_ids(ids, warn=False)
+            except ValueError:  # missing, ragged, or of several types
+                ids = np.empty(0)
             if ids.ndim != 1 or len(ids) == 0 or len(np.unique(ids)) < len(ids):
                 raise ValueError(
                     f"The 'tasks' parameter of {name} must be a number of tasks or a list of "
-                    f"distinct ids, got {self.tasks!r}."
+                    f"distinct ids, got {self.tasks!r:.200}. Pass np.unique of the task column."
                 )
-        if implied is not None and implied != len(ids):
+        if implied is not None and len(implied) != len(ids):
             raise ValueError(
-                f"{name} has {len(ids)} tasks, but its parameters describe {implied}. Make 'tasks' "
-                f"and the arrays given agree."
+                f"{name} has {len(ids)} tasks, but its parameters describe {len(implied)}. Make "
+                f"'tasks' and the arrays given agree."
             )
         return ids
 
@@ -252,24 +301,27 @@ class BaseTaskKernel(Kernel):
             )
         features, ids = split_task_column(X, self.task_column)
         features = np.asarray(features)
-        if features.dtype.kind == "O":
-            features = features.astype(np.float64)
+        if features.dtype.kind not in "fiub":
+            try:
+                features = features.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"The features in X must be numbers ({error}). Encode them, or, if that "
+                    f"column holds the tasks, set task_column of {type(self).__name__} to it; it "
+                    f"is {self.task_column!r}."
+                ) from error
         ids = read_ids(ids, warn=False)
         tasks = self._ids()
         codes = look_up_tasks(tasks, ids)
         if (codes == UNKNOWN).any():
             unknown = np.unique(ids[codes == UNKNOWN]).tolist()
+            scaled = "; was it scaled?" if ids.dtype.kind == "f" else "."
             raise ValueError(
                 f"X holds tasks {_brief(unknown)} that {type(self).__name__} does not know: its "
                 f"tasks are {_brief(tasks.tolist())}. Add them to 'tasks', leave those rows out, "
-                f"or check task_column={self.task_column!r}."
+                f"or check task_column={self.task_column!r}{scaled}"
             )
         return features, codes
-
-
-def numeric(name: str, bounds: Any, n_elements: int = 1) -> Hyperparameter:
-    """Return scikit-learn's description of a hyperparameter."""
-    return Hyperparameter(name, "numeric", bounds, n_elements)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter
 from sklearn.utils import check_random_state
 
-from skmtl.kernels._base import Array, BaseTaskKernel, numeric
+from skmtl.kernels._base import Array, BaseTaskKernel
 
 
 class TaskKernel(BaseTaskKernel):
@@ -35,7 +35,8 @@ class TaskKernel(BaseTaskKernel):
         The number of tasks, with ids 0, 1, ..., or their ids in the order of B's rows. None: the
         number of rows of ``loadings`` or of ``variances``.
     rank : int, default=1
-        Number of columns of A, >= 0. 0: B is diagonal, independent tasks of unequal variances.
+        Number of columns of A, from 0 to n_tasks. 0: B is diagonal, independent tasks of unequal
+        variances.
     loadings : array-like of shape (n_tasks, rank), default=None
         A, the value from which learning starts. None: drawn from a normal distribution of
         variance 1 / rank by ``random_state``; zeros would be a saddle point.
@@ -148,17 +149,16 @@ class TaskKernel(BaseTaskKernel):
     @property
     def hyperparameter_loadings(self) -> Hyperparameter:
         """A, row by row."""
-        return numeric("loadings", self.loadings_bounds, self._checked_loadings().size)
+        return self._hyperparameter("loadings", self._checked_loadings().size)
 
     @property
     def hyperparameter_variances(self) -> Hyperparameter:
         r""":math:`\kappa`."""
-        return numeric("variances", self.variances_bounds, self.n_tasks)
+        return self._hyperparameter("variances", self.n_tasks)
 
-    def _implied_n_tasks(self) -> int | None:
-        if self.loadings is not None:
-            return len(self.loadings)
-        return len(self.variances) if np.ndim(self.variances) else None
+    def _implied_ids(self) -> Array | None:
+        given = self._numbers("variances" if self.loadings is None else "loadings")
+        return np.arange(len(given)) if given.ndim else None
 
     def _values(self, name: str) -> Array:
         values = self._checked_loadings() if name == "loadings" else self._checked_variances()
@@ -193,39 +193,45 @@ class TaskKernel(BaseTaskKernel):
 
     def _checked_loadings(self) -> Array:
         n_tasks = self.n_tasks
-        if not isinstance(self.rank, Integral) or isinstance(self.rank, bool) or self.rank < 0:
+        whole = isinstance(self.rank, Integral) and not isinstance(self.rank, bool)
+        if not whole or not 0 <= self.rank <= n_tasks:
             raise ValueError(
-                f"The 'rank' parameter of TaskKernel must be an int >= 0, got {self.rank!r}."
+                f"The 'rank' parameter of TaskKernel must be an int from 0 to the number of tasks, "
+                f"{n_tasks}, got {self.rank!r}. Pass rank={n_tasks} for any covariance, 0 for "
+                f"independent tasks."
             )
         shape = (n_tasks, int(self.rank))
         if self.loadings is None:
             if not isinstance(self.random_state, Integral):
                 raise ValueError(
                     f"The 'random_state' parameter of TaskKernel must be an int, for the kernel to "
-                    f"start from the same loadings at each use, got {self.random_state!r}."
+                    f"start from the same loadings at each use, got {self.random_state!r}. Pass 0."
                 )
             draws = check_random_state(self.random_state).standard_normal(shape)
             return np.asarray(draws / np.sqrt(max(1, shape[1])))
-        A = np.asarray(self.loadings, dtype=np.float64)
+        A = self._numbers("loadings")
         if A.shape != shape or not np.isfinite(A).all():
             raise ValueError(
                 f"The 'loadings' parameter of TaskKernel must be finite and of shape (n_tasks, "
-                f"rank) = {shape}, got the shape {A.shape}."
+                f"rank) = {shape}, got {self.loadings!r:.200} of shape {A.shape}. Leave "
+                f"it out for a random start."
             )
         return A
 
     def _checked_variances(self) -> Array:
-        variances = np.asarray(self.variances, dtype=np.float64)
+        variances = self._numbers("variances")
         if variances.ndim and variances.shape != (self.n_tasks,):
             raise ValueError(
                 f"The 'variances' parameter of TaskKernel must be a number or of shape "
-                f"({self.n_tasks},), one per task, got the shape {variances.shape}."
+                f"({self.n_tasks},), one per task, got the shape {variances.shape}. Pass one "
+                f"number for all tasks."
             )
         fixed = isinstance(self.variances_bounds, str)
         valid = variances >= 0 if fixed else variances > 0
         if not (np.isfinite(variances).all() and valid.all()):
             raise ValueError(
                 f"The 'variances' parameter of TaskKernel must be finite and > 0, or >= 0 with "
-                f"variances_bounds='fixed', got {self.variances!r}."
+                f"variances_bounds='fixed', got {self.variances!r}. Use a small number such as "
+                f"1e-3."
             )
         return np.array(np.broadcast_to(variances, (self.n_tasks,)))

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter
 
-from skmtl._graphs import laplacian_of, read_graph, read_laplacian
-from skmtl.kernels._base import Array, BaseTaskKernel, numeric
+from skmtl._graphs import laplacian_of, names_of, read_graph, read_laplacian
+from skmtl.kernels._base import Array, BaseTaskKernel
 
 
 class _RegularisedTaskKernel(BaseTaskKernel):
@@ -25,7 +25,10 @@ class _RegularisedTaskKernel(BaseTaskKernel):
     @property
     def hyperparameter_ridge(self) -> Hyperparameter:
         """The ridge."""
-        return numeric("ridge", self.ridge_bounds)
+        return self._hyperparameter("ridge")
+
+    def _values(self, name: str) -> Array:
+        return np.array([self._checked_ridge()])
 
     def _task_matrix(self) -> Array:
         return self._inverse()[0]
@@ -34,18 +37,28 @@ class _RegularisedTaskKernel(BaseTaskKernel):
         B, gradient = self._inverse()
         return gradient[:, :, np.newaxis] if self._free() else np.empty((*B.shape, 0))
 
-    def _inverse(self) -> tuple[Array, Array]:
-        """Return B and its derivative with respect to the logarithm of the ridge."""
+    def _checked_ridge(self) -> float:
         if not (isinstance(self.ridge, Real) and 0 < self.ridge < np.inf):
             raise ValueError(
                 f"The 'ridge' parameter of {type(self).__name__} must be > 0 and finite (the "
-                f"Laplacian alone has no inverse), got {self.ridge!r}."
+                f"Laplacian alone has no inverse), got {self.ridge!r}. Use a small number such as "
+                f"1e-3."
+            )
+        return float(self.ridge)
+
+    def _inverse(self) -> tuple[Array, Array]:
+        """Return B and its derivative with respect to the logarithm of the ridge."""
+        ridge = self._checked_ridge()
+        if not isinstance(self.normalize, (bool, np.bool_)):
+            raise ValueError(
+                f"The 'normalize' parameter of {type(self).__name__} must be True or False, got "
+                f"{self.normalize!r}. Leave it out for True."
             )
         values, U = np.linalg.eigh(self._laplacian())
         # An eigenvalue 0 comes out as rounding, which a small ridge would not outweigh.
         values[values < 1e-12 * values[-1]] = 0.0
-        inverse = 1 / (values + self.ridge)
-        slope = -self.ridge * inverse**2
+        inverse = 1 / (values + ridge)
+        slope = -ridge * inverse**2
         if self.normalize:
             scale = len(values) / inverse.sum()
             slope = scale * (slope - inverse * (slope.sum() / inverse.sum()))
@@ -195,16 +208,17 @@ class GraphTaskKernel(_RegularisedTaskKernel):
     task_column : str or int, default=-1
         Position of the column of X that holds the task ids; -1 is the last. Where the kernel is
         called on data frames, also a name.
-    graph : "complete", "chain", array or sparse matrix (n_tasks, n_tasks), list, default=None
+    graph : "complete", "chain", array, sparse matrix, data frame or list, default=None
         "complete": :math:`L = I - \mathbf{1}\mathbf{1}'/T`, the same as MeanRegularizedTaskKernel.
-        "chain": each task is joined to the next in the order of ``tasks``. An array G: the
-        symmetric weights of the edges, >= 0, and L = diag(G 1) - G. A list: edges by task id,
-        pairs of weight 1 or triples with their weight.
-    laplacian : array or sparse matrix of shape (n_tasks, n_tasks), default=None
+        "chain": each task is joined to the next in the order of ``tasks``. A matrix G (n_tasks,
+        n_tasks): the symmetric weights of the edges, >= 0, and L = diag(G 1) - G; rows and columns
+        of a data frame are matched to the tasks by id. A list: edges by task id, pairs of weight
+        1 or triples with their weight.
+    laplacian : array, sparse matrix or data frame of shape (n_tasks, n_tasks), default=None
         L itself, symmetric and positive semidefinite, in place of a graph.
     tasks : int or array-like of shape (n_tasks,), default=None
         The number of tasks, with ids 0, 1, ..., or their ids in the order of L's rows. None: as
-        many as L has rows.
+        many as L has rows, or the names of a data frame's.
     ridge : float, default=1.0
         :math:`\rho`, > 0: small ones make neighbours alike, large ones all tasks independent.
     ridge_bounds : pair of floats > 0 or "fixed", default=(1e-5, 1e5)
@@ -294,26 +308,25 @@ class GraphTaskKernel(_RegularisedTaskKernel):
         self.ridge_bounds = ridge_bounds
         self.normalize = normalize
 
-    def _implied_n_tasks(self) -> int | None:
+    def _implied_ids(self) -> Array | None:
         for matrix in (self.graph, self.laplacian):
             # Edges, a list, need not reach all tasks.
-            if hasattr(matrix, "shape"):
-                return int(matrix.shape[0])
+            if len(getattr(matrix, "shape", ())) == 2:
+                names = names_of(matrix)
+                return np.arange(matrix.shape[0]) if names is None else np.asarray(names)
         return None
 
     def _laplacian(self) -> Array:
         if (self.graph is None) == (self.laplacian is None):
             raise ValueError(
                 "GraphTaskKernel needs one of 'graph' and 'laplacian', got "
-                f"{'neither' if self.graph is None else 'both'}."
+                f"{'neither' if self.graph is None else 'both'}. Pass graph='chain', or a matrix."
             )
-        by_number = self.tasks is None or np.ndim(self.tasks) == 0
-        tasks = np.arange(self.n_tasks) if by_number else np.asarray(self.tasks)
         if self.laplacian is not None:
-            return read_laplacian(self.laplacian, tasks)
+            return read_laplacian(self.laplacian, self._ids())
         if isinstance(self.graph, str) and self.graph not in ("complete", "chain"):
             raise ValueError(
                 f"The 'graph' parameter of GraphTaskKernel must be 'complete', 'chain' or a matrix "
-                f"of weights, got {self.graph!r}."
+                f"of weights, got {self.graph!r}. Use edges, a list of pairs, for other graphs."
             )
-        return laplacian_of(read_graph(self.graph, tasks))
+        return laplacian_of(read_graph(self.graph, self._ids()))

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skmtl.design import TaskData, task_factors
-from skmtl.objective import BaseObjective, Objective
+from skmtl.base import TaskEstimator
+from skmtl.design import TaskData
+from skmtl.objective import BaseObjective
 from skmtl.solvers import choose_solver, solve
 
 Array = NDArray[Any]
@@ -63,6 +64,7 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     >>> bool(BlockSparseRegressor(alpha=top).fit(made.data, made.target).support_.any())
     False
     """
+    check_estimator(estimator, "alpha_max")
     model = clone(estimator).set_params(alpha=1.0)
     model._validate_params()
     data = model._read(X, y, sample_weight)
@@ -168,12 +170,7 @@ def _slopes_of_nothing(model: Any, objective: BaseObjective) -> Array:
 def _at_mean_task(model: Any, data: TaskData, objective: BaseObjective) -> tuple[Array, float]:
     """The gradient and the loss where all tasks have the coefficients that fit them best."""
     part = data.select(model._learnable(data))
-    design = part.design(
-        task_factors(model.task_weight, part),
-        fit_intercept=model.fit_intercept,
-        pooling="coefficients",
-    )
-    pooled = Objective(design, part.y, model._get_loss(), None)
+    pooled = model._objective_on_rows(part, None, "coefficients")
     with warnings.catch_warnings():
         # Nearly the best mean task gives nearly the same grid.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -226,7 +223,23 @@ def read_alphas(alphas: Any) -> Array | int:
 
 def check_eps(eps: Any) -> None:
     """Refuse a ratio of the smallest to the largest alpha outside (0, 1)."""
-    if not 0 < eps < 1:
+    if not (isinstance(eps, Real) and 0 < float(eps) < 1):
         raise ValueError(
             f"eps, the smallest alpha of the grid over the largest, must be in (0, 1); got {eps!r}."
         )
+
+
+def check_estimator(estimator: Any, caller: str) -> None:
+    """Refuse what is no estimator with an alpha of its own."""
+    if isinstance(estimator, TaskEstimator) and "alpha" in estimator.get_params(deep=False):
+        return
+    name = type(estimator).__name__
+    if hasattr(estimator, "steps"):
+        remedy = "Transform X by the steps before it, and pass the pipeline's last step"
+    elif isinstance(estimator, TaskEstimator):
+        remedy = f"Pass the estimator without cross-validation, {name.removesuffix('CV')}"
+    else:
+        remedy = "Pass one such as BlockSparseRegressor()"
+    raise TypeError(
+        f"{caller} takes an estimator of skmtl with a parameter alpha, not {name}. {remedy}."
+    )

@@ -12,6 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
+from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.model_selection._alpha import make_grid, prepare, read_alphas, top_alpha
 from skmtl.model_selection._cv_choice import choose, warn_at_edge
 from skmtl.model_selection._cv_folds import make_folds
@@ -71,8 +72,9 @@ class TaskCV(TaskEstimator):
         self
         """
         self._validate_params()
-        alphas, values = read_alphas(self.alphas), self._values()
+        alphas = read_alphas(self.alphas)
         data = self._read(X, y, sample_weight)
+        values = self._values()
         self._warn_left_out(data)
         folds, keep = make_folds(self, data, X, y, sample_weight)
         models = [self._model(1.0, value) for value in values]
@@ -113,6 +115,7 @@ class TaskCV(TaskEstimator):
             return [None]
         given = getattr(self, self._varied)
         if np.ndim(given) == 0:
+            self._model(1.0, given)._validate_params()
             return [given]
         values = list(given)
         if not values or np.ndim(given) > 1:
@@ -127,6 +130,10 @@ class TaskCV(TaskEstimator):
         params = {name: getattr(self, name) for name in names}
         if self._varied is not None:
             params[self._varied] = value
+        if params.get("feature_weight") is not None:
+            # What a fold learns from has no column names.
+            n_features = self.n_features_in_ - (self.task_column is not None)
+            params["feature_weight"] = read_feature_weight(self, n_features)
         return self._plain(alpha=alpha, **params)
 
     def _chosen(self) -> Any:

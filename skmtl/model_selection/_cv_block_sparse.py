@@ -41,9 +41,10 @@ class BlockSparseRegressorCV(TaskCV, BlockSparseRegressor):
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
     sparsity : float, default=0.0
         Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1).
-    feature_weight : array-like of shape (n_features,) or None, default=None
+    feature_weight : array-like of shape (n_features,), dict or None, default=None
         A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
-        row. Where one is 0 and ``l1_ratio`` less than 1, ``alphas`` must be a list.
+        row; a dict names columns of a data frame. Where one is 0 and ``l1_ratio`` less than 1,
+        ``alphas`` must be a list.
     positive : bool, default=False
         Restrict the coefficients to W >= 0.
     refit_support : bool, default=False
@@ -122,6 +123,7 @@ class BlockSparseRegressorCV(TaskCV, BlockSparseRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -147,6 +149,7 @@ class BlockSparseRegressorCV(TaskCV, BlockSparseRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -203,9 +206,10 @@ class BlockSparseClassifierCV(TaskCV, BlockSparseClassifier):
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
     sparsity : float, default=0.0
         Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1).
-    feature_weight : array-like of shape (n_features,) or None, default=None
+    feature_weight : array-like of shape (n_features,), dict or None, default=None
         A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
-        row. Where one is 0 and ``l1_ratio`` less than 1, ``alphas`` must be a list.
+        row; a dict names columns of a data frame. Where one is 0 and ``l1_ratio`` less than 1,
+        ``alphas`` must be a list.
     positive : bool, default=False
         Restrict the coefficients to W >= 0.
     refit_support : bool, default=False
@@ -283,6 +287,7 @@ class BlockSparseClassifierCV(TaskCV, BlockSparseClassifier):
         n_jobs: int | None = None,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -307,6 +312,7 @@ class BlockSparseClassifierCV(TaskCV, BlockSparseClassifier):
         self.n_jobs = n_jobs
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

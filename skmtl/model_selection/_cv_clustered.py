@@ -159,6 +159,7 @@ class ClusteredTaskRegressorCV(_ClusteredTaskCV, ClusteredTaskRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -184,6 +185,7 @@ class ClusteredTaskRegressorCV(_ClusteredTaskCV, ClusteredTaskRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -321,6 +323,7 @@ class ClusteredTaskClassifierCV(_ClusteredTaskCV, ClusteredTaskClassifier):
         n_jobs: int | None = None,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -345,6 +348,7 @@ class ClusteredTaskClassifierCV(_ClusteredTaskCV, ClusteredTaskClassifier):
         self.n_jobs = n_jobs
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

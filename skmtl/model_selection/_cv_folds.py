@@ -140,6 +140,12 @@ def _default_splits(
 def _as_rows(part: Any, n_samples: int) -> NDArray[np.intp]:
     """Row numbers, from row numbers or a mask."""
     part = np.asarray(part)
+    if part.ndim != 1 or (part.size and part.dtype.kind not in "iub"):
+        raise ValueError(
+            f"A split of cv must be a pair (train, test) of row numbers or masks; got "
+            f"{part.tolist()!r:.200} for one of them. Pass a splitter, a number of folds, or a "
+            f"list of such pairs."
+        )
     if part.dtype == bool:
         return np.flatnonzero(part)
     if len(part) and not (-n_samples <= part.min() and part.max() < n_samples):

@@ -99,6 +99,7 @@ class TaskRelationRegressorCV(TaskCV, TaskRelationRegressor):
         loss: str = "squared",
         huber_delta: float = 1.35,
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -119,6 +120,7 @@ class TaskRelationRegressorCV(TaskCV, TaskRelationRegressor):
         self.loss = loss
         self.huber_delta = huber_delta
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight
@@ -225,6 +227,7 @@ class TaskRelationClassifierCV(TaskCV, TaskRelationClassifier):
         n_jobs: int | None = None,
         loss: str = "logistic",
         fit_intercept: bool = True,
+        intercept: str | float = "free",
         task_column: str | int | None = None,
         unknown_task: str = "error",
         task_weight: Any = None,
@@ -244,6 +247,7 @@ class TaskRelationClassifierCV(TaskCV, TaskRelationClassifier):
         self.n_jobs = n_jobs
         self.loss = loss
         self.fit_intercept = fit_intercept
+        self.intercept = intercept
         self.task_column = task_column
         self.unknown_task = unknown_task
         self.task_weight = task_weight

@@ -7,10 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skmtl.base import Fit, TaskEstimator
+from skmtl.base import Fit
 from skmtl.design import TaskData
 from skmtl.estimators import BlockSparseRegressor
-from skmtl.model_selection._alpha import check_eps, make_grid, prepare, read_alphas, top_alpha
+from skmtl.model_selection._alpha import (
+    check_eps,
+    check_estimator,
+    make_grid,
+    prepare,
+    read_alphas,
+    top_alpha,
+)
 from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
@@ -86,7 +93,7 @@ def path(
     >>> coefs.shape
     (3, 8, 5)
     """
-    _check_estimator(estimator)
+    check_estimator(estimator, "path")
     grid = read_alphas(alphas)
     check_eps(eps)
     model = clone(estimator).set_params(alpha=1.0)
@@ -194,18 +201,3 @@ def follow(
         model.alpha = float(alpha)
         fit = model._fit_data(data, fit, prepared)
         yield fit
-
-
-def _check_estimator(estimator: Any) -> None:
-    if isinstance(estimator, TaskEstimator) and "alpha" in estimator.get_params(deep=False):
-        return
-    name = type(estimator).__name__
-    if hasattr(estimator, "steps"):
-        remedy = "Transform X by the steps before it, and pass the pipeline's last step"
-    elif isinstance(estimator, TaskEstimator):
-        remedy = f"Pass the estimator without cross-validation, {name.removesuffix('CV')}"
-    else:
-        remedy = "Pass one such as BlockSparseRegressor()"
-    raise TypeError(
-        f"path takes an estimator of skmtl with a parameter alpha, not {name}. {remedy}."
-    )

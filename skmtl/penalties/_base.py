@@ -28,7 +28,7 @@ class Penalty(BaseEstimator):
         Whether it depends on the singular values of W alone, or on those and on directions
         between tasks: not on which directions between features they go with.
     is_norm : bool
-        Whether it grows like |W| near zero, so that a finite strength makes W zero.
+        Whether it grows in proportion to W near zero, so that a finite strength makes W zero.
     is_positive : bool
         Whether it is infinite where an entry of W is negative.
     has_prox : bool
@@ -59,7 +59,7 @@ class Penalty(BaseEstimator):
 
     @property
     def row_thresholds(self) -> tuple[float | Array, float | Array] | None:
-        """(a, b) where the penalty is the sum over rows of a |W_j|_1 + b |W_j|_2, else None.
+        """(a, b) where it is the sum over rows of a times their L1 plus b times their L2 norm.
 
         Numbers, or arrays (n_features,).
         """
@@ -79,10 +79,10 @@ class Penalty(BaseEstimator):
         raise NotImplementedError
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        """The minimiser over W of ||W - V||_F^2 / 2 + step * value(W).
+        """The minimiser over W of half the squared distance to V plus step times the value.
 
         Where the penalty separates over rows, ``step`` may be a column (n_features, 1): the
-        minimiser of sum_j ||W_j - V_j||^2 / (2 step_j) + value(W).
+        minimiser of the rows' squared distances, each over twice its step, plus the value.
         """
         raise NotImplementedError
 

@@ -47,7 +47,10 @@ class WeightedRows(Penalty):
                 f"L1Inf, SparseGroup). Got {self.penalty!r} instead."
             )
         self.penalty.check(n_features, n_tasks)
-        weights = np.asarray(self.weights, dtype=np.float64)
+        try:
+            weights = np.asarray(self.weights, dtype=np.float64)
+        except (TypeError, ValueError):
+            weights = np.empty(0)
         if weights.shape != (n_features,) or not (np.isfinite(weights) & (weights >= 0)).all():
             raise ValueError(
                 f"The 'weights' parameter of WeightedRows must be finite numbers >= 0, one for "
@@ -198,6 +201,22 @@ class ChosenEntries(Penalty):
     def __init__(self, chosen: Array, positive: bool = False) -> None:
         self.chosen = chosen
         self.positive = positive
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"positive": ["boolean"]}
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        chosen = self.chosen
+        if not isinstance(chosen, np.ndarray) or chosen.dtype != bool or chosen.ndim != 2:
+            raise ValueError(
+                f"The 'chosen' parameter of ChosenEntries must be a bool array of shape "
+                f"({n_features}, {n_tasks}). Got {chosen!r:.200} instead."
+            )
+        if chosen.shape != (n_features, n_tasks):
+            raise ValueError(
+                f"The 'chosen' parameter of ChosenEntries must be of shape ({n_features}, "
+                f"{n_tasks}), the features and the tasks. Got the shape {chosen.shape} instead."
+            )
 
     @property
     def is_positive(self) -> bool:  # type: ignore[override]

@@ -38,7 +38,7 @@ class TaskQuadratic(Quadratic):
 
     def check(self, n_features: int, n_tasks: int) -> None:
         super().check(n_features, n_tasks)
-        read_laplacian(self.matrix, np.arange(n_tasks), "matrix")
+        read_laplacian(np.asarray(self.matrix), np.arange(n_tasks), "matrix")
 
     def hessian(self, n_tasks: int) -> Array:
         return self.alpha * np.asarray(self.matrix, dtype=np.float64)

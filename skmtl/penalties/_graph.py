@@ -35,7 +35,9 @@ class GraphTotalVariation(MappedPenalty):
 
     def check(self, n_features: int, n_tasks: int) -> None:
         super().check(n_features, n_tasks)
-        read_graph(sp.csr_matrix(self.adjacency), np.arange(n_tasks), "adjacency")
+        given = self.adjacency
+        weights = given if sp.issparse(given) else np.asarray(given, dtype=object)
+        read_graph(weights, np.arange(n_tasks), "adjacency")
 
     @property
     def leaves_mean_free(self) -> bool:  # type: ignore[override]

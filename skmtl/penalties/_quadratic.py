@@ -27,7 +27,10 @@ class Ridge(Quadratic):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
     def check(self, n_features: int, n_tasks: int) -> None:
-        alpha = np.asarray(self.alpha, dtype=np.float64)
+        try:
+            alpha = np.asarray(self.alpha, dtype=np.float64)
+        except (TypeError, ValueError):
+            alpha = np.array(np.nan)
         if alpha.shape not in ((), (n_tasks,)) or not (np.isfinite(alpha) & (alpha >= 0)).all():
             raise ValueError(
                 f"The 'alpha' parameter of Ridge must be a finite number >= 0, or an array of "

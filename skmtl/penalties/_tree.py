@@ -68,6 +68,10 @@ class TreeGroup(RowRootNorm):
         self.groups = groups
         self.weights = weights
 
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        self._tree(n_tasks)
+
     def value(self, W: Array) -> float:
         return float(self._measure(W)[0].sum())
 
@@ -126,13 +130,25 @@ class TreeGroup(RowRootNorm):
 
 
 def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _Tree:
-    weights = np.asarray(weights, dtype=np.float64)
+    try:
+        members = [np.asarray(group).ravel() for group in groups]
+    except (TypeError, ValueError):
+        members = [np.empty(1, dtype=object)]
+    if not all(group.dtype.kind in "iu" or not group.size for group in members):
+        raise ValueError(
+            f"The 'groups' parameter of TreeGroup must be sequences of columns, each a number from "
+            f"0 to {n_tasks - 1}, got {groups!r:.200}. Tasks have names in TreeGuidedRegressor."
+        )
+    try:
+        weights = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        weights = np.array(np.nan)
     if weights.shape != (len(groups),) or not (weights >= 0).all() or np.isinf(weights).any():
         raise ValueError(
             f"The 'weights' parameter of TreeGroup must hold a finite number >= 0 for each of the "
-            f"{len(groups)} groups, got {weights.tolist()}."
+            f"{len(groups)} groups, got {weights.tolist()}. Pass as many weights as groups."
         )
-    members = [np.asarray(group, dtype=np.intp).ravel() for group in groups]
+    members = [group.astype(np.intp) for group in members]
     for group in members:
         seen = np.unique(group)
         if len(seen) != len(group) or (seen.size and (seen[0] < 0 or seen[-1] >= n_tasks)):

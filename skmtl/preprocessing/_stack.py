@@ -68,12 +68,20 @@ def stack_tasks(
     >>> y
     array([5, 6, 7])
     """
+    for what, given in (("Xs", Xs), ("ys", ys), ("names", () if names is None else names)):
+        if isinstance(given, (dict, str)) or not hasattr(given, "__len__"):
+            raise ValueError(
+                f"{what} must be a list with one entry per task, got {type(given).__name__}. Of a "
+                f"dict by task pass list(d.values()), and names=list(d)."
+            )
     ids = np.arange(len(Xs)) if names is None else read_ids(np.array(list(names), dtype=object))
     if not len(Xs) == len(ys) == len(ids):
         raise ValueError(
             f"Xs, ys and names need one entry per task, got {len(Xs)} in Xs, {len(ys)} in ys"
             + (f" and {len(ids)} in names." if names is not None else ".")
         )
+    if ids.ndim != 1:
+        raise ValueError(f"names must be strings or numbers, one per task, got {names!r:.200}.")
     if len(ids) == 0:
         raise ValueError("Xs is empty. Pass at least one task.")
     present, counts = np.unique(ids, return_counts=True)

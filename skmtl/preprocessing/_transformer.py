@@ -169,7 +169,9 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
             If ``per_task=True``, ``unknown_task="error"`` and a task was not seen in ``fit``.
         """
         check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        if len(X.shape) == 2:
+            validate_data(self, X, reset=False, skip_check_array=True)
         features, ids = _split(X, self.task_column, warn=False)
         if not self.transformers_:
             return self._join(self.transformer_.transform(features), ids, X)
@@ -230,8 +232,9 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
     def _fit(self, X: Any, y: ArrayLike | None) -> tuple[Any, NDArray[Any]]:
         """Fit; return the transformed features and the task ids."""
         self._validate_params()
-        validate_data(self, X, reset=True, skip_check_array=True)
+        X = X if hasattr(X, "shape") else np.asarray(X)
         features, ids = _split(X, self.task_column, warn=True)
+        validate_data(self, X, reset=True, skip_check_array=True)
         if y is not None:
             check_consistent_length(ids, y)
         self._position = locate_task_column(X, self.task_column)
@@ -316,6 +319,11 @@ def _split(X: Any, task_column: str | int, *, warn: bool) -> tuple[Any, NDArray[
     features, ids = split_task_column(X, task_column)
     if len(ids) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
+    if features.shape[1] == 0:
+        raise ValueError(
+            f"Found array with 1 feature(s) (shape={X.shape}) while a minimum of 2 is required: "
+            f"the task column and at least one feature to transform."
+        )
     if isinstance(features, np.ndarray) and features.dtype == object:
         try:
             numbers = np.array(features.tolist())
