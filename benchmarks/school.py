@@ -66,7 +66,7 @@ METHODS = {
     POOLED_COMMON: Method(PooledTaskRegressor, _tuning.RIDGE, {"task_intercepts": False}, {}),
     POOLED: Method(PooledTaskRegressor, _tuning.RIDGE, {}, {}),
     "pooled, shrunk intercepts": Method(
-        PooledTaskRegressor, _tuning.RIDGE, {}, {"intercept": (1.0, 3.0, 10.0)}
+        PooledTaskRegressor, _tuning.RIDGE, {}, {"intercept": (1.0, 3.0, 10.0, 30.0)}
     ),
     "block-sparse": Method(BlockSparseRegressor, _tuning.NORM, {}, {}),
     "clustered": Method(
