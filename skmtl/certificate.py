@@ -180,27 +180,35 @@ def _by_newton(objective: Any, point: Any) -> float:
     if not objective.has_newton:
         return -np.inf
     for start in _with_better_intercepts(objective, point):
-        step = objective.newton_step(start, objective.gradient(start))
-        change = objective.point(*step).Z
-        U = objective.loss.gradient(objective.y, start.Z)
-        U = U + objective.loss.gradient_change(objective.y, start.Z, change)
-        coupled = objective.quadratic is not None and objective.quadratic.couples_tasks
-        if coupled:
-            # What must vanish still does at multiples.
-            U = U * objective.loss.dual_scale(U)
-        value = _conjugate_loss(objective, U)
-        rest = objective.design.adjoint(objective.design.weights * U)
-        if coupled:
-            held, rest = seen_by(objective.quadratic, -rest)
-            value += held
-        elif objective.quadratic is not None:
-            W = start.W + step[0]
-            value += objective.quadratic.value(W)
-            rest = rest + objective.quadratic.gradient(W)
-        exact = _vanishes(objective.design, rest, U, 1e-11) and objective.balances(U)
-        if np.isfinite(value) and exact:
-            return -value
+        # A step to where the loss has no number is none.
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = _at_newton_point(objective, start)
+        if value > -np.inf:
+            return value
     return -np.inf
+
+
+def _at_newton_point(objective: Any, start: Any) -> float:
+    """D at the dual point of the Newton step from a point; -inf where it is none."""
+    step = objective.newton_step(start, objective.gradient(start))
+    change = objective.point(*step).Z
+    U = objective.loss.gradient(objective.y, start.Z)
+    U = U + objective.loss.gradient_change(objective.y, start.Z, change)
+    coupled = objective.quadratic is not None and objective.quadratic.couples_tasks
+    if coupled:
+        # What must vanish still does at multiples.
+        U = U * objective.loss.dual_scale(U)
+    value = _conjugate_loss(objective, U)
+    rest = objective.design.adjoint(objective.design.weights * U)
+    if coupled:
+        held, rest = seen_by(objective.quadratic, -rest)
+        value += held
+    elif objective.quadratic is not None:
+        W = start.W + step[0]
+        value += objective.quadratic.value(W)
+        rest = rest + objective.quadratic.gradient(W)
+    exact = _vanishes(objective.design, rest, U, 1e-11) and objective.balances(U)
+    return -float(value) if np.isfinite(value) and exact else -np.inf
 
 
 def _vanishes(design: Any, G: Array, U: Array, rounding: float) -> bool:

@@ -154,10 +154,16 @@ class TaskEstimator(BaseEstimator):
         """How many labels the mean counts for in each task's intercept."""
         if isinstance(self.intercept, str):
             return float(self.intercept == "shrunk")
-        return float(self.intercept)
+        # Beyond these rounding is all that changes.
+        return min(float(self.intercept), 1e10) if self.intercept >= 1e-10 else 0.0
 
     def _shrinks_intercepts(self, data: TaskData) -> bool:
         """Whether a quadratic holds the intercepts near their mean."""
+        if isinstance(self.intercept, (bool, np.bool_)):
+            raise ValueError(
+                f"intercept={self.intercept} is neither 'free', 'shrunk' nor a number of labels. "
+                f"Whether there is an intercept is fit_intercept={self.intercept}."
+            )
         if not self.fit_intercept or self._pull == 0:
             return False
         loss = self._get_loss().columns(data.positions)

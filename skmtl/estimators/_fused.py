@@ -135,10 +135,11 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
         Strength of the L2,1 norm relative to alpha, >= 0: it selects features for all tasks.
     order : array-like of shape (n_tasks,), default=None
         The task names along the chain, each once. None: the order of ``tasks_``.
-    graph : "complete", "chain", array, sparse matrix or list, default=None
+    graph : "complete", "chain", array, sparse matrix, data frame or list, default=None
         Neighbours in place of an order. "complete": every two tasks, a = 1 / T. A matrix
-        (n_tasks, n_tasks): the weights, symmetric, >= 0. A list: edges by task name, pairs of
-        weight 1 or triples ``("ash", "elm", 0.5)``.
+        (n_tasks, n_tasks): the weights, symmetric, >= 0; a data frame's rows and columns are
+        matched to the tasks by name. A list: edges by task name, pairs of weight 1 or triples
+        ``("ash", "elm", 0.5)``.
     {regression_loss}
     {common}
     {scale_tasks}
@@ -276,10 +277,11 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
         Strength of the L2,1 norm relative to alpha, >= 0: it selects features for all tasks.
     order : array-like of shape (n_tasks,), default=None
         The task names along the chain, each once. None: the order of ``tasks_``.
-    graph : "complete", "chain", array, sparse matrix or list, default=None
+    graph : "complete", "chain", array, sparse matrix, data frame or list, default=None
         Neighbours in place of an order. "complete": every two tasks, a = 1 / T. A matrix
-        (n_tasks, n_tasks): the weights, symmetric, >= 0. A list: edges by task name, pairs of
-        weight 1 or triples ``("ash", "elm", 0.5)``.
+        (n_tasks, n_tasks): the weights, symmetric, >= 0; a data frame's rows and columns are
+        matched to the tasks by name. A list: edges by task name, pairs of weight 1 or triples
+        ``("ash", "elm", 0.5)``.
     {classification_loss}
     {common}
     {class_weight}

@@ -1,7 +1,8 @@
 """The objective that solvers see, from rows of data or from their moments."""
 
-from skmtl.objective._base import BaseObjective, Point
+from skmtl.objective._base import BaseObjective
 from skmtl.objective._gram import GramObjective
+from skmtl.objective._point import Point
 from skmtl.objective._rows import Objective
 from skmtl.objective._superposed import SuperposedObjective
 

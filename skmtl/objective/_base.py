@@ -13,7 +13,6 @@ and never asks which loss or penalty they stand for, nor whether the data are ro
 """
 
 import copy
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -22,36 +21,11 @@ from numpy.typing import NDArray
 
 from skmtl.certificate import Dual
 from skmtl.objective._models import RowModel, Thresholds
+from skmtl.objective._point import Point
 from skmtl.penalties import Penalty, Quadratic, Terms
 from skmtl.spectrum import Spectrum
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Point:
-    """Coefficients W (d, T), intercepts b, and the image Z of both that the objective keeps.
-
-    From rows of data Z are the predictors, from moments the Gram matrix times W.
-    """
-
-    W: Array
-    b: Array
-    Z: Array
-
-    def extrapolate(self, other: "Point", factor: float) -> "Point":
-        """self + factor (self - other), Z included: a line needs no product with X."""
-        return Point(
-            *(
-                mine + mine.dtype.type(factor) * (mine - theirs)
-                for mine, theirs in ((self.W, other.W), (self.b, other.b), (self.Z, other.Z))
-            )
-        )
-
-    def astype(self, dtype: Any) -> "Point":
-        if self.W.dtype == self.b.dtype == self.Z.dtype == dtype:
-            return self
-        return Point(*(part.astype(dtype, copy=False) for part in (self.W, self.b, self.Z)))
 
 
 class BaseObjective:
@@ -159,6 +133,14 @@ class BaseObjective:
     def entry_curvature(self) -> Array | None:
         """The smooth part's own curvature in each entry of W, where that is known and bounded."""
         return None
+
+    def intercept_step(self, gradient: Array, metric: Array) -> Array:
+        """The gradient in b by the inverse of a multiple of the metric of intercepts."""
+        return gradient / metric
+
+    def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
+        """The inner product of two changes of b in a multiple of the metric of intercepts."""
+        return float((metric * one * other).sum())
 
     def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
         """An upper bound of 2 (f(new) - f(old) - <gradient, new - old>), f the smooth part."""

@@ -5,9 +5,10 @@ import numpy as np
 from skmtl import _linalg
 from skmtl.design import Design
 from skmtl.losses import MultinomialLoss
-from skmtl.objective._base import Array, Point
+from skmtl.objective._base import Array
 from skmtl.objective._class_models import LARGEST_SIDE, ClassModel, class_gram
 from skmtl.objective._models import FEWEST_ROWS, SAMPLED, RowModel, first_rows, worthwhile_rows
+from skmtl.objective._point import Point
 from skmtl.objective._rows import _GRAM_BYTES, Objective
 
 _MAX_NEWTON_SIZE = 2000

@@ -6,7 +6,8 @@ import numpy as np
 
 from skmtl import _linalg
 from skmtl.certificate import Dual
-from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._point import Point
 from skmtl.penalties import Penalty
 
 _TINY = 1e-12
@@ -139,6 +140,12 @@ class FactoredObjective(BaseObjective):
     @property
     def curvature_limit(self) -> float:
         return self._limit * self.curvature[0]
+
+    def intercept_step(self, gradient: Array, metric: Array) -> Array:
+        return self.total.intercept_step(gradient, metric)
+
+    def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
+        return self.total.intercept_product(one, other, metric)
 
     def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
         if self._gradient is None or self._gradient[0] is not old:

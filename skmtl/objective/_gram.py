@@ -10,8 +10,9 @@ from skmtl import _kernels, _linalg
 from skmtl._sylvester import solve_coupled
 from skmtl.certificate import Dual, best_dual, has_free_mean, seen_by
 from skmtl.design import Moments
-from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._models import NO_GRAMS, GramModel, RowModel
+from skmtl.objective._point import Point
 from skmtl.objective._task_model import TaskGramModel
 from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum

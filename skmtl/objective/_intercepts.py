@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.objective._base import Point
+from skmtl.objective._point import Point
 
 Array = NDArray[Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 from skmtl.certificate import Dual, dual_of
 from skmtl.design import ColumnGram, Design, newton_direction
 from skmtl.losses import Loss
-from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._intercepts import dual_rounding, minimise_intercepts
 from skmtl.objective._models import (
     FEWEST_ROWS,
@@ -25,6 +25,7 @@ from skmtl.objective._models import (
     first_rows,
     worthwhile_rows,
 )
+from skmtl.objective._point import Point
 from skmtl.objective._separation import is_separated
 from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum

@@ -5,13 +5,15 @@ import numpy as np
 from skmtl import _linalg
 from skmtl.design import Design, PooledDesign
 from skmtl.losses import Loss
-from skmtl.objective._base import Array, Point
+from skmtl.objective._base import Array
 from skmtl.objective._intercepts import dual_rounding
+from skmtl.objective._point import Point
 from skmtl.objective._rows import Objective
 from skmtl.objective._separation import is_separated
 from skmtl.penalties import Penalty
 from skmtl.spectrum import LinkedSpectrum
 
+_ROUNDING = 1e-12
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -39,8 +41,8 @@ class ShrunkObjective(Objective):
         self.pulls = pulls
         super().__init__(design, y, loss, penalty)
 
-    def _away(self, b: Array) -> Array:
-        """How far the intercepts (n_tasks,) are from their weighted mean."""
+    def _deviations(self, b: Array) -> Array:
+        """Of the intercepts (n_tasks,) from their weighted mean."""
         return self._centred(b.astype(np.float64) + self._label_means)
 
     def _centred(self, b: Array) -> Array:
@@ -49,13 +51,33 @@ class ShrunkObjective(Objective):
         return b
 
     def loss_value(self, point: Point) -> float:
-        away = self._away(point.b)
+        away = self._deviations(point.b)
         return super().loss_value(point) + float(self.pulls @ away**2 / 2)
 
     @property
     def curvature(self) -> tuple[float, Array, Array]:
         bound, features, intercepts = super().curvature
         return bound, features, intercepts + self.pulls / bound
+
+    def intercept_step(self, gradient: Array, metric: Array) -> Array:
+        held = self._held
+        return self._solve_held(held, gradient) * (held[0] / metric[0])
+
+    def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
+        along = float(self.pulls @ one) * float(self.pulls @ other) / self.pulls.sum()
+        return super().intercept_product(one, other, metric) - along * metric[0] / self._held[0]
+
+    @property
+    def _held(self) -> Array:
+        """What the metric of intercepts is a multiple of, before their mean is let go."""
+        bound = self.loss.curvature_bound if self.has_curvature_bound else 1.0
+        return np.asarray(bound * self._intercept_weights + self.pulls)
+
+    def _solve_held(self, held: Array, g: Array) -> Array:
+        """The x with (diag(held) - pulls pulls' / sum(pulls)) x = g: the mean is free."""
+        # Without the cancellation of sum(pulls) and pulls' (pulls / held).
+        free = max(float(self.pulls @ ((held - self.pulls) / held)), _TINY)
+        return np.asarray((g + self.pulls * (float(self.pulls @ (g / held)) / free)) / held)
 
     def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
         excess = super().excess_curvature(old, new, gradient)
@@ -108,7 +130,7 @@ class ShrunkObjective(Objective):
         held = totals + self.pulls
         if isinstance(design, PooledDesign):
             each = design.tasks.adjoint(H)
-            grams = grams + (each * self._share(totals)) @ each.T
+            grams = grams + (each * self._kept_share(totals)) @ each.T
         else:
             grams = self._held_grams(grams, design.adjoint(H), totals)
 
@@ -123,7 +145,9 @@ class ShrunkObjective(Objective):
         # By how much the intercepts stay behind their mean, without cancellation.
         behind = (totals + moved_with_mean) / held
         b = -(g + moved) / held
-        mean = float(self.pulls @ b) / max(float(self.pulls @ behind), _TINY)
+        bend, alone = float(self.pulls @ behind), float(self.pulls @ (totals / held))
+        # Where features can take its place the mean stays.
+        mean = float(self.pulls @ b) / bend if bend > _ROUNDING * alone else 0.0
         return W + mean * with_mean, b + mean * (1 - behind)
 
     def _held_grams(self, grams: Array, each: Array, totals: Array) -> Array:
@@ -134,9 +158,9 @@ class ShrunkObjective(Objective):
         """
         if len(grams) == 1:
             return grams  # of tasks that have one mean: no sum is more than rounding
-        return np.asarray(grams + np.einsum("jt,kt,t->tjk", each, each, self._share(totals)))
+        return np.asarray(grams + np.einsum("jt,kt,t->tjk", each, each, self._kept_share(totals)))
 
-    def _share(self, totals: Array) -> Array:
+    def _kept_share(self, totals: Array) -> Array:
         """What of the square of such a sum its pull keeps."""
         held = totals * (totals + self.pulls)
         return np.divide(self.pulls, held, out=np.zeros_like(held), where=totals > 0)
@@ -144,7 +168,7 @@ class ShrunkObjective(Objective):
     # The certificate
 
     def intercept_gradient(self, b: Array, U: Array) -> Array:
-        return np.asarray(self.gather(U) + (self.pulls * self._away(b)).astype(U.dtype))
+        return np.asarray(self.gather(U) + (self.pulls * self._deviations(b)).astype(U.dtype))
 
     def balances(self, U: Array) -> bool:
         weights = self.design.weights
@@ -165,14 +189,10 @@ class ShrunkObjective(Objective):
     def intercept_newton(self, point: Point, U: Array) -> Array:
         weights, H = self.design.weights, self.loss.newton_weight(self.y, point.Z)
         slope = self.intercept_gradient(point.b, weights * U)
-        held = self.design.gather(weights * H) + self.pulls
-        # The Hessian is diag(held) less the rank one of the mean.
-        free = max(float(self.pulls @ ((held - self.pulls) / held)), _TINY)
-        mean = float(self.pulls @ (slope / held)) / free
-        return np.asarray((slope + self.pulls * mean) / held)
+        return self._solve_held(self.design.gather(weights * H) + self.pulls, slope)
 
     def intercept_values(self, point: Point) -> Array:
         # One number for all: intercepts move together.
         total = super().intercept_values(point).sum()
-        away = self._away(point.b)
+        away = self._deviations(point.b)
         return np.full(len(point.b), total + self.pulls @ away**2 / 2)

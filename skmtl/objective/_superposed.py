@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 
 from skmtl.certificate import Dual
-from skmtl.objective._base import Array, BaseObjective, Point
+from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._point import Point
 from skmtl.penalties import Penalty, Superposition
 from skmtl.spectrum import PartsSpectrum
 
@@ -119,6 +120,12 @@ class SuperposedObjective(BaseObjective):
     @property
     def curvature_limit(self) -> float:
         return self.n_parts * self.total.curvature_limit
+
+    def intercept_step(self, gradient: Array, metric: Array) -> Array:
+        return self.total.intercept_step(gradient, metric)
+
+    def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
+        return self.total.intercept_product(one, other, metric)
 
     def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
         before, after = self.total_of(old), self.total_of(new)

@@ -63,8 +63,9 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
         )
     if name == "admm" and not objective.has_spectrum:
         raise ValueError(
-            "solver='admm' needs the squared loss, free intercepts, and few features beside the "
-            "rows. Use solver='auto' or solver='fista'."
+            "solver='admm' needs the squared loss, few features beside the rows, and where "
+            "intercepts are shrunk a penalty that holds the mean of the tasks. Use solver='auto' "
+            "or solver='fista'."
         )
     return SOLVERS[name]
 

@@ -71,7 +71,8 @@ class FISTA:
     def _proximal_step(self, base: Any, gradient: tuple[Any, Any]) -> Any:
         step = 1 / (base.W.dtype.type(self.curvature) * self.feature_metric)
         W = self.objective.prox(base.W - step * gradient[0], step)
-        b = base.b - gradient[1] / (self.curvature * self.intercept_metric).astype(base.b.dtype)
+        metric = self.curvature * self.intercept_metric
+        b = base.b - self.objective.intercept_step(gradient[1], metric).astype(base.b.dtype)
         return self.objective.point(W, b)
 
     def _inner(self, one: tuple[Any, Any], other: tuple[Any, Any]) -> float:
@@ -82,5 +83,5 @@ class FISTA:
         else:
             product = float(np.vdot(one[0], other[0] * metric))
         if len(self.intercept_metric):
-            product += float((self.intercept_metric * one[1] * other[1]).sum())
+            product += self.objective.intercept_product(one[1], other[1], self.intercept_metric)
         return product
