@@ -97,12 +97,15 @@ class Terms(Penalty):
             total += dual if K is None else np.asarray(dual @ K.T)
         return total
 
+    def proxes(self, images: tuple[Array, ...], step: float | Array) -> tuple[Array, ...]:
+        """The prox of each part at an image of its own."""
+        pairs = zip(self._inner, images, strict=True)
+        return tuple(inner.prox(image, step) for inner, image in pairs)
+
     def dual_prox(self, duals: tuple[Array, ...], step: float | Array) -> tuple[Array, ...]:
         """The prox of step times each part's conjugate, by Moreau's identity."""
-        return tuple(
-            dual - step * inner.prox(dual / step, 1 / step)
-            for inner, dual in zip(self._inner, duals, strict=True)
-        )
+        moved = self.proxes(tuple(dual / step for dual in duals), 1 / step)
+        return tuple(dual - step * image for dual, image in zip(duals, moved, strict=True))
 
     def squared_norm(self, n_tasks: int) -> float:
         """The largest eigenvalue of sum_k K_k K_k'."""

@@ -44,10 +44,9 @@ class ConsensusADMM:
         old, count = self.copies, len(self.copies)
         W = self.spectrum.solve((old - self.scaled_duals).mean(axis=0), count * self.rho)
         tried = self.scaled_duals + _RELAXATION * W + (1 - _RELAXATION) * old
+        self.copies = np.stack(self.terms.proxes(tuple(tried), 1 / self.rho))
         # What a prox takes away is the multiplier.
-        self.scaled_duals = np.stack(self.terms.dual_prox(tuple(tried * self.rho), self.rho))
-        self.scaled_duals /= self.rho
-        self.copies = tried - self.scaled_duals
+        self.scaled_duals = tried - self.copies
         self.n_steps += 1
         if self.n_steps % _ADAPT_EVERY == 0 and self.n_steps <= _ADAPT_UNTIL:
             self._balance(W, old)
