@@ -39,7 +39,9 @@ def estimators(n_tasks: int) -> dict[str, Any]:
         "BlockSparse": skmtl.BlockSparseRegressor(**options),
         "BlockSparse, sparsity .5": skmtl.BlockSparseRegressor(sparsity=0.5, **options),
         "BlockSparse, linf": skmtl.BlockSparseRegressor(norm="linf", **options),
+        "BlockSparse, shrunk b": skmtl.BlockSparseRegressor(intercept="shrunk", **options),
         "LowRank": skmtl.LowRankRegressor(**options),
+        "LowRank, shrunk b": skmtl.LowRankRegressor(intercept="shrunk", **options),
         "TaskRelation": skmtl.TaskRelationRegressor(**options),
         "ClusteredTask": skmtl.ClusteredTaskRegressor(**options),
         "ClusteredTask, relaxed": skmtl.ClusteredTaskRegressor(form="relaxed", **options),
@@ -49,6 +51,7 @@ def estimators(n_tasks: int) -> dict[str, Any]:
         "FusedTask, ring, sparse .5": skmtl.FusedTaskRegressor(
             graph=np.maximum(ring, ring.T), sparse=0.5, **options
         ),
+        "FusedTask, all pairs": skmtl.FusedTaskRegressor(graph="complete", **options),
         "DirtyModel": skmtl.DirtyModelRegressor(**options),
         "RobustTask": skmtl.RobustTaskRegressor(**options),
         "SparseLowRank": skmtl.SparseLowRankRegressor(**options),
