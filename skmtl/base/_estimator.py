@@ -20,7 +20,7 @@ from skmtl.design import (
     read_prediction,
     task_factors,
 )
-from skmtl.losses import Loss, MixedLoss
+from skmtl.losses import Loss
 from skmtl.objective import BaseObjective, GramObjective, Objective, SuperposedObjective
 from skmtl.objective._coupled import CoupledObjective
 from skmtl.objective._shrunk import ShrunkObjective
@@ -167,7 +167,7 @@ class TaskEstimator(BaseEstimator):
         if not self.fit_intercept or self._pull == 0:
             return False
         loss = self._get_loss().columns(data.positions)
-        if loss.couples_tasks or isinstance(loss, MixedLoss):
+        if not loss.compares_tasks:
             what = "classes of one choice" if loss.couples_tasks else "tasks with unlike losses"
             raise ValueError(
                 f"intercept={self.intercept!r} pulls the tasks' intercepts to their mean, which "

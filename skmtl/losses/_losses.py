@@ -33,6 +33,8 @@ class Loss(BaseEstimator):
     couples_tasks : bool
         Whether the columns of a row depend on each other. Then a row's Hessian is diag(p) - p p'
         with p = ``probabilities(z)``, and what the methods return adds up over a row's columns.
+    compares_tasks : bool
+        Whether predictors mean the same in every column, so that intercepts may be compared.
     """
 
     curvature_bound: float = np.inf
@@ -40,6 +42,7 @@ class Loss(BaseEstimator):
     translates: bool = False
     recedes: bool = False
     couples_tasks: bool = False
+    compares_tasks: bool = True
 
     def value(self, y: Array, z: Array) -> Array:
         """The loss."""
@@ -307,6 +310,7 @@ class MultinomialLoss(Loss):
     curvature_bound = 0.5
     recedes = True
     couples_tasks = True
+    compares_tasks = False
 
     def value(self, y: Array, z: Array) -> Array:
         shifted, others = _shifted(z)

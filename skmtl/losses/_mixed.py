@@ -20,6 +20,8 @@ class MixedLoss(Loss):
     def __init__(self, losses: tuple[Loss, ...]) -> None:
         self.losses = losses
 
+    compares_tasks = False
+
     @property
     def curvature_bound(self) -> float:  # type: ignore[override]
         return max(loss.curvature_bound for loss in self.losses)

@@ -11,14 +11,12 @@ from skmtl.penalties._base import Array, Penalty, Quadratic
 from skmtl.penalties._by_feature import WeightedRows
 from skmtl.penalties._coupling import QuadraticSum
 from skmtl.penalties._entries import L1
-from skmtl.penalties._fused import FusedTasks
-from skmtl.penalties._pairwise import PairwiseFusion
+from skmtl.penalties._fusion import Fusion
 from skmtl.penalties._rows import L21
 from skmtl.penalties._sparse_group import SparseGroup
 from skmtl.penalties._terms import Terms
 
 # Differences between tasks whose prox goes on with that of L1, then of L21.
-_FUSIONS = (FusedTasks, PairwiseFusion)
 
 
 class Composite(Penalty):
@@ -93,7 +91,7 @@ def without_zeros(penalty: Penalty) -> Penalty | None:
     """
     if isinstance(penalty, WeightedRows):
         return None if without_zeros(penalty.penalty) is None else penalty
-    if isinstance(penalty, _FUSIONS) and not (penalty.fused or penalty.sparse or penalty.block):
+    if isinstance(penalty, Fusion) and not (penalty.fused or penalty.sparse or penalty.block):
         return None
     if not isinstance(penalty, Composite):
         # An array of strengths may have zeros.
@@ -165,8 +163,8 @@ def _composed(terms: list[Penalty]) -> list[Penalty]:
     """The terms, those on entries, rows and differences as one where its prox is known."""
     entries = sum(float(term.alpha) for term in terms if type(term) is L1)
     rows = sum(float(term.alpha) for term in terms if type(term) is L21)
-    fusions = [term for term in terms if isinstance(term, _FUSIONS)]
-    others = [term for term in terms if type(term) not in (L1, L21, *_FUSIONS)]
+    fusions = [term for term in terms if isinstance(term, Fusion)]
+    others = [t for t in terms if type(t) not in (L1, L21) and not isinstance(t, Fusion)]
     if len(fusions) > 1 or entries + rows == 0:
         return terms
     if fusions:

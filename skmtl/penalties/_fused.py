@@ -1,18 +1,15 @@
 """Total variation along an order of the tasks: neighbours share their coefficients."""
 
-from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
 from skmtl import _kernels
-from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._roots import RowRootNorm
-from skmtl.penalties._rows import row_norms
+from skmtl.penalties._base import Array
+from skmtl.penalties._fusion import Fusion
 
 
-class FusedTasks(RowRootNorm):
+class FusedTasks(Fusion):
     r"""Differences between neighbouring tasks, with the L1 and the row norm at will.
 
     .. math:: \alpha \sum_j \Bigl( \text{fused} \sum_{k=1}^{T-1}
@@ -55,11 +52,6 @@ class FusedTasks(RowRootNorm):
     20(11), 2013, https://doi.org/10.1109/LSP.2013.2278339
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **Penalty._parameter_constraints,
-        **{name: [Interval(Real, 0, None, closed="left")] for name in ("fused", "sparse", "block")},
-    }
-
     def __init__(
         self,
         alpha: float = 1.0,
@@ -74,36 +66,14 @@ class FusedTasks(RowRootNorm):
         self.block = block
         self.order = order
 
-    @property
-    def leaves_mean_free(self) -> bool:  # type: ignore[override]
-        return self.sparse == 0 and self.block == 0
-
-    @property
-    def row_thresholds(self) -> tuple[float, float] | None:
-        if self.fused != 0:
-            return None
-        return float(self.alpha * self.sparse), float(self.alpha * self.block)
-
-    def value(self, W: Array) -> float:
-        return float(self._row_values(self._ordered(W)).sum())
-
     def prox(self, V: Array, step: float | Array) -> Array:
-        chains = self._ordered(V)
-        step = np.broadcast_to(np.asarray(step, dtype=np.float64) * self.alpha, (len(V), 1))[:, 0]
-        _kernels.shrink_chains(chains, step * self.fused, step * self.sparse, step * self.block)
+        chains = self._arranged(V)
+        _kernels.shrink_chains(chains, *self._thresholds(len(V), step))
         if self.order is None:
             return chains
         W = np.empty_like(chains)
         W[:, np.asarray(self.order)] = chains
         return W
-
-    def dual_norm(self, G: Array) -> float:
-        return self._chain_norm(G) if self.leaves_mean_free else super().dual_norm(G)
-
-    def conjugate(self, G: Array) -> float:
-        if self.leaves_mean_free:
-            return 0.0 if self._chain_norm(G) <= 1.0 else np.inf
-        return super().conjugate(G)
 
     def for_tasks(self, chosen: Array) -> Self:
         # The neighbours of a task that is left out become neighbours.
@@ -114,21 +84,11 @@ class FusedTasks(RowRootNorm):
         kept = places[order[np.asarray(chosen)[order]]]
         return type(self)(self.alpha, self.fused, self.sparse, self.block, kept)
 
-    def to_cvxpy(self, W: Any) -> Any:
-        import cvxpy as cp
-
-        order = np.arange(W.shape[1]) if self.order is None else np.asarray(self.order)
-        value = self.sparse * cp.sum(cp.abs(W)) + self.block * cp.sum(cp.norm(W, 2, axis=1))
-        if len(order) > 1:
-            value += self.fused * cp.sum(cp.abs(W[:, order[1:]] - W[:, order[:-1]]))
-        return self.alpha * value
-
     def check(self, n_features: int, n_tasks: int) -> None:
         super().check(n_features, n_tasks)
-        self._ordered(np.zeros((1, n_tasks)))
+        self._arranged(np.zeros((1, n_tasks)))
 
-    def _ordered(self, W: Array) -> Array:
-        """A C-contiguous copy of W with its columns along the chain."""
+    def _arranged(self, W: Array) -> Array:
         if self.order is None:
             return np.array(W, order="C")
         order = np.asarray(self.order)
@@ -140,35 +100,15 @@ class FusedTasks(RowRootNorm):
             )
         return np.ascontiguousarray(W[:, order])
 
-    def _row_values(self, chains: Array) -> Array:
-        """The penalty of each row, its columns along the chain."""
-        values = self.fused * np.abs(np.diff(chains, axis=1)).sum(axis=1)
-        values = values + self.sparse * np.abs(chains).sum(axis=1)
-        return self.alpha * (values + self.block * row_norms(chains))
+    def _pairs(self, n_tasks: int) -> tuple[Array, Array]:
+        order = np.arange(n_tasks) if self.order is None else np.asarray(self.order)
+        return order[1:], order[:-1]
 
-    def _chain_norm(self, G: Array) -> float:
-        """The dual norm of the differences alone, for rows that sum to zero up to rounding."""
-        chains = self._ordered(np.asarray(G, dtype=np.float64))
-        chains -= chains.mean(axis=1, keepdims=True)
-        largest = float(np.abs(np.cumsum(chains, axis=1)[:, :-1]).max(initial=0.0))
-        strength = self.alpha * self.fused
-        if largest == 0.0:
-            return 0.0
-        return largest / strength if strength > 0 else np.inf
+    def _differences(self, rows: Array) -> Array:
+        return np.asarray(np.abs(np.diff(rows, axis=1)).sum(axis=1))
 
-    def _bounds(self, G: Array) -> tuple[Array, Array]:
-        sizes, upper = row_norms(G), np.full(len(G), np.inf)
-        # One part of the penalty alone would ask for more.
-        if self.sparse > 0:
-            upper = np.abs(G).max(axis=1, initial=0.0) / (self.alpha * self.sparse)
-        if self.block > 0:
-            upper = np.minimum(upper, sizes / (self.alpha * self.block))
-        # From below by the product with G itself, over its value.
-        values = self._row_values(self._ordered(G))
-        return np.divide(sizes**2, values, out=np.zeros_like(sizes), where=values > 0), upper
+    def _largest_sum(self, rows: Array) -> float:
+        return float(np.abs(np.cumsum(rows, axis=1)[:, :-1]).max(initial=0.0))
 
-    def _excess(self, G: Array, nu: float) -> Array:
-        out = np.empty(len(G))
-        strengths = [float(self.alpha * part) for part in (self.fused, self.sparse, self.block)]
-        _kernels.exceed_chains(self._ordered(G), nu, *strengths, out)
-        return out
+    def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
+        _kernels.exceed_chains(rows, nu, *strengths, out)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-_RELAXATION = 1.6
-_ADAPT_EVERY = 10
-_ADAPT_UNTIL = 200
+RELAXATION = 1.6
+ADAPT_EVERY = 10
+ADAPT_UNTIL = 200
 
 
 class ADMM:
@@ -46,12 +46,12 @@ class ADMM:
             self._prepare()
         V = self.V
         W = self.spectrum.solve(V - self.scaled_dual, self.rho)
-        relaxed = _RELAXATION * W + (1 - _RELAXATION) * V
+        relaxed = RELAXATION * W + (1 - RELAXATION) * V
         self.scaled_dual += relaxed
         self.V = self._prox(self.scaled_dual)
         self.scaled_dual -= self.V
         self.n_steps += 1
-        if self.n_steps % _ADAPT_EVERY == 0 and self.n_steps <= _ADAPT_UNTIL:
+        if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
             self._balance(W, V)
         return _Later(self.objective, self.V, self.basis, self.scale, self.b)
 
@@ -81,12 +81,19 @@ class ADMM:
         tiny = np.finfo(np.float64).tiny
         primal = np.linalg.norm(W - self.V) / max(np.linalg.norm(W), np.linalg.norm(self.V), tiny)
         dual = np.linalg.norm(self.V - old) / max(np.linalg.norm(self.scaled_dual), tiny)
-        if primal > 0 and dual > 0:
-            ratio = float(np.clip(np.sqrt(primal / dual), 0.2, 5.0))
-            if not 0.5 < ratio < 2:
-                self.rho *= ratio
-                self.scaled_dual /= ratio
-                self.spectrum.memory["rho"] = self.rho
+        ratio = balancing(primal, dual)
+        if ratio != 1.0:
+            self.rho *= ratio
+            self.scaled_dual /= ratio
+            self.spectrum.memory["rho"] = self.rho
+
+
+def balancing(primal: Any, dual: Any) -> float:
+    """What to multiply rho by, so that the residuals come to the same size; 1 where they are."""
+    if not (primal > 0 and dual > 0):
+        return 1.0
+    ratio = float(np.clip(np.sqrt(primal / dual), 0.2, 5.0))
+    return 1.0 if 0.5 < ratio < 2 else ratio
 
 
 class _Later:

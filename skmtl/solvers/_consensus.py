@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-_RELAXATION = 1.6
-_ADAPT_EVERY = 10
-_ADAPT_UNTIL = 200
+from skmtl.solvers._admm import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
+
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -43,12 +42,12 @@ class ConsensusADMM:
             self._prepare()
         old, count = self.copies, len(self.copies)
         W = self.spectrum.solve((old - self.scaled_duals).mean(axis=0), count * self.rho)
-        tried = self.scaled_duals + _RELAXATION * W + (1 - _RELAXATION) * old
+        tried = self.scaled_duals + RELAXATION * W + (1 - RELAXATION) * old
         self.copies = np.stack(self.terms.proxes(tuple(tried), 1 / self.rho))
         # What a prox takes away is the multiplier.
         self.scaled_duals = tried - self.copies
         self.n_steps += 1
-        if self.n_steps % _ADAPT_EVERY == 0 and self.n_steps <= _ADAPT_UNTIL:
+        if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
             self._balance(W, old)
         # A copy has the zeros of its penalty.
         self.point = self.objective.best_point(self.copies[self.terms.sparsest], self.point.b)
@@ -65,9 +64,8 @@ class ConsensusADMM:
         size = max(np.linalg.norm(W) * np.sqrt(len(old)), np.linalg.norm(self.copies), _TINY)
         primal = np.linalg.norm(W - self.copies) / size
         dual = np.linalg.norm(self.copies - old) / max(np.linalg.norm(self.scaled_duals), _TINY)
-        if primal > 0 and dual > 0:
-            ratio = float(np.clip(np.sqrt(primal / dual), 0.2, 5.0))
-            if not 0.5 < ratio < 2:
-                self.rho *= ratio
-                self.scaled_duals /= ratio
-                self.spectrum.memory["consensus"] = self.rho
+        ratio = balancing(primal, dual)
+        if ratio != 1.0:
+            self.rho *= ratio
+            self.scaled_duals /= ratio
+            self.spectrum.memory["consensus"] = self.rho

@@ -1,0 +1,122 @@
+"""What penalties on differences between tasks share: the other parts, and the dual norm."""
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._roots import RowRootNorm
+from skmtl.penalties._rows import row_norms
+
+
+class Fusion(RowRootNorm):
+    r"""Differences within each row of W, with the L1 and the row norm at will.
+
+    .. math:: \alpha \sum_j \bigl( \text{fused} \, D(W_{j\cdot})
+              + \text{sparse} \, \lVert W_{j\cdot} \rVert_1
+              + \text{block} \, \lVert W_{j\cdot} \rVert_2 \bigr)
+
+    The prox of D, then a soft threshold of the entries, then of the row; no other order is right.
+
+    Hooks: ``_arranged``, ``_differences``, ``_largest_sum``, ``_exceed``; ``prox`` and
+    ``_pairs``, the tasks whose difference counts.
+    """
+
+    alpha: float
+    fused: float
+    sparse: float
+    block: float
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Penalty._parameter_constraints,
+        **{name: [Interval(Real, 0, None, closed="left")] for name in ("fused", "sparse", "block")},
+    }
+
+    def _arranged(self, W: Array) -> Array:
+        """A C-contiguous copy of W, each row in the order that the differences are taken in."""
+        raise NotImplementedError
+
+    def _differences(self, rows: Array) -> Array:
+        """D of each arranged row (n_features,)."""
+        raise NotImplementedError
+
+    def _largest_sum(self, rows: Array) -> float:
+        """The dual norm of D alone, of arranged rows that sum to zero."""
+        raise NotImplementedError
+
+    def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
+        """By how much arranged rows survive the prox with nu times the strengths."""
+        raise NotImplementedError
+
+    def _pairs(self, n_tasks: int) -> tuple[Array, Array]:
+        """The tasks whose differences D sums."""
+        raise NotImplementedError
+
+    @property
+    def leaves_mean_free(self) -> bool:  # type: ignore[override]
+        return self.sparse == 0 and self.block == 0
+
+    @property
+    def row_thresholds(self) -> tuple[float, float] | None:
+        if self.fused != 0:
+            return None
+        return float(self.alpha * self.sparse), float(self.alpha * self.block)
+
+    def value(self, W: Array) -> float:
+        return float(self._row_values(self._arranged(W)).sum())
+
+    def dual_norm(self, G: Array) -> float:
+        return self._norm_alone(G) if self.leaves_mean_free else super().dual_norm(G)
+
+    def conjugate(self, G: Array) -> float:
+        if self.leaves_mean_free:
+            return 0.0 if self._norm_alone(G) <= 1.0 else np.inf
+        return super().conjugate(G)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        first, second = self._pairs(W.shape[1])
+        value = self.sparse * cp.sum(cp.abs(W)) + self.block * cp.sum(cp.norm(W, 2, axis=1))
+        if len(first):
+            value += self.fused * cp.sum(cp.abs(W[:, first] - W[:, second]))
+        return self.alpha * value
+
+    def _thresholds(self, n_rows: int, step: float | Array) -> tuple[Array, Array, Array]:
+        """What a prox with a step takes from the differences, entries and rows of each row."""
+        scaled = np.asarray(step, dtype=np.float64) * self.alpha
+        steps = np.broadcast_to(scaled, (n_rows, 1))[:, 0]
+        return steps * self.fused, steps * self.sparse, steps * self.block
+
+    def _row_values(self, rows: Array) -> Array:
+        """The penalty of each arranged row."""
+        values = self.fused * self._differences(rows) + self.sparse * np.abs(rows).sum(axis=1)
+        return np.asarray(self.alpha * (values + self.block * row_norms(rows)))
+
+    def _norm_alone(self, G: Array) -> float:
+        """The dual norm of the differences alone, for rows that sum to zero up to rounding."""
+        rows = self._arranged(np.asarray(G, dtype=np.float64))
+        rows -= rows.mean(axis=1, keepdims=True)
+        largest, strength = self._largest_sum(rows), self.alpha * self.fused
+        if largest == 0.0:
+            return 0.0
+        return largest / strength if strength > 0 else np.inf
+
+    def _bounds(self, G: Array) -> tuple[Array, Array]:
+        sizes, upper = row_norms(G), np.full(len(G), np.inf)
+        # One part of the penalty alone would ask for more.
+        if self.sparse > 0:
+            upper = np.abs(G).max(axis=1, initial=0.0) / (self.alpha * self.sparse)
+        if self.block > 0:
+            upper = np.minimum(upper, sizes / (self.alpha * self.block))
+        # From below by the product with G itself, over its value.
+        values = self._row_values(self._arranged(G))
+        return np.divide(sizes**2, values, out=np.zeros_like(sizes), where=values > 0), upper
+
+    def _excess(self, G: Array, nu: float) -> Array:
+        out = np.empty(len(G))
+        strengths = [float(self.alpha * part) for part in (self.fused, self.sparse, self.block)]
+        self._exceed(self._arranged(G), nu, strengths, out)
+        return out
