@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+_EPS = np.finfo(np.float64).eps
+
 
 def box_weights(sigma: Array, lam: float, a: float, b: float, c: float) -> Array:
     """The weights theta (K,) for singular values ``sigma`` (K,), zeros included.
@@ -30,45 +32,65 @@ def box_weights(sigma: Array, lam: float, a: float, b: float, c: float) -> Array
     a, b, c : float
         K a <= c <= K b; b may be infinite.
     """
-    size = len(sigma)
-    theta = np.full(size, a)
-    positive = sigma > 0
-    reach = positive.sum() * b + (size - positive.sum()) * a if positive.any() else size * a
-    if reach <= c:
-        # Even all of b on what is not zero leaves a rest, which only the zeros can take.
-        theta[positive] = b
-        zeros = size - positive.sum()
-        if zeros:
-            theta[~positive] = (c - theta[positive].sum()) / zeros
+    # Singular values at the level of rounding error are zeros: their weights are arbitrary.
+    positive = sigma > len(sigma) * _EPS * sigma.max(initial=0.0)
+    n_positive = int(np.count_nonzero(positive))
+    n_zero = len(sigma) - n_positive
+    if n_positive == 0 or n_positive * b + n_zero * a <= c:
+        # With every positive one at b, the rest of the total falls to the zeros.
+        theta = np.full(len(sigma), b)
+        theta[~positive] = (c - (n_positive * b if n_positive else 0.0)) / max(n_zero, 1)
         return theta
-    values = sigma[positive]
-    theta[positive] = np.clip(
-        _root(values, lam, a, b, c - a * (size - len(values))) * values - lam, a, b
-    )
+    theta = np.full(len(sigma), a)
+    theta[positive] = _positive_weights(sigma[positive], lam, a, b, c - a * n_zero)
     return theta
 
 
-def _root(values: Array, lam: float, a: float, b: float, c: float) -> float:
-    """The mu at which sum clip(mu values - lam, a, b) = c; values positive."""
-    enter, leave = (a + lam) / values, (b + lam) / values
-    leaves = np.isfinite(leave)
-    points = np.concatenate([enter, leave[leaves]])
-    slopes = np.concatenate([values, -values[leaves]])
-    order = np.argsort(points, kind="stable")
-    points, slopes = points[order], np.cumsum(slopes[order])
-    sums = len(values) * a + np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(points))])
-    k = max(int(np.searchsorted(sums, c, side="right")) - 1, 0)
-    # Past the last breakpoint, and where entries leave together, the slope is rounding noise.
-    if slopes[k] <= 1e-14 * values.max():
-        return float(points[k])
-    return float(points[k] + (c - sums[k]) / slopes[k])
+def _positive_weights(values: Array, lam: float, a: float, b: float, c: float) -> Array:
+    """clip(mu values - lam, a, b), mu the root of their sum = c; values positive.
+
+    On each piece between two breakpoints of mu the sum comes from the values strictly inside the
+    box, whatever their size: an accumulated slope would lose the small beside the large.
+    """
+    ascending = np.sort(values)
+    below = np.concatenate([[0.0], np.cumsum(ascending)])
+
+    def counts(mu: Array) -> tuple[Array, Array]:
+        """How many values are at a, and how many are not at b, for each mu."""
+        at_a = np.searchsorted(ascending, (a + lam) / mu, side="right")
+        return at_a, np.maximum(at_a, np.searchsorted(ascending, (b + lam) / mu, side="left"))
+
+    points = np.concatenate([(a + lam) / values, (b + lam) / values])
+    points = np.sort(points[np.isfinite(points)])
+    if not points[-1] > 0:  # a = lam = 0 and b infinite: theta is proportional to the values
+        return values * (c / values.sum())
+    points = points[points > 0]
+    at_a, under_b = counts(points)
+    inside = points * (below[under_b] - below[at_a]) - lam * (under_b - at_a)
+    sums = a * at_a + inside + _times(b, len(values) - under_b)
+    k = int(np.searchsorted(sums, c, side="right")) - 1
+    low = points[k] if k >= 0 else 0.0
+    high = points[k + 1] if k + 1 < len(points) else np.inf
+    middle = np.array([(low + high) / 2 if np.isfinite(high) else 2 * low])
+    first, last = (int(count[0]) for count in counts(middle))
+    mu = low
+    if last > first:
+        rest = c - a * first - _times(b, len(values) - last) + lam * (last - first)
+        mu = float(np.clip(rest / (below[last] - below[first]), low, high))
+    return np.clip(mu * values - lam, a, b)
+
+
+def _times(b: float, count: Any) -> Any:
+    """b times a count, where none times infinity is none."""
+    return b * count if np.isfinite(b) else 0.0 * count
 
 
 def box_value(sigma: Array, a: float, b: float, c: float) -> float:
     """The squared box norm for singular values ``sigma`` (K,)."""
     theta = box_weights(sigma, 0.0, a, b, c)
-    positive = sigma > 0
-    return float((sigma[positive] ** 2 / theta[positive]).sum())
+    # Only a singular value that counts as zero has no weight.
+    weighted = theta > 0
+    return float((sigma[weighted] ** 2 / theta[weighted]).sum())
 
 
 def box_support(sigma: Array, a: float, b: float, c: float) -> float:
