@@ -121,6 +121,23 @@ class TestDerivatives:
         assert curvature.max() == pytest.approx(loss.curvature_bound)
 
     @pytest.mark.parametrize(("loss", "labels"), LOSSES)
+    @pytest.mark.parametrize("size", [1e-7, 1e-3, 0.04999, 0.05001, 1.0, 20.0])
+    def test_divergence_bound(self, loss, labels, size):
+        # By the integral of (1 - s) curvature(z + s step) step^2 over s in [0, 1].
+        y, z = pairs(labels)
+        for step in (size, -size):
+            nodes, weights = np.polynomial.legendre.leggauss(60)
+            nodes, weights = (nodes + 1) / 2, weights / 2
+            parts = [
+                w * (1 - s) * loss.curvature(y, z + s * step) * step**2
+                for s, w in zip(nodes, weights, strict=True)
+            ]
+            divergence, bound = sum(parts), loss.divergence_bound(y, z, np.full_like(z, step))
+            assert (divergence <= bound * (1 + 1e-9)).all()
+            if np.isinf(loss.curvature_bound):
+                np.testing.assert_allclose(bound, divergence, rtol=1e-6)
+
+    @pytest.mark.parametrize(("loss", "labels"), LOSSES)
     def test_shapes_broadcast_like_the_labels(self, loss, labels):
         y, z = pairs(labels)
         for method in (loss.value, loss.gradient, loss.curvature):

@@ -411,9 +411,10 @@ def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple
             ratio = max(ratio, _row_ratio(W[j], H[j], _of_row(penalty, j), ratio))
     value = _value(W, square, penalty)
     scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
-    if scale * (square + ridge) > with_targets:
-        scale = max(with_targets / (square + ridge), 0.0)
-    dual = scale * with_targets - scale * scale * (square + ridge) / 2.0
+    bent = square + ridge
+    if scale * bent > with_targets:
+        scale = max(with_targets / bent, 0.0) if bent > 0.0 else 0.0
+    dual = scale * with_targets - scale * scale * bent / 2.0
     return value, value - dual
 
 

@@ -262,6 +262,6 @@ def task_rows_gap(
     bent = square + ridge
     scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
     if scale * bent > with_targets:
-        scale = max(with_targets / bent, 0.0)
+        scale = max(with_targets / bent, 0.0) if bent > 0.0 else 0.0
     value += bent / 2.0
     return value, value - scale * with_targets + scale * scale * bent / 2.0

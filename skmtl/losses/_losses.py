@@ -64,6 +64,10 @@ class Loss(BaseEstimator):
         """The change of the gradient along a step in z, to first order: Hessian times step."""
         return self.newton_weight(y, z) * step
 
+    def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
+        """An upper bound of loss(z + step) - loss(z) - gradient(z) step, without cancellation."""
+        return self.curvature_bound * step * step / 2
+
     def conjugate(self, y: Array, u: Array) -> Array:
         """The convex conjugate sup_z (u z - loss(y, z)); infinite outside its domain."""
         raise NotImplementedError
@@ -238,6 +242,13 @@ class PoissonLoss(Loss):
     def curvature(self, y: Array, z: Array) -> Array:
         with np.errstate(over="ignore"):
             return np.exp(z)
+
+    def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
+        # The divergence itself, e^z (e^step - 1 - step); of short steps by its series.
+        short = step * step / 2 * (1 + step / 3 * (1 + step / 4 * (1 + step / 5 * (1 + step / 6))))
+        with np.errstate(over="ignore", invalid="ignore"):
+            rest = np.where(np.abs(step) < 0.05, short, np.expm1(step) - step)
+            return np.exp(z) * rest
 
     def conjugate(self, y: Array, u: Array) -> Array:
         mean = y + u

@@ -57,6 +57,9 @@ class MixedLoss(Loss):
     def gradient_change(self, y: Array, z: Array, step: Array) -> Array:
         return self._by_column(lambda loss, *arrays: loss.gradient_change(*arrays), y, z, step)
 
+    def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
+        return self._by_column(lambda loss, *arrays: loss.divergence_bound(*arrays), y, z, step)
+
     def conjugate(self, y: Array, u: Array) -> Array:
         return self._by_column(lambda loss, y, u: loss.conjugate(y, u), y, u)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.certificate import Dual
-from skmtl.objective._models import RowModel, Thresholds
+from skmtl.objective._models import CurvedModel, RowModel, Thresholds
 from skmtl.objective._point import Point
 from skmtl.penalties import Penalty, Quadratic, Terms
 from skmtl.spectrum import Spectrum
@@ -142,8 +142,8 @@ class BaseObjective:
         """The inner product of two changes of b in a multiple of the metric of intercepts."""
         return float((metric * one * other).sum())
 
-    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
-        """An upper bound of 2 (f(new) - f(old) - <gradient, new - old>), f the smooth part."""
+    def excess_curvature(self, old: Point, new: Point) -> float:
+        """An upper bound of 2 (f(new) - f(old) - <grad f(old), new - old>), f the smooth part."""
         raise NotImplementedError
 
     @property
@@ -242,7 +242,7 @@ class BaseObjective:
         """Whether ``row_model`` is the loss itself, at every point."""
         return True
 
-    def renewed_model(self, model: RowModel, point: Point) -> RowModel:
+    def renewed_model(self, model: CurvedModel, point: Point) -> RowModel:
         """A model of all rows of W at another point, with the curvature it has."""
         raise NotImplementedError
 

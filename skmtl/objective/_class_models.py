@@ -37,12 +37,15 @@ class ClassModel:
         A'r: minus the loss gradient.
     residual : float
         The squared length of r, or more.
+    bend : ndarray of shape (n_samples, n_classes)
+        The curvature of each label that this length was computed with.
     """
 
     gram: Array
     bends: Array
     slope: Array
     residual: float
+    bend: Array
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """Minimise over W (s, n_classes), in place, to a duality gap; the number of sweeps."""

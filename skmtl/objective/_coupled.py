@@ -73,7 +73,8 @@ class CoupledObjective(Objective):
             centre=bool(design.n_intercepts),
             least=design.squares_by(weights[:, None] * P * (1 - P)) if sampled else None,
         )
-        return ClassModel(gram, bends, -G[features], self._model_square(point, U))
+        bend = self._model_curvature(point)
+        return ClassModel(gram, bends, -G[features], self._model_square(bend, U), bend)
 
     @property
     def has_newton(self) -> bool:

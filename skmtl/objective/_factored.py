@@ -79,7 +79,6 @@ class FactoredObjective(BaseObjective):
         self.n_features = total.n_features if left is None else left.shape[1]
         self.n_columns = total.n_columns if right is None else len(right)
         self._multiplied: tuple[Point, Point] | None = None
-        self._gradient: tuple[Point, tuple[Array, Array]] | None = None
 
     def product(self, V: Array) -> Array:
         """W = L V R."""
@@ -113,11 +112,10 @@ class FactoredObjective(BaseObjective):
         return self.total.loss_value(self.total_of(point))
 
     def gradient(self, point: Point) -> tuple[Array, Array]:
-        whole = self.total.gradient(self.total_of(point))
-        self._gradient = point, whole
+        G, g = self.total.gradient(self.total_of(point))
         penalty = self.total.penalty
         assert isinstance(penalty, FactoredPenalty)
-        return penalty.adjoint(whole[0]).astype(point.W.dtype, copy=False), whole[1]
+        return penalty.adjoint(G).astype(point.W.dtype, copy=False), g
 
     @cached_property
     def curvature(self) -> tuple[float, Array, Array]:
@@ -147,12 +145,8 @@ class FactoredObjective(BaseObjective):
     def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
         return self.total.intercept_product(one, other, metric)
 
-    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
-        if self._gradient is None or self._gradient[0] is not old:
-            self.gradient(old)
-        assert self._gradient is not None
-        before, after = self.total_of(old), self.total_of(new)
-        return self.total.excess_curvature(before, after, self._gradient[1])
+    def excess_curvature(self, old: Point, new: Point) -> float:
+        return self.total.excess_curvature(self.total_of(old), self.total_of(new))
 
     @property
     def has_curvature_bound(self) -> bool:

@@ -127,7 +127,7 @@ class GramObjective(BaseObjective):
         curvature = np.einsum("tjj->jt", self.grams) * self.scales + ridge
         return np.ascontiguousarray(curvature)
 
-    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
+    def excess_curvature(self, old: Point, new: Point) -> float:
         bent = float(np.vdot(new.W - old.W, new.Z - old.Z))
         return bent if self.quadratic is None else bent + 2 * self.quadratic.value(new.W - old.W)
 

@@ -22,7 +22,7 @@ def minimise_intercepts(objective: Any, point: Point) -> Point:
         step = -objective.intercept_newton(point, U)
         tried, reached = point, values
         for _ in range(_MAX_HALVINGS):
-            tried = Point(point.W, point.b + step, point.Z + objective.design.spread(step))
+            tried = objective.shifted(point, step)
             reached = objective.intercept_values(tried)
             # Rounding is no rise.
             worse = reached > values * (1 + 1e-13)

@@ -111,6 +111,8 @@ class GramModel:
         A'r: minus the loss gradient.
     residual : float
         The squared length of r.
+    bend : ndarray in the labels' shape, or None
+        The curvature of each label that the matrices were made with.
     """
 
     gram: Array
@@ -118,6 +120,7 @@ class GramModel:
     grams: Array
     slope: Array
     residual: float
+    bend: Array | None = None
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """Minimise over W (s, n_tasks), in place, to a duality gap; the number of sweeps."""
@@ -191,6 +194,14 @@ class RowModel(Protocol):
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """Minimise over W in place, to a duality gap; the number of sweeps."""
+
+
+class CurvedModel(RowModel, Protocol):
+    """A model of a loss that is not quadratic, by the curvature of each label."""
+
+    @property
+    def bend(self) -> Array | None:
+        """The labels' curvature that the model was made with."""
 
 
 NO_GRAM = np.zeros((0, 0))

@@ -18,6 +18,7 @@ from skmtl.objective._models import (
     NO_GRAM,
     NO_GRAMS,
     SAMPLED,
+    CurvedModel,
     DenseModel,
     GramModel,
     RowModel,
@@ -33,6 +34,8 @@ from skmtl.spectrum import Spectrum
 _GRAM_BYTES = 2**29
 _TYPICAL_ITERATIONS = 100
 _MAX_HALVINGS = 30
+_LEAST_CURVATURE = 1e-6
+_ROUNDING_STEPS = 8
 # A Gram matrix of more columns than this many times the rows costs more than the rows.
 _GRAM_ROWS = 1.5
 
@@ -68,6 +71,9 @@ class Objective(BaseObjective):
             constant = left <= (64 * np.finfo(np.float64).eps) ** 2 * sizes
             y = np.where(design.spread(constant), 0.0, y)
         self.y = np.asarray(y, dtype=np.float64)
+        # Predictors without a label are 0: whatever X holds there, no loss overflows.
+        unlabelled = design.weights == 0
+        self._unlabelled = unlabelled if unlabelled.any() else None
         self._by_dtype: dict[Any, tuple[Array, Array]] = {}
         # Shared with the copies that differ in their penalty.
         self._constant: dict[str, Any] = {}
@@ -112,10 +118,25 @@ class Objective(BaseObjective):
         return self.design.uncentre(point.W.astype(np.float64), point.b + self._label_means)
 
     def point(self, W: Array, b: Array) -> Point:
+        return Point(W, b, self._predictors(W, b))
+
+    def _predictors(self, W: Array, b: Array) -> Array:
+        """The image Z of (W, b), 0 where there is no label."""
         Z = self.design.forward(W)
         if self.design.n_intercepts:
             Z += self.design.spread(b)
-        return Point(W, b, Z)
+        return self._of_labels(Z)
+
+    def _of_labels(self, Z: Array) -> Array:
+        """Z with zeros where there is no label, in place."""
+        if self._unlabelled is not None:
+            np.copyto(Z, 0.0, where=self._unlabelled)
+        return Z
+
+    def shifted(self, point: Point, step: Array) -> Point:
+        """The point with its intercepts moved by a step."""
+        Z = self._of_labels(point.Z + self.design.spread(step))
+        return Point(point.W, point.b + step, Z)
 
     # The smooth part
 
@@ -147,21 +168,20 @@ class Objective(BaseObjective):
         bound = max(bound, np.finfo(np.float64).eps)
         return bound, metric[:, None], loss * self._intercept_weights / bound
 
-    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
-        if np.isfinite(self.loss.curvature_bound):
-            # A weighted sum of squares: no cancellation, however small the step.
-            _, weights = self._labels(new.Z.dtype)
-            step = (new.Z - old.Z).ravel()
-            bent = self.loss.curvature_bound * np.einsum("i,i,i->", weights.ravel(), step, step)
-            quadratic = self.quadratic
-            return float(bent + (0.0 if quadratic is None else 2 * quadratic.value(new.W - old.W)))
-        linear = sum(
-            float(np.vdot(g, after - before))
-            for g, after, before in zip(gradient, (new.W, new.b), (old.W, old.b), strict=True)
-        )
-        before = self.smooth_value(old)
-        slack = 10 * np.finfo(self.dtype).eps * abs(before)
-        return 2 * (self.smooth_value(new) - before - linear - slack)
+    def excess_curvature(self, old: Point, new: Point) -> float:
+        # Sums of squares, or nearly: nothing cancels, however short the step.
+        y, weights = self._labels(new.Z.dtype)
+        step = new.Z - old.Z
+        if self.has_curvature_bound:
+            flat = step.ravel()
+            bent = self.loss.curvature_bound * np.einsum("i,i,i->", weights.ravel(), flat, flat)
+        else:
+            # In steps no longer than the predictors' rounding error there is no curvature.
+            rounding = _ROUNDING_STEPS * np.finfo(step.dtype).eps * np.abs(new.Z).max(initial=0.0)
+            step = np.sign(step) * np.maximum(np.abs(step) - rounding, 0)
+            bent = 2 * (weights * self.loss.divergence_bound(y, old.Z, step)).sum()
+        quadratic = self.quadratic
+        return float(bent + (0.0 if quadratic is None else 2 * quadratic.value(new.W - old.W)))
 
     @property
     def has_curvature_bound(self) -> bool:
@@ -229,11 +249,11 @@ class Objective(BaseObjective):
                 columns = self.column_gram.rows(features)
                 residual = np.ascontiguousarray(-U.T * np.sqrt(design.row_weights))
                 return DenseModel(columns, design.task_factors, residual)
-        bend = self.loss.newton_weight(self.y, point.Z)
-        square, slope = self._model_square(point, U), -G[features]
+        bend = self._model_curvature(point)
+        square, slope = self._model_square(bend, U), -G[features]
         if self.loss.constant_curvature and design.n_grams == 1:
             gram = self.column_gram.of(features)
-            return GramModel(gram, design.task_factors, NO_GRAMS, slope, square)
+            return GramModel(gram, design.task_factors, NO_GRAMS, slope, square, bend)
         if len(features) < self.n_features:
             design = design.columns(features)
         if self.loss.constant_curvature:
@@ -242,20 +262,29 @@ class Objective(BaseObjective):
             grams = design.rough_grams(weights * bend, SAMPLED * len(features) * 4**effort)
         factors = np.ones(self.n_columns)
         if len(grams) == 1:  # all labels have the null point's curvature
-            return GramModel(grams[0], factors, NO_GRAMS, slope, square)
+            return GramModel(grams[0], factors, NO_GRAMS, slope, square, bend)
         grams = np.ascontiguousarray(grams.transpose(1, 2, 0))
-        return GramModel(NO_GRAM, factors, grams, slope, square)
+        return GramModel(NO_GRAM, factors, grams, slope, square, bend)
 
-    def renewed_model(self, model: RowModel, point: Point) -> RowModel:
+    def renewed_model(self, model: CurvedModel, point: Point) -> RowModel:
         U, G = self.loss_gradient(point)
-        return replace(model, slope=-G, residual=self._model_square(point, U))  # type: ignore[type-var]
+        assert model.bend is not None
+        square = self._model_square(model.bend, U)
+        return replace(model, slope=-G, residual=square)  # type: ignore[type-var]
 
-    def _model_square(self, point: Point, U: Array) -> float:
-        """The squared residual of a quadratic model, which no more than the gap depends on."""
-        bend = self.loss.newton_weight(self.y, point.Z)
-        # Nearly no curvature would leave a residual whose rounding hides all others.
-        least = max(1e-6 * bend.max(initial=0.0), np.finfo(np.float64).tiny)
-        return float((self.design.weights * U * U / np.maximum(bend, least)).sum())
+    def _model_curvature(self, point: Point) -> Array:
+        """The curvature of each label in a quadratic model, no less than a share of its task's.
+
+        With hardly any curvature its residual would be so large that rounding hides the others.
+        """
+        bend, weights = self.loss.newton_weight(self.y, point.Z), self.design.weights
+        means = self.design.gather(weights * bend) / self.design.gather(weights)
+        least = np.maximum(_LEAST_CURVATURE * means, np.finfo(np.float64).tiny)
+        return np.asarray(np.maximum(bend, self.design.spread(least)))
+
+    def _model_square(self, bend: Array, U: Array) -> float:
+        """The squared residual of a quadratic model with a curvature for each label."""
+        return float((self.design.weights * U * U / bend).sum())
 
     def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
         W = point.W.copy()
@@ -269,11 +298,12 @@ class Objective(BaseObjective):
         if not np.isfinite(W).all():
             return point
         (G, _), D = self.gradient(point), W - point.W
-        Z, b = self.design.forward(D), np.zeros_like(point.b)
+        b = np.zeros_like(point.b)
+        Z = self._predictors(D, b)
         if self.design.n_intercepts:
             # The best intercepts follow, to first order.
             b = -self.intercept_newton(point, self.loss.gradient_change(self.y, point.Z, Z))
-            Z += self.design.spread(b)
+            Z = self._of_labels(Z + self.design.spread(b))
         value, penalty = self.value(point), self.penalty
         assert penalty is not None
         decrease = float(np.vdot(G, D)) + penalty.value(W) - penalty.value(point.W)

@@ -79,10 +79,8 @@ class ShrunkObjective(Objective):
         free = max(float(self.pulls @ ((held - self.pulls) / held)), _TINY)
         return np.asarray((g + self.pulls * (float(self.pulls @ (g / held)) / free)) / held)
 
-    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
-        excess = super().excess_curvature(old, new, gradient)
-        if not self.has_curvature_bound:
-            return excess  # of values, which hold all
+    def excess_curvature(self, old: Point, new: Point) -> float:
+        excess = super().excess_curvature(old, new)
         step = self._centred((new.b - old.b).astype(np.float64))
         return excess + float(self.pulls @ step**2)
 

@@ -127,10 +127,8 @@ class SuperposedObjective(BaseObjective):
     def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
         return self.total.intercept_product(one, other, metric)
 
-    def excess_curvature(self, old: Point, new: Point, gradient: tuple[Array, Array]) -> float:
-        before, after = self.total_of(old), self.total_of(new)
-        first = gradient[0][: self.total.n_features], gradient[1]
-        return self.total.excess_curvature(before, after, first)
+    def excess_curvature(self, old: Point, new: Point) -> float:
+        return self.total.excess_curvature(self.total_of(old), self.total_of(new))
 
     @property
     def has_curvature_bound(self) -> bool:

@@ -53,7 +53,7 @@ class FISTA:
             new = self._proximal_step(base, gradient)
             step = new.W - base.W, new.b - base.b
             allowed = self.curvature * self._inner(step, step)
-            if objective.excess_curvature(base, new, gradient) <= allowed * (1 + 1e-9):
+            if objective.excess_curvature(base, new) <= allowed * (1 + 1e-9):
                 break
             if self.curvature >= self.limit:
                 break

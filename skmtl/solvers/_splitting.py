@@ -94,7 +94,7 @@ class Splitting:
                 float((self.metric * (new.W - point.W) ** 2).sum())
                 + float((self.intercept_metric * (new.b - point.b) ** 2).sum())
             )
-            bent = objective.excess_curvature(point, new, gradient)
+            bent = objective.excess_curvature(point, new)
             if bent <= allowed * (1 + 1e-9) or self.curvature >= self.limit:
                 break
             self.curvature *= _GROWTH
