@@ -61,11 +61,14 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
     if G.size <= _DIRECT:
         return _solve_at_once(matrices, coupling, G)
     near, best, size = _TwoLevel(matrices, coupling), np.zeros_like(G), float(np.linalg.norm(G))
+    values, vectors = _eigen(coupling)
+    # Products with it have no rounding error along what is not coupled.
+    root = vectors * np.sqrt(values)
     left, least = G, size
     for _ in range(_REFINEMENTS):
-        W = best + _conjugate_gradients(matrices, coupling, left, near)
+        W = best + _conjugate_gradients(matrices, root, left, near)
         # The true residual: the one that conjugate gradients carry along drifts.
-        left = G - _apply(matrices, coupling, W)
+        left = G - _apply(matrices, root, W)
         norm = float(np.linalg.norm(left))
         if not norm < least:
             break
@@ -73,44 +76,58 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
         if norm <= _EXACT * size:
             break
     if least > _ENOUGH * size and G.size <= _LAST_RESORT:
-        return best + _solve_at_once(matrices, coupling, G - _apply(matrices, coupling, best))
+        return best + _solve_at_once(matrices, coupling, G - _apply(matrices, root, best))
     return best
 
 
-def _apply(matrices: Array, coupling: Array, W: Array) -> Array:
-    return np.asarray(np.matmul(matrices, W.T[:, :, None])[:, :, 0].T + W @ coupling)
+def _apply(matrices: Array, root: Array, W: Array) -> Array:
+    """The image of W, with the coupling as root root'."""
+    return np.asarray(np.matmul(matrices, W.T[:, :, None])[:, :, 0].T + (W @ root) @ root.T)
 
 
 def _solve_sylvester(A: Array, B: Array, G: Array) -> Array:
     """The smallest solution of A W + W B = G."""
     a, left = np.linalg.eigh(A)
-    b, right = np.linalg.eigh(B)
-    b[b <= _ROUNDING * max(b[-1], 0.0)] = 0.0
+    b, right = _eigen(B)
     a = np.maximum(a, 0.0)
     # There features in unequal units look like a deficient rank, unless they are scaled.
     weak = b <= _WEAK * a[-1]
     sums = a[:, None] + b[None, :]
     sums[sums <= _ROUNDING * a[-1]] = np.inf
+    # In the coupling's eigenbasis a strong direction leaves no rounding error in a weak one.
+    turned = G @ right
     W = np.zeros_like(G)
-    for _ in range(2):  # the second time what the eigenvectors' rounding left
-        turned = (G - A @ W - W @ B) @ right
-        solved = left @ (left.T @ turned / sums)
+    for _ in range(2):  # the second time removes the eigenvectors' rounding error
+        rest = turned - A @ W - W * b
+        solved = left @ (left.T @ rest / sums)
         if weak.any():
-            solved[:, weak] = _linalg.solve_semidefinite(A[None], b[weak], turned[:, weak])
-        W = W + solved @ right.T
-    return np.asarray(W)
+            solved[:, weak] = _linalg.solve_semidefinite(A[None], b[weak], rest[:, weak])
+        W = W + solved
+    return np.asarray(W @ right.T)
+
+
+def _eigen(coupling: Array) -> tuple[Array, Array]:
+    """The eigenvalues, 0 where they are rounding, and eigenvectors of a coupling."""
+    values, vectors = np.linalg.eigh(coupling)
+    values[values <= _ROUNDING * max(values[-1], 0.0)] = 0.0
+    return values, vectors
 
 
 def _solve_at_once(matrices: Array, coupling: Array, G: Array) -> Array:
-    d, n_tasks = G.shape
-    whole = np.asarray(np.kron(np.eye(d), coupling), dtype=np.float64)
-    whole = whole.reshape(d, n_tasks, d, n_tasks)
+    """All unknowns together, in the coupling's eigenbasis.
+
+    There the strong directions scale apart from the weak ones, however strong the coupling.
+    """
+    (d, n_tasks), (values, vectors) = G.shape, _eigen(coupling)
+    pairs = (vectors[:, :, None] * vectors[:, None, :]).reshape(n_tasks, -1)
+    blocks = (pairs.T @ matrices.reshape(n_tasks, -1)).reshape(n_tasks, n_tasks, d, d)
     tasks = np.arange(n_tasks)
-    whole[:, tasks, :, tasks] += matrices
-    factor = _Semidefinite(whole.reshape(d * n_tasks, d * n_tasks))
-    W = factor.solve(G.ravel()).reshape(G.shape)
-    left = G - _apply(matrices, coupling, W)
-    return np.asarray(W + factor.solve(left.ravel()).reshape(G.shape))
+    blocks[tasks, tasks] += values[:, None, None] * np.eye(d)
+    whole = blocks.transpose(2, 0, 3, 1).reshape(d * n_tasks, d * n_tasks)
+    factor, turned = _Semidefinite(whole), (G @ vectors).ravel()
+    W = factor.solve(turned)
+    W = W + factor.solve(turned - whole @ W)
+    return np.asarray(W.reshape(G.shape) @ vectors.T)
 
 
 class _Semidefinite:
@@ -151,8 +168,7 @@ class _TwoLevel:
         alone /= scale[:, :, None] * scale[:, None, :]
         self.inverses = np.linalg.inv(alone + _ROUNDING * np.eye(d))
         self.inverses /= scale[:, :, None] * scale[:, None, :]
-        values, vectors = np.linalg.eigh(coupling)
-        values[values <= _ROUNDING * values[-1]] = 0.0
+        values, vectors = _eigen(coupling)
         free = int((values == 0).sum())
         count = min(n_tasks, max(free, _COARSE // d, 1))
         self.low = vectors[:, :count]
@@ -170,14 +186,14 @@ class _TwoLevel:
         )
 
 
-def _conjugate_gradients(matrices: Array, coupling: Array, G: Array, near: _TwoLevel) -> Array:
+def _conjugate_gradients(matrices: Array, root: Array, G: Array, near: _TwoLevel) -> Array:
     W, left = np.zeros_like(G), G.copy()
     solved = near.solve(left)
     direction, slope = solved, float(np.vdot(left, solved))
     best, least, waited = W, np.inf, 0
     enough = _EXACT * float(np.linalg.norm(G))
     for _ in range(_MAX_ITERATIONS):
-        image = _apply(matrices, coupling, direction)
+        image = _apply(matrices, root, direction)
         bend = float(np.vdot(direction, image))
         if slope <= 0 or bend <= 0:
             break

@@ -16,6 +16,8 @@ from skmtl import (
     GraphRegularizedClassifier,
     GraphRegularizedRegressor,
     IndependentTaskRegressor,
+    PooledTaskClassifier,
+    PooledTaskRegressor,
 )
 
 MATRIX = np.array([[0, 2.0, 0], [2, 0, 0.5], [0, 0.5, 0]])
@@ -328,3 +330,50 @@ def test_ties_help_where_tasks_are_alike():
     tied = GraphRegularizedRegressor(0.2, task_column=-1).fit(X, y).coef_
     alone = IndependentTaskRegressor(0.01, task_column=-1).fit(X, y).coef_
     assert np.linalg.norm(tied - W.T) < 0.9 * np.linalg.norm(alone - W.T)
+
+
+def _stacked(X, Y):
+    n_tasks = Y.shape[1]
+    ids = np.repeat(np.arange(n_tasks), len(X))
+    return np.column_stack([np.tile(X, (n_tasks, 1)), ids]), Y.T.ravel()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("layout", ["shared", "stacked"])
+@pytest.mark.parametrize("intercept", ["free", "shrunk"])
+@pytest.mark.parametrize("kind", ["Regressor", "Classifier"])
+class TestStrongCoupling:
+    """Couplings far stronger than the loss: the common part is still the data's."""
+
+    def _fit(self, X, Y, alpha, kind, layout, intercept):
+        cls = GraphRegularizedRegressor if kind == "Regressor" else GraphRegularizedClassifier
+        model = cls(alpha, intercept=intercept, tol=1e-8)
+        if layout == "shared":
+            return model.fit(X, Y)
+        return model.set_params(task_column=-1).fit(*_stacked(X, Y))
+
+    def _data(self, kind):
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((60, 5))
+        Y = X @ rng.standard_normal((5, 4)) + 3 * rng.standard_normal((60, 4))
+        return X, Y if kind == "Regressor" else (Y > 0).astype(int)
+
+    @pytest.mark.parametrize("alpha", [1e6, 1e9, 1e12])
+    def test_is_one_coefficient_vector_for_all_tasks(self, kind, layout, intercept, alpha):
+        X, Y = self._data(kind)
+        model = self._fit(X, Y, alpha, kind, layout, intercept)
+        pooled = (PooledTaskRegressor if kind == "Regressor" else PooledTaskClassifier)(
+            0.0, intercept=intercept, tol=1e-10
+        ).fit(X, Y)
+        np.testing.assert_allclose(model.coef_, pooled.coef_, rtol=1e-3, atol=1e-4)
+        assert model.objective_ == pytest.approx(pooled.objective_, rel=1e-4)
+        assert model.dual_gap_ <= 1e-7 * pooled.objective_ + 1e-7
+
+    @pytest.mark.parametrize("unit", [1e-3, 1e-5, 1e-8, 1e5])
+    def test_does_not_depend_on_the_unit_of_the_features(self, kind, layout, intercept, unit):
+        # The coefficients are in 1 / unit, and alpha in unit^2.
+        X, Y = self._data(kind)
+        base = self._fit(X, Y, 0.5, kind, layout, intercept)
+        other = self._fit(X * unit, Y, 0.5 * unit**2, kind, layout, intercept)
+        assert other.objective_ == pytest.approx(base.objective_, rel=1e-6)
+        np.testing.assert_allclose(other.coef_ * unit, base.coef_, rtol=1e-3, atol=1e-4)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skmtl import _linalg
+from skmtl._sylvester import solve_coupled
 from skmtl.design import Design, PooledDesign
 from skmtl.losses import Loss
 from skmtl.objective._base import Array
@@ -87,10 +88,6 @@ class ShrunkObjective(Objective):
     # Models that profile free intercepts out
 
     @property
-    def has_newton(self) -> bool:
-        return super().has_newton and not self._couples_tasks
-
-    @property
     def has_row_models(self) -> bool:
         return False
 
@@ -132,10 +129,10 @@ class ShrunkObjective(Objective):
         else:
             grams = self._held_grams(grams, design.adjoint(H), totals)
 
+        solve = _linalg.solve_semidefinite if ridges.ndim == 1 else solve_coupled
+
         def solved(right: Array, b: Array) -> tuple[Array, Array]:
-            W = _linalg.solve_semidefinite(
-                grams, ridges, right - design.adjoint(H * design.spread(b / held))
-            )
+            W = solve(grams, ridges, right - design.adjoint(H * design.spread(b / held)))
             return W, design.gather(H * design.forward(W))
 
         W, moved = solved(-G, -g)

@@ -1,11 +1,13 @@
 """Smooth quadratic penalties that couple the tasks."""
 
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
 from skmtl._graphs import read_laplacian
-from skmtl.penalties._base import Array, Quadratic
+from skmtl.penalties._base import Array, Penalty, Quadratic
+from skmtl.penalties._quadratic import Ridge
 
 # Eigenvalues below this share of the largest are rounding.
 _ROUNDING = 1e-12
@@ -44,27 +46,32 @@ class TaskQuadratic(Quadratic):
         return self.alpha * np.asarray(self.matrix, dtype=np.float64)
 
     def value(self, W: Array) -> float:
-        return float(np.vdot(W, W @ self.hessian(0)) / 2)
+        return self._form.value(W)
 
     def gradient(self, W: Array) -> Array:
-        return W @ self.hessian(0).astype(W.dtype, copy=False)
+        return self._form.gradient(W)
 
     def lipschitz(self) -> float:
-        return max(float(np.linalg.eigvalsh(self.hessian(0))[-1]), 0.0)
+        return self._form.lipschitz()
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        eigenvalues, basis = np.linalg.eigh(self.hessian(0))
-        shrunk = (V @ basis) / (1 + step * np.maximum(eigenvalues, 0.0))
-        return np.asarray(shrunk @ basis.T, dtype=V.dtype)
+        return self._form.prox(V, step)
 
     def conjugate(self, G: Array) -> float:
-        return conjugate_quadratic(self.hessian(0), G)
+        return self._form.conjugate(G)
 
     def dual_scale(self, G: Array) -> float:
-        return 1.0 if np.isfinite(self.conjugate(G)) else 0.0
+        return self._form.dual_scale(G)
 
     def for_tasks(self, chosen: Array) -> Self:
         return type(self)(np.asarray(self.matrix)[np.ix_(chosen, chosen)], self.alpha)
+
+    def split(self) -> tuple[Penalty | None, Quadratic | None]:
+        return None, self._form
+
+    @property
+    def _form(self) -> "TaskForm":
+        return TaskForm(self.hessian(0))
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
@@ -75,11 +82,70 @@ class TaskQuadratic(Quadratic):
         return self.alpha / 2 * cp.sum_squares(W @ root)
 
 
+class TaskForm(Quadratic):
+    """tr(W M W') / 2 by the eigenvectors of M, which are computed once.
+
+    What M leaves free then costs exactly nothing: products with M itself would leave a rounding
+    error there in proportion to M, which drowns the loss where the coupling is strong.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n_tasks, n_tasks)
+        M, symmetric and positive semidefinite.
+    """
+
+    couples_tasks = True
+
+    def __init__(self, matrix: Array) -> None:
+        self.matrix = matrix
+
+    @cached_property
+    def _eigen(self) -> tuple[Array, Array]:
+        """The positive eigenvalues and their eigenvectors."""
+        eigenvalues, basis = np.linalg.eigh(self.matrix)
+        held = eigenvalues > _ROUNDING * max(eigenvalues[-1], 0.0)
+        return eigenvalues[held], basis[:, held]
+
+    def hessian(self, n_tasks: int) -> Array:
+        return self.matrix
+
+    def value(self, W: Array) -> float:
+        eigenvalues, basis = self._eigen
+        turned = W @ basis
+        return float(np.einsum("jt,jt,t->", turned, turned, eigenvalues) / 2)
+
+    def gradient(self, W: Array) -> Array:
+        eigenvalues, basis = self._eigen
+        return np.asarray((W @ basis * eigenvalues) @ basis.T, dtype=W.dtype)
+
+    def lipschitz(self) -> float:
+        return float(self._eigen[0].max(initial=0.0))
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        eigenvalues, basis = self._eigen
+        turned = V @ basis
+        # The free directions stay, what is held shrinks.
+        return np.asarray(V - turned * (1 - 1 / (1 + step * eigenvalues)) @ basis.T, dtype=V.dtype)
+
+    def conjugate(self, G: Array) -> float:
+        eigenvalues, basis = self._eigen
+        turned = G @ basis
+        free = G - turned @ basis.T
+        # Its own gradient leaves rounding there.
+        if np.square(free).sum() > 1e-24 * np.square(G).sum():
+            return np.inf
+        return float((turned**2 / eigenvalues).sum() / 2)
+
+    def dual_scale(self, G: Array) -> float:
+        return 1.0 if np.isfinite(self.conjugate(G)) else 0.0
+
+
 class QuadraticSum(Quadratic):
     """A sum of quadratic penalties."""
 
     def __init__(self, parts: tuple[Quadratic, ...]) -> None:
         self.parts = parts
+        self._form: TaskForm | None = None
 
     @property
     def couples_tasks(self) -> bool:  # type: ignore[override]
@@ -91,34 +157,34 @@ class QuadraticSum(Quadratic):
     def task_curvature(self, n_tasks: int) -> Array:
         return np.sum([part.task_curvature(n_tasks) for part in self.parts], axis=0)
 
-    def value(self, W: Array) -> float:
-        return sum(part.value(W) for part in self.parts)
-
-    def gradient(self, W: Array) -> Array:
-        return np.sum([part.gradient(W) for part in self.parts], axis=0, dtype=W.dtype)
-
     def scaled(self, factor: float) -> Self:
         return type(self)(tuple(part.scaled(factor) for part in self.parts))
 
-    def lipschitz(self) -> float:
-        return sum(part.lipschitz() for part in self.parts)
+    def value(self, W: Array) -> float:
+        return self._whole(W.shape[1]).value(W)
+
+    def gradient(self, W: Array) -> Array:
+        return self._whole(W.shape[1]).gradient(W)
 
     def conjugate(self, G: Array) -> float:
-        return conjugate_quadratic(self.hessian(G.shape[1]), G)
+        return self._whole(G.shape[1]).conjugate(G)
 
     def dual_scale(self, G: Array) -> float:
-        return 1.0 if np.isfinite(self.conjugate(G)) else 0.0
+        return self._whole(G.shape[1]).dual_scale(G)
+
+    def lipschitz(self) -> float:
+        sizes = [len(part.hessian(0)) for part in self.parts if part.couples_tasks]
+        if not sizes:
+            return sum(part.lipschitz() for part in self.parts)
+        return self._whole(sizes[0]).lipschitz()
 
     def to_cvxpy(self, W: Any) -> Any:
         return sum(part.to_cvxpy(W) for part in self.parts)
 
-
-def conjugate_quadratic(M: Array, G: Array) -> float:
-    """sup over W of <G, W> - tr(W M W') / 2; infinite where G leaves the range of M."""
-    eigenvalues, basis = np.linalg.eigh(M)
-    turned = np.einsum("jt,jt->t", *2 * [G @ basis])
-    free = eigenvalues <= _ROUNDING * max(eigenvalues[-1], 0.0)
-    # Its own gradient leaves rounding there.
-    if (turned[free] > 1e-24 * turned.sum()).any():
-        return np.inf
-    return float((turned[~free] / eigenvalues[~free]).sum() / 2)
+    def _whole(self, n_tasks: int) -> Quadratic:
+        """The sum as one quadratic form."""
+        if not self.couples_tasks:
+            return Ridge(self.task_curvature(n_tasks))
+        if self._form is None:
+            self._form = TaskForm(self.hessian(n_tasks))
+        return self._form
