@@ -3,7 +3,6 @@
 from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -11,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
 from skmtl.design import TaskData, read_regression
+from skmtl.design._labels import as_label_array
 from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
 
 Array = NDArray[Any]
@@ -72,5 +72,5 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         predicted = self.predict(X)
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:
-            y = np.asarray(y).reshape(-1)
+            y = as_label_array(y, type(self).__name__).reshape(-1)
         return metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)

@@ -24,7 +24,8 @@ from skmtl.inspection._transfer_models import (
     read_baselines,
 )
 from skmtl.inspection._transfer_result import MIN_LABELS, TransferGain, compare
-from skmtl.metrics import _TaskScorer, make_task_scorer
+from skmtl.metrics import make_task_scorer
+from skmtl.metrics._scorer import TaskScorer
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
@@ -245,7 +246,7 @@ def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool)
     return tasks
 
 
-def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[_TaskScorer, str]:
+def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[TaskScorer, str]:
     """The scorer, and what its loss is called."""
     if scoring is None and classifier:
         positive = None if tasks.codes is None else np.unique(tasks.labels)[-1]
@@ -254,7 +255,7 @@ def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[_TaskS
         return scorer, "log loss"
     if scoring is None:
         return make_task_scorer(_squared_error, greater_is_better=False), "mean squared error"
-    scorer = scoring if isinstance(scoring, _TaskScorer) else make_task_scorer(scoring)
+    scorer = scoring if isinstance(scoring, TaskScorer) else make_task_scorer(scoring)
     metric = scorer.metric
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "the metric")
     name = {"rmse": "root mean squared error"}.get(name, name.replace("_", " "))
@@ -286,7 +287,7 @@ def _fold_losses(
     tasks: _Tasks,
     train: Array,
     test: Array,
-    scorer: _TaskScorer,
+    scorer: TaskScorer,
     tune: bool,
     seed: int,
 ) -> Array:
