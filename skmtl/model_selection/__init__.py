@@ -6,13 +6,14 @@ from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, Bloc
 from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, ClusteredTaskRegressorCV
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
 from skmtl.model_selection._path import block_sparse_path, path
-from skmtl.model_selection._split import StratifiedTaskKFold
+from skmtl.model_selection._split import RepeatedStratifiedTaskKFold, StratifiedTaskKFold
 
 __all__ = [
     "BlockSparseClassifierCV",
     "BlockSparseRegressorCV",
     "ClusteredTaskClassifierCV",
     "ClusteredTaskRegressorCV",
+    "RepeatedStratifiedTaskKFold",
     "StratifiedTaskKFold",
     "TaskRelationClassifierCV",
     "TaskRelationRegressorCV",
