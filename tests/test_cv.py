@@ -12,6 +12,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LassoCV, MultiTaskElasticNetCV, MultiTaskLassoCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 import skmtl
@@ -558,3 +560,43 @@ def test_the_benchmark_agrees_with_grid_search(capsys, tmp_path):
     assert len(rows) == 3 and (tmp_path / "rows").exists()
     assert all(row["same_alpha"] and row["score_difference"] < 1e-3 for row in rows)
     assert "| tall 2000 x 20, T=20 |" in capsys.readouterr().out
+
+
+# Groups
+
+
+@pytest.mark.parametrize("layout", ["shared", "stacked"])
+def test_groups_are_never_split(layout, shared, stacked):
+    made = shared if layout == "shared" else stacked
+    column = None if layout == "shared" else -1
+    rows = np.arange(len(made.target))
+    groups, weights = np.char.add("patient ", (rows // 2).astype(str)), (rows % 7 > 0).astype(float)
+    seen, held = [], weights > 0
+    for cv in (3, StratifiedTaskKFold(3, task_column=column, random_state=0), None):
+        model = BlockSparseRegressorCV(alphas=5, cv=cv, task_column=column)
+        _quietly(model.fit, made.data, made.target, weights, groups=groups)
+        seen.append(model.mse_path_)
+    # A number of folds is the splitter's, on the rows that count.
+    splitter = StratifiedTaskKFold(3, task_column=column, random_state=0)
+    X, y = made.data[held], made.target[held]
+    splits = list(splitter.split(X, y, groups[held]))
+    for train, test in splits:
+        assert not set(groups[held][train]) & set(groups[held][test])
+    model = BlockSparseRegressorCV(alphas=5, cv=splits, task_column=column)
+    np.testing.assert_allclose(_quietly(model.fit, X, y).mse_path_, seen[0], rtol=1e-6)
+    assert seen[2].shape == (5, 5)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.set_params(cv=3).fit(made.data, made.target, groups=groups[:-1])
+
+
+def test_groups_in_a_pipeline_with_metadata_routing(shared):
+    groups = np.arange(50) // 5
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = BlockSparseRegressorCV(alphas=5, cv=3).set_fit_request(groups=True)
+        pipeline = _quietly(
+            make_pipeline(StandardScaler(with_std=False), model).fit,
+            shared.data, shared.target, groups=groups,
+        )  # fmt: skip
+    plain = BlockSparseRegressorCV(alphas=5, cv=3)
+    _quietly(plain.fit, shared.data, shared.target, groups=groups)
+    np.testing.assert_allclose(pipeline[-1].mse_path_, plain.mse_path_, rtol=1e-3)

@@ -37,7 +37,11 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
             raise ValueError(
                 f"loss='poisson' needs labels >= 0; y holds {data.y.min():.4g}. Use another loss."
             )
-        return data.standardised() if self.scale_tasks else data
+        return self._standardised(data) if self.scale_tasks else data
+
+    def _standardised(self, data: TaskData) -> TaskData:
+        """The data with the labels of each task in its standard deviations."""
+        return data.standardised()
 
     def _read_labels(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The training data, labels as they are."""

@@ -184,9 +184,14 @@ def block_sparse_path(
 
 
 def follow(
-    model: Any, data: TaskData, alphas: Iterable[float], prepared: BaseObjective | None
+    model: Any,
+    data: TaskData,
+    alphas: Iterable[float],
+    prepared: BaseObjective | None,
+    *,
+    warm: bool = True,
 ) -> Iterator[Fit]:
-    """Fits of a model, whose ``alpha`` is set on the way, each from the one before.
+    """Fits of a model, whose ``alpha`` is set on the way.
 
     Parameters
     ----------
@@ -195,9 +200,11 @@ def follow(
     alphas : floats, descending
     prepared : BaseObjective or None
         As :func:`skmtl.model_selection._alpha.prepare` returns it for ``data``.
+    warm : bool, default=True
+        Whether each fit starts from the one before.
     """
     fit = None
     for alpha in alphas:
         model.alpha = float(alpha)
-        fit = model._fit_data(data, fit, prepared)
+        fit = model._fit_data(data, fit if warm else None, prepared)
         yield fit
