@@ -10,7 +10,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LassoCV, MultiTaskElasticNetCV, MultiTaskLassoCV
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,7 +28,7 @@ from skmtl import (
 )
 from skmtl.datasets import make_block_sparse
 from skmtl.design import Moments
-from skmtl.metrics import make_task_scorer
+from skmtl.metrics import make_task_scorer, subset_accuracy_score
 from skmtl.model_selection import StratifiedTaskKFold
 from skmtl.model_selection._cv_choice import choose
 from skmtl.model_selection._cv_folds import Fold
@@ -239,6 +239,15 @@ def test_task_scorers_take_missing_labels_and_the_task_column(shared, stacked):
     model = BlockSparseRegressorCV(cv=cv, scoring=scorer, task_column="school")
     _assert_same_choice(model, frame, pd.Series(stacked.target), cv, scoring=scorer)
     assert model.feature_names_in_[-1] == "school"
+
+
+def test_subset_accuracy_takes_missing_labels(shared):
+    Y = (shared.target > 0).astype(float)
+    Y[::3, 1] = np.nan
+    cv = StratifiedTaskKFold(3, random_state=0)
+    model = BlockSparseClassifierCV(cv=cv, scoring=make_scorer(subset_accuracy_score))
+    # Without scoring GridSearchCV takes the estimator's own score.
+    _assert_same_choice(model, shared.data, Y, cv, scoring=None)
 
 
 def test_scorers_get_the_weights(shared):

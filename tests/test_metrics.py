@@ -419,6 +419,30 @@ def test_the_layouts_agree_on_scikit_learns_metrics():
         assert np.isnan(ours[2]) == undefined
 
 
+@pytest.mark.parametrize(
+    "metric",
+    [
+        skm.roc_auc_score,
+        skm.average_precision_score,
+        skm.balanced_accuracy_score,
+        skm.matthews_corrcoef,
+        skm.cohen_kappa_score,
+        skm.hinge_loss,
+        skm.d2_log_loss_score,
+    ],
+)
+def test_tasks_of_one_class_are_left_out_without_a_warning(metric):
+    X, labels = hospitals()
+    model = LogisticRegression().fit(X, labels)
+    scorer = metrics.make_task_scorer(metric, task_column="school", average=None)
+    mean = metrics.make_task_scorer(metric, task_column="school")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        by_task = scorer(model, X, labels)
+        assert mean(model, X, labels) == pytest.approx(by_task[:2].mean())
+    assert np.isnan(by_task[2]) and np.isfinite(by_task[:2]).all()
+
+
 def test_several_classes_of_one_task():
     X, y = schools()
     labels = np.array(["a", "b", "c"])[np.digitize(y, [0, 2])]

@@ -1,6 +1,7 @@
 """Did sharing help: gains task by task, their statistics, and the picture."""
 
 import warnings
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import MultiTaskLasso, Ridge
+from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -298,6 +300,13 @@ def test_scoring() -> None:
     assert name == "1 - r2" and (unexplained < 1).all()
     with pytest.raises(ValueError, match="metric must be a function or one of"):
         losses("mse")
+    # Those of scikit-learn, task by task: losses as they are, scores from 1 down.
+    squared, name = losses(mean_squared_error)
+    assert name == "mean squared error"
+    assert_allclose(squared, quick(model, X, y, baselines=ALONE)["alone"].loss_estimator)
+    unexplained, name = losses(partial(r2_score))
+    assert name == "1 - r2 score"
+    assert_allclose(unexplained, losses("r2")[0])
 
 
 # --- what is compared ---

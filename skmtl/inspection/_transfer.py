@@ -265,7 +265,7 @@ def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[TaskSc
     if scoring is None:
         return make_task_scorer(_squared_error, greater_is_better=False), "mean squared error"
     scorer = scoring if isinstance(scoring, TaskScorer) else make_task_scorer(scoring)
-    metric = scorer.metric
+    metric = scorer.metric.func if isinstance(scorer.metric, partial) else scorer.metric
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "the metric")
     name = {"rmse": "root mean squared error"}.get(name, name.replace("_", " "))
     return scorer, f"1 - {name}" if scorer.greater_is_better else name

@@ -35,9 +35,11 @@ _TWO_LABELS = _known(
     "d2_tweedie_score",
 )  # fmt: skip
 _TWO_CLASSES = _known(
-    "roc_auc_score", "average_precision_score", "matthews_corrcoef", "d2_log_loss_score",
-    "d2_brier_score",
+    "roc_auc_score", "average_precision_score", "balanced_accuracy_score", "matthews_corrcoef",
+    "cohen_kappa_score", "hinge_loss", "d2_log_loss_score", "d2_brier_score",
 )  # fmt: skip
+# Return nan where they are undefined, if told to.
+_RATIOS = _known("precision_score", "recall_score", "f1_score", "fbeta_score")
 
 
 def takes_tasks(metric: Callable[..., Any]) -> bool:
@@ -96,8 +98,8 @@ def adapt(
         # A metric averaged over classes has no positive one.
         if "pos_label" in parameters and len(classes) == 2 and "average" not in bound:
             told["pos_label"] = classes[1]
-    if "zero_division" in parameters:
-        told["zero_division"] = np.nan  # undefined, not 0 with a warning
+    if _unwrap(metric) in _RATIOS:
+        told["zero_division"] = np.nan  # not 0 with a warning
     told = {name: value for name, value in told.items() if name not in bound} | kwargs
     weighs, two = "sample_weight" in parameters, _unwrap(metric) in _TWO_CLASSES
 

@@ -145,12 +145,13 @@ def make_task_scorer(
 
     Notes
     -----
-    A metric without the argument ``task`` is told what it cannot see in the labels of one task:
+    A metric without the argument ``task`` is told what the labels of one task cannot tell:
     ``labels``, all classes, where it judges probabilities; ``pos_label``, of two classes the
-    greater; and ``zero_division=nan``, unless you pass them. A task for which it is undefined is
-    left out of the mean: one for which it returns nan, one with labels of a single class for
-    metrics of ranking (area under the ROC curve, average precision) and of correlation (Matthews),
-    one with fewer than two labels for R2.
+    greater; ``zero_division=nan`` for precision, recall and F-scores. What you pass comes first.
+
+    A task for which the metric is undefined is left out of the mean: one for which it returns
+    nan; one with fewer than two labels for R2 and the like; one with labels of a single class for
+    metrics that compare two (areas under curves, balanced accuracy, Matthews correlation, kappa).
 
     Examples
     --------

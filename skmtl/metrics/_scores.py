@@ -158,7 +158,8 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
     r"""Share of rows whose observed labels are all predicted correctly.
 
     The ``score`` of classifiers with a matrix y. A row without any observed label does not count.
-    Where no label is missing this is scikit-learn's ``accuracy_score`` of a label matrix.
+    Where no label is missing this is scikit-learn's ``accuracy_score`` of a label matrix. It
+    scores rows, not tasks: for ``scoring`` make a scorer by :func:`sklearn.metrics.make_scorer`.
 
     Parameters
     ----------

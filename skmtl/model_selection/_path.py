@@ -37,7 +37,8 @@ def path(
     """Fit an estimator over a grid of alphas, largest first, each fit from the one before.
 
     Data are validated once, and what the fits have in common (Gram matrices, eigenbases) is
-    computed once.
+    computed once. Of the estimators whose objective is not convex this is a continuation: where
+    a fit ends depends on the alphas before it.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def path(
     coefs : ndarray of shape (n_tasks, n_features, n_alphas)
         One task too: (1, n_features, n_alphas).
     dual_gaps : ndarray of shape (n_alphas,)
-        True upper bounds of how far each objective is above its minimum.
+        Upper bounds on the suboptimality of each objective; NaN where it is not convex.
     intercepts : ndarray of shape (n_tasks, n_alphas)
         With ``return_intercepts``.
     n_iters : ndarray of shape (n_alphas,)
@@ -81,7 +82,7 @@ def path(
     See Also
     --------
     block_sparse_path : The same for :class:`skmtl.BlockSparseRegressor`.
-    skmtl.BlockSparseRegressorCV : Chooses alpha on the path by cross-validation.
+    AlphaSearchCV : Chooses alpha on the path by cross-validation.
 
     Examples
     --------
