@@ -158,9 +158,9 @@ def assign_groups(
 def _place(folds: NDArray[np.intp], counts: Any, n_splits: int, rng: Rng) -> None:
     """Give the pending groups their folds, the most important first (in place).
 
-    Adding a group to a fold raises the sum of squares of the folds' shares of a stratum by the
-    product of the fold's and the group's, but for what is the same in all folds. The first column
-    counts rows, so that an empty fold always comes first.
+    Adding a group with the share s of a stratum to a fold with the share f raises the sum of the
+    folds' squared shares by 2 f s + s^2, of which only f s depends on the fold. The first column
+    counts rows, so that an empty fold always wins.
     """
     order = np.arange(len(folds)) if rng is None else rng.permutation(len(folds))
     order = order[folds[order] == _PENDING]

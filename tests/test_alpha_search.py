@@ -1,4 +1,4 @@
-"""AlphaSearchCV of every estimator: GridSearchCV's choice, the CV estimators', its own manners."""
+"""AlphaSearchCV of every estimator: GridSearchCV's choice, the CV estimators', delegation."""
 
 import pickle
 import warnings

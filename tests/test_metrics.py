@@ -471,6 +471,19 @@ def test_weights_of_a_metric_without_weights():
         scorer(model, X, y, weight + np.arange(60))
 
 
+def test_metrics_of_ones_own():
+    class Worst(list):  # a callable without a hash
+        def __call__(self, y_true, y_pred, **kwargs):
+            assert set(kwargs) == {"sample_weight"}
+            return np.abs(y_true - y_pred).max()
+
+    X, y = schools()
+    model = ridge().fit(X, y)
+    scorer = metrics.make_task_scorer(Worst(), task_column="school")
+    worst = metrics.make_task_scorer(skm.max_error, task_column="school", greater_is_better=True)
+    assert scorer(model, X, y, np.arange(1, 61)) == pytest.approx(worst(model, X, y))
+
+
 def test_keyword_arguments_reach_metrics_with_tasks():
     def scaled(y_true, y_pred, *, task, sample_weight, average, scale):
         return scale * metrics.r2_score(y_true, y_pred, task=task)

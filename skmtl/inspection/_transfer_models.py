@@ -136,7 +136,7 @@ def make_tuned(
 ) -> Any:
     """What to fit on the training rows X, y so that ``alpha`` is chosen within them.
 
-    Estimators of skmtl, alone or at a pipeline's end, with an ``alpha`` are tuned. All
+    Estimators of skmtl with a parameter ``alpha``, alone or at a pipeline's end, are tuned. All
     others, searches above all, are taken as they are.
 
     Parameters
@@ -170,7 +170,7 @@ def make_tuned(
 
 
 def fit_params(model: Any, groups: Any) -> dict[str, Any]:
-    """What fit is given of groups: all, where it or a search's splitter takes them."""
+    """The groups as a keyword argument of fit, where fit or a search's splitter takes them."""
     searches = isinstance(getattr(model, "cv", None), GroupsConsumerMixin)
     if groups is None or not (searches or has_fit_parameter(model, "groups")):
         return {}

@@ -21,12 +21,12 @@ _RESPONSES: dict[str, Response] = {
     "pred_decision": "decision_function",
 }
 # Their second argument has another name in older releases.
-_LOG_LOSSES = {skm.log_loss, skm.d2_log_loss_score}
+_LOG_LOSSES = (skm.log_loss, skm.d2_log_loss_score)
 
 
-def _known(*names: str) -> set[Any]:
+def _known(*names: str) -> tuple[Any, ...]:
     """The functions of these names that this release of scikit-learn has."""
-    return {getattr(skm, name) for name in names if hasattr(skm, name)}
+    return tuple(getattr(skm, name) for name in names if hasattr(skm, name))
 
 
 # Undefined for fewer than two labels, and for labels of one class.
@@ -67,7 +67,7 @@ def find_response(metric: Callable[..., Any]) -> Response:
 
 def least_labels(metric: Callable[..., Any]) -> int:
     """How many labels a task needs for its score to be defined."""
-    return 2 if _unwrap(metric) in _TWO_LABELS | _TWO_CLASSES else 1
+    return 2 if _unwrap(metric) in _TWO_LABELS + _TWO_CLASSES else 1
 
 
 def adapt(
@@ -101,7 +101,8 @@ def adapt(
     if _unwrap(metric) in _RATIOS:
         told["zero_division"] = np.nan  # not 0 with a warning
     told = {name: value for name, value in told.items() if name not in bound} | kwargs
-    weighs, two = "sample_weight" in parameters, _unwrap(metric) in _TWO_CLASSES
+    two, any_name = _unwrap(metric) in _TWO_CLASSES, inspect.Parameter.VAR_KEYWORD
+    weighs = "sample_weight" in parameters or any_name in {p.kind for p in parameters.values()}
 
     def call(labels: Array, predictions: Array, sample_weight: Array | None) -> float:
         if two and len(np.unique(labels)) < 2:

@@ -145,9 +145,10 @@ def make_task_scorer(
 
     Notes
     -----
-    A metric without the argument ``task`` is told what the labels of one task cannot tell:
-    ``labels``, all classes, where it judges probabilities; ``pos_label``, of two classes the
-    greater; ``zero_division=nan`` for precision, recall and F-scores. What you pass comes first.
+    A metric without the argument ``task`` is also passed what the labels of a single task do not
+    show: all classes as ``labels``, where it judges probabilities; the greater of two classes as
+    ``pos_label``; and ``zero_division=nan`` for precision, recall and F-scores. Your own
+    arguments take precedence.
 
     A task for which the metric is undefined is left out of the mean: one for which it returns
     nan; one with fewer than two labels for R2 and the like; one with labels of a single class for
@@ -166,8 +167,7 @@ def make_task_scorer(
     >>> make_task_scorer(mean_pinball_loss, task_column=-1, alpha=0.75)(model, X, y)
     -0.875
     """
-    names: dict[Any, str] = {function: name for name, (function, *_) in _METRICS.items()}
-    key = names.get(metric, metric) if callable(metric) else metric
+    key = next((name for name, (own, *_) in _METRICS.items() if own is metric), metric)
     if isinstance(key, str) and key in _METRICS:
         _, greater, response = _METRICS[key]
     elif callable(key):

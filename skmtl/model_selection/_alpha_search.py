@@ -73,8 +73,8 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     The objectives of :class:`~skmtl.CappedBlockSparseRegressor`,
     :class:`~skmtl.GroupOverlapRegressor` and :class:`~skmtl.SparseTaskRelationRegressor` and of
-    their classifiers are not convex: where a fit ends depends on where it starts. Each of theirs
-    starts anew, so that the scores are those of the estimator itself with that alpha. Give
+    their classifiers are not convex: where a fit ends depends on where it starts. Each of these
+    fits starts afresh, so that the scores are those of the estimator itself with that alpha. Give
     GroupOverlap an integer ``random_state``.
 
     ``score`` is that of ``best_estimator_``, whatever ``scoring`` is. Other methods, such as

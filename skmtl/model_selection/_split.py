@@ -60,12 +60,12 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
       :class:`~sklearn.model_selection.KFold`.
 
     With ``split(X, y, groups)`` all rows of a group, such as a patient's, are in the same test
-    set, and the above is spread as evenly as whole groups can be: the groups that hold most of a
-    task or class are placed first, each into the fold that has the least of what it holds. Every
-    training set holds a label of every task whose labels are in two or more groups. A group
-    that holds all labels of a task always trains, like the only row of a task. scikit-learn's
-    tools pass on ``groups``; to the estimators that choose their own alpha it is a parameter of
-    fit.
+    set, and tasks and classes are spread as evenly as whole groups allow: the groups that hold
+    most of a task or class are placed first, each into the fold that has the least of what it
+    holds. Every training set holds a label of every task whose labels are in two or more groups.
+    A group that holds all labels of a task always trains, like the only row of a task.
+    scikit-learn's tools pass ``groups`` on; our estimators that choose their own alpha take them
+    in fit.
 
     The only row of a task trains in every fold and is never tested; so does a row of a label
     matrix with a task's only label, and, rarely, one more row of a task whose labels could not
