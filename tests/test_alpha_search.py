@@ -121,6 +121,7 @@ def test_equals_grid_search_stacked(cls, stacked):
 @pytest.mark.parametrize(
     "model",
     [
+        TreeGuidedRegressor(),
         TreeGuidedRegressor(tree=[[0, 1], [2, 3]]),
         MultiTaskRegressor(penalty=L21(0.5) + RidgePenalty(0.1)),
         MultiTaskRegressor(penalty=Superposition(L21(0.5), L1(0.3)), loss="huber"),
