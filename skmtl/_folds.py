@@ -2,12 +2,14 @@
 
 Plain arrays in, fold numbers out; used by the splitter and by the estimators that choose their
 own regularisation strength. Both layouts keep one promise: a task with two or more labels has
-a label in every training set.
+a label in every training set; where groups of rows stay together, a task with labels in two or
+more groups.
 """
 
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 ALWAYS_TRAIN = -1
@@ -112,6 +114,69 @@ def assign_shared(
     _stratify(folds, members, n_splits, rng)
     _repair(folds, labelled, n_splits)
     return folds
+
+
+def assign_groups(
+    groups: NDArray[np.integer[Any]], labelled: Any, strata: Any, n_splits: int, rng: Rng
+) -> NDArray[np.intp]:
+    """Assign rows to folds so that the rows of a group stay together.
+
+    As in scikit-learn's StratifiedGroupKFold the groups are placed one after another, those that
+    hold large shares of the strata first, each into the fold that has the least of its strata.
+    Then repairs, as in :func:`assign_shared`.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n_samples,)
+        Each row's group: 0, 1, ...
+    labelled : sparse array of shape (n_samples, n_tasks)
+        1 where a row has a label of a task.
+    strata : sparse array of shape (n_samples, n_strata)
+        1 where a row belongs to a stratum. Rows and tasks are spread evenly anyway.
+    n_splits : int
+    rng : RandomState, Generator or None
+        Shuffles groups of the same importance. None: they are taken in their order.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Fold numbers from 0 to n_splits - 1, or -1 for rows that always train: those of a group
+        that holds all labels of a task, and of groups that no exchange could spare. No fold is
+        empty if there are n_splits other groups.
+    """
+    n = len(groups)
+    pooled = sp.csr_array((np.ones(n), (groups, np.arange(n))))
+    counts = sp.csr_array(pooled @ sp.hstack([np.ones((n, 1)), labelled, strata]))
+    held = (pooled @ labelled).toarray() > 0
+    only = held.sum(axis=0) == 1
+    folds = np.where(held[:, only].any(axis=1), ALWAYS_TRAIN, _PENDING)
+    _place(folds, counts, n_splits, rng)
+    _repair(folds, held, n_splits)
+    return folds[groups]
+
+
+def _place(folds: NDArray[np.intp], counts: Any, n_splits: int, rng: Rng) -> None:
+    """Give the pending groups their folds, the most important first (in place).
+
+    Adding a group with the share s of a stratum to a fold with the share f raises the sum of the
+    folds' squared shares by 2 f s + s^2, of which only f s depends on the fold. The first column
+    counts rows, so that an empty fold always wins.
+    """
+    order = np.arange(len(folds)) if rng is None else rng.permutation(len(folds))
+    order = order[folds[order] == _PENDING]
+    totals = np.maximum(counts[order].sum(axis=0), 1)
+    shares = sp.csr_array(counts.multiply(1 / totals))
+    importance = shares.multiply(shares).sum(axis=1)
+    placed = np.zeros((n_splits, shares.shape[1]))
+    for group in order[np.argsort(-importance[order], kind="stable")]:
+        own = slice(*shares.indptr[group : group + 2])
+        strata, share = shares.indices[own], shares.data[own]
+        costs = placed[:, strata] @ share
+        # Of folds that rounding alone tells apart the smallest.
+        best = np.flatnonzero(costs <= costs.min() * (1 + 1e-9))
+        fold = best[placed[best, 0].argmin()]
+        folds[group] = fold
+        placed[fold, strata] += share
 
 
 def _stratify(folds: NDArray[np.intp], members: NDArray[np.bool_], n_splits: int, rng: Rng) -> None:

@@ -10,8 +10,10 @@ import sklearn
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LassoCV, MultiTaskElasticNetCV, MultiTaskLassoCV
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 import skmtl
@@ -26,7 +28,7 @@ from skmtl import (
 )
 from skmtl.datasets import make_block_sparse
 from skmtl.design import Moments
-from skmtl.metrics import make_task_scorer
+from skmtl.metrics import make_task_scorer, subset_accuracy_score
 from skmtl.model_selection import StratifiedTaskKFold
 from skmtl.model_selection._cv_choice import choose
 from skmtl.model_selection._cv_folds import Fold
@@ -237,6 +239,15 @@ def test_task_scorers_take_missing_labels_and_the_task_column(shared, stacked):
     model = BlockSparseRegressorCV(cv=cv, scoring=scorer, task_column="school")
     _assert_same_choice(model, frame, pd.Series(stacked.target), cv, scoring=scorer)
     assert model.feature_names_in_[-1] == "school"
+
+
+def test_subset_accuracy_takes_missing_labels(shared):
+    Y = (shared.target > 0).astype(float)
+    Y[::3, 1] = np.nan
+    cv = StratifiedTaskKFold(3, random_state=0)
+    model = BlockSparseClassifierCV(cv=cv, scoring=make_scorer(subset_accuracy_score))
+    # Without scoring GridSearchCV takes the estimator's own score.
+    _assert_same_choice(model, shared.data, Y, cv, scoring=None)
 
 
 def test_scorers_get_the_weights(shared):
@@ -558,3 +569,43 @@ def test_the_benchmark_agrees_with_grid_search(capsys, tmp_path):
     assert len(rows) == 3 and (tmp_path / "rows").exists()
     assert all(row["same_alpha"] and row["score_difference"] < 1e-3 for row in rows)
     assert "| tall 2000 x 20, T=20 |" in capsys.readouterr().out
+
+
+# Groups
+
+
+@pytest.mark.parametrize("layout", ["shared", "stacked"])
+def test_groups_are_never_split(layout, shared, stacked):
+    made = shared if layout == "shared" else stacked
+    column = None if layout == "shared" else -1
+    rows = np.arange(len(made.target))
+    groups, weights = np.char.add("patient ", (rows // 2).astype(str)), (rows % 7 > 0).astype(float)
+    seen, held = [], weights > 0
+    for cv in (3, StratifiedTaskKFold(3, task_column=column, random_state=0), None):
+        model = BlockSparseRegressorCV(alphas=5, cv=cv, task_column=column)
+        _quietly(model.fit, made.data, made.target, weights, groups=groups)
+        seen.append(model.mse_path_)
+    # A number of folds is the splitter's, on the rows that count.
+    splitter = StratifiedTaskKFold(3, task_column=column, random_state=0)
+    X, y = made.data[held], made.target[held]
+    splits = list(splitter.split(X, y, groups[held]))
+    for train, test in splits:
+        assert not set(groups[held][train]) & set(groups[held][test])
+    model = BlockSparseRegressorCV(alphas=5, cv=splits, task_column=column)
+    np.testing.assert_allclose(_quietly(model.fit, X, y).mse_path_, seen[0], rtol=1e-6)
+    assert seen[2].shape == (5, 5)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.set_params(cv=3).fit(made.data, made.target, groups=groups[:-1])
+
+
+def test_groups_in_a_pipeline_with_metadata_routing(shared):
+    groups = np.arange(50) // 5
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = BlockSparseRegressorCV(alphas=5, cv=3).set_fit_request(groups=True)
+        pipeline = _quietly(
+            make_pipeline(StandardScaler(with_std=False), model).fit,
+            shared.data, shared.target, groups=groups,
+        )  # fmt: skip
+    plain = BlockSparseRegressorCV(alphas=5, cv=3)
+    _quietly(plain.fit, shared.data, shared.target, groups=groups)
+    np.testing.assert_allclose(pipeline[-1].mse_path_, plain.mse_path_, rtol=1e-3)

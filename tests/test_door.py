@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import accuracy_score
 
 from skmtl import BlockSparseClassifier, BlockSparseRegressor, PooledTaskRegressor
 from skmtl.datasets import make_block_sparse
+from skmtl.metrics import subset_accuracy_score
 
 TIGHT = {"alpha": 0.1, "tol": 1e-10}
 
@@ -166,15 +169,79 @@ def test_scores(made):
     assert stacked.score(made.data, made.target) == pytest.approx(expected)
 
 
-def test_accuracies():
-    shared = make_block_sparse(40, 5, 3, n_informative=2, classification=True, random_state=0)
-    model = BlockSparseClassifier().fit(shared.data, shared.target)
-    right = model.predict(shared.data) == shared.target
-    assert model.score(shared.data, shared.target) == pytest.approx(right.all(axis=1).mean())
-    missing = shared.target.astype(float)
+@pytest.fixture(scope="module")
+def classified():
+    """A fitted classifier of three tasks, its data, and which labels it gets right."""
+    made = make_block_sparse(40, 5, 3, n_informative=2, classification=True, random_state=0)
+    labels = made.target.astype(float)
+    labels[::7, 2] = 1 - labels[::7, 2]  # so that some are wrong
+    model = BlockSparseClassifier().fit(made.data, labels)
+    return model, made.data, labels, model.predict(made.data) == labels
+
+
+def test_accuracy_counts_rows_with_all_observed_labels_right(classified):
+    model, X, Y, right = classified
+    assert 0.1 < right.all(axis=1).mean() < right.mean()
+    assert model.score(X, Y) == accuracy_score(Y, model.predict(X))
+    # Without its wrong label a row is right; without a right one nothing changes.
+    wrong, fine = np.argwhere(~right)[0], np.argwhere(right & (right.sum(1) > 1)[:, None])[0]
+    for where, gain in ((fine, 0), (wrong, right[wrong[0]].sum() == 2)):
+        fewer = Y.copy()
+        fewer[tuple(where)] = np.nan
+        assert model.score(X, fewer) == pytest.approx(model.score(X, Y) + gain / 40)
+    missing = Y.copy()
     missing[::3, 1] = np.nan
-    seen = ~np.isnan(missing)
-    assert model.score(shared.data, missing) == pytest.approx(right[seen].mean())
+    missing[5] = np.nan  # does not count
+    kept = [
+        all(r for r, label in zip(row, labels, strict=True) if label == label)
+        for row, labels in zip(right, missing, strict=True)
+    ]
+    assert model.score(X, missing) == pytest.approx(np.mean(kept[:5] + kept[6:]))
+
+
+def test_accuracy_weighs_rows(classified):
+    model, X, Y, right = classified
+    weight = np.random.default_rng(0).uniform(0, 2, 40)
+    expected = accuracy_score(Y, model.predict(X), sample_weight=weight)
+    assert model.score(X, Y, weight) == pytest.approx(expected, rel=1e-12)
+    assert model.score(X, Y, np.tile(weight[:, None], 3)) == pytest.approx(expected, rel=1e-12)
+    missing = Y.copy()
+    missing[:10] = np.nan
+    assert model.score(X, missing, weight) == pytest.approx(
+        np.average(right.all(axis=1)[10:], weights=weight[10:])
+    )
+    weight[:20] = 0
+    assert model.score(X, Y, weight) == pytest.approx(model.score(X[20:], Y[20:], weight[20:]))
+
+
+def test_accuracy_leaves_out_labels_of_zero_weight_without_a_jump(classified):
+    model, X, Y, right = classified
+    weight = np.random.default_rng(0).uniform(0.5, 2, Y.shape)
+    hidden = np.random.default_rng(1).random(Y.shape) < 0.4
+    left_out = model.score(X, np.where(hidden, np.nan, Y), weight)
+    assert model.score(X, Y, np.where(hidden, 0, weight)) == pytest.approx(left_out, rel=1e-12)
+    assert model.score(X, Y, np.where(hidden, 1e-9, weight)) == pytest.approx(left_out, abs=1e-8)
+    # By hand: the rows weigh 3, 2 and 1; the first loses 2 of its 3, the last all.
+    y_pred, y_true = [[1, 1], [1, 0], [0, 1]], [[1, 0], [1, 0], [1, np.nan]]
+    weight = [[3, 2], [1, 2], [1, 9]]
+    assert subset_accuracy_score(y_true, y_pred, sample_weight=weight) == pytest.approx(3 / 6)
+    with pytest.warns(UndefinedMetricWarning, match="no label to score"):
+        assert np.isnan(model.score(X, np.full(Y.shape, np.nan)))
+    with pytest.raises(ValueError, match=r"shape \(40,\) or \(40, 3\), got \(3,\)"):
+        model.score(X, Y, np.ones(3))
+
+
+@pytest.mark.parametrize("make", [sp.csr_matrix, sp.csc_array])
+def test_scores_take_the_sparse_labels_that_fit_takes(make, made, classified):
+    model, X, Y, _ = classified
+    refitted = BlockSparseClassifier().fit(X, make(Y))
+    assert refitted.score(X, make(Y)) == model.score(X, Y)
+    regressor = BlockSparseRegressor(0.1).fit(X, make(Y))
+    assert regressor.score(X, make(Y)) == pytest.approx(regressor.score(X, Y))
+    for cls, y in ((PooledTaskRegressor, made.target), (BlockSparseClassifier, made.target > 0)):
+        stacked = cls(0.1, task_column=-1).fit(made.data, y)
+        column = make(np.asarray(y, dtype=float)[:, None])
+        assert stacked.score(made.data, column) == pytest.approx(stacked.score(made.data, y))
 
 
 def test_float32_stays_float32(made):

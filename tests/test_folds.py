@@ -4,10 +4,18 @@ import time
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skmtl._folds import ALWAYS_TRAIN, _repair, assign_shared, assign_stacked, label_strata
+from skmtl._folds import (
+    ALWAYS_TRAIN,
+    _repair,
+    assign_groups,
+    assign_shared,
+    assign_stacked,
+    label_strata,
+)
 
 
 def spread(numbers):
@@ -160,3 +168,56 @@ def test_shared_is_fast_enough_for_many_rows():
     start = time.perf_counter()
     assign_shared(members, tasks, 5, np.random.RandomState(0))
     assert time.perf_counter() - start < 5  # about 0.7 s on an idle machine
+
+
+# Groups of rows that stay together
+
+
+@st.composite
+def grouped_data(draw):
+    """Tasks of rows, or of a label matrix, and groups of either many rows or few."""
+    n, n_groups = draw(st.integers(2, 40)), draw(st.integers(1, 12))
+    groups = draw(st.lists(st.integers(0, n_groups), min_size=n, max_size=n))
+    groups = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    if draw(st.booleans()):
+        codes = np.array(draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)))
+        return groups, codes[:, None] == np.arange(6)
+    flat = draw(st.lists(st.booleans(), min_size=4 * n, max_size=4 * n))
+    return groups, np.array(flat).reshape(n, 4)
+
+
+@given(grouped_data(), st.integers(2, 5), rngs())
+def test_groups_stay_together_and_every_task_trains(data, n_splits, rng):
+    groups, labelled = data
+    as_sparse = sp.csr_array(labelled, dtype=float)
+    folds = assign_groups(groups, as_sparse, as_sparse, n_splits, rng)
+    for group in np.unique(groups):
+        assert len(np.unique(folds[groups == group])) == 1
+    for fold in range(n_splits):
+        assert labelled[folds != fold].any(axis=0)[labelled.any(axis=0)].all()
+    alone = [len(np.unique(groups[task])) == 1 for task in labelled.T]
+    must_train = np.isin(groups, groups[labelled[:, alone].any(axis=1)])
+    assert (folds[must_train] == ALWAYS_TRAIN).all()
+    if len(np.unique(groups[~must_train])) >= n_splits:
+        assert set(range(n_splits)) <= set(folds)
+    if labelled.sum(axis=1).max() <= 1:  # stacked: nothing else needs to train always
+        assert (folds[~must_train] >= 0).all()
+
+
+@given(stacked_data(), st.integers(2, 6), rngs())
+def test_groups_of_single_rows_are_even(data, n_splits, rng):
+    codes, _ = data
+    labelled = sp.csr_array(codes[:, None] == np.arange(9), dtype=float)
+    folds = assign_groups(np.arange(len(codes)), labelled, labelled, n_splits, rng)
+    for task in np.unique(codes):
+        testable = folds[(codes == task) & (folds >= 0)]
+        assert spread(np.bincount(testable, minlength=n_splits)) <= 1
+
+
+def test_groups_by_hand():
+    # Two tasks, in each a group of four rows, one of two, and two of one.
+    groups = np.repeat(np.arange(8), [4, 2, 1, 1] * 2)
+    labelled = sp.csr_array(np.repeat(np.eye(2), 8, axis=0))
+    folds = assign_groups(groups, labelled, labelled, 2, None)
+    for task in (slice(8), slice(8, 16)):
+        assert np.bincount(folds[task]).tolist() == [4, 4]

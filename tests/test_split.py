@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+import sklearn
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -19,7 +20,7 @@ from sklearn.model_selection import (
     cross_validate,
 )
 
-from skmtl.model_selection._split import StratifiedTaskKFold
+from skmtl.model_selection import RepeatedStratifiedTaskKFold, StratifiedTaskKFold
 
 
 def held_out(cv, X, y=None):
@@ -285,3 +286,129 @@ def test_cross_val_predict_refuses_single_row_tasks():
     with pytest.raises(ValueError, match="only works for partitions"):
         cross_val_predict(Ridge(), X, y, cv=cv)
     assert len(cross_val_score(Ridge(), X, y, cv=cv)) == 3
+
+
+# Groups: patients within hospitals
+
+
+def patients(n=300, seed=0):
+    """Rows of four hospitals, each with patients of its own, and labels of two classes."""
+    rng = np.random.RandomState(seed)
+    hospital = rng.choice(4, size=n, p=[0.1, 0.2, 0.3, 0.4])
+    patient = 1000 * hospital + rng.randint(0, n // 10, size=n) * (hospital + 1) // 4
+    y = (rng.rand(n) < 0.3).astype(int)
+    return np.column_stack([rng.randn(n, 2), hospital]), y, patient
+
+
+@pytest.mark.parametrize("kind", ["none", "real", "integer", "classes", "strings"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_groups_are_never_split_and_tasks_are_spread(kind, shuffle):
+    X, y, patient = patients()
+    labels = {"none": None, "real": y + X[:, 0], "integer": y * 7, "classes": y,
+              "strings": np.array(["ill", "well"])[y]}[kind]  # fmt: skip
+    groups = [f"patient {p}" for p in patient]
+    cv = StratifiedTaskKFold(4, task_column=-1, shuffle=shuffle)
+    tests = []
+    for train, test in cv.split(X, labels, groups):
+        assert not set(patient[train]) & set(patient[test])
+        assert set(X[train, -1]) == set(X[test, -1]) == {0, 1, 2, 3}
+        tests.append(test)
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.arange(300))
+    for hospital in range(4):
+        numbers = [np.sum(X[test, -1] == hospital) for test in tests]
+        # What whole groups allow: no more than the largest apart.
+        largest = np.unique(patient[X[:, -1] == hospital], return_counts=True)[1].max()
+        assert np.ptp(numbers) <= largest
+
+
+def test_groups_shared_layout():
+    rng = np.random.RandomState(0)
+    for Y in (rng.randn(60, 3), (rng.rand(60, 3) < 0.5).astype(float)):
+        groups = rng.randint(0, 15, 60)
+        for missing in (0.0, 0.6):
+            Y = np.where(rng.rand(60, 3) < missing, np.nan, Y)
+            cv = StratifiedTaskKFold(5, random_state=0)
+            tests = []
+            for train, test in cv.split(np.zeros((60, 1)), Y, groups):
+                assert not set(groups[train]) & set(groups[test])
+                assert (~np.isnan(Y[train])).any(axis=0).all()
+                tests.append(test)
+            np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.arange(60))
+            assert max(map(len, tests)) <= 18
+    y = rng.randint(0, 3, 60)  # classes of one task
+    for train, test in StratifiedTaskKFold(3, random_state=0).split(np.zeros((60, 1)), y, groups):
+        assert not set(groups[train]) & set(groups[test])
+        assert set(y[test]) == {0, 1, 2}
+
+
+def test_a_group_that_holds_a_whole_task_always_trains():
+    X = np.repeat([[0.0], [1.0], [2.0]], 4, axis=0)
+    groups = np.r_[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 4]
+    splits = list(StratifiedTaskKFold(2, task_column=0, random_state=0).split(X, groups=groups))
+    for train, test in splits:
+        assert set(X[train, 0]) == {0, 1, 2} and set(X[test, 0]) == {0, 1}
+    # Hospitals as groups leave nothing to test; groups across tasks may be fewer than folds.
+    with pytest.raises(
+        ValueError, match=r"number of groups that can be tested: 0 of 3.*fine enough"
+    ):
+        next(StratifiedTaskKFold(2, task_column=0).split(X, groups=X[:, 0]))
+    with pytest.raises(ValueError, match=r"n_splits=3 .* tested: 2 of 2. Lower n_splits"):
+        next(StratifiedTaskKFold(3, task_column=0).split(X, groups=np.tile([0, 1], 6)))
+
+
+def test_groups_that_cannot_be_told_apart():
+    X, y, patient = patients()
+    cv = StratifiedTaskKFold(3, task_column=-1)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        next(cv.split(X, y, patient[:-1]))
+    with pytest.raises(ValueError, match="groups contains NaN"):
+        next(cv.split(X, y, np.r_[np.nan, patient[1:]]))
+    mixed = np.array([None, *map(str, patient[1:])], dtype=object)
+    with pytest.raises(ValueError, match="groups must hold values of one kind, none missing"):
+        next(cv.split(X, y, mixed))
+
+
+def test_groups_in_scikit_learns_tools():
+    X, y, patient = patients()
+    cv = StratifiedTaskKFold(3, task_column=-1, random_state=0)
+    splits = list(cv.split(X, y, patient))
+    expected = cross_val_score(LogisticRegression(), X, y, cv=splits)
+    found = cross_val_score(LogisticRegression(), X, y, cv=cv, groups=patient)
+    np.testing.assert_array_equal(found, expected)
+    grid = {"C": [0.01, 1.0]}
+    search = GridSearchCV(LogisticRegression(), grid, cv=cv).fit(X, y, groups=patient)
+    same = GridSearchCV(LogisticRegression(), grid, cv=splits).fit(X, y)
+    for k in range(3):
+        name = f"split{k}_test_score"
+        np.testing.assert_array_equal(search.cv_results_[name], same.cv_results_[name])
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = cross_validate(LogisticRegression(), X, y, cv=cv, params={"groups": patient})
+    np.testing.assert_array_equal(routed["test_score"], expected)
+
+
+# Repetitions
+
+
+def test_repetitions_differ_and_are_reproducible():
+    X, y, patient = patients()
+    cv = RepeatedStratifiedTaskKFold(3, n_repeats=4, task_column=-1, random_state=0)
+    assert cv.get_n_splits() == 12
+    assert "n_repeats=4" in repr(cv) and "task_column=-1" in repr(cv)
+    tests = [test for _, test in cv.split(X, y)]
+    assert_same_splits(tests, [test for _, test in cv.split(X, y)])
+    for k in range(0, 12, 3):
+        np.testing.assert_array_equal(np.sort(np.concatenate(tests[k : k + 3])), np.arange(300))
+        assert_even(tests[k : k + 3], X[:, -1])
+    assert len({test.tobytes() for test in tests}) == 12
+    for train, test in cv.split(X, y, patient):
+        assert not set(patient[train]) & set(patient[test])
+    scores = cross_val_score(LogisticRegression(), X, y, cv=cv, groups=patient)
+    assert scores.shape == (12,) and np.isfinite(scores).all()
+    with pytest.raises(ValueError, match="greater than 0"):
+        RepeatedStratifiedTaskKFold(n_repeats=0)
+
+
+def test_sparse_labels_are_those_of_the_dense_matrix():
+    Y = (np.random.RandomState(0).rand(40, 3) < 0.3).astype(float)
+    cv = StratifiedTaskKFold(4, random_state=0)
+    assert_same_splits(held_out(cv, Y, sp.csr_array(Y)), held_out(cv, Y, Y))

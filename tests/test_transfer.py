@@ -1,7 +1,8 @@
 """Did sharing help: gains task by task, their statistics, and the picture."""
 
 import warnings
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import MultiTaskLasso, Ridge
-from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
+from sklearn.metrics import mean_squared_error, r2_score
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -29,12 +32,13 @@ from skmtl.inspection._transfer_models import (
     alpha_grid,
     find_last,
     find_task_column,
+    fit_params,
     make_tuned,
     read_baselines,
 )
 from skmtl.inspection._transfer_result import compare, corrected_error, holm, p_values
 from skmtl.metrics import make_task_scorer, root_mean_squared_error
-from skmtl.model_selection import StratifiedTaskKFold, alpha_max
+from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
 from skmtl.preprocessing import TaskTransformer
 
 ALONE = [("alone", IndependentTaskRegressor(0.1, task_column=-1))]
@@ -296,6 +300,13 @@ def test_scoring() -> None:
     assert name == "1 - r2" and (unexplained < 1).all()
     with pytest.raises(ValueError, match="metric must be a function or one of"):
         losses("mse")
+    # Those of scikit-learn, task by task: losses as they are, scores from 1 down.
+    squared, name = losses(mean_squared_error)
+    assert name == "mean squared error"
+    assert_allclose(squared, quick(model, X, y, baselines=ALONE)["alone"].loss_estimator)
+    unexplained, name = losses(partial(r2_score))
+    assert name == "1 - r2 score"
+    assert_allclose(unexplained, losses("r2")[0])
 
 
 # --- what is compared ---
@@ -353,6 +364,66 @@ def test_tuning() -> None:
         np.linalg.norm(ridge.set_params(alpha=alpha).fit(X, y).coef_) for alpha in alphas[[0, -1]]
     )
     assert strong < 0.2 * weak
+
+
+# --- groups ---
+
+
+class GroupSpy(IndependentTaskRegressor):
+    """Remembers the rows that it was fitted on; the first feature numbers them."""
+
+    seen: ClassVar[list[Any]] = []
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        self.seen.append(X[:, 0].astype(int))
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("tune", [True, False])
+@pytest.mark.parametrize("cv", [None, 3, StratifiedTaskKFold(3, task_column=-1), GroupKFold(3)])
+def test_groups_are_never_split(cv: Any, tune: bool) -> None:
+    X, y = related([60, 80])
+    X[:, 0] = np.arange(140)
+    groups = [f"patient {k}" for k in np.arange(140) // 4]
+    GroupSpy.seen.clear()
+    spy = GroupSpy(0.1, task_column=-1)
+    quick(spy, X, y, baselines=ALONE, cv=cv, groups=groups, tune=tune)
+    # Four rows each: all or none of them train, in the outer folds and in the inner ones.
+    for rows in GroupSpy.seen:
+        assert set(np.bincount(rows // 4)) <= {0, 4}
+    n_folds = 5 if cv is None else 3
+    assert len(GroupSpy.seen) == n_folds * (1 + 13 * 5 if tune else 1)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        quick(spy, X, y, baselines=ALONE, groups=groups[:-1])
+
+
+def test_groups_reach_estimators_and_searches_that_take_them() -> None:
+    X, y = related([60, 80])
+    X[:, 0] = np.arange(140)
+    groups = np.arange(140) // 4
+    inner = StratifiedTaskKFold(3, task_column=-1)
+    grid = GridSearchCV(GroupSpy(task_column=-1), {"alpha": [0.1, 1.0]}, cv=inner)
+    GroupSpy.seen.clear()
+    quick(grid, X, y, baselines=ALONE, cv=3, groups=groups)
+    for rows in GroupSpy.seen:
+        assert set(np.bincount(rows // 4)) <= {0, 4}
+    assert fit_params(grid, groups)["groups"] is groups
+    assert fit_params(AlphaSearchCV(BlockSparseRegressor()), groups)["groups"] is groups
+    assert fit_params(BlockSparseRegressor(), groups) == fit_params(grid, None) == {}
+    assert fit_params(GridSearchCV(Ridge(), {"alpha": [1.0]}, cv=3), groups) == {}
+
+
+def test_groups_keep_copies_of_a_row_from_helping() -> None:
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((40, 5)), rng.standard_normal((40, 2))
+    X, Y, groups = np.repeat(X, 2, axis=0), np.repeat(Y, 2, axis=0), np.repeat(np.arange(40), 2)
+    losses = []
+    for given in (None, groups):
+        model = KNeighborsRegressor(1)
+        result = quick(model, X, Y, baselines=ALONE_SHARED, groups=given)
+        losses.append(result["alone"].loss_estimator)
+    # The nearest neighbour of most rows is their copy; of what is left each errs by 2 on average.
+    assert (losses[0] < 1.0).all() and (losses[1] > 1.2).all()
 
 
 # --- repeats, determinism, processes ---

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
 from skmtl.design import TaskData, read_classification
-from skmtl.design._labels import as_floats
+from skmtl.design._labels import as_floats, as_label_array
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
@@ -120,25 +120,38 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         return self.classes_[(z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy.
+        """Accuracy; for a matrix y the share of rows whose observed labels are all right.
 
-        For a complete matrix y the share of rows with every label right, as in scikit-learn;
-        with missing labels (NaN) or a weight per label the share of right labels.
+        The latter is :func:`skmtl.metrics.subset_accuracy_score`: scikit-learn's accuracy of a
+        label matrix where no label is missing. For each task's own accuracy see
+        :func:`skmtl.metrics.accuracy_score`.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+        y : array-like
+            (n_samples, n_tasks), NaN where a label is missing, or (n_samples,). A row without any
+            label does not count.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
+            Zero leaves the label out. With a weight per label a row counts with its largest
+            weight, and loses the largest of its wrong labels.
+
+        Returns
+        -------
+        float
         """
         predicted = self.predict(X)
+        truth = as_label_array(y, type(self).__name__)
         if predicted.ndim == 1:
-            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
-        truth = as_floats(y, "y")
+            return float(accuracy_score(truth, predicted, sample_weight=sample_weight))
         if truth.shape != predicted.shape:
             raise ValueError(
                 f"y has shape {truth.shape}, and X has {len(predicted)} rows to predict "
                 f"{predicted.shape[1]} tasks. Pass a column of labels for each task, as in fit."
             )
-        if not np.isnan(truth).any() and np.ndim(sample_weight) < 2:
-            right = (truth == predicted).all(axis=1)
-            return float(np.average(right, weights=sample_weight))
-        return float(
-            metrics.accuracy_score(y, predicted, sample_weight=sample_weight, average="pooled")
+        return metrics.subset_accuracy_score(
+            as_floats(truth, "y"), predicted, sample_weight=sample_weight
         )
 
     def __sklearn_tags__(self) -> Tags:

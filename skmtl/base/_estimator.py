@@ -73,6 +73,11 @@ class TaskEstimator(BaseEstimator):
     Its hook is ``_get_penalty``; a baseline may also define ``_pooling``.
     """
 
+    # Whether the minimum does not depend on where the solver starts.
+    _is_convex: ClassVar[bool] = True
+    # Whether the penalty depends on the labels, not only on which tasks there are.
+    _penalty_reads_labels: ClassVar[bool] = False
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],

@@ -3,7 +3,6 @@
 from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -11,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
 from skmtl.design import TaskData, read_regression
+from skmtl.design._labels import as_label_array
 from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
 
 Array = NDArray[Any]
@@ -37,7 +37,11 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
             raise ValueError(
                 f"loss='poisson' needs labels >= 0; y holds {data.y.min():.4g}. Use another loss."
             )
-        return data.standardised() if self.scale_tasks else data
+        return self._standardised(data) if self.scale_tasks else data
+
+    def _standardised(self, data: TaskData) -> TaskData:
+        """The data with the labels of each task in its standard deviations."""
+        return data.standardised()
 
     def _read_labels(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The training data, labels as they are."""
@@ -72,5 +76,5 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         predicted = self.predict(X)
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:
-            y = np.asarray(y).reshape(-1)
+            y = as_label_array(y, type(self).__name__).reshape(-1)
         return metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)

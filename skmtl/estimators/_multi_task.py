@@ -207,17 +207,18 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
         else:
             self._loss = MixedLoss(tuple(made[name] for name in names))
         _check_labels(data, names)
-        binary = np.array([name == "logistic" for name in names])
-        if not binary.any():
-            return data.standardised() if self.scale_tasks else data
-        as_signs = data.spread(binary)
+        self._binary = np.array([name == "logistic" for name in names])
+        as_signs = data.spread(self._binary)
         if self.scale_tasks:
-            # Units of 0 and 1 mean nothing.
-            scales = data.standardised().scales
-            assert scales is not None
-            scales = np.where(binary, 1.0, scales)
-            data = replace(data, y=data.y / data.spread(scales), scales=scales)
+            data = self._standardised(data)
         return replace(data, y=np.where(as_signs, 2 * data.y - 1, data.y))
+
+    def _standardised(self, data: TaskData) -> TaskData:
+        scales = data.standardised().scales
+        assert scales is not None
+        # Units of 0 and 1 mean nothing.
+        scales = np.where(self._binary, 1.0, scales)
+        return replace(data, y=data.y / data.spread(scales), scales=scales)
 
 
 def _loss_names(loss: Any, data: TaskData) -> list[str]:

@@ -137,6 +137,8 @@ class NonConvexEstimator(TaskEstimator):
     Hook: ``_stages``.
     """
 
+    _is_convex: ClassVar[bool] = False
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_stages": [Interval(Integral, 1, None, closed="left")],
     }

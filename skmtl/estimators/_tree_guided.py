@@ -26,6 +26,10 @@ _RIDGE = 0.3
 class _TreeGuided(TaskEstimator):
     _alone: ClassVar[type[TaskEstimator]]
 
+    @property
+    def _penalty_reads_labels(self) -> bool:  # type: ignore[override]
+        return isinstance(self.tree, str)
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         chosen, names = np.isin(np.arange(len(data.all_tasks)), data.positions), data.all_tasks
         automatic = isinstance(self.tree, str)

@@ -20,11 +20,13 @@ from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
 from skmtl.inspection._transfer_models import (
     find_last,
     find_task_column,
+    fit_params,
     make_tuned,
     read_baselines,
 )
 from skmtl.inspection._transfer_result import MIN_LABELS, TransferGain, compare
-from skmtl.metrics import _TaskScorer, make_task_scorer
+from skmtl.metrics import make_task_scorer
+from skmtl.metrics._scorer import TaskScorer
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
@@ -45,6 +47,7 @@ def transfer_gain(
     *,
     baselines: Any = ("independent", "pooled"),
     cv: Any = None,
+    groups: Any = None,
     n_repeats: int = 5,
     scoring: Any = None,
     tune: bool = True,
@@ -74,6 +77,10 @@ def transfer_gain(
         Outer folds. None or an int: that many (5) folds of
         :class:`~skmtl.model_selection.StratifiedTaskKFold`, ``n_repeats`` times. A splitter
         that shuffles is repeated as well, with other random states; all others are used once.
+    groups : array-like of shape (n_samples,), default=None
+        Rows of one group, such as a patient's, are never split between training and test set:
+        passed to the outer folds and to the inner ones by which ``alpha`` is chosen. Also to the
+        estimators whose fit takes ``groups``, and to searches whose ``cv`` does.
     n_repeats : int, default=5
         How many times the folds are drawn.
     scoring : str, callable or None, default=None
@@ -105,8 +112,9 @@ def transfer_gain(
     **Tuning.** By five inner folds stratified by task, and the loss that is judged, averaged over
     tasks: 13 strengths, three decades down from :func:`~skmtl.model_selection.alpha_max`, or, for
     penalties that have none, six decades down from where next to nothing is learned. Estimators
-    that allow ``alpha="cv"`` choose by themselves. That is 66 fits for each of the 25 outer
-    folds: the time of a call is about 1700 fits.
+    that allow ``alpha="cv"`` choose by themselves, but with ``groups``, which their folds do not
+    know, by those inner folds and one strength for all tasks. That is 66 fits for each of the 25
+    outer folds: the time of a call is about 1700 fits.
 
     **Per task.** The J gains of a task, one per test set, have variance s². Their training sets
     overlap, so that the variance of their mean is taken as (1/J + n_test/n_train) s² [1]_, n the
@@ -157,7 +165,7 @@ def transfer_gain(
             f"transfer_gain takes an estimator, or a pipeline or a search that ends in one, got "
             f"{estimator!r:.200}. Pass an instance such as BlockSparseRegressor()."
         )
-    X, y = indexable(X, y)
+    X, y, groups = indexable(X, y, None if groups is None else np.asarray(groups))
     task_column = find_task_column(estimator)
     models = {"": estimator, **read_baselines(baselines, estimator)}
     tasks = _read_tasks(X, y, task_column, is_classifier(estimator))
@@ -165,14 +173,16 @@ def transfer_gain(
     scorer = replace(scorer, task_column=task_column)
 
     rng = check_random_state(random_state)
-    splits = _split(cv, n_repeats, X, y, task_column, rng)
+    splits = _split(cv, n_repeats, X, y, groups, task_column, rng)
     if len(splits) < 2:
         raise ValueError(
             f"cv gives {len(splits)} test set, but an error needs two or more. Pass cv=5."
         )
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
     losses = Parallel(n_jobs=n_jobs)(
-        delayed(_fold_losses)([*models.values()], X, y, tasks, train, test, scorer, tune, int(seed))
+        delayed(_fold_losses)(
+            [*models.values()], X, y, groups, tasks, train, test, scorer, tune, int(seed)
+        )
         for (train, test), seed in zip(splits, seeds, strict=True)
     )
     own, *others = np.stack(losses, axis=1)
@@ -245,7 +255,7 @@ def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool)
     return tasks
 
 
-def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[_TaskScorer, str]:
+def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[TaskScorer, str]:
     """The scorer, and what its loss is called."""
     if scoring is None and classifier:
         positive = None if tasks.codes is None else np.unique(tasks.labels)[-1]
@@ -254,28 +264,28 @@ def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[_TaskS
         return scorer, "log loss"
     if scoring is None:
         return make_task_scorer(_squared_error, greater_is_better=False), "mean squared error"
-    scorer = scoring if isinstance(scoring, _TaskScorer) else make_task_scorer(scoring)
-    metric = scorer.metric
+    scorer = scoring if isinstance(scoring, TaskScorer) else make_task_scorer(scoring)
+    metric = scorer.metric.func if isinstance(scorer.metric, partial) else scorer.metric
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "the metric")
     name = {"rmse": "root mean squared error"}.get(name, name.replace("_", " "))
     return scorer, f"1 - {name}" if scorer.greater_is_better else name
 
 
 def _split(
-    cv: Any, n_repeats: int, X: Any, y: Any, task_column: str | int | None, rng: Any
+    cv: Any, n_repeats: int, X: Any, y: Any, groups: Any, task_column: str | int | None, rng: Any
 ) -> list[tuple[Array, Array]]:
     """Training and test rows of all outer folds."""
     if cv is None or isinstance(cv, Integral):
         cv = StratifiedTaskKFold(5 if cv is None else int(cv), task_column=task_column)
     elif not (getattr(cv, "shuffle", False) and hasattr(cv, "random_state")):
-        return list(check_cv(cv).split(X, y))
+        return list(check_cv(cv).split(X, y, groups))
     elif cv.random_state is not None:
         rng = check_random_state(cv.random_state)
     splits = []
     for seed in rng.randint(np.iinfo(np.int32).max, size=n_repeats):
         cv = copy(cv)
         cv.random_state = int(seed)
-        splits += list(cv.split(X, y))
+        splits += list(cv.split(X, y, groups))
     return splits
 
 
@@ -283,24 +293,26 @@ def _fold_losses(
     models: list[Any],
     X: Any,
     y: Any,
+    groups: Any,
     tasks: _Tasks,
     train: Array,
     test: Array,
-    scorer: _TaskScorer,
+    scorer: TaskScorer,
     tune: bool,
     seed: int,
 ) -> Array:
     """The losses (n_models, n_tasks) on the test rows; NaN where undefined."""
     X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
+    own_groups = None if groups is None else groups[train]
     X_test, labels = _safe_indexing(X, test), tasks.labels[test]
-    judge = replace(scorer, average=None)
-    chooser = replace(scorer, average="macro")
+    judge, column = replace(scorer, average=None), scorer.task_column
+    chooser, grouped = replace(scorer, average="macro"), groups is not None
     best = 1.0 if scorer.greater_is_better else 0.0
     losses = np.full((len(models), len(tasks.names)), np.nan)
     for k, model in enumerate(models):
         if tune:
-            model = make_tuned(model, X_train, y_train, chooser, scorer.task_column, seed)
-        fitted = clone(model).fit(X_train, y_train)
+            model = make_tuned(model, X_train, y_train, chooser, column, seed, grouped=grouped)
+        fitted = clone(model).fit(X_train, y_train, **fit_params(model, own_groups))
         losses[k, tasks.present(test)] = best - judge(fitted, X_test, labels)
     return losses
 

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import has_fit_parameter
 
 from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
@@ -123,11 +125,18 @@ def _replace_last(estimator: Any, kind: type) -> Any:
 
 
 def make_tuned(
-    estimator: Any, X: Any, y: Any, scorer: Any, task_column: str | int | None, seed: int
+    estimator: Any,
+    X: Any,
+    y: Any,
+    scorer: Any,
+    task_column: str | int | None,
+    seed: int,
+    *,
+    grouped: bool = False,
 ) -> Any:
     """What to fit on the training rows X, y so that ``alpha`` is chosen within them.
 
-    Estimators of skmtl, alone or at a pipeline's end, with a numeric ``alpha`` are tuned. All
+    Estimators of skmtl with a parameter ``alpha``, alone or at a pipeline's end, are tuned. All
     others, searches above all, are taken as they are.
 
     Parameters
@@ -139,17 +148,17 @@ def make_tuned(
         Of X.
     seed : int
         For the inner folds.
+    grouped : bool, default=False
+        Whether fit is given groups, which an estimator that tunes itself would split.
     """
     estimator = clone(estimator)
     last, prefix = estimator, ""
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         prefix = f"{name}__"
-    if not isinstance(last, TaskEstimator) or isinstance(last.get_params().get("alpha"), str):
+    if not isinstance(last, TaskEstimator) or "alpha" not in last.get_params():
         return estimator
-    if "alpha" not in last.get_params():
-        return estimator
-    if _tunes_itself(last):
+    if _tunes_itself(last) and not grouped:
         return estimator.set_params(**{f"{prefix}alpha": "cv"})
     seen = X if last is estimator else _transform(estimator, X, y)
     return GridSearchCV(
@@ -158,6 +167,14 @@ def make_tuned(
         scoring=scorer,
         cv=StratifiedTaskKFold(N_INNER_FOLDS, task_column=task_column, random_state=seed),
     )
+
+
+def fit_params(model: Any, groups: Any) -> dict[str, Any]:
+    """The groups as a keyword argument of fit, where fit or a search's splitter takes them."""
+    searches = isinstance(getattr(model, "cv", None), GroupsConsumerMixin)
+    if groups is None or not (searches or has_fit_parameter(model, "groups")):
+        return {}
+    return {"groups": groups}
 
 
 def _tunes_itself(estimator: TaskEstimator) -> bool:

@@ -80,6 +80,10 @@ class Loss(BaseEstimator):
         """The mean response that belongs to a predictor z."""
         raise NotImplementedError
 
+    def as_response(self, y: Array) -> Array:
+        """Labels on the scale of the mean response."""
+        return y
+
     def lacks_minimiser(self, label: Array) -> Array:
         """Whether a task whose labels are all ``label`` has no (unique) finite intercept."""
         return np.zeros(np.shape(label), dtype=bool)
@@ -164,6 +168,9 @@ class LogisticLoss(Loss):
 
     def inverse_link(self, z: Array) -> Array:
         return expit(z)
+
+    def as_response(self, y: Array) -> Array:
+        return (y + 1) / 2
 
     def lacks_minimiser(self, label: Array) -> Array:
         return ~np.isnan(label)

@@ -69,6 +69,9 @@ class MixedLoss(Loss):
     def inverse_link(self, z: Array) -> Array:
         return self._by_column(lambda loss, z: loss.inverse_link(z), z)
 
+    def as_response(self, y: Array) -> Array:
+        return self._by_column(lambda loss, y: loss.as_response(y), y)
+
     def lacks_minimiser(self, label: Array) -> Array:
         lacking = np.zeros(np.shape(label), dtype=bool)
         for loss, tasks in self._groups():

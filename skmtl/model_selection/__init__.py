@@ -1,18 +1,21 @@
 """Splitters, regularisation paths, and estimators that choose their own alpha."""
 
 from skmtl.model_selection._alpha import alpha_max
+from skmtl.model_selection._alpha_search import AlphaSearchCV
 from skmtl.model_selection._convert import convert_alpha
 from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, BlockSparseRegressorCV
 from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, ClusteredTaskRegressorCV
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
 from skmtl.model_selection._path import block_sparse_path, path
-from skmtl.model_selection._split import StratifiedTaskKFold
+from skmtl.model_selection._split import RepeatedStratifiedTaskKFold, StratifiedTaskKFold
 
 __all__ = [
+    "AlphaSearchCV",
     "BlockSparseClassifierCV",
     "BlockSparseRegressorCV",
     "ClusteredTaskClassifierCV",
     "ClusteredTaskRegressorCV",
+    "RepeatedStratifiedTaskKFold",
     "StratifiedTaskKFold",
     "TaskRelationClassifierCV",
     "TaskRelationRegressorCV",

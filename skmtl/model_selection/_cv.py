@@ -1,43 +1,19 @@
-"""Estimators that choose their own alpha: folds, paths, choice, and a fit to all rows."""
+"""Estimators that choose their own alpha: the plain estimator's parameters, and a search."""
 
-from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import Parallel, delayed
 
 from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
 from skmtl.estimators._feature_weight import read_feature_weight
-from skmtl.model_selection._alpha import make_grid, prepare, read_alphas, top_alpha
-from skmtl.model_selection._cv_choice import choose, warn_at_edge
-from skmtl.model_selection._cv_folds import make_folds
-from skmtl.model_selection._cv_moments import MomentFolds
-from skmtl.model_selection._cv_scores import (
-    HeldOutLoss,
-    HeldOutScore,
-    Measure,
-    RowFolds,
-    Source,
-    score_fold,
-)
-from skmtl.objective import BaseObjective
+from skmtl.model_selection._alpha import read_alphas
+from skmtl.model_selection._cv_search import CV_CONSTRAINTS, search_alpha
 from skmtl.penalties import Penalty
 
 Array = NDArray[Any]
-
-CV_CONSTRAINTS: dict[str, list[Any]] = {
-    "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
-    "eps": [Interval(Real, 0, 1, closed="neither")],
-    "cv": ["cv_object"],
-    "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-    "rule": [StrOptions({"best", "1se"})],
-    "n_jobs": [Integral, None],
-}
 
 
 def constraints_without_alpha(plain: type[TaskEstimator]) -> dict[str, list[Any]]:
@@ -55,7 +31,7 @@ class TaskCV(TaskEstimator):
     _plain: ClassVar[type[TaskEstimator]]
     _varied: ClassVar[str | None] = None
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Choose alpha by cross-validation, and fit all tasks together.
 
         Parameters
@@ -66,48 +42,29 @@ class TaskCV(TaskEstimator):
             (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,).
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
             Non-negative; zero leaves the label out. One per label only with a matrix y.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group, such as a patient's, are never split between training and test set.
+            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` where that
+            is a number or None.
 
         Returns
         -------
         self
         """
         self._validate_params()
-        alphas = read_alphas(self.alphas)
+        read_alphas(self.alphas)
         data = self._read(X, y, sample_weight)
         values = self._values()
         self._warn_left_out(data)
-        folds, keep = make_folds(self, data, X, y, sample_weight)
         models = [self._model(1.0, value) for value in values]
-        measure: Measure = HeldOutLoss(data)
-        if self.scoring is not None:
-            scorer = check_scoring(models[0], scoring=self.scoring)
-            measure = HeldOutScore(scorer, self, X, y, sample_weight)
-        source: Source
-        if models[0]._takes_moments(data) and data.scales is None:
-            source = MomentFolds(models[0], data, measure)
-            prepared: BaseObjective | None = source.full(models[0])
-        else:
-            source = RowFolds(self._unbalanced(data, X, y, sample_weight), measure)
-            prepared = prepare(models[0], data)
-        grids = [self._grid(model, data, prepared, alphas) for model in models]
-        if not keep:
-            for model in models:
-                model.set_params(unknown_task="mean")
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(score_fold)(source, models, grids, fold) for fold in folds
-        )
-        scores = np.stack(found, axis=-1)
-        choice = choose(scores, self.rule)
-        made, is_norm = isinstance(alphas, int), _starts_at_null(models[choice.row], data)
-        warn_at_edge(choice, grids[choice.row], made=made, top_is_null=made and is_norm)
-        self._keep(scores, grids, values)
-        self.alpha_ = float(grids[choice.row][choice.column])
-        self.best_score_ = choice.score
-        self._chosen_value = values[choice.row]
+        found = search_alpha(self, self, models, data, X, y, sample_weight, groups)
+        self._keep(found.scores, found.grids, values)
+        self.alpha_, self.best_score_ = found.alpha, found.choice.score
+        self._chosen_value = values[found.choice.row]
         if self._varied is not None:
             setattr(self, f"{self._varied}_", self._chosen_value)
-        chosen = self._chosen()
-        return self._set_fit(data, chosen._fit_data(data, self._previous_fit(data), prepared))
+        fit = self._chosen()._fit_data(data, self._previous_fit(data), found.prepared)
+        return self._set_fit(data, fit)
 
     def _values(self) -> list[Any]:
         """The values of the parameter that may be a list."""
@@ -144,22 +101,6 @@ class TaskCV(TaskEstimator):
         penalty: Penalty | None = self._chosen()._get_penalty(data)
         return penalty
 
-    def _grid(
-        self, model: Any, data: TaskData, prepared: BaseObjective | None, alphas: Array | int
-    ) -> Array:
-        if not isinstance(alphas, int):
-            return alphas
-        top = 0.0 if prepared is None else top_alpha(model, data, prepared)
-        return make_grid(top, alphas, self.eps)
-
-    def _unbalanced(self, data: TaskData, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        """The data without balanced class weights, which each training set has of its own."""
-        if getattr(self, "class_weight", None) != "balanced":
-            return data
-        reader = self._model(1.0, self._values()[0]).set_params(class_weight=None)
-        unbalanced: TaskData = reader._read(X, y, sample_weight)
-        return unbalanced
-
     def _keep(self, scores: Array, grids: list[Array], values: list[Any]) -> None:
         """Set the attributes of the grid; the axis of one value is dropped."""
         for name in {"mse_path_", "scores_path_"} & vars(self).keys():
@@ -171,10 +112,3 @@ class TaskCV(TaskEstimator):
             self.mse_path_ = -kept
         else:
             self.scores_path_ = kept
-
-
-def _starts_at_null(model: Any, data: TaskData) -> bool:
-    """Whether the model's grid begins where all coefficients are zero."""
-    penalty = model.set_params(alpha=1.0)._get_penalty(data)
-    rough = None if penalty is None else penalty.split()[0]
-    return rough is not None and bool(rough.is_norm)

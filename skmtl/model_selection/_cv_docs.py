@@ -10,8 +10,8 @@ _CV = """
 cv : int, splitter, iterable of (train, test) or None, default=None
     None: five folds; an int: as many. They are stratified by task, as those of
     :class:`~skmtl.model_selection.StratifiedTaskKFold` with ``random_state=0``, in the stacked
-    layout, where labels are missing, and for classifiers (by class too); otherwise they are
-    those of scikit-learn's KFold, in the order of the rows.
+    layout, where labels are missing, for classifiers (by class too), and where fit is given
+    ``groups``; otherwise they are those of scikit-learn's KFold, in the order of the rows.
 scoring : str, callable or None, default=None
     None: {criterion}. Otherwise a scorer: a name of scikit-learn's, a callable
     (estimator, X, y), or one of :func:`skmtl.metrics.make_task_scorer`, which takes missing
@@ -29,6 +29,8 @@ _CRITERIA = {
     "Classifier": "the mean loss of the held-out labels, weighted by ``sample_weight`` and "
     "``class_weight``",
 }
+
+_BOTH_CRITERIA = """for regressors {Regressor}; for classifiers {Classifier}""".format(**_CRITERIA)
 
 _CHOSEN = """
 alphas_ : ndarray of shape (n_alphas,)
@@ -83,8 +85,24 @@ def document_cv(cls: Class) -> Class:
         "cv_notes": _CV_NOTES,
         "cv_references": _CV_REFERENCES,
     }
-    doc = inspect.cleandoc(cls.__doc__)
+    cls.__doc__ = _fill(cls.__doc__, parts)
+    return document(cls)
+
+
+def document_search(cls: Class) -> Class:
+    """Fill the CV estimators' parts of the docstring of a search over any estimator."""
+    if cls.__doc__ is not None:
+        parts = {
+            "cv": _CV.replace("{criterion}", _BOTH_CRITERIA),
+            "cv_notes": _CV_NOTES,
+            "cv_references": _CV_REFERENCES,
+        }
+        cls.__doc__ = _fill(cls.__doc__, parts)
+    return cls
+
+
+def _fill(doc: str, parts: dict[str, str]) -> str:
+    doc = inspect.cleandoc(doc)
     for name, part in parts.items():
         doc = doc.replace("{" + name + "}", textwrap.dedent(part.strip("\n")))
-    cls.__doc__ = doc
-    return document(cls)
+    return doc

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.model_selection import KFold, check_cv
+from sklearn.model_selection import GroupKFold, KFold, check_cv
+from sklearn.utils import _safe_indexing, check_consistent_length
 
 from skmtl._warnings import warn
 from skmtl.design import TaskData
@@ -41,22 +42,24 @@ class Fold:
 
 
 def make_folds(
-    estimator: Any, data: TaskData, X: Any, y: Any, sample_weight: Any
+    cv: Any, model: Any, data: TaskData, X: Any, y: Any, sample_weight: Any, groups: Any = None
 ) -> tuple[list[Fold], bool]:
-    """The folds of ``estimator.cv``, and whether they keep every task in training.
+    """The folds of ``cv``, and whether they keep every task in training.
 
     A number of folds, or None for five, are stratified by task (and by class) where the layout is
-    stacked, labels are missing, or the estimator is a classifier; otherwise they are KFold's.
-    Only rows with a label count: a weight of zero equals leaving the label out. The tasks cannot
-    all be kept where each has a single row.
+    stacked, labels are missing, the model is a classifier, or there are groups; otherwise they
+    are KFold's. Only rows with a label count: a weight of zero equals leaving the label out. The
+    tasks cannot all be kept where each has a single row.
     """
-    labels = as_label_array(y, type(estimator).__name__)
-    rows = _rows_of_data(estimator, data, X, labels, sample_weight)
-    cv, keep = estimator.cv, True
+    labels = as_label_array(y, type(model).__name__)
+    if groups is not None:
+        check_consistent_length(labels, groups)
+    rows, keep = _rows_of_data(model, data, X, labels, sample_weight), True
     if cv is None or isinstance(cv, Integral):
-        splits, keep = _default_splits(estimator, data, rows, N_FOLDS if cv is None else int(cv))
+        n_splits = N_FOLDS if cv is None else int(cv)
+        splits, keep = _default_splits(is_classifier(model), data, rows, n_splits, groups)
     else:
-        splits = iter(check_cv(cv).split(X, y))
+        splits = iter(check_cv(cv).split(X, y, groups))
     # Where each row of X went; -1: it has no label.
     places = np.full(len(labels), -1)
     places[rows] = np.arange(len(rows))
@@ -77,7 +80,7 @@ def make_folds(
 
 
 def _rows_of_data(
-    estimator: Any, data: TaskData, X: Any, labels: Array, sample_weight: Any
+    model: Any, data: TaskData, X: Any, labels: Array, sample_weight: Any
 ) -> NDArray[np.intp]:
     """The row of X that each row of the validated data came from.
 
@@ -93,12 +96,12 @@ def _rows_of_data(
     used = np.flatnonzero(counts)
     if data.codes is None:
         return used
-    ids = read_ids(split_task_column(X, estimator.task_column)[1], warn=False)
+    ids = read_ids(split_task_column(X, model.task_column)[1], warn=False)
     return used[np.argsort(encode_tasks(ids[used])[1], kind="stable")]
 
 
 def _default_splits(
-    estimator: Any, data: TaskData, rows: NDArray[np.intp], n_splits: int
+    by_class: bool, data: TaskData, rows: NDArray[np.intp], n_splits: int, groups: Any
 ) -> tuple[Iterator[tuple[Array, Array]], bool]:
     """Splits (in rows of X) into ``n_splits`` folds, and whether they keep every task."""
     if len(rows) < n_splits:
@@ -108,7 +111,7 @@ def _default_splits(
         )
     # In X's order, as the splitter would meet them.
     order, keep = np.argsort(rows), True
-    by_task, by_class = data.codes is not None, is_classifier(estimator)
+    by_task, grouped = data.codes is not None, groups is not None
     labels, observed = data.y[order], data.weights[order] > 0
     if by_class:
         labels = (labels + 1) / 2
@@ -118,9 +121,9 @@ def _default_splits(
         labels = labels[:, 0]
     elif not by_task:
         labels = np.where(observed, labels, np.nan)
-    stratified = by_task or by_class or np.isnan(labels).any()
+    stratified = by_task or by_class or grouped or np.isnan(labels).any()
     features = np.zeros((len(order), 1))
-    splitter: Any = KFold(n_splits)
+    splitter: Any = GroupKFold(n_splits) if grouped else KFold(n_splits)
     if data.codes is not None:
         features = data.codes[order][:, None]
         keep = bool((np.bincount(data.codes) > 1).any())
@@ -133,7 +136,7 @@ def _default_splits(
         column = 0 if by_task else None
         splitter = StratifiedTaskKFold(n_splits, task_column=column, random_state=0)
     ordered = rows[order]
-    splits = splitter.split(features, labels)
+    splits = splitter.split(features, labels, _safe_indexing(groups, ordered) if grouped else None)
     return ((ordered[train], ordered[test]) for train, test in splits), keep
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing
 
 from skmtl.base import Fit, linear_predictor
@@ -48,11 +48,14 @@ def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold
     grids : list of arrays of shape (n_alphas,), one per model
     fold : Fold
     """
+    # Other folds are fitted at the same time. What the models have read they keep.
+    models = [copy.copy(model) for model in models]
     part, prepared, judge = source(models[0], fold)
     scores = np.empty((len(models), len(grids[0])))
     for row, model, alphas in zip(scores, models, grids, strict=True):
-        model = clone(model)
-        for k, fit in enumerate(follow(model, part, alphas, prepared)):
+        # Where the start matters, each fit is the one that its alpha gives alone.
+        fits = follow(model, part, alphas, prepared, warm=model._is_convex)
+        for k, fit in enumerate(fits):
             row[k] = judge(model, fit)
     return scores
 
@@ -79,7 +82,7 @@ class RowFolds:
         part = self.data.take(fold.train)
         if self.data.scales is not None:
             raw = replace(part, y=part.y * part.spread(self.data.scales), scales=None)
-            part = raw.standardised()
+            part = model._standardised(raw)
         if getattr(model, "class_weight", None) == "balanced":
             part = _weigh_classes(part, "balanced", np.array([0, 1]))
         absent = part.label_counts == 0
@@ -138,7 +141,7 @@ class HeldOutLoss:
             if is_classifier(model):
                 losses = loss.value(held_out.y, Z)
             else:
-                losses = (held_out.y - loss.inverse_link(Z)) ** 2
+                losses = (loss.as_response(held_out.y) - loss.inverse_link(Z)) ** 2
             # Classes of one choice share a row's weight.
             counted = weights[:, :1] if loss.couples_tasks else weights
             return -float((weights * losses).sum() / counted.sum())
@@ -162,18 +165,18 @@ class HeldOutScore:
     Parameters
     ----------
     scorer : callable (estimator, X, y) -> float, the greater the better
-    estimator : the estimator that has read X
+    reader : the estimator that has read X
     X, y, sample_weight : as passed to its fit
     """
 
     def __init__(
-        self, scorer: Callable[..., Any], estimator: Any, X: Any, y: Any, sample_weight: Any
+        self, scorer: Callable[..., Any], reader: Any, X: Any, y: Any, sample_weight: Any
     ) -> None:
         self.scorer, self.X, self.y = scorer, X, y
         self.read = {
-            name: getattr(estimator, name)
+            name: getattr(reader, name)
             for name in ("n_features_in_", "feature_names_in_", "classes_")
-            if hasattr(estimator, name)
+            if hasattr(reader, name)
         }
         weighted = np.ndim(sample_weight) > 0 and _takes_weights(scorer)
         self.weights = np.asarray(sample_weight) if weighted else None
@@ -183,14 +186,13 @@ class HeldOutScore:
         weights = {} if self.weights is None else {"sample_weight": self.weights[fold.held_out]}
         known = part.label_counts > 0
         seen = part.select(known)
+        # A fit on these rows alone would know no other tasks.
+        seen = replace(seen, all_tasks=seen.tasks, positions=np.arange(seen.n_tasks))
 
         def judge(model: Any, fit: Fit) -> float:
             fitted = copy.copy(model)
             vars(fitted).update(self.read)
-            coef, intercept, learned = (
-                values[known] for values in (fit.coef, fit.intercept, fit.learned)
-            )
-            fitted._set_fit(seen, replace(fit, coef=coef, intercept=intercept, learned=learned))
+            fitted._set_fit(seen, _of_tasks(fit, known))
             try:
                 return float(self.scorer(fitted, X, y, **weights))
             except ValueError as error:
@@ -202,6 +204,17 @@ class HeldOutScore:
                 ) from error
 
         return judge
+
+
+def _of_tasks(fit: Fit, chosen: Array) -> Fit:
+    """The fit of some of its tasks."""
+    return replace(
+        fit,
+        coef=fit.coef[chosen],
+        intercept=fit.intercept[chosen],
+        learned=fit.learned[chosen],
+        parts=None if fit.parts is None else fit.parts[:, chosen],
+    )
 
 
 def _takes_weights(scorer: Callable[..., Any]) -> bool:

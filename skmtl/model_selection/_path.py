@@ -37,7 +37,8 @@ def path(
     """Fit an estimator over a grid of alphas, largest first, each fit from the one before.
 
     Data are validated once, and what the fits have in common (Gram matrices, eigenbases) is
-    computed once.
+    computed once. Of the estimators whose objective is not convex this is a continuation: where
+    a fit ends depends on the alphas before it.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def path(
     coefs : ndarray of shape (n_tasks, n_features, n_alphas)
         One task too: (1, n_features, n_alphas).
     dual_gaps : ndarray of shape (n_alphas,)
-        True upper bounds of how far each objective is above its minimum.
+        Upper bounds on the suboptimality of each objective; NaN where it is not convex.
     intercepts : ndarray of shape (n_tasks, n_alphas)
         With ``return_intercepts``.
     n_iters : ndarray of shape (n_alphas,)
@@ -81,7 +82,7 @@ def path(
     See Also
     --------
     block_sparse_path : The same for :class:`skmtl.BlockSparseRegressor`.
-    skmtl.BlockSparseRegressorCV : Chooses alpha on the path by cross-validation.
+    AlphaSearchCV : Chooses alpha on the path by cross-validation.
 
     Examples
     --------
@@ -184,9 +185,14 @@ def block_sparse_path(
 
 
 def follow(
-    model: Any, data: TaskData, alphas: Iterable[float], prepared: BaseObjective | None
+    model: Any,
+    data: TaskData,
+    alphas: Iterable[float],
+    prepared: BaseObjective | None,
+    *,
+    warm: bool = True,
 ) -> Iterator[Fit]:
-    """Fits of a model, whose ``alpha`` is set on the way, each from the one before.
+    """Fits of a model, whose ``alpha`` is set on the way.
 
     Parameters
     ----------
@@ -195,9 +201,11 @@ def follow(
     alphas : floats, descending
     prepared : BaseObjective or None
         As :func:`skmtl.model_selection._alpha.prepare` returns it for ``data``.
+    warm : bool, default=True
+        Whether each fit starts from the one before.
     """
     fit = None
     for alpha in alphas:
         model.alpha = float(alpha)
-        fit = model._fit_data(data, fit, prepared)
+        fit = model._fit_data(data, fit if warm else None, prepared)
         yield fit

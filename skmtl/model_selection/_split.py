@@ -2,19 +2,23 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.model_selection import KFold
+from sklearn.model_selection import KFold, StratifiedGroupKFold
+from sklearn.model_selection._split import GroupsConsumerMixin, _RepeatedSplits
 from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
-from skmtl._folds import assign_shared, assign_stacked, label_strata
+from skmtl._folds import assign_groups, assign_shared, assign_stacked, label_strata
+from skmtl.design._labels import as_label_array
 from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
 
 
-class StratifiedTaskKFold(KFold):
+class StratifiedTaskKFold(StratifiedGroupKFold):
     """K-fold cross-validation that spreads every task, and every class of a task, evenly.
 
     A plain K-fold may leave all rows of a task out of a training set, above all where the rows
@@ -36,9 +40,9 @@ class StratifiedTaskKFold(KFold):
     Raises
     ------
     ValueError
-        If ``n_splits`` is less than 2, or more than the number of rows that can be tested; if
-        a ``random_state`` is given with ``shuffle=False``; if ``task_column`` is not a column
-        of X; if y is None without a ``task_column``.
+        If ``n_splits`` is less than 2, or more than the number of rows, or groups, that can be
+        tested; if a ``random_state`` is given with ``shuffle=False``; if ``task_column`` is not
+        a column of X; if y is None without a ``task_column``.
 
     Notes
     -----
@@ -55,6 +59,14 @@ class StratifiedTaskKFold(KFold):
     - A vector y: each class; where y does not hold classes,
       :class:`~sklearn.model_selection.KFold`.
 
+    With ``split(X, y, groups)`` all rows of a group, such as a patient's, are in the same test
+    set, and tasks and classes are spread as evenly as whole groups allow: the groups that hold
+    most of a task or class are placed first, each into the fold that has the least of what it
+    holds. Every training set holds a label of every task whose labels are in two or more groups.
+    A group that holds all labels of a task always trains, like the only row of a task.
+    scikit-learn's tools pass ``groups`` on; our estimators that choose their own alpha take them
+    in fit.
+
     The only row of a task trains in every fold and is never tested; so does a row of a label
     matrix with a task's only label, and, rarely, one more row of a task whose labels could not
     be kept apart otherwise. The test sets are no partition of the rows then:
@@ -68,7 +80,9 @@ class StratifiedTaskKFold(KFold):
 
     See Also
     --------
+    RepeatedStratifiedTaskKFold : The same, several times over with other folds.
     sklearn.model_selection.StratifiedKFold : The same for the classes of one task.
+    sklearn.model_selection.StratifiedGroupKFold : The same with groups.
 
     Examples
     --------
@@ -82,6 +96,14 @@ class StratifiedTaskKFold(KFold):
     ...     print(X[test, 1])
     [1. 1. 2. 3.]
     [1. 1. 2. 3.]
+
+    Two rows of each pupil, who are never split:
+
+    >>> X, pupil = np.repeat(X, 2, axis=0), np.repeat(np.arange(8), 2)
+    >>> for train, test in cv.split(X, groups=pupil):
+    ...     print(len(test), set(pupil[train]) & set(pupil[test]))
+    8 set()
+    8 set()
     """
 
     def __init__(
@@ -99,43 +121,165 @@ class StratifiedTaskKFold(KFold):
         self, X: Any = None, y: Any = None, groups: Any = None
     ) -> Iterator[NDArray[np.bool_]]:
         """Yield one mask of test rows per fold; scikit-learn's ``split`` does the rest."""
-        folds = self._assign(X, y)
+        if groups is None:
+            folds = self._assign(X, y)
+        else:
+            folds = self._assign_groups(X, y, _read_groups(groups))
         if folds is None:
-            yield from super()._iter_test_masks(X, y, groups)
+            plain = KFold(self.n_splits, shuffle=self.shuffle, random_state=self.random_state)
+            for train, test in plain.split(X):
+                yield np.isin(np.arange(len(train) + len(test)), test)
             return
-        n_testable = np.count_nonzero(folds >= 0)
-        if n_testable < self.n_splits:
-            raise ValueError(
-                f"n_splits={self.n_splits} is more than the number of rows that can be tested: "
-                f"{n_testable} of {len(folds)}. The other rows hold the only label of a task "
-                f"and always train. Lower n_splits, or check whether "
-                f"task_column={self.task_column!r} is the column of the tasks."
-            )
         for fold in range(self.n_splits):
             yield folds == fold
 
+    def _check_testable(self, n_testable: int, n: int, what: str, hold: str, also: str) -> None:
+        """Refuse more folds than there are rows or groups to test."""
+        if n_testable >= self.n_splits:
+            return
+        others = (
+            f" The other {what} hold {hold} of a task and always train." if n_testable < n else ""
+        )
+        raise ValueError(
+            f"n_splits={self.n_splits} is more than the number of {what} that can be tested: "
+            f"{n_testable} of {n}.{others} Lower n_splits, or check whether "
+            f"task_column={self.task_column!r} is the column of the tasks{also}."
+        )
+
+    def _rng(self) -> np.random.RandomState | None:
+        return check_random_state(self.random_state) if self.shuffle else None
+
     def _assign(self, X: Any, y: Any) -> NDArray[np.intp] | None:
         """Return each row's fold, -1 = always trains, or None for scikit-learn's KFold."""
-        rng = check_random_state(self.random_state) if self.shuffle else None
-        if self.task_column is not None:
-            ids = read_ids(split_task_column(X, self.task_column)[1], warn=False)
-            classes = None if y is None else _read_classes(y)
-            return assign_stacked(encode_tasks(ids)[1], classes, self.n_splits, rng)
-        if y is None:
-            raise ValueError(
-                "StratifiedTaskKFold needs y, one column per task, or a task_column: got y=None "
-                "and task_column=None."
-            )
-        if np.ndim(y) == 1:
-            classes = _read_classes(y)
-            if classes is None:
+        rows, rng = _read_rows(X, y, self.task_column), self._rng()
+        if rows.labels is not None:
+            if not rows.by_class and not np.isnan(rows.labels).any():
                 return None
-            return assign_stacked(np.zeros(len(classes), np.intp), classes, self.n_splits, rng)
-        Y = check_array(y, dtype=np.float64, ensure_all_finite="allow-nan", input_name="y")
-        by_class = bool(np.isin(Y[~np.isnan(Y)], (0, 1)).all())
-        if not by_class and not np.isnan(Y).any():
+            folds = assign_shared(*label_strata(rows.labels, rows.by_class), self.n_splits, rng)
+        elif rows.codes is not None:
+            folds = assign_stacked(rows.codes, rows.classes, self.n_splits, rng)
+        elif rows.classes is not None:
+            one = np.zeros_like(rows.classes)
+            folds = assign_stacked(one, rows.classes, self.n_splits, rng)
+        else:
             return None
-        return assign_shared(*label_strata(Y, by_class), self.n_splits, rng)
+        n_testable = int(np.count_nonzero(folds >= 0))
+        self._check_testable(n_testable, len(folds), "rows", "the only label", "")
+        return folds
+
+    def _assign_groups(self, X: Any, y: Any, groups: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return each row's fold, -1 = always trains, the same for all rows of a group."""
+        rows = _read_rows(X, y, self.task_column)
+        if rows.labels is not None:
+            labelled = sp.csr_array(~np.isnan(rows.labels), dtype=np.float64)
+            strata = sp.csr_array(label_strata(rows.labels, rows.by_class)[0], dtype=np.float64)
+        else:
+            codes = np.zeros_like(groups) if rows.codes is None else rows.codes
+            labelled = strata = _indicators(codes)
+            if rows.classes is not None:
+                strata = _indicators(codes * (rows.classes.max() + 1) + rows.classes)
+        folds = assign_groups(groups, labelled, strata, self.n_splits, self._rng())
+        n_testable = len(np.unique(groups[folds >= 0]))
+        also = ", and whether groups are fine enough"
+        self._check_testable(n_testable, len(np.unique(groups)), "groups", "all labels", also)
+        return folds
+
+
+class RepeatedStratifiedTaskKFold(GroupsConsumerMixin, _RepeatedSplits):
+    """:class:`StratifiedTaskKFold`, repeated with other folds each time.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2.
+    n_repeats : int, default=10
+        How many times the folds are drawn.
+    task_column : str, int or None, default=None
+        As in :class:`StratifiedTaskKFold`.
+    random_state : int, RandomState instance or None, default=None
+        An int makes all repetitions reproducible.
+
+    See Also
+    --------
+    StratifiedTaskKFold : One repetition, and what it promises.
+    sklearn.model_selection.RepeatedStratifiedKFold : The same for the classes of one task.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.model_selection import RepeatedStratifiedTaskKFold
+    >>> X = np.column_stack([np.arange(6.0), [1, 1, 1, 1, 2, 2]])
+    >>> cv = RepeatedStratifiedTaskKFold(n_splits=2, n_repeats=3, task_column=-1, random_state=0)
+    >>> cv.get_n_splits()
+    6
+    >>> [sorted(X[test, 1].tolist()) for _, test in cv.split(X)] == 6 * [[1.0, 1.0, 2.0]]
+    True
+    """
+
+    def __init__(
+        self,
+        n_splits: int = 5,
+        *,
+        n_repeats: int = 10,
+        task_column: str | int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            StratifiedTaskKFold,
+            n_repeats=n_repeats,
+            random_state=random_state,
+            n_splits=n_splits,
+            task_column=task_column,
+        )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is known of the rows: their tasks' codes and their classes, or a matrix of labels."""
+
+    codes: NDArray[np.intp] | None = None
+    classes: NDArray[np.intp] | None = None
+    labels: NDArray[np.float64] | None = None
+
+    @property
+    def by_class(self) -> bool:
+        """Whether a matrix holds classes."""
+        labels = self.labels
+        return labels is not None and bool(np.isin(labels[~np.isnan(labels)], (0, 1)).all())
+
+
+def _read_rows(X: Any, y: Any, task_column: str | int | None) -> _Rows:
+    labels = None if y is None else as_label_array(y, "StratifiedTaskKFold")
+    if task_column is not None:
+        ids = read_ids(split_task_column(X, task_column)[1], warn=False)
+        return _Rows(encode_tasks(ids)[1], None if labels is None else _read_classes(labels))
+    if labels is None:
+        raise ValueError(
+            "StratifiedTaskKFold needs y, one column per task, or a task_column: got y=None "
+            "and task_column=None."
+        )
+    if labels.ndim == 1:
+        return _Rows(classes=_read_classes(labels))
+    labels = check_array(labels, dtype=np.float64, ensure_all_finite="allow-nan", input_name="y")
+    return _Rows(labels=labels)
+
+
+def _read_groups(groups: Any) -> NDArray[np.intp]:
+    """The rank of each row's group."""
+    groups = column_or_1d(check_array(groups, ensure_2d=False, dtype=None, input_name="groups"))
+    try:
+        return np.unique(groups, return_inverse=True)[1].reshape(-1)
+    except TypeError as error:
+        raise ValueError(
+            f"groups must hold values of one kind, none missing, got {groups[:3].tolist()!r:.200} "
+            f"({error}). Make all of them strings or all numbers."
+        ) from error
+
+
+def _indicators(codes: NDArray[np.intp]) -> Any:
+    """A sparse row for each code, 1 in the column of its rank."""
+    ranks = np.unique(codes, return_inverse=True)[1].reshape(-1)
+    return sp.csr_array((np.ones(len(ranks)), (np.arange(len(ranks)), ranks)))
 
 
 def _read_classes(y: Any) -> NDArray[np.intp] | None:

@@ -1,0 +1,25 @@
+"""Scores over tasks: scikit-learn's metrics on each task's observed labels.
+
+A metric takes a label matrix with NaN where a row is not labelled for a task (shared layout), or
+a vector and each row's task (stacked layout).
+"""
+
+from skmtl.metrics._scorer import make_task_scorer
+from skmtl.metrics._scores import (
+    accuracy_score,
+    explained_variance_score,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+    subset_accuracy_score,
+)
+
+__all__ = [
+    "accuracy_score",
+    "explained_variance_score",
+    "make_task_scorer",
+    "r2_score",
+    "roc_auc_score",
+    "root_mean_squared_error",
+    "subset_accuracy_score",
+]

@@ -1,0 +1,187 @@
+"""Scorers for scikit-learn's tools, from metrics over tasks and from metrics that know none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.metadata_routing import UNUSED
+
+from skmtl.design._tasks import read_ids, split_task_column
+from skmtl.metrics import _scores
+from skmtl.metrics._foreign import (
+    Response,
+    adapt,
+    find_response,
+    is_loss,
+    least_labels,
+    takes_tasks,
+)
+from skmtl.metrics._tasks import Avg, Scores, find_observed, read_labels, score_tasks
+
+# Name: metric, whether greater is better, methods of the estimator that give its y_pred.
+_METRICS: dict[str, tuple[Callable[..., Scores], bool, Response]] = {
+    "r2": (_scores.r2_score, True, "predict"),
+    "rmse": (_scores.root_mean_squared_error, False, "predict"),
+    "explained_variance": (_scores.explained_variance_score, True, "predict"),
+    "accuracy": (_scores.accuracy_score, True, "predict"),
+    "roc_auc": (_scores.roc_auc_score, True, ("decision_function", "predict_proba")),
+}
+
+
+@dataclass(eq=False)
+class TaskScorer(BaseEstimator):
+    """The scorer; its base class gives it clone and scikit-learn's metadata routing."""
+
+    __metadata_request__score: ClassVar[dict[str, str]] = {"estimator": UNUSED}
+
+    metric: str | Callable[..., Scores]
+    task_column: str | int | None
+    average: Avg
+    greater_is_better: bool
+    response_method: Response
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Scores:
+        metric = _METRICS[self.metric][0] if isinstance(self.metric, str) else self.metric
+        column = self.task_column
+        task = None if column is None else read_ids(split_task_column(X, column)[1], warn=False)
+        method, response = self._respond(estimator, X)
+        if np.ndim(y) == 1 and response.ndim == 2 and response.shape[1] == 2:
+            response = response[:, 1]
+        if takes_tasks(metric):
+            how = {"task": task, "sample_weight": sample_weight, "average": self.average}
+            score = metric(y, response, **how, **self.kwargs)
+        else:
+            classes = _find_classes(estimator, y, method)
+            score = score_tasks(
+                adapt(metric, self.kwargs, classes, of_labels=method == "predict"),
+                least_labels(metric),
+                self.average,
+                y,
+                response,
+                task,
+                sample_weight,
+                wide=True,
+            )
+        return score if self.greater_is_better else -score
+
+    __call__ = score  # under that name scikit-learn looks for the metadata to route
+
+    def _respond(self, estimator: Any, X: Any) -> tuple[str, NDArray[Any]]:
+        """The method that was called, and its result."""
+        methods = np.atleast_1d(self.response_method).tolist()
+        for method in methods:
+            if hasattr(estimator, method):
+                response = getattr(estimator, method)(X)
+                if isinstance(response, list):  # scikit-learn's multi-output classifiers
+                    response = np.column_stack([part[:, -1] for part in response])
+                return method, np.asarray(response)
+        raise ValueError(
+            f"The scorer needs {' or '.join(methods)}, which {type(estimator).__name__} lacks."
+        )
+
+
+def _find_classes(estimator: Any, y: Any, method: str) -> NDArray[Any] | None:
+    """All classes, sorted; None where labels are numbers."""
+    known = getattr(estimator, "classes_", None)
+    if known is None and method == "predict":
+        return None
+    labels = read_labels(y, "y_true")
+    if labels.ndim == 2:
+        return np.array([0.0, 1.0])
+    return np.unique(labels[find_observed(labels)]) if known is None else np.asarray(known)
+
+
+def make_task_scorer(
+    metric: str | Callable[..., Scores],
+    *,
+    task_column: str | int | None = None,
+    average: Avg = "macro",
+    greater_is_better: bool | None = None,
+    response_method: str | tuple[str, ...] | None = None,
+    **kwargs: Any,
+) -> TaskScorer:
+    """Make a scorer, to be called with (estimator, X, y), from a metric.
+
+    The metric is evaluated on each task's observed labels, missing labels (NaN) and labels of
+    weight zero left out, and the tasks' scores are averaged.
+
+    Parameters
+    ----------
+    metric : str or callable
+        "r2", "rmse", "explained_variance", "accuracy", "roc_auc", or a function:
+
+        - with an argument ``task``: one of this module's, or one with the same signature;
+        - any other (y_true, y_pred), such as scikit-learn's: it is called once for each task.
+    task_column : str, int or None, default=None
+        Stacked layout: the column of the scored X that holds the task ids.
+    average : {"macro", "pooled"} or None, default="macro"
+        As in :func:`r2_score`. A metric's own parameter ``average`` is set by
+        ``functools.partial``.
+    greater_is_better : bool or None, default=None
+        False: the score is negated. None: False for "rmse" and for scikit-learn's functions
+        whose name ends in ``_loss``, ``_error`` or ``_deviance``, otherwise True.
+    response_method : str, tuple of str or None, default=None
+        The estimator's method that gives y_pred; of several, the first it has. None: what the
+        metric is defined for. For "roc_auc" and scikit-learn's metrics of scores
+        decision_function, else predict_proba; for those of probabilities predict_proba; for all
+        others predict.
+    **kwargs
+        Passed to the metric: ``beta=2`` for scikit-learn's ``fbeta_score``.
+
+    Returns
+    -------
+    callable
+        For ``scoring`` in scikit-learn's searches and cross-validation functions.
+
+    Raises
+    ------
+    ValueError
+        If ``metric`` is an unknown name. When it scores: if the weights differ and the metric
+        takes none.
+
+    Notes
+    -----
+    A metric without the argument ``task`` is also passed what the labels of a single task do not
+    show: all classes as ``labels``, where it judges probabilities; the greater of two classes as
+    ``pos_label``; and ``zero_division=nan`` for precision, recall and F-scores. Your own
+    arguments take precedence.
+
+    A task for which the metric is undefined is left out of the mean: one for which it returns
+    nan; one with fewer than two labels for R2 and the like; one with labels of a single class for
+    metrics that compare two (areas under curves, balanced accuracy, Matthews correlation, kappa).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from sklearn.metrics import mean_pinball_loss
+    >>> from skmtl.metrics import make_task_scorer
+    >>> X, y = np.array([[0.0, 7], [1, 7], [2, 8]]), np.array([1.0, 1.0, 4.0])
+    >>> model = DummyRegressor().fit(X, y)
+    >>> make_task_scorer("rmse", task_column=-1)(model, X, y)
+    -1.5
+    >>> make_task_scorer(mean_pinball_loss, task_column=-1, alpha=0.75)(model, X, y)
+    -0.875
+    """
+    key = next((name for name, (own, *_) in _METRICS.items() if own is metric), metric)
+    if isinstance(key, str) and key in _METRICS:
+        _, greater, response = _METRICS[key]
+    elif callable(key):
+        greater, response = not is_loss(key), find_response(key)
+    else:
+        raise ValueError(
+            f"metric must be a function or one of {[*_METRICS]}, got {metric!r}. Of scikit-learn's "
+            f"metrics pass the function, such as sklearn.metrics.average_precision_score."
+        )
+    return TaskScorer(
+        key,
+        task_column,
+        average,
+        greater if greater_is_better is None else greater_is_better,
+        response if response_method is None else response_method,
+        kwargs,
+    )

@@ -1,0 +1,107 @@
+"""A metric on each task: observed labels apart, scored one task after another, averaged."""
+
+from collections.abc import Callable
+from typing import Any
+from warnings import warn
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_array
+
+from skmtl.design._labels import as_floats, as_label_array, read_weights
+from skmtl.design._tasks import encode_tasks, read_ids
+
+Avg = str | None
+Scores = Any  # a float, or with average=None an array (n_tasks,)
+
+
+def score_tasks(
+    metric: Callable[..., float], at_least: int, average: Avg, *data: Any, wide: bool = False
+) -> Scores:
+    """Evaluate a metric on each task's observed labels, and average.
+
+    Parameters
+    ----------
+    metric : callable (labels, predictions, sample_weight) -> float
+        NaN where the task's score is undefined.
+    at_least : int
+        A task with fewer labels has NaN.
+    average : {"macro", "pooled"} or None
+    *data : y_true, y_pred, task, sample_weight
+        As in :func:`skmtl.metrics.r2_score`.
+    wide : bool, default=False
+        Whether a vector of labels may have a row of predictions each (class probabilities).
+
+    Returns
+    -------
+    float, or with ``average=None`` ndarray of shape (n_tasks,)
+    """
+    if not isinstance(average, str | None) or average not in ("macro", "pooled", None):
+        raise ValueError(f"average must be 'macro', 'pooled' or None, got {average!r}.")
+    groups = _split_tasks(*data, pool=average == "pooled", wide=wide)
+    scores = np.full(len(groups), np.nan)
+    for t, (labels, predictions, weight) in enumerate(groups):
+        if len(labels) >= at_least:
+            scores[t] = metric(labels, predictions, sample_weight=weight)
+    if average is None:
+        return scores
+    defined = scores[~np.isnan(scores)]
+    if defined.size:
+        return float(defined.mean())
+    warn("No task has the labels that the score takes: nan.", UndefinedMetricWarning, stacklevel=3)
+    return np.nan
+
+
+def _split_tasks(
+    y_true: Any, y_pred: Any, task: Any, sample_weight: Any, *, pool: bool, wide: bool
+) -> list[tuple[Any, Any, Any]]:
+    """Return each task's observed labels, their predictions and weights; pool: all in one."""
+    y_true, y_pred = read_labels(y_true, "y_true"), read_labels(y_pred, "y_pred")
+    shape = y_true.shape
+    if (y_pred.shape[:1] if wide and len(shape) == 1 else y_pred.shape) != shape:
+        raise ValueError(f"y_true and y_pred differ in shape: {shape} and {y_pred.shape}.")
+    if task is None:
+        codes = np.zeros(shape, dtype=np.intp) if len(shape) == 1 else np.indices(shape)[1]
+    else:
+        ids = read_ids(np.asarray(task), warn=False)
+        if len(shape) != 1 or ids.shape != shape:
+            raise ValueError(
+                f"With task, y_true and task must be vectors of one length, one entry per row; "
+                f"got shapes {shape} and {ids.shape}."
+            )
+        codes = encode_tasks(ids)[1]
+    observed = find_observed(y_true)
+    weight = None
+    if sample_weight is not None:
+        weight = read_weights(sample_weight, shape, by_label=True)
+        observed &= weight > 0
+    # The tasks are counted before labels are left out: one that has none left scores nan.
+    n_groups = 1 if pool else codes.max() + 1
+    codes = np.zeros(observed.sum(), dtype=np.intp) if pool else codes[observed]
+    rows = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=n_groups))[:-1]
+    parts = [
+        [None] * n_groups if part is None else np.split(part[observed][rows], ends)
+        for part in (y_true, y_pred, weight)
+    ]
+    return list(zip(*parts, strict=True))
+
+
+def find_observed(y_true: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which labels are not missing."""
+    return ~np.isnan(y_true) if y_true.dtype.kind == "f" else np.ones(y_true.shape, dtype=bool)
+
+
+def read_labels(labels: Any, name: str) -> NDArray[Any]:
+    """Return a matrix of floats, or a vector of numbers or strings."""
+    labels = as_label_array(labels, f"The metric's {name}")
+    if labels.ndim == 2:
+        labels = as_floats(labels, name)
+        return check_array(labels, ensure_all_finite="allow-nan", input_name=name)
+    vector = check_array(
+        labels, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name=name
+    )
+    if vector.dtype.kind == "O" and not any(isinstance(label, str) for label in vector):
+        return np.asarray(vector.tolist())  # scikit-learn knows no numbers among objects
+    return vector

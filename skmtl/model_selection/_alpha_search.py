@@ -1,0 +1,249 @@
+"""Choose alpha of any estimator by cross-validation."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, ClassVar, Self
+
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.utils import Tags, get_tags
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skmtl.model_selection._alpha import check_estimator
+from skmtl.model_selection._cv_docs import document_search
+from skmtl.model_selection._cv_search import CV_CONSTRAINTS, search_alpha
+
+Array = NDArray[Any]
+
+
+def _has(method: str) -> Callable[[Any], bool]:
+    """Whether the chosen estimator, before fit the given one, has a method."""
+
+    def check(search: "AlphaSearchCV") -> bool:
+        return hasattr(vars(search).get("best_estimator_", search.estimator), method)
+
+    return check
+
+
+@document_search
+class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
+    """Any estimator of skmtl, with ``alpha`` chosen by cross-validation.
+
+    What :class:`~sklearn.model_selection.GridSearchCV` over alpha finds, from warm-started paths:
+    data are validated once, and on each fold's training rows the fits share what they have in
+    common. The estimator's other parameters stay as they are.
+
+    Parameters
+    ----------
+    estimator : estimator of skmtl
+        Any with a parameter ``alpha``, whose own value is not used. Within a pipeline the search
+        takes the place of the last step.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        The number of strengths of a geometric grid, or the strengths themselves, finite and
+        >= 0. The grid begins, for norms, at :func:`alpha_max`, where all coefficients are zero;
+        for penalties of the second degree (a ridge, a squared norm) where at most 1% of the loss
+        without them can be gained.
+    eps : float or None, default=None
+        The smallest strength of the grid over the largest, in (0, 1). None: 1e-3 for norms, 1e-5
+        for penalties of the second degree.
+    {cv}
+
+    Attributes
+    ----------
+    alpha_ : float
+        The chosen strength.
+    alphas_ : ndarray of shape (n_alphas,)
+        The grid, largest first.
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Regressors without ``scoring``: the mean squared error of each fold's held-out labels.
+    scores_path_ : ndarray of shape (n_alphas, n_folds)
+        Classifiers, and with ``scoring``: the scores of each fold; without ``scoring`` minus the
+        mean loss.
+    best_score_ : float
+        The mean score over folds of the chosen strength; the greater the better.
+    best_estimator_ : estimator
+        The estimator with that strength, fitted to all rows. Its fitted attributes (``coef_``,
+        ``tasks_``, ``classes_``, ...) are the search's too.
+
+    Notes
+    -----
+    {cv_notes}
+
+    The objectives of :class:`~skmtl.CappedBlockSparseRegressor`,
+    :class:`~skmtl.GroupOverlapRegressor` and :class:`~skmtl.SparseTaskRelationRegressor` and of
+    their classifiers are not convex: where a fit ends depends on where it starts. Each of these
+    fits starts afresh, so that the scores are those of the estimator itself with that alpha. Give
+    GroupOverlap an integer ``random_state``.
+
+    ``score`` is that of ``best_estimator_``, whatever ``scoring`` is. Other methods, such as
+    ``transform``, are called on ``best_estimator_``.
+
+    References
+    ----------
+    {cv_references}
+
+    See Also
+    --------
+    path : The fits over a grid, without cross-validation.
+    skmtl.BlockSparseRegressorCV : Chooses ``l1_ratio`` too.
+    sklearn.model_selection.GridSearchCV : Any parameters, each fit from scratch.
+
+    Examples
+    --------
+    >>> from skmtl import LowRankRegressor
+    >>> from skmtl.datasets import make_low_rank_tasks
+    >>> from skmtl.model_selection import AlphaSearchCV
+    >>> made = make_low_rank_tasks(random_state=0)
+    >>> search = AlphaSearchCV(LowRankRegressor(), alphas=20).fit(made.data, made.target)
+    >>> search.mse_path_.shape
+    (20, 5)
+    >>> search.coef_.shape == search.best_estimator_.coef_.shape
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "estimator": [HasMethods(["fit"])],
+        **CV_CONSTRAINTS,
+        "eps": [*CV_CONSTRAINTS["eps"], None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        alphas: Any = 100,
+        eps: float | None = None,
+        cv: Any = None,
+        scoring: Any = None,
+        rule: str = "best",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.alphas = alphas
+        self.eps = eps
+        self.cv = cv
+        self.scoring = scoring
+        self.rule = rule
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+        """Choose alpha by cross-validation, and fit the estimator to all rows.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            (n_samples, n_features), or with a task column (n_samples, n_features + 1).
+        y : array-like
+            (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,).
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
+            Non-negative; zero leaves the label out. One per label only with a matrix y.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group, such as a patient's, are never split between training and test set.
+            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` where that
+            is a number or None.
+
+        Returns
+        -------
+        self
+        """
+        self._validate_params()
+        check_estimator(self.estimator, "AlphaSearchCV")
+        model = clone(self.estimator).set_params(alpha=1.0)
+        model._validate_params()
+        data = model._read(X, y, sample_weight)
+        found = search_alpha(self, model, [model], data, X, y, sample_weight, groups)
+        self._keep(found.scores[0])
+        (self.alphas_,) = found.grids
+        self.alpha_, self.best_score_ = found.alpha, found.choice.score
+        best = clone(self.estimator).set_params(alpha=self.alpha_)
+        self.best_estimator_ = best.fit(X, y, sample_weight)
+        return self
+
+    def _keep(self, scores: Array) -> None:
+        """Set the scores under the name that says what they are."""
+        for name in {"mse_path_", "scores_path_"} & vars(self).keys():
+            delattr(self, name)
+        if self.scoring is None and not is_classifier(self):
+            self.mse_path_ = -scores
+        else:
+            self.scores_path_ = scores
+
+    @available_if(_has("predict"))
+    def predict(self, X: Any) -> Array:
+        """Predict by the chosen estimator.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit.
+
+        Returns
+        -------
+        ndarray
+            As of the estimator.
+        """
+        return self._best().predict(X)
+
+    @available_if(_has("predict_proba"))
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities by the chosen estimator.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit.
+
+        Returns
+        -------
+        ndarray
+            As of the estimator.
+        """
+        return self._best().predict_proba(X)
+
+    @available_if(_has("decision_function"))
+    def decision_function(self, X: Any) -> Array:
+        """Linear predictors of the chosen estimator.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit.
+
+        Returns
+        -------
+        ndarray
+            As of the estimator.
+        """
+        return self._best().decision_function(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The score of the chosen estimator: R2 or accuracy.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in fit
+
+        Returns
+        -------
+        float
+        """
+        return self._best().score(X, y, sample_weight)
+
+    def _best(self) -> Any:
+        check_is_fitted(self, "best_estimator_")
+        return self.best_estimator_
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for what is not found otherwise: the fitted attributes of the chosen estimator.
+        best = vars(self).get("best_estimator_")
+        if best is not None and name.endswith("_") and not name.startswith("_"):
+            return getattr(best, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __sklearn_tags__(self) -> Tags:
+        # It takes and predicts what its estimator does, but is no transformer.
+        tags = deepcopy(get_tags(self.estimator))
+        tags.transformer_tags = None
+        return tags
