@@ -8,6 +8,9 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.model_selection import KFold
 
 import skmtl
 from skmtl.penalties import (
@@ -294,3 +297,30 @@ def test_irrelevant_changes_change_nothing(family, cls, params, layout):
         # Of a duplicate feature only the sum is determined.
         moved = (coef - base.coef_) @ np.array([1.0, 1, 1, 0, 1]) + (coef - base.coef_)[:, 3]
         assert np.abs(moved).max() <= 1e-3 * (1 + np.abs(base.coef_).max()), name
+
+
+@pytest.mark.parametrize(
+    ("container", "shape"),
+    [(np.asarray, (10, 20)), (sp.csr_matrix, (30, 4)), (sp.csr_matrix, (10, 20))],
+    ids=["wide", "sparse", "sparse-wide"],
+)
+@pytest.mark.parametrize("name", [name for name in skmtl.__all__ if name[0].isupper()])
+def test_one_stacked_task_is_a_vector_of_labels(name, container, shape):
+    cls = getattr(skmtl, name)
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal(shape)
+    y = X[:, 0] + 0.3 * rng.standard_normal(len(X))
+    losses = ["squared", "huber", "poisson"]
+    if "Classifier" in name:
+        losses = ["logistic", "squared_hinge"]
+    for loss in losses[:1] if name.endswith("CV") else losses:
+        labels = {"Regressor": y, "poisson": np.round(np.exp(y))}.get(loss, y)
+        labels = (y > 0).astype(int) if "Classifier" in name else labels
+        params = {"loss": loss, "cv": KFold(3), "random_state": 0}
+        model = cls(**{key: params[key] for key in params if key in cls().get_params()})
+        alone = clone(model).fit(container(X), labels)
+        stacked = model.set_params(task_column=-1)
+        stacked.fit(container(np.column_stack([X, np.full(len(X), 3.0)])), labels)
+        # Both are within 1e-4 of the null objective.
+        assert stacked.objective_ == pytest.approx(alone.objective_, rel=1e-3, abs=1e-3)
+        assert stacked.coef_.shape == (1, shape[1])

@@ -35,6 +35,9 @@ class Design:
         Multiplications in one ``forward``, and in one ``centred_gram`` of the weights.
     n_grams : int
         How many matrices that gives.
+    has_common_columns : bool
+        Whether all tasks have the same columns of X, but for a factor: then ``task_factors``,
+        ``row_weights``, ``sparse_columns`` and ``weighted_columns`` exist.
     """
 
     weights: Array
@@ -45,6 +48,7 @@ class Design:
     products: int
     gram_products: int
     n_grams: int
+    has_common_columns: bool = False
 
     def forward(self, W: Array) -> Array:
         """The predictors of centred features, without intercepts."""
@@ -88,7 +92,7 @@ class Design:
 
     @property
     def task_factors(self) -> Array:
-        """How often each task's Gram matrix is that of the first (n_columns,), ``n_grams`` 1."""
+        """How often each task's Gram matrix is that of the first (n_columns,)."""
         raise NotImplementedError
 
     @property

@@ -13,7 +13,7 @@ class ColumnGram:
 
     Parameters
     ----------
-    design : SharedDesign with ``n_grams`` 1
+    design : Design with ``has_common_columns``
         Row i counts ``design.row_weights[i]``.
     """
 

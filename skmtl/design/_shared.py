@@ -52,6 +52,7 @@ class SharedDesign(Design):
                 self._offset = (_linalg.multiply_transposed(X, weights) / totals).T
         self.X = X
         self.n_grams = 1 if self._proportional else self.n_columns
+        self.has_common_columns = self._proportional
         self.products = stored(X) * self.n_columns
         self.gram_products = stored(X) * self.n_features * self.n_grams
 

@@ -85,7 +85,7 @@ class Objective(BaseObjective):
         other.n_features, other._constant, other._gradient = len(features), {}, None
         other._certified = None
         other._restrict_penalty(features)
-        if self.loss.constant_curvature and self.design.n_grams == 1:
+        if self.loss.constant_curvature and self.design.has_common_columns:
             other._constant["columns"] = self.column_gram.restricted(features)
         W = point.W[features]
         if np.count_nonzero(W) < np.count_nonzero(point.W):
@@ -210,7 +210,7 @@ class Objective(BaseObjective):
 
     @property
     def largest_set(self) -> int:
-        if self.loss.constant_curvature and self.design.n_grams == 1:
+        if self.loss.constant_curvature and self.design.has_common_columns:
             return self.n_features
         fits = np.sqrt(_GRAM_BYTES / (8 * self.n_columns))
         pay = np.inf if self.loss.constant_curvature else self._worthwhile_rows
@@ -234,13 +234,13 @@ class Objective(BaseObjective):
         design = self.design
         if not self.loss.constant_curvature:
             return first_rows(self.n_features, design.products / self.n_columns)
-        labels = len(design.weights) if design.n_grams == 1 else design.weights.size
+        labels = len(design.weights) if design.has_common_columns else design.weights.size
         return float(np.sqrt(design.products / (labels + 10 * self.n_columns)) / 2)
 
     def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
         U, G = self.loss_gradient(point)
         weights, design = self.design.weights, self.design
-        if self.loss.constant_curvature and design.n_grams == 1:
+        if self.loss.constant_curvature and design.has_common_columns:
             if design.is_sparse:
                 columns, means = design.sparse_columns(features)
                 factors = design.task_factors
@@ -251,7 +251,7 @@ class Objective(BaseObjective):
                 return DenseModel(columns, design.task_factors, residual)
         bend = self._model_curvature(point)
         square, slope = self._model_square(bend, U), -G[features]
-        if self.loss.constant_curvature and design.n_grams == 1:
+        if self.loss.constant_curvature and design.has_common_columns:
             gram = self.column_gram.of(features)
             return GramModel(gram, design.task_factors, NO_GRAMS, slope, square, bend)
         if len(features) < self.n_features:
