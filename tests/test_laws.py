@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 import skmtl
+from skmtl.losses import HuberLoss, LogisticLoss, PoissonLoss, SquaredHingeLoss, SquaredLoss
 from skmtl.penalties import (
     L1,
     L21,
@@ -171,6 +172,28 @@ class TestContinuity:
                 assert value == pytest.approx(expected, rel=1e-12, abs=1e-12 * size), at
 
 
+@pytest.mark.parametrize(
+    ("loss", "labels"),
+    [
+        (SquaredLoss(), [-3.0, 0.0, 250.0]),
+        (HuberLoss(0.7), [-3.0, 0.4]),
+        (PoissonLoss(), [0.0, 1.0, 7.0]),
+        (LogisticLoss(), [-1.0, 1.0]),
+        (SquaredHingeLoss(), [-1.0, 1.0]),
+    ],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_conjugates_of_losses_are_continuous_inside_their_domain(loss, labels):
+    y, z = (part.copy() for part in np.meshgrid(labels, np.linspace(-40, 40, 161)))
+    U = loss.gradient(y, z)
+    expected = loss.conjugate(y, U)
+    assert np.isfinite(expected).all()
+    for shrink in (1e-15, 3e-16, 1e-14):
+        # A smaller multiple of a slope is a slope.
+        other = loss.conjugate(y, (1 - shrink) * U)
+        np.testing.assert_allclose(other, expected, rtol=1e-12, atol=1e-12 * (1 + np.abs(U).max()))
+
+
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_spectral_values_do_not_jump_at_deficient_ranks(rank):
     """Against the sum over weights found by bisection, in extended precision."""
@@ -258,7 +281,7 @@ def _degenerate_data(loss):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("layout", ["shared", "stacked"])
-@pytest.mark.parametrize(("family", "cls", "params"), _estimators())
+@pytest.mark.parametrize(("family", "cls", "params"), list(_estimators()))
 def test_irrelevant_changes_change_nothing(family, cls, params, layout):
     """A zero feature, a row split in two, other orders of rows and of tasks."""
     X, Y = _degenerate_data(params["loss"])
