@@ -17,7 +17,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import UNUSED
 
-from skmtl.design._labels import as_floats
+from skmtl.design._labels import align_frames, as_floats
 from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
 
 __all__ = [
@@ -245,6 +245,7 @@ def _split_tasks(
     y_true: Any, y_pred: Any, task: Any, sample_weight: Any, *, pool: bool
 ) -> list[tuple[Any, Any, Any]]:
     """Return each task's observed labels, their predictions and weights; pool: all in one."""
+    y_true, y_pred, sample_weight = align_frames(y_true, y_pred, sample_weight)
     y_true, y_pred = _read_labels(y_true, "y_true"), _read_labels(y_pred, "y_pred")
     shape = y_true.shape
     if y_pred.shape != shape:
@@ -252,7 +253,7 @@ def _split_tasks(
     if task is None:
         codes = np.zeros(shape, dtype=np.intp) if len(shape) == 1 else np.indices(shape)[1]
     else:
-        ids = read_ids(np.asarray(task), warn=False)
+        ids = read_ids(task, warn=False)
         if len(shape) != 1 or ids.shape != shape:
             raise ValueError(
                 f"With task, y_true and task must be vectors of one length, one entry per row; "

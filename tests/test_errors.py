@@ -115,7 +115,8 @@ def test_regression_labels(labels, message):
         (np.where(LABELS > 0, np.inf, 0), "y contains infinity"),
         (np.ones(12), "at least 2 classes, but y contains only one class: 1.0"),
         (y, "Unknown label type"),
-        (np.array(["a", 1, None] * 4, dtype=object), "y mixes labels of several types.*'a', 1"),
+        (np.array(["a", 1] * 6, dtype=object), "y mixes labels of several types.*'a', 1"),
+        (np.array(["a", "b", None] * 4, dtype=object), "4 of 12 without one, first in row 2"),
     ],
 )
 def test_classification_labels(labels, message):

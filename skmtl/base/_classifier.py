@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
-from skmtl.design import TaskData, read_classification
+from skmtl.design import TaskData, read_classification, read_scored
 from skmtl.design._labels import as_floats
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
@@ -125,6 +125,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         For a complete matrix y the share of rows with every label right, as in scikit-learn;
         with missing labels (NaN) or a weight per label the share of right labels.
         """
+        y, sample_weight = read_scored(self, y, sample_weight)
         predicted = self.predict(X)
         if predicted.ndim == 1:
             return float(accuracy_score(y, predicted, sample_weight=sample_weight))

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
-from skmtl.design import TaskData, read_regression
+from skmtl.design import TaskData, read_regression, read_scored
 from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
 
 Array = NDArray[Any]
@@ -69,6 +69,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
         Tasks with fewer than two labels in a matrix y are left out.
         """
+        y, sample_weight = read_scored(self, y, sample_weight)
         predicted = self.predict(X)
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:

@@ -1,0 +1,104 @@
+"""What an array library says besides the numbers: masks, dates, tables of Arrow."""
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def is_frame(X: Any) -> bool:
+    """Whether ``X`` is a data frame (pandas or polars)."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes") and not sp.issparse(X)
+
+
+def from_arrow(data: Any) -> Any:
+    """A pandas data frame of an Arrow table or record batch; anything else as it is.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    if not (hasattr(data, "column_names") and hasattr(data, "to_pandas")):
+        return data
+    if importlib.util.find_spec("pandas") is None:
+        raise ImportError(
+            f"Reading a {type(data).__module__.split('.')[0]} {type(data).__name__} needs pandas. "
+            f"Install it, or pass a polars data frame (polars.from_arrow) or an array."
+        )
+    return data.to_pandas()
+
+
+def refuse_mask(data: Any, name: str, remedy: str) -> None:
+    """Raise if a masked array hides entries, which as an ordinary array would count."""
+    if not np.ma.isMaskedArray(data):
+        return
+    hidden = int(np.ma.count_masked(data))
+    if hidden:
+        raise ValueError(
+            f"{name} must not have masked entries, got a masked array with {hidden} of "
+            f"{data.size} entries masked. {remedy}"
+        )
+
+
+def fill_mask(data: Any) -> Any:
+    """NaN in place of the masked entries of numbers, None of anything else."""
+    if not np.ma.isMaskedArray(data):
+        return data
+    if not np.ma.count_masked(data):
+        return data.data
+    numeric = data.dtype.kind in "biuf"
+    kind = data.dtype if data.dtype.kind == "f" else np.float64 if numeric else object
+    filled = np.array(data.data, dtype=kind)
+    filled[np.ma.getmaskarray(data)] = np.nan if numeric else None
+    return filled
+
+
+def fill_missing(values: Array) -> Array:
+    """NaN in place of None, pandas.NA and NaT among objects."""
+    # The types are known by name to keep pandas out.
+    names = ("NoneType", "NAType", "NaTType")
+    missing = np.array([type(value).__name__ in names for value in values.flat], dtype=bool)
+    if not missing.any():
+        return values
+    values = values.copy()
+    values[missing.reshape(values.shape)] = np.nan
+    return values
+
+
+def refuse_dates(X: Any) -> None:
+    """Raise if a column of features holds dates or durations."""
+    if is_frame(X):
+        dated = [name for name, kind in zip(X.columns, X.dtypes, strict=True) if _is_date(kind)]
+        what = f"X holds dates or durations in the columns {dated[:10]}"
+    else:
+        dated = ["all"] if _is_date(getattr(X, "dtype", None)) else []
+        what = f"X holds dates or durations ({getattr(X, 'dtype', None)})"
+    if dated:
+        raise ValueError(
+            f"{what}; features must be numbers. Convert them, for example to days: "
+            f"(X[column] - X[column].min()) / numpy.timedelta64(1, 'D')."
+        )
+
+
+def _is_date(dtype: Any) -> bool:
+    is_temporal = getattr(dtype, "is_temporal", None)  # polars
+    return bool(is_temporal()) if is_temporal else getattr(dtype, "kind", "") in ("M", "m")
+
+
+def refuse_cubes(X: Any) -> None:
+    """Raise if X holds a matrix for each task."""
+    try:
+        ndim = X.ndim if hasattr(X, "ndim") else np.ndim(X)
+    except ValueError:  # lists of lists of different lengths
+        ndim = 3 if all(np.ndim(part) == 2 for part in X) else 2
+    if ndim > 2:
+        raise ValueError(
+            f"Found array with dim {ndim}, while dim <= 2 is required: X must be (n_samples, "
+            f"n_features). To pass a matrix for each task, make the stacked layout by "
+            f"skmtl.preprocessing.stack_tasks(list(X), list(y)), and set task_column=-1."
+        )
