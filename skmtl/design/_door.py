@@ -45,7 +45,7 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
     if ids is not None:
         labels = _labels.read_numbers(_labels.flatten_column(raw), None)
         weights = _labels.read_weights(sample_weight, labels.shape)
-        return _stacked(X, labels, weights, ids, categories)
+        return _stacked(X, labels, weights, ids, categories, estimator.unknown_task)
     if raw.ndim == 1:
         labels = _labels.read_numbers(raw, None)[:, None]
         weights = _labels.read_weights(sample_weight, raw.shape)[:, None]
@@ -94,7 +94,7 @@ def read_classification(
         if len(classes) > 2:
             raise ValueError(_too_many_labels(target[used], ids[used], classes))
         labels = np.where(target == classes[1], 1.0, -1.0)
-        data = _stacked(X, labels, weights, ids, categories)
+        data = _stacked(X, labels, weights, ids, categories, estimator.unknown_task)
         return _weigh_classes(data, class_weight, classes), classes
     positive = classes[1:] if len(classes) == 2 and not one_of_k else classes
     labels = np.where(target[:, None] == positive[None, :], 1.0, 0.0 if one_of_k else -1.0)
@@ -197,21 +197,19 @@ def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> Task
 
 
 def _stacked(
-    X: Any, y: Array, weights: Array, ids: Array, categories: list[Any] | None
+    X: Any,
+    y: Array,
+    weights: Array,
+    ids: Array,
+    categories: list[Any] | None,
+    unknown_task: str,
 ) -> TaskData:
     used = weights > 0
     if not used.any():
         raise ValueError("All sample weights are zero: there is no label to fit.")
-    tasks, codes = encode_tasks(ids)
     if not used.all():
-        codes = codes[used]
-        empty = np.bincount(codes, minlength=len(tasks)) == 0
-        if empty.any():
-            raise ValueError(
-                f"These tasks have no label: all their weights are zero: "
-                f"{tasks[empty].tolist()[:20]}. Leave their rows out, or give each task at least "
-                f"one label with a positive weight."
-            )
+        _name_unweighted(ids, ids[used], unknown_task)
+    tasks, codes = encode_tasks(ids if used.all() else ids[used])
     if len(tasks) == len(codes) > 1:
         warn(
             f"Every task has a single row: {len(tasks)} tasks in {len(codes)} rows. Is "
@@ -226,6 +224,21 @@ def _stacked(
     chain = chain_of(categories, tasks)
     places = np.arange(len(tasks))
     return TaskData("stacked", X, y, weights, tasks, codes, tasks, places, chain=chain)
+
+
+def _name_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
+    """Raise where a task has weights of zero only, warn where it may be unknown in predict."""
+    tasks, _ = encode_tasks(ids)
+    empty = tasks[look_up_tasks(encode_tasks(used)[0], tasks) == UNKNOWN].tolist()
+    if not empty:
+        return
+    listed = f"These tasks have no label with a positive weight: {empty[:20]}"
+    if unknown_task == "error":
+        raise ValueError(
+            f"{listed}. Leave their rows out, or give each task at least one label with a "
+            f"positive weight; with unknown_task='mean' the average task would predict them."
+        )
+    warn(f"{listed}. They are left out, and the average task predicts them.")
 
 
 def _weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData:

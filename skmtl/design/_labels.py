@@ -250,7 +250,12 @@ def read_scored(estimator: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
 
 def align_frames(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """What a metric compares: NaN for masked labels, data frames' columns in y_true's order."""
-    y_true, y_pred = fill_mask(from_arrow(y_true)), fill_mask(from_arrow(y_pred))
+    y_true, given = fill_mask(from_arrow(y_true)), from_arrow(y_pred)
+    y_pred = fill_mask(given)
+    if np.ma.isMaskedArray(given) and np.shape(y_true) == given.shape:
+        labelled = np.array([label == label for label in np.ravel(y_true)]).reshape(given.shape)
+        unpredicted = np.ma.masked_array(given.data, np.ma.getmaskarray(given) & labelled)
+        refuse_mask(unpredicted, "y_pred", "Mask those labels in y_true too, or predict them.")
     sample_weight = from_arrow(sample_weight)
     if not is_frame(y_true):
         return y_true, y_pred, sample_weight

@@ -11,6 +11,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skmtl._folds import assign_shared, assign_stacked, label_strata
+from skmtl.design._containers import fill_mask, from_arrow
 from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
 
 
@@ -117,6 +118,7 @@ class StratifiedTaskKFold(KFold):
     def _assign(self, X: Any, y: Any) -> NDArray[np.intp] | None:
         """Return each row's fold, -1 = always trains, or None for scikit-learn's KFold."""
         rng = check_random_state(self.random_state) if self.shuffle else None
+        y = fill_mask(from_arrow(y))
         if self.task_column is not None:
             ids = read_ids(split_task_column(X, self.task_column)[1], warn=False)
             classes = None if y is None else _read_classes(y)

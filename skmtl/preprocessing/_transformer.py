@@ -37,8 +37,8 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
     """Apply a transformer to every column but the task's.
 
     The task column keeps its values and its name; given by position it keeps that too, so that the
-    same ``task_column`` finds it in the next step. A data frame in gives a data frame out (pandas or
-    polars), an array gives an array.
+    same ``task_column`` finds it in the next step. A data frame in gives a data frame out (pandas
+    or polars), an array gives an array.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         self : TaskTransformer
         """
         # The output is what tells the number of columns where the transformer has no names.
-        self._fit(X, y)
+        self._fit(from_arrow(X), y)
         return self
 
     def fit_transform(self, X: Any, y: ArrayLike | None = None) -> Any:
@@ -149,6 +149,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         -------
         X_out : data frame, ndarray or CSR of shape (n_samples, n_columns_out + 1)
         """
+        X = from_arrow(X)
         return self._join(*self._fit(X, y), X)
 
     def transform(self, X: Any) -> Any:
@@ -234,7 +235,6 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
     def _fit(self, X: Any, y: ArrayLike | None) -> tuple[Any, NDArray[Any]]:
         """Fit; return the transformed features and the task ids."""
         self._validate_params()
-        X = from_arrow(X)
         X = X if hasattr(X, "shape") else np.asarray(X)
         features, ids = _split(X, self.task_column, warn=True)
         validate_data(self, X, reset=True, skip_check_array=True)
