@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
 from skmtl import (
@@ -422,20 +423,24 @@ def test_ids_of_another_type_at_predict(made):
         scaler.fit(numbers).transform(words)
 
 
-def test_a_task_whose_weights_are_all_zero(made):
+@pytest.mark.parametrize("unknown_task", ["error", "mean"])
+def test_a_task_whose_weights_are_all_zero(made, unknown_task):
     weights = np.where(made.data[:, -1] == 2, 0.0, 1.0)
-    model = BlockSparseRegressor(**TIGHT, task_column=-1)
-    with pytest.raises(ValueError, match=r"no label with a positive weight: \[2\]"):
-        model.fit(made.data, made.target, weights)
-    with pytest.raises(ValueError, match=r"no label with a positive weight: \[2\]"):
-        BlockSparseClassifier(task_column=-1).fit(made.data, made.target > 0, weights)
-    # Where unknown tasks are predicted, it is one of them.
-    model.set_params(unknown_task="mean")
-    with pytest.warns(UserWarning, match=r"positive weight: \[2\].*the average task predicts"):
-        model.fit(made.data, made.target, weights)
     kept = weights > 0
-    without = BlockSparseRegressor(**TIGHT, task_column=-1).fit(made.data[kept], made.target[kept])
+    model = BlockSparseRegressor(**TIGHT, task_column=-1, unknown_task=unknown_task)
+    without = clone(model).fit(made.data[kept], made.target[kept])
+    said = {"error": "unknown to predict", "mean": "predicted by the average task"}[unknown_task]
+    with pytest.warns(UserWarning, match=rf"positive weight: \[2\]. They are left out and {said}"):
+        model.fit(made.data, made.target, weights)
+    # As if its rows were not there.
+    assert model.tasks_.tolist() == [0, 1, 3]
     np.testing.assert_allclose(model.coef_, without.coef_, atol=1e-9)
+    with pytest.warns(UserWarning, match=r"positive weight: \[2\]"):
+        BlockSparseClassifier(task_column=-1).fit(made.data, made.target > 0, weights)
+    # A column of y cannot be left out: predictions have it.
+    shared = make_block_sparse(30, 5, 3, n_informative=2, random_state=0)
+    with pytest.raises(ValueError, match=r"no label: \[1\]"):
+        BlockSparseRegressor(0.1).fit(shared.data, shared.target, np.tile([1.0, 0.0, 1.0], (30, 1)))
 
 
 @pytest.mark.parametrize("task_column", [None, -1])

@@ -328,3 +328,11 @@ def test_ties_help_where_tasks_are_alike():
     tied = GraphRegularizedRegressor(0.2, task_column=-1).fit(X, y).coef_
     alone = IndependentTaskRegressor(0.01, task_column=-1).fit(X, y).coef_
     assert np.linalg.norm(tied - W.T) < 0.9 * np.linalg.norm(alone - W.T)
+
+
+@pytest.mark.parametrize("parameter", ["graph", "laplacian"])
+def test_a_masked_matrix_is_refused(parameter):
+    matrix = np.ma.array([[1.0, -1.0], [-1.0, 1.0]], mask=[[False, True], [True, False]])
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match=rf"'{parameter}' must not have masked entries"):
+        GraphRegularizedRegressor(**{parameter: matrix}).fit(X, X)

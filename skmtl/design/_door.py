@@ -208,7 +208,7 @@ def _stacked(
     if not used.any():
         raise ValueError("All sample weights are zero: there is no label to fit.")
     if not used.all():
-        _name_unweighted(ids, ids[used], unknown_task)
+        _warn_of_unweighted(ids, ids[used], unknown_task)
     tasks, codes = encode_tasks(ids if used.all() else ids[used])
     if len(tasks) == len(codes) > 1:
         warn(
@@ -226,19 +226,16 @@ def _stacked(
     return TaskData("stacked", X, y, weights, tasks, codes, tasks, places, chain=chain)
 
 
-def _name_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
-    """Raise where a task has weights of zero only, warn where it may be unknown in predict."""
+def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
+    """Warn of tasks whose weights are all zero: they count as tasks without rows."""
     tasks, _ = encode_tasks(ids)
-    empty = tasks[look_up_tasks(encode_tasks(used)[0], tasks) == UNKNOWN].tolist()
-    if not empty:
-        return
-    listed = f"These tasks have no label with a positive weight: {empty[:20]}"
-    if unknown_task == "error":
-        raise ValueError(
-            f"{listed}. Leave their rows out, or give each task at least one label with a "
-            f"positive weight; with unknown_task='mean' the average task would predict them."
+    left_out = tasks[look_up_tasks(encode_tasks(used)[0], tasks) == UNKNOWN].tolist()
+    if left_out:
+        then = "predicted by the average task" if unknown_task == "mean" else "unknown to predict"
+        warn(
+            f"These tasks have no label with a positive weight: {left_out[:20]}. They are left "
+            f"out and {then}. Give each task a positive weight, or leave its rows out."
         )
-    warn(f"{listed}. They are left out, and the average task predicts them.")
 
 
 def _weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData:
