@@ -272,6 +272,8 @@ def test_a_mask_elsewhere_is_refused(gaps):
             model.fit(X, Y, weights)
         with pytest.raises(ValueError, match="sample_weight must not have masked"):
             r2_score(Y, Y, sample_weight=weights)
+        with pytest.raises(ValueError, match="sample_weight must not have masked"):
+            model.score(X, Y, weights)
     with pytest.raises(ValueError, match="task column must not have masked"):
         r2_score(Y[:, 0], Y[:, 0], task=np.ma.array(np.ones(40), mask=rows))
     with pytest.raises(ValueError, match="y_pred must not have masked"):

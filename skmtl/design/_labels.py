@@ -245,6 +245,7 @@ def read_scored(estimator: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
         tasks = estimator.tasks_.tolist()
         y = align_columns(from_arrow(y), tasks, "y")
         sample_weight = align_columns(from_arrow(sample_weight), tasks, "sample_weight")
+    refuse_mask(sample_weight, "sample_weight", "Use 0 to leave a label out: .filled(0).")
     return as_label_array(y, type(estimator).__name__), sample_weight
 
 
