@@ -114,6 +114,8 @@ def _symmetric(given: Any, name: str, tasks: Array) -> Array:
         f"it must be a matrix of shape ({n_tasks}, {n_tasks}), a row and a column for each of the "
         f"{n_tasks} tasks"
     )
+    if np.ma.isMaskedArray(given) and np.ma.count_masked(given):
+        raise ValueError(f"The '{name}' must not have masked entries. Fill them: .filled(0).")
     order = _order(given, name, names) if _is_frame(given) else None
     try:
         matrix = np.array(given.toarray() if sp.issparse(given) else given, dtype=np.float64)

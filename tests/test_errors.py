@@ -115,7 +115,8 @@ def test_regression_labels(labels, message):
         (np.where(LABELS > 0, np.inf, 0), "y contains infinity"),
         (np.ones(12), "at least 2 classes, but y contains only one class: 1.0"),
         (y, "Unknown label type"),
-        (np.array(["a", 1, None] * 4, dtype=object), "y mixes labels of several types.*'a', 1"),
+        (np.array(["a", 1] * 6, dtype=object), "y mixes labels of several types.*'a', 1"),
+        (np.array(["a", "b", None] * 4, dtype=object), "4 of 12 without one, first in row 2"),
     ],
 )
 def test_classification_labels(labels, message):
@@ -383,7 +384,7 @@ def test_arguments_of_the_other_functions():
         make_block_sparse(bias={})
     with pytest.raises(ValueError, match="covariance must hold numbers"):
         make_related_tasks(covariance={"a": 1})
-    with pytest.raises(ValueError, match="alpha must hold numbers.*got {0: 1}"):
+    with pytest.raises(ValueError, match=r"alpha must name every task once: it misses \[1\]"):
         IndependentTaskRegressor({0: 1}).fit(X, Y)
     with pytest.raises(ValueError, match="'l1_ratio' parameter of BlockSparseRegressor .* Got {}"):
         BlockSparseRegressorCV(l1_ratio={}).fit(X, Y)

@@ -377,3 +377,11 @@ class TestStrongCoupling:
         other = self._fit(X * unit, Y, 0.5 * unit**2, kind, layout, intercept)
         assert other.objective_ == pytest.approx(base.objective_, rel=1e-6)
         np.testing.assert_allclose(other.coef_ * unit, base.coef_, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("parameter", ["graph", "laplacian"])
+def test_a_masked_matrix_is_refused(parameter):
+    matrix = np.ma.array([[1.0, -1.0], [-1.0, 1.0]], mask=[[False, True], [True, False]])
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match=rf"'{parameter}' must not have masked entries"):
+        GraphRegularizedRegressor(**{parameter: matrix}).fit(X, X)

@@ -86,6 +86,18 @@ class StackedRidge(RegressorMixin, BaseEstimator):
         return predictions[np.arange(len(codes)), codes]
 
 
+class AddColumns(TransformerMixin, BaseEstimator):
+    """Two columns more than came in."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: Any) -> Any:
+        X = np.asarray(X)
+        return np.column_stack([X, X[:, 0], X[:, 1]])
+
+
 # --- stack_tasks ------------------------------------------------------------------------------
 
 
@@ -237,10 +249,64 @@ def test_arrays(position: int, per_task: bool) -> None:
     transformer = TaskTransformer(StandardScaler(), task_column=position, per_task=per_task)
     out = transformer.fit_transform(X)
     assert out.dtype == np.float64
-    np.testing.assert_allclose(out[:, :-1], SCALED_BY_TASK if per_task else SCALED, atol=1e-12)
-    np.testing.assert_array_equal(out[:, -1], CODES)
+    expected = SCALED_BY_TASK if per_task else SCALED
+    np.testing.assert_allclose(np.delete(out, place, axis=1), expected, atol=1e-12)
+    # The next step finds it at the same position.
+    np.testing.assert_array_equal(out[:, position], CODES)
     np.testing.assert_allclose(transformer.transform(X[::-1]), out[::-1])
     assert not hasattr(transformer, "feature_names_in_")
+
+
+@pytest.mark.parametrize(
+    "to_container", [np.asarray, sp.csr_matrix, pd.DataFrame, lambda X: X.astype(object)]
+)
+@pytest.mark.parametrize("position", [0, 1, -1, -2])
+@pytest.mark.parametrize("inner", [PCA(2), AddColumns()], ids=["fewer", "more"])
+def test_the_position_stays_where_the_number_of_columns_changes(
+    inner: Any, position: int, to_container: Callable[..., Any]
+) -> None:
+    X = np.insert(FEATURES, position % 4, CODES, axis=1)
+    transformer = TaskTransformer(inner, task_column=position)
+    data = to_container(X)
+    if sp.issparse(data):
+        transformer.set_params(transformer=TruncatedSVD(2))
+    elif isinstance(data, pd.DataFrame):
+        data = data.rename(columns=str)
+    features, ids = split_task_column(transformer.fit_transform(data), position)
+    assert np.asarray(ids).astype(int).tolist() == CODES.tolist()
+    if not sp.issparse(data):
+        expected = clone(inner).fit_transform(FEATURES)
+        np.testing.assert_allclose(np.asarray(features).astype(float), expected, atol=1e-12)
+
+
+def test_a_sparse_output_keeps_the_position() -> None:
+    X = np.column_stack([CODES, RNG.integers(0, 3, (12, 2))])
+    out = TaskTransformer(OneHotEncoder(), task_column=0).fit_transform(X)
+    assert sp.issparse(out)
+    np.testing.assert_array_equal(out[:, [0]].toarray().ravel(), CODES)
+    np.testing.assert_array_equal(
+        out[:, list(range(1, out.shape[1]))].toarray(),
+        OneHotEncoder().fit_transform(X[:, 1:]).toarray(),
+    )
+
+
+@pytest.mark.parametrize("position", [3, -4])
+def test_a_position_that_cannot_stay(position: int) -> None:
+    X = np.insert(FEATURES, position % 4, CODES, axis=1)
+    with pytest.raises(ValueError, match=rf"task_column={position}: .* 2 columns of 3.*\(0\)"):
+        TaskTransformer(PCA(2), task_column=position).fit(X)
+
+
+def test_a_position_means_the_same_in_the_next_step() -> None:
+    # A feature of integers after the task column would pass for the tasks.
+    ages = RNG.integers(30, 33, 12)
+    X = np.column_stack([CODES, ages, FEATURES])
+    scaler = TaskTransformer(MaxAbsScaler(), task_column=0)
+    model = make_pipeline(scaler, StackedRidge(task_column=0)).fit(X, Y)
+    assert model[-1].tasks_.tolist() == [0, 1, 2]
+    moved = np.column_stack([X[:, 1:], CODES])
+    last = make_pipeline(clone(scaler).set_params(task_column=-1), StackedRidge(task_column=-1))
+    np.testing.assert_allclose(model.predict(X), last.fit(moved, Y).predict(moved))
 
 
 @pytest.mark.parametrize("per_task", [False, True])
@@ -442,9 +508,9 @@ def test_names_of_arrays() -> None:
     X = np.insert(FEATURES, 1, CODES, axis=1)
     transformer = TaskTransformer(StandardScaler(), task_column=1).fit(X)
     # x0 to x2 are the features' names, so that the task column cannot be x1.
-    assert transformer.get_feature_names_out().tolist() == ["x0", "x2", "x3", "task"]
+    assert transformer.get_feature_names_out().tolist() == ["x0", "task", "x2", "x3"]
     given = ["a", "school", "b", "c"]
-    assert transformer.get_feature_names_out(given).tolist() == ["a", "b", "c", "school"]
+    assert transformer.get_feature_names_out(given).tolist() == given
     with pytest.raises(ValueError, match="input_features"):
         transformer.get_feature_names_out(["a"])
     with pytest.raises(NotFittedError):
@@ -682,8 +748,8 @@ def test_pipeline_and_grid_search(kind: str) -> None:
 def test_two_in_a_row() -> None:
     X = np.insert(FEATURES, 0, CODES, axis=1)
     pipeline = make_pipeline(
-        TaskTransformer(StandardScaler(), task_column=0), TaskTransformer(PCA(2), task_column=-1)
+        TaskTransformer(StandardScaler(), task_column=0), TaskTransformer(PCA(2), task_column=0)
     ).set_output(transform="pandas")
     out = pipeline.fit_transform(X)
-    assert list(out.columns) == ["pca0", "pca1", "task"]
+    assert list(out.columns) == ["task", "pca0", "pca1"]
     np.testing.assert_array_equal(out["task"], CODES)

@@ -12,8 +12,8 @@ from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
-from skmtl.design import TaskData, read_classification
-from skmtl.design._labels import as_floats, as_label_array
+from skmtl.design import TaskData, read_classification, read_scored
+from skmtl.design._labels import as_floats
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
@@ -141,17 +141,17 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         -------
         float
         """
+        y, sample_weight = read_scored(self, y, sample_weight)
         predicted = self.predict(X)
-        truth = as_label_array(y, type(self).__name__)
         if predicted.ndim == 1:
-            return float(accuracy_score(truth, predicted, sample_weight=sample_weight))
-        if truth.shape != predicted.shape:
+            return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        if y.shape != predicted.shape:
             raise ValueError(
-                f"y has shape {truth.shape}, and X has {len(predicted)} rows to predict "
+                f"y has shape {y.shape}, and X has {len(predicted)} rows to predict "
                 f"{predicted.shape[1]} tasks. Pass a column of labels for each task, as in fit."
             )
         return metrics.subset_accuracy_score(
-            as_floats(truth, "y"), predicted, sample_weight=sample_weight
+            as_floats(y, "y"), predicted, sample_weight=sample_weight
         )
 
     def __sklearn_tags__(self) -> Tags:

@@ -9,8 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
-from skmtl.design import TaskData, read_regression
-from skmtl.design._labels import as_label_array
+from skmtl.design import TaskData, read_regression, read_scored
 from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
 
 Array = NDArray[Any]
@@ -73,8 +72,9 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
         Tasks with fewer than two labels in a matrix y are left out.
         """
+        y, sample_weight = read_scored(self, y, sample_weight)
         predicted = self.predict(X)
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:
-            y = as_label_array(y, type(self).__name__).reshape(-1)
+            y = y.reshape(-1)
         return metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml, get_data_home, load_digits
 from sklearn.utils import Bunch
 
-from skmtl.preprocessing._containers import append_task_column
+from skmtl.preprocessing._containers import insert_task_column
 
 _N_MNIST_TEST = 10_000
 _IDX_NAMES = (
@@ -172,7 +172,7 @@ def load_npz(path: str | os.PathLike[str], *, stack: bool = False) -> Bunch:
         )
     data, target = arrays.pop("X"), arrays.pop(labels)
     if stack:
-        data = append_task_column(data, arrays["task"])
+        data = insert_task_column(data, arrays["task"], data.shape[1])
         if "feature_names" in arrays:
             arrays["feature_names"] = np.append(arrays["feature_names"], "task")
     return Bunch(**arrays | {"data": data, "target": target})

@@ -5,6 +5,7 @@ from skmtl.design._column_gram import ColumnGram
 from skmtl.design._data import TaskData, task_factors
 from skmtl.design._door import read_classification, read_prediction, read_regression
 from skmtl.design._elimination import newton_direction
+from skmtl.design._labels import read_scored
 from skmtl.design._moments import Moments
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._shared import SharedDesign
@@ -24,6 +25,7 @@ __all__ = [
     "read_classification",
     "read_prediction",
     "read_regression",
+    "read_scored",
     "split_task_column",
     "task_factors",
 ]

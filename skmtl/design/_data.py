@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skmtl.design._base import Design
 from skmtl.design._labels import as_floats
+from skmtl.design._names import in_task_order
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
@@ -40,6 +41,8 @@ class TaskData:
         Where these tasks stand among all tasks of the fit.
     scales : array of shape (n_tasks,) or None
         What the labels of each task were divided by.
+    chain : int array or None
+        Positions in ``all_tasks`` along the order of the tasks' categories, where they have one.
     """
 
     layout: str
@@ -51,6 +54,7 @@ class TaskData:
     all_tasks: Array
     positions: Array
     scales: Array | None = None
+    chain: Array | None = None
 
     @property
     def n_tasks(self) -> int:
@@ -168,15 +172,15 @@ def task_factors(task_weight: Any, data: TaskData) -> Array | None:
 
     Parameters
     ----------
-    task_weight : None, "balanced", array-like or dict
-        An array or dict has an entry for every task of the fit.
+    task_weight : None, "balanced", array-like, dict or Series
+        It has an entry for every task of the fit.
     data : TaskData
 
     Raises
     ------
     ValueError
-        If an array has the wrong length, a dict misses a task or names one there is not, or a
-        factor is not positive and finite.
+        If an array has the wrong length, names miss a task or are unknown, or a factor is not
+        positive and finite.
     """
     if task_weight is None:
         return None
@@ -184,20 +188,12 @@ def task_factors(task_weight: Any, data: TaskData) -> Array | None:
         totals = data.per_task(data.weights)
         return np.asarray(totals.sum() / (data.n_tasks * totals))
     names = data.all_tasks.tolist()
-    if isinstance(task_weight, dict):
-        missing = [name for name in names if name not in task_weight]
-        extra = [name for name in task_weight if name not in names]
-        if missing or extra:
-            raise ValueError(
-                f"task_weight must name every task once: it misses {missing} and has unknown "
-                f"{extra}. The tasks are {names}."
-            )
-        task_weight = [task_weight[name] for name in names]
+    task_weight = in_task_order(task_weight, names, "task_weight")
     factors = as_floats(task_weight, "task_weight")
     if factors.shape != (len(names),):
         raise ValueError(
             f"task_weight has shape {factors.shape}; there are {len(names)} tasks. Pass one "
-            f"number per task, in the order {names}, or a dict by task."
+            f"number per task, in the order {names}, or a dict or Series by task."
         )
     if not (np.isfinite(factors).all() and (factors > 0).all()):
         raise ValueError(f"task_weight must be positive and finite, got {factors.tolist()}.")

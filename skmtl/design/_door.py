@@ -10,8 +10,26 @@ from sklearn.utils.validation import validate_data
 
 from skmtl._warnings import warn
 from skmtl.design import _labels
+from skmtl.design._containers import (
+    from_arrow,
+    is_frame,
+    refuse_cubes,
+    refuse_dates,
+    refuse_mask,
+)
 from skmtl.design._data import TaskData
-from skmtl.design._tasks import UNKNOWN, encode_tasks, look_up_tasks, read_ids, split_task_column
+from skmtl.design._names import refuse_repeated
+from skmtl.design._tasks import (
+    MASKED_FEATURES,
+    UNKNOWN,
+    chain_of,
+    encode_tasks,
+    look_up_tasks,
+    ordered_categories,
+    read_ids,
+    split_task_column,
+    task_categories,
+)
 
 Array = NDArray[Any]
 
@@ -21,19 +39,20 @@ _FEATURES = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
 def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskData:
     """Validated data of a regressor's fit; sets ``n_features_in_`` and ``feature_names_in_``."""
     raw = _labels.as_label_array(y, type(estimator).__name__)
+    categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
     check_consistent_length(X, raw)
     if ids is not None:
         labels = _labels.read_numbers(_labels.flatten_column(raw), None)
-        weights = _labels.read_weights(sample_weight, labels.shape, by_label=False)
-        return _stacked(X, labels, weights, ids)
+        weights = _labels.read_weights(sample_weight, labels.shape)
+        return _stacked(X, labels, weights, ids, categories, estimator.unknown_task)
     if raw.ndim == 1:
         labels = _labels.read_numbers(raw, None)[:, None]
-        weights = _labels.read_weights(sample_weight, raw.shape, by_label=False)[:, None]
+        weights = _labels.read_weights(sample_weight, raw.shape)[:, None]
         return _shared("single", X, labels, weights, np.arange(1))
     tasks = _labels.task_names(y, raw.shape[1])
     labels = _labels.read_numbers(raw, tasks)
-    weights = _labels.read_weights(sample_weight, labels.shape, by_label=True)
+    weights = _labels.read_weights(sample_weight, labels.shape, tasks)
     return _shared("shared", X, labels, weights, tasks)
 
 
@@ -48,6 +67,7 @@ def read_classification(
     raw = _labels.as_label_array(y, type(estimator).__name__)
     if one_of_k:
         _check_one_of_k(estimator, raw)
+    categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
     check_consistent_length(X, raw)
     class_weight = estimator.class_weight
@@ -55,11 +75,11 @@ def read_classification(
     if ids is None and tasks_in_columns and not one_of_k:
         tasks = _labels.task_names(y, raw.shape[1])
         labels = _labels.read_indicators(raw, tasks)
-        weights = _labels.read_weights(sample_weight, labels.shape, by_label=True)
+        weights = _labels.read_weights(sample_weight, labels.shape, tasks)
         data = _shared("shared", X, labels, weights, tasks)
         return _weigh_classes(data, class_weight, np.array([0, 1])), np.arange(data.n_tasks)
     target = _labels.read_classes(_labels.flatten_column(raw))
-    weights = _labels.read_weights(sample_weight, target.shape, by_label=False)
+    weights = _labels.read_weights(sample_weight, target.shape)
     # A zero weight equals leaving the row out, also for which classes there are.
     used = weights > 0
     if not used.any():
@@ -74,7 +94,7 @@ def read_classification(
         if len(classes) > 2:
             raise ValueError(_too_many_labels(target[used], ids[used], classes))
         labels = np.where(target == classes[1], 1.0, -1.0)
-        data = _stacked(X, labels, weights, ids)
+        data = _stacked(X, labels, weights, ids, categories, estimator.unknown_task)
         return _weigh_classes(data, class_weight, classes), classes
     positive = classes[1:] if len(classes) == 2 and not one_of_k else classes
     labels = np.where(target[:, None] == positive[None, :], 1.0, 0.0 if one_of_k else -1.0)
@@ -84,12 +104,19 @@ def read_classification(
         weights = weights * _class_factors(class_weight, classes)[own]
         class_weight = None
     data = _shared("classes", X, labels, np.repeat(weights[:, None], len(positive), 1), positive)
+    data = replace(data, chain=chain_of(ordered_categories(y), positive))
     return _weigh_classes(data, class_weight, classes), classes
 
 
 def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | None]:
     """Validated features (n_samples, n_features) and, in the stacked layout, the task ids."""
+    X = from_arrow(X)
+    refuse_cubes(X)
+    if is_frame(X):
+        refuse_repeated(X.columns, "X")
     if estimator.task_column is None:
+        refuse_mask(X, "X", MASKED_FEATURES)
+        refuse_dates(X)
         try:
             return validate_data(estimator, X, reset=reset, **_FEATURES), None
         except ValueError as error:
@@ -113,6 +140,7 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
         )
     if reset:
         validate_data(estimator, X, reset=True, skip_check_array=True)
+    refuse_dates(features)
     try:
         features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
     except ValueError as error:
@@ -168,10 +196,19 @@ def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> Task
     return TaskData(layout, X, y, weights, tasks, None, tasks, np.arange(len(tasks)))
 
 
-def _stacked(X: Any, y: Array, weights: Array, ids: Array) -> TaskData:
+def _stacked(
+    X: Any,
+    y: Array,
+    weights: Array,
+    ids: Array,
+    categories: list[Any] | None,
+    unknown_task: str,
+) -> TaskData:
     used = weights > 0
     if not used.any():
         raise ValueError("All sample weights are zero: there is no label to fit.")
+    if not used.all():
+        _warn_of_unweighted(ids, ids[used], unknown_task)
     tasks, codes = encode_tasks(ids if used.all() else ids[used])
     if len(tasks) == len(codes) > 1:
         warn(
@@ -184,7 +221,21 @@ def _stacked(X: Any, y: Array, weights: Array, ids: Array) -> TaskData:
         order = np.argsort(small, kind="stable")
         rows, codes = np.flatnonzero(used)[order], codes[order]
         X, y, weights = X[rows], y[rows], weights[rows]
-    return TaskData("stacked", X, y, weights, tasks, codes, tasks, np.arange(len(tasks)))
+    chain = chain_of(categories, tasks)
+    places = np.arange(len(tasks))
+    return TaskData("stacked", X, y, weights, tasks, codes, tasks, places, chain=chain)
+
+
+def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
+    """Warn of tasks whose weights are all zero: they count as tasks without rows."""
+    tasks, _ = encode_tasks(ids)
+    left_out = tasks[look_up_tasks(encode_tasks(used)[0], tasks) == UNKNOWN].tolist()
+    if left_out:
+        then = "predicted by the average task" if unknown_task == "mean" else "unknown to predict"
+        warn(
+            f"These tasks have no label with a positive weight: {left_out[:20]}. They are left "
+            f"out and {then}. Give each task a positive weight, or leave its rows out."
+        )
 
 
 def _weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData:

@@ -8,6 +8,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from skmtl.design._containers import (
+    fill_mask,
+    fill_missing,
+    from_arrow,
+    is_frame,
+    refuse_mask,
+)
+from skmtl.design._names import align_columns, refuse_repeated
 
 Array = NDArray[Any]
 
@@ -18,11 +28,7 @@ def as_label_array(y: Any, estimator_name: str) -> Array:
         raise ValueError(f"{estimator_name} requires y to be passed, but the target y is None.")
     if sp.issparse(y):
         y = y.toarray()
-    if hasattr(y, "iloc"):
-        nullable = [str(dtype) for dtype in np.atleast_1d(np.asarray(y.dtypes, dtype=object))]
-        if any(name[:1].isupper() for name in nullable):
-            # Extension integers, floats and booleans, whose missing value NumPy does not know.
-            y = y.to_numpy(dtype=np.float64, na_value=np.nan)
+    y = fill_mask(_without_extension_types(from_arrow(y)))
     try:
         y = np.asarray(y)
     except ValueError as error:
@@ -34,7 +40,28 @@ def as_label_array(y: Any, estimator_name: str) -> Array:
         raise ValueError(
             f"y must be a 1-D array, or a matrix with one column per task; got shape {y.shape}."
         )
-    return y
+    if y.dtype.kind in "mM":
+        raise ValueError(
+            f"y must hold numbers or classes, got dates or durations ({y.dtype}). Convert them: "
+            f"to numbers, such as (y - y.min()) / numpy.timedelta64(1, 'D'), or to strings."
+        )
+    return fill_missing(y) if y.dtype.kind == "O" else y
+
+
+def _without_extension_types(y: Any) -> Any:
+    """An array of pandas' own numbers and booleans, whose missing value NumPy does not know."""
+    if not hasattr(y, "iloc"):
+        return y
+    dtypes = np.atleast_1d(np.asarray(y.dtypes, dtype=object)).tolist()
+    if all(isinstance(dtype, np.dtype) for dtype in dtypes):
+        return y
+    kinds = {dtype.kind for dtype in dtypes}
+    if not kinds <= set("biuf"):
+        return y
+    if len(kinds) == 1 and not np.asarray(y.isna()).any():
+        own = {"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}
+        return y.to_numpy(dtype=own[kinds.pop()])
+    return y.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def as_floats(values: Any, name: str) -> Array:
@@ -43,8 +70,9 @@ def as_floats(values: Any, name: str) -> Array:
     Raises
     ------
     ValueError
-        That names the argument, if it holds anything but numbers.
+        That names the argument, if it holds anything but numbers, or has masked entries.
     """
+    refuse_mask(values, name, "Fill them (.filled(...)), or leave out what they belong to.")
     try:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -54,10 +82,24 @@ def as_floats(values: Any, name: str) -> Array:
 
 
 def task_names(y: Any, n_tasks: int) -> Array:
-    """Column names of a frame of labels, otherwise 0, ..., T - 1."""
-    if hasattr(y, "columns"):
-        return np.asarray(list(y.columns))
-    return np.arange(n_tasks)
+    """Column names of a frame of labels, otherwise 0, ..., T - 1.
+
+    Raises
+    ------
+    ValueError
+        If columns have the same name.
+    """
+    y = from_arrow(y)
+    if not is_frame(y):
+        return np.arange(n_tasks)
+    columns = list(y.columns)
+    refuse_repeated(columns, "y")
+    if len({type(name) for name in columns}) == 1 and not isinstance(columns[0], tuple):
+        return np.asarray(columns)
+    # Tuples (columns of several levels) and names of several types stay what they are.
+    names = np.empty(len(columns), dtype=object)
+    names[:] = columns
+    return names
 
 
 def read_numbers(y: Array, tasks: Array | None) -> Array:
@@ -130,6 +172,13 @@ def read_classes(y: Array) -> Array:
     """A 1-D classification target, checked."""
     if y.dtype.kind in "fc" and not np.isfinite(y).all():
         raise ValueError("y contains NaN or infinity. Leave such rows out.")
+    if y.dtype.kind == "O":
+        missing = np.array([label is None or label != label for label in y.tolist()])
+        if missing.any():
+            raise ValueError(
+                f"y must have a label in every row, got {missing.sum()} of {len(y)} without one, "
+                f"first in row {int(missing.argmax())}. Leave such rows out."
+            )
     try:
         check_classification_targets(y)
     except TypeError as error:  # what cannot be ordered
@@ -140,7 +189,7 @@ def read_classes(y: Array) -> Array:
     return y
 
 
-def read_weights(sample_weight: Any, shape: tuple[int, ...], *, by_label: bool) -> Array:
+def read_weights(sample_weight: Any, shape: tuple[int, ...], tasks: Array | None = None) -> Array:
     """Weights in the labels' shape, float64.
 
     Parameters
@@ -148,23 +197,28 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], *, by_label: bool) 
     sample_weight : None, number, array-like of shape (n_samples,) or the labels' shape
     shape : tuple
         The labels' shape.
-    by_label : bool
-        Whether one weight per label, (n_samples, n_tasks), is allowed.
+    tasks : array of shape (n_tasks,) or None
+        The tasks' names where one weight per label, (n_samples, n_tasks), is allowed. The columns
+        of a data frame are in any order if they bear these names.
 
     Raises
     ------
     ValueError
-        If the shape does not fit, or a weight is negative, NaN or infinite.
+        If the shape does not fit, or a weight is negative, masked, NaN or infinite.
     """
     if sample_weight is None:
         return np.ones(shape)
+    sample_weight = from_arrow(sample_weight)
+    refuse_mask(sample_weight, "sample_weight", "Use 0 to leave a label out: .filled(0).")
     if isinstance(sample_weight, Number):
         weights = np.full(shape[0], float(sample_weight))  # type: ignore[arg-type]
     else:
+        if tasks is not None:
+            sample_weight = align_columns(sample_weight, tasks.tolist(), "sample_weight")
         weights = as_floats(sample_weight, "sample_weight")
     rows = weights.shape == shape[:1]
-    if not (rows or (by_label and weights.shape == shape)):
-        also = f" or {shape}" if by_label else ""
+    if not (rows or (tasks is not None and weights.shape == shape)):
+        also = f" or {shape}" if tasks is not None else ""
         raise ValueError(
             f"sample_weight must have shape {shape[:1]}{also}, got {weights.shape}. A weight per "
             f"label, (n_samples, n_tasks), goes with a matrix y only."
@@ -179,3 +233,34 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], *, by_label: bool) 
     if rows and len(shape) == 2:
         weights = np.repeat(weights[:, None], shape[1], axis=1)
     return np.array(weights)
+
+
+def read_scored(estimator: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """Labels, as an array, and weights that a fitted estimator's score compares with predictions.
+
+    The columns of data frames are put in the order of ``tasks_``.
+    """
+    check_is_fitted(estimator)
+    if estimator._layout == "shared":
+        tasks = estimator.tasks_.tolist()
+        y = align_columns(from_arrow(y), tasks, "y")
+        sample_weight = align_columns(from_arrow(sample_weight), tasks, "sample_weight")
+    refuse_mask(sample_weight, "sample_weight", "Use 0 to leave a label out: .filled(0).")
+    return as_label_array(y, type(estimator).__name__), sample_weight
+
+
+def align_frames(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """What a metric compares: NaN for masked labels, data frames' columns in y_true's order."""
+    y_true, given = fill_mask(from_arrow(y_true)), from_arrow(y_pred)
+    y_pred = fill_mask(given)
+    if np.ma.isMaskedArray(given) and np.shape(y_true) == given.shape:
+        labelled = np.array([label == label for label in np.ravel(y_true)]).reshape(given.shape)
+        unpredicted = np.ma.masked_array(given.data, np.ma.getmaskarray(given) & labelled)
+        refuse_mask(unpredicted, "y_pred", "Mask those labels in y_true too, or predict them.")
+    sample_weight = from_arrow(sample_weight)
+    if not is_frame(y_true):
+        return y_true, y_pred, sample_weight
+    columns = list(y_true.columns)
+    refuse_repeated(columns, "y_true")
+    y_pred = align_columns(y_pred, columns, "y_pred")
+    return y_true, y_pred, align_columns(sample_weight, columns, "sample_weight")

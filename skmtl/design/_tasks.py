@@ -12,13 +12,16 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skmtl._warnings import warn as warn_user
+from skmtl.design._containers import from_arrow, is_frame, refuse_mask
+from skmtl.design._names import refuse_repeated
 
 UNKNOWN = -1
 
 
-def is_frame(X: Any) -> bool:
-    """Whether ``X`` is a data frame (pandas or polars)."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes") and not sp.issparse(X)
+MASKED_FEATURES = (
+    "Fill them (X.filled(numpy.nan), then an imputer), or leave their rows out: the mask would be "
+    "ignored otherwise."
+)
 
 
 def locate_task_column(X: Any, task_column: str | int) -> int:
@@ -77,6 +80,10 @@ def split_task_column(X: Any, task_column: str | int) -> tuple[Any, NDArray[Any]
     features : same container as X, shape (n_samples, n_features)
     ids : ndarray of shape (n_samples,)
     """
+    X = from_arrow(X)
+    refuse_mask(X, "X", MASKED_FEATURES)
+    if is_frame(X):
+        refuse_repeated(X.columns, "X")
     if not (is_frame(X) or sp.issparse(X)):
         X = np.asarray(X)
         if X.ndim != 2:
@@ -109,9 +116,15 @@ def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
         If an id is missing, the ids mix types that cannot be ordered, or they are floats too
         large to hold integers exactly.
     """
+    refuse_mask(ids, "The task column", "Give every row a task, or leave those rows out.")
     ids = np.asarray(ids)
     if ids.dtype.kind == "O":
         ids = _from_objects(ids)
+    if ids.dtype.kind in "mM":
+        if np.isnat(ids).any():
+            raise ValueError(_MISSING_ID)
+        # Of nanoseconds NumPy makes integers, of these dates that users' dates are equal to.
+        return ids.astype(f"{ids.dtype.kind}8[us]")
     if ids.dtype.kind != "f":
         return ids
     largest = np.abs(ids).max(initial=0.0)
@@ -170,19 +183,64 @@ def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     if ids.dtype.kind in "iu" and len(ids):
         low, high = int(ids.min()), int(ids.max())
         if high - low < 4 * len(ids):
-            # Few numbers are possible: no sorting.
-            offsets = (ids - low).astype(np.intp)
+            # Few numbers are possible: no sorting. Differences of small types would overflow.
+            wide = ids if ids.dtype.itemsize == 8 else ids.astype(np.int64)
+            offsets = (wide - wide.dtype.type(low)).astype(np.intp)
             present = np.bincount(offsets, minlength=1) > 0
-            return np.flatnonzero(present).astype(ids.dtype) + ids.dtype.type(low), (
-                np.cumsum(present) - 1
-            )[offsets]
+            tasks = np.flatnonzero(present).astype(wide.dtype) + wide.dtype.type(low)
+            return tasks.astype(ids.dtype), (np.cumsum(present) - 1)[offsets]
     tasks, codes = np.unique(ids, return_inverse=True)
     return tasks, codes.reshape(-1)
 
 
 def look_up_tasks(tasks: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.intp]:
-    """Return each id's position in ``tasks``, ``UNKNOWN`` (-1) where it is not there."""
+    """Return each id's position in ``tasks``, ``UNKNOWN`` (-1) where it is not there.
+
+    Raises
+    ------
+    ValueError
+        If the ids are of another type, so that none can be known.
+    """
+    kinds = [_KINDS.get(names.dtype.kind) for names in (tasks, ids)]
+    if None not in kinds and kinds[0] != kinds[1]:
+        raise ValueError(
+            f"The task ids in X are {kinds[1]} such as {ids.tolist()[0]!r}, but those in the "
+            f"training data were {kinds[0]} such as {tasks.tolist()[0]!r}, so none is known. "
+            f"Convert the task column to the type that it had in fit."
+        )
     position = {task: k for k, task in enumerate(tasks.tolist())}
     present, codes = encode_tasks(ids)
     known = np.array([position.get(task, UNKNOWN) for task in present.tolist()], dtype=np.intp)
     return known[codes]
+
+
+_KINDS = {
+    **dict.fromkeys("biuf", "numbers"),
+    **dict.fromkeys("UST", "strings"),
+    **dict.fromkeys("M", "dates"),
+    **dict.fromkeys("m", "durations"),
+}
+
+
+def task_categories(X: Any, task_column: str | int | None) -> list[Any] | None:
+    """The order that a data frame's task column gives its categories, None if it gives none."""
+    X = from_arrow(X)
+    if task_column is None or not is_frame(X) or len(set(X.columns)) < X.shape[1]:
+        return None
+    position = locate_task_column(X, task_column)
+    return ordered_categories(X.iloc[:, position] if hasattr(X, "iloc") else X[:, position])
+
+
+def ordered_categories(column: Any) -> list[Any] | None:
+    """The categories of an ordered column of pandas, or of an Enum of polars, else None."""
+    dtype = getattr(column, "dtype", None)
+    is_ordered = getattr(dtype, "ordered", False) or type(dtype).__name__ == "Enum"
+    return list(dtype.categories) if is_ordered else None  # type: ignore[union-attr]
+
+
+def chain_of(categories: list[Any] | None, tasks: NDArray[Any]) -> NDArray[np.intp] | None:
+    """The positions of the tasks in the order of their categories, None if these have none."""
+    if categories is None:
+        return None
+    places = {task: k for k, task in enumerate(tasks.tolist())}
+    return np.array([places[name] for name in categories if name in places], dtype=np.intp)

@@ -118,11 +118,11 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     sparsity : float, default=0.0
         Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1): the sparse group
         lasso. The nearer to 1, the more each task chooses for itself.
-    feature_weight : array-like of shape (n_features,), dict or None, default=None
+    feature_weight : array-like of shape (n_features,), dict, Series or None, default=None
         A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
         row, not on the ridge. 0: the feature is always used, penalised by the ridge alone. Scaled
-        by 1 / f (``l1_ratio=1``) a feature would be penalised as much. A dict gives the factors of
-        a data frame's columns by name; those it does not name have 1.
+        by 1 / f (``l1_ratio=1``) a feature would be penalised as much. A dict or a pandas Series
+        gives the factors of a data frame's columns by name; those it does not name have 1.
     positive : bool, default=False
         Restrict the coefficients to W >= 0. A feature without any penalty (no ridge and a weight
         of 0, or ``alpha=0``) is refused.
@@ -269,11 +269,11 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     sparsity : float, default=0.0
         Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1): the sparse group
         lasso. The nearer to 1, the more each task chooses for itself.
-    feature_weight : array-like of shape (n_features,), dict or None, default=None
+    feature_weight : array-like of shape (n_features,), dict, Series or None, default=None
         A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
         row, not on the ridge. 0: the feature is always used, penalised by the ridge alone. Scaled
-        by 1 / f (``l1_ratio=1``) a feature would be penalised as much. A dict gives the factors of
-        a data frame's columns by name; those it does not name have 1.
+        by 1 / f (``l1_ratio=1``) a feature would be penalised as much. A dict or a pandas Series
+        gives the factors of a data frame's columns by name; those it does not name have 1.
     positive : bool, default=False
         Restrict the coefficients to W >= 0. A feature without any penalty (no ridge and a weight
         of 0, or ``alpha=0``) is refused.

@@ -55,8 +55,9 @@ class ClusteredTaskRegressor(TaskClusters, TaskRegressor):
     n_clusters : int or None, default=None
         The number of clusters, at most the number of tasks. None: the square root of half the
         number of tasks, rounded, at least 2 and at most all.
-    clusters : array-like of shape (n_tasks,), dict or None, default=None
-        Each task's cluster where it is known, in the order of ``tasks_`` or by task.
+    clusters : array-like of shape (n_tasks,), dict, Series, list of lists or None, default=None
+        Each task's cluster where it is known, in the order of ``tasks_`` or, in a dict or a pandas
+        Series, by task. Or a list of the names of each cluster's tasks.
     form : {"centered", "relaxed"}, default="centered"
         The first penalty above, or the second, the relaxation of k-means.
     between : float, default=0.3
@@ -216,8 +217,9 @@ class ClusteredTaskClassifier(TaskClusters, TaskClassifier):
     n_clusters : int or None, default=None
         The number of clusters, at most the number of tasks. None: the square root of half the
         number of tasks, rounded, at least 2 and at most all.
-    clusters : array-like of shape (n_tasks,), dict or None, default=None
-        Each task's cluster where it is known, in the order of ``tasks_`` or by task.
+    clusters : array-like of shape (n_tasks,), dict, Series, list of lists or None, default=None
+        Each task's cluster where it is known, in the order of ``tasks_`` or, in a dict or a pandas
+        Series, by task. Or a list of the names of each cluster's tasks.
     form : {"centered", "relaxed"}, default="centered"
         The first penalty above, or the second, the relaxation of k-means.
     between : float, default=0.3

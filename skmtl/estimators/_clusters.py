@@ -10,6 +10,8 @@ from sklearn.utils.extmath import svd_flip
 from skmtl._warnings import warn
 from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
+from skmtl.design._containers import refuse_mask
+from skmtl.design._names import in_task_order
 from skmtl.estimators._covariance import TaskCovariance
 from skmtl.penalties import ClusterNorm, Penalty, RelaxedClusterNorm, TaskQuadratic
 
@@ -121,34 +123,61 @@ class TaskClusters(TaskCovariance, TaskEstimator):
 
 
 def read_clusters(clusters: Any, tasks: NDArray[Any]) -> NDArray[Any]:
-    """The cluster of each task (n_tasks,), from a list in the tasks' order or a dict by task.
+    """The cluster of each task (n_tasks,), from any of the forms that users write them in.
+
+    Parameters
+    ----------
+    clusters : array-like, dict, Series or list of lists
+        The clusters in the tasks' order or by the tasks' names; or the names of each cluster's
+        tasks, the clusters numbered from 0.
+    tasks : array of shape (n_tasks,)
 
     Raises
     ------
     ValueError
-        If a list has the wrong length, a dict misses a task or names one there is not, or a
+        If an array has the wrong length, a task is missing, unknown or in two clusters, or its
         cluster is missing.
     """
     names = tasks.tolist()
-    if isinstance(clusters, dict):
-        missing = [name for name in names if name not in clusters]
-        extra = [name for name in clusters if name not in names]
-        if missing or extra:
-            raise ValueError(
-                f"'clusters' must name every task once: it misses {missing} and has unknown "
-                f"{extra}. The tasks are {names}."
-            )
-        clusters = [clusters[name] for name in names]
+    refuse_mask(clusters, "'clusters'", "Give each task a cluster.")
+    if _are_lists(clusters):
+        clusters = _from_lists(clusters, names)
+    clusters = in_task_order(clusters, names, "'clusters'")
     labels = np.asarray(clusters)
     if labels.shape != (len(names),):
         raise ValueError(
             f"'clusters' has shape {labels.shape}; there are {len(names)} tasks. Pass one cluster "
-            f"per task, in the order {names}, or a dict by task."
+            f"per task, in the order {names}, a dict or Series by task, or lists of the "
+            f"clusters' tasks."
         )
     without = [name for name, k in zip(names, labels.tolist(), strict=True) if k is None or k != k]
     if without:
         raise ValueError(f"'clusters' gives the tasks {without} no cluster. Give each task one.")
     return labels
+
+
+def _are_lists(clusters: Any) -> bool:
+    """Whether each cluster is a list of its tasks."""
+    return (
+        isinstance(clusters, (list, tuple))
+        and len(clusters) > 0
+        and all(isinstance(cluster, (list, tuple, set, frozenset)) for cluster in clusters)
+    )
+
+
+def _from_lists(clusters: Any, names: list[Any]) -> dict[Any, int]:
+    """Each task's cluster, from lists of the clusters' tasks."""
+    members = [(name, k) for k, cluster in enumerate(clusters) for name in cluster]
+    nested = [name for name, _ in members if isinstance(name, (list, dict, set))]
+    listed = [] if nested else [name for name, _ in members]
+    repeated = sorted({str(name) for name in listed if listed.count(name) > 1})
+    if nested or repeated:
+        wrong = f"{nested} are no task names" if nested else f"{repeated} are there twice"
+        raise ValueError(
+            f"Lists in 'clusters' must hold the names of each cluster's tasks, each task once: "
+            f"{wrong}. The tasks are {names}."
+        )
+    return dict(members)
 
 
 def _cluster(norm: ClusterNorm | RelaxedClusterNorm, W: NDArray[Any]) -> NDArray[np.intp]:

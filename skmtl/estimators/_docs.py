@@ -28,9 +28,9 @@ task_column : str, int or None, default=None
     one under the other, X (n_samples, n_features + 1) with each row's task id in that column.
 unknown_task : {"error", "mean"}, default="error"
     Rows of tasks that fit did not see: refuse, or predict by the average task.
-task_weight : None, "balanced", array-like of shape (n_tasks,) or dict, default=None
+task_weight : None, "balanced", array-like of shape (n_tasks,), dict or Series, default=None
     None: every label counts the same. "balanced": every task counts the same. Otherwise a
-    positive factor per task, in the order of ``tasks_`` or by task.
+    positive factor per task, in the order of ``tasks_`` or, in a dict or a pandas Series, by task.
 max_iter : int, default=10000
     Largest number of iterations; beyond it a ConvergenceWarning states the gap reached.
 tol : float, default=1e-4

@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl.design._containers import refuse_mask
+from skmtl.design._names import entries_by_name
+
 
 def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] | None:
     """``feature_weight`` as an array (n_features,), None where all are one.
@@ -19,13 +22,15 @@ def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] 
     Raises
     ------
     ValueError
-        If it is not one finite number >= 0 per feature; if a dict names what is no feature.
+        If it is not one finite number >= 0 per feature; if a dict or a Series names an unknown
+        feature.
     """
     given = estimator.feature_weight
     if given is None:
         return None
     rule = f"The 'feature_weight' parameter of {type(estimator).__name__} must"
-    values = _by_name(estimator, given, rule) if isinstance(given, dict) else given
+    refuse_mask(given, f"The 'feature_weight' of {type(estimator).__name__}", "Use 1 instead.")
+    values = _by_name(estimator, given, n_features, rule)
     try:
         weights = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -52,23 +57,30 @@ def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] 
     return None if (weights == 1).all() else weights
 
 
-def _by_name(estimator: Any, given: dict[Any, Any], rule: str) -> list[Any]:
-    """The numbers of a dict in the order of the features; of those it does not name, 1."""
+def _by_name(estimator: Any, given: Any, n_features: int, rule: str) -> Any:
+    """The numbers of a dict or a Series in the order of the features, anything else as it is.
+
+    Features that it does not name have 1.
+    """
     columns = getattr(estimator, "feature_names_in_", None)
-    if columns is None:
+    features = list(range(n_features)) if columns is None else columns.tolist()
+    column = estimator.task_column
+    if columns is not None and column is not None:
+        del features[features.index(column) if isinstance(column, str) else column]
+    named = entries_by_name(given, features, rule.removesuffix(" must"))
+    if named is None:
+        return given
+    unknown = [name for name in named if name not in features]
+    if columns is None and (unknown or isinstance(given, dict)):
         raise ValueError(
             f"{rule} be an array of one number per feature where X has no column names, got a "
-            f"dict: {given!r:.200}. Pass X as a data frame whose column names are strings, or an "
-            f"array."
+            f"{type(given).__name__}: {named!r:.200}. Pass X as a data frame whose column names "
+            f"are strings, or an array."
         )
-    features, column = columns.tolist(), estimator.task_column
-    if column is not None:
-        del features[features.index(column) if isinstance(column, str) else column]
-    unknown = [name for name in given if name not in features]
     if unknown:
         raise ValueError(
             f"{rule} name features of X, got unknown {unknown[:10]}. The features are "
             f"{features[:20]}{', ...' if len(features) > 20 else ''}, the task column left out; "
             f"those not named have the weight 1."
         )
-    return [given.get(name, 1.0) for name in features]
+    return [named.get(name, 1.0) for name in features]

@@ -11,7 +11,7 @@ from skmtl._graphs import read_graph
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
-from skmtl.estimators._order import path_order, read_order
+from skmtl.estimators._order import path_order, read_order, task_graph, warn_of_alphabet
 from skmtl.penalties import (
     L1,
     L21,
@@ -34,7 +34,7 @@ _JUMP = 1e-3
 
 class _FusedTask(TaskEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        return self._on_links(*self._links(data.all_tasks, data.positions), data.n_tasks)
+        return self._on_links(*self._links(data, data.positions), data.n_tasks)
 
     def _on_links(
         self, links: NDArray[np.intp], weights: NDArray[Any], n_tasks: int
@@ -66,16 +66,17 @@ class _FusedTask(TaskEstimator):
         return total
 
     def _links(
-        self, tasks: NDArray[Any], positions: NDArray[Any]
+        self, data: TaskData, positions: NDArray[Any]
     ) -> tuple[NDArray[np.intp], NDArray[Any]]:
         """The edges (n_edges, 2) between the tasks at some positions, and their weights.
 
         The neighbours of a task that is left out of a chain become neighbours.
         """
+        tasks = data.all_tasks
         if self.graph is None:
             places = np.full(len(tasks), -1, dtype=np.intp)
             places[positions] = np.arange(len(positions))
-            chain = places[read_order(self.order, tasks)]
+            chain = places[read_order(self.order, data)]
             chain = chain[chain >= 0]
             return np.column_stack([chain[:-1], chain[1:]]), np.ones(len(chain) - 1)
         if self.order is not None:
@@ -86,16 +87,18 @@ class _FusedTask(TaskEstimator):
         if isinstance(self.graph, str) and self.graph == "complete":
             adjacency = read_graph("complete", tasks[positions])
         else:
-            adjacency = read_graph(self.graph, tasks)[np.ix_(positions, positions)]
+            adjacency = task_graph(self.graph, data)[np.ix_(positions, positions)]
         links = np.argwhere(np.triu(adjacency, k=1) > 0)
         return links, adjacency[links[:, 0], links[:, 1]]
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         super()._set_fit(data, fit)
+        if self.order is None and self.fused > 0:
+            warn_of_alphabet(data, self.graph)
         kept = np.flatnonzero(fit.learned)
         links, weights = np.empty((0, 2), dtype=np.intp), np.empty(0)
         if len(kept):
-            links, weights = self._links(data.all_tasks, kept)
+            links, weights = self._links(data, kept)
         penalty = self._on_links(links, weights, len(kept))
         # An exact prox makes equal what is shared.
         exact = penalty is None or penalty.has_prox
@@ -133,8 +136,10 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
         Strength of the L1 norm relative to alpha, >= 0.
     block : float, default=0.0
         Strength of the L2,1 norm relative to alpha, >= 0: it selects features for all tasks.
-    order : array-like of shape (n_tasks,), default=None
-        The task names along the chain, each once. None: the order of ``tasks_``.
+    order : array-like of shape (n_tasks,), dict or Series, default=None
+        The task names along the chain, each once, or by name each task's place on it. None: the
+        order of the categories where the task column is an ordered categorical, otherwise that of
+        ``tasks_``: the columns of a matrix y, or the sorted ids (a warning says so of strings).
     graph : "complete", "chain", array, sparse matrix, data frame or list, default=None
         Neighbours in place of an order. "complete": every two tasks, a = 1 / T. A matrix
         (n_tasks, n_tasks): the weights, symmetric, >= 0; a data frame's rows and columns are
@@ -275,8 +280,10 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
         Strength of the L1 norm relative to alpha, >= 0.
     block : float, default=0.0
         Strength of the L2,1 norm relative to alpha, >= 0: it selects features for all tasks.
-    order : array-like of shape (n_tasks,), default=None
-        The task names along the chain, each once. None: the order of ``tasks_``.
+    order : array-like of shape (n_tasks,), dict or Series, default=None
+        The task names along the chain, each once, or by name each task's place on it. None: the
+        order of the categories where the task column is an ordered categorical, otherwise that of
+        ``tasks_``: the columns of a matrix y, or the sorted ids (a warning says so of strings).
     graph : "complete", "chain", array, sparse matrix, data frame or list, default=None
         Neighbours in place of an order. "complete": every two tasks, a = 1 / T. A matrix
         (n_tasks, n_tasks): the weights, symmetric, >= 0; a data frame's rows and columns are

@@ -13,6 +13,7 @@ from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.certificate import has_dual
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
+from skmtl.estimators._order import task_graph, warn_of_alphabet
 from skmtl.objective import BaseObjective
 from skmtl.penalties import L1, L21, FusedTasks, Penalty, TaskQuadratic
 
@@ -27,16 +28,16 @@ _CONSTRAINTS: dict[str, list[Any]] = {
 
 class _GraphRegularized(TaskEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        L = self._laplacian(data.all_tasks, data.positions)
+        L = self._laplacian(data, data.positions)
         if self.alpha == 0:
             return None
         quadratic = TaskQuadratic(L + self.ridge * np.eye(len(L)), self.alpha)
         norm = _norm(self.alpha * self.sparse, self.alpha * self.block)
         return quadratic if norm is None else norm + quadratic
 
-    def _laplacian(self, tasks: NDArray[Any], positions: NDArray[Any]) -> NDArray[Any]:
+    def _laplacian(self, data: TaskData, positions: NDArray[Any]) -> NDArray[Any]:
         """L between the tasks at some positions, as if there were no others."""
-        chosen = np.ix_(positions, positions)
+        tasks, chosen = data.all_tasks, np.ix_(positions, positions)
         if self.laplacian is not None:
             if not (isinstance(self.graph, str) and self.graph == "complete"):
                 raise ValueError(
@@ -46,7 +47,7 @@ class _GraphRegularized(TaskEstimator):
             return read_laplacian(self.laplacian, tasks)[chosen]
         if isinstance(self.graph, str) and self.graph == "complete":
             return laplacian_of(read_graph("complete", tasks[positions]))
-        return laplacian_of(read_graph(self.graph, tasks)[chosen])
+        return laplacian_of(task_graph(self.graph, data)[chosen])
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
         if self.alpha > 0 and not has_dual(objective):
@@ -58,7 +59,9 @@ class _GraphRegularized(TaskEstimator):
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         super()._set_fit(data, fit)
-        self.laplacian_ = self._laplacian(data.all_tasks, np.arange(data.n_tasks))
+        self.laplacian_ = self._laplacian(data, np.arange(data.n_tasks))
+        if self.laplacian is None:
+            warn_of_alphabet(data, self.graph)
         return self
 
 
@@ -96,9 +99,10 @@ class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
         Strength of the whole penalty, >= 0.
     graph : "complete", "chain", array, sparse matrix, data frame or list, default="complete"
         "complete": all tasks are alike, L = I - 11'/T. "chain": each is like the next in the order
-        of ``tasks_``. A matrix (n_tasks, n_tasks): the weights of the edges, symmetric, >= 0; the
-        rows and columns of a data frame are matched to the tasks by name. A list: edges by task
-        name, pairs of weight 1 or triples ``("ash", "elm", 0.5)``.
+        of the categories where the task column is an ordered categorical, otherwise of ``tasks_``
+        (a warning says so of sorted strings). A matrix (n_tasks, n_tasks): the weights of the
+        edges, symmetric, >= 0; the rows and columns of a data frame are matched to the tasks by
+        name. A list: edges by task name, pairs of weight 1 or triples ``("ash", "elm", 0.5)``.
     laplacian : array, sparse matrix or data frame of shape (n_tasks, n_tasks), default=None
         L itself, any positive semidefinite matrix, in place of a graph.
     ridge : float, default=0.0
@@ -235,9 +239,10 @@ class GraphRegularizedClassifier(_GraphRegularized, TaskClassifier):
         Strength of the whole penalty, >= 0.
     graph : "complete", "chain", array, sparse matrix, data frame or list, default="complete"
         "complete": all tasks are alike, L = I - 11'/T. "chain": each is like the next in the order
-        of ``tasks_``. A matrix (n_tasks, n_tasks): the weights of the edges, symmetric, >= 0; the
-        rows and columns of a data frame are matched to the tasks by name. A list: edges by task
-        name, pairs of weight 1 or triples ``("ash", "elm", 0.5)``.
+        of the categories where the task column is an ordered categorical, otherwise of ``tasks_``
+        (a warning says so of sorted strings). A matrix (n_tasks, n_tasks): the weights of the
+        edges, symmetric, >= 0; the rows and columns of a data frame are matched to the tasks by
+        name. A list: edges by task name, pairs of weight 1 or triples ``("ash", "elm", 0.5)``.
     laplacian : array, sparse matrix or data frame of shape (n_tasks, n_tasks), default=None
         L itself, any positive semidefinite matrix, in place of a graph.
     ridge : float, default=0.0

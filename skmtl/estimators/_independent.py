@@ -4,26 +4,34 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.design._labels import as_floats
+from skmtl.design._names import in_task_order
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
 
-_CONSTRAINTS = {"alpha": [Interval(Real, 0, None, closed="left"), "array-like", StrOptions({"cv"})]}
+_CONSTRAINTS = {
+    "alpha": [Interval(Real, 0, None, closed="left"), "array-like", dict, StrOptions({"cv"})]
+}
 
 
 class _IndependentTask(TaskEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        alpha = np.asarray(self.alpha, dtype=np.float64)
+        alpha = self._strengths(data)
         if alpha.ndim:
             alpha = alpha[data.positions]
         return Ridge(alpha) if (alpha > 0).any() else None
+
+    def _strengths(self, data: TaskData) -> NDArray[Any]:
+        """``alpha`` as an array, those of a dict or a Series in the tasks' order."""
+        return as_floats(in_task_order(self.alpha, data.all_tasks.tolist(), "alpha"), "alpha")
 
     def _fit_data(
         self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
@@ -32,11 +40,11 @@ class _IndependentTask(TaskEstimator):
             choice = choose_ridge(self, data, per_task=True)
             self.alpha_, self.alphas_, self.cv_losses_ = choice.alpha, choice.alphas, choice.losses
             return clone(self).set_params(alpha=choice.alpha)._fit_data(data, start)
-        alpha = as_floats(self.alpha, "alpha")
+        alpha = self._strengths(data)
         if alpha.ndim and alpha.shape != data.all_tasks.shape:
             raise ValueError(
                 f"alpha has shape {alpha.shape}; there are {len(data.all_tasks)} tasks. Pass one "
-                f"number, or one per task in the order {data.all_tasks.tolist()}."
+                f"number, one per task in the order {data.all_tasks.tolist()}, or a dict by task."
             )
         if not (np.isfinite(alpha).all() and (alpha >= 0).all()):
             raise ValueError(f"alpha must be finite and >= 0, got {alpha.tolist()}.")
@@ -58,8 +66,9 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
 
     Parameters
     ----------
-    alpha : float, array-like of shape (n_tasks,) or "cv", default=1.0
-        Strength of the ridge, >= 0, one for all tasks or one each. "cv": chosen for each task by
+    alpha : float, array-like of shape (n_tasks,), dict, Series or "cv", default=1.0
+        Strength of the ridge, >= 0, one for all tasks or one each (in a dict or a pandas Series by
+        task). "cv": chosen for each task by
         five-fold cross-validation of the loss over 13 values; tasks with fewer labels than folds
         take the value that is best for all.
     {regression_loss}
@@ -150,8 +159,9 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
 
     Parameters
     ----------
-    alpha : float, array-like of shape (n_tasks,) or "cv", default=0.01
-        Strength of the ridge, >= 0, one for all tasks or one each. "cv": chosen for each task by
+    alpha : float, array-like of shape (n_tasks,), dict, Series or "cv", default=0.01
+        Strength of the ridge, >= 0, one for all tasks or one each (in a dict or a pandas Series by
+        task). "cv": chosen for each task by
         five-fold cross-validation of the loss over 13 values; tasks with fewer labels than folds
         take the value that is best for all.
     {classification_loss}

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
+from skmtl.design._names import in_task_order
 from skmtl.estimators._docs import document
 from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
 from skmtl.penalties import L21, Composite, Penalty, Superposition
@@ -231,14 +232,7 @@ def _loss_names(loss: Any, data: TaskData) -> list[str]:
             "one loss for all tasks, or Y (n_samples, n_tasks) with NaN where a label is missing."
         )
     names = data.tasks.tolist()
-    missing = [name for name in names if name not in loss]
-    extra = [name for name in loss if name not in names]
-    if missing or extra:
-        raise ValueError(
-            f"loss must name every task once: it misses {missing} and has unknown {extra}. The "
-            f"tasks are {names}."
-        )
-    chosen = [loss[name] for name in names]
+    chosen = in_task_order(loss, names, "loss")
     for name, each in zip(names, chosen, strict=True):
         if each not in _LOSSES:
             raise ValueError(

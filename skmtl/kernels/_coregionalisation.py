@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter
 from sklearn.utils import check_random_state
 
+from skmtl.design._names import in_task_order, index_of
 from skmtl.kernels._base import Array, BaseTaskKernel
 
 
@@ -191,6 +192,16 @@ class TaskKernel(BaseTaskKernel):
             parts.append(gradient)
         return np.concatenate(parts, axis=2)
 
+    def _by_task(self, name: str) -> Array:
+        """A parameter's numbers, in the order of the tasks where an index names these."""
+        values, labels = self._numbers(name), index_of(getattr(self, name))
+        if labels is None:
+            return values
+        places = in_task_order(
+            dict(zip(labels, range(len(labels)), strict=True)), self._ids().tolist(), f"'{name}'"
+        )
+        return np.asarray(values[places])
+
     def _checked_loadings(self) -> Array:
         n_tasks = self.n_tasks
         whole = isinstance(self.rank, Integral) and not isinstance(self.rank, bool)
@@ -209,7 +220,7 @@ class TaskKernel(BaseTaskKernel):
                 )
             draws = check_random_state(self.random_state).standard_normal(shape)
             return np.asarray(draws / np.sqrt(max(1, shape[1])))
-        A = self._numbers("loadings")
+        A = self._by_task("loadings")
         if A.shape != shape or not np.isfinite(A).all():
             raise ValueError(
                 f"The 'loadings' parameter of TaskKernel must be finite and of shape (n_tasks, "
@@ -219,7 +230,7 @@ class TaskKernel(BaseTaskKernel):
         return A
 
     def _checked_variances(self) -> Array:
-        variances = self._numbers("variances")
+        variances = self._by_task("variances")
         if variances.ndim and variances.shape != (self.n_tasks,):
             raise ValueError(
                 f"The 'variances' parameter of TaskKernel must be a number or of shape "

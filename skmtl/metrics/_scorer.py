@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
+from skmtl.design import read_scored
 from skmtl.design._tasks import read_ids, split_task_column
 from skmtl.metrics import _scores
 from skmtl.metrics._foreign import (
@@ -47,6 +48,8 @@ class TaskScorer(BaseEstimator):
     def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Scores:
         metric = _METRICS[self.metric][0] if isinstance(self.metric, str) else self.metric
         column = self.task_column
+        if hasattr(estimator, "tasks_") and hasattr(estimator, "_layout"):
+            y, sample_weight = read_scored(estimator, y, sample_weight)
         task = None if column is None else read_ids(split_task_column(X, column)[1], warn=False)
         method, response = self._respond(estimator, X)
         if np.ndim(y) == 1 and response.ndim == 2 and response.shape[1] == 2:

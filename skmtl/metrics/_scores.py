@@ -8,8 +8,15 @@ import sklearn.metrics as skm
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skmtl.design._labels import read_weights
-from skmtl.metrics._tasks import Avg, Scores, find_observed, read_labels, score_tasks
+from skmtl.design._labels import align_frames
+from skmtl.metrics._tasks import (
+    Avg,
+    Scores,
+    find_observed,
+    read_label_weights,
+    read_labels,
+    score_tasks,
+)
 
 
 def r2_score(
@@ -206,10 +213,11 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
     >>> subset_accuracy_score(y_true, [[1, 1], [0, 1], [0, 0], [1, 1]])  # rows 2 and 4 of 3
     0.6666666666666666
     """
+    y_true, y_pred, sample_weight = align_frames(y_true, y_pred, sample_weight)
     truth, predicted = read_labels(y_true, "y_true"), read_labels(y_pred, "y_pred")
     if truth.shape != predicted.shape:
         raise ValueError(f"y_true and y_pred differ in shape: {truth.shape} and {predicted.shape}.")
-    weight = read_weights(sample_weight, truth.shape, by_label=True)
+    weight = read_label_weights(sample_weight, truth.shape)
     weight = np.where(find_observed(truth), weight, 0.0).reshape(len(truth), -1)
     heaviest = weight.max(axis=1)
     if not heaviest.any():

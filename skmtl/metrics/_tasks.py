@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 
-from skmtl.design._labels import as_floats, as_label_array, read_weights
+from skmtl.design._containers import is_frame
+from skmtl.design._labels import align_frames, as_floats, as_label_array, read_weights
 from skmtl.design._tasks import encode_tasks, read_ids
 
 Avg = str | None
@@ -57,6 +58,7 @@ def _split_tasks(
     y_true: Any, y_pred: Any, task: Any, sample_weight: Any, *, pool: bool, wide: bool
 ) -> list[tuple[Any, Any, Any]]:
     """Return each task's observed labels, their predictions and weights; pool: all in one."""
+    y_true, y_pred, sample_weight = align_frames(y_true, y_pred, sample_weight)
     y_true, y_pred = read_labels(y_true, "y_true"), read_labels(y_pred, "y_pred")
     shape = y_true.shape
     if (y_pred.shape[:1] if wide and len(shape) == 1 else y_pred.shape) != shape:
@@ -64,7 +66,7 @@ def _split_tasks(
     if task is None:
         codes = np.zeros(shape, dtype=np.intp) if len(shape) == 1 else np.indices(shape)[1]
     else:
-        ids = read_ids(np.asarray(task), warn=False)
+        ids = read_ids(task, warn=False)
         if len(shape) != 1 or ids.shape != shape:
             raise ValueError(
                 f"With task, y_true and task must be vectors of one length, one entry per row; "
@@ -74,7 +76,7 @@ def _split_tasks(
     observed = find_observed(y_true)
     weight = None
     if sample_weight is not None:
-        weight = read_weights(sample_weight, shape, by_label=True)
+        weight = read_label_weights(sample_weight, shape)
         observed &= weight > 0
     # The tasks are counted before labels are left out: one that has none left scores nan.
     n_groups = 1 if pool else codes.max() + 1
@@ -86,6 +88,13 @@ def _split_tasks(
         for part in (y_true, y_pred, weight)
     ]
     return list(zip(*parts, strict=True))
+
+
+def read_label_weights(sample_weight: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Weights of rows or labels in the labels' shape; a data frame's columns are in order."""
+    if is_frame(sample_weight):
+        sample_weight = np.asarray(sample_weight)
+    return read_weights(sample_weight, shape, np.arange(shape[-1]))
 
 
 def find_observed(y_true: NDArray[Any]) -> NDArray[np.bool_]:

@@ -41,7 +41,7 @@ class BlockSparseRegressorCV(TaskCV, BlockSparseRegressor):
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
     sparsity : float, default=0.0
         Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1).
-    feature_weight : array-like of shape (n_features,), dict or None, default=None
+    feature_weight : array-like of shape (n_features,), dict, Series or None, default=None
         A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
         row; a dict names columns of a data frame. Where one is 0 and ``l1_ratio`` less than 1,
         ``alphas`` must be a list.
@@ -206,7 +206,7 @@ class BlockSparseClassifierCV(TaskCV, BlockSparseClassifier):
         absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
     sparsity : float, default=0.0
         Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1).
-    feature_weight : array-like of shape (n_features,), dict or None, default=None
+    feature_weight : array-like of shape (n_features,), dict, Series or None, default=None
         A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
         row; a dict names columns of a data frame. Where one is 0 and ``l1_ratio`` less than 1,
         ``alphas`` must be a list.

@@ -63,7 +63,7 @@ class ClusteredTaskRegressorCV(_ClusteredTaskCV, ClusteredTaskRegressor):
     n_clusters : int, list of int or None, default=None
         The number of clusters, at most the number of tasks. None: the square root of half the
         number of tasks, rounded, at least 2 and at most all. The best of a list is chosen.
-    clusters : array-like of shape (n_tasks,), dict or None, default=None
+    clusters : array-like of shape (n_tasks,), dict, Series, list of lists or None, default=None
         Each task's cluster where it is known, in the order of ``tasks_`` or by task.
     form : {"centered", "relaxed"}, default="centered"
         The penalty above, or the relaxation of k-means, as in the plain estimator.
@@ -227,7 +227,7 @@ class ClusteredTaskClassifierCV(_ClusteredTaskCV, ClusteredTaskClassifier):
     n_clusters : int, list of int or None, default=None
         The number of clusters, at most the number of tasks. None: the square root of half the
         number of tasks, rounded, at least 2 and at most all. The best of a list is chosen.
-    clusters : array-like of shape (n_tasks,), dict or None, default=None
+    clusters : array-like of shape (n_tasks,), dict, Series, list of lists or None, default=None
         Each task's cluster where it is known, in the order of ``tasks_`` or by task.
     form : {"centered", "relaxed"}, default="centered"
         The penalty above, or the relaxation of k-means, as in the plain estimator.

@@ -14,6 +14,7 @@ from sklearn.utils import _safe_indexing
 from skmtl.base import Fit, linear_predictor
 from skmtl.design import TaskData
 from skmtl.design._door import _weigh_classes
+from skmtl.design._labels import align_frames
 from skmtl.model_selection._alpha import prepare
 from skmtl.model_selection._cv_folds import Fold
 from skmtl.model_selection._path import follow
@@ -179,7 +180,8 @@ class HeldOutScore:
             if hasattr(reader, name)
         }
         weighted = np.ndim(sample_weight) > 0 and _takes_weights(scorer)
-        self.weights = np.asarray(sample_weight) if weighted else None
+        # Scorers get an array: its columns are those of y.
+        self.weights = np.asarray(align_frames(y, y, sample_weight)[2]) if weighted else None
 
     def __call__(self, fold: Fold, part: TaskData) -> Judge:
         X, y = _safe_indexing(self.X, fold.held_out), _safe_indexing(self.y, fold.held_out)

@@ -10,13 +10,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl.design._tasks import is_frame
+from skmtl.design._containers import is_frame
 
 NUMERIC = "iufb"
 
 
-def append_task_column(features: Any, ids: NDArray[Any]) -> Any:
-    """Put task ids to the right of an array or a sparse matrix.
+def insert_task_column(features: Any, ids: NDArray[Any], place: int) -> Any:
+    """Put task ids between the columns of an array or a sparse matrix, at a position >= 0.
 
     Objects only where they must be; float32 features stay float32 if it holds the ids exactly.
     """
@@ -33,11 +33,16 @@ def append_task_column(features: Any, ids: NDArray[Any]) -> Any:
                 f"A sparse matrix cannot hold task ids such as {ids.tolist()[0]!r}. Number the "
                 f"tasks, or use dense features (e.g. OneHotEncoder(sparse_output=False))."
             )
-        return sp.hstack([features, sp.csr_matrix(ids[:, np.newaxis])], format="csr")
+        column, columns = sp.csr_matrix(ids[:, np.newaxis]), features.tocsc()
+        return sp.hstack([columns[:, :place], column, columns[:, place:]], format="csr")
     if numeric and features.dtype.kind in NUMERIC:
-        return np.column_stack([features, ids])
+        return np.column_stack([features[:, :place], ids, features[:, place:]])
     out = np.empty((features.shape[0], features.shape[1] + 1), dtype=object)
-    out[:, :-1], out[:, -1] = features, ids
+    out[:, :place], out[:, place], out[:, place + 1 :] = (
+        features[:, :place],
+        ids,
+        features[:, place:],
+    )
     return out
 
 
@@ -78,12 +83,14 @@ def as_frame(library: str, values: Any, names: list[str]) -> Any:
     return module.DataFrame(values, schema=names, orient="row")
 
 
-def with_column(frame: Any, name: str, column: Any) -> Any:
-    """Return the frame with one more column on the right."""
+def with_column(frame: Any, name: str, column: Any, place: int) -> Any:
+    """Return the frame with one more column, at a position >= 0."""
     if library_of(frame) == "pandas":
-        return frame.assign(**{name: column})
+        frame = frame.copy()
+        frame.insert(place, name, column)
+        return frame
     series = importlib.import_module("polars").Series(name, column)
-    return frame.with_columns(series)
+    return frame.clone().insert_column(place, series)
 
 
 def shorten(values: list[Any]) -> str:

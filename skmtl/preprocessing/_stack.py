@@ -7,9 +7,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from skmtl.design._tasks import is_frame, read_ids
+from skmtl.design._containers import fill_mask, from_arrow, is_frame, refuse_mask
+from skmtl.design._tasks import MASKED_FEATURES, read_ids
 from skmtl.preprocessing._containers import (
-    append_task_column,
+    insert_task_column,
     library_of,
     stack_rows,
     with_column,
@@ -91,7 +92,7 @@ def stack_tasks(
         )
     labels = [f"Xs[{k}] (task {name!r})" for k, name in enumerate(ids.tolist())]
     parts = _same_kind(Xs, labels)
-    targets = [np.asarray(y) for y in ys]
+    targets = [np.asarray(fill_mask(y)) for y in ys]
     targets = [y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y for y in targets]
     for part, target, label in zip(parts, targets, labels, strict=True):
         if target.ndim != 1:
@@ -104,14 +105,17 @@ def stack_tasks(
     y = np.concatenate(targets)
     features = stack_rows(parts)
     if is_frame(features):
-        return with_column(features, "task", row_ids), y
+        return with_column(features, "task", row_ids, features.shape[1]), y
     if features.dtype.kind in "iub":
         features = features.astype(np.float64)
-    return append_task_column(features, row_ids), y
+    return insert_task_column(features, row_ids, features.shape[1]), y
 
 
 def _same_kind(Xs: Sequence[Any], labels: list[str]) -> list[Any]:
     """Return the parts as 2-D containers of one kind with the same features."""
+    Xs = [from_arrow(X) for X in Xs]
+    for X, label in zip(Xs, labels, strict=True):
+        refuse_mask(X, label, MASKED_FEATURES)
     parts: list[Any] = [X if is_frame(X) or sp.issparse(X) else np.asarray(X) for X in Xs]
     kinds = {library_of(X) if is_frame(X) else "sparse" if sp.issparse(X) else "" for X in parts}
     if len(kinds) > 1:

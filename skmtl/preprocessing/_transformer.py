@@ -1,6 +1,5 @@
 """A transformer that leaves the task column alone."""
 
-from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any, Self
 
@@ -13,41 +12,42 @@ from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from skmtl.design._containers import from_arrow, is_frame
 from skmtl.design._tasks import (
     UNKNOWN,
     encode_tasks,
-    is_frame,
     locate_task_column,
     look_up_tasks,
     read_ids,
     split_task_column,
 )
+from skmtl.preprocessing._by_task import SAME_COLUMNS, map_tasks
 from skmtl.preprocessing._containers import (
     NUMERIC,
-    append_task_column,
     as_frame,
+    insert_task_column,
     library_of,
     shorten,
-    stack_rows,
     take_rows,
     with_column,
 )
-
-_SAME_COLUMNS = "Use per_task=False, or a transformer that makes the same columns for every task."
 
 
 class TaskTransformer(TransformerMixin, BaseEstimator):
     """Apply a transformer to every column but the task's.
 
-    The task column becomes the last one and keeps its name and its values. A data frame in gives
-    a data frame out (pandas or polars), an array gives an array.
+    The task column keeps its values and its name; given by position it keeps that too, so that the
+    same ``task_column`` finds it in the next step. A data frame in gives a data frame out (pandas
+    or polars), an array gives an array.
 
     Parameters
     ----------
     transformer : transformer
         Any object with ``fit`` and ``transform``; it is cloned.
     task_column : str or int
-        Name (data frames) or position of the task column; -1 is the last.
+        Name (data frames) or position of the task column; -1 is the last. In the output a column
+        given by name is the last. A position >= 0 counts from the first column and one below 0 from
+        the last, also where the transformer changes the number of columns.
     per_task : bool, default=False
         Fit one clone on the rows of each task instead of one on all rows. The clones must give
         the same columns: standardising does, one-hot encoding need not.
@@ -132,7 +132,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         self : TaskTransformer
         """
         # The output is what tells the number of columns where the transformer has no names.
-        self._fit(X, y)
+        self._fit(from_arrow(X), y)
         return self
 
     def fit_transform(self, X: Any, y: ArrayLike | None = None) -> Any:
@@ -149,6 +149,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         -------
         X_out : data frame, ndarray or CSR of shape (n_samples, n_columns_out + 1)
         """
+        X = from_arrow(X)
         return self._join(*self._fit(X, y), X)
 
     def transform(self, X: Any) -> Any:
@@ -169,6 +170,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
             If ``per_task=True``, ``unknown_task="error"`` and a task was not seen in ``fit``.
         """
         check_is_fitted(self)
+        X = from_arrow(X)
         X = X if hasattr(X, "shape") else np.asarray(X)
         if len(X.shape) == 2:
             validate_data(self, X, reset=False, skip_check_array=True)
@@ -185,7 +187,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
             )
         # UNKNOWN is -1: the last entry serves the tasks that fit has not seen.
         fitted = [*self.transformers_.values(), self.transformer_]
-        values = _map_tasks(
+        values = map_tasks(
             codes,
             lambda code, rows: fitted[code].transform(take_rows(features, rows)),
             [*self.tasks_.tolist(), unknown],
@@ -193,7 +195,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         return self._join(values, ids, X)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
-        """Return the names of the columns that ``transform`` returns, the task's last.
+        """Return the names of the columns that ``transform`` returns, with the task's.
 
         Parameters
         ----------
@@ -210,13 +212,14 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         if input_features is None and not hasattr(self, "feature_names_in_"):
             task = "task"
         fitted = [t for t in [*self.transformers_.values(), self.transformer_] if t is not None]
-        names_out = self._names_from(fitted[0], names)
+        names_out = list(self._names_from(fitted[0], names))
         if task in names_out:
             raise ValueError(
                 f"The transformer makes a column {task!r}, but that is the task column's name. "
                 f"Rename the task column."
             )
-        return np.array([*names_out, task], dtype=object)
+        names_out.insert(self._place, task)
+        return np.array(names_out, dtype=object)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -252,13 +255,28 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
                 self.transformers_[tasks[code]] = fitted
                 return out
 
-            values = _map_tasks(codes, fit_task, tasks)
+            values = map_tasks(codes, fit_task, tasks)
             if self.unknown_task == "mean":
                 self.transformer_, _ = _fit_clone(self.transformer, features, y)
         self._n_out = values.shape[1]
+        self._place = self._find_place()
         self._own_names = [str(name) for name in values.columns] if is_frame(values) else None
         self._check_same_names()
         return values, ids
+
+    def _find_place(self) -> int:
+        """The task column's position among the columns of the output."""
+        n_out, column = self._n_out, self.task_column
+        if isinstance(column, str):
+            return n_out
+        place = int(column) if column >= 0 else n_out + 1 + int(column)
+        if not 0 <= place <= n_out:
+            raise ValueError(
+                f"The task column cannot stay at task_column={self.task_column}: the transformer "
+                f"makes {n_out} columns of {self.n_features_in_ - 1}. Use a data frame and the "
+                f"column's name, or put the column first (0) or last (-1)."
+            )
+        return place
 
     def _check_same_names(self) -> None:
         """Refuse per-task transformers whose columns mean different things."""
@@ -273,7 +291,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
             if names != all_names[0]:
                 raise ValueError(
                     f"The transformer makes the columns {shorten(names)} for task {task!r}, but "
-                    f"{shorten(all_names[0])} for task {fitted[0][0]!r}. {_SAME_COLUMNS}"
+                    f"{shorten(all_names[0])} for task {fitted[0][0]!r}. {SAME_COLUMNS}"
                 )
 
     def _names_from(self, inner: Any, names_in: list[str]) -> list[str]:
@@ -287,7 +305,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         return names_in if len(names_in) == self._n_out else [f"x{j}" for j in range(self._n_out)]
 
     def _join(self, values: Any, ids: NDArray[Any], X: Any) -> Any:
-        """Put the task column to the right of the transformed features."""
+        """Put the task column back between the transformed features."""
         if not (is_frame(values) or sp.issparse(values)):
             values = np.asarray(values)
         if values.shape != (len(ids), self._n_out):
@@ -300,8 +318,9 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         if library == "default":
             library = library_of(X) if is_frame(X) else ""
         if sp.issparse(values) or not library:
-            return append_task_column(values, ids)
-        *names, task = self.get_feature_names_out().tolist()
+            return insert_task_column(values, ids, self._place)
+        names = self.get_feature_names_out().tolist()
+        task = names.pop(self._place)
         column: Any = ids
         if is_frame(X) and library_of(X) == library:
             # The column itself, not the ids read from it: it may be categorical.
@@ -311,7 +330,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         frame = as_frame(library, values, names)
         if library == "pandas" and hasattr(X, "iloc"):
             frame.index = X.index
-        return with_column(frame, task, column)
+        return with_column(frame, task, column, self._place)
 
 
 def _split(X: Any, task_column: str | int, *, warn: bool) -> tuple[Any, NDArray[Any]]:
@@ -348,38 +367,3 @@ def _fit_clone(transformer: Any, features: Any, y: Any) -> tuple[Any, Any]:
             f"{features.shape[0]} rows, got the shape {getattr(values, 'shape', None)}."
         )
     return inner, values
-
-
-def _by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Yield each code with the rows that have it."""
-    order = np.argsort(codes, kind="stable")
-    present, starts = np.unique(codes[order], return_index=True)
-    yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)
-
-
-def _map_tasks(
-    codes: NDArray[np.intp],
-    function: Callable[[int, NDArray[np.intp]], Any],
-    tasks: list[Any],
-) -> Any:
-    """Apply ``function`` to the rows of each task; return the results in the rows' order."""
-    parts, rows = [], []
-    expected: Any = None
-    for code, task_rows in _by_task(codes):
-        part = function(code, task_rows)
-        # Data frames are stacked by column name: different names would give a wider frame.
-        columns = list(part.columns) if is_frame(part) else part.shape[1]
-        if expected not in (None, columns):
-            made, before = (
-                (shorten(columns), shorten(expected))
-                if is_frame(part)
-                else (f"{columns} columns", f"{expected}")
-            )
-            raise ValueError(
-                f"The transformer makes {made} for task {tasks[code]!r}, but {before} for the "
-                f"tasks before it. {_SAME_COLUMNS}"
-            )
-        expected = columns
-        parts.append(part)
-        rows.append(task_rows)
-    return take_rows(stack_rows(parts), np.argsort(np.concatenate(rows)))

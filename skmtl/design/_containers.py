@@ -1,0 +1,133 @@
+"""What an array library says besides the numbers: masks, dates, tables of Arrow."""
+
+import importlib.util
+from datetime import date, time, timedelta
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def is_frame(X: Any) -> bool:
+    """Whether ``X`` is a data frame (pandas or polars)."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes") and not sp.issparse(X)
+
+
+def from_arrow(data: Any) -> Any:
+    """A pandas data frame of an Arrow table or record batch; anything else as it is.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    if not (hasattr(data, "column_names") and hasattr(data, "to_pandas")):
+        return data
+    if importlib.util.find_spec("pandas") is None:
+        raise ImportError(
+            f"Reading a {type(data).__module__.split('.')[0]} {type(data).__name__} needs pandas. "
+            f"Install it, or pass a polars data frame (polars.from_arrow) or an array."
+        )
+    return data.to_pandas()
+
+
+def refuse_mask(data: Any, name: str, remedy: str) -> None:
+    """Raise if a masked array hides entries, which as an ordinary array would count."""
+    data = _join_masked(data)
+    hidden = int(np.ma.count_masked(data)) if np.ma.isMaskedArray(data) else 0
+    if hidden:
+        raise ValueError(
+            f"{name} must not have masked entries, got a masked array with {hidden} of "
+            f"{data.size} entries masked. {remedy}"
+        )
+
+
+def fill_mask(data: Any) -> Any:
+    """NaN in place of the masked entries of numbers, None of anything else."""
+    data = _join_masked(data)
+    if not np.ma.isMaskedArray(data):
+        return data
+    if not np.ma.count_masked(data):
+        return data.data
+    numeric = data.dtype.kind in "biuf"
+    kind = data.dtype if data.dtype.kind == "f" else np.float64 if numeric else object
+    filled = np.array(data.data, dtype=kind)
+    filled[np.ma.getmaskarray(data)] = np.nan if numeric else None
+    return filled
+
+
+def _join_masked(data: Any) -> Any:
+    """One masked array of a list of them."""
+    if isinstance(data, (list, tuple)) and any(np.ma.isMaskedArray(part) for part in data):
+        return np.ma.stack(data)
+    return data
+
+
+def fill_missing(values: Array) -> Array:
+    """NaN in place of None, pandas.NA and NaT among objects."""
+    # The types are known by name to keep pandas out.
+    names = ("NoneType", "NAType", "NaTType")
+    missing = np.array([type(value).__name__ in names for value in values.flat], dtype=bool)
+    if not missing.any():
+        return values
+    values = values.copy()
+    values[missing.reshape(values.shape)] = np.nan
+    return values
+
+
+def refuse_dates(X: Any) -> None:
+    """Raise if a column of features holds dates or durations."""
+    if is_frame(X):
+        dated = [
+            name
+            for k, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True))
+            if _is_date(dtype, X.iloc[:, k] if hasattr(X, "iloc") else ())
+        ]
+        what = f"in the columns {dated[:10]}"
+    else:
+        dtype = getattr(X, "dtype", None)
+        dated = [dtype] if _is_date(dtype, X[:1].flat if _is_object(dtype) else ()) else []
+        what = f"(of the type {dtype})"
+    if dated:
+        raise ValueError(
+            f"X must hold numbers, got dates or durations {what}. Convert them, for example to "
+            f"days: (X[column] - X[column].min()) / numpy.timedelta64(1, 'D')."
+        )
+
+
+def _is_object(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "") == "O"
+
+
+def _is_date(dtype: Any, values: Any) -> bool:
+    """Whether a column, or what its objects begin with, holds dates or durations."""
+    if hasattr(dtype, "is_temporal"):  # polars
+        return bool(dtype.is_temporal())
+    if isinstance(dtype, np.dtype) and _is_object(dtype):
+        first = next((value for value in values if value is not None), None)
+        return isinstance(first, (date, time, timedelta))
+    return getattr(dtype, "kind", "") in ("M", "m")
+
+
+def refuse_cubes(X: Any) -> None:
+    """Raise if X holds a matrix for each task."""
+    ndim = getattr(X, "ndim", 2)
+    if isinstance(X, (list, tuple)) and X:
+        ndim = 3 if all(getattr(part, "ndim", 0) == 2 for part in X) else _depth(X)
+    if ndim > 2:
+        raise ValueError(
+            f"Found array with dim {ndim}, while dim <= 2 is required: X must be (n_samples, "
+            f"n_features). To pass a matrix for each task, make the stacked layout by "
+            f"skmtl.preprocessing.stack_tasks(list(X), list(y)), and set task_column=-1."
+        )
+
+
+def _depth(nested: Any) -> int:
+    """How deep lists are in lists, along the first of each."""
+    depth = 0
+    while isinstance(nested, (list, tuple)) and nested:
+        nested, depth = nested[0], depth + 1
+    return depth

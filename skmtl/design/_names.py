@@ -1,0 +1,118 @@
+"""Entries and columns that bear names, put in the order of the tasks or the features."""
+
+from typing import Any
+
+from skmtl.design._containers import is_frame
+
+
+def entries_by_name(given: Any, names: list[Any], what: str) -> dict[Any, Any] | None:
+    """The entries of a dict or a pandas Series by name, None of what bears no names.
+
+    An index that only counts the entries names nothing, unless the names are these numbers.
+
+    Raises
+    ------
+    ValueError
+        If a Series has an entry twice.
+    """
+    if isinstance(given, dict):
+        return given
+    index = getattr(given, "index", None)
+    if index is None or not hasattr(index, "tolist") or is_frame(given):
+        return None
+    labels = index.tolist()
+    if _are_positions(labels) and set(labels) != set(names):
+        return None
+    repeated = _repeated(labels)
+    if repeated:
+        raise ValueError(
+            f"{what} must name each entry once, got a Series whose index repeats {repeated[:10]}. "
+            f"Drop the duplicates, or pass an array in the order {names[:20]}."
+        )
+    return dict(zip(labels, given.tolist(), strict=True))
+
+
+def index_of(given: Any) -> list[Any] | None:
+    """The names in the index of a pandas Series or data frame, None where it only counts."""
+    index = getattr(given, "index", None)
+    if index is None or not hasattr(index, "tolist"):
+        return None
+    labels: list[Any] = index.tolist()
+    return None if _are_positions(labels) else labels
+
+
+def in_task_order(given: Any, tasks: list[Any], what: str) -> Any:
+    """The entries of a dict or a Series in the order of the tasks; anything else as it is.
+
+    Raises
+    ------
+    ValueError
+        If a task is missing or a name is unknown.
+    """
+    named = entries_by_name(given, tasks, what)
+    if named is None:
+        return given
+    missing = [name for name in tasks if name not in named]
+    extra = [name for name in named if name not in tasks]
+    if missing or extra:
+        raise ValueError(
+            f"{what} must name every task once: it misses {missing} and has unknown {extra}. The "
+            f"tasks are {tasks}."
+        )
+    return [named[name] for name in tasks]
+
+
+def align_columns(given: Any, tasks: list[Any], what: str) -> Any:
+    """A data frame's columns in the order of the tasks; anything else as it is.
+
+    Where either side has no names but numbers its columns, the order is that of the columns.
+
+    Raises
+    ------
+    ValueError
+        If a task is missing, or a column unknown or there twice.
+    """
+    if not is_frame(given):
+        return given
+    columns = list(given.columns)
+    refuse_repeated(columns, what)
+    if columns == tasks:
+        return given
+    if set(columns) != set(tasks):
+        if _are_positions(columns) or _are_positions(tasks):
+            return given
+        missing = [name for name in tasks if name not in columns]
+        extra = [name for name in columns if name not in tasks]
+        raise ValueError(
+            f"The columns of {what} must be the tasks {tasks[:20]}, in any order: it misses "
+            f"{missing[:10]} and has unknown {extra[:10]}. Rename or select its columns, or pass "
+            f"an array in the order of the tasks."
+        )
+    places = [columns.index(name) for name in tasks]
+    return given.iloc[:, places] if hasattr(given, "iloc") else given[:, places]
+
+
+def refuse_repeated(columns: Any, what: str) -> None:
+    """Raise if a name stands for several columns of ``what``."""
+    repeated = _repeated(list(columns))
+    if repeated:
+        raise ValueError(
+            f"The columns of {what} must have different names, got {repeated[:10]} more than "
+            f"once. Rename or drop the duplicates."
+        )
+
+
+def _repeated(names: list[Any]) -> list[Any]:
+    seen: set[Any] = set()
+    twice: dict[Any, None] = {}
+    for name in names:
+        if name in seen:
+            twice[name] = None
+        seen.add(name)
+    return list(twice)
+
+
+def _are_positions(labels: list[Any]) -> bool:
+    """Whether labels are those that pandas or polars give where there are no names."""
+    n = len(labels)
+    return labels == list(range(n)) or labels == [f"column_{k}" for k in range(n)]

@@ -1,0 +1,47 @@
+"""A function on the rows of each task."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.design._containers import is_frame
+from skmtl.preprocessing._containers import shorten, stack_rows, take_rows
+
+SAME_COLUMNS = "Use per_task=False, or a transformer that makes the same columns for every task."
+
+
+def _by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Yield each code with the rows that have it."""
+    order = np.argsort(codes, kind="stable")
+    present, starts = np.unique(codes[order], return_index=True)
+    yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)
+
+
+def map_tasks(
+    codes: NDArray[np.intp],
+    function: Callable[[int, NDArray[np.intp]], Any],
+    tasks: list[Any],
+) -> Any:
+    """Apply ``function`` to the rows of each task; return the results in the rows' order."""
+    parts, rows = [], []
+    expected: Any = None
+    for code, task_rows in _by_task(codes):
+        part = function(code, task_rows)
+        # Data frames are stacked by column name: different names would give a wider frame.
+        columns = list(part.columns) if is_frame(part) else part.shape[1]
+        if expected not in (None, columns):
+            made, before = (
+                (shorten(columns), shorten(expected))
+                if is_frame(part)
+                else (f"{columns} columns", f"{expected}")
+            )
+            raise ValueError(
+                f"The transformer makes {made} for task {tasks[code]!r}, but {before} for the "
+                f"tasks before it. {SAME_COLUMNS}"
+            )
+        expected = columns
+        parts.append(part)
+        rows.append(task_rows)
+    return take_rows(stack_rows(parts), np.argsort(np.concatenate(rows)))
