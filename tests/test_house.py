@@ -19,6 +19,7 @@ FLOORS = [
         "_version",
         "_warnings",
         "_threads",
+        "_parallel",
         "_kernels",
         "_linalg",
         "_folds",
@@ -38,6 +39,7 @@ FLOORS = [
 SIBLINGS = {
     ("_linalg", "_kernels"),
     ("_linalg", "_threads"),
+    ("_parallel", "_warnings"),
     ("_sylvester", "_linalg"),
     ("metrics", "design"),  # the task column
 }

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import Parallel, delayed
 
+from skmtl._parallel import run_parallel
 from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
 from skmtl.estimators._feature_weight import read_feature_weight
@@ -93,9 +93,8 @@ class TaskCV(TaskEstimator):
         if not keep:
             for model in models:
                 model.set_params(unknown_task="mean")
-        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(score_fold)(source, models, grids, fold) for fold in folds
-        )
+        jobs = ((source, models, grids, fold) for fold in folds)
+        found = run_parallel(score_fold, jobs, self.n_jobs, prefer="threads")
         scores = np.stack(found, axis=-1)
         choice = choose(scores, self.rule)
         made, is_norm = isinstance(alphas, int), _starts_at_null(models[choice.row], data)
