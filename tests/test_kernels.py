@@ -1,9 +1,16 @@
 """Kernels against plain NumPy."""
 
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.optimize import lsq_linear
 
+import skmtl
 from skmtl import _kernels
 
 
@@ -88,3 +95,43 @@ def test_trees(dtype):
     _kernels.shrink_trees(full, np.full(7, 0.8), parents, owners, weights)
     sizes = [np.linalg.norm(full[:, group], axis=1) for group in groups[3:]]
     np.testing.assert_allclose(np.maximum(left, 0), np.max(sizes, axis=0), atol=1e-12)
+
+
+# Compiled code on disk
+
+NOWHERE = """
+import warnings
+from numba.core import caching
+found = {value for value in vars(caching).values() if isinstance(value, type)}
+for locator in found:
+    if issubclass(locator, caching._CacheLocator):
+        locator.from_function = classmethod(lambda cls, function, file: None)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import skmtl
+print([str(w.message) for w in caught if "skmtl" in str(w.message)])
+import numpy as np
+grams = np.array([[[1.0, 0.0], [2.0, 3.0]]])
+skmtl._kernels.fill_upper(grams)
+print(grams.tolist())
+"""
+
+
+def run_python(code, **variables):
+    """Run code in a fresh process; returns its lines, of which the last are literals."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(Path(skmtl.__file__).parents[1])} | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_without_a_folder_to_write_to_one_warning_says_what_to_do():
+    messages, filled = map(ast.literal_eval, run_python(NOWHERE))
+    assert len(messages) == 1
+    assert "NUMBA_CACHE_DIR" in messages[0]
+    # Compiled all the same.
+    assert filled == [[[1.0, 2.0], [2.0, 3.0]]]
