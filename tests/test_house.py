@@ -35,6 +35,7 @@ FLOORS = [
     {"estimators"},
     {"model_selection", "preprocessing", "reference"},
     {"datasets", "inspection", "kernels"},
+    {"warmup"},
 ]
 SIBLINGS = {
     ("_linalg", "_kernels"),

@@ -73,19 +73,6 @@ def sum_products(
                     xx[t, j, k] *= weights[first]
 
 
-@kernel
-def fill_upper(grams: Array) -> None:
-    """Copy what is below the diagonal of each matrix (T, d, d) above it, block by block."""
-    n_tasks, d, _ = grams.shape
-    size = 16
-    for t in range(n_tasks):
-        for top in range(0, d, size):
-            for left in range(0, top + 1, size):
-                for i in range(top, min(top + size, d)):
-                    for j in range(left, min(left + size, i)):
-                        grams[t, j, i] = grams[t, i, j]
-
-
 @kernel(fastmath=FAST)
 def multiply_grams(grams: Array, W: Array, out: Array) -> None:
     """Set out[t] = grams[t] @ W[t] for symmetric matrices (T, d, d); W and out (T, d).
