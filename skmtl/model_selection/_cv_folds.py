@@ -56,7 +56,7 @@ def make_folds(
     if cv is None or isinstance(cv, Integral):
         splits, keep = _default_splits(estimator, data, rows, N_FOLDS if cv is None else int(cv))
     else:
-        splits = iter(check_cv(cv).split(X, y))
+        splits = _given_splits(cv, X, y)
     # Where each row of X went; -1: it has no label.
     places = np.full(len(labels), -1)
     places[rows] = np.arange(len(rows))
@@ -74,6 +74,18 @@ def make_folds(
     if not folds:
         raise ValueError(f"cv={cv!r} yields no split. Pass a number of folds, or a splitter.")
     return folds, keep
+
+
+def _given_splits(cv: Any, X: Any, y: Any) -> Iterator[tuple[Array, Array]]:
+    """The splits of a splitter, or those listed."""
+    try:
+        return iter(list(check_cv(cv).split(X, y)))
+    except ValueError as error:
+        # scikit-learn's stratified splitters take neither NaN nor several columns.
+        raise ValueError(
+            f"cv={cv!r:.200} cannot split these data: {error}\nUse cv=5 or "
+            f"cv=StratifiedTaskKFold(...), which take several tasks and missing labels."
+        ) from error
 
 
 def _rows_of_data(
