@@ -560,7 +560,6 @@ def test_more_clusters_than_tasks(shared):
 
 
 def test_the_benchmark_agrees_with_grid_search(capsys, tmp_path):
-    # Found by ``python -m pytest``, which has the repository on its path.
     benchmark = pytest.importorskip("benchmarks.cross_validation")
     arguments = ["--quick", "--repeats", "1", "--only", "tall", "--json", str(tmp_path / "rows")]
     rows = benchmark.main(arguments)
