@@ -80,6 +80,11 @@ def read_laplacian(laplacian: Any, tasks: Array, name: str = "laplacian") -> Arr
     return matrix
 
 
+def labels_of(matrix: Any) -> tuple[list[Any], list[Any] | None] | None:
+    """The labels of a data frame's columns and, if there are such, of its rows."""
+    return _labels(matrix) if _is_frame(matrix) else None
+
+
 def names_of(matrix: Any) -> list[Any] | None:
     """The names that a data frame gives its columns or its rows, None where there are none."""
     if not _is_frame(matrix):

@@ -2,11 +2,39 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+# A warning's text and category.
+Message = tuple[str, type[Warning]]
+
+# Where this thread's warnings are gathered, if they are.
+_gathered: ContextVar[list[Message] | None] = ContextVar("gathered", default=None)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the first frame outside the library."""
+    gathered = _gathered.get()
+    if gathered is not None:
+        gathered.append((message, category))
+        return
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("skmtl."):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def gather_warnings() -> Iterator[list[Message]]:
+    """Gather this library's warnings in place of issuing them.
+
+    ``warnings.catch_warnings`` changes the filters of the whole process: in several threads at
+    once it leaves them changed.
+    """
+    gathered: list[Message] = []
+    token = _gathered.set(gathered)
+    try:
+        yield gathered
+    finally:
+        _gathered.reset(token)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from skmtl.base import TaskEstimator
 from skmtl.design import TaskData, task_factors
 
 Array = NDArray[Any]
@@ -38,7 +39,7 @@ def to_cvxpy(
 
     Parameters
     ----------
-    estimator : estimator of skmtl
+    estimator : estimator of skmtl with a convex objective
         Its parameters state the objective; it is neither fitted nor changed.
     X, y, sample_weight : as in the estimator's fit
 
@@ -50,7 +51,12 @@ def to_cvxpy(
         "coef": the variable W (n_features, n_tasks), one column where tasks are pooled.
         "intercept": the variable b (n_tasks,), (1,) for a common intercept, or None; with the
         multinomial loss an expression whose sum is zero. Tasks that leave the objective (labels
-        of one class only) have no column.
+        of one class only) have no column; where all do, both are None and the problem is empty.
+
+    Raises
+    ------
+    ValueError
+        If the estimator's objective is not convex, or its alpha is not known before it is fitted.
 
     Examples
     --------
@@ -60,9 +66,7 @@ def to_cvxpy(
     >>> variables["coef"].shape
     (2, 2)
     """
-    estimator = clone(estimator)
-    estimator._validate_params()
-    data = estimator._read(X, y, sample_weight)
+    estimator, data = _read(estimator, X, y, sample_weight)
     return _state(estimator, data.select(estimator._learnable(data)))
 
 
@@ -84,6 +88,8 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
     ------
     RuntimeError
         If cvxpy finds no optimum.
+    ValueError
+        As in :func:`to_cvxpy`.
 
     Examples
     --------
@@ -92,19 +98,13 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
     >>> round(reference.solve(BlockSparseRegressor(0.1), X, Y).objective, 4)
     0.1885
     """
-    estimator = clone(estimator)
-    estimator._validate_params()
-    data = estimator._read(X, y, sample_weight)
+    estimator, data = _read(estimator, X, y, sample_weight)
     learned = estimator._learnable(data)
     problem, variables = _state(estimator, data.select(learned))
-    if not options:
-        # Joint problems over a singular matrix lose digits when asked for too many.
-        options = {"solver": "CLARABEL", **({} if problem.constraints else _CLARABEL)}
-    problem.solve(**options)
-    if problem.status not in ("optimal", "optimal_inaccurate"):
-        raise RuntimeError(f"cvxpy found no optimum: its status is {problem.status}.")
+    _minimise(problem, options)
     coef = np.zeros((data.n_tasks, data.X.shape[1]))
-    coef[learned] = variables["coef"].value.T
+    if variables["coef"] is not None:
+        coef[learned] = variables["coef"].value.T
     intercept = np.where(learned, 0.0, estimator._left_out_intercepts(data))
     if variables["intercept"] is not None:
         intercept[learned] = variables["intercept"].value
@@ -115,6 +115,38 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
     return Reference(coef, intercept, float(problem.value))
 
 
+def _read(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, TaskData]:
+    """A copy of the estimator, and what its fit would learn from."""
+    name = type(estimator).__name__
+    if not isinstance(estimator, TaskEstimator):
+        raise TypeError(
+            f"estimator must be one of skmtl's, got {name}. Of a pipeline or a search, pass the "
+            f"last step, with X as it sees it."
+        )
+    if estimator._not_stated is not None:
+        raise ValueError(f"{name} has no reference: {estimator._not_stated}.")
+    estimator = clone(estimator)
+    estimator._validate_params()
+    return estimator, estimator._read(X, y, sample_weight)
+
+
+def _minimise(problem: Any, options: dict[str, Any]) -> None:
+    """Solve, as tightly as Clarabel can where no options are given."""
+    import cvxpy as cp
+
+    if options:
+        problem.solve(**options)
+    else:
+        try:
+            # Joint problems over a singular matrix lose digits when asked for too many.
+            problem.solve(solver="CLARABEL", **({} if problem.constraints else _CLARABEL))
+        except cp.SolverError:
+            # Its rescaling of the problem can end in a nearly singular factorisation.
+            problem.solve(solver="CLARABEL", equilibrate_enable=False)
+    if problem.status not in ("optimal", "optimal_inaccurate"):
+        raise RuntimeError(f"cvxpy found no optimum: its status is {problem.status}.")
+
+
 def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
     """(T / S) sum_t c_t sum_i s_i loss(y_i, x_i w_t + b_t) + penalty(W).
 
@@ -123,6 +155,8 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
     import cvxpy as cp
 
     n_tasks, d = data.n_tasks, data.X.shape[1]
+    if n_tasks == 0:
+        return cp.Problem(cp.Minimize(0.0)), {"coef": None, "intercept": None}
     pooling = estimator._pooling(data)
     W = cp.Variable((d, n_tasks if pooling is None else 1), name="coef")
     b = None

@@ -556,13 +556,21 @@ def test_errors_name_the_remedy(params, message, shared):
         BlockSparseRegressorCV(**params).fit(shared.data, shared.target)
 
 
+def test_scikit_learns_stratified_folds_name_ours(shared):
+    Y = (shared.target > 0).astype(float)
+    for missing in (False, True):
+        if missing:
+            Y[0, 0] = np.nan
+        with pytest.raises(ValueError, match=r"cannot split these data[\s\S]*StratifiedTaskKFold"):
+            BlockSparseClassifierCV(cv=StratifiedKFold(3)).fit(shared.data, Y)
+
+
 def test_more_clusters_than_tasks(shared):
     with pytest.raises(ValueError, match="n_clusters=9 is more than the 4 tasks"):
         ClusteredTaskRegressorCV(n_clusters=[2, 9]).fit(shared.data, shared.target)
 
 
 def test_the_benchmark_agrees_with_grid_search(capsys, tmp_path):
-    # Found by ``python -m pytest``, which has the repository on its path.
     benchmark = pytest.importorskip("benchmarks.cross_validation")
     arguments = ["--quick", "--repeats", "1", "--only", "tall", "--json", str(tmp_path / "rows")]
     rows = benchmark.main(arguments)

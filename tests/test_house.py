@@ -19,6 +19,7 @@ FLOORS = [
         "_version",
         "_warnings",
         "_threads",
+        "_parallel",
         "_kernels",
         "_linalg",
         "_folds",
@@ -34,10 +35,12 @@ FLOORS = [
     {"estimators"},
     {"model_selection", "preprocessing", "reference"},
     {"datasets", "inspection", "kernels"},
+    {"warmup"},
 ]
 SIBLINGS = {
     ("_linalg", "_kernels"),
     ("_linalg", "_threads"),
+    ("_parallel", "_warnings"),
     ("_sylvester", "_linalg"),
     ("metrics", "design"),  # the task column
 }

@@ -1,11 +1,14 @@
 """Every estimator against cvxpy, and cvxpy's problem against the objective by hand."""
 
+import re
 from itertools import product
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.pipeline import make_pipeline
 
+import skmtl
 from skmtl import (
     BlockSparseClassifier,
     BlockSparseRegressor,
@@ -316,6 +319,93 @@ def test_tasks_with_one_class_leave_the_reference_too(cls):
     # T and S count the other two tasks alone.
     kept = cls(alpha=0.05, tol=1e-10).fit(X, Y[:, [0, 2]])
     np.testing.assert_allclose(model.coef_[[0, 2]], kept.coef_, atol=1e-6)
+
+
+def _convex_estimators():
+    """Every estimator with a convex objective, once for each loss that may leave tasks out."""
+    for name in skmtl.__all__:
+        cls = getattr(skmtl, name)
+        if name.endswith(("CV", "_")) or any(each in name for each in NOT_CONVEX):
+            continue
+        if name.endswith("Classifier"):
+            yield from ((cls, "logistic"), (cls, "squared_hinge"))
+        elif name.endswith("Regressor"):
+            yield cls, "poisson"
+
+
+NOT_CONVEX = ("CappedBlockSparse", "GroupOverlap", "SparseTaskRelation")
+LEFT_OUT = ["none", "one", "all but one", "all"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("left_out", LEFT_OUT)
+@pytest.mark.parametrize(("cls", "loss"), _convex_estimators(), ids=str)
+def test_whatever_tasks_leave_the_objective_the_reference_is_fits(cls, loss, left_out):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 4))
+    Z = X @ rng.standard_normal((4, 4)) + rng.standard_normal((30, 4))
+    Y = rng.poisson(np.exp(Z / 3)) if loss == "poisson" else Z > 0
+    Y = Y.astype(float)
+    # Labels of one class, or no event: the constant is no finite minimiser.
+    constant = 0.0 if loss == "poisson" else 1.0
+    Y[:, {"none": [], "one": [1], "all but one": [0, 1, 3], "all": [*range(4)]}[left_out]] = (
+        constant
+    )
+    missing = Y.copy()
+    missing[:7, 0] = missing[5:9, 2] = np.nan
+    stacked = np.vstack([np.column_stack([X, np.full(30, t)]) for t in range(4)])
+    layouts = {
+        "shared": (X, Y, {}),
+        "missing": (X, missing, {}),
+        "stacked": (stacked, Y.T.ravel(), {"task_column": -1}),
+        "sparse": (sp.csr_array(stacked), Y.T.ravel(), {"task_column": -1, "intercept": "shrunk"}),
+        "no intercept": (X, Y, {"fit_intercept": False}),
+        "single": (X, Y[:, 1], {}),
+        "one task": (np.column_stack([X, np.ones(30)]), Y[:, 1], {"task_column": -1}),
+    }
+    for layout, (features, labels, params) in layouts.items():
+        model = cls(loss=loss, tol=1e-7, **params)
+        try:
+            model.fit(features, labels)
+        except ValueError as refused:
+            # A 1-D y of one class says nothing of the other.
+            assert np.ndim(labels) == 1 and np.unique(labels).size == 1
+            with pytest.raises(ValueError, match=re.escape(str(refused))):
+                reference.solve(model, features, labels)
+            continue
+        best = reference.solve(model, features, labels)
+        assert model.objective_ == pytest.approx(best.objective, rel=1e-5, abs=1e-6), layout
+        assert best.coef_.shape == model.coef_.shape
+        assert np.shape(best.intercept_) == np.shape(model.intercept_)
+        learned = np.atleast_2d(best.coef_).any(axis=1)
+        np.testing.assert_allclose(
+            np.atleast_1d(best.intercept_)[~learned],
+            np.atleast_1d(model.intercept_)[~learned],
+            atol=1e-3,
+        )
+
+
+def test_no_task_left_is_an_empty_problem():
+    X, Y = np.random.default_rng(0).standard_normal((10, 3)), np.ones((10, 2))
+    problem, variables = reference.to_cvxpy(BlockSparseClassifier(), X, Y)
+    assert variables == {"coef": None, "intercept": None} and problem.solve() == 0.0
+    best = reference.solve(BlockSparseClassifier(), X, Y)
+    assert best.objective == 0.0 and not best.coef_.any()
+    np.testing.assert_allclose(best.intercept_, np.log(2 * 10 + 1))
+
+
+@pytest.mark.parametrize("state", [reference.solve, reference.to_cvxpy])
+def test_what_no_convex_problem_states_is_refused(state):
+    X, Y = np.eye(6), np.eye(6)[:, :2]
+    for name in skmtl.__all__:
+        if any(each in name for each in NOT_CONVEX):
+            with pytest.raises(ValueError, match=f"{name} has no reference: .* not convex"):
+                state(getattr(skmtl, name)(), X, Y)
+        elif name.endswith("CV"):
+            with pytest.raises(ValueError, match=f"{name} has no reference: .* alpha_ of the fit"):
+                state(getattr(skmtl, name)(), X, Y)
+    with pytest.raises(TypeError, match="one of skmtl's, got Pipeline. .*last step"):
+        state(make_pipeline(BlockSparseRegressor()), X, Y)
 
 
 def test_to_cvxpy_leaves_the_estimator_alone_and_names_the_variables():

@@ -325,3 +325,19 @@ def test_sparse_input_is_never_densified(monkeypatch, shared):
 
 def _cube(z):
     return z**3
+
+
+def test_the_search_of_a_classifier_with_missing_labels():
+    made = make_block_sparse(60, 6, 3, n_informative=2, random_state=0)
+    Y = (made.target > 0).astype(float)
+    Y[::4, 1] = np.nan
+    grid = {"alpha": [0.01, 0.1]}
+    # scikit-learn stratifies by y before any fit; the documentation names the remedy.
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        GridSearchCV(BlockSparseClassifier(), grid, cv=3).fit(made.data, Y)
+    search = GridSearchCV(BlockSparseClassifier(), grid, cv=StratifiedTaskKFold(3, random_state=0))
+    assert np.isfinite(search.fit(made.data, Y).cv_results_["mean_test_score"]).all()
+    for name in skmtl.__all__:
+        if name.endswith(("Classifier", "ClassifierCV")):
+            doc = getattr(skmtl, name).__doc__
+            assert "StratifiedTaskKFold" in doc and "Input y contains NaN" in doc, name

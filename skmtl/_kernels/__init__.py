@@ -1,8 +1,8 @@
 """Every numba kernel: arrays in, arrays out.
 
-Lazily compiled and cached on disk. Kernels take C-contiguous arrays of one dtype owned by the
-design or a solver, so that each has one specialisation per dtype. A kernel calls only kernels of
-its own file: the cache does not see changes elsewhere.
+Lazily compiled and, where a folder can be written to, cached on disk. Kernels take C-contiguous
+arrays of one dtype owned by the design or a solver, so that each has one specialisation per dtype.
+A kernel calls only kernels of its own file: the cache does not see changes elsewhere.
 """
 
 from skmtl._kernels._classes import minimise_classes
@@ -10,7 +10,6 @@ from skmtl._kernels._fused import exceed_chains, shrink_chains
 from skmtl._kernels._pairwise import exceed_pairs, shrink_pairs
 from skmtl._kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
 from skmtl._kernels._tasks import (
-    fill_upper,
     multiply_gram_rows,
     multiply_grams,
     multiply_tasks,
@@ -27,7 +26,6 @@ __all__ = [
     "exceed_chains",
     "exceed_pairs",
     "exceed_trees",
-    "fill_upper",
     "measure_trees",
     "minimise_classes",
     "minimise_rows",

@@ -12,8 +12,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from skmtl._kernels._compile import FAST, kernel
 
 Array = NDArray[Any]
 # Ridges (n_classes,), the thresholds (s,) of each row's entries and of the row, and whether W >= 0.
@@ -21,13 +22,12 @@ Penalty = tuple[Array, Array, Array, bool]
 # The same for one row.
 RowPenalty = tuple[Array, float, float, bool]
 
-_FAST = {"reassoc", "contract", "arcp", "nsz"}
 # Extrapolate from this many differences of iterates, each this many sweeps apart.
 _DEPTH = 5
 _SWEEPS = 5
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def minimise_classes(
     gram: Array,
     bends: Array,
@@ -70,7 +70,7 @@ def minimise_classes(
     return n_sweeps
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _subtract(rows: Array, step: Array, slopes: Array) -> None:
     """Take the combination ``step`` of the rows from the slopes, four rows at a time."""
     n_rows = step.size
@@ -89,12 +89,12 @@ def _subtract(rows: Array, step: Array, slopes: Array) -> None:
             slopes[i] -= a * rows[k, i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _of_row(penalty: Penalty, j: int) -> RowPenalty:
     return penalty[0], penalty[1][j], penalty[2][j], penalty[3]
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step: Array) -> bool:
     """Minimise over one row, majorised by its curvature; step is the change, if any."""
     ridges, entry, group, positive = penalty
@@ -129,7 +129,7 @@ def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step:
     return moved > 0.0
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _fall(first_W: Array, first_H: Array, W: Array, H: Array) -> float:
     """What the quadratic has fallen since the first W, from the slopes at both: exact."""
     fall = 0.0
@@ -139,7 +139,7 @@ def _fall(first_W: Array, first_H: Array, W: Array, H: Array) -> float:
     return fall / 2.0
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _penalty_value(W: Array, penalty: Penalty) -> float:
     """The thresholds' norms and the ridges."""
     value = 0.0
@@ -156,7 +156,7 @@ def _penalty_value(W: Array, penalty: Penalty) -> float:
     return value
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _gap(W: Array, H: Array, square: float, penalty: Penalty) -> float:
     """The distance of the model's value to the dual value of the scaled residual.
 
@@ -192,7 +192,7 @@ def _gap(W: Array, H: Array, square: float, penalty: Penalty) -> float:
     return conjugates + (1.0 - scale) * (1.0 - scale) * square / 2.0
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
     """The nu at which soft-thresholding the slopes at nu entry leaves the length nu group."""
     ridges, entry, group, positive = penalty
@@ -214,7 +214,7 @@ def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
     return nu
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _extrapolate(past_W: Array, past_H: Array, W: Array, H: Array) -> bool:
     """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
 

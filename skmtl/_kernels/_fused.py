@@ -4,13 +4,14 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from skmtl._kernels._compile import kernel
 
 Array = NDArray[Any]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shrink_chains(W: Array, variation: Array, entry: Array, group: Array) -> None:
     """Replace each row w of W by the minimiser over x of
 
@@ -31,7 +32,7 @@ def shrink_chains(W: Array, variation: Array, entry: Array, group: Array) -> Non
             W[j, t] = ratio * row[t]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def exceed_chains(
     G: Array, nu: float, variation: float, entry: float, group: float, out: Array
 ) -> None:
@@ -56,7 +57,7 @@ def exceed_chains(
             out[j] = largest - nu * entry
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _threshold(row: Array, level: float) -> float:
     """Soft-threshold the entries in place; returns the Euclidean norm of what is left."""
     largest = 0.0
@@ -73,7 +74,7 @@ def _threshold(row: Array, level: float) -> float:
     return largest * math.sqrt(total)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _smooth(row: Array, level: float, ends: Array, signs: Array) -> None:
     """The prox of level times the total variation, in place. ends and signs are buffers."""
     n = len(row)
@@ -94,7 +95,7 @@ def _smooth(row: Array, level: float, ends: Array, signs: Array) -> None:
         first, before = end + 1, after
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find_jumps(y: Array, level: float, ends: Array, signs: Array) -> int:
     """Where the prox of the total variation jumps after ends[k], up or down by signs[k].
 

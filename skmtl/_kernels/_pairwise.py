@@ -4,13 +4,14 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from skmtl._kernels._compile import kernel
 
 Array = NDArray[Any]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shrink_pairs(W: Array, fusion: Array, entry: Array, group: Array) -> None:
     """Replace each row w of W, sorted from its smallest entry, by the minimiser over x of
 
@@ -32,7 +33,7 @@ def shrink_pairs(W: Array, fusion: Array, entry: Array, group: Array) -> None:
             W[j, t] = ratio * row[t]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def exceed_pairs(
     G: Array, nu: float, fusion: float, entry: float, group: float, out: Array
 ) -> None:
@@ -55,7 +56,7 @@ def exceed_pairs(
             out[j] = max(abs(row[0]), abs(row[n_tasks - 1])) - nu * entry
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fuse(row: Array, level: float, firsts: Array, sums: Array, heights: Array) -> None:
     """The prox of level times the sum of all differences, in place; the others are buffers.
 
@@ -83,7 +84,7 @@ def _fuse(row: Array, level: float, firsts: Array, sums: Array, heights: Array) 
         end = firsts[k]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _threshold(row: Array, level: float) -> float:
     """Soft-threshold the entries in place; returns the Euclidean norm of what is left."""
     largest = 0.0

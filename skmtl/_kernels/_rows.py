@@ -12,8 +12,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from skmtl._kernels._compile import FAST, kernel
 
 Array = NDArray[Any]
 # Ridges (n_tasks,), the thresholds (s,) of each row's entries and of the row, and whether W >= 0.
@@ -21,13 +22,12 @@ Penalty = tuple[Array, Array, Array, bool]
 # The same for one row.
 RowPenalty = tuple[Array, float, float, bool]
 
-_FAST = {"reassoc", "contract", "arcp", "nsz"}
 # Extrapolate from this many differences of iterates, each this many sweeps apart.
 _DEPTH = 5
 _SWEEPS = 5
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def minimise_rows(
     gram: Array,
     factors: Array,
@@ -89,7 +89,7 @@ def minimise_rows(
     return n_sweeps
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def minimise_rows_dense(
     columns: Array,
     factors: Array,
@@ -151,7 +151,7 @@ def minimise_rows_dense(
     return n_sweeps
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def minimise_rows_sparse(
     columns: tuple[Array, Array, Array],
     means: Array,
@@ -228,12 +228,12 @@ def minimise_rows_sparse(
     return n_sweeps
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _of_row(penalty: Penalty, j: int) -> RowPenalty:
     return penalty[0], penalty[1][j], penalty[2][j], penalty[3]
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _enters(w: Array, h: Array, penalty: RowPenalty) -> bool:
     """Whether a row is in use, or its slopes exceed the thresholds."""
     _, entry, group, positive = penalty
@@ -247,7 +247,7 @@ def _enters(w: Array, h: Array, penalty: RowPenalty) -> bool:
     return square > group * group
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step: Array) -> bool:
     """Minimise over one row, majorised by its curvature; step is the change, if any."""
     ridges, entry, group, positive = penalty
@@ -282,7 +282,7 @@ def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step:
     return moved > 0.0
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _correlate(column: Array, R: Array, factors: Array, h: Array) -> None:
     """Set h = factors * (R column), four tasks at a time."""
     n_tasks, n = R.shape
@@ -305,7 +305,7 @@ def _correlate(column: Array, R: Array, factors: Array, h: Array) -> None:
         h[t] *= factors[t]
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _step_and_correlate(
     moved: Array, step: Array, R: Array, column: Array, factors: Array, h: Array
 ) -> None:
@@ -329,7 +329,7 @@ def _step_and_correlate(
         h[t] = one * factors[t]
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _correlate_sparse(
     data: Array, rows: Array, weights: Array, R: Array, shift: Array, factors: Array, h: Array
 ) -> None:
@@ -344,7 +344,7 @@ def _correlate_sparse(
         h[t] *= factors[t]
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _square(R: Array, factors: Array) -> float:
     total = 0.0
     for t in range(R.shape[0]):
@@ -353,7 +353,7 @@ def _square(R: Array, factors: Array) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _weighted_square(R: Array, weights: Array, factors: Array) -> float:
     total = 0.0
     for i in range(R.shape[0]):
@@ -362,7 +362,7 @@ def _weighted_square(R: Array, weights: Array, factors: Array) -> float:
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _moved_square(residual: float, first_W: Array, first_H: Array, W: Array, H: Array) -> float:
     """|r|^2 at W, from its value and the slopes at the first W: exact for a quadratic."""
     change = 0.0
@@ -372,7 +372,7 @@ def _moved_square(residual: float, first_W: Array, first_H: Array, W: Array, H: 
     return max(residual - change, 0.0)
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _value(W: Array, square: float, penalty: Penalty) -> float:
     value = square / 2.0
     for j in range(W.shape[0]):
@@ -388,7 +388,7 @@ def _value(W: Array, square: float, penalty: Penalty) -> float:
     return value
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple[float, float]:
     """The model's value, and its distance to the dual value of the scaled residual."""
     ridge, with_targets, ratio = 0.0, square, 0.0
@@ -418,7 +418,7 @@ def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple
     return value, value - dual
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
     """The nu at which soft-thresholding the slopes at nu entry leaves the length nu group."""
     ridges, entry, group, positive = penalty
@@ -440,7 +440,7 @@ def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
     return nu
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def _extrapolate(past_W: Array, past_A: Array, W: Array, A: Array) -> bool:
     """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
 

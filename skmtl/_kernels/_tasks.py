@@ -4,15 +4,14 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from skmtl._kernels._compile import FAST, kernel
 
 Array = NDArray[Any]
 
-_FAST = {"reassoc", "contract", "arcp", "nsz"}
 
-
-@njit(cache=True, nogil=True)
+@kernel
 def multiply_tasks(X: Array, starts: Array, weights: Array, out: Array) -> None:
     """Set out[i] = X[i] . weights[t] for the rows i of each task t.
 
@@ -24,7 +23,7 @@ def multiply_tasks(X: Array, starts: Array, weights: Array, out: Array) -> None:
         out[first:last] = np.dot(X[first:last], weights[t])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def multiply_tasks_transposed(X: Array, starts: Array, u: Array, out: Array) -> None:
     """Set out[t] = X_t' u_t for each task t: u (n,), out (T, d)."""
     for t in range(starts.size - 1):
@@ -32,7 +31,7 @@ def multiply_tasks_transposed(X: Array, starts: Array, u: Array, out: Array) -> 
         out[t] = np.dot(u[first:last], X[first:last])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sum_products(
     X: Array,
     weights: Array,
@@ -74,20 +73,7 @@ def sum_products(
                     xx[t, j, k] *= weights[first]
 
 
-@njit(cache=True, nogil=True)
-def fill_upper(grams: Array) -> None:
-    """Copy what is below the diagonal of each matrix (T, d, d) above it, block by block."""
-    n_tasks, d, _ = grams.shape
-    size = 16
-    for t in range(n_tasks):
-        for top in range(0, d, size):
-            for left in range(0, top + 1, size):
-                for i in range(top, min(top + size, d)):
-                    for j in range(left, min(left + size, i)):
-                        grams[t, j, i] = grams[t, i, j]
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def multiply_grams(grams: Array, W: Array, out: Array) -> None:
     """Set out[t] = grams[t] @ W[t] for symmetric matrices (T, d, d); W and out (T, d).
 
@@ -122,7 +108,7 @@ def multiply_grams(grams: Array, W: Array, out: Array) -> None:
             z[j] += total + row[j] * weight
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def multiply_gram_rows(grams: Array, rows: Array, W: Array, out: Array) -> None:
     """Set out[t] = grams[t] @ W[t] where only the entries ``rows`` of W[t] are not zero."""
     n_tasks, d = W.shape
@@ -135,7 +121,7 @@ def multiply_gram_rows(grams: Array, rows: Array, W: Array, out: Array) -> None:
                 z[k] += row[k] * weight
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def take_grams(grams: Array, features: Array, out: Array) -> None:
     """Set out[t] (s, s) to the rows and columns ``features`` of grams[t] (d, d)."""
     for t in range(grams.shape[0]):
@@ -145,7 +131,7 @@ def take_grams(grams: Array, features: Array, out: Array) -> None:
                 out[t, a, b] = row[features[b]]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def turn_grams(grams: Array, features: Array, out: Array) -> None:
     """Set out[:, t] (s, s) to the rows and columns ``features`` of grams[t] (d, d)."""
     for t in range(grams.shape[0]):
@@ -155,7 +141,7 @@ def turn_grams(grams: Array, features: Array, out: Array) -> None:
                 out[a, t, b] = row[features[b]]
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def sweep_task_rows(
     grams: Array,
     turned: bool,
@@ -205,7 +191,7 @@ def sweep_task_rows(
                     slopes[k] -= change * row[k]
 
 
-@njit(cache=True, nogil=True, fastmath=_FAST)
+@kernel(fastmath=FAST)
 def task_rows_gap(
     first: Array,
     slope: Array,

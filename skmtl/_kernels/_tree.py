@@ -9,13 +9,14 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from skmtl._kernels._compile import kernel
 
 Array = NDArray[Any]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shrink_trees(W: Array, steps: Array, parents: Array, owners: Array, weights: Array) -> None:
     """Replace each row w of W by the minimiser of |x - w|^2 / 2 + step sum_g weights_g |x_g|_2."""
     n_tasks = W.shape[1]
@@ -33,7 +34,7 @@ def shrink_trees(W: Array, steps: Array, parents: Array, owners: Array, weights:
             W[j, t] = left[owners[t]] * row[t]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def measure_trees(
     W: Array, parents: Array, owners: Array, weights: Array, values: Array, bounds: Array
 ) -> None:
@@ -56,7 +57,7 @@ def measure_trees(
                 squares[parents[g]] += squares[g]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def exceed_trees(
     G: Array, nu: float, parents: Array, owners: Array, weights: Array, out: Array
 ) -> None:
@@ -79,7 +80,7 @@ def exceed_trees(
                 squares[parents[g]] += size * size
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _climb(
     row: Array, step: float, parents: Array, owners: Array, weights: Array, left: Array
 ) -> float:

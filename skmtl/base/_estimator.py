@@ -92,6 +92,9 @@ class TaskEstimator(BaseEstimator):
         "verbose": ["verbose"],
     }
 
+    # Why a convex problem cannot state what fit minimises, and the remedy; None where one can.
+    _not_stated: ClassVar[str | None] = None
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         """The penalty on the tasks of ``data``."""
         raise NotImplementedError

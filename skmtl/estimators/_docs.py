@@ -124,6 +124,13 @@ warning, gets zero coefficients and the intercept +-log(2 n + 1), n its number o
 does not enter ``unknown_task="mean"``.
 """
 
+_MISSING_LABELS = """
+Where labels are missing (NaN), ``GridSearchCV`` and ``cross_val_score`` need
+``cv=StratifiedTaskKFold()`` of :mod:`skmtl.model_selection`: scikit-learn stratifies a number of
+folds by y, and refuses NaN ("Input y contains NaN") before any fit. Its metrics refuse NaN too;
+``score`` and the scorers of :func:`skmtl.metrics.make_task_scorer` take it.
+"""
+
 _PARTS = {
     "symbols": _SYMBOLS,
     "common": _COMMON,
@@ -135,7 +142,7 @@ _PARTS = {
     "attributes": _ATTRIBUTES,
     "classes": _CLASSES,
     "notes": _NOTES,
-    "one_class": _ONE_CLASS,
+    "one_class": _ONE_CLASS + _MISSING_LABELS,
 }
 
 Class = TypeVar("Class", bound=type[Any])

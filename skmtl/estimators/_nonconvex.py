@@ -143,6 +143,11 @@ class NonConvexEstimator(TaskEstimator):
         "max_stages": [Interval(Integral, 1, None, closed="left")],
     }
 
+    _not_stated = (
+        "its objective is not convex, and cvxpy finds minima of convex problems only. Pass one of "
+        "the convex estimators, or judge the fit by its stationarity_ and by fits from other starts"
+    )
+
     def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
         """Stages from the relaxation's objective, or from a previous fit."""
         raise NotImplementedError

@@ -1,13 +1,12 @@
 """Tree-guided sparsity: tasks of one branch use the same features."""
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import StrOptions
 
+from skmtl._warnings import gather_warnings
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData, task_factors
 from skmtl.estimators._docs import document
@@ -59,9 +58,8 @@ class _TreeGuided(TaskEstimator):
         kept = ("loss", "huber_delta", "fit_intercept", "task_weight")
         params = {name: getattr(self, name) for name in kept if hasattr(self, name)}
         alone = self._alone(alpha=ridges, **params)
-        with warnings.catch_warnings():
+        with gather_warnings():
             # Nearly the best coefficients give nearly the same tree.
-            warnings.simplefilter("ignore", ConvergenceWarning)
             coef = alone._fit_data(data).coef
         return np.asarray(linkage(pdist(coef.astype(np.float64)), method="ward"))
 

@@ -13,8 +13,8 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
-from sklearn.utils.parallel import Parallel, delayed
 
+from skmtl._parallel import run_parallel
 from skmtl.design._labels import as_label_array, task_names
 from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
 from skmtl.inspection._transfer_models import (
@@ -179,12 +179,11 @@ def transfer_gain(
             f"cv gives {len(splits)} test set, but an error needs two or more. Pass cv=5."
         )
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
-    losses = Parallel(n_jobs=n_jobs)(
-        delayed(_fold_losses)(
-            [*models.values()], X, y, groups, tasks, train, test, scorer, tune, int(seed)
-        )
+    jobs = (
+        ([*models.values()], X, y, groups, tasks, train, test, scorer, tune, int(seed))
         for (train, test), seed in zip(splits, seeds, strict=True)
     )
+    losses = run_parallel(_fold_losses, jobs, n_jobs)
     own, *others = np.stack(losses, axis=1)
     n_test = np.array([tasks.count(test) for _, test in splits])
     n_train = np.array([tasks.count(train) for train, _ in splits])

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
+from skmtl._graphs import labels_of
 from skmtl.design._tasks import UNKNOWN, look_up_tasks, read_ids, split_task_column
 
 Array = NDArray[Any]
@@ -328,8 +329,16 @@ def _same(a: Any, b: Any) -> bool:
     """Whether two parameters have the same value."""
     if isinstance(a, Kernel) or isinstance(b, Kernel):
         return bool(a == b)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        # Edges are pairs and triples: no array holds both.
+        return len(a) == len(b) and all(map(_same, a, b))
+    if labels_of(a) != labels_of(b):
+        return False
     a, b = (value.toarray() if sp.issparse(value) else value for value in (a, b))
-    return bool(np.array_equal(np.asarray(a), np.asarray(b)))
+    try:
+        return bool(np.array_equal(np.asarray(a), np.asarray(b)))
+    except ValueError:  # ragged, so the other is no such list
+        return False
 
 
 def _brief(value: Any) -> str:

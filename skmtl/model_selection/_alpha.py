@@ -1,6 +1,5 @@
 """Where the regularisation path begins, and the grid below it."""
 
-import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -8,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 
+from skmtl._warnings import gather_warnings
 from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
 from skmtl.objective import BaseObjective
@@ -131,9 +130,8 @@ def _at_free_combinations(objective: BaseObjective) -> tuple[Array, float]:
     """Minus the gradient and the loss where only what a quadratic leaves free is fitted."""
     assert objective.quadratic is not None
     held = objective.with_penalty(objective.quadratic.scaled(_HELD))
-    with warnings.catch_warnings():
+    with gather_warnings():
         # Nearly there gives nearly the same grid.
-        warnings.simplefilter("ignore", ConvergenceWarning)
         found = solve(held, choose_solver("auto", held), held.start(), max_iter=1000, tol=1e-8)
     smooth = objective.with_penalty(None)
     gradient = smooth.gradient(found.point)[0]
@@ -157,8 +155,7 @@ def _slopes_of_nothing(model: Any, objective: BaseObjective) -> Array:
         )
     rows, smooth = np.flatnonzero(free), objective.with_penalty(None)
     part, start = smooth.restricted(rows, smooth.null)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with gather_warnings():
         found = solve(part, choose_solver("auto", part), start, max_iter=1000, tol=1e-11)
     W = np.zeros((objective.n_features, objective.n_columns))
     W[rows] = found.point.W
@@ -171,9 +168,8 @@ def _at_mean_task(model: Any, data: TaskData, objective: BaseObjective) -> tuple
     """The gradient and the loss where all tasks have the coefficients that fit them best."""
     part = data.select(model._learnable(data))
     pooled = model._objective_on_rows(part, None, "coefficients")
-    with warnings.catch_warnings():
+    with gather_warnings():
         # Nearly the best mean task gives nearly the same grid.
-        warnings.simplefilter("ignore", ConvergenceWarning)
         found = solve(
             pooled, choose_solver("auto", pooled), pooled.start(), max_iter=1000, tol=1e-8
         )

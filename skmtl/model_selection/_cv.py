@@ -30,6 +30,10 @@ class TaskCV(TaskEstimator):
 
     _plain: ClassVar[type[TaskEstimator]]
     _varied: ClassVar[str | None] = None
+    _not_stated = (
+        "it chooses alpha by cross-validation. Pass the estimator without CV in its name, with "
+        "the alpha_ of the fit"
+    )
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Choose alpha by cross-validation, and fit all tasks together.

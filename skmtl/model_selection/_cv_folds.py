@@ -59,7 +59,7 @@ def make_folds(
         n_splits = N_FOLDS if cv is None else int(cv)
         splits, keep = _default_splits(is_classifier(model), data, rows, n_splits, groups)
     else:
-        splits = iter(check_cv(cv).split(X, y, groups))
+        splits = _given_splits(cv, X, y, groups)
     # Where each row of X went; -1: it has no label.
     places = np.full(len(labels), -1)
     places[rows] = np.arange(len(rows))
@@ -77,6 +77,18 @@ def make_folds(
     if not folds:
         raise ValueError(f"cv={cv!r} yields no split. Pass a number of folds, or a splitter.")
     return folds, keep
+
+
+def _given_splits(cv: Any, X: Any, y: Any, groups: Any) -> Iterator[tuple[Array, Array]]:
+    """The splits of a splitter, or those listed."""
+    try:
+        return iter(list(check_cv(cv).split(X, y, groups)))
+    except ValueError as error:
+        # scikit-learn's stratified splitters take neither NaN nor several columns.
+        raise ValueError(
+            f"cv={cv!r:.200} cannot split these data: {error}\nUse cv=5 or "
+            f"cv=StratifiedTaskKFold(...), which take several tasks and missing labels."
+        ) from error
 
 
 def _rows_of_data(

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import Parallel, delayed
 
+from skmtl._parallel import run_parallel
 from skmtl.design import TaskData
 from skmtl.model_selection._alpha import make_grid, prepare, read_alphas, top_alpha
 from skmtl.model_selection._cv_choice import Choice, choose, warn_at_edge
@@ -109,9 +109,8 @@ def search_alpha(
     if not keep:
         for model in models:
             model.set_params(unknown_task="mean")
-    found = Parallel(n_jobs=settings.n_jobs, prefer="threads")(
-        delayed(score_fold)(source, models, grids, fold) for fold in folds
-    )
+    jobs = ((source, models, grids, fold) for fold in folds)
+    found = run_parallel(score_fold, jobs, settings.n_jobs, prefer="threads")
     scores = np.stack(found, axis=-1)
     choice, made = choose(scores, settings.rule), isinstance(alphas, int)
     warn_at_edge(choice, grids[choice.row], made=made, top_is_null=made and at_null[choice.row])

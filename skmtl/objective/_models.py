@@ -178,7 +178,8 @@ class SparseModel:
             _kernels.minimise_rows_sparse(
                 (self.columns.data, self.columns.indices, self.columns.indptr),
                 self.means,
-                self.weights,
+                # A column of all weights otherwise: another type, compiled again.
+                np.ascontiguousarray(self.weights),
                 self.factors,
                 penalty.strengths(len(W)),
                 W,

@@ -1,0 +1,126 @@
+"""Compile what fits use, ahead of the first: ``python -m skmtl.warmup``.
+
+numba compiles a kernel when it is first called with a combination of array types, and keeps the
+result on disk for later processes. Here every family is fitted to a few numbers, in both layouts,
+dense and sparse, in double and single precision, so that no later fit has to wait.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import product
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+import skmtl
+from skmtl import _kernels
+
+Array = NDArray[Any]
+
+# What makes a family take another kernel than its defaults do.
+_OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "BlockSparse": [{"sparsity": 0.5}],
+    "FusedTask": [{"sparse": 0.5}, {"graph": "complete"}, {"graph": "complete", "sparse": 0.5}],
+    "GraphRegularized": [{"block": 0.1}],
+}
+# Enough to call every kernel.
+_ENOUGH = {"max_iter": 20, "max_stages": 1}
+_N_SAMPLES, _N_FEATURES, _N_TASKS = 24, 6, 3
+
+
+def warm_up(report: Callable[[str], None] = print) -> None:
+    """Fit every family to a few numbers, so that its kernels are compiled and kept.
+
+    Parameters
+    ----------
+    report : callable, default=print
+        Takes a line of text for each family, and one for all.
+
+    Examples
+    --------
+    >>> from skmtl.warmup import warm_up
+    >>> warm_up(report=lambda line: None)
+    """
+    began, before = perf_counter(), count_compiled()
+    for family in _families():
+        since, had = perf_counter(), count_compiled()
+        with warnings.catch_warnings():
+            # Few numbers: some fits do not converge, and that does not matter.
+            warnings.simplefilter("ignore")
+            for fit in _fits(family):
+                fit()
+        compiled = count_compiled() - had
+        report(f"{family}: {compiled} compiled, {perf_counter() - since:.1f} s")
+    _call_rare()
+    compiled = count_compiled() - before
+    report(f"{compiled} compiled in all, {perf_counter() - began:.1f} s; the rest was on disk")
+
+
+def _call_rare() -> None:
+    """Call the kernels that only fits of some size need, as those call them."""
+    grams, features = np.stack([np.eye(3), np.eye(3)]), np.arange(2)
+    _kernels.take_grams(grams, features, np.empty((2, 2, 2)))
+    _kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
+    thresholds = np.zeros(2), np.ones(3), np.ones(3), False
+    _kernels.minimise_rows_dense(
+        np.ones((3, 2)), np.ones(2), thresholds, np.zeros((3, 2)), np.ones((2, 2)), 1e-3, 5
+    )
+
+
+def count_compiled() -> int:
+    """Return how many specialisations of kernels this process has compiled itself."""
+    kernels = (getattr(_kernels, name) for name in _kernels.__all__)
+    # Without compilation kernels are plain functions.
+    statistics = (each.stats for each in kernels if hasattr(each, "stats"))
+    return sum(sum(each.cache_misses.values()) for each in statistics)
+
+
+def _families() -> list[str]:
+    """The names of all estimators, without Regressor and Classifier."""
+    names = [name for name in skmtl.__all__ if name.endswith("Regressor")]
+    return [name.removesuffix("Regressor") for name in names]
+
+
+def _fits(family: str) -> Iterator[Callable[[], Any]]:
+    """Fits of a family to every kind of data."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((_N_SAMPLES, _N_FEATURES))
+    Y = X[:, :_N_TASKS] + rng.standard_normal((_N_SAMPLES, _N_TASKS))
+    for options in ({}, *_OPTIONS.get(family, [])):
+        for kind, dtype in product(("Regressor", "Classifier"), (np.float64, np.float32)):
+            cls = getattr(skmtl, family + kind)
+            labels = Y if kind == "Regressor" else (Y > 0).astype(np.float64)
+            constraints = cls._parameter_constraints.get("loss", [])
+            for loss in ("squared", "poisson") if kind == "Regressor" else ("logistic",):
+                target = np.abs(labels).round() if loss == "poisson" else labels
+                params = {**options, **_ENOUGH, "loss": loss}
+                for features, y, layout in _layouts(X.astype(dtype), target):
+                    yield _fit(cls, params | layout, features, y)
+            if any("multinomial" in str(rule) for rule in constraints):
+                params = {**options, **_ENOUGH, "loss": "multinomial"}
+                yield _fit(cls, params, X.astype(dtype), labels.argmax(axis=1))
+
+
+def _layouts(X: Array, Y: Array) -> Iterator[tuple[Any, Array, dict[str, Any]]]:
+    """The same data shared, shared with a label missing, and stacked; dense and sparse."""
+    missing = Y.copy()
+    missing[0, 0] = np.nan
+    tasks = np.repeat(np.arange(Y.shape[1]), len(Y))
+    stacked = np.column_stack([np.tile(X, (Y.shape[1], 1)), tasks.astype(X.dtype)])
+    for container in (np.asarray, sp.csr_array):
+        yield container(X), Y, {}
+        yield container(X), missing, {}
+        yield container(stacked), Y.T.ravel(), {"task_column": -1}
+
+
+def _fit(cls: Any, params: dict[str, Any], X: Any, y: Array) -> Callable[[], Any]:
+    """The fit of an estimator with those of the parameters that it has."""
+    known = set(cls._get_param_names())
+    return lambda: cls(**{k: v for k, v in params.items() if k in known}).fit(X, y)
+
+
+if __name__ == "__main__":
+    warm_up()
