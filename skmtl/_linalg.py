@@ -10,7 +10,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import lapack
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.utils.sparsefuncs import min_max_axis
 
 from skmtl._threads import one_blas_thread
@@ -234,15 +234,22 @@ def lanczos(apply: Callable[[Array], Array], size: int) -> float:
     """A lower bound, usually tight, of the largest eigenvalue of a semidefinite operator."""
     start = np.random.default_rng(0).standard_normal(size)
     if size < 3:
-        start /= np.linalg.norm(start)
         matrix = np.column_stack([apply(column) for column in np.eye(size)])
         return largest_eigenvalue((matrix + matrix.T) / 2)
+    start /= np.linalg.norm(start)
+    quotient = max(float(start @ apply(start)), 0.0)
+    if quotient == 0.0:
+        # The zero operator: ARPACK has no vector to start from.
+        return 0.0
     operator = LinearOperator((size, size), matvec=apply, dtype=np.float64)
     try:
         top = eigsh(operator, k=1, which="LA", tol=1e-2, v0=start, return_eigenvectors=False)
     except ArpackNoConvergence as partial:
-        top = partial.eigenvalues if len(partial.eigenvalues) else [start @ apply(start)]
-    return max(float(np.max(top)), 0.0)
+        top = partial.eigenvalues
+    except ArpackError:
+        # So small an operator that its products with unit vectors vanish in rounding.
+        top = np.zeros(0)
+    return max(float(np.max(top, initial=0.0)), quotient)
 
 
 def singular_values(W: Array) -> Array:

@@ -366,7 +366,9 @@ class TestRecovery:
         W[:3] = rng.choice([-1.0, 1.0], size=(3, 6))
         W[10, 0], W[11, 3], W[12, 5] = 2.0, -2.0, 2.0
         Y = X @ W + 0.3 * rng.normal(size=(120, 6))
-        model = DirtyModelRegressor(private=None, norm=norm)
+        # Half way between the bounds.
+        private = {"linf": 6**-0.5, "l2": 6**-0.25}[norm]
+        model = DirtyModelRegressor(private=private, norm=norm)
         model.set_params(alpha=0.25 * alpha_max(model, X, Y)).fit(X, Y)
         assert np.flatnonzero(model.shared_coef_.any(axis=0)).tolist() == [0, 1, 2]
         assert np.argwhere(model.task_coef_).tolist() == [[0, 10], [3, 11], [5, 12]]

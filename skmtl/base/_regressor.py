@@ -8,11 +8,15 @@ from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl import metrics
+from skmtl._warnings import warn
 from skmtl.base._estimator import TaskEstimator
 from skmtl.design import TaskData, read_regression, read_scored
 from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
 
 Array = NDArray[Any]
+
+# Standard deviations so many times apart are those of other units.
+_UNLIKE = 100.0
 
 
 class TaskRegressor(RegressorMixin, TaskEstimator):
@@ -41,6 +45,39 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     def _standardised(self, data: TaskData) -> TaskData:
         """The data with the labels of each task in its standard deviations."""
         return data.standardised()
+
+    def _warn_left_out(self, data: TaskData) -> None:
+        super()._warn_left_out(data)
+        if data.scales is None and self._targets_compete(data):
+            self._warn_unlike_scales(data)
+
+    def _targets_compete(self, data: TaskData) -> bool:
+        """Whether the fit of one task depends on the size of another's labels."""
+        if self._pooling(data) is not None:
+            return True
+        penalty = self._get_penalty(data)
+        if penalty is None:
+            return False
+        rough, quadratic = penalty.split()
+        return rough is not None or (quadratic is not None and quadratic.couples_tasks)
+
+    def _warn_unlike_scales(self, data: TaskData) -> None:
+        """Name the tasks whose labels are far smaller, or larger, than the others'."""
+        loss, scales = self._get_loss(), data.standard_deviations()
+        # Constant labels have no scale, nor have those of a loss that takes logarithms or signs.
+        comparable = [loss.column(task).translates for task in data.positions]
+        scaled = np.flatnonzero((scales > 0) & comparable)
+        if len(scaled) < 2:
+            return
+        low, high = scaled[np.argmin(scales[scaled])], scaled[np.argmax(scales[scaled])]
+        if scales[high] < _UNLIKE * scales[low]:
+            return
+        warn(
+            f"The labels' standard deviations range from {scales[low]:.3g} (task "
+            f"{data.tasks[low]!s}) to {scales[high]:.3g} (task {data.tasks[high]!s}): with one "
+            f"penalty and one tolerance for all, tasks with small labels hardly count, and the "
+            f"fit may take long. Set scale_tasks=True, or bring y to comparable units."
+        )
 
     def _read_labels(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The training data, labels as they are."""

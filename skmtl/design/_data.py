@@ -103,12 +103,17 @@ class TaskData:
 
     def standardised(self) -> "TaskData":
         """Each task's labels divided by their standard deviation, kept in ``scales``."""
+        scales = self.standard_deviations()
+        scales[scales == 0] = 1.0
+        return replace(self, y=self.y / self.spread(scales), scales=scales)
+
+    def standard_deviations(self) -> Array:
+        """Of each task's labels (n_tasks,), zero where they are constant up to rounding."""
         totals = np.maximum(self.per_task(self.weights), np.finfo(np.float64).tiny)
         centred = self.y - self.spread(self.per_task(self.weights * self.y) / totals)
         scales = np.sqrt(self.per_task(self.weights * centred**2) / totals)
         sizes = np.sqrt(self.per_task(self.weights * self.y**2) / totals)
-        scales[scales <= 1e-12 * sizes] = 1.0  # constant labels, up to rounding
-        return replace(self, y=self.y / self.spread(scales), scales=scales)
+        return np.where(scales <= 1e-12 * sizes, 0.0, scales)
 
     def take(self, rows: Array) -> "TaskData":
         """The data of some rows, given in ascending order; every task stays, labelled or not."""

@@ -18,9 +18,10 @@ from skmtl.estimators._nonconvex import (
     Stages,
     descend,
     document_stages,
+    separates,
     start_of,
 )
-from skmtl.objective import BaseObjective
+from skmtl.objective import BaseObjective, Point
 from skmtl.penalties import L1, L21, Penalty
 from skmtl.penalties._rows import row_norms
 from skmtl.solvers import FISTA, choose_solver
@@ -39,13 +40,22 @@ _CONSTRAINTS: dict[str, list[Any]] = {
 
 
 class _CappedBlockSparse(NonConvexEstimator):
+    _separation_remedy = "Increase alpha, threshold (penalty='capped') or gamma (penalty='mcp')"
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         if self.alpha == 0:
             return None
         return L1(self.alpha) if self.penalty == "capped" else L21(self.alpha)
 
+    @property
+    def _concave(self) -> RowConcave:
+        return RowConcave(self.penalty, self.alpha, self.threshold, self.gamma)
+
+    def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
+        return self._concave.value(W)
+
     def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
-        concave = RowConcave(self.penalty, self.alpha, self.threshold, self.gamma)
+        concave = self._concave
         scale, tol = objective.null_value, self._tolerance(objective)
         enough = INNER * tol * scale
         origin, n_iter, gap = start_of(objective, warm), 0, 0.0
@@ -56,6 +66,7 @@ class _CappedBlockSparse(NonConvexEstimator):
         stages = Stages(origin, [value], n_iter)
         if self.alpha == 0:
             stages.stationarity = gap / scale if scale > 0 else 0.0
+            stages.is_separated = objective.is_separated(origin)
             return stages
         while True:
             W = stages.point.W
@@ -63,15 +74,23 @@ class _CappedBlockSparse(NonConvexEstimator):
             slopes = concave.slopes(W)
             # Rows out of use have the full slope, and need no ball for their certificate.
             radii = np.where(sizes > 0, _GROWTH * sizes, np.inf)
+            free = slopes == 0
+
+            def separated(point: Point, free: Array = free) -> bool:
+                # Multiples of free rows would lower the objective for ever.
+                return bool(free.any()) and separates(objective, point.W * free[:, None], point.b)
+
+            stages.is_separated = separated(stages.point)
             stage = objective.with_penalty(RowMajoriser(slopes, radii, self.penalty == "capped"))
             upper, bound = stage.bounds(stages.point)
             gain = max(upper - max(bound, 0.0), 0.0)
             worthwhile = stages.measure(gain, scale)
             ended = stages.stationarity <= tol or len(stages.objectives) > self.max_stages
-            if ended or not worthwhile:
+            left = self.max_iter - stages.n_iter
+            if ended or not worthwhile or stages.is_separated or left <= 0:
                 break
             target = max(enough, INNER * gain)
-            point, _, n_iter = descend(stage, FISTA, stages.point, target, self.max_iter)
+            point, _, n_iter = descend(stage, FISTA, stages.point, target, left, separated)
             value = objective.loss_value(point) + concave.value(point.W)
             if not stages.add(point, value, n_iter):
                 break

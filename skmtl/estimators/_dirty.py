@@ -8,8 +8,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.base import TaskClassifier, TaskRegressor
 from skmtl.estimators._docs import document
-from skmtl.estimators._superposed import TwoPartTasks
+from skmtl.estimators._superposed import ROUNDING, TwoPartTasks
 from skmtl.penalties import L1, L21, L1Inf
+
+# The strength of the private part, where it lets both parts live.
+_USUAL = 0.5
 
 _CONSTRAINTS = {
     "private": [Interval(Real, 0, None, closed="neither"), None],
@@ -26,6 +29,12 @@ class _Dirty(TwoPartTasks):
     def _limits(self, n_tasks: int, n_features: int) -> tuple[float, float]:
         # The l1 norm of a row is at least its other norm, at most this many times as large.
         return 1 / (np.sqrt(n_tasks) if self.norm == "l2" else n_tasks), 1.0
+
+    def _default_strength(self, n_tasks: int, n_features: int) -> float:
+        low, _ = self._limits(n_tasks, n_features)
+        if low < _USUAL * (1 - ROUNDING):
+            return _USUAL
+        return super()._default_strength(n_tasks, n_features)
 
 
 @document
@@ -52,11 +61,12 @@ class DirtyModelRegressor(_Dirty, TaskRegressor):
     alpha : float, default=1.0
         Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the
         smallest at which every coefficient is zero.
-    private : float or None, default=0.5
-        Strength of the private part relative to the shared one, > 0. None: the geometric mean of
-        the bounds between which both parts may be other than zero. With T tasks these are 1 / T
-        and 1 with ``norm="linf"``, 1 / sqrt(T) and 1 with ``norm="l2"``; outside them one part is
-        zero whatever the data are, with a warning.
+    private : float or None, default=None
+        Strength of the private part relative to the shared one, > 0. With T tasks both parts may
+        be other than zero between 1 / T and 1 with ``norm="linf"``, 1 / sqrt(T) and 1 with
+        ``norm="l2"``; outside these bounds one part is zero whatever the data are, with a
+        warning. None: 0.5 where that lies between the bounds, and otherwise (two tasks with
+        "linf", up to four with "l2") their geometric mean.
     norm : {"linf", "l2"}, default="linf"
         The norm of a row of P: its largest absolute entry (for tasks of similar size), or its
         Euclidean norm.
@@ -113,7 +123,7 @@ class DirtyModelRegressor(_Dirty, TaskRegressor):
         self,
         alpha: float = 1.0,
         *,
-        private: float | None = 0.5,
+        private: float | None = None,
         norm: str = "linf",
         loss: str = "squared",
         huber_delta: float = 1.35,
@@ -171,11 +181,12 @@ class DirtyModelClassifier(_Dirty, TaskClassifier):
     alpha : float, default=0.01
         Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the
         smallest at which every coefficient is zero.
-    private : float or None, default=0.5
-        Strength of the private part relative to the shared one, > 0. None: the geometric mean of
-        the bounds between which both parts may be other than zero. With T tasks these are 1 / T
-        and 1 with ``norm="linf"``, 1 / sqrt(T) and 1 with ``norm="l2"``; outside them one part is
-        zero whatever the data are, with a warning.
+    private : float or None, default=None
+        Strength of the private part relative to the shared one, > 0. With T tasks both parts may
+        be other than zero between 1 / T and 1 with ``norm="linf"``, 1 / sqrt(T) and 1 with
+        ``norm="l2"``; outside these bounds one part is zero whatever the data are, with a
+        warning. None: 0.5 where that lies between the bounds, and otherwise (two tasks with
+        "linf", up to four with "l2") their geometric mean.
     norm : {"linf", "l2"}, default="linf"
         The norm of a row of P: its largest absolute entry (for tasks of similar size), or its
         Euclidean norm.
@@ -235,7 +246,7 @@ class DirtyModelClassifier(_Dirty, TaskClassifier):
         self,
         alpha: float = 0.01,
         *,
-        private: float | None = 0.5,
+        private: float | None = None,
         norm: str = "linf",
         loss: str = "logistic",
         fit_intercept: bool = True,

@@ -32,7 +32,10 @@ task_weight : None, "balanced", array-like of shape (n_tasks,), dict or Series, 
     None: every label counts the same. "balanced": every task counts the same. Otherwise a
     positive factor per task, in the order of ``tasks_`` or, in a dict or a pandas Series, by task.
 max_iter : int, default=10000
-    Largest number of iterations; beyond it a ConvergenceWarning states the gap reached.
+    Largest number of iterations; beyond it a ConvergenceWarning states the gap reached. An
+    iteration of "fista", "admm" and "splitting" is a step in all coefficients, of "newton" a
+    Newton step, of "block" a round on a working set, in which ten sweeps over the set count as
+    another one.
 tol : float, default=1e-4
     The fit stops when its duality gap is at most ``tol`` times the objective with zero
     coefficients and the best intercepts.
@@ -74,7 +77,8 @@ _SCALE_TASKS = """
 scale_tasks : bool, default=False
     Divide each task's y by its standard deviation for the fit, so that targets in different
     units do not drown each other; ``coef_`` and ``intercept_`` are in y's units all the same,
-    ``objective_`` and ``dual_gap_`` in those of the fit.
+    ``objective_`` and ``dual_gap_`` in those of the fit. Without it a warning names tasks whose
+    standard deviations differ 100-fold.
 """
 
 _CLASS_WEIGHT = """

@@ -44,6 +44,10 @@ class _GroupOverlap(NonConvexEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         return Ridge(self.alpha) if self.alpha > 0 else None
 
+    def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
+        parts = learned_parts["latent"], learned_parts["assignments"]
+        return Factors(*parts, self.alpha, self.ridge).value()
+
     def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
         enough = INNER * self._tolerance(objective) * objective.null_value
         alpha = self.alpha
@@ -53,10 +57,11 @@ class _GroupOverlap(NonConvexEstimator):
             origin, latent = start_of(objective, warm), self.latent_tasks_.T.astype(np.float64)
             S = np.linalg.lstsq(latent, np.asarray(origin.W, dtype=np.float64), rcond=None)[0]
             start = Factors(latent, S, alpha, self.ridge)
-            return self._alternate(objective, start, origin.b)
+            return self._alternate(objective, start, origin.b, self.max_iter)
         rng = check_random_state(self.random_state)
         solver = choose_solver(self.solver, objective)
         relaxed, _, n_iter = descend(objective, solver, objective.start(), enough, self.max_iter)
+        n_first = n_iter
         L, S = split(np.asarray(relaxed.W, dtype=np.float64), self.n_latent, rng)
         best = None
         for k in range(self.n_init):
@@ -64,7 +69,7 @@ class _GroupOverlap(NonConvexEstimator):
             if k > 0:
                 turn = np.linalg.qr(rng.standard_normal(turn.shape))[0]
             start = Factors(L @ turn, turn.T @ S, alpha, self.ridge)
-            found = self._alternate(objective, start, relaxed.b)
+            found = self._alternate(objective, start, relaxed.b, self.max_iter - n_first)
             n_iter += found.n_iter
             if best is None or found.objectives[-1] < best.objectives[-1]:
                 best = found
@@ -72,20 +77,24 @@ class _GroupOverlap(NonConvexEstimator):
         best.n_iter = n_iter
         return best
 
-    def _alternate(self, objective: BaseObjective, factors: Factors, b: Array) -> Stages:
+    def _alternate(
+        self, objective: BaseObjective, factors: Factors, b: Array, max_iter: int
+    ) -> Stages:
         """Minimise over the assignments and the latent tasks in turn."""
         scale, tol = objective.null_value, self._tolerance(objective)
         enough, dtype = INNER * tol * scale, objective.dtype
         factors = factors.mixed()
         point = objective.point((factors.L @ factors.S).astype(dtype), b.astype(dtype))
         stages = Stages(point, [objective.loss_value(point) + factors.value()])
-        steps = min(self.max_iter, _STEP_ITERATIONS)
         while True:
             stages.learned_parts = {"latent": factors.L, "assignments": factors.S}
             gains = self._gains(objective, factors, stages.point.b)
             worthwhile = stages.measure(sum(gains), scale)
             ended = stages.stationarity <= tol or len(stages.objectives) > self.max_stages
-            if ended or not (worthwhile or self.alpha == 0) or not factors.S.any():
+            steps = min(max_iter - stages.n_iter, _STEP_ITERATIONS)
+            stages.is_separated = self.alpha == 0 and objective.is_separated(stages.point)
+            hopeless = stages.is_separated or steps <= 0 or not factors.S.any()
+            if ended or hopeless or not (worthwhile or self.alpha == 0):
                 return stages
             target = max(enough / 2, INNER * sum(gains))
             part = factors.in_assignments(objective)
@@ -94,8 +103,9 @@ class _GroupOverlap(NonConvexEstimator):
             S, b = point.W.astype(np.float64), point.b
             new = Factors(factors.L, S, factors.alpha, factors.ridge).balanced()
             n_second = 0
-            if new.S.any():
-                new, b, n_second = self._latent_step(objective, new, b, target, steps)
+            left = min(max_iter - stages.n_iter - n_first, _STEP_ITERATIONS)
+            if new.S.any() and left > 0:
+                new, b, n_second = self._latent_step(objective, new, b, target, left)
             new = new.mixed()
             point = objective.point((new.L @ new.S).astype(dtype), b)
             value = objective.loss_value(point) + new.value()
@@ -147,7 +157,7 @@ class _GroupOverlap(NonConvexEstimator):
         return self
 
 
-@document_stages(max_stages=1000)
+@document_stages(max_stages=1000, of_each=", for each of the ``n_init`` starts")
 class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
     r"""Regression tasks that each combine few of the same latent tasks (GO-MTL).
 
@@ -269,7 +279,7 @@ class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
         self.verbose = verbose
 
 
-@document_stages(max_stages=1000)
+@document_stages(max_stages=1000, of_each=", for each of the ``n_init`` starts")
 class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
     r"""Classification tasks that each combine few of the same latent tasks (GO-MTL).
 

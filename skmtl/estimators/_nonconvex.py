@@ -16,7 +16,7 @@ from skmtl.base._estimator import Fit
 from skmtl.design import TaskData
 from skmtl.estimators._docs import _ATTRIBUTES, _COMMON, Class, document
 from skmtl.objective import BaseObjective, Point
-from skmtl.solvers import Solver
+from skmtl.solvers import Solver, is_spent
 
 Array = NDArray[Any]
 
@@ -31,7 +31,8 @@ _STAGES_COMMON = """
 max_stages : int, default={max_stages}
     Largest number of stages; beyond it a ConvergenceWarning states the stationarity reached.
 max_iter : int, default=10000
-    Largest number of iterations of the solver in each convex problem.
+    Largest number of iterations of the solvers in all stages together{of_each}; beyond it a
+    ConvergenceWarning states the stationarity reached.
 tol : float, default=1e-4
     The fit stops when ``stationarity_`` is at most ``tol``.
 warm_start : bool, default=False
@@ -54,11 +55,11 @@ n_iter_ : int
 """
 
 
-def document_stages(max_stages: int) -> Callable[[Class], Class]:
+def document_stages(max_stages: int, of_each: str = "") -> Callable[[Class], Class]:
     """As ``document``, for estimators that solve convex problems in stages."""
     common = _COMMON[: _COMMON.index("max_iter :")] + _STAGES_COMMON.strip("\n").replace(
         "{max_stages}", str(max_stages)
-    )
+    ).replace("{of_each}", of_each)
     head, rest = _ATTRIBUTES.split("dual_gap_ :")
     tail = rest[rest.index("n_features_in_ :") :]
     attributes = head + _STAGES_ATTRIBUTES.strip("\n") + "\n" + tail
@@ -96,6 +97,8 @@ class Stages:
     stationarity : float
         Relative, at the point.
     learned_parts : dict of str to ndarray
+    is_separated : bool
+        Whether unpenalised coefficients separate the labels of some task.
     """
 
     point: Point
@@ -103,6 +106,7 @@ class Stages:
     n_iter: int = 0
     stationarity: float = np.inf
     learned_parts: dict[str, Array] = field(default_factory=dict)
+    is_separated: bool = False
 
     def measure(self, gain: float, scale: float) -> bool:
         """Set the stationarity; whether it is worth another stage.
@@ -134,11 +138,12 @@ def is_lower(value: float, other: float) -> bool:
 class NonConvexEstimator(TaskEstimator):
     """An estimator whose ``_get_penalty`` is a convex relaxation, where its stages begin.
 
-    Hook: ``_stages``.
+    Hooks: ``_stages`` and ``_penalty_value``.
     """
 
     _is_convex: ClassVar[bool] = False
-
+    # What to do where labels are separable by what is not penalised.
+    _separation_remedy: ClassVar[str] = "Increase alpha"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_stages": [Interval(Integral, 1, None, closed="left")],
     }
@@ -152,9 +157,19 @@ class NonConvexEstimator(TaskEstimator):
         """Stages from the relaxation's objective, or from a previous fit."""
         raise NotImplementedError
 
+    def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
+        """The non-convex penalty, of coefficients and what was learned with them."""
+        raise NotImplementedError
+
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
         stages = self._stages(objective, start)
-        if stages.stationarity > self._tolerance(objective):
+        if stages.is_separated:
+            warn(
+                "Coefficients that are not penalised separate the labels of some task: there is "
+                f"no finite minimiser, and the coefficients depend on when the solver stopped. "
+                f"{self._separation_remedy}."
+            )
+        elif stages.stationarity > self._tolerance(objective):
             warn(
                 f"Stopped after {len(stages.objectives) - 1} stages, where the next could still "
                 f"gain {stages.stationarity:.3g} of the objective without coefficients; the "
@@ -165,17 +180,26 @@ class NonConvexEstimator(TaskEstimator):
         point = stages.point
         if point.W.dtype != dtype:
             point = objective.point(point.W.astype(dtype), point.b)
+        # Of what is returned: stages count small penalties of their own, and in float64.
+        exact = objective.exact(point)
+        W = objective.coefficients(exact)
+        value = objective.loss_value(exact) + self._penalty_value(W, stages.learned_parts)
+        objectives = [max(before, value) for before in stages.objectives[:-1]] + [value]
         return StagedFit(
             coef=objective.coefficients(point).T,
             intercept=objective.intercepts(point),
-            objective=stages.objectives[-1],
+            objective=value,
             dual_gap=np.nan,
             n_iter=max(stages.n_iter, 1),
             learned=np.ones(objective.n_tasks, dtype=bool),
-            objectives=tuple(stages.objectives),
+            objectives=tuple(objectives),
             stationarity=stages.stationarity,
             learned_parts=stages.learned_parts,
         )
+
+    def _targets_compete(self, data: TaskData) -> bool:
+        # The relaxation may be a ridge of each task, the penalty compares them.
+        return self.alpha > 0
 
     def _tolerance(self, objective: BaseObjective) -> float:
         """The relative tolerance, no finer than the arithmetic."""
@@ -197,10 +221,23 @@ def start_of(objective: BaseObjective, warm: Fit | None) -> Point:
     return objective.start(warm.coef.T, warm.intercept)
 
 
+def separates(objective: BaseObjective, W: Array, b: Array) -> bool:
+    """Whether these coefficients and intercepts, unpenalised, separate the labels of some task."""
+    free = objective.with_penalty(None)
+    return free.is_separated(free.point(W, b))
+
+
 def descend(
-    objective: BaseObjective, solver: type[Solver], start: Point, enough: float, max_iter: int
+    objective: BaseObjective,
+    solver: type[Solver],
+    start: Point,
+    enough: float,
+    max_iter: int,
+    hopeless: Callable[[Point], bool] | None = None,
 ) -> tuple[Point, float, int]:
     """A convex problem solved to a gap, without a warning where it is not reached.
+
+    It is given up at a point that ``hopeless`` holds of.
 
     Returns
     -------
@@ -219,7 +256,9 @@ def descend(
         if not is_lower(best[0], value):
             best = value, point
         gap = max(best[0] - lower, 0.0)
-        if gap <= enough or n_iter >= max_iter:
+        if gap <= enough or is_spent(iterate, n_iter, max_iter):
+            break
+        if hopeless is not None and hopeless(point):
             break
         before = n_iter
         for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):

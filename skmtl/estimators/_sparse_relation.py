@@ -42,17 +42,23 @@ class _SparseTaskRelation(NonConvexEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         return Ridge(self.alpha) if self.alpha > 0 else None
 
+    def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
+        if self.alpha == 0:
+            return 0.0
+        return MatrixNormal(self.alpha, self.sparsity, W).value(learned_parts["precision"])
+
     def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
         scale, tol = objective.null_value, self._tolerance(objective)
         enough = INNER * tol * scale
         origin, n_iter, gap = start_of(objective, warm), 0, 0.0
         if warm is None or self.alpha == 0:
-            origin, gap, n_iter = self._step(objective, origin, enough)
+            origin, gap, n_iter = self._step(objective, origin, enough, self.max_iter)
         prior = self._prior(origin, None, enough)
         value = objective.loss_value(origin) + prior.value(prior.P)
         stages = Stages(origin, [value], n_iter, learned_parts={"precision": prior.P})
         if self.alpha == 0:
             stages.measure(gap, scale)
+            stages.is_separated = objective.is_separated(origin)
             return stages
         stretch, before = 1.0, np.inf
         while True:
@@ -61,12 +67,13 @@ class _SparseTaskRelation(NonConvexEstimator):
             gain = max(upper - max(bound, 0.0), 0.0) + prior.gap
             worthwhile = stages.measure(gain, scale)
             ended = stages.stationarity <= tol or len(stages.objectives) > self.max_stages
-            if ended or not worthwhile:
+            left = self.max_iter - stages.n_iter
+            if ended or not worthwhile or left <= 0:
                 return stages
             target = max(enough, INNER * gain)
             stretch = _LONGER * stretch if gain > _SLOW * before else 1.0
             before = gain
-            point, _, n_iter = self._step(stage, stages.point, target)
+            point, _, n_iter = self._step(stage, stages.point, target, left)
             found = point
             if stretch > 1:
                 found = _beyond(objective, stages.point, point, stretch)
@@ -82,10 +89,10 @@ class _SparseTaskRelation(NonConvexEstimator):
             stages.learned_parts["precision"] = prior.P
 
     def _step(
-        self, objective: BaseObjective, start: Point, enough: float
+        self, objective: BaseObjective, start: Point, enough: float, max_iter: int
     ) -> tuple[Point, float, int]:
         solver = choose_solver(self.solver, objective)
-        return descend(objective, solver, start, enough, self.max_iter)
+        return descend(objective, solver, start, enough, max_iter)
 
     def _prior(self, point: Point, old: MatrixNormal | None, enough: float) -> MatrixNormal:
         return MatrixNormal(self.alpha, self.sparsity, point.W).minimise(old, enough)

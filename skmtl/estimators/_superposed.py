@@ -11,7 +11,7 @@ from skmtl.design import TaskData
 from skmtl.penalties import Penalty, Superposition
 
 # Strengths this near to a bound are at it.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 class TwoPartTasks(TaskEstimator):
@@ -47,9 +47,9 @@ class TwoPartTasks(TaskEstimator):
         """Whether P and Q may be other than zero."""
         strength = self._relative(n_tasks, n_features)
         low, high = self._limits(n_tasks, n_features)
-        if strength >= high * (1 - _ROUNDING):
+        if strength >= high * (1 - ROUNDING):
             return True, False
-        return strength > low * (1 + _ROUNDING), True
+        return strength > low * (1 + ROUNDING), True
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         if self.alpha == 0:

@@ -101,6 +101,10 @@ class TaskCV(TaskEstimator):
         """The plain estimator with the chosen parameters."""
         return self._model(self.alpha_, self._chosen_value)
 
+    def _targets_compete(self, data: TaskData) -> bool:
+        competing: bool = self._model(1.0, self._values()[0])._targets_compete(data)
+        return competing
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         penalty: Penalty | None = self._chosen()._get_penalty(data)
         return penalty

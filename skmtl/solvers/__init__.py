@@ -5,7 +5,7 @@ from typing import Any
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._block import Block
 from skmtl.solvers._consensus import ConsensusADMM
-from skmtl.solvers._driver import Solution, Solver, solve
+from skmtl.solvers._driver import Solution, Solver, is_spent, solve
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._newton import Newton
 from skmtl.solvers._splitting import Splitting
@@ -82,5 +82,6 @@ __all__ = [
     "Splitting",
     "Switch",
     "choose_solver",
+    "is_spent",
     "solve",
 ]

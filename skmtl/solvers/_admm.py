@@ -29,7 +29,7 @@ class ADMM:
     https://arxiv.org/abs/1704.06209
     """
 
-    iterations_per_certificate = 5
+    iterations_per_certificate, n_sweeps = 5, 0
 
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective, self.b = objective, start.b

@@ -15,6 +15,7 @@ _GROWTH = 2
 _NEAR = 0.99
 # Screened rows are left out when this many times fewer remain.
 _SCREENED = 3
+# In a round.
 _MAX_SWEEPS = 5000
 # Sets are given up when so much of the largest is in use: they could not change.
 _FULL = 0.9
@@ -53,7 +54,7 @@ class Block:
     iterations_per_certificate = 1
 
     def __init__(self, objective: Any, start: Any) -> None:
-        self.objective, self.point = objective, start.astype(np.float64)
+        self.objective, self.point, self.n_sweeps = objective, start.astype(np.float64), 0
         self.n_features = len(start.W)
         # As many rows as a round of sweeps may hold for the price of its product with X'.
         self.n_first = max(int(objective.rows_per_product), _FEWEST)
@@ -87,7 +88,7 @@ class Block:
         model = objective.row_model(point, features)
         rows = point.W[features]
         tol = max(_INNER * gap, _LAST * enough)
-        model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
+        self.n_sweeps += model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
         self.point = objective.move_rows(point, features, rows, model)
         return None if self.point is point else self._expanded()
 
@@ -102,7 +103,7 @@ class Block:
         else:
             (_, part, model), point = self.part, replace(self.point, W=self.point.W[features])
         start, every, left, effort = point, np.arange(len(features)), gap, 0
-        thresholds = part.thresholds
+        thresholds, last = part.thresholds, self.n_sweeps + _MAX_SWEEPS
         for _ in range(_MAX_NEWTON_STEPS):
             fresh = model is None
             if fresh:
@@ -110,14 +111,15 @@ class Block:
             else:
                 model = part.renewed_model(model, point)
             rows = point.W.copy()
-            model.minimise(
-                rows, thresholds, max(_INNER * left, _LAST * _LAST * enough), _MAX_SWEEPS
-            )
+            tol = max(_INNER * left, _LAST * _LAST * enough)
+            self.n_sweeps += model.minimise(rows, thresholds, tol, last - self.n_sweeps)
             moved = part.move_rows(point, every, rows, model)
             stuck, point, before = moved is point, moved, left
             value, bound = part.bounds(point)
             left = min(value - bound, before)
             if left <= max(_SOLVED * gap, _LAST * enough) or (stuck and effort >= _MAX_EFFORT):
+                break
+            if self.n_sweeps >= last:
                 break
             if left > _SLOW * before:
                 # The curvature has changed since, or the model knows too little of it.

@@ -23,7 +23,7 @@ class ConsensusADMM:
     Mach. Learn. 3(1), 2011, https://doi.org/10.1561/2200000016
     """
 
-    iterations_per_certificate = 5
+    iterations_per_certificate, n_sweeps = 5, 0
 
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective, self.point = objective, start.astype(np.float64)

@@ -16,6 +16,8 @@ class Solver(Protocol):
     """What the driver asks of a solver: start somewhere, then step from point to point."""
 
     iterations_per_certificate: int
+    # Passes over part of the features within iterations, where those have no fixed cost.
+    n_sweeps: int
 
     def __init__(self, objective: Any, start: Any) -> None: ...
 
@@ -32,6 +34,8 @@ class Solver(Protocol):
 # In float32 the gap bottoms out at a level that depends on the data; this many certificates
 # without a better one are taken for it.
 _PATIENCE = 30
+# So many sweeps within iterations count as one.
+SWEEPS_PER_ITERATION = 10
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ def solve(
         history.append((n_iter, best[0], gap))
         if verbose:
             print(f"iteration {n_iter}: objective {best[0]:.10g}, dual gap {gap:.3g}")
-        if gap <= target or n_iter >= max_iter or _is_stuck(objective.dtype, history):
+        spent = is_spent(iterate, n_iter, max_iter)
+        if gap <= target or spent or _is_stuck(objective.dtype, history):
             break
         for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):
             moved = iterate.step(gap, target)
@@ -90,8 +95,13 @@ def solve(
         if history[-1][0] == n_iter:
             break
     if gap > target:
-        _warn(gap, target, n_iter, max_iter, objective.dtype)
+        _warn(gap, target, n_iter, spent, objective.dtype)
     return Solution(best[1], best[0], gap, max(n_iter, 1), tuple(history))
+
+
+def is_spent(iterate: Solver, n_iter: int, max_iter: int) -> bool:
+    """Whether a solver has done what max_iter allows, in iterations or in sweeps."""
+    return max(n_iter, iterate.n_sweeps // SWEEPS_PER_ITERATION) >= max_iter
 
 
 def _is_stuck(dtype: Any, history: list[tuple[int, float, float]]) -> bool:
@@ -101,10 +111,10 @@ def _is_stuck(dtype: Any, history: list[tuple[int, float, float]]) -> bool:
     return history[-1][2] >= history[-1 - _PATIENCE][2]
 
 
-def _warn(gap: float, target: float, n_iter: int, max_iter: int, dtype: Any) -> None:
-    if n_iter < max_iter and dtype != np.float64:
+def _warn(gap: float, target: float, n_iter: int, spent: bool, dtype: Any) -> None:
+    if not spent and dtype != np.float64:
         remedy = f"This is what {dtype} can resolve. Pass X as float64, or increase tol"
-    elif n_iter < max_iter:
+    elif not spent:
         remedy = "The solver can make no further progress. Increase tol or alpha, or scale X"
     else:
         remedy = "Increase max_iter, scale the features (StandardScaler), or increase alpha or tol"

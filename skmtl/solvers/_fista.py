@@ -26,7 +26,7 @@ class FISTA:
     """
 
     # A certificate costs about half an iteration.
-    iterations_per_certificate = 10
+    iterations_per_certificate, n_sweeps = 10, 0
 
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective = objective
@@ -69,7 +69,9 @@ class FISTA:
         return new
 
     def _proximal_step(self, base: Any, gradient: tuple[Any, Any]) -> Any:
-        step = 1 / (base.W.dtype.type(self.curvature) * self.feature_metric)
+        step: Any = 1 / (base.W.dtype.type(self.curvature) * self.feature_metric)
+        if step.size == 1:
+            step = float(step[0, 0])
         W = self.objective.prox(base.W - step * gradient[0], step)
         metric = self.curvature * self.intercept_metric
         b = base.b - self.objective.intercept_step(gradient[1], metric).astype(base.b.dtype)

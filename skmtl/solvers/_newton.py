@@ -13,7 +13,7 @@ class Newton:
     One Gram matrix per task and step; the squared loss needs a single step.
     """
 
-    iterations_per_certificate = 1
+    iterations_per_certificate, n_sweeps = 1, 0
 
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective = objective

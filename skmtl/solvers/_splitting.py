@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-_RATIO = 0.1
+# The ratio of dual and primal steps at first, and its least over all rows.
+_RATIO, _LEAST_RATIO = 0.1, 1e-3
 _FIRST_BALANCE = 20
 _GROWTH = 1.5
 _MAX_GROWTHS = 200
@@ -36,7 +37,7 @@ class Splitting:
     49(4), 2011, https://doi.org/10.1137/10078356X
     """
 
-    iterations_per_certificate = 10
+    iterations_per_certificate, n_sweeps = 10, 0
 
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective, self.point = objective, start.astype(np.float64)
@@ -98,6 +99,8 @@ class Splitting:
             if bent <= allowed * (1 + 1e-9) or self.curvature >= self.limit:
                 break
             self.curvature *= _GROWTH
+        if not self.terms.separates_over_rows:
+            dual_step = float(dual_step[0, 0])  # the same for all rows
         pairs = zip(duals, self.terms.images(2 * new.W - point.W), strict=True)
         tried = tuple(dual + dual_step * image for dual, image in pairs)
         return new, self.terms.dual_prox(tried, dual_step)
@@ -162,5 +165,8 @@ class Splitting:
                 square = np.clip(own, square / _SPREAD, square * _SPREAD)
             wanted = 2 * square / (np.sqrt(0.25 + 4 * self.square * square) + 0.5)
             self.ratio = np.sqrt(self.ratio * wanted)
+            # Duals at the bounds of their balls stand still while W is far off. Steps made short
+            # for that would be too short once W is near, and buy hardly longer primal ones.
+            self.ratio *= max(1.0, _LEAST_RATIO / float(self.ratio.max()))
         self.origin, self.iterates = (self.point, self.duals), []
         self.next_balance *= 2

@@ -21,7 +21,7 @@ class Switch:
     make ADMM's steps exact in the loss, are worth computing.
     """
 
-    iterations_per_certificate = 10
+    iterations_per_certificate, n_sweeps = 10, 0
 
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective, self.fista = objective, FISTA(objective, start)
