@@ -12,19 +12,28 @@ from skmtl import (
     BlockSparseRegressorCV,
     CappedBlockSparseClassifier,
     CappedBlockSparseRegressor,
+    ClusteredTaskClassifier,
+    ClusteredTaskRegressor,
     DirtyModelClassifier,
     DirtyModelRegressor,
+    FusedTaskRegressor,
     GroupOverlapClassifier,
     GroupOverlapRegressor,
     IndependentTaskRegressor,
+    LowRankClassifier,
     LowRankRegressor,
+    MultiTaskClassifier,
     MultiTaskRegressor,
+    RobustTaskClassifier,
+    RobustTaskRegressor,
     SparseTaskRelationClassifier,
     SparseTaskRelationRegressor,
+    TaskRelationClassifier,
+    TaskRelationRegressor,
     reference,
 )
 from skmtl._linalg import lanczos
-from skmtl.penalties import L1, Penalty, Superposition, TraceNorm
+from skmtl.penalties import L1, L21, L1Inf, Penalty, Superposition, TraceNorm
 
 
 def separable(seed=0, n=40, d=3, n_tasks=4):
@@ -277,3 +286,60 @@ class TestDirtyDefault:
         Y = X[:, :1] * [2.0, 2.0] + X[:, 3:4] * [0.0, 3.0] + 0.1 * rng.standard_normal((80, 2))
         model = DirtyModelRegressor(0.3).fit(X, Y)
         assert model.shared_coef_[:, 0].all() and model.task_coef_[1, 3] != 0
+
+
+def _weakly_penalised(seed, classify):
+    """Few rows, features in unequal units, missing labels and outliers."""
+    rng = np.random.default_rng(seed)
+    n, d, n_tasks = (int(rng.integers(*ends)) for ends in ((20, 40), (3, 10), (2, 6)))
+    X = rng.standard_normal((n, d)) * 10 ** rng.uniform(-1, 1, d)
+    W = rng.standard_normal((d, n_tasks)) / X.std(axis=0)[:, None]
+    Z = X @ W + rng.standard_normal((n, n_tasks))
+    Y = (Z > 0).astype(float) if classify else Z + 10 * (rng.random(Z.shape) < 0.1)
+    return X, np.where(rng.random(Z.shape) < 0.15, np.nan, Y)
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(3))
+class TestSlowFits:
+    """Losses of varying curvature under weak penalties: to the tolerance within the limit."""
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            ClusteredTaskClassifier(1e-4),
+            LowRankClassifier(1e-2, loss="squared_hinge"),
+            TaskRelationClassifier(1e-4),
+            RobustTaskClassifier(1e-4, outlier=0.8),
+            MultiTaskClassifier(1e-3, penalty=L1(0.3) + TraceNorm(0.5)),
+            MultiTaskClassifier(1e-3, penalty=L21(0.4) + TraceNorm(0.3), loss="squared_hinge"),
+            MultiTaskClassifier(1e-3, penalty=L1Inf(0.3) + L1(0.3)),
+        ],
+        ids=repr,
+    )
+    def test_classifiers(self, model, seed):
+        X, Y = _weakly_penalised(seed, classify=True)
+        exact = reference.solve(model, X, Y)
+        model.fit(X, Y)
+        assert exact.objective <= model.objective_ * (1 + 1e-5)
+        assert model.objective_ <= exact.objective + 1e-4 * Y.shape[1]
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            TaskRelationRegressor(1e-4),
+            ClusteredTaskRegressor(1e-3),
+            RobustTaskRegressor(1e-4, outlier=0.8),
+            FusedTaskRegressor(1e-3),
+            MultiTaskRegressor(1e-2, penalty=L1(0.3) + TraceNorm(0.5)),
+        ],
+        ids=repr,
+    )
+    def test_huber(self, model, seed):
+        X, Y = _weakly_penalised(seed, classify=False)
+        model.set_params(loss="huber")
+        exact = reference.solve(model, X, Y)
+        model.fit(X, Y)
+        scale = np.nanvar(Y, axis=0).sum()
+        assert exact.objective <= model.objective_ + 1e-5 * scale
+        assert model.objective_ <= exact.objective + 1e-4 * scale

@@ -29,6 +29,9 @@ class _IndependentTask(TaskEstimator):
             alpha = alpha[data.positions]
         return Ridge(alpha) if (alpha > 0).any() else None
 
+    def _targets_compete(self, data: TaskData) -> bool:
+        return False
+
     def _strengths(self, data: TaskData) -> NDArray[Any]:
         """``alpha`` as an array, those of a dict or a Series in the tasks' order."""
         return as_floats(in_task_order(self.alpha, data.all_tasks.tolist(), "alpha"), "alpha")

@@ -16,7 +16,7 @@ from skmtl.base._estimator import Fit
 from skmtl.design import TaskData
 from skmtl.estimators._docs import _ATTRIBUTES, _COMMON, Class, document
 from skmtl.objective import BaseObjective, Point
-from skmtl.solvers import Solver, is_spent
+from skmtl.solvers import Solver, advance, is_spent
 
 Array = NDArray[Any]
 
@@ -261,11 +261,7 @@ def descend(
         if hopeless is not None and hopeless(point):
             break
         before = n_iter
-        for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):
-            moved = iterate.step(gap, enough)
-            if moved is None:
-                break
-            point, n_iter = moved, n_iter + 1
+        point, n_iter = advance(iterate, point, n_iter, max_iter, gap, enough)
         if n_iter == before:
             break
     # A solver that left rows out has no image of the whole.

@@ -237,6 +237,24 @@ class BaseObjective:
         """
         raise NotImplementedError
 
+    # Models of all of W, for a solver that minimises them together with the penalty
+
+    @property
+    def has_quadratic_models(self) -> bool:
+        """Whether ``quadratic_model`` exists: for a loss that is not, of matrices that fit."""
+        return False
+
+    def quadratic_model(self, point: Point, *, majorise: bool = False) -> "BaseObjective":
+        """The same penalty with the loss's model of second order at a point, b minimised out.
+
+        A model that majorises has the loss's largest curvature everywhere, where that is finite.
+        """
+        raise NotImplementedError
+
+    def settled(self, point: Point) -> Point:
+        """The point with the best intercepts for its W."""
+        return point
+
     @property
     def is_quadratic(self) -> bool:
         """Whether ``row_model`` is the loss itself, at every point."""

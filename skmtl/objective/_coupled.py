@@ -77,6 +77,10 @@ class CoupledObjective(Objective):
         return ClassModel(gram, bends, -G[features], self._model_square(bend, U), bend)
 
     @property
+    def has_quadratic_models(self) -> bool:
+        return False
+
+    @property
     def has_newton(self) -> bool:
         size, n = self.n_features * self.n_columns, len(self.design.weights)
         fits = size <= _MAX_NEWTON_SIZE and 8 * n * self.n_features <= _GRAM_BYTES

@@ -14,7 +14,7 @@ from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._models import NO_GRAMS, GramModel, RowModel
 from skmtl.objective._point import Point
 from skmtl.objective._task_model import TaskGramModel
-from skmtl.penalties import Penalty
+from skmtl.penalties import Penalty, Quadratic
 from skmtl.spectrum import Spectrum
 
 _EPS = np.finfo(np.float64).eps
@@ -57,6 +57,40 @@ class GramObjective(BaseObjective):
         self.grams, self.scales = moments.xx, scales
         self.linear, self.squares = moments.xy * scales, float(moments.yy @ scales)
         self._constant: dict[str, Any] = {}
+
+    @classmethod
+    def of_model(
+        cls,
+        grams: Array,
+        linear: Array,
+        squares: float,
+        counts: Array,
+        parts: tuple[Penalty | None, Quadratic | None],
+    ) -> Self:
+        """A quadratic model of another loss, whose intercepts have been minimised out.
+
+        Parameters
+        ----------
+        grams : ndarray of shape (n_tasks, n_features, n_features)
+            The :math:`H_t`.
+        linear : ndarray of shape (n_features, n_tasks)
+            The columns :math:`q_t`.
+        squares : float
+            The sum of the :math:`s_t`.
+        counts : ndarray of shape (n_tasks,)
+            Numbers of labels.
+        parts : pair
+            The penalty that has a prox, and the quadratic.
+        """
+        model = cls.__new__(cls)
+        (model.n_tasks, model.n_features, _), model._counts = grams.shape, counts
+        model.n_columns, model._fit_intercept = model.n_tasks, False
+        model.penalty, model.quadratic = parts
+        model._certified = model._valued = None
+        model.grams, model.scales = grams, np.ones(model.n_tasks)
+        model.linear, model.squares = linear, squares
+        model._constant = {}
+        return model
 
     def _set_penalty(self, penalty: Penalty | None) -> None:
         super()._set_penalty(penalty)

@@ -12,6 +12,7 @@ from skmtl.certificate import Dual, dual_of
 from skmtl.design import ColumnGram, Design, newton_direction
 from skmtl.losses import Loss
 from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._gram import GramObjective
 from skmtl.objective._intercepts import dual_rounding, minimise_intercepts
 from skmtl.objective._models import (
     FEWEST_ROWS,
@@ -32,6 +33,8 @@ from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum
 
 _GRAM_BYTES = 2**29
+# The most features of a model of all of W.
+_LARGEST_MODEL = 300
 _TYPICAL_ITERATIONS = 100
 _MAX_HALVINGS = 30
 _LEAST_CURVATURE = 1e-6
@@ -265,6 +268,30 @@ class Objective(BaseObjective):
             return GramModel(grams[0], factors, NO_GRAMS, slope, square, bend)
         grams = np.ascontiguousarray(grams.transpose(1, 2, 0))
         return GramModel(NO_GRAM, factors, grams, slope, square, bend)
+
+    @property
+    def has_quadratic_models(self) -> bool:
+        d, n_tasks = self.n_features, self.n_columns
+        affordable = d <= _LARGEST_MODEL and 8 * d * d * n_tasks <= _GRAM_BYTES
+        return affordable and not self.loss.constant_curvature and n_tasks == self.n_tasks
+
+    def quadratic_model(self, point: Point, *, majorise: bool = False) -> GramObjective:
+        U, G = self.loss_gradient(point)
+        bend = self._model_curvature(point)
+        if majorise and self.has_curvature_bound:
+            bend = np.full_like(bend, self.loss.curvature_bound)
+        grams = self.design.centred_gram(self.design.weights * bend)
+        if len(grams) < self.n_columns:
+            grams = np.repeat(grams, self.n_columns, axis=0)
+        linear = np.einsum("tij,jt->it", grams, point.W) - G
+        # The squared residual at W = 0, from that at the point.
+        square = self._model_square(bend, U) + float(np.vdot(point.W, linear - G))
+        counts = self.design.gather((self.design.weights > 0).astype(np.float64))
+        parts = self.penalty, self.quadratic
+        return GramObjective.of_model(grams, linear, square, counts, parts)
+
+    def settled(self, point: Point) -> Point:
+        return self.minimise_intercepts(point)
 
     def renewed_model(self, model: CurvedModel, point: Point) -> RowModel:
         U, G = self.loss_gradient(point)

@@ -88,6 +88,10 @@ class ShrunkObjective(Objective):
     # Models that profile free intercepts out
 
     @property
+    def has_quadratic_models(self) -> bool:
+        return False
+
+    @property
     def has_row_models(self) -> bool:
         return False
 

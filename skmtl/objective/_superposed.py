@@ -165,6 +165,17 @@ class SuperposedObjective(BaseObjective):
             total = memory["rescaled"][1]
         return PartsSpectrum(total, self.n_parts)
 
+    @property
+    def has_quadratic_models(self) -> bool:
+        return self.total.has_quadratic_models
+
+    def quadratic_model(self, point: Point, *, majorise: bool = False) -> "SuperposedObjective":
+        model = self.total.quadratic_model(self.total_of(point), majorise=majorise)
+        return SuperposedObjective(model)
+
+    def settled(self, point: Point) -> Point:
+        return self._of_total(point.W, self.total.settled(self.total_of(point)))
+
     def prox(self, V: Array, step: float | Array) -> Array:
         assert isinstance(self.penalty, Superposition)
         if np.ndim(step) and np.size(step) > 1:

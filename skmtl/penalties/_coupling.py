@@ -127,6 +127,15 @@ class TaskForm(Quadratic):
         # The free directions stay, what is held shrinks.
         return np.asarray(V - turned * (1 - 1 / (1 + step * eigenvalues)) @ basis.T, dtype=V.dtype)
 
+    def scaled(self, factor: float) -> Self:
+        return type(self)(factor * self.matrix)
+
+    def for_tasks(self, chosen: Array) -> Self:
+        return type(self)(self.matrix[np.ix_(chosen, chosen)])
+
+    def to_cvxpy(self, W: Any) -> Any:
+        return TaskQuadratic(self.matrix).to_cvxpy(W)
+
     def conjugate(self, G: Array) -> float:
         eigenvalues, basis = self._eigen
         turned = G @ basis

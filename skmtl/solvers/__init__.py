@@ -5,9 +5,10 @@ from typing import Any
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._block import Block
 from skmtl.solvers._consensus import ConsensusADMM
-from skmtl.solvers._driver import Solution, Solver, is_spent, solve
+from skmtl.solvers._driver import Solution, Solver, advance, is_spent, solve
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._newton import Newton
+from skmtl.solvers._proximal_newton import ProximalNewton
 from skmtl.solvers._splitting import Splitting
 from skmtl.solvers._switch import Switch
 
@@ -35,7 +36,9 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
                 f"solver={name!r} needs the prox of the penalty, and this sum of penalties has "
                 f"none. Use solver='auto' or solver='splitting'."
             )
-        return ConsensusADMM if exact and name != "splitting" else Splitting
+        if exact and name != "splitting":
+            return ConsensusADMM
+        return ProximalNewton if name == "auto" and objective.has_quadratic_models else Splitting
     if name == "splitting":
         raise ValueError(
             "solver='splitting' is for sums of penalties without a common prox. Use "
@@ -49,7 +52,7 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
         # A step for each feature beats exact steps in the loss where units are unequal.
         unscaled = objective.has_feature_metric and not objective.has_scaled_spectrum
         if unscaled or not objective.has_spectrum:
-            return FISTA
+            return Switch if objective.has_quadratic_models else FISTA
         return Switch if objective.has_cheap_steps else ADMM
     if name == "newton" and not objective.has_newton:
         raise ValueError(
@@ -77,10 +80,12 @@ __all__ = [
     "Block",
     "ConsensusADMM",
     "Newton",
+    "ProximalNewton",
     "Solution",
     "Solver",
     "Splitting",
     "Switch",
+    "advance",
     "choose_solver",
     "is_spent",
     "solve",

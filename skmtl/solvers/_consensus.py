@@ -32,9 +32,13 @@ class ConsensusADMM:
         self.scaled_duals = np.zeros_like(self.copies)
         self.rho, self.n_steps = 1.0, 0
 
+    @property
+    def duals(self) -> tuple[Any, ...]:
+        """The multipliers: the slopes, split between the terms."""
+        return tuple(self.rho * self.scaled_duals)
+
     def bounds(self, point: Any) -> tuple[float, float]:
-        duals = tuple(self.rho * self.scaled_duals)
-        bounds: tuple[float, float] = self.objective.split_bounds(self.point, duals)
+        bounds: tuple[float, float] = self.objective.split_bounds(self.point, self.duals)
         return bounds
 
     def step(self, gap: float, enough: float) -> Any:

@@ -16,8 +16,10 @@ class Solver(Protocol):
     """What the driver asks of a solver: start somewhere, then step from point to point."""
 
     iterations_per_certificate: int
-    # Passes over part of the features within iterations, where those have no fixed cost.
-    n_sweeps: int
+
+    @property
+    def n_sweeps(self) -> int:
+        """Passes over part of the features within iterations, where those have no fixed cost."""
 
     def __init__(self, objective: Any, start: Any) -> None: ...
 
@@ -85,18 +87,26 @@ def solve(
         spent = is_spent(iterate, n_iter, max_iter)
         if gap <= target or spent or _is_stuck(objective.dtype, history):
             break
-        for _ in range(min(iterate.iterations_per_certificate, max_iter - n_iter)):
-            moved = iterate.step(gap, target)
-            if moved is None:
-                break
-            point, n_iter = moved, n_iter + 1
-        else:
-            continue
+        point, n_iter = advance(iterate, point, n_iter, max_iter, gap, target)
         if history[-1][0] == n_iter:
             break
     if gap > target:
         _warn(gap, target, n_iter, spent, objective.dtype)
     return Solution(best[1], best[0], gap, max(n_iter, 1), tuple(history))
+
+
+def advance(
+    iterate: Solver, point: Any, n_iter: int, max_iter: int, gap: float, enough: float
+) -> tuple[Any, int]:
+    """The point and number of iterations at the next certificate, or where a solver gives up."""
+    first = n_iter
+    # A solver may change how often it asks for one.
+    while n_iter < max_iter and n_iter - first < iterate.iterations_per_certificate:
+        moved = iterate.step(gap, enough)
+        if moved is None:
+            break
+        point, n_iter = moved, n_iter + 1
+    return point, n_iter
 
 
 def is_spent(iterate: Solver, n_iter: int, max_iter: int) -> bool:

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from skmtl.solvers._admm import ADMM
+from skmtl.solvers._driver import Solver
 from skmtl.solvers._fista import FISTA
+from skmtl.solvers._proximal_newton import ProximalNewton
 
 _TRIED = 30
 _PATIENCE = 100
@@ -14,21 +16,26 @@ _LEAST, _MOST = 4, 20
 
 
 class Switch:
-    """FISTA, and from where it has got to ADMM, if many more iterations seem to be needed.
+    """FISTA, and an exact method from there if many more iterations seem to be needed.
 
     Gradient steps cost one product an iteration, and well-scaled data need a few dozen. Where
-    the tasks' curvatures are unequal they need thousands, and the eigenbases of all tasks, which
-    make ADMM's steps exact in the loss, are worth computing.
+    the tasks' curvatures are unequal they need thousands, and the eigenbases of all tasks are
+    worth computing: they make ADMM's steps exact in the squared loss, and proximal Newton's in the
+    quadratic model of another.
     """
 
-    iterations_per_certificate, n_sweeps = 10, 0
+    iterations_per_certificate = 10
 
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective, self.fista = objective, FISTA(objective, start)
-        self.current: FISTA | ADMM = self.fista
+        self.current: Solver = self.fista
         self.n_steps, self.is_certified = 0, False
         # After how many steps each gap was met.
         self.gaps: list[tuple[int, float]] = []
+
+    @property
+    def n_sweeps(self) -> int:
+        return self.current.n_sweeps
 
     def bounds(self, point: Any) -> tuple[float, float]:
         self.is_certified = True
@@ -47,7 +54,8 @@ class Switch:
             return
         left = self._remaining(enough)
         if self.n_steps >= _TRIED and left > _PATIENCE:
-            self.current = ADMM(self.objective, self.fista.old)
+            exact = ADMM if self.objective.has_spectrum else ProximalNewton
+            self.current = exact(self.objective, self.fista.old)
             self.iterations_per_certificate = self.current.iterations_per_certificate
         else:
             self.iterations_per_certificate = int(np.clip(left, _LEAST, _MOST))

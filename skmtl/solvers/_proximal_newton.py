@@ -1,0 +1,97 @@
+"""Proximal Newton steps, for losses whose curvature varies and penalties of any kind."""
+
+from typing import Any
+
+import numpy as np
+
+from skmtl.solvers._admm import ADMM
+from skmtl.solvers._consensus import ConsensusADMM
+from skmtl.solvers._driver import SWEEPS_PER_ITERATION
+from skmtl.solvers._fista import FISTA
+from skmtl.solvers._splitting import Splitting
+
+# A model is minimised to this share of the gap, and to a smaller one, by this factor, each time
+# that the gap has not fallen by half: far from the optimum the bound may lag behind.
+_INNER, _FINER, _FINEST = 0.02, 0.2, 1e-6
+_MAX_INNER = 2000
+_MAX_HALVINGS = 30
+
+
+class ProximalNewton:
+    """Minimise the quadratic model of the loss plus the penalty, and search along the way there.
+
+    The model has each label's own curvature, so that badly scaled features and labels that are
+    fitted well cost nothing; it is minimised by ADMM, exact in the model, which needs the
+    eigenvectors of a Gram matrix for each task.
+
+    References
+    ----------
+    J. D. Lee, Y. Sun and M. A. Saunders, "Proximal Newton-type methods for minimizing composite
+    functions", SIAM J. Optim. 24(3), 2014, https://doi.org/10.1137/130921428
+    """
+
+    iterations_per_certificate = 1
+
+    def __init__(self, objective: Any, start: Any) -> None:
+        self.objective, self.n_sweeps = objective, 0
+        self.point = objective.settled(start.astype(np.float64))
+        self.share, self.last_gap, self.majorises = _INNER, np.inf, False
+        # How the slopes are split between the terms of a penalty without a prox.
+        self.duals: Any = None
+
+    def bounds(self, point: Any) -> tuple[float, float]:
+        bounds: tuple[float, float]
+        if self.duals is None:
+            bounds = self.objective.bounds(self.point)
+        else:
+            bounds = self.objective.split_bounds(self.point, self.duals)
+        return bounds
+
+    def step(self, gap: float, enough: float) -> Any:
+        if gap > self.last_gap / 2:
+            self.share = max(_FINER * self.share, _FINEST)
+        self.last_gap = gap
+        model = self.objective.quadratic_model(self.point, majorise=self.majorises)
+        start = model.point(self.point.W, np.zeros(0))
+        found = self._minimise(model, start, self.share * gap)
+        decrease = model.value(found) - model.value(start)
+        self.point, before = self._searched(found.W - start.W, decrease), self.point
+        return None if self.point is before else self.point
+
+    def _minimise(self, model: Any, start: Any, tol: float) -> Any:
+        """The model's point at a duality gap of tol, or after many iterations."""
+        inner = _inner_solver(model)(model, start)
+        point, best, lower, n_iter = start, (np.inf, start), -np.inf, 0
+        while True:
+            value, bound = inner.bounds(point)
+            best, lower = min(best, (value, point), key=lambda pair: pair[0]), max(lower, bound)
+            if best[0] - lower <= tol or n_iter >= _MAX_INNER:
+                break
+            for _ in range(inner.iterations_per_certificate):
+                point = inner.step(best[0] - lower, tol)
+                n_iter += 1
+        self.n_sweeps += SWEEPS_PER_ITERATION * n_iter
+        if model.terms is not None:
+            self.duals = inner.duals
+        return best[1]
+
+    def _searched(self, D: Any, decrease: float) -> Any:
+        """The point along D where the objective has fallen; the same point if there is none."""
+        value, size = self.objective.value(self.point), 1.0
+        for _ in range(_MAX_HALVINGS):
+            W = self.point.W + size * D
+            new = self.objective.settled(self.objective.point(W, self.point.b))
+            allowed = value + 1e-3 * size * decrease + 1e-15 * abs(value)
+            if self.objective.value(new) <= allowed:
+                # Where the curvature at hand did not hold, the next model lies above the loss.
+                self.majorises = size < 1.0 and not self.majorises
+                return new
+            size /= 2
+        return self.point
+
+
+def _inner_solver(model: Any) -> Any:
+    if model.terms is not None:
+        exact = model.has_spectrum and model.terms.takes_copies
+        return ConsensusADMM if exact else Splitting
+    return ADMM if model.has_spectrum else FISTA
