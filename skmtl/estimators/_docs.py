@@ -35,7 +35,7 @@ max_iter : int, default=10000
     Largest number of iterations; beyond it a ConvergenceWarning states the gap reached. An
     iteration of "fista", "admm" and "splitting" is a step in all coefficients, of "newton" a
     Newton step, of "block" a round on a working set, in which ten sweeps over the set count as
-    another one.
+    another one; each step that minimises the model of a proximal Newton step counts as one.
 tol : float, default=1e-4
     The fit stops when its duality gap is at most ``tol`` times the objective with zero
     coefficients and the best intercepts.
@@ -45,7 +45,7 @@ solver : {"auto", "admm", "block", "fista", "newton", "splitting"}, default="aut
     "newton" is for quadratic penalties with at most 2000 features, "block" for penalties that
     threshold rows and entries, "admm" for the squared loss where Gram matrices cost less than
     iterating, "splitting" for sums of penalties without a common prox; "auto" takes the fastest
-    that fits, see Notes.
+    that fits, and proximal Newton steps where gradient steps are slow, see Notes.
 verbose : int, default=0
     Print the objective and the gap whenever they are computed.
 """
