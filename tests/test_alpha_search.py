@@ -100,6 +100,7 @@ def _assert_grid_searchs(search, X, y, scoring=held_out_loss, atol=1e-4):
 # The same as GridSearchCV
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", FAMILIES)
 def test_equals_grid_search_with_missing_labels(cls, shared):
     Y = (shared.target > 0).astype(float) if "Classifier" in cls.__name__ else shared.target.copy()
@@ -108,6 +109,7 @@ def test_equals_grid_search_with_missing_labels(cls, shared):
     _assert_grid_searchs(AlphaSearchCV(_make(cls), alphas=5, eps=0.05, cv=cv), shared.data, Y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", FAMILIES)
 def test_equals_grid_search_stacked(cls, stacked):
     y = stacked.target

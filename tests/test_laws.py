@@ -279,6 +279,7 @@ def _degenerate_data(loss):
     return X, np.round(np.exp(np.clip(0.4 * Z, -2, 3))) if loss == "poisson" else Z
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("layout", ["shared", "stacked"])
 @pytest.mark.parametrize(("family", "cls", "params"), list(_estimators()))
@@ -322,6 +323,7 @@ def test_irrelevant_changes_change_nothing(family, cls, params, layout):
         assert np.abs(moved).max() <= 1e-3 * (1 + np.abs(base.coef_).max()), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("container", "shape"),
     [(np.asarray, (10, 20)), (sp.csr_matrix, (30, 4)), (sp.csr_matrix, (10, 20))],
@@ -330,6 +332,8 @@ def test_irrelevant_changes_change_nothing(family, cls, params, layout):
 @pytest.mark.parametrize("name", [name for name in skmtl.__all__ if name[0].isupper()])
 def test_one_stacked_task_is_a_vector_of_labels(name, container, shape):
     cls = getattr(skmtl, name)
+    if name.endswith("CV") and shape[0] > shape[1]:
+        pytest.skip("as without CV")
     rng = np.random.default_rng(0)
     X = rng.standard_normal(shape)
     y = X[:, 0] + 0.3 * rng.standard_normal(len(X))

@@ -337,6 +337,7 @@ NOT_CONVEX = ("CappedBlockSparse", "GroupOverlap", "SparseTaskRelation")
 LEFT_OUT = ["none", "one", "all but one", "all"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("left_out", LEFT_OUT)
 @pytest.mark.parametrize(("cls", "loss"), _convex_estimators(), ids=str)
