@@ -30,6 +30,8 @@ class Switch:
         self.objective, self.fista = objective, FISTA(objective, start)
         self.current: Solver = self.fista
         self.n_steps, self.is_certified = 0, False
+        # Iterations to the certificate after the next.
+        self.upcoming = self.iterations_per_certificate
         # After how many steps each gap was met.
         self.gaps: list[tuple[int, float]] = []
 
@@ -39,6 +41,8 @@ class Switch:
 
     def bounds(self, point: Any) -> tuple[float, float]:
         self.is_certified = True
+        if self.current is self.fista:
+            self.iterations_per_certificate = self.upcoming
         return self.current.bounds(point)
 
     def step(self, gap: float, enough: float) -> Any:
@@ -58,7 +62,7 @@ class Switch:
             self.current = exact(self.objective, self.fista.old)
             self.iterations_per_certificate = self.current.iterations_per_certificate
         else:
-            self.iterations_per_certificate = int(np.clip(left, _LEAST, _MOST))
+            self.upcoming = int(np.clip(left, _LEAST, _MOST))
 
     def _remaining(self, enough: float) -> float:
         """The number of iterations to come, if the gap falls as it has in the last half."""
