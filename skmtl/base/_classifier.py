@@ -12,8 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
-from skmtl.design import TaskData, read_classification, read_scored
-from skmtl.design._labels import as_floats
+from skmtl.design import TaskData, as_floats, read_classification, read_scored
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]

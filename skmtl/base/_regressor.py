@@ -47,8 +47,8 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         """The data with the labels of each task in its standard deviations."""
         return data.standardised()
 
-    def _warn_left_out(self, data: TaskData) -> None:
-        super()._warn_left_out(data)
+    def _warn_of_data(self, data: TaskData) -> None:
+        super()._warn_of_data(data)
         if data.scales is None and self._targets_compete(data):
             self._warn_unlike_scales(data)
 

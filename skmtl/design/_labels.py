@@ -124,7 +124,7 @@ def read_numbers(y: Array, tasks: Array | None) -> Array:
     return y
 
 
-def read_indicators(y: Array, tasks: Array) -> Array:
+def read_indicators(y: Array) -> Array:
     """A matrix of 0, 1, bool and NaN labels as -1, +1 and NaN.
 
     Raises

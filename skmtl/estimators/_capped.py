@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import TaskClassifier, TaskRegressor
-from skmtl.base._estimator import Fit
+from skmtl.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._concave import RowConcave, RowMajoriser
 from skmtl.estimators._nonconvex import (
@@ -22,8 +21,7 @@ from skmtl.estimators._nonconvex import (
     start_of,
 )
 from skmtl.objective import BaseObjective, Point
-from skmtl.penalties import L1, L21, Penalty
-from skmtl.penalties._rows import row_norms
+from skmtl.penalties import L1, L21, Penalty, row_norms
 from skmtl.solvers import FISTA, choose_solver
 
 Array = NDArray[Any]

@@ -9,9 +9,7 @@ from sklearn.utils.extmath import svd_flip
 
 from skmtl._warnings import warn
 from skmtl.base import TaskEstimator
-from skmtl.design import TaskData
-from skmtl.design._containers import refuse_mask
-from skmtl.design._names import in_task_order
+from skmtl.design import TaskData, in_task_order, refuse_mask
 from skmtl.estimators._covariance import TaskCovariance
 from skmtl.penalties import ClusterNorm, Penalty, RelaxedClusterNorm, TaskQuadratic
 

@@ -9,9 +9,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
-from skmtl.design import TaskData
-from skmtl.design._labels import as_floats
-from skmtl.design._names import in_task_order
+from skmtl.design import TaskData, as_floats, in_task_order
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
 from skmtl.objective import BaseObjective

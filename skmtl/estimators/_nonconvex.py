@@ -11,8 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from skmtl._warnings import warn
-from skmtl.base import TaskEstimator
-from skmtl.base._estimator import Fit
+from skmtl.base import Fit, TaskEstimator
 from skmtl.design import TaskData
 from skmtl.estimators._docs import _ATTRIBUTES, _COMMON, Class, document
 from skmtl.objective import BaseObjective, Point

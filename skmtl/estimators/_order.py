@@ -9,9 +9,7 @@ from scipy.sparse.csgraph import depth_first_order
 
 from skmtl._graphs import read_graph
 from skmtl._warnings import warn
-from skmtl.design import TaskData
-from skmtl.design._containers import refuse_mask
-from skmtl.design._names import entries_by_name, in_task_order
+from skmtl.design import TaskData, entries_by_name, in_task_order, refuse_mask
 
 
 def path_order(adjacency: NDArray[Any]) -> NDArray[np.intp] | None:

@@ -15,8 +15,7 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skmtl._parallel import run_parallel
-from skmtl.design._labels import as_label_array, task_names
-from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
+from skmtl.design import as_label_array, encode_tasks, read_ids, split_task_column, task_names
 from skmtl.inspection._transfer_models import (
     find_last,
     find_task_column,

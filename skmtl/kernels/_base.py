@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from skmtl._graphs import labels_of
-from skmtl.design._tasks import UNKNOWN, look_up_tasks, read_ids, split_task_column
+from skmtl.design import UNKNOWN, look_up_tasks, read_ids, split_task_column
 
 Array = NDArray[Any]
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter
 from sklearn.utils import check_random_state
 
-from skmtl.design._names import in_task_order, index_of
+from skmtl.design import in_task_order, index_of
 from skmtl.kernels._base import Array, BaseTaskKernel
 
 

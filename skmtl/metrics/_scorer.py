@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
-from skmtl.design import read_scored
-from skmtl.design._tasks import read_ids, split_task_column
+from skmtl.design import read_ids, read_scored, split_task_column
 from skmtl.metrics import _scores
 from skmtl.metrics._foreign import (
     Response,

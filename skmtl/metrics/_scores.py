@@ -8,7 +8,7 @@ import sklearn.metrics as skm
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skmtl.design._labels import align_frames
+from skmtl.design import align_frames
 from skmtl.metrics._tasks import (
     Avg,
     Scores,

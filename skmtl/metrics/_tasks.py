@@ -9,9 +9,15 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 
-from skmtl.design._containers import is_frame
-from skmtl.design._labels import align_frames, as_floats, as_label_array, read_weights
-from skmtl.design._tasks import encode_tasks, read_ids
+from skmtl.design import (
+    align_frames,
+    as_floats,
+    as_label_array,
+    encode_tasks,
+    is_frame,
+    read_ids,
+    read_weights,
+)
 
 Avg = str | None
 Scores = Any  # a float, or with average=None an array (n_tasks,)

@@ -59,7 +59,7 @@ class TaskCV(TaskEstimator):
         read_alphas(self.alphas)
         data = self._read(X, y, sample_weight)
         values = self._values()
-        self._warn_left_out(data)
+        self._warn_of_data(data)
         models = [self._model(1.0, value) for value in values]
         found = search_alpha(self, self, models, data, X, y, sample_weight, groups)
         self._keep(found.scores, found.grids, values)

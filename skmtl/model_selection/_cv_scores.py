@@ -12,9 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing
 
 from skmtl.base import Fit, linear_predictor
-from skmtl.design import TaskData
-from skmtl.design._door import _weigh_classes
-from skmtl.design._labels import align_frames
+from skmtl.design import TaskData, align_frames, weigh_classes
 from skmtl.model_selection._alpha import prepare
 from skmtl.model_selection._cv_folds import Fold
 from skmtl.model_selection._path import follow
@@ -85,7 +83,7 @@ class RowFolds:
             raw = replace(part, y=part.y * part.spread(self.data.scales), scales=None)
             part = model._standardised(raw)
         if getattr(model, "class_weight", None) == "balanced":
-            part = _weigh_classes(part, "balanced", np.array([0, 1]))
+            part = weigh_classes(part, "balanced", np.array([0, 1]))
         absent = part.label_counts == 0
         if absent.any():
             check_absent_tasks(model, self.data, fold, absent)

@@ -100,7 +100,7 @@ def path(
     model = clone(estimator).set_params(alpha=1.0)
     model._validate_params()
     data = model._read(X, y, sample_weight)
-    model._warn_left_out(data)
+    model._warn_of_data(data)
     prepared = prepare(model, data)
     if isinstance(grid, int):
         grid = make_grid(0.0 if prepared is None else top_alpha(model, data, prepared), grid, eps)

@@ -14,8 +14,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skmtl._folds import assign_groups, assign_shared, assign_stacked, label_strata
-from skmtl.design._labels import as_label_array
-from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
+from skmtl.design import as_label_array, encode_tasks, read_ids, split_task_column
 
 
 class StratifiedTaskKFold(StratifiedGroupKFold):

@@ -264,7 +264,7 @@ class BaseObjective:
         """A model of all rows of W at another point, with the curvature it has."""
         raise NotImplementedError
 
-    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+    def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         """The point with other rows of W: those at which a model of the point is minimal.
 
         Where the loss is not quadratic, on the way there, no higher, with the best intercepts.

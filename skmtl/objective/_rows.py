@@ -313,7 +313,7 @@ class Objective(BaseObjective):
         """The squared residual of a quadratic model with a curvature for each label."""
         return float((self.design.weights * U * U / bend).sum())
 
-    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+    def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         W = point.W.copy()
         W[features] = rows
         if self.loss.constant_curvature:

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl.design._containers import is_frame
+from skmtl.design import is_frame
 
 NUMERIC = "iufb"
 

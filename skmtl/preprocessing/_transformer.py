@@ -12,10 +12,11 @@ from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from skmtl.design._containers import from_arrow, is_frame
-from skmtl.design._tasks import (
+from skmtl.design import (
     UNKNOWN,
     encode_tasks,
+    from_arrow,
+    is_frame,
     locate_task_column,
     look_up_tasks,
     read_ids,

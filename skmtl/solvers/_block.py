@@ -89,7 +89,7 @@ class Block:
         rows = point.W[features]
         tol = max(_INNER * gap, _LAST * enough)
         self.n_sweeps += model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
-        self.point = objective.move_rows(point, features, rows, model)
+        self.point = objective.move_rows(point, features, rows)
         return None if self.point is point else self._expanded()
 
     def _newton(self, features: Any, gap: float, enough: float) -> Any:
@@ -113,7 +113,7 @@ class Block:
             rows = point.W.copy()
             tol = max(_INNER * left, _LAST * _LAST * enough)
             self.n_sweeps += model.minimise(rows, thresholds, tol, last - self.n_sweeps)
-            moved = part.move_rows(point, every, rows, model)
+            moved = part.move_rows(point, every, rows)
             stuck, point, before = moved is point, moved, left
             value, bound = part.bounds(point)
             left = min(value - bound, before)
