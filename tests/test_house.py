@@ -48,7 +48,7 @@ SIBLINGS = {
 FORBIDDEN = {"solvers": {"losses", "design", "penalties", "objective", "metrics"}}
 
 # What these export is for the packages above them; the others' exports are the user's.
-INTERNAL = {"design", "objective", "solvers", "base", "losses", "penalties"}
+INTERNAL = {"design", "objective", "solvers", "base"}
 
 
 def _imports(path):

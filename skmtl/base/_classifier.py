@@ -133,8 +133,8 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
             (n_samples, n_tasks), NaN where a label is missing, or (n_samples,). A row without any
             label does not count.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
-            Zero leaves the label out. With a weight per label a row counts with its largest
-            weight, and loses the largest of its wrong labels.
+            Zero leaves the label out. With a weight per label a row has the largest
+            weight of its labels, and loses the largest of those that are wrong.
 
         Returns
         -------

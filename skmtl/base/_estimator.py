@@ -78,7 +78,7 @@ class TaskEstimator(BaseEstimator):
     Its hook is ``_get_penalty``; a baseline may also define ``_pooling``.
     """
 
-    # Whether the minimum does not depend on where the solver starts.
+    # Whether the result is the same wherever the solver starts.
     _is_convex: ClassVar[bool] = True
     # Whether the penalty depends on the labels, not only on which tasks there are.
     _penalty_reads_labels: ClassVar[bool] = False

@@ -21,7 +21,7 @@ from skmtl.design._labels import (
     task_names,
 )
 from skmtl.design._moments import Moments
-from skmtl.design._names import entries_by_name, in_task_order, index_of
+from skmtl.design._names import describe_names, entries_by_name, in_task_order, index_of
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
@@ -48,6 +48,7 @@ __all__ = [
     "align_frames",
     "as_floats",
     "as_label_array",
+    "describe_names",
     "encode_tasks",
     "entries_by_name",
     "fill_mask",

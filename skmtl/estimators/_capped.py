@@ -21,7 +21,8 @@ from skmtl.estimators._nonconvex import (
     start_of,
 )
 from skmtl.objective import BaseObjective, Point
-from skmtl.penalties import L1, L21, Penalty, row_norms
+from skmtl.penalties import L1, L21, Penalty
+from skmtl.penalties._rows import row_norms
 from skmtl.solvers import FISTA, choose_solver
 
 Array = NDArray[Any]
@@ -75,7 +76,7 @@ class _CappedBlockSparse(NonConvexEstimator):
             free = slopes == 0
 
             def separated(point: Point, free: Array = free) -> bool:
-                # Multiples of free rows would lower the objective for ever.
+                # Scaling the free rows up would lower the objective without end.
                 return bool(free.any()) and separates(objective, point.W * free[:, None], point.b)
 
             stages.is_separated = separated(stages.point)

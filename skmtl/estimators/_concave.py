@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.penalties import Penalty, row_norms
+from skmtl.penalties import Penalty
+from skmtl.penalties._rows import row_norms
 
 Array = NDArray[Any]
 

@@ -68,10 +68,9 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
     Parameters
     ----------
     alpha : float, array-like of shape (n_tasks,), dict, Series or "cv", default=1.0
-        Strength of the ridge, >= 0, one for all tasks or one each (in a dict or a pandas Series by
-        task). "cv": chosen for each task by
-        five-fold cross-validation of the loss over 13 values; tasks with fewer labels than folds
-        take the value that is best for all.
+        Strength of the ridge, >= 0, one for all tasks or one each, by task in a dict or a pandas
+        Series. "cv": chosen for each task by five-fold cross-validation of the loss over 13
+        values; tasks with fewer labels than folds take the value that is best for all.
     {regression_loss}
     {common}
     {scale_tasks}
@@ -161,10 +160,9 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
     Parameters
     ----------
     alpha : float, array-like of shape (n_tasks,), dict, Series or "cv", default=0.01
-        Strength of the ridge, >= 0, one for all tasks or one each (in a dict or a pandas Series by
-        task). "cv": chosen for each task by
-        five-fold cross-validation of the loss over 13 values; tasks with fewer labels than folds
-        take the value that is best for all.
+        Strength of the ridge, >= 0, one for all tasks or one each, by task in a dict or a pandas
+        Series. "cv": chosen for each task by five-fold cross-validation of the loss over 13
+        values; tasks with fewer labels than folds take the value that is best for all.
     {classification_loss}
     {common}
     {class_weight}

@@ -13,7 +13,8 @@ from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData, in_task_order
 from skmtl.estimators._docs import document
 from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
-from skmtl.penalties import L21, Composite, Penalty, Superposition, without_zeros
+from skmtl.penalties import L21, Composite, Penalty, Superposition
+from skmtl.penalties._composite import without_zeros
 
 
 class _APenalty(HasMethods):
@@ -114,8 +115,9 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     Notes
     -----
     Convex. {notes} A sum of penalties without a common prox is solved with a dual variable for
-    each: by ADMM with a copy of W for each where the squared loss has few features beside the rows,
-    otherwise by a primal-dual splitting method.
+    each: by ADMM with a copy of W for each where the squared loss has far fewer features than rows,
+    by proximal Newton steps where another loss has at most 300 features, otherwise by a primal-dual
+    splitting method.
 
     Losses of different kinds are added as they are: ``task_weight`` balances them.
 
@@ -215,7 +217,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     def _standardised(self, data: TaskData) -> TaskData:
         scales = data.standardised().scales
         assert scales is not None
-        # Units of 0 and 1 mean nothing.
+        # Labels of 0 and 1 have no units.
         scales = np.where(self._binary, 1.0, scales)
         return replace(data, y=data.y / data.spread(scales), scales=scales)
 
@@ -292,8 +294,9 @@ class MultiTaskClassifier(_MultiTask, TaskClassifier):
     Notes
     -----
     Convex. {notes} A sum of penalties without a common prox is solved with a dual variable for
-    each: by ADMM with a copy of W for each where the squared loss has few features beside the rows,
-    otherwise by a primal-dual splitting method.
+    each: by ADMM with a copy of W for each where the squared loss has far fewer features than rows,
+    by proximal Newton steps where another loss has at most 300 features, otherwise by a primal-dual
+    splitting method.
 
     {one_class}
 

@@ -337,7 +337,7 @@ def _same(a: Any, b: Any) -> bool:
     a, b = (value.toarray() if sp.issparse(value) else value for value in (a, b))
     try:
         return bool(np.array_equal(np.asarray(a), np.asarray(b)))
-    except ValueError:  # ragged, so the other is no such list
+    except ValueError:  # one of them is ragged
         return False
 
 

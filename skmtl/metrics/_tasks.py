@@ -1,4 +1,4 @@
-"""A metric on each task: observed labels apart, scored one task after another, averaged."""
+"""A metric on each task's observed labels, and the average over tasks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ def score_tasks(
     *data : y_true, y_pred, task, sample_weight
         As in :func:`skmtl.metrics.r2_score`.
     wide : bool, default=False
-        Whether a vector of labels may have a row of predictions each (class probabilities).
+        Whether each label of a vector may have a row of predictions (class probabilities).
 
     Returns
     -------
@@ -56,7 +56,7 @@ def score_tasks(
     defined = scores[~np.isnan(scores)]
     if defined.size:
         return float(defined.mean())
-    warn("No task has the labels that the score takes: nan.", UndefinedMetricWarning, stacklevel=3)
+    warn("The score is undefined for every task: nan.", UndefinedMetricWarning, stacklevel=3)
     return np.nan
 
 
@@ -118,5 +118,5 @@ def read_labels(labels: Any, name: str) -> NDArray[Any]:
         labels, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name=name
     )
     if vector.dtype.kind == "O" and not any(isinstance(label, str) for label in vector):
-        return np.asarray(vector.tolist())  # scikit-learn knows no numbers among objects
+        return np.asarray(vector.tolist())  # scikit-learn takes no numbers in object arrays
     return vector

@@ -47,12 +47,12 @@ def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold
     grids : list of arrays of shape (n_alphas,), one per model
     fold : Fold
     """
-    # Other folds are fitted at the same time. What the models have read they keep.
+    # Other folds may be fitted at the same time; copies keep what the models have read.
     models = [copy.copy(model) for model in models]
     part, prepared, judge = source(models[0], fold)
     scores = np.empty((len(models), len(grids[0])))
     for row, model, alphas in zip(scores, models, grids, strict=True):
-        # Where the start matters, each fit is the one that its alpha gives alone.
+        # Where the result depends on the start, each alpha is fitted from scratch.
         fits = follow(model, part, alphas, prepared, warm=model._is_convex)
         for k, fit in enumerate(fits):
             row[k] = judge(model, fit)
@@ -186,7 +186,7 @@ class HeldOutScore:
         weights = {} if self.weights is None else {"sample_weight": self.weights[fold.held_out]}
         known = part.label_counts > 0
         seen = part.select(known)
-        # A fit on these rows alone would know no other tasks.
+        # A fit on these rows alone would not know the other tasks.
         seen = replace(seen, all_tasks=seen.tasks, positions=np.arange(seen.n_tasks))
 
         def judge(model: Any, fit: Fit) -> float:

@@ -37,8 +37,8 @@ def path(
     """Fit an estimator over a grid of alphas, largest first, each fit from the one before.
 
     Data are validated once, and what the fits have in common (Gram matrices, eigenbases) is
-    computed once. Of the estimators whose objective is not convex this is a continuation: where
-    a fit ends depends on the alphas before it.
+    computed once. For estimators whose objective is not convex this is a continuation: a fit
+    depends on the alphas before it.
 
     Parameters
     ----------

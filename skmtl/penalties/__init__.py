@@ -2,7 +2,7 @@
 
 from skmtl.penalties._base import Penalty, Quadratic
 from skmtl.penalties._by_feature import ChosenEntries, Positive, WeightedRows
-from skmtl.penalties._composite import Composite, PenaltySum, Superposition, without_zeros
+from skmtl.penalties._composite import Composite, PenaltySum, Superposition
 from skmtl.penalties._coupling import TaskQuadratic
 from skmtl.penalties._entries import L1
 from skmtl.penalties._fused import FusedTasks
@@ -10,7 +10,7 @@ from skmtl.penalties._graph import GraphTotalVariation
 from skmtl.penalties._pairwise import PairwiseFusion
 from skmtl.penalties._quadratic import Ridge
 from skmtl.penalties._relaxed import RelaxedClusterNorm
-from skmtl.penalties._rows import L21, L1Inf, row_norms
+from skmtl.penalties._rows import L21, L1Inf
 from skmtl.penalties._sparse_group import SparseGroup
 from skmtl.penalties._spectral import ClusterNorm, SquaredTraceNorm, TraceNorm
 from skmtl.penalties._tasks import TaskGroup
@@ -42,6 +42,4 @@ __all__ = [
     "TraceNorm",
     "TreeGroup",
     "WeightedRows",
-    "row_norms",
-    "without_zeros",
 ]

@@ -1,4 +1,4 @@
-"""A function on the rows of each task."""
+"""Apply a function to the rows of each task."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -16,7 +16,7 @@ NUMERIC = "iufb"
 
 
 def insert_task_column(features: Any, ids: NDArray[Any], place: int) -> Any:
-    """Put task ids between the columns of an array or a sparse matrix, at a position >= 0.
+    """Insert task ids as a column of an array or a sparse matrix, at a position >= 0.
 
     Objects only where they must be; float32 features stay float32 if it holds the ids exactly.
     """

@@ -306,7 +306,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         return names_in if len(names_in) == self._n_out else [f"x{j}" for j in range(self._n_out)]
 
     def _join(self, values: Any, ids: NDArray[Any], X: Any) -> Any:
-        """Put the task column back between the transformed features."""
+        """Put the task column back among the transformed features."""
         if not (is_frame(values) or sp.issparse(values)):
             values = np.asarray(values)
         if values.shape != (len(ids), self._n_out):

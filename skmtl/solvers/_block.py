@@ -15,7 +15,7 @@ _GROWTH = 2
 _NEAR = 0.99
 # Screened rows are left out when this many times fewer remain.
 _SCREENED = 3
-# In a round.
+# The largest number of sweeps in a round.
 _MAX_SWEEPS = 5000
 # Sets are given up when so much of the largest is in use: they could not change.
 _FULL = 0.9
