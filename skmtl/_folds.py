@@ -123,7 +123,7 @@ def assign_groups(
 
     As in scikit-learn's StratifiedGroupKFold the groups are placed one after another, those that
     hold large shares of the strata first, each into the fold that has the least of its strata.
-    Then repairs, as in :func:`assign_shared`.
+    Repairs follow, as in :func:`assign_shared`.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def assign_groups(
         1 where a row belongs to a stratum. Rows and tasks are spread evenly anyway.
     n_splits : int
     rng : RandomState, Generator or None
-        Shuffles groups of the same importance. None: they are taken in their order.
+        Shuffles groups of equal importance. None: they are placed in their order.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def _place(folds: NDArray[np.intp], counts: Any, n_splits: int, rng: Rng) -> Non
         own = slice(*shares.indptr[group : group + 2])
         strata, share = shares.indices[own], shares.data[own]
         costs = placed[:, strata] @ share
-        # Of folds that rounding alone tells apart the smallest.
+        # Among folds whose costs differ by rounding error only, the smallest.
         best = np.flatnonzero(costs <= costs.min() * (1 + 1e-9))
         fold = best[placed[best, 0].argmin()]
         folds[group] = fold

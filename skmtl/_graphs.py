@@ -81,7 +81,7 @@ def read_laplacian(laplacian: Any, tasks: Array, name: str = "laplacian") -> Arr
 
 
 def labels_of(matrix: Any) -> tuple[list[Any], list[Any] | None] | None:
-    """The labels of a data frame's columns and, if there are such, of its rows."""
+    """The labels of a data frame's columns and, if it has any, of its rows."""
     return _labels(matrix) if _is_frame(matrix) else None
 
 

@@ -247,7 +247,7 @@ def lanczos(apply: Callable[[Array], Array], size: int) -> float:
     except ArpackNoConvergence as partial:
         top = partial.eigenvalues
     except ArpackError:
-        # So small an operator that its products with unit vectors vanish in rounding.
+        # The operator is so small that its products with unit vectors underflow.
         top = np.zeros(0)
     return max(float(np.max(top, initial=0.0)), quotient)
 

@@ -23,8 +23,8 @@ def run_parallel(
     """Return ``function(*each)`` for each of the arguments, in their order.
 
     scikit-learn's ``Parallel`` sets the warning filters within each job, and so do its validation
-    and scorers. The filters belong to the process: where threads do so at once, the filters that
-    remain are another thread's. Here they are restored after the last job. The library's own
+    and scorers. The filters belong to the process: of several threads that do so at once, one may
+    restore what another has set. Here they are restored after the last job. The library's own
     warnings are issued by the calling thread, each once, at the user's line.
     """
     job = _Job(function)
@@ -39,7 +39,7 @@ def run_parallel(
 
 
 class _Job:
-    """A function's result, and the warnings that have not reached the user."""
+    """A function that also returns the warnings that have not reached the user."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function

@@ -62,7 +62,7 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
         return _solve_at_once(matrices, coupling, G)
     near, best, size = _TwoLevel(matrices, coupling), np.zeros_like(G), float(np.linalg.norm(G))
     values, vectors = _eigen(coupling)
-    # Products with it have no rounding error along what is not coupled.
+    # Products with the root have no rounding error in directions that are not coupled.
     root = vectors * np.sqrt(values)
     left, least = G, size
     for _ in range(_REFINEMENTS):
@@ -107,7 +107,7 @@ def _solve_sylvester(A: Array, B: Array, G: Array) -> Array:
 
 
 def _eigen(coupling: Array) -> tuple[Array, Array]:
-    """The eigenvalues, 0 where they are rounding, and eigenvectors of a coupling."""
+    """The eigenvalues, rounding error set to 0, and the eigenvectors of a coupling."""
     values, vectors = np.linalg.eigh(coupling)
     values[values <= _ROUNDING * max(values[-1], 0.0)] = 0.0
     return values, vectors
@@ -116,7 +116,7 @@ def _eigen(coupling: Array) -> tuple[Array, Array]:
 def _solve_at_once(matrices: Array, coupling: Array, G: Array) -> Array:
     """All unknowns together, in the coupling's eigenbasis.
 
-    There the strong directions scale apart from the weak ones, however strong the coupling.
+    There strong and weak directions are scaled separately, however strong the coupling.
     """
     (d, n_tasks), (values, vectors) = G.shape, _eigen(coupling)
     pairs = (vectors[:, :, None] * vectors[:, None, :]).reshape(n_tasks, -1)

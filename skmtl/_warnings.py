@@ -9,7 +9,7 @@ from contextvars import ContextVar
 # A warning's text and category.
 Message = tuple[str, type[Warning]]
 
-# Where this thread's warnings are gathered, if they are.
+# Collects this thread's warnings; None: they are issued.
 _gathered: ContextVar[list[Message] | None] = ContextVar("gathered", default=None)
 
 
@@ -27,7 +27,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 @contextmanager
 def gather_warnings() -> Iterator[list[Message]]:
-    """Gather this library's warnings in place of issuing them.
+    """Collect this library's warnings instead of issuing them.
 
     ``warnings.catch_warnings`` changes the filters of the whole process: in several threads at
     once it leaves them changed.

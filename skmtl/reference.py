@@ -120,8 +120,8 @@ def _read(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Task
     name = type(estimator).__name__
     if not isinstance(estimator, TaskEstimator):
         raise TypeError(
-            f"estimator must be one of skmtl's, got {name}. Of a pipeline or a search, pass the "
-            f"last step, with X as it sees it."
+            f"estimator must be one of skmtl's, got {name}. From a pipeline or a search, pass "
+            f"the last step, with X as it sees it."
         )
     if estimator._not_stated is not None:
         raise ValueError(f"{name} has no reference: {estimator._not_stated}.")

@@ -1,4 +1,4 @@
-"""Compile what fits use, ahead of the first: ``python -m skmtl.warmup``.
+"""Compile ahead of time what fits use: ``python -m skmtl.warmup``.
 
 numba compiles a kernel when it is first called with a combination of array types, and keeps the
 result on disk for later processes. Here every family is fitted to a few numbers, in both layouts,
@@ -20,7 +20,7 @@ from skmtl import _kernels
 
 Array = NDArray[Any]
 
-# What makes a family take another kernel than its defaults do.
+# Parameters with which a family uses other kernels than by default.
 _OPTIONS: dict[str, list[dict[str, Any]]] = {
     "BlockSparse": [{"sparsity": 0.5}],
     "FusedTask": [{"sparse": 0.5}, {"graph": "complete"}, {"graph": "complete", "sparse": 0.5}],
@@ -32,12 +32,12 @@ _N_SAMPLES, _N_FEATURES, _N_TASKS = 24, 6, 3
 
 
 def warm_up(report: Callable[[str], None] = print) -> None:
-    """Fit every family to a few numbers, so that its kernels are compiled and kept.
+    """Fit every family to a few numbers, so that its kernels are compiled and cached.
 
     Parameters
     ----------
     report : callable, default=print
-        Takes a line of text for each family, and one for all.
+        Called with a line of text for each family, and one for the total.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def warm_up(report: Callable[[str], None] = print) -> None:
     for family in _families():
         since, had = perf_counter(), count_compiled()
         with warnings.catch_warnings():
-            # Few numbers: some fits do not converge, and that does not matter.
+            # Some fits to so few numbers do not converge, which does not matter.
             warnings.simplefilter("ignore")
             for fit in _fits(family):
                 fit()
@@ -60,7 +60,7 @@ def warm_up(report: Callable[[str], None] = print) -> None:
 
 
 def _call_rare() -> None:
-    """Call the kernels that only fits of some size need, as those call them."""
+    """Call the kernels that only larger fits use, with the types that those pass."""
     grams, features = np.stack([np.eye(3), np.eye(3)]), np.arange(2)
     _kernels.take_grams(grams, features, np.empty((2, 2, 2)))
     _kernels.turn_grams(grams, features, np.empty((2, 2, 2)))

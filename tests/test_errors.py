@@ -384,7 +384,7 @@ def test_arguments_of_the_other_functions():
         make_block_sparse(bias={})
     with pytest.raises(ValueError, match="covariance must hold numbers"):
         make_related_tasks(covariance={"a": 1})
-    with pytest.raises(ValueError, match=r"alpha must name every task once: it misses \[1\]"):
+    with pytest.raises(ValueError, match=r"alpha must name every task once: it misses \[1\]\. The"):
         IndependentTaskRegressor({0: 1}).fit(X, Y)
     with pytest.raises(ValueError, match="'l1_ratio' parameter of BlockSparseRegressor .* Got {}"):
         BlockSparseRegressorCV(l1_ratio={}).fit(X, Y)

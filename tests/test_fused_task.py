@@ -188,9 +188,9 @@ def test_the_order_is_that_of_names():
 @pytest.mark.parametrize(
     "params, message",
     [
-        ({"order": [0, 1]}, r"misses \[2\], has unknown \[\] and 2 names for 3 tasks"),
+        ({"order": [0, 1]}, r"misses \[2\], with 2 names for 3 tasks"),
         ({"order": [0, 1, 2, 2]}, "4 names for 3 tasks"),
-        ({"order": ["a", 1, 2]}, r"misses \[0\], has unknown \['a'\]"),
+        ({"order": ["a", 1, 2]}, r"misses \[0\] and has unknown \['a'\]"),
         ({"order": [0, 1, 2], "graph": MATRIX}, "Both 'order' and 'graph'"),
         ({"graph": np.eye(2)}, r"shape \(2, 2\)"),
         ({"graph": -MATRIX}, "must be >= 0, got -2"),

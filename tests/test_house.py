@@ -47,6 +47,9 @@ SIBLINGS = {
 # Solvers see an objective only.
 FORBIDDEN = {"solvers": {"losses", "design", "penalties", "objective", "metrics"}}
 
+# What these export is for the packages above them; the others' exports are the user's.
+INTERNAL = {"design", "objective", "solvers", "base"}
+
 
 def _imports(path):
     """The modules of skmtl that a file imports at any depth, by their first name."""
@@ -74,6 +77,15 @@ def test_imports_go_down(path):
         assert other not in FORBIDDEN.get(module, set()), f"{module} must not know {other}"
         lower = _level(other) < _level(module)
         assert lower or (module, other) in SIBLINGS, f"{module} must not import {other}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_other_packages_are_known_by_their_exports(path):
+    module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for node in ast.walk(ast.parse(path.read_text())):
+        parts = (getattr(node, "module", None) or "").split(".")
+        if isinstance(node, ast.ImportFrom) and parts[0] == "skmtl" and len(parts) > 2:
+            assert parts[1] not in INTERNAL - {module}, f"import from {parts[0]}.{parts[1]}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

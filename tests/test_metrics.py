@@ -201,7 +201,7 @@ def test_zero_weight_nan_and_the_stacked_layout_agree(name, case, average):
 @pytest.mark.parametrize("average", ["macro", "pooled"])
 def test_nothing_defined_warns(name, average):
     metric = getattr(metrics, name)
-    with pytest.warns(UndefinedMetricWarning, match="No task has the labels"):
+    with pytest.warns(UndefinedMetricWarning, match="undefined for every task"):
         score = metric([[NAN, NAN], [NAN, NAN]], [[1, 0], [0, 1]], average=average)
     assert np.isnan(score)
     with warnings.catch_warnings():

@@ -97,9 +97,9 @@ def test_clusters_as_lists_of_tasks(clusters):
     ("clusters", "message"),
     [
         ([["kiwi", "pear"]], r"misses \['fig'\]"),
-        ([["kiwi", "pear"], ["fig", "kiwi"]], r"\['kiwi'\] are there twice"),
+        ([["kiwi", "pear"], ["fig", "kiwi"]], r"\['kiwi'\] appear more than once"),
         ([["kiwi", "pear"], ["fig", "plum"]], r"unknown \['plum'\]"),
-        ([["kiwi", ["pear"]], ["fig"]], "are no task names"),
+        ([["kiwi", ["pear"]], ["fig"]], "are not task names"),
     ],
 )
 def test_clusters_that_are_no_partition(clusters, message):

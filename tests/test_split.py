@@ -354,6 +354,9 @@ def test_a_group_that_holds_a_whole_task_always_trains():
         next(StratifiedTaskKFold(2, task_column=0).split(X, groups=X[:, 0]))
     with pytest.raises(ValueError, match=r"n_splits=3 .* tested: 2 of 2. Lower n_splits"):
         next(StratifiedTaskKFold(3, task_column=0).split(X, groups=np.tile([0, 1], 6)))
+    # Where there is no task column, it is not to blame.
+    with pytest.raises(ValueError, match=r"2 of 2. Lower n_splits, or check whether the groups"):
+        next(StratifiedTaskKFold(3).split(X, X != 1, groups=np.tile([0, 1], 6)))
 
 
 def test_groups_that_cannot_be_told_apart():

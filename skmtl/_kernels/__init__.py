@@ -1,6 +1,6 @@
 """Every numba kernel: arrays in, arrays out.
 
-Lazily compiled and, where a folder can be written to, cached on disk. Kernels take C-contiguous
+Lazily compiled and, where a folder is writable, cached on disk. Kernels take C-contiguous
 arrays of one dtype owned by the design or a solver, so that each has one specialisation per dtype.
 A kernel calls only kernels of its own file: the cache does not see changes elsewhere.
 """

@@ -1,4 +1,4 @@
-"""How kernels are compiled: when first called, without the interpreter's lock, kept on disk."""
+"""How kernels are compiled: on the first call, releasing the GIL, cached on disk."""
 
 import warnings
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from numba import njit
 FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
-def _finds_folder() -> bool:
-    """Whether numba can write beside the package, or in the user's home.
+def _can_cache() -> bool:
+    """Whether numba can write next to the package, or in the user's home directory.
 
-    It looks as soon as a function is declared; compiled code is kept by the function's file.
+    It looks for a folder as soon as a function is decorated.
     """
     try:
         njit(cache=True)(lambda: None)
@@ -24,12 +24,12 @@ def _finds_folder() -> bool:
     return True
 
 
-_KEPT = _finds_folder()
-if not _KEPT:
+_CACHED = _can_cache()
+if not _CACHED:
     warnings.warn(
-        "skmtl finds no folder in which to keep compiled code, neither beside the package nor in "
-        "the user's home: each process will compile what it uses, for 5 to 13 seconds. Set the "
-        "environment variable NUMBA_CACHE_DIR to a folder that can be written to.",
+        "skmtl cannot cache compiled code, because neither its own folder nor the user's home "
+        "directory is writable: each process will compile what it uses, which takes 5 to 13 "
+        "seconds. Set the environment variable NUMBA_CACHE_DIR to a writable folder.",
         stacklevel=2,
     )
 
@@ -38,4 +38,4 @@ def kernel(function: Callable[..., Any] | None = None, *, fastmath: Any = False)
     """Compile a function for each combination of argument types it is called with."""
     if function is None:
         return lambda declared: kernel(declared, fastmath=fastmath)
-    return njit(function, cache=_KEPT, nogil=True, fastmath=fastmath)
+    return njit(function, cache=_CACHED, nogil=True, fastmath=fastmath)

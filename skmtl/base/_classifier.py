@@ -12,8 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
-from skmtl.design import TaskData, read_classification, read_scored
-from skmtl.design._labels import as_floats
+from skmtl.design import TaskData, as_floats, read_classification, read_scored
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
@@ -134,8 +133,8 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
             (n_samples, n_tasks), NaN where a label is missing, or (n_samples,). A row without any
             label does not count.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
-            Zero leaves the label out. With a weight per label a row counts with its largest
-            weight, and loses the largest of its wrong labels.
+            Zero leaves the label out. With a weight per label a row has the largest
+            weight of its labels, and loses the largest of those that are wrong.
 
         Returns
         -------

@@ -21,9 +21,14 @@ from skmtl.design import (
     task_factors,
 )
 from skmtl.losses import Loss
-from skmtl.objective import BaseObjective, GramObjective, Objective, SuperposedObjective
-from skmtl.objective._coupled import CoupledObjective
-from skmtl.objective._shrunk import ShrunkObjective
+from skmtl.objective import (
+    BaseObjective,
+    CoupledObjective,
+    GramObjective,
+    Objective,
+    ShrunkObjective,
+    SuperposedObjective,
+)
 from skmtl.penalties import Penalty, Superposition
 from skmtl.solvers import SOLVERS, choose_solver, solve
 
@@ -73,7 +78,7 @@ class TaskEstimator(BaseEstimator):
     Its hook is ``_get_penalty``; a baseline may also define ``_pooling``.
     """
 
-    # Whether the minimum does not depend on where the solver starts.
+    # Whether the result is the same wherever the solver starts.
     _is_convex: ClassVar[bool] = True
     # Whether the penalty depends on the labels, not only on which tasks there are.
     _penalty_reads_labels: ClassVar[bool] = False
@@ -129,7 +134,7 @@ class TaskEstimator(BaseEstimator):
         """
         self._validate_params()
         data = self._read(X, y, sample_weight)
-        self._warn_left_out(data)
+        self._warn_of_data(data)
         return self._set_fit(data, self._fit_data(data, self._previous_fit(data)))
 
     def _objective(self, data: TaskData) -> BaseObjective:
@@ -227,7 +232,7 @@ class TaskEstimator(BaseEstimator):
             ]
         )
 
-    def _warn_left_out(self, data: TaskData) -> None:
+    def _warn_of_data(self, data: TaskData) -> None:
         """Name the tasks that do not enter the objective."""
         left_out = ~self._learnable(data)
         if left_out.any():

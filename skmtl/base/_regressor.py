@@ -16,7 +16,7 @@ from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
 
 Array = NDArray[Any]
 
-# Standard deviations so many times apart are those of other units.
+# Standard deviations that differ by this factor suggest different units.
 _UNLIKE = 100.0
 
 
@@ -44,11 +44,11 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         return self._standardised(data) if self.scale_tasks else data
 
     def _standardised(self, data: TaskData) -> TaskData:
-        """The data with the labels of each task in its standard deviations."""
+        """The data with each task's labels divided by their standard deviation."""
         return data.standardised()
 
-    def _warn_left_out(self, data: TaskData) -> None:
-        super()._warn_left_out(data)
+    def _warn_of_data(self, data: TaskData) -> None:
+        super()._warn_of_data(data)
         if data.scales is None and self._targets_compete(data):
             self._warn_unlike_scales(data)
 
@@ -65,7 +65,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     def _warn_unlike_scales(self, data: TaskData) -> None:
         """Name the tasks whose labels are far smaller, or larger, than the others'."""
         loss, scales = self._get_loss(), data.standard_deviations()
-        # Constant labels have no scale, nor have those of a loss that takes logarithms or signs.
+        # Constant labels have no scale, nor have counts and classes.
         comparable = [loss.column(task).translates for task in data.positions]
         scaled = np.flatnonzero((scales > 0) & comparable)
         if len(scaled) < 2:
@@ -75,9 +75,9 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
             return
         warn(
             f"The labels' standard deviations range from {scales[low]:.3g} (task "
-            f"{data.tasks[low]!s}) to {scales[high]:.3g} (task {data.tasks[high]!s}): with one "
-            f"penalty and one tolerance for all, tasks with small labels hardly count, and the "
-            f"fit may take long. Set scale_tasks=True, or bring y to comparable units."
+            f"{data.tasks[low]!s}) to {scales[high]:.3g} (task {data.tasks[high]!s}): all "
+            f"tasks share one penalty and one tolerance, so that those with small labels hardly "
+            f"count, and the fit may be slow. Set scale_tasks=True, or bring y to comparable units."
         )
 
     def _read_labels(self, X: Any, y: Any, sample_weight: Any) -> TaskData:

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import (
 )
 
 from skmtl.datasets._generators import CONSTRAINTS, Rows, check_at_most, document
-from skmtl.design._labels import as_floats
+from skmtl.design import as_floats
 
 _SPREAD = [Interval(Real, 0, None, closed="left")]
 _CLUSTERED: dict[str, list[Any]] = {

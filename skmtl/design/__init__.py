@@ -2,17 +2,41 @@
 
 from skmtl.design._base import Design
 from skmtl.design._column_gram import ColumnGram
+from skmtl.design._containers import fill_mask, from_arrow, is_frame, refuse_mask
 from skmtl.design._data import TaskData, task_factors
-from skmtl.design._door import read_classification, read_prediction, read_regression
+from skmtl.design._door import (
+    read_classification,
+    read_features,
+    read_prediction,
+    read_regression,
+    weigh_classes,
+)
 from skmtl.design._elimination import newton_direction
-from skmtl.design._labels import read_scored
+from skmtl.design._labels import (
+    align_frames,
+    as_floats,
+    as_label_array,
+    read_scored,
+    read_weights,
+    task_names,
+)
 from skmtl.design._moments import Moments
+from skmtl.design._names import describe_names, entries_by_name, in_task_order, index_of
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
-from skmtl.design._tasks import UNKNOWN, split_task_column
+from skmtl.design._tasks import (
+    MASKED_FEATURES,
+    UNKNOWN,
+    encode_tasks,
+    locate_task_column,
+    look_up_tasks,
+    read_ids,
+    split_task_column,
+)
 
 __all__ = [
+    "MASKED_FEATURES",
     "UNKNOWN",
     "ColumnGram",
     "Design",
@@ -21,11 +45,30 @@ __all__ = [
     "SharedDesign",
     "StackedDesign",
     "TaskData",
+    "align_frames",
+    "as_floats",
+    "as_label_array",
+    "describe_names",
+    "encode_tasks",
+    "entries_by_name",
+    "fill_mask",
+    "from_arrow",
+    "in_task_order",
+    "index_of",
+    "is_frame",
+    "locate_task_column",
+    "look_up_tasks",
     "newton_direction",
     "read_classification",
+    "read_features",
+    "read_ids",
     "read_prediction",
     "read_regression",
     "read_scored",
+    "read_weights",
+    "refuse_mask",
     "split_task_column",
     "task_factors",
+    "task_names",
+    "weigh_classes",
 ]

@@ -36,8 +36,8 @@ class Design:
     n_grams : int
         How many matrices that gives.
     has_common_columns : bool
-        Whether all tasks have the same columns of X, but for a factor: then ``task_factors``,
-        ``row_weights``, ``sparse_columns`` and ``weighted_columns`` exist.
+        Whether all tasks have the same columns of X, up to a factor per task: then
+        ``task_factors``, ``row_weights``, ``sparse_columns`` and ``weighted_columns`` exist.
     """
 
     weights: Array

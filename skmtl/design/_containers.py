@@ -1,4 +1,4 @@
-"""What an array library says besides the numbers: masks, dates, tables of Arrow."""
+"""What containers hold besides numbers: masks, dates and Arrow tables."""
 
 import importlib.util
 from datetime import date, time, timedelta
@@ -35,7 +35,7 @@ def from_arrow(data: Any) -> Any:
 
 
 def refuse_mask(data: Any, name: str, remedy: str) -> None:
-    """Raise if a masked array hides entries, which as an ordinary array would count."""
+    """Raise if a masked array hides entries, which conversion to an array would expose."""
     data = _join_masked(data)
     hidden = int(np.ma.count_masked(data)) if np.ma.isMaskedArray(data) else 0
     if hidden:
@@ -46,7 +46,7 @@ def refuse_mask(data: Any, name: str, remedy: str) -> None:
 
 
 def fill_mask(data: Any) -> Any:
-    """NaN in place of the masked entries of numbers, None of anything else."""
+    """NaN in place of the masked entries of a numeric array, None in any other."""
     data = _join_masked(data)
     if not np.ma.isMaskedArray(data):
         return data
@@ -60,7 +60,7 @@ def fill_mask(data: Any) -> Any:
 
 
 def _join_masked(data: Any) -> Any:
-    """One masked array of a list of them."""
+    """Stack a list of masked arrays."""
     if isinstance(data, (list, tuple)) and any(np.ma.isMaskedArray(part) for part in data):
         return np.ma.stack(data)
     return data
@@ -68,7 +68,7 @@ def _join_masked(data: Any) -> Any:
 
 def fill_missing(values: Array) -> Array:
     """NaN in place of None, pandas.NA and NaT among objects."""
-    # The types are known by name to keep pandas out.
+    # The types are recognised by name, so that pandas need not be imported.
     names = ("NoneType", "NAType", "NaTType")
     missing = np.array([type(value).__name__ in names for value in values.flat], dtype=bool)
     if not missing.any():
@@ -103,7 +103,7 @@ def _is_object(dtype: Any) -> bool:
 
 
 def _is_date(dtype: Any, values: Any) -> bool:
-    """Whether a column, or what its objects begin with, holds dates or durations."""
+    """Whether a column, or the first of its objects, holds dates or durations."""
     if hasattr(dtype, "is_temporal"):  # polars
         return bool(dtype.is_temporal())
     if isinstance(dtype, np.dtype) and _is_object(dtype):
@@ -126,7 +126,7 @@ def refuse_cubes(X: Any) -> None:
 
 
 def _depth(nested: Any) -> int:
-    """How deep lists are in lists, along the first of each."""
+    """How deeply lists are nested, judged by the first element of each."""
     depth = 0
     while isinstance(nested, (list, tuple)) and nested:
         nested, depth = nested[0], depth + 1

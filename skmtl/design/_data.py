@@ -42,7 +42,7 @@ class TaskData:
     scales : array of shape (n_tasks,) or None
         What the labels of each task were divided by.
     chain : int array or None
-        Positions in ``all_tasks`` along the order of the tasks' categories, where they have one.
+        Positions in ``all_tasks`` in the order of the categories; None where ids are not ordered.
     """
 
     layout: str

@@ -74,10 +74,10 @@ def read_classification(
     tasks_in_columns = raw.ndim == 2 and (raw.shape[1] > 1 or _labels.is_one_indicator(raw))
     if ids is None and tasks_in_columns and not one_of_k:
         tasks = _labels.task_names(y, raw.shape[1])
-        labels = _labels.read_indicators(raw, tasks)
+        labels = _labels.read_indicators(raw)
         weights = _labels.read_weights(sample_weight, labels.shape, tasks)
         data = _shared("shared", X, labels, weights, tasks)
-        return _weigh_classes(data, class_weight, np.array([0, 1])), np.arange(data.n_tasks)
+        return weigh_classes(data, class_weight, np.array([0, 1])), np.arange(data.n_tasks)
     target = _labels.read_classes(_labels.flatten_column(raw))
     weights = _labels.read_weights(sample_weight, target.shape)
     # A zero weight equals leaving the row out, also for which classes there are.
@@ -95,7 +95,7 @@ def read_classification(
             raise ValueError(_too_many_labels(target[used], ids[used], classes))
         labels = np.where(target == classes[1], 1.0, -1.0)
         data = _stacked(X, labels, weights, ids, categories, estimator.unknown_task)
-        return _weigh_classes(data, class_weight, classes), classes
+        return weigh_classes(data, class_weight, classes), classes
     positive = classes[1:] if len(classes) == 2 and not one_of_k else classes
     labels = np.where(target[:, None] == positive[None, :], 1.0, 0.0 if one_of_k else -1.0)
     if isinstance(class_weight, dict) and len(positive) > 1:
@@ -105,7 +105,7 @@ def read_classification(
         class_weight = None
     data = _shared("classes", X, labels, np.repeat(weights[:, None], len(positive), 1), positive)
     data = replace(data, chain=chain_of(ordered_categories(y), positive))
-    return _weigh_classes(data, class_weight, classes), classes
+    return weigh_classes(data, class_weight, classes), classes
 
 
 def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | None]:
@@ -238,7 +238,7 @@ def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
         )
 
 
-def _weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData:
+def weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData:
     """Multiply the weights by the class weights, "balanced" within each task."""
     if class_weight is None:
         return data

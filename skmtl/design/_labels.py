@@ -33,8 +33,9 @@ def as_label_array(y: Any, estimator_name: str) -> Array:
         y = np.asarray(y)
     except ValueError as error:
         raise ValueError(
-            f"y must be a 1-D array, or a matrix with one column per task ({error}). Of a list of "
-            f"labels per task make the stacked layout by skmtl.preprocessing.stack_tasks."
+            f"y must be a 1-D array, or a matrix with one column per task ({error}). To pass "
+            f"a list of labels per task, make the stacked layout by "
+            f"skmtl.preprocessing.stack_tasks."
         ) from error
     if y.ndim not in (1, 2) or 0 in y.shape[1:]:
         raise ValueError(
@@ -49,7 +50,7 @@ def as_label_array(y: Any, estimator_name: str) -> Array:
 
 
 def _without_extension_types(y: Any) -> Any:
-    """An array of pandas' own numbers and booleans, whose missing value NumPy does not know."""
+    """NumPy's types for those of pandas, whose missing value NumPy does not know."""
     if not hasattr(y, "iloc"):
         return y
     dtypes = np.atleast_1d(np.asarray(y.dtypes, dtype=object)).tolist()
@@ -124,7 +125,7 @@ def read_numbers(y: Array, tasks: Array | None) -> Array:
     return y
 
 
-def read_indicators(y: Array, tasks: Array) -> Array:
+def read_indicators(y: Array) -> Array:
     """A matrix of 0, 1, bool and NaN labels as -1, +1 and NaN.
 
     Raises
@@ -199,7 +200,7 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], tasks: Array | None
         The labels' shape.
     tasks : array of shape (n_tasks,) or None
         The tasks' names where one weight per label, (n_samples, n_tasks), is allowed. The columns
-        of a data frame are in any order if they bear these names.
+        of a data frame that have these names may be in any order.
 
     Raises
     ------

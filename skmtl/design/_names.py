@@ -1,4 +1,4 @@
-"""Entries and columns that bear names, put in the order of the tasks or the features."""
+"""Named entries and columns, put in the order of the tasks or the features."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from skmtl.design._containers import is_frame
 
 
 def entries_by_name(given: Any, names: list[Any], what: str) -> dict[Any, Any] | None:
-    """The entries of a dict or a pandas Series by name, None of what bears no names.
+    """The entries of a dict or a pandas Series by name, None of anything without names.
 
-    An index that only counts the entries names nothing, unless the names are these numbers.
+    A default index (0, 1, ...) does not name the entries, unless these numbers are the names.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def entries_by_name(given: Any, names: list[Any], what: str) -> dict[Any, Any] |
 
 
 def index_of(given: Any) -> list[Any] | None:
-    """The names in the index of a pandas Series or data frame, None where it only counts."""
+    """The names in the index of a pandas Series or data frame, None for a default index."""
     index = getattr(given, "index", None)
     if index is None or not hasattr(index, "tolist"):
         return None
@@ -56,8 +56,8 @@ def in_task_order(given: Any, tasks: list[Any], what: str) -> Any:
     extra = [name for name in named if name not in tasks]
     if missing or extra:
         raise ValueError(
-            f"{what} must name every task once: it misses {missing} and has unknown {extra}. The "
-            f"tasks are {tasks}."
+            f"{what} must name every task once: it {describe_names(missing, extra)}. The tasks are "
+            f"{tasks}."
         )
     return [named[name] for name in tasks]
 
@@ -65,7 +65,7 @@ def in_task_order(given: Any, tasks: list[Any], what: str) -> Any:
 def align_columns(given: Any, tasks: list[Any], what: str) -> Any:
     """A data frame's columns in the order of the tasks; anything else as it is.
 
-    Where either side has no names but numbers its columns, the order is that of the columns.
+    Where the columns of either side are merely numbered, they are matched by position.
 
     Raises
     ------
@@ -84,12 +84,18 @@ def align_columns(given: Any, tasks: list[Any], what: str) -> Any:
         missing = [name for name in tasks if name not in columns]
         extra = [name for name in columns if name not in tasks]
         raise ValueError(
-            f"The columns of {what} must be the tasks {tasks[:20]}, in any order: it misses "
-            f"{missing[:10]} and has unknown {extra[:10]}. Rename or select its columns, or pass "
-            f"an array in the order of the tasks."
+            f"The columns of {what} must be the tasks {tasks[:20]}, in any order: it "
+            f"{describe_names(missing, extra)}. Rename or select its columns, or pass an array in "
+            f"the order of the tasks."
         )
     places = [columns.index(name) for name in tasks]
     return given.iloc[:, places] if hasattr(given, "iloc") else given[:, places]
+
+
+def describe_names(missing: list[Any], extra: list[Any]) -> str:
+    """What is wrong with names of which some are missing or unknown, for an error message."""
+    wrong = [f"misses {missing[:10]}"] if missing else []
+    return " and ".join(wrong + ([f"has unknown {extra[:10]}"] if extra else []))
 
 
 def refuse_repeated(columns: Any, what: str) -> None:
@@ -113,6 +119,6 @@ def _repeated(names: list[Any]) -> list[Any]:
 
 
 def _are_positions(labels: list[Any]) -> bool:
-    """Whether labels are those that pandas or polars give where there are no names."""
+    """Whether labels are the defaults of pandas or polars."""
     n = len(labels)
     return labels == list(range(n)) or labels == [f"column_{k}" for k in range(n)]

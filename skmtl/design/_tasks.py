@@ -123,7 +123,7 @@ def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
     if ids.dtype.kind in "mM":
         if np.isnat(ids).any():
             raise ValueError(_MISSING_ID)
-        # Of nanoseconds NumPy makes integers, of these dates that users' dates are equal to.
+        # NumPy lists nanoseconds as integers, microseconds as dates, which equal the user's.
         return ids.astype(f"{ids.dtype.kind}8[us]")
     if ids.dtype.kind != "f":
         return ids
@@ -239,7 +239,7 @@ def ordered_categories(column: Any) -> list[Any] | None:
 
 
 def chain_of(categories: list[Any] | None, tasks: NDArray[Any]) -> NDArray[np.intp] | None:
-    """The positions of the tasks in the order of their categories, None if these have none."""
+    """The positions of the tasks in the order of their categories, None if there are none."""
     if categories is None:
         return None
     places = {task: k for k, task in enumerate(tasks.tolist())}

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import TaskClassifier, TaskRegressor
-from skmtl.base._estimator import Fit
+from skmtl.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._concave import RowConcave, RowMajoriser
 from skmtl.estimators._nonconvex import (
@@ -77,7 +76,7 @@ class _CappedBlockSparse(NonConvexEstimator):
             free = slopes == 0
 
             def separated(point: Point, free: Array = free) -> bool:
-                # Multiples of free rows would lower the objective for ever.
+                # Scaling the free rows up would lower the objective without end.
                 return bool(free.any()) and separates(objective, point.W * free[:, None], point.b)
 
             stages.is_separated = separated(stages.point)

@@ -9,9 +9,7 @@ from sklearn.utils.extmath import svd_flip
 
 from skmtl._warnings import warn
 from skmtl.base import TaskEstimator
-from skmtl.design import TaskData
-from skmtl.design._containers import refuse_mask
-from skmtl.design._names import in_task_order
+from skmtl.design import TaskData, in_task_order, refuse_mask
 from skmtl.estimators._covariance import TaskCovariance
 from skmtl.penalties import ClusterNorm, Penalty, RelaxedClusterNorm, TaskQuadratic
 
@@ -123,7 +121,7 @@ class TaskClusters(TaskCovariance, TaskEstimator):
 
 
 def read_clusters(clusters: Any, tasks: NDArray[Any]) -> NDArray[Any]:
-    """The cluster of each task (n_tasks,), from any of the forms that users write them in.
+    """The cluster of each task (n_tasks,), in any of the forms that users may pass.
 
     Parameters
     ----------
@@ -172,7 +170,7 @@ def _from_lists(clusters: Any, names: list[Any]) -> dict[Any, int]:
     listed = [] if nested else [name for name, _ in members]
     repeated = sorted({str(name) for name in listed if listed.count(name) > 1})
     if nested or repeated:
-        wrong = f"{nested} are no task names" if nested else f"{repeated} are there twice"
+        wrong = f"{nested} are not task names" if nested else f"{repeated} appear more than once"
         raise ValueError(
             f"Lists in 'clusters' must hold the names of each cluster's tasks, each task once: "
             f"{wrong}. The tasks are {names}."

@@ -11,7 +11,7 @@ from skmtl.estimators._docs import document
 from skmtl.estimators._superposed import ROUNDING, TwoPartTasks
 from skmtl.penalties import L1, L21, L1Inf
 
-# The strength of the private part, where it lets both parts live.
+# The default strength of the private part where both parts may then be non-zero.
 _USUAL = 0.5
 
 _CONSTRAINTS = {

@@ -34,8 +34,9 @@ task_weight : None, "balanced", array-like of shape (n_tasks,), dict or Series, 
 max_iter : int, default=10000
     Largest number of iterations; beyond it a ConvergenceWarning states the gap reached. An
     iteration of "fista", "admm" and "splitting" is a step in all coefficients, of "newton" a
-    Newton step, of "block" a round on a working set, in which ten sweeps over the set count as
-    another one; each step that minimises the model of a proximal Newton step counts as one.
+    Newton step. "block" stops after as many rounds on working sets, or ten times as many sweeps
+    over them, whichever comes first; proximal Newton steps stop after as many steps in their
+    quadratic models, all together.
 tol : float, default=1e-4
     The fit stops when its duality gap is at most ``tol`` times the objective with zero
     coefficients and the best intercepts.
@@ -45,7 +46,7 @@ solver : {"auto", "admm", "block", "fista", "newton", "splitting"}, default="aut
     "newton" is for quadratic penalties with at most 2000 features, "block" for penalties that
     threshold rows and entries, "admm" for the squared loss where Gram matrices cost less than
     iterating, "splitting" for sums of penalties without a common prox; "auto" takes the fastest
-    that fits, and proximal Newton steps where gradient steps are slow, see Notes.
+    that fits, with proximal Newton steps where gradient steps are slow, see Notes.
 verbose : int, default=0
     Print the objective and the gap whenever they are computed.
 """
@@ -75,8 +76,8 @@ loss : {"logistic", "squared_hinge", "multinomial"}, default="logistic"
 
 _SCALE_TASKS = """
 scale_tasks : bool, default=False
-    Divide each task's y by its standard deviation for the fit, so that targets in different
-    units do not drown each other; ``coef_`` and ``intercept_`` are in y's units all the same,
+    Divide each task's y by its standard deviation for the fit, so that no task
+    dominates because of its units; ``coef_`` and ``intercept_`` are in y's units all the same,
     ``objective_`` and ``dual_gap_`` in those of the fit. Without it a warning names tasks whose
     standard deviations differ 100-fold.
 """
@@ -97,7 +98,7 @@ tasks_ : ndarray of shape (n_tasks,)
 objective_ : float
     The objective at the solution.
 dual_gap_ : float
-    A true upper bound of how far ``objective_`` is above its minimum.
+    Upper bound on the suboptimality of ``objective_``.
 n_iter_ : int
 n_features_in_ : int
     Number of columns of X, the task column included.
@@ -117,7 +118,9 @@ entries of W by block coordinate descent on working sets with gap-safe screening
 than the squared by proximal Newton steps. With a penalty that couples the features, the squared
 loss with more rows than features is solved by ADMM in the eigenbases of the Gram matrices. All
 others are solved by FISTA with adaptive restart (one product with X and one with X' an
-iteration). The fit stops by its duality gap.
+iteration). Where that is slow, the squared loss is handed on to ADMM, and other losses but the
+multinomial to proximal Newton steps if there are at most 300 features: a Gram matrix per task and
+step, and ADMM for the quadratic model. The fit stops by its duality gap.
 """
 
 _ONE_CLASS = """

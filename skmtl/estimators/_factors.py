@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.objective import BaseObjective
-from skmtl.objective._factored import FactoredObjective
+from skmtl.objective import BaseObjective, FactoredObjective
 from skmtl.penalties import L1, Ridge
 
 Array = NDArray[Any]

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design._containers import refuse_mask
-from skmtl.design._names import entries_by_name
+from skmtl.design import entries_by_name, refuse_mask
 
 
 def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] | None:

@@ -172,7 +172,8 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
     Convex. Along an order, and where every two tasks are neighbours by the same weight, the prox is
     exact: the total variation of each row, then a soft threshold of its entries, then of the row.
     For other graphs there is none: a primal-dual splitting method takes a dual variable for each
-    edge, and shared coefficients are equal up to ``tol``.
+    edge, within proximal Newton steps where the loss is not the squared one and there are at most
+    300 features, and shared coefficients are equal up to ``tol``.
     With ``sparse=block=0`` what all tasks share is not penalised: labels that it separates have no
     finite minimiser, and a graph of several components is certified near the solution only. A task
     that leaves the objective makes its neighbours along the order neighbours, and leaves a graph
@@ -317,7 +318,8 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
     Convex. Along an order, and where every two tasks are neighbours by the same weight, the prox is
     exact: the total variation of each row, then a soft threshold of its entries, then of the row.
     For other graphs there is none: a primal-dual splitting method takes a dual variable for each
-    edge, and shared coefficients are equal up to ``tol``.
+    edge, within proximal Newton steps where the loss is not the squared one and there are at most
+    300 features, and shared coefficients are equal up to ``tol``.
     With ``sparse=block=0`` what all tasks share is not penalised: labels that it separates have no
     finite minimiser, and a graph of several components is certified near the solution only. A task
     that leaves the objective makes its neighbours along the order neighbours, and leaves a graph

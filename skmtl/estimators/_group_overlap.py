@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from skmtl.base import TaskClassifier, TaskRegressor
-from skmtl.base._estimator import Fit
+from skmtl.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._factors import Factors, split
 from skmtl.estimators._nonconvex import (

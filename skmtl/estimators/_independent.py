@@ -9,9 +9,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
-from skmtl.design import TaskData
-from skmtl.design._labels import as_floats
-from skmtl.design._names import in_task_order
+from skmtl.design import TaskData, as_floats, in_task_order
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
 from skmtl.objective import BaseObjective
@@ -70,10 +68,9 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
     Parameters
     ----------
     alpha : float, array-like of shape (n_tasks,), dict, Series or "cv", default=1.0
-        Strength of the ridge, >= 0, one for all tasks or one each (in a dict or a pandas Series by
-        task). "cv": chosen for each task by
-        five-fold cross-validation of the loss over 13 values; tasks with fewer labels than folds
-        take the value that is best for all.
+        Strength of the ridge, >= 0, one for all tasks or one each, by task in a dict or a pandas
+        Series. "cv": chosen for each task by five-fold cross-validation of the loss over 13
+        values; tasks with fewer labels than folds take the value that is best for all.
     {regression_loss}
     {common}
     {scale_tasks}
@@ -163,10 +160,9 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
     Parameters
     ----------
     alpha : float, array-like of shape (n_tasks,), dict, Series or "cv", default=0.01
-        Strength of the ridge, >= 0, one for all tasks or one each (in a dict or a pandas Series by
-        task). "cv": chosen for each task by
-        five-fold cross-validation of the loss over 13 values; tasks with fewer labels than folds
-        take the value that is best for all.
+        Strength of the ridge, >= 0, one for all tasks or one each, by task in a dict or a pandas
+        Series. "cv": chosen for each task by five-fold cross-validation of the loss over 13
+        values; tasks with fewer labels than folds take the value that is best for all.
     {classification_loss}
     {common}
     {class_weight}

@@ -11,8 +11,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
-from skmtl.design import TaskData
-from skmtl.design._door import read_features
+from skmtl.design import TaskData, read_features
 from skmtl.estimators._docs import document
 from skmtl.penalties import Penalty, SquaredTraceNorm, TraceNorm
 

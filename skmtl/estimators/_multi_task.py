@@ -10,8 +10,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
-from skmtl.design import TaskData
-from skmtl.design._names import in_task_order
+from skmtl.design import TaskData, in_task_order
 from skmtl.estimators._docs import document
 from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
 from skmtl.penalties import L21, Composite, Penalty, Superposition
@@ -116,8 +115,9 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     Notes
     -----
     Convex. {notes} A sum of penalties without a common prox is solved with a dual variable for
-    each: by ADMM with a copy of W for each where the squared loss has few features beside the rows,
-    otherwise by a primal-dual splitting method.
+    each: by ADMM with a copy of W for each where the squared loss has far fewer features than rows,
+    by proximal Newton steps where another loss has at most 300 features, otherwise by a primal-dual
+    splitting method.
 
     Losses of different kinds are added as they are: ``task_weight`` balances them.
 
@@ -217,7 +217,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     def _standardised(self, data: TaskData) -> TaskData:
         scales = data.standardised().scales
         assert scales is not None
-        # Units of 0 and 1 mean nothing.
+        # Labels of 0 and 1 have no units.
         scales = np.where(self._binary, 1.0, scales)
         return replace(data, y=data.y / data.spread(scales), scales=scales)
 
@@ -294,8 +294,9 @@ class MultiTaskClassifier(_MultiTask, TaskClassifier):
     Notes
     -----
     Convex. {notes} A sum of penalties without a common prox is solved with a dual variable for
-    each: by ADMM with a copy of W for each where the squared loss has few features beside the rows,
-    otherwise by a primal-dual splitting method.
+    each: by ADMM with a copy of W for each where the squared loss has far fewer features than rows,
+    by proximal Newton steps where another loss has at most 300 features, otherwise by a primal-dual
+    splitting method.
 
     {one_class}
 

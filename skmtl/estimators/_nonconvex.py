@@ -11,8 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from skmtl._warnings import warn
-from skmtl.base import TaskEstimator
-from skmtl.base._estimator import Fit
+from skmtl.base import Fit, TaskEstimator
 from skmtl.design import TaskData
 from skmtl.estimators._docs import _ATTRIBUTES, _COMMON, Class, document
 from skmtl.objective import BaseObjective, Point
@@ -142,14 +141,14 @@ class NonConvexEstimator(TaskEstimator):
     """
 
     _is_convex: ClassVar[bool] = False
-    # What to do where labels are separable by what is not penalised.
+    # What to do where unpenalised coefficients separate the labels.
     _separation_remedy: ClassVar[str] = "Increase alpha"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "max_stages": [Interval(Integral, 1, None, closed="left")],
     }
 
     _not_stated = (
-        "its objective is not convex, and cvxpy finds minima of convex problems only. Pass one of "
+        "its objective is not convex, and cvxpy solves convex problems only. Pass one of "
         "the convex estimators, or judge the fit by its stationarity_ and by fits from other starts"
     )
 
@@ -180,7 +179,7 @@ class NonConvexEstimator(TaskEstimator):
         point = stages.point
         if point.W.dtype != dtype:
             point = objective.point(point.W.astype(dtype), point.b)
-        # Of what is returned: stages count small penalties of their own, and in float64.
+        # At what is returned: stages add small penalties of their own, in float64.
         exact = objective.exact(point)
         W = objective.coefficients(exact)
         value = objective.loss_value(exact) + self._penalty_value(W, stages.learned_parts)
@@ -198,7 +197,7 @@ class NonConvexEstimator(TaskEstimator):
         )
 
     def _targets_compete(self, data: TaskData) -> bool:
-        # The relaxation may be a ridge of each task, the penalty compares them.
+        # The relaxation may be a ridge on each task, but the penalty couples them.
         return self.alpha > 0
 
     def _tolerance(self, objective: BaseObjective) -> float:
@@ -237,7 +236,7 @@ def descend(
 ) -> tuple[Point, float, int]:
     """A convex problem solved to a gap, without a warning where it is not reached.
 
-    It is given up at a point that ``hopeless`` holds of.
+    It is given up at a point for which ``hopeless`` is true.
 
     Returns
     -------

@@ -9,9 +9,7 @@ from scipy.sparse.csgraph import depth_first_order
 
 from skmtl._graphs import read_graph
 from skmtl._warnings import warn
-from skmtl.design import TaskData
-from skmtl.design._containers import refuse_mask
-from skmtl.design._names import entries_by_name, in_task_order
+from skmtl.design import TaskData, describe_names, entries_by_name, in_task_order, refuse_mask
 
 
 def path_order(adjacency: NDArray[Any]) -> NDArray[np.intp] | None:
@@ -33,7 +31,7 @@ def chain_of_tasks(data: TaskData) -> NDArray[np.intp]:
 
 
 def task_graph(graph: Any, data: TaskData) -> NDArray[Any]:
-    """The weights of the edges between all tasks; a chain is that which their ids imply."""
+    """The weights of the edges between all tasks; a chain is in the order their ids imply."""
     if not (isinstance(graph, str) and graph == "chain"):
         return read_graph(graph, data.all_tasks)
     chain = chain_of_tasks(data)
@@ -45,7 +43,7 @@ def task_graph(graph: Any, data: TaskData) -> NDArray[Any]:
 def warn_of_alphabet(data: TaskData, graph: Any) -> None:
     """Warn where only the alphabet says which tasks are neighbours on a chain.
 
-    ``graph`` is None where the chain could be an order.
+    ``graph`` is None where ``order`` could set the chain.
     """
     if not (graph is None or (isinstance(graph, str) and graph == "chain")):
         return
@@ -91,15 +89,16 @@ def read_order(order: Any, data: TaskData) -> NDArray[np.intp]:
     missing = [name for name in names if name not in given]
     unknown = [name for name in given if name not in positions]
     if missing or unknown or len(given) != len(names):
+        wrong = describe_names(missing, unknown) or "repeats some"
         raise ValueError(
-            f"The 'order' must name every task once: it misses {missing}, has unknown {unknown} "
-            f"and {len(given)} names for {len(names)} tasks. The tasks are {names}."
+            f"The 'order' must name every task once: it {wrong}, with {len(given)} names for "
+            f"{len(names)} tasks. The tasks are {names}."
         )
     return np.array([positions[name] for name in given], dtype=np.intp)
 
 
 def _places(order: Any, given: list[Any], names: list[Any]) -> NDArray[np.intp] | None:
-    """The chain of tasks whose places on it are given by name, None of a list of names."""
+    """The chain of tasks whose places on it are given by name, None if it lists their names."""
     named = entries_by_name(order, names, "The 'order'")
     if named is None:
         return None

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import TaskClassifier, TaskRegressor
-from skmtl.base._estimator import Fit
+from skmtl.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._nonconvex import (
     INNER,

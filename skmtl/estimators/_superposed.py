@@ -5,8 +5,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from skmtl._warnings import warn
-from skmtl.base import TaskEstimator
-from skmtl.base._estimator import Fit
+from skmtl.base import Fit, TaskEstimator
 from skmtl.design import TaskData
 from skmtl.penalties import Penalty, Superposition
 
@@ -60,8 +59,8 @@ class TwoPartTasks(TaskEstimator):
         used = [part for part, is_used in zip(parts, self._used(*size), strict=True) if is_used]
         return Superposition(*used) if len(used) == 2 else used[0]
 
-    def _warn_left_out(self, data: TaskData) -> None:
-        super()._warn_left_out(data)
+    def _warn_of_data(self, data: TaskData) -> None:
+        super()._warn_of_data(data)
         size = int(self._learnable(data).sum()), data.X.shape[1]
         used = self._used(*size) if size[0] else (True, True)
         if all(used):

@@ -15,8 +15,7 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skmtl._parallel import run_parallel
-from skmtl.design._labels import as_label_array, task_names
-from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
+from skmtl.design import as_label_array, encode_tasks, read_ids, split_task_column, task_names
 from skmtl.inspection._transfer_models import (
     find_last,
     find_task_column,
@@ -78,9 +77,9 @@ def transfer_gain(
         :class:`~skmtl.model_selection.StratifiedTaskKFold`, ``n_repeats`` times. A splitter
         that shuffles is repeated as well, with other random states; all others are used once.
     groups : array-like of shape (n_samples,), default=None
-        Rows of one group, such as a patient's, are never split between training and test set:
-        passed to the outer folds and to the inner ones by which ``alpha`` is chosen. Also to the
-        estimators whose fit takes ``groups``, and to searches whose ``cv`` does.
+        Rows of one group, such as a patient's, are never split between training and test set.
+        Passed to the outer folds, to the inner ones that choose ``alpha``, to estimators whose
+        fit takes ``groups``, and to searches whose ``cv`` does.
     n_repeats : int, default=5
         How many times the folds are drawn.
     scoring : str, callable or None, default=None
@@ -112,8 +111,8 @@ def transfer_gain(
     **Tuning.** By five inner folds stratified by task, and the loss that is judged, averaged over
     tasks: 13 strengths, three decades down from :func:`~skmtl.model_selection.alpha_max`, or, for
     penalties that have none, six decades down from where next to nothing is learned. Estimators
-    that allow ``alpha="cv"`` choose by themselves, but with ``groups``, which their folds do not
-    know, by those inner folds and one strength for all tasks. That is 66 fits for each of the 25
+    that allow ``alpha="cv"`` choose by themselves; with ``groups``, which their own folds
+    ignore, the inner folds choose one strength for all tasks. That is 66 fits for each of the 25
     outer folds: the time of a call is about 1700 fits.
 
     **Per task.** The J gains of a task, one per test set, have variance s². Their training sets

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 from skmtl._graphs import labels_of
-from skmtl.design._tasks import UNKNOWN, look_up_tasks, read_ids, split_task_column
+from skmtl.design import UNKNOWN, look_up_tasks, read_ids, split_task_column
 
 Array = NDArray[Any]
 
@@ -337,7 +337,7 @@ def _same(a: Any, b: Any) -> bool:
     a, b = (value.toarray() if sp.issparse(value) else value for value in (a, b))
     try:
         return bool(np.array_equal(np.asarray(a), np.asarray(b)))
-    except ValueError:  # ragged, so the other is no such list
+    except ValueError:  # one of them is ragged
         return False
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter
 from sklearn.utils import check_random_state
 
-from skmtl.design._names import in_task_order, index_of
+from skmtl.design import in_task_order, index_of
 from skmtl.kernels._base import Array, BaseTaskKernel
 
 
@@ -193,7 +193,7 @@ class TaskKernel(BaseTaskKernel):
         return np.concatenate(parts, axis=2)
 
     def _by_task(self, name: str) -> Array:
-        """A parameter's numbers, in the order of the tasks where an index names these."""
+        """A parameter's numbers, in the order of the tasks where an index names them."""
         values, labels = self._numbers(name), index_of(getattr(self, name))
         if labels is None:
             return values

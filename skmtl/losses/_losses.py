@@ -251,7 +251,7 @@ class PoissonLoss(Loss):
             return np.exp(z)
 
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
-        # The divergence itself, e^z (e^step - 1 - step); of short steps by its series.
+        # The divergence itself, e^z (e^step - 1 - step); for short steps by its series.
         short = step * step / 2 * (1 + step / 3 * (1 + step / 4 * (1 + step / 5 * (1 + step / 6))))
         with np.errstate(over="ignore", invalid="ignore"):
             rest = np.where(np.abs(step) < 0.05, short, np.expm1(step) - step)

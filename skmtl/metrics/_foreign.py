@@ -1,4 +1,4 @@
-"""Metrics that know no tasks, such as scikit-learn's: what they are told about each task."""
+"""Metrics without an argument ``task``, such as scikit-learn's: how to call them on one task."""
 
 import inspect
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Array = NDArray[Any]
 Response = str | tuple[str, ...]
 
 _DECISION: Response = ("decision_function", "predict_proba")
-# What scikit-learn calls the second argument of a metric tells what it is a function of.
+# The name of a metric's second argument in scikit-learn says which response it takes.
 _RESPONSES: dict[str, Response] = {
     "y_score": _DECISION,
     "y_proba": "predict_proba",
@@ -48,7 +48,7 @@ def takes_tasks(metric: Callable[..., Any]) -> bool:
 
 
 def is_loss(metric: Callable[..., Any]) -> bool:
-    """Whether scikit-learn's rule of names says that less is better."""
+    """Whether lower is better, by scikit-learn's naming convention."""
     plain = _unwrap(metric)
     name, module = getattr(plain, "__name__", ""), getattr(plain, "__module__", None) or ""
     return module.startswith("sklearn.") and name.endswith(("_loss", "_error", "_deviance"))
@@ -75,15 +75,15 @@ def adapt(
 ) -> Callable[..., float]:
     """A metric as :func:`skmtl.metrics._tasks.score_tasks` calls it, on one task at a time.
 
-    A task may lack a class, and scikit-learn's metrics know no other classes than those they see:
-    they are told. Of two classes the greater is the positive one, as in
+    A task may lack a class, and scikit-learn's metrics infer the classes from the labels they see:
+    they are passed all of them. Of two classes the greater is the positive one, as in
     :func:`skmtl.metrics.roc_auc_score`.
 
     Parameters
     ----------
     metric : callable
     kwargs : dict
-        The user's, which come first.
+        The user's, which take precedence.
     classes : ndarray or None
         All classes, sorted; None for numbers.
     of_labels : bool
@@ -123,12 +123,12 @@ def adapt(
 
 
 def _unwrap(metric: Any) -> Any:
-    """The function itself, of a partial one."""
+    """The function that a partial wraps; any other as it is."""
     return _unwrap(metric.func) if isinstance(metric, partial) else metric
 
 
 def _parameters(metric: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """A metric's parameters; of a callable without a signature, none."""
+    """A metric's parameters; none for a callable without a signature."""
     try:
         return dict(inspect.signature(metric).parameters)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Scorers for scikit-learn's tools, from metrics over tasks and from metrics that know none."""
+"""Scorers for scikit-learn's tools, from metrics over tasks and from any others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
-from skmtl.design import read_scored
-from skmtl.design._tasks import read_ids, split_task_column
+from skmtl.design import read_ids, read_scored, split_task_column
 from skmtl.metrics import _scores
 from skmtl.metrics._foreign import (
     Response,
@@ -129,9 +128,9 @@ def make_task_scorer(
         whose name ends in ``_loss``, ``_error`` or ``_deviance``, otherwise True.
     response_method : str, tuple of str or None, default=None
         The estimator's method that gives y_pred; of several, the first it has. None: what the
-        metric is defined for. For "roc_auc" and scikit-learn's metrics of scores
-        decision_function, else predict_proba; for those of probabilities predict_proba; for all
-        others predict.
+        metric takes. That is decision_function, or else predict_proba, for "roc_auc" and
+        scikit-learn's metrics of scores; predict_proba for those of probabilities; predict for
+        all others.
     **kwargs
         Passed to the metric: ``beta=2`` for scikit-learn's ``fbeta_score``.
 

@@ -8,7 +8,7 @@ import sklearn.metrics as skm
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skmtl.design._labels import align_frames
+from skmtl.design import align_frames
 from skmtl.metrics._tasks import (
     Avg,
     Scores,
@@ -199,7 +199,7 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
 
     over observed labels, the maximum of none being 0. Where a row's labels all have the same
     weight, that is the share of rows weighted by row. The score is continuous in the weights: a
-    label whose weight goes to zero leaves no trace.
+    label drops out as its weight goes to zero.
 
     See Also
     --------
@@ -210,7 +210,7 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
     >>> from skmtl.metrics import subset_accuracy_score
     >>> nan = float("nan")
     >>> y_true = [[1, 0], [0, nan], [nan, nan], [1, 1]]
-    >>> subset_accuracy_score(y_true, [[1, 1], [0, 1], [0, 0], [1, 1]])  # rows 2 and 4 of 3
+    >>> subset_accuracy_score(y_true, [[1, 1], [0, 1], [0, 0], [1, 1]])  # 2 of 3 rows
     0.6666666666666666
     """
     y_true, y_pred, sample_weight = align_frames(y_true, y_pred, sample_weight)

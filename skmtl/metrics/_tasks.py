@@ -1,4 +1,4 @@
-"""A metric on each task: observed labels apart, scored one task after another, averaged."""
+"""A metric on each task's observed labels, and the average over tasks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +9,15 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array
 
-from skmtl.design._containers import is_frame
-from skmtl.design._labels import align_frames, as_floats, as_label_array, read_weights
-from skmtl.design._tasks import encode_tasks, read_ids
+from skmtl.design import (
+    align_frames,
+    as_floats,
+    as_label_array,
+    encode_tasks,
+    is_frame,
+    read_ids,
+    read_weights,
+)
 
 Avg = str | None
 Scores = Any  # a float, or with average=None an array (n_tasks,)
@@ -32,7 +38,7 @@ def score_tasks(
     *data : y_true, y_pred, task, sample_weight
         As in :func:`skmtl.metrics.r2_score`.
     wide : bool, default=False
-        Whether a vector of labels may have a row of predictions each (class probabilities).
+        Whether each label of a vector may have a row of predictions (class probabilities).
 
     Returns
     -------
@@ -50,7 +56,7 @@ def score_tasks(
     defined = scores[~np.isnan(scores)]
     if defined.size:
         return float(defined.mean())
-    warn("No task has the labels that the score takes: nan.", UndefinedMetricWarning, stacklevel=3)
+    warn("The score is undefined for every task: nan.", UndefinedMetricWarning, stacklevel=3)
     return np.nan
 
 
@@ -112,5 +118,5 @@ def read_labels(labels: Any, name: str) -> NDArray[Any]:
         labels, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name=name
     )
     if vector.dtype.kind == "O" and not any(isinstance(label, str) for label in vector):
-        return np.asarray(vector.tolist())  # scikit-learn knows no numbers among objects
+        return np.asarray(vector.tolist())  # scikit-learn takes no numbers in object arrays
     return vector

@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
@@ -13,13 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_docs import document_search
-from skmtl.model_selection._cv_search import CV_CONSTRAINTS, search_alpha
+from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_scores, search_alpha
 
 Array = NDArray[Any]
 
 
 def _has(method: str) -> Callable[[Any], bool]:
-    """Whether the chosen estimator, before fit the given one, has a method."""
+    """Whether the chosen estimator, or before fit the given one, has a method."""
 
     def check(search: "AlphaSearchCV") -> bool:
         return hasattr(vars(search).get("best_estimator_", search.estimator), method)
@@ -31,8 +31,8 @@ def _has(method: str) -> Callable[[Any], bool]:
 class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
     """Any estimator of skmtl, with ``alpha`` chosen by cross-validation.
 
-    What :class:`~sklearn.model_selection.GridSearchCV` over alpha finds, from warm-started paths:
-    data are validated once, and on each fold's training rows the fits share what they have in
+    It finds what :class:`~sklearn.model_selection.GridSearchCV` over alpha finds, by warm-started
+    paths: data are validated once, and the fits on a fold's training rows share what they have in
     common. The estimator's other parameters stay as they are.
 
     Parameters
@@ -154,21 +154,12 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         model._validate_params()
         data = model._read(X, y, sample_weight)
         found = search_alpha(self, model, [model], data, X, y, sample_weight, groups)
-        self._keep(found.scores[0])
+        keep_scores(self, found.scores[0])
         (self.alphas_,) = found.grids
         self.alpha_, self.best_score_ = found.alpha, found.choice.score
         best = clone(self.estimator).set_params(alpha=self.alpha_)
         self.best_estimator_ = best.fit(X, y, sample_weight)
         return self
-
-    def _keep(self, scores: Array) -> None:
-        """Set the scores under the name that says what they are."""
-        for name in {"mse_path_", "scores_path_"} & vars(self).keys():
-            delattr(self, name)
-        if self.scoring is None and not is_classifier(self):
-            self.mse_path_ = -scores
-        else:
-            self.scores_path_ = scores
 
     @available_if(_has("predict"))
     def predict(self, X: Any) -> Array:
@@ -182,7 +173,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray
-            As of the estimator.
+            What the estimator returns.
         """
         return self._best().predict(X)
 
@@ -198,7 +189,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray
-            As of the estimator.
+            What the estimator returns.
         """
         return self._best().predict_proba(X)
 
@@ -214,7 +205,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray
-            As of the estimator.
+            What the estimator returns.
         """
         return self._best().decision_function(X)
 
@@ -243,7 +234,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __sklearn_tags__(self) -> Tags:
-        # It takes and predicts what its estimator does, but is no transformer.
+        # It takes and predicts what its estimator does, but is not a transformer.
         tags = deepcopy(get_tags(self.estimator))
         tags.transformer_tags = None
         return tags

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-from skmtl.design._labels import as_floats
+from skmtl.design import as_floats
 
 
 class _Scale(NamedTuple):

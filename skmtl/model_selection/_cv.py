@@ -4,13 +4,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
 
 from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.model_selection._alpha import read_alphas
-from skmtl.model_selection._cv_search import CV_CONSTRAINTS, search_alpha
+from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_scores, search_alpha
 from skmtl.penalties import Penalty
 
 Array = NDArray[Any]
@@ -59,7 +58,7 @@ class TaskCV(TaskEstimator):
         read_alphas(self.alphas)
         data = self._read(X, y, sample_weight)
         values = self._values()
-        self._warn_left_out(data)
+        self._warn_of_data(data)
         models = [self._model(1.0, value) for value in values]
         found = search_alpha(self, self, models, data, X, y, sample_weight, groups)
         self._keep(found.scores, found.grids, values)
@@ -111,12 +110,7 @@ class TaskCV(TaskEstimator):
 
     def _keep(self, scores: Array, grids: list[Array], values: list[Any]) -> None:
         """Set the attributes of the grid; the axis of one value is dropped."""
-        for name in {"mse_path_", "scores_path_"} & vars(self).keys():
-            delattr(self, name)
         one, given = len(values) == 1, not isinstance(read_alphas(self.alphas), int)
         self.alphas_ = grids[0] if one or given else np.stack(grids)
         kept = scores[0] if one else scores
-        if self.scoring is None and not is_classifier(self):
-            self.mse_path_ = -kept
-        else:
-            self.scores_path_ = kept
+        keep_scores(self, kept)

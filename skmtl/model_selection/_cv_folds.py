@@ -12,9 +12,7 @@ from sklearn.model_selection import GroupKFold, KFold, check_cv
 from sklearn.utils import _safe_indexing, check_consistent_length
 
 from skmtl._warnings import warn
-from skmtl.design import TaskData
-from skmtl.design._labels import as_label_array
-from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
+from skmtl.design import TaskData, as_label_array, encode_tasks, read_ids, split_task_column
 from skmtl.model_selection._split import StratifiedTaskKFold
 
 Array = NDArray[Any]

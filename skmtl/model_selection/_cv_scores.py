@@ -12,9 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing
 
 from skmtl.base import Fit, linear_predictor
-from skmtl.design import TaskData
-from skmtl.design._door import _weigh_classes
-from skmtl.design._labels import align_frames
+from skmtl.design import TaskData, align_frames, weigh_classes
 from skmtl.model_selection._alpha import prepare
 from skmtl.model_selection._cv_folds import Fold
 from skmtl.model_selection._path import follow
@@ -49,12 +47,12 @@ def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold
     grids : list of arrays of shape (n_alphas,), one per model
     fold : Fold
     """
-    # Other folds are fitted at the same time. What the models have read they keep.
+    # Other folds may be fitted at the same time; copies keep what the models have read.
     models = [copy.copy(model) for model in models]
     part, prepared, judge = source(models[0], fold)
     scores = np.empty((len(models), len(grids[0])))
     for row, model, alphas in zip(scores, models, grids, strict=True):
-        # Where the start matters, each fit is the one that its alpha gives alone.
+        # Where the result depends on the start, each alpha is fitted from scratch.
         fits = follow(model, part, alphas, prepared, warm=model._is_convex)
         for k, fit in enumerate(fits):
             row[k] = judge(model, fit)
@@ -85,7 +83,7 @@ class RowFolds:
             raw = replace(part, y=part.y * part.spread(self.data.scales), scales=None)
             part = model._standardised(raw)
         if getattr(model, "class_weight", None) == "balanced":
-            part = _weigh_classes(part, "balanced", np.array([0, 1]))
+            part = weigh_classes(part, "balanced", np.array([0, 1]))
         absent = part.label_counts == 0
         if absent.any():
             check_absent_tasks(model, self.data, fold, absent)
@@ -188,7 +186,7 @@ class HeldOutScore:
         weights = {} if self.weights is None else {"sample_weight": self.weights[fold.held_out]}
         known = part.label_counts > 0
         seen = part.select(known)
-        # A fit on these rows alone would know no other tasks.
+        # A fit on these rows alone would not know the other tasks.
         seen = replace(seen, all_tasks=seen.tasks, positions=np.arange(seen.n_tasks))
 
         def judge(model: Any, fit: Fit) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -36,7 +36,7 @@ CV_CONSTRAINTS: dict[str, list[Any]] = {
     "rule": [StrOptions({"best", "1se"})],
     "n_jobs": [Integral, None],
 }
-# The smallest alpha of a grid over the largest, which for norms leaves nothing, for others little.
+# The smallest alpha of a grid over the largest, where that gives zero coefficients or does not.
 _EPS = {True: 1e-3, False: 1e-5}
 
 
@@ -84,7 +84,7 @@ def search_alpha(
     reader : estimator
         The one that has read ``data`` from X and y.
     models : list of estimators with ``alpha=1``
-        They differ in nothing but their penalty.
+        They differ only in their penalty.
     data : TaskData
     X, y, sample_weight, groups : as passed to fit
     """
@@ -115,6 +115,16 @@ def search_alpha(
     choice, made = choose(scores, settings.rule), isinstance(alphas, int)
     warn_at_edge(choice, grids[choice.row], made=made, top_is_null=made and at_null[choice.row])
     return Search(scores, grids, choice, prepared)
+
+
+def keep_scores(search: Any, scores: Array) -> None:
+    """Set the scores as the attribute whose name says what they are."""
+    for name in {"mse_path_", "scores_path_"} & vars(search).keys():
+        delattr(search, name)
+    if search.scoring is None and not is_classifier(search):
+        search.mse_path_ = -scores
+    else:
+        search.scores_path_ = scores
 
 
 def _takes_moments(model: Any, data: TaskData) -> bool:

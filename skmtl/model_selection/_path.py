@@ -37,8 +37,8 @@ def path(
     """Fit an estimator over a grid of alphas, largest first, each fit from the one before.
 
     Data are validated once, and what the fits have in common (Gram matrices, eigenbases) is
-    computed once. Of the estimators whose objective is not convex this is a continuation: where
-    a fit ends depends on the alphas before it.
+    computed once. For estimators whose objective is not convex this is a continuation: a fit
+    depends on the alphas before it.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def path(
     model = clone(estimator).set_params(alpha=1.0)
     model._validate_params()
     data = model._read(X, y, sample_weight)
-    model._warn_left_out(data)
+    model._warn_of_data(data)
     prepared = prepare(model, data)
     if isinstance(grid, int):
         grid = make_grid(0.0 if prepared is None else top_alpha(model, data, prepared), grid, eps)

@@ -14,8 +14,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skmtl._folds import assign_groups, assign_shared, assign_stacked, label_strata
-from skmtl.design._labels import as_label_array
-from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
+from skmtl.design import as_label_array, encode_tasks, read_ids, split_task_column
 
 
 class StratifiedTaskKFold(StratifiedGroupKFold):
@@ -69,7 +68,7 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
 
     The only row of a task trains in every fold and is never tested; so does a row of a label
     matrix with a task's only label, and, rarely, one more row of a task whose labels could not
-    be kept apart otherwise. The test sets are no partition of the rows then:
+    be kept apart otherwise. The test sets do not partition the rows then:
     :func:`~sklearn.model_selection.cross_val_predict` refuses such data, while
     :func:`~sklearn.model_selection.cross_validate` and the searches work.
 
@@ -133,17 +132,22 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
         for fold in range(self.n_splits):
             yield folds == fold
 
-    def _check_testable(self, n_testable: int, n: int, what: str, hold: str, also: str) -> None:
+    def _check_testable(self, n_testable: int, n: int, what: str, hold: str) -> None:
         """Refuse more folds than there are rows or groups to test."""
         if n_testable >= self.n_splits:
             return
         others = (
             f" The other {what} hold {hold} of a task and always train." if n_testable < n else ""
         )
+        checks = []
+        if self.task_column is not None:
+            checks.append(f"task_column={self.task_column!r} is the column of the tasks")
+        if what == "groups":
+            checks.append("the groups are fine enough")
+        check = f", or check whether {' and '.join(checks)}" if checks else ""
         raise ValueError(
             f"n_splits={self.n_splits} is more than the number of {what} that can be tested: "
-            f"{n_testable} of {n}.{others} Lower n_splits, or check whether "
-            f"task_column={self.task_column!r} is the column of the tasks{also}."
+            f"{n_testable} of {n}.{others} Lower n_splits{check}."
         )
 
     def _rng(self) -> np.random.RandomState | None:
@@ -164,7 +168,7 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
         else:
             return None
         n_testable = int(np.count_nonzero(folds >= 0))
-        self._check_testable(n_testable, len(folds), "rows", "the only label", "")
+        self._check_testable(n_testable, len(folds), "rows", "the only label")
         return folds
 
     def _assign_groups(self, X: Any, y: Any, groups: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -180,8 +184,7 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
                 strata = _indicators(codes * (rows.classes.max() + 1) + rows.classes)
         folds = assign_groups(groups, labelled, strata, self.n_splits, self._rng())
         n_testable = len(np.unique(groups[folds >= 0]))
-        also = ", and whether groups are fine enough"
-        self._check_testable(n_testable, len(np.unique(groups)), "groups", "all labels", also)
+        self._check_testable(n_testable, len(np.unique(groups)), "groups", "all labels")
         return folds
 
 

@@ -1,9 +1,21 @@
 """The objective that solvers see, from rows of data or from their moments."""
 
 from skmtl.objective._base import BaseObjective
+from skmtl.objective._coupled import CoupledObjective
+from skmtl.objective._factored import FactoredObjective
 from skmtl.objective._gram import GramObjective
 from skmtl.objective._point import Point
 from skmtl.objective._rows import Objective
+from skmtl.objective._shrunk import ShrunkObjective
 from skmtl.objective._superposed import SuperposedObjective
 
-__all__ = ["BaseObjective", "GramObjective", "Objective", "Point", "SuperposedObjective"]
+__all__ = [
+    "BaseObjective",
+    "CoupledObjective",
+    "FactoredObjective",
+    "GramObjective",
+    "Objective",
+    "Point",
+    "ShrunkObjective",
+    "SuperposedObjective",
+]

@@ -241,11 +241,11 @@ class BaseObjective:
 
     @property
     def has_quadratic_models(self) -> bool:
-        """Whether ``quadratic_model`` exists: for a loss that is not, of matrices that fit."""
+        """Whether ``quadratic_model`` exists: the loss is not quadratic, its matrices are small."""
         return False
 
     def quadratic_model(self, point: Point, *, majorise: bool = False) -> "BaseObjective":
-        """The same penalty with the loss's model of second order at a point, b minimised out.
+        """The objective with the loss's quadratic model at a point, b minimised out.
 
         A model that majorises has the loss's largest curvature everywhere, where that is finite.
         """
@@ -264,7 +264,7 @@ class BaseObjective:
         """A model of all rows of W at another point, with the curvature it has."""
         raise NotImplementedError
 
-    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+    def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         """The point with other rows of W: those at which a model of the point is minimal.
 
         Where the loss is not quadratic, on the way there, no higher, with the best intercepts.

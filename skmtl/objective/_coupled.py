@@ -7,7 +7,7 @@ from skmtl.design import Design
 from skmtl.losses import MultinomialLoss
 from skmtl.objective._base import Array
 from skmtl.objective._class_models import LARGEST_SIDE, ClassModel, class_gram
-from skmtl.objective._models import FEWEST_ROWS, SAMPLED, RowModel, first_rows, worthwhile_rows
+from skmtl.objective._models import FEWEST_ROWS, SAMPLED, first_rows, worthwhile_rows
 from skmtl.objective._point import Point
 from skmtl.objective._rows import _GRAM_BYTES, Objective
 
@@ -112,12 +112,12 @@ class CoupledObjective(Objective):
             moved += design.spread(step[-1])
         return self.loss.gradient_change(self.y, Z, moved)
 
-    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+    def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         thresholds = self.thresholds
         if thresholds and not (thresholds.positive or np.any(thresholds.entry)):
             # What the classes of a row have in common costs, and is nothing to the loss.
             rows = rows - rows.mean(axis=1, keepdims=True)
-        return super().move_rows(point, features, rows, model)
+        return super().move_rows(point, features, rows)
 
     # The certificate
 

@@ -205,7 +205,7 @@ class GramObjective(BaseObjective):
             _kernels.turn_grams(self.grams, features, grams)
         return TaskGramModel(grams, turned, self.scales, slope, max(residual, 0.0))
 
-    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+    def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         W = point.W.copy()
         W[features] = rows
         return self.point(W, point.b)

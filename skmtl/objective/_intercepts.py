@@ -24,7 +24,7 @@ def minimise_intercepts(objective: Any, point: Point) -> Point:
         for _ in range(_MAX_HALVINGS):
             tried = objective.shifted(point, step)
             reached = objective.intercept_values(tried)
-            # Rounding is no rise.
+            # Ignore increases within rounding error.
             worse = reached > values * (1 + 1e-13)
             if not worse.any():
                 break

@@ -178,7 +178,7 @@ class SparseModel:
             _kernels.minimise_rows_sparse(
                 (self.columns.data, self.columns.indices, self.columns.indptr),
                 self.means,
-                # A column of all weights otherwise: another type, compiled again.
+                # A strided view would be another type, for which the kernel is compiled again.
                 np.ascontiguousarray(self.weights),
                 self.factors,
                 penalty.strengths(len(W)),

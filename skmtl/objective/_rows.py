@@ -33,7 +33,7 @@ from skmtl.penalties import Penalty
 from skmtl.spectrum import Spectrum
 
 _GRAM_BYTES = 2**29
-# The most features of a model of all of W.
+# The largest number of features for a model of all of W.
 _LARGEST_MODEL = 300
 _TYPICAL_ITERATIONS = 100
 _MAX_HALVINGS = 30
@@ -179,7 +179,7 @@ class Objective(BaseObjective):
             flat = step.ravel()
             bent = self.loss.curvature_bound * np.einsum("i,i,i->", weights.ravel(), flat, flat)
         else:
-            # In steps no longer than the predictors' rounding error there is no curvature.
+            # Steps within the predictors' rounding error say nothing about the curvature.
             rounding = _ROUNDING_STEPS * np.finfo(step.dtype).eps * np.abs(new.Z).max(initial=0.0)
             step = np.sign(step) * np.maximum(np.abs(step) - rounding, 0)
             bent = 2 * (weights * self.loss.divergence_bound(y, old.Z, step)).sum()
@@ -313,7 +313,7 @@ class Objective(BaseObjective):
         """The squared residual of a quadratic model with a curvature for each label."""
         return float((self.design.weights * U * U / bend).sum())
 
-    def move_rows(self, point: Point, features: Array, rows: Array, model: RowModel) -> Point:
+    def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         W = point.W.copy()
         W[features] = rows
         if self.loss.constant_curvature:

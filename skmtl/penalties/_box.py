@@ -81,7 +81,7 @@ def _positive_weights(values: Array, lam: float, a: float, b: float, c: float) -
 
 
 def _times(b: float, count: Any) -> Any:
-    """b times a count, where none times infinity is none."""
+    """b times a count; 0 where b is infinite, as then no weight is at b."""
     return b * count if np.isfinite(b) else 0.0 * count
 
 

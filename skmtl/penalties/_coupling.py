@@ -85,8 +85,8 @@ class TaskQuadratic(Quadratic):
 class TaskForm(Quadratic):
     """tr(W M W') / 2 by the eigenvectors of M, which are computed once.
 
-    What M leaves free then costs exactly nothing: products with M itself would leave a rounding
-    error there in proportion to M, which drowns the loss where the coupling is strong.
+    Directions that M leaves free then cost exactly nothing: products with M itself would leave
+    rounding error there in proportion to M, larger than the loss where the coupling is strong.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class TaskForm(Quadratic):
     def prox(self, V: Array, step: float | Array) -> Array:
         eigenvalues, basis = self._eigen
         turned = V @ basis
-        # The free directions stay, what is held shrinks.
+        # Free directions stay as they are, the others shrink.
         return np.asarray(V - turned * (1 - 1 / (1 + step * eigenvalues)) @ basis.T, dtype=V.dtype)
 
     def scaled(self, factor: float) -> Self:
@@ -140,7 +140,7 @@ class TaskForm(Quadratic):
         eigenvalues, basis = self._eigen
         turned = G @ basis
         free = G - turned @ basis.T
-        # Its own gradient leaves rounding there.
+        # Even the penalty's own gradient has rounding error there.
         if np.square(free).sum() > 1e-24 * np.square(G).sum():
             return np.inf
         return float((turned**2 / eigenvalues).sum() / 2)

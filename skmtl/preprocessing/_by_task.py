@@ -1,4 +1,4 @@
-"""A function on the rows of each task."""
+"""Apply a function to the rows of each task."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design._containers import is_frame
+from skmtl.design import is_frame
 from skmtl.preprocessing._containers import shorten, stack_rows, take_rows
 
 SAME_COLUMNS = "Use per_task=False, or a transformer that makes the same columns for every task."

@@ -10,13 +10,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl.design._containers import is_frame
+from skmtl.design import is_frame
 
 NUMERIC = "iufb"
 
 
 def insert_task_column(features: Any, ids: NDArray[Any], place: int) -> Any:
-    """Put task ids between the columns of an array or a sparse matrix, at a position >= 0.
+    """Insert task ids as a column of an array or a sparse matrix, at a position >= 0.
 
     Objects only where they must be; float32 features stay float32 if it holds the ids exactly.
     """

@@ -7,8 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from skmtl.design._containers import fill_mask, from_arrow, is_frame, refuse_mask
-from skmtl.design._tasks import MASKED_FEATURES, read_ids
+from skmtl.design import MASKED_FEATURES, fill_mask, from_arrow, is_frame, read_ids, refuse_mask
 from skmtl.preprocessing._containers import (
     insert_task_column,
     library_of,

@@ -12,10 +12,11 @@ from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from skmtl.design._containers import from_arrow, is_frame
-from skmtl.design._tasks import (
+from skmtl.design import (
     UNKNOWN,
     encode_tasks,
+    from_arrow,
+    is_frame,
     locate_task_column,
     look_up_tasks,
     read_ids,
@@ -305,7 +306,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         return names_in if len(names_in) == self._n_out else [f"x{j}" for j in range(self._n_out)]
 
     def _join(self, values: Any, ids: NDArray[Any], X: Any) -> Any:
-        """Put the task column back between the transformed features."""
+        """Put the task column back among the transformed features."""
         if not (is_frame(values) or sp.issparse(values)):
             values = np.asarray(values)
         if values.shape != (len(ids), self._n_out):

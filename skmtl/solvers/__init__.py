@@ -66,8 +66,8 @@ def choose_solver(name: str, objective: Any) -> type[Solver]:
         )
     if name == "admm" and not objective.has_spectrum:
         raise ValueError(
-            "solver='admm' needs the squared loss, few features beside the rows, and where "
-            "intercepts are shrunk a penalty that holds the mean of the tasks. Use solver='auto' "
+            "solver='admm' needs the squared loss, far fewer features than rows and, where "
+            "intercepts are shrunk, a penalty on the mean of the tasks. Use solver='auto' "
             "or solver='fista'."
         )
     return SOLVERS[name]

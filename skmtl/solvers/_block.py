@@ -15,7 +15,7 @@ _GROWTH = 2
 _NEAR = 0.99
 # Screened rows are left out when this many times fewer remain.
 _SCREENED = 3
-# In a round.
+# The largest number of sweeps in a round.
 _MAX_SWEEPS = 5000
 # Sets are given up when so much of the largest is in use: they could not change.
 _FULL = 0.9
@@ -89,7 +89,7 @@ class Block:
         rows = point.W[features]
         tol = max(_INNER * gap, _LAST * enough)
         self.n_sweeps += model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
-        self.point = objective.move_rows(point, features, rows, model)
+        self.point = objective.move_rows(point, features, rows)
         return None if self.point is point else self._expanded()
 
     def _newton(self, features: Any, gap: float, enough: float) -> Any:
@@ -113,7 +113,7 @@ class Block:
             rows = point.W.copy()
             tol = max(_INNER * left, _LAST * _LAST * enough)
             self.n_sweeps += model.minimise(rows, thresholds, tol, last - self.n_sweeps)
-            moved = part.move_rows(point, every, rows, model)
+            moved = part.move_rows(point, every, rows)
             stuck, point, before = moved is point, moved, left
             value, bound = part.bounds(point)
             left = min(value - bound, before)

@@ -19,7 +19,7 @@ class Solver(Protocol):
 
     @property
     def n_sweeps(self) -> int:
-        """Passes over part of the features within iterations, where those have no fixed cost."""
+        """Work within iterations that have no fixed cost, in passes over part of the features."""
 
     def __init__(self, objective: Any, start: Any) -> None: ...
 
@@ -36,7 +36,7 @@ class Solver(Protocol):
 # In float32 the gap bottoms out at a level that depends on the data; this many certificates
 # without a better one are taken for it.
 _PATIENCE = 30
-# So many sweeps within iterations count as one.
+# This many sweeps count as one iteration.
 SWEEPS_PER_ITERATION = 10
 
 

@@ -6,23 +6,24 @@ import numpy as np
 
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._consensus import ConsensusADMM
-from skmtl.solvers._driver import SWEEPS_PER_ITERATION
+from skmtl.solvers._driver import SWEEPS_PER_ITERATION, advance
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._splitting import Splitting
 
-# A model is minimised to this share of the gap, and to a smaller one, by this factor, each time
-# that the gap has not fallen by half: far from the optimum the bound may lag behind.
+# A model is minimised to the first share of the gap. Each time the gap has not halved, the share
+# is multiplied by the second number, down to the third: far from the optimum bounds lag behind.
 _INNER, _FINER, _FINEST = 0.02, 0.2, 1e-6
 _MAX_INNER = 2000
 _MAX_HALVINGS = 30
 
 
 class ProximalNewton:
-    """Minimise the quadratic model of the loss plus the penalty, and search along the way there.
+    """Minimise the loss's quadratic model plus the penalty, then search along the line to there.
 
-    The model has each label's own curvature, so that badly scaled features and labels that are
-    fitted well cost nothing; it is minimised by ADMM, exact in the model, which needs the
-    eigenvectors of a Gram matrix for each task.
+    The model has each label's own curvature, so that badly scaled features and well-fitted labels
+    do not slow it down. It is minimised by ADMM, whose steps are exact in the model, from an
+    eigendecomposition of each task's Gram matrix; by FISTA, or for sums of penalties by splitting,
+    where that costs too much.
 
     References
     ----------
@@ -67,9 +68,7 @@ class ProximalNewton:
             best, lower = min(best, (value, point), key=lambda pair: pair[0]), max(lower, bound)
             if best[0] - lower <= tol or n_iter >= _MAX_INNER:
                 break
-            for _ in range(inner.iterations_per_certificate):
-                point = inner.step(best[0] - lower, tol)
-                n_iter += 1
+            point, n_iter = advance(inner, point, n_iter, _MAX_INNER, best[0] - lower, tol)
         self.n_sweeps += SWEEPS_PER_ITERATION * n_iter
         if model.terms is not None:
             self.duals = inner.duals
@@ -83,7 +82,7 @@ class ProximalNewton:
             new = self.objective.settled(self.objective.point(W, self.point.b))
             allowed = value + 1e-3 * size * decrease + 1e-15 * abs(value)
             if self.objective.value(new) <= allowed:
-                # Where the curvature at hand did not hold, the next model lies above the loss.
+                # Where the full step failed, the next model lies above the loss.
                 self.majorises = size < 1.0 and not self.majorises
                 return new
             size /= 2

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-# The ratio of dual and primal steps at first, and its least over all rows.
+# The first ratio of dual to primal steps, and the least that its largest over rows may be.
 _RATIO, _LEAST_RATIO = 0.1, 1e-3
 _FIRST_BALANCE = 20
 _GROWTH = 1.5
@@ -165,8 +165,8 @@ class Splitting:
                 square = np.clip(own, square / _SPREAD, square * _SPREAD)
             wanted = 2 * square / (np.sqrt(0.25 + 4 * self.square * square) + 0.5)
             self.ratio = np.sqrt(self.ratio * wanted)
-            # Duals at the bounds of their balls stand still while W is far off. Steps made short
-            # for that would be too short once W is near, and buy hardly longer primal ones.
+            # Duals on the boundary of their balls do not move while W is far off. Dual steps cut
+            # short for that would be too short once W is near, and hardly lengthen primal ones.
             self.ratio *= max(1.0, _LEAST_RATIO / float(self.ratio.max()))
         self.origin, self.iterates = (self.point, self.duals), []
         self.next_balance *= 2

@@ -16,7 +16,7 @@ _LEAST, _MOST = 4, 20
 
 
 class Switch:
-    """FISTA, and an exact method from there if many more iterations seem to be needed.
+    """FISTA first, then an exact method if many more iterations seem to be needed.
 
     Gradient steps cost one product an iteration, and well-scaled data need a few dozen. Where
     the tasks' curvatures are unequal they need thousands, and the eigenbases of all tasks are
