@@ -23,7 +23,14 @@ def from_arrow(data: Any) -> Any:
     ------
     ImportError
         If pandas is not installed.
+    TypeError
+        If it is a lazy frame of polars, which holds no data yet.
     """
+    if hasattr(data, "collect_schema") and not hasattr(data, "shape"):
+        raise TypeError(
+            f"A polars {type(data).__name__} is a query without data. Pass the data frame that "
+            f"its collect() returns."
+        )
     if not (hasattr(data, "column_names") and hasattr(data, "to_pandas")):
         return data
     if importlib.util.find_spec("pandas") is None:

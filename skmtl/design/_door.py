@@ -283,7 +283,7 @@ def _check_one_of_k(estimator: Any, y: Array) -> None:
 def _class_factors(class_weight: dict[Any, float], classes: Array) -> Array:
     known = classes.tolist()
     unknown = [label for label in class_weight if label not in known]
-    factors = np.array([class_weight.get(label, 1.0) for label in known], dtype=np.float64)
+    factors = _labels.as_floats([class_weight.get(label, 1.0) for label in known], "class_weight")
     if unknown or not (np.isfinite(factors).all() and (factors > 0).all()):
         raise ValueError(
             f"class_weight must map the classes {known} to positive numbers, got {class_weight}."

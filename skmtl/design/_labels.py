@@ -74,6 +74,9 @@ def as_floats(values: Any, name: str) -> Array:
     """
     refuse_mask(values, name, "Fill them (.filled(...)), or leave out what they belong to.")
     try:
+        if np.iscomplexobj(values):
+            # NumPy would drop the imaginary part.
+            raise TypeError("complex numbers have no order")
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
