@@ -14,6 +14,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skmtl._folds import assign_groups, assign_shared, assign_stacked, label_strata
+from skmtl.design._containers import refuse_mask
 from skmtl.design._labels import as_label_array
 from skmtl.design._tasks import encode_tasks, read_ids, split_task_column
 
@@ -266,6 +267,7 @@ def _read_rows(X: Any, y: Any, task_column: str | int | None) -> _Rows:
 
 def _read_groups(groups: Any) -> NDArray[np.intp]:
     """The rank of each row's group."""
+    refuse_mask(groups, "groups", "Give each row a group.")
     groups = column_or_1d(check_array(groups, ensure_2d=False, dtype=None, input_name="groups"))
     try:
         return np.unique(groups, return_inverse=True)[1].reshape(-1)

@@ -32,9 +32,17 @@ class Switch:
 
     def __init__(self, objective: Any, start: Any) -> None:
         self.objective, self.is_certified = objective, False
+        self.current: Solver
         # The iterations that the exact method has taken, and those that it may take.
         self.spent, self.allowed = 0, np.inf
         self._take_gradient_steps(start, _TRIED)
+
+    def _take_gradient_steps(self, start: Any, least: int) -> None:
+        self.point = start.astype(self.objective.dtype)
+        self.current = self.fista = FISTA(self.objective, self.point)
+        self.n_steps, self.least = 0, least
+        # After how many steps each gap was met.
+        self.gaps: list[tuple[int, float]] = []
 
     @property
     def n_sweeps(self) -> int:
@@ -53,14 +61,6 @@ class Switch:
         moved = self.current.step(gap, enough)
         self.point = self.point if moved is None else moved
         return moved
-
-    def _take_gradient_steps(self, start: Any, least: int) -> None:
-        self.point = start.astype(self.objective.dtype)
-        self.fista = FISTA(self.objective, self.point)
-        self.current: Solver = self.fista
-        self.n_steps, self.least = 0, least
-        # After how many steps each gap was met.
-        self.gaps: list[tuple[int, float]] = []
 
     def _look_ahead(self, gap: float, enough: float) -> None:
         """Change the solver if too much is left, and ask for a certificate when little is."""
