@@ -178,6 +178,21 @@ def test_score_refuses_labels_that_fit_refuses():
         model.score(X, 2 * LABELS - 1)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("model", [BlockSparseRegressor(), PooledTaskRegressor()], ids=repr)
+def test_numbers_whose_squares_overflow(model):
+    # Coefficients of zero with a gap of zero were the answer.
+    for data in (1e200 * np.asarray(X), sp.csr_array(1e200 * np.asarray(X))):
+        with pytest.raises(ValueError, match="X must not be so large .*Divide by a power"):
+            model.fit(data, Y)
+    with pytest.raises(ValueError, match="y must not be so large .*Divide by a power"):
+        model.fit(X, 1e200 * np.asarray(Y))
+    with pytest.raises(ValueError, match="sample_weight must not be so large"):
+        model.fit(X, Y, sample_weight=np.full(len(X), 1e308))
+    with pytest.raises(ValueError, match="sample_weight must not be so small .*Multiply"):
+        model.fit(X, Y, sample_weight=np.full(len(X), 1e-310))
+
+
 @pytest.mark.parametrize("task_column", [None, -1])
 def test_lazy_frames(task_column):
     pl = pytest.importorskip("polars")

@@ -66,6 +66,21 @@ def fill_mask(data: Any) -> Any:
     return filled
 
 
+def refuse_overflow(values: Any, name: str) -> None:
+    """Raise if the sum of squares of numbers in float64 overflows, as all that is made of it."""
+    values = values.data if sp.issparse(values) else values
+    if values.dtype != np.float64:
+        return
+    with np.errstate(over="ignore"):
+        axes = "ij"[: values.ndim]
+        overflows = not np.isfinite(np.einsum(f"{axes},{axes}->", values, values))
+    if overflows:
+        raise ValueError(
+            f"{name} must not be so large that sums of squares overflow, got values up to "
+            f"{np.abs(values).max():.3g}. Divide by a power of ten."
+        )
+
+
 def _join_masked(data: Any) -> Any:
     """One masked array of a list of them."""
     if isinstance(data, (list, tuple)) and any(np.ma.isMaskedArray(part) for part in data):
