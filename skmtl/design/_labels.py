@@ -77,7 +77,7 @@ def as_floats(values: Any, name: str) -> Array:
     """
     refuse_mask(values, name, "Fill them (.filled(...)), or leave out what they belong to.")
     try:
-        if np.iscomplexobj(values):
+        if np.asarray(values).dtype.kind == "c":
             # NumPy would drop the imaginary part.
             raise TypeError("complex numbers have no order")
         return np.asarray(values, dtype=np.float64)
