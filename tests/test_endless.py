@@ -16,6 +16,7 @@ from skmtl import (
     ClusteredTaskRegressor,
     DirtyModelClassifier,
     DirtyModelRegressor,
+    FusedTaskClassifier,
     FusedTaskRegressor,
     GroupOverlapClassifier,
     GroupOverlapRegressor,
@@ -26,6 +27,8 @@ from skmtl import (
     MultiTaskRegressor,
     RobustTaskClassifier,
     RobustTaskRegressor,
+    SparseLowRankClassifier,
+    SparseLowRankRegressor,
     SparseTaskRelationClassifier,
     SparseTaskRelationRegressor,
     TaskRelationClassifier,
@@ -343,3 +346,41 @@ class TestSlowFits:
         scale = np.nanvar(Y, axis=0).sum()
         assert exact.objective <= model.objective_ + 1e-5 * scale
         assert model.objective_ <= exact.objective + 1e-4 * scale
+
+
+def _kinked(seed, *, classify):
+    """Few rows for many coefficients, a feature without variation."""
+    rng = np.random.default_rng(seed)
+    n, d, n_tasks = (7, 6, 5) if classify else (15, 6, 5)
+    X = rng.standard_normal((n, d))
+    X[:, 0] = 0.0
+    Z = X @ (rng.standard_normal((d, n_tasks)) * (rng.random((d, 1)) < 0.6))
+    if classify:
+        return X, (Z + rng.standard_normal(Z.shape) > 0).astype(float)
+    # Almost all residuals are in the linear part of Huber's loss.
+    return X, 1e3 * (Z + 0.3 * rng.standard_normal(Z.shape))
+
+
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning", "error::RuntimeWarning")
+@pytest.mark.parametrize("seed", range(3))
+class TestKinks:
+    """Slopes with kinks: quadratic models reach no further than gradient steps, which continue."""
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            ClusteredTaskClassifier(4e-4, loss="squared_hinge"),
+            SparseLowRankClassifier(1e-3, loss="squared_hinge"),
+            FusedTaskClassifier(1e-5, loss="squared_hinge"),
+            SparseLowRankRegressor(0.2, loss="huber"),
+        ],
+        ids=repr,
+    )
+    def test_within_the_limit(self, model, seed):
+        classify = model.loss == "squared_hinge"
+        X, Y = _kinked(seed, classify=classify)
+        exact = reference.solve(model, X, Y)
+        model.fit(X, Y)
+        null = 0.5 * Y.shape[1] if classify else 1e3 * np.abs(Y).mean()
+        assert exact.objective <= model.objective_ * (1 + 1e-5) + 1e-9
+        assert model.objective_ <= exact.objective + 1e-4 * null

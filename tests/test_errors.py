@@ -158,6 +158,52 @@ def test_class_weight(weight):
         BlockSparseClassifier(class_weight=weight).fit(X, LABELS)
 
 
+def test_class_weights_that_are_no_numbers():
+    with pytest.raises(ValueError, match="class_weight must hold numbers .*'heavy'"):
+        BlockSparseClassifier(class_weight={0: "heavy"}).fit(X, LABELS)
+
+
+def test_complex_weights():
+    # NumPy would drop the imaginary part, with a warning of its own.
+    weights = np.ones(len(X)) + 1j
+    with pytest.raises(ValueError, match="sample_weight must hold numbers .*complex"):
+        BlockSparseRegressor().fit(X, Y, sample_weight=weights)
+    with pytest.raises(ValueError, match="sample_weight must hold numbers .*complex"):
+        r2_score(Y, Y, sample_weight=weights)
+
+
+def test_score_refuses_labels_that_fit_refuses():
+    model = BlockSparseClassifier().fit(X, LABELS)
+    with pytest.raises(ValueError, match=r"y holds -1 and 1.*\(y \+ 1\) / 2"):
+        model.score(X, 2 * LABELS - 1)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("model", [BlockSparseRegressor(), PooledTaskRegressor()], ids=repr)
+def test_numbers_whose_squares_overflow(model):
+    # Coefficients of zero with a gap of zero were the answer.
+    for data in (1e200 * np.asarray(X), sp.csr_array(1e200 * np.asarray(X))):
+        with pytest.raises(ValueError, match="X must not be so large .*Divide by a power"):
+            model.fit(data, Y)
+    with pytest.raises(ValueError, match="y must not be so large .*Divide by a power"):
+        model.fit(X, 1e200 * np.asarray(Y))
+    with pytest.raises(ValueError, match="sample_weight must not be so large"):
+        model.fit(X, Y, sample_weight=np.full(len(X), 1e308))
+    with pytest.raises(ValueError, match="sample_weight must not be so small .*Multiply"):
+        model.fit(X, Y, sample_weight=np.full(len(X), 1e-310))
+
+
+@pytest.mark.parametrize("task_column", [None, -1])
+def test_lazy_frames(task_column):
+    pl = pytest.importorskip("polars")
+    lazy = pl.DataFrame(np.asarray(X)).lazy()
+    model = BlockSparseRegressor(task_column=task_column)
+    with pytest.raises(TypeError, match=r"LazyFrame is a query without data.*collect\(\)"):
+        model.fit(lazy, Y)
+    with pytest.raises(TypeError, match="LazyFrame is a query without data"):
+        model.fit(X, lazy)
+
+
 def test_unknown_task_lists_ids_and_remedies():
     model = BlockSparseRegressor(task_column=-1).fit(STACKED, y)
     strange = STACKED.copy()

@@ -11,9 +11,13 @@ from skmtl import (
     BlockSparseRegressorCV,
     ClusteredTaskRegressor,
     IndependentTaskRegressor,
+    MultiTaskRegressor,
+    TreeGuidedRegressor,
 )
 from skmtl.kernels import TaskKernel
 from skmtl.metrics import accuracy_score, r2_score
+from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, path
+from skmtl.penalties import L21, ChosenEntries, GraphTotalVariation, TaskQuadratic, WeightedRows
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -193,3 +197,35 @@ def test_columns_of_several_levels():
     features["school", ""] = np.repeat([4, 5], 20)
     stacked = BlockSparseRegressor(0.1, task_column=-1).fit(features, Y["fig"])
     assert stacked.tasks_.tolist() == [4, 5]
+
+
+MASK = [[False, True, False]] * 3
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        WeightedRows(L21(0.1), np.ma.array([1.0, 2.0, 3.0], mask=MASK[0])),
+        TaskQuadratic(np.ma.array(np.eye(3), mask=MASK)),
+        GraphTotalVariation(np.ma.array(np.ones((3, 3)) - np.eye(3), mask=MASK)),
+        ChosenEntries(np.ma.array(np.ones((3, 3), dtype=bool), mask=MASK)),
+    ],
+    ids=lambda penalty: type(penalty).__name__,
+)
+def test_penalties_refuse_masks(penalty):
+    with pytest.raises(ValueError, match=f"of {type(penalty).__name__} must not have masked"):
+        MultiTaskRegressor(penalty=penalty).fit(X, Y)
+
+
+def test_masks_of_trees_alphas_and_groups():
+    tree = np.ma.masked_equal([[0, 1, 0.5, 2], [2, 3, 0.7, 3]], 0.5)
+    with pytest.raises(ValueError, match="'tree' must not have masked"):
+        TreeGuidedRegressor(tree=tree).fit(X, Y)
+    alphas = np.ma.masked_equal([2.0, 1.0, 0.5], 1.0)
+    with pytest.raises(ValueError, match="alphas must not have masked"):
+        path(BlockSparseRegressor(), X, Y, alphas=alphas)
+    with pytest.raises(ValueError, match="alphas must not have masked"):
+        AlphaSearchCV(BlockSparseRegressor(), alphas=alphas).fit(X, Y)
+    groups = np.ma.masked_equal(np.arange(40) % 8, 3)
+    with pytest.raises(ValueError, match="groups must not have masked"):
+        next(StratifiedTaskKFold(2).split(X, Y, groups))

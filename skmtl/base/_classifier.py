@@ -12,7 +12,13 @@ from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
 from skmtl.base._estimator import TaskEstimator
-from skmtl.design import TaskData, as_floats, read_classification, read_scored
+from skmtl.design import (
+    TaskData,
+    as_floats,
+    read_classification,
+    read_indicators,
+    read_scored,
+)
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
@@ -149,9 +155,9 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
                 f"y has shape {y.shape}, and X has {len(predicted)} rows to predict "
                 f"{predicted.shape[1]} tasks. Pass a column of labels for each task, as in fit."
             )
-        return metrics.subset_accuracy_score(
-            as_floats(y, "y"), predicted, sample_weight=sample_weight
-        )
+        # -1 and 1 would be compared with predictions of 0 and 1.
+        labels = (read_indicators(as_floats(y, "y"), self.tasks_) + 1) / 2
+        return metrics.subset_accuracy_score(labels, predicted, sample_weight=sample_weight)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

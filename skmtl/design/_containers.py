@@ -23,7 +23,14 @@ def from_arrow(data: Any) -> Any:
     ------
     ImportError
         If pandas is not installed.
+    TypeError
+        If it is a lazy frame of polars, which holds no data yet.
     """
+    if hasattr(data, "collect_schema") and not hasattr(data, "shape"):
+        raise TypeError(
+            f"A polars {type(data).__name__} is a query without data. Pass the data frame that "
+            f"its collect() returns."
+        )
     if not (hasattr(data, "column_names") and hasattr(data, "to_pandas")):
         return data
     if importlib.util.find_spec("pandas") is None:
@@ -57,6 +64,21 @@ def fill_mask(data: Any) -> Any:
     filled = np.array(data.data, dtype=kind)
     filled[np.ma.getmaskarray(data)] = np.nan if numeric else None
     return filled
+
+
+def refuse_overflow(values: Any, name: str) -> None:
+    """Raise if the sum of squares of numbers in float64 overflows, as all that is made of it."""
+    values = values.data if sp.issparse(values) else values
+    if values.dtype != np.float64:
+        return
+    with np.errstate(over="ignore"):
+        axes = "ij"[: values.ndim]
+        overflows = not np.isfinite(np.einsum(f"{axes},{axes}->", values, values))
+    if overflows:
+        raise ValueError(
+            f"{name} must not be so large that sums of squares overflow, got values up to "
+            f"{np.abs(values).max():.3g}. Divide by a power of ten."
+        )
 
 
 def _join_masked(data: Any) -> Any:

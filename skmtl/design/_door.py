@@ -16,6 +16,7 @@ from skmtl.design._containers import (
     refuse_cubes,
     refuse_dates,
     refuse_mask,
+    refuse_overflow,
 )
 from skmtl.design._data import TaskData
 from skmtl.design._names import refuse_repeated
@@ -41,6 +42,7 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
     raw = _labels.as_label_array(y, type(estimator).__name__)
     categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
+    refuse_overflow(X, "X")
     check_consistent_length(X, raw)
     if ids is not None:
         labels = _labels.read_numbers(_labels.flatten_column(raw), None)
@@ -69,6 +71,7 @@ def read_classification(
         _check_one_of_k(estimator, raw)
     categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
+    refuse_overflow(X, "X")
     check_consistent_length(X, raw)
     class_weight = estimator.class_weight
     tasks_in_columns = raw.ndim == 2 and (raw.shape[1] > 1 or _labels.is_one_indicator(raw))
@@ -283,7 +286,7 @@ def _check_one_of_k(estimator: Any, y: Array) -> None:
 def _class_factors(class_weight: dict[Any, float], classes: Array) -> Array:
     known = classes.tolist()
     unknown = [label for label in class_weight if label not in known]
-    factors = np.array([class_weight.get(label, 1.0) for label in known], dtype=np.float64)
+    factors = _labels.as_floats([class_weight.get(label, 1.0) for label in known], "class_weight")
     if unknown or not (np.isfinite(factors).all() and (factors > 0).all()):
         raise ValueError(
             f"class_weight must map the classes {known} to positive numbers, got {class_weight}."

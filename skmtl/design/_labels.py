@@ -16,10 +16,13 @@ from skmtl.design._containers import (
     from_arrow,
     is_frame,
     refuse_mask,
+    refuse_overflow,
 )
 from skmtl.design._names import align_columns, refuse_repeated
 
 Array = NDArray[Any]
+
+_LEAST_WEIGHT = 1e-150
 
 
 def as_label_array(y: Any, estimator_name: str) -> Array:
@@ -75,6 +78,9 @@ def as_floats(values: Any, name: str) -> Array:
     """
     refuse_mask(values, name, "Fill them (.filled(...)), or leave out what they belong to.")
     try:
+        if np.asarray(values).dtype.kind == "c":
+            # NumPy would drop the imaginary part.
+            raise TypeError("complex numbers have no order")
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -122,6 +128,7 @@ def read_numbers(y: Array, tasks: Array | None) -> Array:
             "y contains NaN. A label may be missing (NaN) only in a matrix y of shape "
             "(n_samples, n_tasks); otherwise leave such rows out."
         )
+    refuse_overflow(y[~np.isnan(y)], "y")
     return y
 
 
@@ -230,6 +237,12 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], tasks: Array | None
         raise ValueError(
             f"Negative values in data passed to `sample_weight`: {weights.min():.3g}. Weights "
             f"must be >= 0; use 0 to leave a label out."
+        )
+    refuse_overflow(weights, "sample_weight")
+    if 0 < weights.max(initial=0.0) < _LEAST_WEIGHT:
+        raise ValueError(
+            f"sample_weight must not be so small that its reciprocal overflows, got weights up "
+            f"to {weights.max():.3g}. Multiply by a power of ten: the fit stays the same."
         )
     if rows and len(shape) == 2:
         weights = np.repeat(weights[:, None], shape[1], axis=1)

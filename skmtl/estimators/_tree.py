@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl.design import refuse_mask
+
 Array = NDArray[Any]
 # A node: its height, and its children, which are nodes or columns.
 _Node = tuple[float, list[Any]]
@@ -94,6 +96,7 @@ def _from_linkage(matrix: Array, n_tasks: int) -> Any:
     # Imported here: it takes longer than the rest of the package's own modules.
     from scipy.cluster.hierarchy import is_valid_linkage
 
+    refuse_mask(matrix, "The 'tree'", "Pass a linkage matrix without a mask.")
     matrix = np.asarray(matrix, dtype=np.float64)
     shape = (n_tasks - 1, 4)
     valid = matrix.shape == shape and np.isfinite(matrix).all()

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from skmtl._warnings import gather_warnings
 from skmtl.base import TaskEstimator
-from skmtl.design import TaskData
+from skmtl.design import TaskData, refuse_mask
 from skmtl.objective import BaseObjective
 from skmtl.solvers import choose_solver, solve
 
@@ -206,6 +206,7 @@ def read_alphas(alphas: Any) -> Array | int:
         return int(alphas)
     if not isinstance(alphas, Iterable) or isinstance(alphas, str):
         raise ValueError(f"{rule} For one alpha pass a list of one, or fit the plain estimator.")
+    refuse_mask(alphas, "alphas", "Leave them out: .compressed().")
     try:
         values = np.asarray(alphas, dtype=np.float64)
     except (TypeError, ValueError):

@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skmtl._folds import assign_groups, assign_shared, assign_stacked, label_strata
-from skmtl.design import as_label_array, encode_tasks, read_ids, split_task_column
+from skmtl.design import as_label_array, encode_tasks, read_ids, refuse_mask, split_task_column
 
 
 class StratifiedTaskKFold(StratifiedGroupKFold):
@@ -269,6 +269,7 @@ def _read_rows(X: Any, y: Any, task_column: str | int | None) -> _Rows:
 
 def _read_groups(groups: Any) -> NDArray[np.intp]:
     """The rank of each row's group."""
+    refuse_mask(groups, "groups", "Give each row a group.")
     groups = column_or_1d(check_array(groups, ensure_2d=False, dtype=None, input_name="groups"))
     try:
         return np.unique(groups, return_inverse=True)[1].reshape(-1)

@@ -285,7 +285,8 @@ class Objective(BaseObjective):
             grams = np.repeat(grams, self.n_columns, axis=0)
         linear = np.einsum("tij,jt->it", grams, point.W) - G
         # The squared residual at W = 0, from that at the point.
-        square = self._model_square(bend, U) + float(np.vdot(point.W, linear - G))
+        # It may vanish, and rounding make it negative.
+        square = max(self._model_square(bend, U) + float(np.vdot(point.W, linear - G)), 0.0)
         counts = self.design.gather((self.design.weights > 0).astype(np.float64))
         parts = self.penalty, self.quadratic
         return GramObjective.of_model(grams, linear, square, counts, parts)

@@ -56,6 +56,13 @@ class Penalty(BaseEstimator):
             That names the parameter, the rule, the value received, and the remedy.
         """
         self._validate_params()
+        for name, value in self.get_params(deep=False).items():
+            if np.ma.isMaskedArray(value) and np.ma.count_masked(value):
+                raise ValueError(
+                    f"The '{name}' of {type(self).__name__} must not have masked entries, got a "
+                    f"masked array with {np.ma.count_masked(value)} of {value.size} entries "
+                    f"masked. Fill them: .filled(...)."
+                )
 
     @property
     def row_thresholds(self) -> tuple[float | Array, float | Array] | None:

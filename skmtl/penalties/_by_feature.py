@@ -40,6 +40,7 @@ class WeightedRows(Penalty):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
     def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
         rows = isinstance(self.penalty, Penalty) and self.penalty.separates_over_rows
         if not rows or self.penalty.leaves_mean_free:
             raise ValueError(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from skmtl.solvers._admm import ADMM
-from skmtl.solvers._driver import Solver
+from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Solver
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._proximal_newton import ProximalNewton
 
@@ -22,22 +22,33 @@ class Switch:
     the tasks' curvatures are unequal they need thousands, and the eigenbases of all tasks are
     worth computing: they make ADMM's steps exact in the squared loss, and proximal Newton's in the
     quadratic model of another.
+
+    Proximal Newton steps may be short: where a loss has kinks in its slope, such as the squared
+    hinge, no quadratic reaches far. Once they have cost what gradient steps were expected to,
+    these continue, for as many iterations at least.
     """
 
-    iterations_per_certificate = 10
+    iterations_per_certificate: int
 
     def __init__(self, objective: Any, start: Any) -> None:
-        self.objective, self.fista = objective, FISTA(objective, start)
-        self.current: Solver = self.fista
-        self.n_steps, self.is_certified = 0, False
-        # Iterations to the certificate after the next.
-        self.upcoming = self.iterations_per_certificate
+        self.objective, self.is_certified = objective, False
+        self.current: Solver
+        # The iterations that the exact method has taken, and those that it may take.
+        self.spent, self.allowed = 0, np.inf
+        self._take_gradient_steps(start, _TRIED, FISTA.iterations_per_certificate)
+
+    def _take_gradient_steps(self, start: Any, least: int, upcoming: int) -> None:
+        self.point = start.astype(self.objective.dtype)
+        self.current = self.fista = FISTA(self.objective, self.point)
+        self.n_steps, self.least = 0, least
+        # Iterations to the next certificate, and from there to the one after it.
+        self.iterations_per_certificate = self.upcoming = upcoming
         # After how many steps each gap was met.
         self.gaps: list[tuple[int, float]] = []
 
     @property
     def n_sweeps(self) -> int:
-        return self.current.n_sweeps
+        return SWEEPS_PER_ITERATION * self.spent + self.current.n_sweeps
 
     def bounds(self, point: Any) -> tuple[float, float]:
         self.is_certified = True
@@ -48,8 +59,12 @@ class Switch:
     def step(self, gap: float, enough: float) -> Any:
         if self.is_certified and self.current is self.fista:
             self._look_ahead(gap, enough)
+        elif self.current is not self.fista:
+            self._look_back()
         self.n_steps, self.is_certified = self.n_steps + 1, False
-        return self.current.step(gap, enough)
+        moved = self.current.step(gap, enough)
+        self.point = self.point if moved is None else moved
+        return moved
 
     def _look_ahead(self, gap: float, enough: float) -> None:
         """Change the solver if too much is left, and ask for a certificate when little is."""
@@ -57,12 +72,20 @@ class Switch:
         if len(self.gaps) == 1:
             return
         left = self._remaining(enough)
-        if self.n_steps >= _TRIED and left > _PATIENCE:
+        if self.n_steps >= self.least and left > max(_PATIENCE, self.least):
             exact = ADMM if self.objective.has_spectrum else ProximalNewton
-            self.current = exact(self.objective, self.fista.old)
+            self.current, self.allowed = exact(self.objective, self.fista.old), left
             self.iterations_per_certificate = self.current.iterations_per_certificate
         else:
             self.upcoming = int(np.clip(left, _LEAST, _MOST))
+
+    def _look_back(self) -> None:
+        """Return to gradient steps once the exact ones have cost more than was left of those."""
+        # ADMM has no iterations within iterations.
+        cost = self.current.n_sweeps // SWEEPS_PER_ITERATION
+        if cost > self.allowed:
+            self.spent += cost
+            self._take_gradient_steps(self.point, cost, _MOST)
 
     def _remaining(self, enough: float) -> float:
         """The number of iterations to come, if the gap falls as it has in the last half."""
