@@ -156,7 +156,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
                 f"{predicted.shape[1]} tasks. Pass a column of labels for each task, as in fit."
             )
         # -1 and 1 would be compared with predictions of 0 and 1.
-        labels = (read_indicators(as_floats(y, "y"), self.tasks_) + 1) / 2
+        labels = (read_indicators(as_floats(y, "y")) + 1) / 2
         return metrics.subset_accuracy_score(labels, predicted, sample_weight=sample_weight)
 
     def __sklearn_tags__(self) -> Tags:
