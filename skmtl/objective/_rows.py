@@ -284,8 +284,7 @@ class Objective(BaseObjective):
         if len(grams) < self.n_columns:
             grams = np.repeat(grams, self.n_columns, axis=0)
         linear = np.einsum("tij,jt->it", grams, point.W) - G
-        # The squared residual at W = 0, from that at the point.
-        # It may vanish, and rounding make it negative.
+        # The squared residual at W = 0, from that at the point; rounding may make it negative.
         square = max(self._model_square(bend, U) + float(np.vdot(point.W, linear - G)), 0.0)
         counts = self.design.gather((self.design.weights > 0).astype(np.float64))
         parts = self.penalty, self.quadratic

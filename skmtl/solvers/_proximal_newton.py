@@ -62,13 +62,13 @@ class ProximalNewton:
     def _minimise(self, model: Any, start: Any, tol: float) -> Any:
         """The model's point at a duality gap of tol, or after many iterations."""
         inner = _inner_solver(model)(model, start)
-        point, best, lower, n_iter = start, (np.inf, start), -np.inf, 0
-        while True:
+        point, best, lower, n_iter, last = start, (np.inf, start), -np.inf, 0, -1
+        while n_iter > last:
             value, bound = inner.bounds(point)
             best, lower = min(best, (value, point), key=lambda pair: pair[0]), max(lower, bound)
-            if best[0] - lower <= tol or n_iter >= _MAX_INNER:
-                break
-            point, n_iter = advance(inner, point, n_iter, _MAX_INNER, best[0] - lower, tol)
+            gap, last = best[0] - lower, n_iter
+            if gap > tol:
+                point, n_iter = advance(inner, point, n_iter, _MAX_INNER, gap, tol)
         self.n_sweeps += SWEEPS_PER_ITERATION * n_iter
         if model.terms is not None:
             self.duals = inner.duals
