@@ -390,7 +390,8 @@ def test_dates(gaps, kind):
     dated = frame.assign(day=days)
     objects = frame.assign(day=[pd.Timestamp(day).date() for day in days])
     zone = frame.assign(day=pd.Series(days).dt.tz_localize("UTC"))
-    for data in (dated, dated.assign(day=days - days[0]), objects, zone, pl.DataFrame(dated)):
+    other = pl.DataFrame({**{name: frame[name].to_numpy() for name in frame}, "day": days})
+    for data in (dated, dated.assign(day=days - days[0]), objects, zone, other):
         with pytest.raises(ValueError, match=r"X must hold numbers, got dates .*\['day'\].*days"):
             BlockSparseRegressor(0.1).fit(data, Y)
     with pytest.raises(ValueError, match="X must hold numbers, got dates"):

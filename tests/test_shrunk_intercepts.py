@@ -359,7 +359,7 @@ def test_wrong_inputs():
         MultiTaskRegressor(loss={0: "squared", 1: "logistic"}, intercept="shrunk").fit(X, Y)
     with pytest.raises(ValueError, match="free intercepts"):
         BlockSparseRegressor(solver="block", intercept="shrunk", task_column=-1).fit(X, y)
-    with pytest.raises(ValueError, match="holds the mean"):
+    with pytest.raises(ValueError, match="a penalty on the mean"):
         FusedTaskRegressor(solver="admm", intercept="shrunk", task_column=-1).fit(X, y)
 
 

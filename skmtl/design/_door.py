@@ -42,7 +42,6 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
     raw = _labels.as_label_array(y, type(estimator).__name__)
     categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
-    refuse_overflow(X, "X")
     check_consistent_length(X, raw)
     if ids is not None:
         labels = _labels.read_numbers(_labels.flatten_column(raw), None)
@@ -71,7 +70,6 @@ def read_classification(
         _check_one_of_k(estimator, raw)
     categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
-    refuse_overflow(X, "X")
     check_consistent_length(X, raw)
     class_weight = estimator.class_weight
     tasks_in_columns = raw.ndim == 2 and (raw.shape[1] > 1 or _labels.is_one_indicator(raw))
@@ -196,6 +194,7 @@ def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> Task
     used = (weights > 0).any(axis=1)
     if not used.all():
         X, y, weights = X[used], y[used], weights[used]
+    _refuse_overflow(X, y)
     return TaskData(layout, X, y, weights, tasks, None, tasks, np.arange(len(tasks)))
 
 
@@ -224,9 +223,16 @@ def _stacked(
         order = np.argsort(small, kind="stable")
         rows, codes = np.flatnonzero(used)[order], codes[order]
         X, y, weights = X[rows], y[rows], weights[rows]
+    _refuse_overflow(X, y)
     chain = chain_of(categories, tasks)
     places = np.arange(len(tasks))
     return TaskData("stacked", X, y, weights, tasks, codes, tasks, places, chain=chain)
+
+
+def _refuse_overflow(X: Any, y: Array) -> None:
+    """Refuse rows that count whose squares overflow."""
+    refuse_overflow(X, "X")
+    refuse_overflow(y, "y")
 
 
 def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
