@@ -2,9 +2,11 @@
 
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
 
 # A warning's text and category.
 Message = tuple[str, type[Warning]]
@@ -38,3 +40,19 @@ def gather_warnings() -> Iterator[list[Message]]:
         yield gathered
     finally:
         _gathered.reset(token)
+
+
+def forward(old: str, package: ModuleType, names: tuple[str, ...]) -> Callable[[str], Any]:
+    """A module's ``__getattr__`` that takes its former names from a package, with a warning."""
+
+    def get(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {old!r} has no attribute {name!r}")
+        warn(
+            f"{old} is internal, and goes in the next release: its {name} is now in "
+            f"{package.__name__}.",
+            FutureWarning,
+        )
+        return getattr(package, name)
+
+    return get

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skmtl.base import TaskEstimator
 from skmtl.design import TaskData, task_factors
+from skmtl.estimators.base import TaskEstimator
 
 Array = NDArray[Any]
 

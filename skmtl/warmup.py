@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 import skmtl
-from skmtl import _kernels
+from skmtl._numerics import kernels
 
 Array = NDArray[Any]
 
@@ -62,19 +62,19 @@ def warm_up(report: Callable[[str], None] = print) -> None:
 def _call_rare() -> None:
     """Call the kernels that only larger fits use, with the types that those pass."""
     grams, features = np.stack([np.eye(3), np.eye(3)]), np.arange(2)
-    _kernels.take_grams(grams, features, np.empty((2, 2, 2)))
-    _kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
+    kernels.take_grams(grams, features, np.empty((2, 2, 2)))
+    kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
     thresholds = np.zeros(2), np.ones(3), np.ones(3), False
-    _kernels.minimise_rows_dense(
+    kernels.minimise_rows_dense(
         np.ones((3, 2)), np.ones(2), thresholds, np.zeros((3, 2)), np.ones((2, 2)), 1e-3, 5
     )
 
 
 def count_compiled() -> int:
     """Return how many specialisations of kernels this process has compiled itself."""
-    kernels = (getattr(_kernels, name) for name in _kernels.__all__)
+    compiled = (getattr(kernels, name) for name in kernels.__all__)
     # Without compilation kernels are plain functions.
-    statistics = (each.stats for each in kernels if hasattr(each, "stats"))
+    statistics = (each.stats for each in compiled if hasattr(each, "stats"))
     return sum(sum(each.cache_misses.values()) for each in statistics)
 
 

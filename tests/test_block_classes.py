@@ -8,8 +8,9 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skmtl import BlockSparseClassifier, BlockSparseRegressor, _linalg
-from skmtl._kernels import minimise_classes
+from skmtl import BlockSparseClassifier, BlockSparseRegressor
+from skmtl._numerics import linalg
+from skmtl._numerics.kernels import minimise_classes
 from skmtl.model_selection import alpha_max
 from skmtl.objective._class_models import class_gram
 from skmtl.penalties import L1, L21
@@ -262,17 +263,17 @@ class TestSampling:
     def test_a_sample_stands_for_all(self):
         rng = np.random.default_rng(0)
         shares = rng.random(10_000) ** 4
-        rows, times = _linalg.sample(shares, 2000)
+        rows, times = linalg.sample(shares, 2000)
         assert 1000 < len(rows) <= 2000
         assert (np.diff(rows) > 0).all()
         x = rng.standard_normal(10_000) ** 2 * shares
         assert (times * x[rows]).sum() == pytest.approx(x.sum(), rel=0.1)
-        again, _ = _linalg.sample(shares, 2000)
+        again, _ = linalg.sample(shares, 2000)
         np.testing.assert_array_equal(rows, again)
 
     def test_all_where_few_would_be_left_out(self):
         for shares, count in ((np.ones(10), 5), (np.zeros(10), 2)):
-            rows, times = _linalg.sample(shares, count)
+            rows, times = linalg.sample(shares, count)
             assert rows == slice(None)
             np.testing.assert_array_equal(times, 1)
 
@@ -282,9 +283,9 @@ class TestSampling:
         X = rng.standard_normal((20_000, 5)).astype(np.float32) / 2 + 0.3
         weights = rng.random((20_000, 3)) / 20_000
         weights[:, 2] = 0.0
-        gram = _linalg.centred_gram if centre else _linalg.weighted_gram
+        gram = linalg.centred_gram if centre else linalg.weighted_gram
         for count, close in ((10**6, 1e-5), (3000, 0.15)):
-            found = _linalg.sampled_grams(X, weights, count, centre=centre)
+            found = linalg.sampled_grams(X, weights, count, centre=centre)
             for t in range(3):
                 expected = gram(X.astype(float), weights[:, t])
                 size = max(np.diag(expected).max(), 1e-300)

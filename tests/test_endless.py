@@ -35,7 +35,7 @@ from skmtl import (
     TaskRelationRegressor,
     reference,
 )
-from skmtl._linalg import lanczos
+from skmtl._numerics import lanczos
 from skmtl.penalties import L1, L21, L1Inf, Penalty, Superposition, TraceNorm
 
 

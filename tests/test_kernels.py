@@ -12,7 +12,7 @@ import pytest
 from scipy.optimize import lsq_linear
 
 import skmtl
-from skmtl import _kernels
+from skmtl._numerics import kernels
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -26,11 +26,11 @@ def test_task_products(dtype):
     task = np.repeat(np.arange(4), counts)
 
     out = np.empty(13, dtype=dtype)
-    _kernels.multiply_tasks(X, starts, weights, out)
+    kernels.multiply_tasks(X, starts, weights, out)
     np.testing.assert_allclose(out, (X * weights[task]).sum(axis=1), rtol=1e-5)
 
     sums = np.empty((4, 5), dtype=dtype)
-    _kernels.multiply_tasks_transposed(X, starts, u, sums)
+    kernels.multiply_tasks_transposed(X, starts, u, sums)
     expected = np.zeros((4, 5))
     np.add.at(expected, task, X.astype(float) * u[:, None])
     np.testing.assert_allclose(sums, expected, rtol=1e-4, atol=1e-5)
@@ -55,13 +55,13 @@ def test_chains(dtype):
         row = np.sign(row) * np.maximum(np.abs(row) - entry[j], 0)
         expected[j] = row * max(1 - group[j] / max(np.linalg.norm(row), 1e-300), 0)
     alone = np.empty(6)
-    _kernels.exceed_chains(W.astype(float), 1.0, 0.5, 0.1, 0.2, alone)
+    kernels.exceed_chains(W.astype(float), 1.0, 0.5, 0.1, 0.2, alone)
     out = W.copy()
-    _kernels.shrink_chains(out, variation, entry, group)
+    kernels.shrink_chains(out, variation, entry, group)
     np.testing.assert_allclose(out, expected, atol=1e-6)
 
     full = W.astype(float)
-    _kernels.shrink_chains(full, np.full(6, 0.5), np.full(6, 0.1), np.full(6, 0.2))
+    kernels.shrink_chains(full, np.full(6, 0.5), np.full(6, 0.1), np.full(6, 0.2))
     np.testing.assert_allclose(np.maximum(alone, 0), np.linalg.norm(full, axis=1), atol=1e-12)
 
 
@@ -77,7 +77,7 @@ def test_trees(dtype):
     steps = np.linspace(0, 2, 7)
 
     values, bounds = np.empty(7), np.empty(7)
-    _kernels.measure_trees(W, parents, owners, weights, values, bounds)
+    kernels.measure_trees(W, parents, owners, weights, values, bounds)
     lengths = np.stack([np.linalg.norm(W[:, group], axis=1) for group in groups], axis=1)
     np.testing.assert_allclose(values, lengths @ weights, rtol=1e-6)
     np.testing.assert_allclose(bounds, (lengths / weights)[:, 3:].max(axis=1), rtol=1e-6)
@@ -87,13 +87,13 @@ def test_trees(dtype):
         size = np.maximum(np.linalg.norm(expected[:, group], axis=1), 1e-300)
         expected[:, group] *= np.maximum(1 - steps * weight / size, 0)[:, None]
     out = W.copy()
-    _kernels.shrink_trees(out, steps, parents, owners, weights)
+    kernels.shrink_trees(out, steps, parents, owners, weights)
     np.testing.assert_allclose(out, expected, atol=1e-6)
 
     left = np.empty(7)
-    _kernels.exceed_trees(W.astype(float), 0.8, parents, owners, weights, left)
+    kernels.exceed_trees(W.astype(float), 0.8, parents, owners, weights, left)
     full = W.astype(float)
-    _kernels.shrink_trees(full, np.full(7, 0.8), parents, owners, weights)
+    kernels.shrink_trees(full, np.full(7, 0.8), parents, owners, weights)
     sizes = [np.linalg.norm(full[:, group], axis=1) for group in groups[3:]]
     np.testing.assert_allclose(np.maximum(left, 0), np.max(sizes, axis=0), atol=1e-12)
 
@@ -113,7 +113,7 @@ with warnings.catch_warnings(record=True) as caught:
 print([str(w.message) for w in caught if "skmtl" in str(w.message)])
 import numpy as np
 taken = np.empty((1, 1, 1))
-skmtl._kernels.take_grams(np.array([[[1.0, 0.0], [2.0, 3.0]]]), np.array([1]), taken)
+skmtl._numerics.kernels.take_grams(np.array([[[1.0, 0.0], [2.0, 3.0]]]), np.array([1]), taken)
 print(taken.tolist())
 """
 
@@ -182,10 +182,10 @@ def test_after_warming_up_a_new_process_compiles_nothing():
 
 def test_warming_up_calls_every_kernel_with_few_types():
     code = """
-from skmtl import _kernels
+from skmtl._numerics import kernels
 from skmtl.warmup import warm_up
 warm_up(report=lambda line: None)
-print({name: len(getattr(_kernels, name).signatures) for name in _kernels.__all__})
+print({name: len(getattr(kernels, name).signatures) for name in kernels.__all__})
 """
     (counts,) = map(ast.literal_eval, run_python(code))
     # One for each precision at most.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 
-from skmtl.certificate import best_dual, envelope
+from skmtl.objective import best_dual, envelope
 from skmtl.penalties import (
     L1,
     L21,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmtl._sylvester import solve_coupled
+from skmtl._numerics import solve_coupled
 
 
 def chain(n):

@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skmtl import TaskRelationRegressor
-from skmtl._threads import one_blas_thread
+from skmtl._numerics import one_blas_thread
 
 
 def blas_threads():

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl import _linalg
+from skmtl._numerics import linalg
 
 Array = NDArray[Any]
 
@@ -154,7 +154,7 @@ def operator_squared_norm(design: Design, scale: Array) -> float:
         Z = design.forward(v.reshape(shape) * scale[:, None])
         return np.asarray(scale[:, None] * design.adjoint(design.weights * Z)).ravel()
 
-    return _linalg.lanczos(apply, shape[0] * shape[1])
+    return linalg.lanczos(apply, shape[0] * shape[1])
 
 
 def difference(raw: Array, moved: Array, n: int) -> Array:
@@ -171,7 +171,7 @@ def stored(X: Any) -> int:
 def subtract(X: Array, mean: Array) -> Array:
     """X - mean in X's precision, without a converted copy of X."""
     out = np.empty_like(X)
-    for rows in _linalg.row_batches(X):
+    for rows in linalg.row_batches(X):
         out[rows] = X[rows] - mean
     # A constant feature would be left with rounding noise, which is no feature.
     near = np.abs(X[0] - mean) <= 1e-12 * np.abs(mean)

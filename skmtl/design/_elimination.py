@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl import _linalg
-from skmtl._sylvester import solve_coupled
+from skmtl._numerics import linalg, solve_coupled
 from skmtl.design._base import Design
 
 Array = NDArray[Any]
@@ -30,7 +29,7 @@ def newton_direction(
         In W and in b.
     """
     G, g = gradient
-    solve = _linalg.solve_semidefinite if ridges.ndim == 1 else solve_coupled
+    solve = linalg.solve_semidefinite if ridges.ndim == 1 else solve_coupled
     if not design.n_intercepts:
         return -solve(grams, ridges, G), g
     totals = design.gather(H)

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl import _kernels, _linalg
+from skmtl._numerics import kernels, linalg
 from skmtl.design._data import TaskData
 
 Array = NDArray[Any]
@@ -192,7 +192,7 @@ class _Sums:
         """From the rows of all tasks, one task under the other."""
         if X.shape[1] <= _FEW_FEATURES and X.dtype == np.float64:
             data = np.ascontiguousarray(X), weights, wy, starts
-            _kernels.sum_products(*data, centre, self.origin, self.x, self.xx, self.xy)
+            kernels.sum_products(*data, centre, self.origin, self.x, self.xx, self.xy)
             return
         for t in range(len(starts) - 1):
             rows = slice(starts[t], starts[t + 1])
@@ -209,7 +209,7 @@ class _Sums:
         if not len(X):
             return
         if centre and weights.any():
-            self.origin[g] = _linalg.multiply_transposed(X, weights) / weights.sum()
+            self.origin[g] = linalg.multiply_transposed(X, weights) / weights.sum()
         origin, x, xx, xy = self.origin[g], self.x[g], self.xx[g], self.xy[tasks]
         same = bool((weights == weights[0]).all())
         if same and not origin.any() and X.dtype == np.float64:
@@ -218,7 +218,7 @@ class _Sums:
             both = np.vstack([weights, wy.T]) @ X
             x[:], xy[:] = both[0], both[1:]
         else:
-            for rows in _linalg.row_batches(X):
+            for rows in linalg.row_batches(X):
                 block = X[rows] - origin
                 both = np.vstack([weights[rows], wy[rows].T]) @ block
                 x += both[0]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl import _linalg
+from skmtl._numerics import linalg
 from skmtl.design._base import Design, operator_squared_norm
 
 Array = NDArray[Any]
@@ -55,9 +55,9 @@ class PooledDesign(Design):
         return self.tasks.feature_curvature().sum(axis=0, keepdims=True)
 
     def squared_norm(self, scale: Array) -> float:
-        if self.n_features <= _linalg.EXACT_SIDE:
+        if self.n_features <= linalg.EXACT_SIDE:
             gram = self.centred_gram(self.weights)[0] * np.outer(scale, scale)
-            return _linalg.largest_eigenvalue(gram)
+            return linalg.largest_eigenvalue(gram)
         return operator_squared_norm(self, scale)
 
     def uncentre(self, W: Array, b: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl import _linalg
+from skmtl._numerics import linalg
 from skmtl.design._base import Design, difference, operator_squared_norm, stored, subtract
 
 Array = NDArray[Any]
@@ -40,16 +40,16 @@ class SharedDesign(Design):
         self._shift = np.zeros(self.n_features)
         self._offset: Array | None = None
         if centre is not None:
-            X = _linalg.without_constant_columns(X) if sp.issparse(X) else X
+            X = linalg.without_constant_columns(X) if sp.issparse(X) else X
             rows = weights.sum(axis=1)
-            mean = _linalg.multiply_transposed(X, rows) / rows.sum()
+            mean = linalg.multiply_transposed(X, rows) / rows.sum()
             if sp.issparse(X):
                 self._offset = mean[None, :]
             else:
                 X = subtract(X, mean)
                 self._shift = mean
             if centre == "task" and not self._proportional:
-                self._offset = (_linalg.multiply_transposed(X, weights) / totals).T
+                self._offset = (linalg.multiply_transposed(X, weights) / totals).T
         self.X = X
         self.n_grams = 1 if self._proportional else self.n_columns
         self.has_common_columns = self._proportional
@@ -60,27 +60,27 @@ class SharedDesign(Design):
         used = np.flatnonzero(W.any(axis=1))
         if _GATHER * len(used) < len(W):
             X = self.by_column[:, used] if self.is_sparse else np.take(self.X, used, axis=1)
-            Z = _linalg.multiply(X, W[used])
+            Z = linalg.multiply(X, W[used])
         else:
-            Z = _linalg.multiply(self.X, W)
+            Z = linalg.multiply(self.X, W)
         if self._offset is not None:
             Z -= self._offsets_times(W).astype(W.dtype)
         return Z
 
     def adjoint(self, U: Array) -> Array:
-        G = _linalg.multiply_transposed(self.X, U)
+        G = linalg.multiply_transposed(self.X, U)
         if self._offset is not None:
             G -= (self._offset.T * U.sum(axis=0)).astype(U.dtype)
         return G
 
     def forward_common(self, w: Array) -> Array:
-        z = _linalg.multiply(self.X, w)[:, None]
+        z = linalg.multiply(self.X, w)[:, None]
         if self._offset is not None:
             z = z - (self._offset @ w).astype(w.dtype)
         return np.array(np.broadcast_to(z, self.weights.shape))
 
     def adjoint_common(self, U: Array) -> Array:
-        g = _linalg.multiply_transposed(self.X, U.sum(axis=1))
+        g = linalg.multiply_transposed(self.X, U.sum(axis=1))
         if self._offset is not None:
             offsets = np.broadcast_to(self._offset, (self.n_columns, self.n_features))
             g -= (U.sum(axis=0) @ offsets).astype(U.dtype)
@@ -93,7 +93,7 @@ class SharedDesign(Design):
         return U.sum(axis=0)
 
     def centred_gram(self, H: Array) -> Array:
-        gram = _linalg.centred_gram if self.n_intercepts else _linalg.weighted_gram
+        gram = linalg.centred_gram if self.n_intercepts else linalg.weighted_gram
         shared = self._proportional and (H == H[:, :1]).all()
         columns = H[:, :1] if shared else H
         return np.stack([gram(self.X, column) for column in columns.T])
@@ -103,7 +103,7 @@ class SharedDesign(Design):
             return self.centred_gram(H)
         shared = self._proportional and (H == H[:, :1]).all()
         H = H[:, :1] if shared else H
-        return _linalg.sampled_grams(self.X, H, count, centre=bool(self.n_intercepts))
+        return linalg.sampled_grams(self.X, H, count, centre=bool(self.n_intercepts))
 
     def columns(self, features: Array) -> "SharedDesign":
         part = copy.copy(self)
@@ -153,10 +153,10 @@ class SharedDesign(Design):
         return columns
 
     def squares_by(self, weights: Array) -> Array:
-        squares = _linalg.weighted_squares(self.X, weights)
+        squares = linalg.weighted_squares(self.X, weights)
         if not self.n_intercepts:
             return squares
-        sums, totals = _linalg.multiply_transposed(self.X, weights), weights.sum(axis=0)
+        sums, totals = linalg.multiply_transposed(self.X, weights), weights.sum(axis=0)
         means = np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
         left: Array = np.maximum(squares - sums * means, 0.0)
         return left
@@ -170,10 +170,10 @@ class SharedDesign(Design):
     def feature_curvature(self) -> Array:
         totals = self.weights.sum(axis=0)
         weights = self.weights[:, :1] if self._proportional else self.weights
-        squares = _linalg.weighted_squares(self.X, weights).T
+        squares = linalg.weighted_squares(self.X, weights).T
         if self._offset is not None:
             # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a mean of all tasks.
-            sums = _linalg.multiply_transposed(self.X, weights).T
+            sums = linalg.multiply_transposed(self.X, weights).T
             moved = self._offset * (2 * sums - self._offset * weights.sum(axis=0)[:, None])
             squares = difference(squares, moved, len(weights))
         return squares * (totals / totals[0])[:, None] if self._proportional else squares
@@ -182,7 +182,7 @@ class SharedDesign(Design):
         if self._proportional:
             offset = None if self._offset is None else self._offset[0]
             heaviest = self.weights[:, np.argmax(self.weights.sum(axis=0))]
-            return _linalg.squared_norm(self.X, heaviest, offset, scale)
+            return linalg.squared_norm(self.X, heaviest, offset, scale)
         return operator_squared_norm(self, scale)
 
     def uncentre(self, W: Array, b: Array) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl import _kernels, _linalg
+from skmtl._numerics import kernels, linalg
 from skmtl.design._base import Design, difference, operator_squared_norm, stored, subtract
 
 Array = NDArray[Any]
@@ -30,7 +30,7 @@ class StackedDesign(Design):
         self.n_features, self.n_columns = X.shape[1], len(starts) - 1
         self.n_intercepts = 0 if centre is None else self.n_columns
         if centre is not None and sp.issparse(X):
-            X = _linalg.without_constant_columns(X)
+            X = linalg.without_constant_columns(X)
         self.weights, self.dtype = weights, X.dtype
         self.starts, self.counts = starts, np.diff(starts)
         self.products, self.n_grams = stored(X), self.n_columns
@@ -73,7 +73,7 @@ class StackedDesign(Design):
         return np.add.reduceat(U, self.starts[:-1])
 
     def centred_gram(self, H: Array) -> Array:
-        gram = _linalg.centred_gram if self.n_intercepts else _linalg.weighted_gram
+        gram = linalg.centred_gram if self.n_intercepts else linalg.weighted_gram
         return np.stack([gram(self.X[rows], H[rows]) for rows in self._rows()])
 
     def columns(self, features: Array) -> "StackedDesign":
@@ -89,7 +89,7 @@ class StackedDesign(Design):
 
     def feature_curvature(self) -> Array:
         squares = np.stack(
-            [_linalg.weighted_squares(self.X[rows], self.weights[rows]) for rows in self._rows()]
+            [linalg.weighted_squares(self.X[rows], self.weights[rows]) for rows in self._rows()]
         )
         if not self._implicit:
             return squares
@@ -99,11 +99,11 @@ class StackedDesign(Design):
         return difference(squares, moved, self.counts.max())
 
     def squared_norm(self, scale: Array) -> float:
-        if self.n_features > _linalg.EXACT_SIDE and self.counts.max() > _linalg.EXACT_SIDE:
+        if self.n_features > linalg.EXACT_SIDE and self.counts.max() > linalg.EXACT_SIDE:
             return operator_squared_norm(self, scale)
         offsets = self._means if self._implicit else [None] * self.n_columns
         return max(
-            _linalg.squared_norm(self.X[rows], self.weights[rows], offset, scale)
+            linalg.squared_norm(self.X[rows], self.weights[rows], offset, scale)
             for rows, offset in zip(self._rows(), offsets, strict=True)
         )
 
@@ -122,10 +122,10 @@ class StackedDesign(Design):
             return np.asarray(self._blocks @ columns.ravel())
         out = np.empty(self.X.shape[0], dtype=columns.dtype)
         if columns.dtype == self.dtype:
-            _kernels.multiply_tasks(self.X, self.starts, columns, out)
+            kernels.multiply_tasks(self.X, self.starts, columns, out)
         else:
             for rows, column in zip(self._rows(), columns, strict=True):
-                out[rows] = _linalg.multiply(self.X[rows], column)
+                out[rows] = linalg.multiply(self.X[rows], column)
         return out
 
     def _products_transposed(self, u: Array) -> Array:
@@ -134,10 +134,10 @@ class StackedDesign(Design):
             return np.asarray(self._blocks.T @ u).reshape(self.n_columns, self.n_features)
         out = np.empty((self.n_columns, self.n_features), dtype=u.dtype)
         if u.dtype == self.dtype:
-            _kernels.multiply_tasks_transposed(self.X, self.starts, np.ascontiguousarray(u), out)
+            kernels.multiply_tasks_transposed(self.X, self.starts, np.ascontiguousarray(u), out)
         else:
             for t, rows in enumerate(self._rows()):
-                out[t] = _linalg.multiply_transposed(self.X[rows], u[rows])
+                out[t] = linalg.multiply_transposed(self.X[rows], u[rows])
         return out
 
 

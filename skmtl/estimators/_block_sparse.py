@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._refit import refit_chosen
+from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.objective import BaseObjective
 from skmtl.penalties import (
     L21,

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._concave import RowConcave, RowMajoriser
 from skmtl.estimators._nonconvex import (
@@ -20,6 +19,7 @@ from skmtl.estimators._nonconvex import (
     separates,
     start_of,
 )
+from skmtl.estimators.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.objective import BaseObjective, Point
 from skmtl.penalties import L1, L21, Penalty
 from skmtl.penalties._rows import row_norms

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmtl.base import TaskClassifier, TaskRegressor
 from skmtl.estimators._clusters import TaskClusters
 from skmtl.estimators._docs import document
+from skmtl.estimators.base import TaskClassifier, TaskRegressor
 
 _CONSTRAINTS = {
     "n_clusters": [Interval(Integral, 1, None, closed="left"), None],

@@ -8,9 +8,9 @@ from sklearn.cluster import KMeans
 from sklearn.utils.extmath import svd_flip
 
 from skmtl._warnings import warn
-from skmtl.base import TaskEstimator
 from skmtl.design import TaskData, in_task_order, refuse_mask
 from skmtl.estimators._covariance import TaskCovariance
+from skmtl.estimators.base import TaskEstimator
 from skmtl.penalties import ClusterNorm, Penalty, RelaxedClusterNorm, TaskQuadratic
 
 # A step of theta smaller than this share of its range separates no clusters.

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmtl.base import TaskClassifier, TaskRegressor
 from skmtl.estimators._docs import document
 from skmtl.estimators._superposed import ROUNDING, TwoPartTasks
+from skmtl.estimators.base import TaskClassifier, TaskRegressor
 from skmtl.penalties import L1, L21, L1Inf
 
 # The default strength of the private part where both parts may then be non-zero.

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._graphs import read_graph
-from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._order import path_order, read_order, task_graph, warn_of_alphabet
+from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.penalties import (
     L1,
     L21,

@@ -9,12 +9,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl._warnings import warn
-from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
-from skmtl.certificate import has_dual
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._order import task_graph, warn_of_alphabet
-from skmtl.objective import BaseObjective
+from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.objective import BaseObjective, has_dual
 from skmtl.penalties import L1, L21, FusedTasks, Penalty, TaskQuadratic
 
 _CONSTRAINTS: dict[str, list[Any]] = {

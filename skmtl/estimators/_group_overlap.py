@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from skmtl.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._factors import Factors, split
 from skmtl.estimators._nonconvex import (
@@ -20,6 +19,7 @@ from skmtl.estimators._nonconvex import (
     document_stages,
     start_of,
 )
+from skmtl.estimators.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
 from skmtl.solvers import FISTA, choose_solver

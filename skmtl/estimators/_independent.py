@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData, as_floats, in_task_order
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
+from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
 

@@ -10,9 +10,9 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData, read_features
 from skmtl.estimators._docs import document
+from skmtl.estimators.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.penalties import Penalty, SquaredTraceNorm, TraceNorm
 
 Array = NDArray[Any]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData, in_task_order
 from skmtl.estimators._docs import document
+from skmtl.estimators.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
 from skmtl.penalties import L21, Composite, Penalty, Superposition
 from skmtl.penalties._composite import without_zeros

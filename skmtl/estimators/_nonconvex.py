@@ -11,9 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from skmtl._warnings import warn
-from skmtl.base import Fit, TaskEstimator
 from skmtl.design import TaskData
 from skmtl.estimators._docs import _ATTRIBUTES, _COMMON, Class, document
+from skmtl.estimators.base import Fit, TaskEstimator
 from skmtl.objective import BaseObjective, Point
 from skmtl.solvers import Solver, advance, is_spent
 

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._ridge_cv import choose_ridge
+from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
 

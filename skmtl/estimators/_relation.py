@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
-from skmtl.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._covariance import TaskCovariance
 from skmtl.estimators._docs import document
+from skmtl.estimators.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.penalties import Penalty, Ridge, SquaredTraceNorm
 
 _CONSTRAINTS = {"ridge": [Interval(Real, 0, None, closed="left")]}

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 
 from skmtl._folds import assign_shared, assign_stacked, label_strata
-from skmtl.base import Fit, linear_predictor
 from skmtl.design import TaskData
+from skmtl.estimators.base import Fit, linear_predictor
 
 Array = NDArray[Any]
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import TaskClassifier, TaskRegressor
 from skmtl.estimators._docs import document
 from skmtl.estimators._superposed import TwoPartTasks
+from skmtl.estimators.base import TaskClassifier, TaskRegressor
 from skmtl.penalties import L21, TaskGroup, TraceNorm
 
 _CONSTRAINTS = {

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skmtl.base import TaskClassifier, TaskRegressor
 from skmtl.estimators._docs import document
 from skmtl.estimators._superposed import TwoPartTasks
+from skmtl.estimators.base import TaskClassifier, TaskRegressor
 from skmtl.penalties import L1, TraceNorm
 
 _CONSTRAINTS: dict[str, list[Any]] = {

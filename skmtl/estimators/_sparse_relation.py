@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.design import TaskData
 from skmtl.estimators._nonconvex import (
     INNER,
@@ -20,6 +19,7 @@ from skmtl.estimators._nonconvex import (
     start_of,
 )
 from skmtl.estimators._precision import MatrixNormal
+from skmtl.estimators.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.objective import BaseObjective, Point
 from skmtl.penalties import Penalty, Ridge, TaskQuadratic
 from skmtl.solvers import choose_solver

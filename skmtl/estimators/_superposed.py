@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from skmtl._warnings import warn
-from skmtl.base import Fit, TaskEstimator
 from skmtl.design import TaskData
+from skmtl.estimators.base import Fit, TaskEstimator
 from skmtl.penalties import Penalty, Superposition
 
 # Strengths this near to a bound are at it.

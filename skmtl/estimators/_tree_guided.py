@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions
 
 from skmtl._warnings import gather_warnings
-from skmtl.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.design import TaskData, task_factors
 from skmtl.estimators._docs import document
 from skmtl.estimators._independent import IndependentTaskClassifier, IndependentTaskRegressor
 from skmtl.estimators._tree import tree_groups
+from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.penalties import Penalty, TreeGroup
 
 Array = NDArray[Any]

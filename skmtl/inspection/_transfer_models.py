@@ -12,7 +12,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import has_fit_parameter
 
-from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
 from skmtl.estimators import (
     IndependentTaskClassifier,
@@ -20,6 +19,7 @@ from skmtl.estimators import (
     PooledTaskClassifier,
     PooledTaskRegressor,
 )
+from skmtl.estimators.base import TaskEstimator
 from skmtl.model_selection import StratifiedTaskKFold, alpha_max
 
 N_INNER_FOLDS = 5

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skmtl._warnings import gather_warnings
-from skmtl.base import TaskEstimator
 from skmtl.design import TaskData, refuse_mask
+from skmtl.estimators.base import TaskEstimator
 from skmtl.objective import BaseObjective
 from skmtl.solvers import choose_solver, solve
 

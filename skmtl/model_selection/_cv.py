@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.base import TaskEstimator
 from skmtl.design import TaskData
 from skmtl.estimators._feature_weight import read_feature_weight
+from skmtl.estimators.base import TaskEstimator
 from skmtl.model_selection._alpha import read_alphas
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_scores, search_alpha
 from skmtl.penalties import Penalty

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.base import Fit
 from skmtl.design import Moments, TaskData
+from skmtl.estimators.base import Fit
 from skmtl.model_selection._cv_folds import Fold
 from skmtl.model_selection._cv_scores import HeldOutLoss, Judge, Measure, check_absent_tasks
 from skmtl.objective import BaseObjective

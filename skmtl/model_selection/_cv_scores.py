@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing
 
-from skmtl.base import Fit, linear_predictor
 from skmtl.design import TaskData, align_frames, weigh_classes
+from skmtl.estimators.base import Fit, linear_predictor
 from skmtl.model_selection._alpha import prepare
 from skmtl.model_selection._cv_folds import Fold
 from skmtl.model_selection._path import follow

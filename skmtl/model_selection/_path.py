@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skmtl.base import Fit
 from skmtl.design import TaskData
 from skmtl.estimators import BlockSparseRegressor
+from skmtl.estimators.base import Fit
 from skmtl.model_selection._alpha import (
     check_eps,
     check_estimator,

@@ -1,6 +1,7 @@
 """The objective that solvers see, from rows of data or from their moments."""
 
 from skmtl.objective._base import BaseObjective
+from skmtl.objective._certificate import Dual, best_dual, envelope, has_dual
 from skmtl.objective._coupled import CoupledObjective
 from skmtl.objective._factored import FactoredObjective
 from skmtl.objective._gram import GramObjective
@@ -12,10 +13,14 @@ from skmtl.objective._superposed import SuperposedObjective
 __all__ = [
     "BaseObjective",
     "CoupledObjective",
+    "Dual",
     "FactoredObjective",
     "GramObjective",
     "Objective",
     "Point",
     "ShrunkObjective",
     "SuperposedObjective",
+    "best_dual",
+    "envelope",
+    "has_dual",
 ]

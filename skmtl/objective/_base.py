@@ -19,11 +19,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.certificate import Dual
+from skmtl._numerics import Spectrum
+from skmtl.objective._certificate import Dual
 from skmtl.objective._models import CurvedModel, RowModel, Thresholds
 from skmtl.objective._point import Point
 from skmtl.penalties import Penalty, Quadratic, Terms
-from skmtl.spectrum import Spectrum
 
 Array = NDArray[Any]
 

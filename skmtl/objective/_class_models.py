@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk, ssyrk
 
-from skmtl import _kernels
+from skmtl._numerics import kernels
 from skmtl.objective._models import Thresholds
 
 Array = NDArray[Any]
@@ -50,7 +50,7 @@ class ClassModel:
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """Minimise over W (s, n_classes), in place, to a duality gap; the number of sweeps."""
         return int(
-            _kernels.minimise_classes(
+            kernels.minimise_classes(
                 self.gram,
                 self.bends,
                 penalty.strengths(len(W)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmtl import _linalg
+from skmtl._numerics import linalg
 from skmtl.design import Design
 from skmtl.losses import MultinomialLoss
 from skmtl.objective._base import Array
@@ -60,7 +60,7 @@ class CoupledObjective(Objective):
         P = self.loss.probabilities(point.Z)
         weights = design.row_weights
         count = SAMPLED * len(features) * 4**effort
-        rows, factors = _linalg.sample(weights * (1 - np.einsum("ik,ik->i", P, P)), count)
+        rows, factors = linalg.sample(weights * (1 - np.einsum("ik,ik->i", P, P)), count)
         sampled = not isinstance(rows, slice)
         squares = design.feature_curvature()[0]
         scale = np.sqrt(np.where(squares > 0, squares / weights.sum(), 1.0))
@@ -178,6 +178,6 @@ def _solve(A: Array, P: Array, ridges: Array, slope: Array) -> Array:
     for k in range(n_classes):
         blocks[k, :, k] += grams[k] + np.diag(ridges)
     right = (slope - slope.mean(axis=1, keepdims=True)).astype(np.float64).T.reshape(size, 1)
-    solution = _linalg.solve_semidefinite(hessian[None], np.zeros(1), right)
+    solution = linalg.solve_semidefinite(hessian[None], np.zeros(1), right)
     W = solution.reshape(n_classes, d).T
     return np.asarray(W - W.mean(axis=1, keepdims=True))

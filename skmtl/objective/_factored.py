@@ -4,9 +4,9 @@ from functools import cached_property
 
 import numpy as np
 
-from skmtl import _linalg
-from skmtl.certificate import Dual
+from skmtl._numerics import linalg
 from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._certificate import Dual
 from skmtl.objective._point import Point
 from skmtl.penalties import Penalty
 
@@ -128,10 +128,10 @@ class FactoredObjective(BaseObjective):
             metric = np.maximum(metric, _TINY * metric.max(initial=0.0))
             metric = np.where(metric > 0, metric, 1.0)
             scale = 1 / np.sqrt(metric)
-            factor = _linalg.largest_eigenvalue(gram * np.outer(scale, scale))
+            factor = linalg.largest_eigenvalue(gram * np.outer(scale, scale))
         if self.right is not None:
             right = self.right.astype(np.float64)
-            factor *= _linalg.largest_eigenvalue(right @ right.T)
+            factor *= linalg.largest_eigenvalue(right @ right.T)
         whole = max(bound * factor, np.finfo(np.float64).eps)
         return whole, metric[:, None], intercepts * (bound / whole)
 

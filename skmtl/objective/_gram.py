@@ -6,16 +6,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from skmtl import _kernels, _linalg
-from skmtl._sylvester import solve_coupled
-from skmtl.certificate import Dual, best_dual, has_free_mean, seen_by
+from skmtl._numerics import Spectrum, kernels, linalg, solve_coupled
 from skmtl.design import Moments
 from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._certificate import Dual, best_dual, has_free_mean, seen_by
 from skmtl.objective._models import NO_GRAMS, GramModel, RowModel
 from skmtl.objective._point import Point
 from skmtl.objective._task_model import TaskGramModel
 from skmtl.penalties import Penalty, Quadratic
-from skmtl.spectrum import Spectrum
 
 _EPS = np.finfo(np.float64).eps
 _FEW_ROWS = 64
@@ -98,7 +96,7 @@ class GramObjective(BaseObjective):
 
     @property
     def has_small_matrices(self) -> bool:
-        return not self.has_feature_metric and self.n_features <= _linalg.ONE_THREAD_SIDE
+        return not self.has_feature_metric and self.n_features <= linalg.ONE_THREAD_SIDE
 
     @cached_property
     def null(self) -> Point:
@@ -146,7 +144,7 @@ class GramObjective(BaseObjective):
             # The average task bends no more than the one that bends most, and often nearly as
             # much. A solver that meets more costs less than the eigenvalues of all tasks.
             gram = self._pooled / self.n_tasks
-        bound = _linalg.largest_eigenvalue(gram * np.outer(scale, scale)) + (ridge / metric).max()
+        bound = linalg.largest_eigenvalue(gram * np.outer(scale, scale)) + (ridge / metric).max()
         return max(bound, _EPS), metric[:, None], np.zeros(0)
 
     @property
@@ -179,7 +177,7 @@ class GramObjective(BaseObjective):
             coupling = self._ridges_or_coupling
             return -solve_coupled(grams, coupling, gradient[0]), np.zeros(0)
         ridges = self._ridges / self.scales
-        step = -_linalg.solve_semidefinite(self.grams, ridges, gradient[0] / self.scales)
+        step = -linalg.solve_semidefinite(self.grams, ridges, gradient[0] / self.scales)
         return step, np.zeros(0)
 
     @property
@@ -202,7 +200,7 @@ class GramObjective(BaseObjective):
         grams, turned = self.grams, len(features) < self.n_features
         if turned:
             grams = np.empty((len(features), len(self.grams), len(features)))
-            _kernels.turn_grams(self.grams, features, grams)
+            kernels.turn_grams(self.grams, features, grams)
         return TaskGramModel(grams, turned, self.scales, slope, max(residual, 0.0))
 
     def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
@@ -254,7 +252,7 @@ class GramObjective(BaseObjective):
         if len(features) == self.n_features:
             return self.grams
         taken = np.empty((len(self.grams), len(features), len(features)))
-        _kernels.take_grams(self.grams, features, taken)
+        kernels.take_grams(self.grams, features, taken)
         return taken
 
     def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
@@ -271,15 +269,15 @@ class GramObjective(BaseObjective):
 
     def squared_norm(self) -> float:
         if len(self.grams) == 1:
-            return _linalg.largest_eigenvalue(self.grams[0]) * float(self.scales.max())
-        if self.n_features <= _linalg.SMALL_SIDE:
+            return linalg.largest_eigenvalue(self.grams[0]) * float(self.scales.max())
+        if self.n_features <= linalg.SMALL_SIDE:
             tops = np.linalg.eigvalsh(self.grams)[:, -1] * self.scales
             return max(float(tops.max()), 0.0)
 
         def apply(v: Array) -> Array:
             return self._hessians_times(v.reshape(self.n_features, self.n_columns)).ravel()
 
-        return _linalg.lanczos(apply, self.n_features * self.n_columns)
+        return linalg.lanczos(apply, self.n_features * self.n_columns)
 
     def _hessians_times(self, W: Array) -> Array:
         """The columns H_t w_t; rows of W that are zero cost nothing."""
@@ -295,9 +293,9 @@ class GramObjective(BaseObjective):
         by_task = np.ascontiguousarray((W * self.scales).T)
         product = np.empty_like(by_task)
         if few:
-            _kernels.multiply_gram_rows(self.grams, used, by_task, product)
+            kernels.multiply_gram_rows(self.grams, used, by_task, product)
         else:
-            _kernels.multiply_grams(self.grams, by_task, product)
+            kernels.multiply_grams(self.grams, by_task, product)
         return np.ascontiguousarray(product.T)
 
     @property
@@ -375,13 +373,11 @@ class GramObjective(BaseObjective):
         """The point with the best coefficients of some features."""
         slopes = (self.linear - point.Z)[rows] / self.scales
         W = point.W.copy()
-        W[rows] += _linalg.solve_semidefinite(
-            self._grams_of(rows), np.zeros(self.n_columns), slopes
-        )
+        W[rows] += linalg.solve_semidefinite(self._grams_of(rows), np.zeros(self.n_columns), slopes)
         return self.point(W, point.b)
 
     def _with_best_mean(self, point: Point) -> Point:
         """The point moved along the mean task to where the gradient along it vanishes."""
         slope = (self.linear - point.Z).sum(axis=1, keepdims=True)
-        mean = _linalg.solve_semidefinite(self._pooled[None], np.zeros(1), slope)
+        mean = linalg.solve_semidefinite(self._pooled[None], np.zeros(1), slope)
         return self.point(point.W + mean, point.b)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl import _kernels
+from skmtl._numerics import kernels
 
 Array = NDArray[Any]
 
@@ -125,7 +125,7 @@ class GramModel:
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """Minimise over W (s, n_tasks), in place, to a duality gap; the number of sweeps."""
         return int(
-            _kernels.minimise_rows(
+            kernels.minimise_rows(
                 self.gram,
                 self.factors,
                 self.grams,
@@ -150,7 +150,7 @@ class DenseModel:
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """As :meth:`GramModel.minimise`."""
         return int(
-            _kernels.minimise_rows_dense(
+            kernels.minimise_rows_dense(
                 self.columns,
                 self.factors,
                 penalty.strengths(len(W)),
@@ -175,7 +175,7 @@ class SparseModel:
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """As :meth:`GramModel.minimise`."""
         return int(
-            _kernels.minimise_rows_sparse(
+            kernels.minimise_rows_sparse(
                 (self.columns.data, self.columns.indices, self.columns.indptr),
                 self.means,
                 # A strided view would be another type, for which the kernel is compiled again.

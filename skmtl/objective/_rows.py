@@ -8,10 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from skmtl.certificate import Dual, dual_of
+from skmtl._numerics import Spectrum
 from skmtl.design import ColumnGram, Design, newton_direction
 from skmtl.losses import Loss
 from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._certificate import Dual, dual_of
 from skmtl.objective._gram import GramObjective
 from skmtl.objective._intercepts import dual_rounding, minimise_intercepts
 from skmtl.objective._models import (
@@ -30,7 +31,6 @@ from skmtl.objective._models import (
 from skmtl.objective._point import Point
 from skmtl.objective._separation import is_separated
 from skmtl.penalties import Penalty
-from skmtl.spectrum import Spectrum
 
 _GRAM_BYTES = 2**29
 # The largest number of features for a model of all of W.

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from skmtl import _linalg
-from skmtl._sylvester import solve_coupled
+from skmtl._numerics import LinkedSpectrum, linalg, solve_coupled
 from skmtl.design import Design, PooledDesign
 from skmtl.losses import Loss
 from skmtl.objective._base import Array
@@ -12,7 +11,6 @@ from skmtl.objective._point import Point
 from skmtl.objective._rows import Objective
 from skmtl.objective._separation import is_separated
 from skmtl.penalties import Penalty
-from skmtl.spectrum import LinkedSpectrum
 
 _ROUNDING = 1e-12
 _TINY = np.finfo(np.float64).tiny
@@ -133,7 +131,7 @@ class ShrunkObjective(Objective):
         else:
             grams = self._held_grams(grams, design.adjoint(H), totals)
 
-        solve = _linalg.solve_semidefinite if ridges.ndim == 1 else solve_coupled
+        solve = linalg.solve_semidefinite if ridges.ndim == 1 else solve_coupled
 
         def solved(right: Array, b: Array) -> tuple[Array, Array]:
             W = solve(grams, ridges, right - design.adjoint(H * design.spread(b / held)))

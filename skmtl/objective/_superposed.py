@@ -6,11 +6,11 @@ from typing import Self
 
 import numpy as np
 
-from skmtl.certificate import Dual
+from skmtl._numerics import PartsSpectrum
 from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._certificate import Dual
 from skmtl.objective._point import Point
 from skmtl.penalties import Penalty, Superposition
-from skmtl.spectrum import PartsSpectrum
 
 _LEAST = 1e-8
 

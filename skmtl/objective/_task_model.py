@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl import _kernels
+from skmtl._numerics import kernels
 from skmtl.objective._models import Thresholds
 
 Array = NDArray[Any]
@@ -50,18 +50,18 @@ class TaskGramModel:
         past: list[tuple[Array, Array]] = []
         n_sweeps = 0
         while n_sweeps < max_sweeps:
-            _kernels.sweep_task_rows(
+            kernels.sweep_task_rows(
                 self.grams, self.turned, self.scales, curvature, strengths, W, H, _SWEEPS
             )
             n_sweeps += _SWEEPS
-            value, gap = _kernels.task_rows_gap(*start, W, H)
+            value, gap = kernels.task_rows_gap(*start, W, H)
             if gap <= tol:
                 break
             past.append((W.copy(), H.copy()))
             if len(past) > _DEPTH:
                 tried = _extrapolated(past)
                 past = []
-                if tried and _kernels.task_rows_gap(*start, *tried)[0] < value:
+                if tried and kernels.task_rows_gap(*start, *tried)[0] < value:
                     W[:], H = tried
         return n_sweeps
 

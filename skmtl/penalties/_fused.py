@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from skmtl import _kernels
+from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
 from skmtl.penalties._fusion import Fusion
 
@@ -68,7 +68,7 @@ class FusedTasks(Fusion):
 
     def prox(self, V: Array, step: float | Array) -> Array:
         chains = self._arranged(V)
-        _kernels.shrink_chains(chains, *self._thresholds(len(V), step))
+        kernels.shrink_chains(chains, *self._thresholds(len(V), step))
         if self.order is None:
             return chains
         W = np.empty_like(chains)
@@ -111,4 +111,4 @@ class FusedTasks(Fusion):
         return float(np.abs(np.cumsum(rows, axis=1)[:, :-1]).max(initial=0.0))
 
     def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
-        _kernels.exceed_chains(rows, nu, *strengths, out)
+        kernels.exceed_chains(rows, nu, *strengths, out)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmtl import _kernels
+from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
 from skmtl.penalties._fusion import Fusion
 
@@ -60,7 +60,7 @@ class PairwiseFusion(Fusion):
     def prox(self, V: Array, step: float | Array) -> Array:
         places = np.argsort(V, axis=1)
         rows = np.take_along_axis(V, places, axis=1)
-        _kernels.shrink_pairs(rows, *self._thresholds(len(V), step))
+        kernels.shrink_pairs(rows, *self._thresholds(len(V), step))
         W = np.empty_like(rows)
         np.put_along_axis(W, places, rows, axis=1)
         return W
@@ -81,7 +81,7 @@ class PairwiseFusion(Fusion):
         return float((np.abs(sums) / _cuts(rows)).max(initial=0.0))
 
     def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
-        _kernels.exceed_pairs(rows, nu, *strengths, out)
+        kernels.exceed_pairs(rows, nu, *strengths, out)
 
 
 def _cuts(W: Array) -> Array:

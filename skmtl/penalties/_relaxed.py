@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skmtl._linalg import rescale_singular_values, singular_values
+from skmtl._numerics import rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import box_support, box_value, box_weights
 from skmtl.penalties._spectral import box_shrinkage, check_clusters, padded

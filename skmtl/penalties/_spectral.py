@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skmtl._linalg import largest_singular_value, rescale_singular_values, singular_values
+from skmtl._numerics import largest_singular_value, rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import box_support, box_value, box_weights
 

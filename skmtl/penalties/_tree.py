@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from skmtl import _kernels
+from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
 from skmtl.penalties._roots import RowRootNorm
 from skmtl.penalties._rows import row_norms
@@ -79,7 +79,7 @@ class TreeGroup(RowRootNorm):
         tree = self._tree(V.shape[1])
         steps = np.broadcast_to(np.asarray(step, dtype=np.float64) * self.alpha, (len(V), 1))
         W = np.array(V, order="C")
-        _kernels.shrink_trees(W, steps[:, 0].copy(), tree.parents, tree.owners, tree.weights)
+        kernels.shrink_trees(W, steps[:, 0].copy(), tree.parents, tree.owners, tree.weights)
         return W
 
     def for_tasks(self, chosen: Array) -> Self:
@@ -104,7 +104,7 @@ class TreeGroup(RowRootNorm):
         tree = self._tree(W.shape[1])
         values, norms = np.empty(len(W)), np.empty(len(W))
         W = np.array(W, order="C")
-        _kernels.measure_trees(W, tree.parents, tree.owners, tree.weights, values, norms)
+        kernels.measure_trees(W, tree.parents, tree.owners, tree.weights, values, norms)
         return self.alpha * values, norms / self.alpha
 
     def _bounds(self, G: Array) -> tuple[Array, Array]:
@@ -116,7 +116,7 @@ class TreeGroup(RowRootNorm):
     def _excess(self, G: Array, nu: float) -> Array:
         tree, out = self._tree(G.shape[1]), np.empty(len(G))
         weights = self.alpha * tree.weights
-        _kernels.exceed_trees(G, nu, tree.parents, tree.owners, weights, out)
+        kernels.exceed_trees(G, nu, tree.parents, tree.owners, weights, out)
         return out
 
     def _tree(self, n_tasks: int) -> _Tree:

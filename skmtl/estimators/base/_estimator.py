@@ -12,7 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl._threads import one_blas_thread
+from skmtl._numerics import one_blas_thread
 from skmtl._warnings import warn
 from skmtl.design import (
     Moments,

@@ -5,11 +5,11 @@ arrays of one dtype owned by the design or a solver, so that each has one specia
 A kernel calls only kernels of its own file: the cache does not see changes elsewhere.
 """
 
-from skmtl._kernels._classes import minimise_classes
-from skmtl._kernels._fused import exceed_chains, shrink_chains
-from skmtl._kernels._pairwise import exceed_pairs, shrink_pairs
-from skmtl._kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
-from skmtl._kernels._tasks import (
+from skmtl._numerics.kernels._classes import minimise_classes
+from skmtl._numerics.kernels._fused import exceed_chains, shrink_chains
+from skmtl._numerics.kernels._pairwise import exceed_pairs, shrink_pairs
+from skmtl._numerics.kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
+from skmtl._numerics.kernels._tasks import (
     multiply_gram_rows,
     multiply_grams,
     multiply_tasks,
@@ -20,7 +20,7 @@ from skmtl._kernels._tasks import (
     task_rows_gap,
     turn_grams,
 )
-from skmtl._kernels._tree import exceed_trees, measure_trees, shrink_trees
+from skmtl._numerics.kernels._tree import exceed_trees, measure_trees, shrink_trees
 
 __all__ = [
     "exceed_chains",

@@ -10,8 +10,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl import metrics
 from skmtl._warnings import warn
-from skmtl.base._estimator import TaskEstimator
 from skmtl.design import TaskData, read_regression, read_scored
+from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
 
 Array = NDArray[Any]

@@ -11,7 +11,6 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
-from skmtl.base._estimator import TaskEstimator
 from skmtl.design import (
     TaskData,
     as_floats,
@@ -19,6 +18,7 @@ from skmtl.design import (
     read_indicators,
     read_scored,
 )
+from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._kernels._compile import FAST, kernel
+from skmtl._numerics.kernels._compile import FAST, kernel
 
 Array = NDArray[Any]
 

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
-from skmtl import _linalg
+from skmtl._numerics import linalg
 
 Array = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
     if not coupled.all():
         W = np.empty_like(G)
         alone = ~coupled
-        W[:, alone] = _linalg.solve_semidefinite(matrices[alone], own[alone], G[:, alone])
+        W[:, alone] = linalg.solve_semidefinite(matrices[alone], own[alone], G[:, alone])
         if coupled.any():
             between = coupling[np.ix_(coupled, coupled)]
             W[:, coupled] = solve_coupled(matrices[coupled], between, G[:, coupled])
@@ -101,7 +101,7 @@ def _solve_sylvester(A: Array, B: Array, G: Array) -> Array:
         rest = turned - A @ W - W * b
         solved = left @ (left.T @ rest / sums)
         if weak.any():
-            solved[:, weak] = _linalg.solve_semidefinite(A[None], b[weak], rest[:, weak])
+            solved[:, weak] = linalg.solve_semidefinite(A[None], b[weak], rest[:, weak])
         W = W + solved
     return np.asarray(W @ right.T)
 

@@ -13,7 +13,7 @@ from scipy.linalg import lapack
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.utils.sparsefuncs import min_max_axis
 
-from skmtl._threads import one_blas_thread
+from skmtl._numerics.threads import one_blas_thread
 
 Array = NDArray[Any]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._kernels._compile import FAST, kernel
+from skmtl._numerics.kernels._compile import FAST, kernel
 
 Array = NDArray[Any]
 # Ridges (n_tasks,), the thresholds (s,) of each row's entries and of the row, and whether W >= 0.

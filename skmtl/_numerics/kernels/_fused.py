@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._kernels._compile import kernel
+from skmtl._numerics.kernels._compile import kernel
 
 Array = NDArray[Any]
 

@@ -1,0 +1,26 @@
+"""What all else stands on: numba kernels, linear algebra, threads."""
+
+from skmtl._numerics import kernels, linalg
+from skmtl._numerics.linalg import (
+    lanczos,
+    largest_singular_value,
+    rescale_singular_values,
+    singular_values,
+)
+from skmtl._numerics.spectrum import LinkedSpectrum, PartsSpectrum, Spectrum
+from skmtl._numerics.sylvester import solve_coupled
+from skmtl._numerics.threads import one_blas_thread
+
+__all__ = [
+    "LinkedSpectrum",
+    "PartsSpectrum",
+    "Spectrum",
+    "kernels",
+    "lanczos",
+    "largest_singular_value",
+    "linalg",
+    "one_blas_thread",
+    "rescale_singular_values",
+    "singular_values",
+    "solve_coupled",
+]

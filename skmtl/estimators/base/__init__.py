@@ -1,0 +1,7 @@
+"""The shared fit: validate -> design -> objective -> solve -> attributes."""
+
+from skmtl.estimators.base._classifier import TaskClassifier
+from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
+from skmtl.estimators.base._regressor import TaskRegressor
+
+__all__ = ["Fit", "TaskClassifier", "TaskEstimator", "TaskRegressor", "linear_predictor"]
