@@ -15,9 +15,9 @@ from skmtl import (
 )
 from skmtl.design import Moments
 from skmtl.model_selection import alpha_max
-from skmtl.objective import GramObjective, Objective, Point
+from skmtl.objective import GramObjective, Objective
 from skmtl.penalties import L1, L21, ClusterNorm, Ridge, SquaredTraceNorm, TraceNorm
-from skmtl.solvers import ADMM, FISTA, Switch, choose_solver, solve
+from skmtl.solvers import ADMM, FISTA, Point, Switch, choose_solver, solve
 
 N_TASKS, N_FEATURES = 4, 6
 

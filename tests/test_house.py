@@ -1,78 +1,104 @@
 """The house: which module may import which, what an import costs, how long functions may be."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
-from pathlib import Path
+import tomllib
+from graphlib import TopologicalSorter
 
 import pytest
 
 import skmtl
+from docs.house import (
+    DRAWING,
+    FILES,
+    FORBIDDEN,
+    FREE,
+    MOVED,
+    PACKAGE,
+    SIBLINGS,
+    drawn,
+    floor_of,
+    imports_of,
+    package_of,
+    packages_imported,
+)
 
-PACKAGE = Path(skmtl.__file__).parent
-FILES = sorted(PACKAGE.rglob("*.py"))
-
-# Each floor may import from those below it, never from its own siblings unless listed.
-FLOORS = [
-    {"_version", "_numerics", "losses", "_folds", "_graphs", "_parallel", "_warnings"},
-    {"design", "penalties"},
-    {"solvers", "objective"},
-    {"estimators", "preprocessing", "kernels", "metrics", "datasets"},
-    {"model_selection"},
-    {"inspection", "reference"},
-    {"warmup", "spectrum", "certificate"},  # the latter two have moved, and warn
-]
-SIBLINGS = {
-    ("_parallel", "_warnings"),
-    ("datasets", "preprocessing"),  # data in the stacked layout
-    ("estimators", "metrics"),  # score
-}
-# Solvers see an objective only, by what they ask of it.
-FORBIDDEN = {"solvers": {"losses", "design", "penalties"}}
-
-# What these export is for the packages above them; the others' exports are the user's.
-INTERNAL = {"_numerics", "design", "objective", "solvers"}
+# Checked by mypy as strictly as can be, and free of parameters that may be anything.
+CORE = ("design", "penalties", "solvers", "objective")
+CONTRACT = {"objective", "start", "point", "model", "penalty", "solver", "old", "new"}
 
 
-def _imports(path):
-    """The modules of skmtl that a file imports at any depth, by their first name."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "skmtl":
-            parts = node.module.split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
-        if isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("skmtl.")}
-    return found
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 
 
-def _level(module):
-    (level,) = [k for k, floor in enumerate(FLOORS) if module in floor]
-    return level
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@each_file
 def test_imports_go_down(path):
-    module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if module == "__init__":
+    package = package_of(path)
+    if package in MOVED | FREE:
         return
-    for other in _imports(path) - {module}:
-        assert other not in FORBIDDEN.get(module, set()), f"{module} must not know {other}"
-        lower = _level(other) < _level(module)
-        assert lower or (module, other) in SIBLINGS, f"{module} must not import {other}"
+    for other in packages_imported(path):
+        assert other not in FORBIDDEN.get(package, ()), f"{package} must not know {other}"
+        lower = floor_of(other) < floor_of(package)
+        assert lower or (package, other) in SIBLINGS, f"{package} must not import {other}"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@each_file
 def test_other_packages_are_known_by_their_exports(path):
-    module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for node in ast.walk(ast.parse(path.read_text())):
-        parts = (getattr(node, "module", None) or "").split(".")
-        if isinstance(node, ast.ImportFrom) and parts[0] == "skmtl" and len(parts) > 2:
-            assert parts[1] not in INTERNAL - {module}, f"import from {parts[0]}.{parts[1]}"
+    for module, names in imports_of(path):
+        parts = module.split(".")
+        if parts[1:2] in ([], ["_version"], [package_of(path)]):
+            continue
+        assert len(parts) == 2, f"import from skmtl.{parts[1]}, not from {module}"
+        exported = getattr(importlib.import_module(module), "__all__", None)
+        for name in names:
+            assert not name.startswith("_") if exported is None else name in exported, name
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_drawing_is_current():
+    text = DRAWING.read_text()
+    assert drawn(text) == text, "draw it anew: python docs/house.py"
+
+
+def test_files_import_each_other_in_no_circle():
+    def name_of(path):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    modules = {name_of(path) for path in FILES}
+    imports = {}
+    for path in FILES:
+        found = imports[name_of(path)] = set()
+        for module, names in imports_of(path):
+            # Of a package either its modules, or what it exports.
+            inside = {f"{module}.{name}" for name in names} & modules
+            found |= inside or {module} & modules
+        found.discard(name_of(path))
+    # Raises CycleError, which names the circle.
+    tuple(TopologicalSorter(imports).static_order())
+
+
+def test_core_is_typed():
+    loose = []
+    for path in FILES:
+        if path.relative_to(PACKAGE).parts[0] in CORE:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.arg) and getattr(node.annotation, "id", None) == "Any":
+                    loose.append((path.name, node.arg))
+    # Others may be: a matrix dense or sparse, a precision, an expression of cvxpy.
+    assert not [pair for pair in loose if pair[1] in CONTRACT]
+
+
+def test_core_is_checked_strictly():
+    with open(PACKAGE.parent / "pyproject.toml", "rb") as file:
+        overrides = tomllib.load(file)["tool"]["mypy"]["overrides"]
+    strict = [rules for rules in overrides if rules.get("warn_return_any")]
+    assert [f"skmtl.{name}.*" for name in CORE] in [rules["module"] for rules in strict]
+
+
+@each_file
 def test_functions_are_short(path):
     # A kernel calls kernels of its own file alone, which keeps more of them together; a
     # constructor has a line for each parameter.

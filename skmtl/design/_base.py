@@ -72,7 +72,7 @@ class Design:
 
     def adjoint_common(self, U: Array) -> Array:
         """The transpose of ``forward_common``: (n_features,)."""
-        return self.adjoint(U).sum(axis=1)
+        return np.asarray(self.adjoint(U).sum(axis=1))
 
     def centred_gram(self, H: Array) -> Array:
         """Per task the features' Gram matrix with label weights H, around their H-mean.

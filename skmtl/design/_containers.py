@@ -44,7 +44,7 @@ def from_arrow(data: Any) -> Any:
 def refuse_mask(data: Any, name: str, remedy: str) -> None:
     """Raise if a masked array hides entries, which conversion to an array would expose."""
     data = _join_masked(data)
-    hidden = int(np.ma.count_masked(data)) if np.ma.isMaskedArray(data) else 0
+    hidden = int(np.ma.getmaskarray(data).sum()) if np.ma.isMaskedArray(data) else 0
     if hidden:
         raise ValueError(
             f"{name} must not have masked entries, got a masked array with {hidden} of "
@@ -57,7 +57,7 @@ def fill_mask(data: Any) -> Any:
     data = _join_masked(data)
     if not np.ma.isMaskedArray(data):
         return data
-    if not np.ma.count_masked(data):
+    if not np.ma.getmaskarray(data).any():
         return data.data
     numeric = data.dtype.kind in "biuf"
     kind = data.dtype if data.dtype.kind == "f" else np.float64 if numeric else object

@@ -52,7 +52,7 @@ class PooledDesign(Design):
         return np.asarray(pooled)[None]
 
     def feature_curvature(self) -> Array:
-        return self.tasks.feature_curvature().sum(axis=0, keepdims=True)
+        return np.asarray(self.tasks.feature_curvature().sum(axis=0, keepdims=True))
 
     def squared_norm(self, scale: Array) -> float:
         if self.n_features <= linalg.EXACT_SIDE:

@@ -90,7 +90,7 @@ class SharedDesign(Design):
         return b[None, :]
 
     def gather(self, U: Array) -> Array:
-        return U.sum(axis=0)
+        return np.asarray(U.sum(axis=0))
 
     def centred_gram(self, H: Array) -> Array:
         gram = linalg.centred_gram if self.n_intercepts else linalg.weighted_gram
@@ -195,4 +195,4 @@ class SharedDesign(Design):
         """offset_t . w_t for every task (n_tasks,)."""
         if self._offset is None:
             return np.zeros(W.shape[1])
-        return np.einsum("td,dt->t", np.broadcast_to(self._offset, W.T.shape), W)
+        return np.asarray(np.einsum("td,dt->t", np.broadcast_to(self._offset, W.T.shape), W))

@@ -20,10 +20,10 @@ from skmtl.estimators._nonconvex import (
     start_of,
 )
 from skmtl.estimators.base import Fit, TaskClassifier, TaskRegressor
-from skmtl.objective import BaseObjective, Point
+from skmtl.objective import BaseObjective
 from skmtl.penalties import L1, L21, Penalty
 from skmtl.penalties._rows import row_norms
-from skmtl.solvers import FISTA, choose_solver
+from skmtl.solvers import FISTA, Point, choose_solver
 
 Array = NDArray[Any]
 

@@ -13,7 +13,7 @@ from skmtl.design import TaskData
 from skmtl.estimators._docs import document
 from skmtl.estimators._order import task_graph, warn_of_alphabet
 from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
-from skmtl.objective import BaseObjective, has_dual
+from skmtl.objective import BaseObjective
 from skmtl.penalties import L1, L21, FusedTasks, Penalty, TaskQuadratic
 
 _CONSTRAINTS: dict[str, list[Any]] = {
@@ -49,7 +49,7 @@ class _GraphRegularized(TaskEstimator):
         return laplacian_of(task_graph(self.graph, data)[chosen])
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
-        if self.alpha > 0 and not has_dual(objective):
+        if self.alpha > 0 and not objective.has_dual:
             warn(
                 f"With ridge=0 nothing holds the mean of the tasks that the graph joins, and with "
                 f"{objective.n_features} features no duality gap can be given. Set ridge > 0."

@@ -14,8 +14,8 @@ from skmtl._warnings import warn
 from skmtl.design import TaskData
 from skmtl.estimators._docs import _ATTRIBUTES, _COMMON, Class, document
 from skmtl.estimators.base import Fit, TaskEstimator
-from skmtl.objective import BaseObjective, Point
-from skmtl.solvers import Solver, advance, is_spent
+from skmtl.objective import BaseObjective
+from skmtl.solvers import Algorithm, Point, certified
 
 Array = NDArray[Any]
 
@@ -228,7 +228,7 @@ def separates(objective: BaseObjective, W: Array, b: Array) -> bool:
 
 def descend(
     objective: BaseObjective,
-    solver: type[Solver],
+    solver: Algorithm[BaseObjective],
     start: Point,
     enough: float,
     max_iter: int,
@@ -246,23 +246,17 @@ def descend(
         Its duality gap.
     n_iter : int
     """
-    iterate, point, n_iter = solver(objective, start), start, 0
-    best, lower, gap = (np.inf, start), 0.0, np.inf
-    while True:
-        value, bound = iterate.bounds(point)
-        lower = max(lower, bound)
+    progress = certified(
+        solver(objective, start),
+        start,
+        max_iter=max_iter,
+        enough=enough,
         # Of points that rounding alone tells apart the last is nearest to stationary.
-        if not is_lower(best[0], value):
-            best = value, point
-        gap = max(best[0] - lower, 0.0)
-        if gap <= enough or is_spent(iterate, n_iter, max_iter):
-            break
-        if hopeless is not None and hopeless(point):
-            break
-        before = n_iter
-        point, n_iter = advance(iterate, point, n_iter, max_iter, gap, enough)
-        if n_iter == before:
+        is_better=lambda value, best: not is_lower(best, value),
+    )
+    for found in progress:
+        if hopeless is not None and hopeless(found.last):
             break
     # A solver that left rows out has no image of the whole.
-    found = best[1].astype(objective.dtype)
-    return objective.point(found.W, found.b), gap, n_iter
+    point = found.point.astype(objective.dtype)
+    return objective.point(point.W, point.b), found.gap, found.n_iter

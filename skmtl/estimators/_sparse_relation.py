@@ -20,9 +20,9 @@ from skmtl.estimators._nonconvex import (
 )
 from skmtl.estimators._precision import MatrixNormal
 from skmtl.estimators.base import Fit, TaskClassifier, TaskRegressor
-from skmtl.objective import BaseObjective, Point
+from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge, TaskQuadratic
-from skmtl.solvers import choose_solver
+from skmtl.solvers import Point, choose_solver
 
 Array = NDArray[Any]
 

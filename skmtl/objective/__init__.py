@@ -1,11 +1,10 @@
 """The objective that solvers see, from rows of data or from their moments."""
 
 from skmtl.objective._base import BaseObjective
-from skmtl.objective._certificate import Dual, best_dual, envelope, has_dual
+from skmtl.objective._certificate import Dual, best_dual, envelope
 from skmtl.objective._coupled import CoupledObjective
 from skmtl.objective._factored import FactoredObjective
 from skmtl.objective._gram import GramObjective
-from skmtl.objective._point import Point
 from skmtl.objective._rows import Objective
 from skmtl.objective._shrunk import ShrunkObjective
 from skmtl.objective._superposed import SuperposedObjective
@@ -17,10 +16,8 @@ __all__ = [
     "FactoredObjective",
     "GramObjective",
     "Objective",
-    "Point",
     "ShrunkObjective",
     "SuperposedObjective",
     "best_dual",
     "envelope",
-    "has_dual",
 ]

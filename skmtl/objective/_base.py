@@ -8,8 +8,9 @@ with the sum over labels. Its dual, for u with :math:`B'(\omega u) = 0` and
 
 .. math:: D(u) = -\sum_i \omega_i \, \ell^*(y_i, u_i) - (q + \Omega)^*(G) \le \min P ,
 
-and :math:`P(W, b) - D(u)` bounds what is left to gain. A solver works through the methods below
-and never asks which loss or penalty they stand for, nor whether the data are rows or moments.
+and :math:`P(W, b) - D(u)` bounds what is left to gain. A solver works through the protocols of
+:mod:`skmtl.solvers` and never asks which loss or penalty an objective stands for, nor whether the
+data are rows or moments.
 """
 
 import copy
@@ -19,20 +20,28 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._numerics import Spectrum
 from skmtl.objective._certificate import Dual
-from skmtl.objective._models import CurvedModel, RowModel, Thresholds
-from skmtl.objective._point import Point
 from skmtl.penalties import Penalty, Quadratic, Terms
+from skmtl.solvers import Offers, Point, Sum, Thresholds
 
 Array = NDArray[Any]
 
 
-class BaseObjective:
-    """The parts of an objective that do not depend on how it keeps its data."""
+class BaseObjective(Sum, Offers):
+    """The parts of an objective that do not depend on how it keeps its data.
 
-    dtype: Any
-    n_features: int
+    Attributes
+    ----------
+    n_features, n_columns : int
+        The shape of W.
+    n_tasks : int
+        More than columns of W when tasks are pooled.
+    penalty : Penalty or None
+        What has a prox.
+    quadratic : Quadratic or None
+        What the smooth part consists of, besides the loss.
+    """
+
     n_columns: int
     n_tasks: int
     penalty: Penalty | None
@@ -60,14 +69,13 @@ class BaseObjective:
 
     # What a fit starts from, is measured by, and returns
 
-    @cached_property
+    @property
     def null(self) -> Point:
         """W = 0 with its best intercepts (float64)."""
         raise NotImplementedError
 
     @cached_property
     def null_value(self) -> float:
-        """F(0, b*): the scale of tolerances."""
         return self.smooth_value(self.null)
 
     def start(self, W: Array | None = None, intercepts: Array | None = None) -> Point:
@@ -76,10 +84,6 @@ class BaseObjective:
 
     def intercepts(self, point: Point) -> Array:
         """The intercepts (n_tasks,) for uncentred features and labels."""
-        raise NotImplementedError
-
-    def point(self, W: Array, b: Array) -> Point:
-        """The point at (W, b)."""
         raise NotImplementedError
 
     def best_point(self, W: Array, b: Array) -> Point:
@@ -94,15 +98,13 @@ class BaseObjective:
         """What the coefficients are the sum of (n_parts, n_features, n_columns), if anything."""
         return None
 
+    # The value and the penalty
+
     def value(self, point: Point) -> float:
-        """P(W, b)."""
         rough = 0.0 if self.penalty is None else self.penalty.value(point.W)
         return self.smooth_value(point) + rough
 
-    # The smooth part
-
     def smooth_value(self, point: Point) -> float:
-        """Loss plus quadratic."""
         value = self.loss_value(point)
         return value if self.quadratic is None else value + self.quadratic.value(point.W)
 
@@ -110,95 +112,12 @@ class BaseObjective:
         """The loss, weighted and summed."""
         raise NotImplementedError
 
-    def gradient(self, point: Point) -> tuple[Array, Array]:
-        """The smooth part's gradient in W and in b."""
-        raise NotImplementedError
-
-    @cached_property
-    def curvature(self) -> tuple[float, Array, Array]:
-        """An upper bound (or nearly) of the curvature, and the metric it is relative to.
-
-        Returns
-        -------
-        bound : float
-        features : array of shape (n_features, 1)
-            Each feature's own curvature where the penalty separates over rows, which makes the
-            bound, and a solver that steps by it, indifferent to the features' units. Otherwise
-            one number for all.
-        intercepts : array of shape (n_intercepts,)
-        """
-        raise NotImplementedError
-
-    @property
-    def entry_curvature(self) -> Array | None:
-        """The smooth part's own curvature in each entry of W, where that is known and bounded."""
-        return None
-
-    def intercept_step(self, gradient: Array, metric: Array) -> Array:
-        """The gradient in b by the inverse of a multiple of the metric of intercepts."""
-        return gradient / metric
-
-    def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
-        """The inner product of two changes of b in a multiple of the metric of intercepts."""
-        return float((metric * one * other).sum())
-
-    def excess_curvature(self, old: Point, new: Point) -> float:
-        """An upper bound of 2 (f(new) - f(old) - <grad f(old), new - old>), f the smooth part."""
-        raise NotImplementedError
-
-    @property
-    def has_curvature_bound(self) -> bool:
-        """Whether ``curvature`` is proven, or an estimate that is not far below a proven one."""
-        return True
-
-    @property
-    def curvature_limit(self) -> float:
-        """What no curvature exceeds: where a solver meets more, it is rounding."""
-        return 10 * self.curvature[0] if self.has_curvature_bound else np.inf
-
-    @property
-    def has_feature_metric(self) -> bool:
-        """Whether a gradient step may take each feature in its own scale."""
-        return self.penalty is None or self.penalty.separates_over_rows
-
-    def feature_metric(self, curvature: Array, ridge: float) -> Array:
-        """Positive scales (n_features,) from the features' own curvatures."""
-        metric = curvature + ridge
-        if not self.has_feature_metric:
-            metric[:] = metric.max()
-        largest = metric.max()
-        return np.maximum(metric, 1e-10 * largest if largest > 0 else 1.0)
-
     def prox(self, V: Array, step: float | Array) -> Array:
-        """The prox of the penalty, with a step for all features or one each (n_features, 1)."""
         return V if self.penalty is None else self.penalty.prox(V, step)
-
-    # Newton steps on the smooth part
-
-    @property
-    def has_newton(self) -> bool:
-        """Whether there is no penalty but a quadratic, and the Hessians fit into memory."""
-        return False
-
-    def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
-        """The minimiser, relative to the point, of the smooth part's quadratic model."""
-        raise NotImplementedError
-
-    # Sums of penalties without a prox, for a solver that takes a dual variable for each
 
     @property
     def terms(self) -> Terms | None:
-        """The penalties, where they have a prox each but none together; else None."""
         return self.penalty if isinstance(self.penalty, Terms) else None
-
-    def split_bounds(self, point: Point, duals: tuple[Array, ...]) -> tuple[float, float]:
-        """As ``bounds``, for a dual variable of each term."""
-        assert self.terms is not None
-        other = copy.copy(self)
-        other.penalty, other._certified = self.terms.with_duals(duals), None
-        return other.bounds(point)
-
-    # Models in some rows of W, for a solver that takes one row after the other
 
     @property
     def thresholds(self) -> Thresholds | None:
@@ -209,93 +128,6 @@ class BaseObjective:
         if thresholds is None:
             return None
         return Thresholds(*thresholds, np.array(self._ridges), self.penalty.is_positive)
-
-    @property
-    def has_row_models(self) -> bool:
-        """Whether ``row_model`` and ``thresholds`` exist."""
-        return False
-
-    @property
-    def rows_per_product(self) -> float:
-        """How many rows a model may hold for what a gradient costs, in arithmetic."""
-        return self.n_features / 3
-
-    @property
-    def row_models_pay(self) -> bool:
-        """Whether they cost less than gradient steps in all rows of W."""
-        return True
-
-    @property
-    def largest_set(self) -> int:
-        """How many rows of W a model may have for its memory."""
-        return self.n_features
-
-    def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
-        """The loss near a point whose intercepts are the best, in some rows of W.
-
-        With more effort it may come nearer to the loss.
-        """
-        raise NotImplementedError
-
-    # Models of all of W, for a solver that minimises them together with the penalty
-
-    @property
-    def has_quadratic_models(self) -> bool:
-        """Whether ``quadratic_model`` exists: the loss is not quadratic, its matrices are small."""
-        return False
-
-    def quadratic_model(self, point: Point, *, majorise: bool = False) -> "BaseObjective":
-        """The objective with the loss's quadratic model at a point, b minimised out.
-
-        A model that majorises has the loss's largest curvature everywhere, where that is finite.
-        """
-        raise NotImplementedError
-
-    def settled(self, point: Point) -> Point:
-        """The point with the best intercepts for its W."""
-        return point
-
-    @property
-    def is_quadratic(self) -> bool:
-        """Whether ``row_model`` is the loss itself, at every point."""
-        return True
-
-    def renewed_model(self, model: CurvedModel, point: Point) -> RowModel:
-        """A model of all rows of W at another point, with the curvature it has."""
-        raise NotImplementedError
-
-    def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
-        """The point with other rows of W: those at which a model of the point is minimal.
-
-        Where the loss is not quadratic, on the way there, no higher, with the best intercepts.
-        """
-        raise NotImplementedError
-
-    # Exact solutions of the smooth part, for a solver that splits
-
-    @property
-    def has_spectrum(self) -> bool:
-        """Whether the smooth part is a quadratic whose eigenbasis costs less than iterating."""
-        return False
-
-    @property
-    def has_cheap_steps(self) -> bool:
-        """Whether many gradients cost less than the eigenbasis."""
-        return False
-
-    @property
-    def has_scaled_spectrum(self) -> bool:
-        """Whether the eigenbasis is taken with each feature in its own scale."""
-        return False
-
-    @cached_property
-    def spectrum(self) -> Spectrum:
-        """The smooth part in the eigenbasis of its Hessian."""
-        raise NotImplementedError
-
-    def squared_norm(self) -> float:
-        """The largest eigenvalue of the tasks' weighted Gram matrices, or nearly."""
-        raise NotImplementedError
 
     @property
     def _ridges(self) -> Array:
@@ -315,15 +147,84 @@ class BaseObjective:
             return self.quadratic.hessian(self.n_columns)
         return self._ridges
 
+    # Curvature
+
+    @property
+    def entry_curvature(self) -> Array | None:
+        return None
+
+    def intercept_step(self, gradient: Array, metric: Array) -> Array:
+        return gradient / metric
+
+    def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
+        return float((metric * one * other).sum())
+
+    @property
+    def has_curvature_bound(self) -> bool:
+        """Whether ``curvature`` is proven, or an estimate that is not far below a proven one."""
+        return True
+
+    @property
+    def curvature_limit(self) -> float:
+        return 10 * self.curvature[0] if self.has_curvature_bound else np.inf
+
+    def feature_metric(self, curvature: Array, ridge: float) -> Array:
+        """Positive scales (n_features,) from the features' own curvatures."""
+        metric = curvature + ridge
+        if not self.has_feature_metric:
+            metric[:] = metric.max()
+        largest = metric.max()
+        return np.maximum(metric, 1e-10 * largest if largest > 0 else 1.0)
+
+    def squared_norm(self) -> float:
+        """The largest eigenvalue of the tasks' weighted Gram matrices, or nearly."""
+        raise NotImplementedError
+
+    # What it offers to solvers
+
+    @property
+    def has_feature_metric(self) -> bool:
+        return self.penalty is None or self.penalty.separates_over_rows
+
+    @property
+    def has_newton(self) -> bool:
+        return False
+
+    @property
+    def has_row_models(self) -> bool:
+        return False
+
+    @property
+    def row_models_pay(self) -> bool:
+        return True
+
+    @property
+    def has_quadratic_models(self) -> bool:
+        return False
+
+    @property
+    def has_spectrum(self) -> bool:
+        return False
+
+    @property
+    def has_cheap_steps(self) -> bool:
+        return False
+
+    @property
+    def has_scaled_spectrum(self) -> bool:
+        return False
+
     # The certificate
 
     def bounds(self, point: Point) -> tuple[float, float]:
-        """P at the point and a lower bound of min P, both in float64.
-
-        The bound is -inf where no dual point was found.
-        """
         value, dual = self._certificate(point)
         return value, dual.value
+
+    def split_bounds(self, point: Point, duals: tuple[Array, ...]) -> tuple[float, float]:
+        assert self.terms is not None
+        other = copy.copy(self)
+        other.penalty, other._certified = self.terms.with_duals(duals), None
+        return other.bounds(point)
 
     def _certificate(self, point: Point) -> tuple[float, Dual]:
         """The value and the dual of a point, kept for the last one."""
@@ -345,9 +246,43 @@ class BaseObjective:
         """A lower bound of min P, from a float64 point."""
         raise NotImplementedError
 
-    # Safe screening
-
     @cached_property
+    def has_free_task(self) -> bool:
+        """Whether some column of W, or a combination of columns, has no penalty at all."""
+        if self.penalty is not None:
+            return False
+        if self._couples_tasks:
+            eigenvalues = np.linalg.eigvalsh(self._ridges_or_coupling)
+            return bool(eigenvalues[0] <= 1e-12 * eigenvalues[-1])
+        return bool((self._ridges == 0).any())
+
+    @property
+    def has_free_mean(self) -> bool:
+        """Whether neither the penalty nor the quadratic holds the mean of the tasks."""
+        penalty, quadratic = self.penalty, self.quadratic
+        if penalty is None:
+            alone = quadratic is not None and quadratic.couples_tasks
+        else:
+            alone = penalty.leaves_mean_free
+        return alone and (quadratic is None or not quadratic.pull(self.n_columns).any())
+
+    @property
+    def has_dual(self) -> bool:
+        """Whether a dual point can be found, as far as the penalty is concerned."""
+        return not self.has_free_task or self.has_newton or self._can_step_in_mean
+
+    @property
+    def _can_step_in_mean(self) -> bool:
+        """Whether the mean of the tasks is all that is free, and Newton steps in it are cheap."""
+        return self.has_free_mean
+
+    def is_separated(self, point: Point) -> bool:
+        """Whether some unpenalised task has all its labels on their side, for ever further."""
+        return False
+
+    # Some rows of W alone
+
+    @property
     def column_squares(self) -> Array:
         """Upper bounds (n_features,) of the loss's curvature in each row of W."""
         raise NotImplementedError
@@ -384,17 +319,3 @@ class BaseObjective:
         self.penalty = None if self.penalty is None else self.penalty.of_rows(features)
         for name in ("null", "column_squares", *self._of_penalty):
             self.__dict__.pop(name, None)
-
-    @cached_property
-    def has_free_task(self) -> bool:
-        """Whether some column of W, or a combination of columns, has no penalty at all."""
-        if self.penalty is not None:
-            return False
-        if self._couples_tasks:
-            eigenvalues = np.linalg.eigvalsh(self._ridges_or_coupling)
-            return bool(eigenvalues[0] <= 1e-12 * eigenvalues[-1])
-        return bool((self._ridges == 0).any())
-
-    def is_separated(self, point: Point) -> bool:
-        """Whether some unpenalised task has all its labels on their side, for ever further."""
-        return False

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk, ssyrk
 
 from skmtl._numerics import kernels
-from skmtl.objective._models import Thresholds
+from skmtl.solvers import Thresholds
 
 Array = NDArray[Any]
 

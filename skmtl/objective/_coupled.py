@@ -8,8 +8,9 @@ from skmtl.losses import MultinomialLoss
 from skmtl.objective._base import Array
 from skmtl.objective._class_models import LARGEST_SIDE, ClassModel, class_gram
 from skmtl.objective._models import FEWEST_ROWS, SAMPLED, first_rows, worthwhile_rows
-from skmtl.objective._point import Point
-from skmtl.objective._rows import _GRAM_BYTES, Objective
+from skmtl.objective._row_loss import GRAM_BYTES
+from skmtl.objective._rows import Objective
+from skmtl.solvers import Point
 
 _MAX_NEWTON_SIZE = 2000
 _BATCH_SIZE = 2**21
@@ -28,7 +29,7 @@ class CoupledObjective(Objective):
 
     def intercepts(self, point: Point) -> Array:
         b = super().intercepts(point)
-        return b - b.mean()
+        return np.asarray(b - b.mean())
 
     # Models of second order
 
@@ -83,7 +84,7 @@ class CoupledObjective(Objective):
     @property
     def has_newton(self) -> bool:
         size, n = self.n_features * self.n_columns, len(self.design.weights)
-        fits = size <= _MAX_NEWTON_SIZE and 8 * n * self.n_features <= _GRAM_BYTES
+        fits = size <= _MAX_NEWTON_SIZE and 8 * n * self.n_features <= GRAM_BYTES
         return self.penalty is None and fits and not self._couples_tasks
 
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -99,18 +100,18 @@ class CoupledObjective(Objective):
             step[:d] -= point.W.mean(axis=1, keepdims=True)
         return step[:d].astype(point.W.dtype), step[d:].ravel().astype(point.b.dtype)
 
-    def change_in_columns(self, design: Design, Z: Array, U: Array) -> Array:
-        """The change of U by a Newton step on the columns of a design and the intercepts."""
-        A = design.weighted_columns(np.arange(design.n_features)).T
-        slope = design.adjoint(design.weights * U)
-        if design.n_intercepts:
-            A = np.column_stack([A, np.sqrt(design.row_weights)])
-            slope = np.vstack([slope, design.gather(design.weights * U)])
-        step = _solve(A, self.loss.probabilities(Z), np.zeros(A.shape[1]), -slope)
-        moved = design.forward(step[: design.n_features])
-        if design.n_intercepts:
-            moved += design.spread(step[-1])
-        return self.loss.gradient_change(self.y, Z, moved)
+    def _free_change(self, free: Design, point: Point, U: Array) -> Array:
+        A = free.weighted_columns(np.arange(free.n_features)).T
+        slope = free.adjoint(free.weights * U)
+        if free.n_intercepts:
+            A = np.column_stack([A, np.sqrt(free.row_weights)])
+            slope = np.vstack([slope, free.gather(free.weights * U)])
+        P = self.loss.probabilities(point.Z)
+        step = _solve(A, P, np.zeros(A.shape[1]), -slope)
+        moved = free.forward(step[: free.n_features])
+        if free.n_intercepts:
+            moved += free.spread(step[-1])
+        return self.loss.gradient_change(self.y, point.Z, moved)
 
     def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         thresholds = self.thresholds
@@ -136,7 +137,7 @@ class CoupledObjective(Objective):
         P = self.loss.probabilities(point.Z)
         step = _solve(root, P, np.zeros(1), slope[None, :]).ravel()
         longest = np.abs(step).max()
-        return step * min(1.0, _LONGEST_INTERCEPT_STEP / max(longest, 1.0))
+        return np.asarray(step * min(1.0, _LONGEST_INTERCEPT_STEP / max(longest, 1.0)))
 
     def intercept_values(self, point: Point) -> Array:
         # One number for all: intercepts move together.

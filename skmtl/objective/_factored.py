@@ -7,8 +7,8 @@ import numpy as np
 from skmtl._numerics import linalg
 from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._certificate import Dual
-from skmtl.objective._point import Point
 from skmtl.penalties import Penalty
+from skmtl.solvers import Point
 
 _TINY = 1e-12
 

@@ -9,18 +9,18 @@ import numpy as np
 from skmtl._numerics import Spectrum, kernels, linalg, solve_coupled
 from skmtl.design import Moments
 from skmtl.objective._base import Array, BaseObjective
-from skmtl.objective._certificate import Dual, best_dual, has_free_mean, seen_by
-from skmtl.objective._models import NO_GRAMS, GramModel, RowModel
-from skmtl.objective._point import Point
+from skmtl.objective._certificate import Dual, best_dual, seen_by
+from skmtl.objective._models import NO_GRAMS, GramModel
 from skmtl.objective._task_model import TaskGramModel
 from skmtl.penalties import Penalty, Quadratic
+from skmtl.solvers import NewtonSteps, Point, RowModel, RowModels, Spectral
 
 _EPS = np.finfo(np.float64).eps
 _FEW_ROWS = 64
 _NO_ROWS = np.zeros(0, dtype=np.intp)
 
 
-class GramObjective(BaseObjective):
+class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
     r"""The squared loss and a penalty, on Gram matrices.
 
     .. math:: P(W) = \tfrac12 \sum_t \bigl( s_t - 2 \langle q_t, w_t \rangle
@@ -180,9 +180,18 @@ class GramObjective(BaseObjective):
         step = -linalg.solve_semidefinite(self.grams, ridges, gradient[0] / self.scales)
         return step, np.zeros(0)
 
+    is_quadratic = True
+
+    def renewed_model(self, model: RowModel, point: Point) -> RowModel:
+        return self.row_model(point, np.arange(self.n_features))
+
     @property
     def has_row_models(self) -> bool:
         return self.thresholds is not None
+
+    @property
+    def largest_set(self) -> int:
+        return self.n_features
 
     @property
     def rows_per_product(self) -> float:
@@ -311,7 +320,7 @@ class GramObjective(BaseObjective):
 
     def dual(self, point: Point) -> Dual:
         """The dual point of the residual r = y - A W."""
-        mean_free = has_free_mean(self)
+        mean_free = self.has_free_mean
         if self.has_free_task and (self.has_newton or not mean_free):
             return Dual(self._free_dual_value(point))
         if mean_free:

@@ -6,11 +6,9 @@ from skmtl._numerics import LinkedSpectrum, linalg, solve_coupled
 from skmtl.design import Design, PooledDesign
 from skmtl.losses import Loss
 from skmtl.objective._base import Array
-from skmtl.objective._intercepts import dual_rounding
-from skmtl.objective._point import Point
 from skmtl.objective._rows import Objective
-from skmtl.objective._separation import is_separated
 from skmtl.penalties import Penalty
+from skmtl.solvers import Point
 
 _ROUNDING = 1e-12
 _TINY = np.finfo(np.float64).tiny
@@ -60,11 +58,13 @@ class ShrunkObjective(Objective):
 
     def intercept_step(self, gradient: Array, metric: Array) -> Array:
         held = self._held
-        return self._solve_held(held, gradient) * (held[0] / metric[0])
+        return np.asarray(self._solve_held(held, gradient) * (held[0] / metric[0]))
 
     def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
         along = float(self.pulls @ one) * float(self.pulls @ other) / self.pulls.sum()
-        return super().intercept_product(one, other, metric) - along * metric[0] / self._held[0]
+        return float(
+            super().intercept_product(one, other, metric) - along * metric[0] / self._held[0]
+        )
 
     @property
     def _held(self) -> Array:
@@ -160,7 +160,7 @@ class ShrunkObjective(Objective):
     def _kept_share(self, totals: Array) -> Array:
         """What of the square of such a sum its pull keeps."""
         held = totals * (totals + self.pulls)
-        return np.divide(self.pulls, held, out=np.zeros_like(held), where=totals > 0)
+        return np.asarray(np.divide(self.pulls, held, out=np.zeros_like(held), where=totals > 0))
 
     # The certificate
 
@@ -170,7 +170,7 @@ class ShrunkObjective(Objective):
     def balances(self, U: Array) -> bool:
         weights = self.design.weights
         left = abs(float((weights * U).sum()))
-        return left <= float((weights * dual_rounding(self.y, U)).sum())
+        return left <= float((weights * self._rounding(U)).sum())
 
     def intercept_conjugate(self, U: Array) -> float:
         g = -self.gather(self.design.weights * U)
@@ -179,7 +179,7 @@ class ShrunkObjective(Objective):
 
     def is_separated(self, point: Point) -> bool:
         # The intercepts cannot go anywhere.
-        return is_separated(self, self.point(point.W, np.zeros_like(point.b)))
+        return super().is_separated(self.point(point.W, np.zeros_like(point.b)))
 
     # Intercepts
 

@@ -9,13 +9,15 @@ import numpy as np
 from skmtl._numerics import PartsSpectrum
 from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._certificate import Dual
-from skmtl.objective._point import Point
+from skmtl.objective._gram import GramObjective
+from skmtl.objective._rows import Objective
 from skmtl.penalties import Penalty, Superposition
+from skmtl.solvers import Point, QuadraticModels, Spectral
 
 _LEAST = 1e-8
 
 
-class SuperposedObjective(BaseObjective):
+class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
     """Another objective as a function of the parts, one below the other in W.
 
     The parts (n_parts * n_features, n_tasks) share one gradient. Since all of them may step the
@@ -30,7 +32,9 @@ class SuperposedObjective(BaseObjective):
 
     def __init__(self, total: BaseObjective) -> None:
         assert isinstance(total.penalty, Superposition)
-        self.total, self.n_parts = total, len(total.penalty.parts)
+        assert isinstance(total, Objective | GramObjective)
+        self.total: Objective | GramObjective = total
+        self.n_parts = len(total.penalty.parts)
         self.dtype, self.n_tasks = total.dtype, total.n_tasks
         self.n_columns, self.n_features = total.n_columns, self.n_parts * total.n_features
         self.penalty, self.quadratic = total.penalty, total.quadratic
@@ -152,7 +156,7 @@ class SuperposedObjective(BaseObjective):
         return self.has_spectrum and self.has_cheap_steps and self.has_feature_metric
 
     @cached_property
-    def spectrum(self) -> PartsSpectrum:  # type: ignore[override]
+    def spectrum(self) -> PartsSpectrum:
         total = self.total.spectrum
         if self.has_scaled_spectrum:
             memory = total.memory if self.quadratic is None else {}
@@ -170,10 +174,12 @@ class SuperposedObjective(BaseObjective):
         return self.total.has_quadratic_models
 
     def quadratic_model(self, point: Point, *, majorise: bool = False) -> "SuperposedObjective":
+        assert isinstance(self.total, Objective)
         model = self.total.quadratic_model(self.total_of(point), majorise=majorise)
         return SuperposedObjective(model)
 
     def settled(self, point: Point) -> Point:
+        assert isinstance(self.total, Objective)
         return self._of_total(point.W, self.total.settled(self.total_of(point)))
 
     def prox(self, V: Array, step: float | Array) -> Array:

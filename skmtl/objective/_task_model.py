@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl._numerics import kernels
-from skmtl.objective._models import Thresholds
+from skmtl.solvers import Thresholds
 
 Array = NDArray[Any]
 

@@ -4,6 +4,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from skmtl._numerics import PartsSpectrum, Spectrum
+from skmtl.solvers._contract import Spectral
+from skmtl.solvers._point import Point
+
+Array = NDArray[Any]
 
 RELAXATION = 1.6
 ADAPT_EVERY = 10
@@ -31,17 +38,17 @@ class ADMM:
 
     iterations_per_certificate, n_sweeps = 5, 0
 
-    def __init__(self, objective: Any, start: Any) -> None:
+    def __init__(self, objective: Spectral, start: Point) -> None:
         self.objective, self.b = objective, start.b
         self.V = start.W.astype(np.float64)
         self.n_steps = 0
+        self.spectrum: Spectrum | PartsSpectrum
+        self.basis: Array | None
 
-    def bounds(self, point: Any) -> tuple[float, float]:
-        point = point.made if isinstance(point, _Later) else point
-        bounds: tuple[float, float] = self.objective.bounds(point)
-        return bounds
+    def bounds(self, point: Point) -> tuple[float, float]:
+        return self.objective.bounds(point.made if isinstance(point, _Later) else point)
 
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point:
         if self.n_steps == 0:
             self._prepare()
         V = self.V
@@ -70,13 +77,13 @@ class ADMM:
         if self.spectrum.mean_free:
             self.scaled_dual -= self.scaled_dual.mean(axis=1, keepdims=True)
 
-    def _prox(self, V: Any) -> Any:
+    def _prox(self, V: Array) -> Array:
         if self.scale is None:
             return self.objective.prox(V, 1 / self.rho)
         # In the features' own scales, each has its step.
         return self.objective.prox(self.scale * V, self.scale**2 / self.rho) / self.scale
 
-    def _balance(self, W: Any, old: Any) -> None:
+    def _balance(self, W: Array, old: Array) -> None:
         """Bring the relative primal and dual residuals to the same size."""
         tiny = np.finfo(np.float64).tiny
         primal = np.linalg.norm(W - self.V) / max(np.linalg.norm(W), np.linalg.norm(self.V), tiny)
@@ -96,19 +103,31 @@ def balancing(primal: Any, dual: Any) -> float:
     return 1.0 if 0.5 < ratio < 2 else ratio
 
 
-class _Later:
+class _Later(Point):
     """A point of an objective, made when it is asked for: of most iterates nobody is."""
 
-    def __init__(self, objective: Any, V: Any, basis: Any, scale: Any, b: Any) -> None:
-        self._parts = objective, V, basis, scale, b
+    def __init__(
+        self, objective: Spectral, V: Array, basis: Array | None, scale: Array | None, b: Array
+    ) -> None:
+        vars(self)["_parts"] = objective, V, basis, scale, b
 
     @cached_property
-    def made(self) -> Any:
+    def made(self) -> Point:
         """The point."""
-        objective, V, basis, scale, b = self._parts
+        objective, V, basis, scale, b = vars(self)["_parts"]
         W = V if basis is None else basis @ V
         W = W if scale is None else scale * W
-        return objective.best_point(W.astype(objective.dtype, copy=False), b)
+        point: Point = objective.best_point(W.astype(objective.dtype, copy=False), b)
+        return point
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.made, name)
+    @property
+    def W(self) -> Array:
+        return self.made.W
+
+    @property
+    def b(self) -> Array:
+        return self.made.b
+
+    @property
+    def Z(self) -> Array:
+        return self.made.Z

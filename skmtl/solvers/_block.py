@@ -1,11 +1,16 @@
 """Block coordinate descent on working sets, for penalties that threshold rows of W."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from skmtl.solvers._contract import RowModel, RowModels, thresholds_of
 from skmtl.solvers._fista import FISTA
+from skmtl.solvers._point import Point
+
+Array = NDArray[Any]
 
 _FEWEST = 20
 _INNER = 0.02
@@ -28,6 +33,14 @@ _MAX_EFFORT = 5
 _SOLVED = 0.1
 # A set is kept while it has no more than this many times the rows wanted.
 _SPARE = 1.5
+
+
+class _Part(NamedTuple):
+    """A set of rows, the objective in them, and the last model of it."""
+
+    features: Array
+    objective: RowModels
+    model: RowModel | None
 
 
 class Block:
@@ -53,30 +66,28 @@ class Block:
 
     iterations_per_certificate = 1
 
-    def __init__(self, objective: Any, start: Any) -> None:
+    def __init__(self, objective: RowModels, start: Point) -> None:
         self.objective, self.point, self.n_sweeps = objective, start.astype(np.float64), 0
         self.n_features = len(start.W)
         # As many rows as a round of sweeps may hold for the price of its product with X'.
         self.n_first = max(int(objective.rows_per_product), _FEWEST)
         # The rows that no screening has ruled out: all.
-        self.usable: Any = None
-        # A set of rows, the objective in them, and the last model of it.
-        self.part: Any = None
+        self.usable: Array | None = None
+        self.part: _Part | None = None
         self.descent: FISTA | None = None
 
-    def bounds(self, point: Any) -> tuple[float, float]:
+    def bounds(self, point: Point) -> tuple[float, float]:
         # Without the rows ruled out the minimum is the same.
-        bounds: tuple[float, float] = self.objective.bounds(self.point)
-        return bounds
+        return self.objective.bounds(self.point)
 
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point | None:
         if self.descent is not None:
             return self._gradient_steps(gap, enough)
         self._screen()
         objective, point = self.objective, self.point
-        thresholds = objective.thresholds
+        thresholds = thresholds_of(objective)
         scores = thresholds.nearness(-objective.gradient(point)[0])
-        used = point.W.any(axis=1)
+        used = np.asarray(point.W.any(axis=1))
         largest = objective.largest_set
         if largest < len(used) and np.count_nonzero(used) > _FULL * largest:
             return self._gradient_steps(gap, enough)
@@ -92,21 +103,21 @@ class Block:
         self.point = objective.move_rows(point, features, rows)
         return None if self.point is point else self._expanded()
 
-    def _newton(self, features: Any, gap: float, enough: float) -> Any:
+    def _newton(self, features: Array, gap: float, enough: float) -> Point:
         """The point after Newton steps in a few rows of W, of which products cost little.
 
         The curvature is kept from step to step, and from round to round, while it serves.
         """
+        model: RowModel | None = None
         if self.part is None:
             part, point = self.objective.restricted(features, self.point)
-            model = None
         else:
             (_, part, model), point = self.part, replace(self.point, W=self.point.W[features])
         start, every, left, effort = point, np.arange(len(features)), gap, 0
-        thresholds, last = part.thresholds, self.n_sweeps + _MAX_SWEEPS
+        thresholds, last = thresholds_of(part), self.n_sweeps + _MAX_SWEEPS
         for _ in range(_MAX_NEWTON_STEPS):
             fresh = model is None
-            if fresh:
+            if model is None:
                 model = part.row_model(point, every, effort)
             else:
                 model = part.renewed_model(model, point)
@@ -124,17 +135,17 @@ class Block:
             if left > _SLOW * before:
                 # The curvature has changed since, or the model knows too little of it.
                 model, effort = None, effort + fresh
-        self.part = features, part, model
+        self.part = _Part(features, part, model)
         if point is start:
             return self.point
         W = self.point.W.copy()
         W[features] = point.W
         return replace(self.point, W=W, b=point.b, Z=point.Z)
 
-    def _kept_set(self, features: Any, scores: Any, used: Any) -> Any:
+    def _kept_set(self, features: Array, scores: Array, used: Array) -> Array:
         """The last set, where it holds what is wanted and not much more, or else the new one."""
         if self.part is not None:
-            known = self.part[0]
+            known = self.part.features
             others = np.ones(len(used), dtype=bool)
             others[known] = False
             few = len(known) <= _SPARE * len(features)
@@ -143,7 +154,7 @@ class Block:
             self.part = None
         return features
 
-    def _gradient_steps(self, gap: float, enough: float) -> Any:
+    def _gradient_steps(self, gap: float, enough: float) -> Point:
         """Steps in all rows at once, for good, where those in use have no matrix of a fair size."""
         if self.descent is None:
             self.descent = FISTA(self.objective, self.point)
@@ -161,7 +172,7 @@ class Block:
         self.objective, self.point = self.objective.restricted(rows, self.point)
         self.part = None
 
-    def _expanded(self) -> Any:
+    def _expanded(self) -> Point:
         """The point with all rows of W."""
         if self.usable is None:
             return self.point
@@ -169,7 +180,7 @@ class Block:
         W[self.usable] = self.point.W
         return replace(self.point, W=W)
 
-    def _working_set(self, scores: Any, used: Any) -> Any:
+    def _working_set(self, scores: Array, used: Array) -> Array:
         """The rows in use, and those others whose gradients come nearest to bringing them in."""
         n_used = int(np.count_nonzero(used))
         wanted = int(np.count_nonzero(scores[~used] >= _NEAR))

@@ -3,8 +3,13 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skmtl.solvers._admm import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
+from skmtl.solvers._contract import SpectralSum, terms_of
+from skmtl.solvers._point import Point
+
+Array = NDArray[Any]
 
 _TINY = np.finfo(np.float64).tiny
 
@@ -25,23 +30,22 @@ class ConsensusADMM:
 
     iterations_per_certificate, n_sweeps = 5, 0
 
-    def __init__(self, objective: Any, start: Any) -> None:
+    def __init__(self, objective: SpectralSum, start: Point) -> None:
         self.objective, self.point = objective, start.astype(np.float64)
-        self.terms = objective.terms
+        self.terms = terms_of(objective)
         self.copies = np.stack(self.terms.images(self.point.W))
         self.scaled_duals = np.zeros_like(self.copies)
         self.rho, self.n_steps = 1.0, 0
 
     @property
-    def duals(self) -> tuple[Any, ...]:
+    def duals(self) -> tuple[Array, ...]:
         """The multipliers: the slopes, split between the terms."""
         return tuple(self.rho * self.scaled_duals)
 
-    def bounds(self, point: Any) -> tuple[float, float]:
-        bounds: tuple[float, float] = self.objective.split_bounds(self.point, self.duals)
-        return bounds
+    def bounds(self, point: Point) -> tuple[float, float]:
+        return self.objective.split_bounds(self.point, self.duals)
 
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point:
         if self.n_steps == 0:
             self._prepare()
         old, count = self.copies, len(self.copies)
@@ -63,7 +67,7 @@ class ConsensusADMM:
         self.rho = max(self.spectrum.memory.get("consensus", mean), _TINY)
         self.scaled_duals[:] = self.spectrum.residual(self.copies[0]) / len(self.copies) / self.rho
 
-    def _balance(self, W: Any, old: Any) -> None:
+    def _balance(self, W: Array, old: Array) -> None:
         """Bring the relative primal and dual residuals to the same size."""
         size = max(np.linalg.norm(W) * np.sqrt(len(old)), np.linalg.norm(self.copies), _TINY)
         primal = np.linalg.norm(W - self.copies) / size

@@ -1,19 +1,22 @@
 """The one loop around every solver: iterate, certify, stop, report, warn."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from operator import lt
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skmtl._warnings import warn
+from skmtl.solvers._contract import Certified
+from skmtl.solvers._point import Point
 
-Array = NDArray[Any]
+Asked = TypeVar("Asked", bound=Certified)
 
 
 class Solver(Protocol):
-    """What the driver asks of a solver: start somewhere, then step from point to point."""
+    """An algorithm at work on an objective: it steps from point to point."""
 
     iterations_per_certificate: int
 
@@ -21,17 +24,18 @@ class Solver(Protocol):
     def n_sweeps(self) -> int:
         """Work within iterations that have no fixed cost, in passes over part of the features."""
 
-    def __init__(self, objective: Any, start: Any) -> None: ...
-
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point | None:
         """One iteration, given the last duality gap and the one that ends the fit.
 
         Returns the point reached, or None when no progress is possible.
         """
 
-    def bounds(self, point: Any) -> tuple[float, float]:
+    def bounds(self, point: Point) -> tuple[float, float]:
         """The objective at the point last returned and a lower bound of its minimum."""
 
+
+# Begins on an objective, which offers what the algorithm asks, at a point.
+Algorithm = Callable[[Asked, Point], Solver]
 
 # In float32 the gap bottoms out at a level that depends on the data; this many certificates
 # without a better one are taken for it.
@@ -41,10 +45,83 @@ SWEEPS_PER_ITERATION = 10
 
 
 @dataclass(frozen=True)
+class Progress:
+    """Where a solver is at a certificate.
+
+    Attributes
+    ----------
+    point : Point
+        The best so far.
+    objective, gap : float
+        Its value, and what that exceeds the best lower bound by.
+    last : Point
+        The point that the certificate is of.
+    n_iter : int
+    spent : bool
+        Whether the solver has done what max_iter allows, in iterations or in sweeps.
+    """
+
+    point: Point
+    objective: float
+    gap: float
+    last: Point
+    n_iter: int
+    spent: bool
+
+
+def certified(
+    solver: Solver,
+    start: Point,
+    *,
+    max_iter: int,
+    enough: float,
+    lower: float = 0.0,
+    is_better: Callable[[float, float], bool] = lt,
+) -> Iterator[Progress]:
+    """A solver's certificates: at the start, and after every few iterations until it is solved.
+
+    Parameters
+    ----------
+    solver : Solver
+        At its start.
+    start : Point
+    max_iter : int
+    enough : float
+        The gap at which it is solved.
+    lower : float, default=0.0
+        What the objective cannot go below.
+    is_better : callable, default=operator.lt
+        Whether a value replaces the best so far.
+    """
+    best, point, n_iter = (np.inf, start), start, 0
+    while True:
+        # Also at the very start: alpha >= alpha_max and warm starts are often solved there.
+        value, bound = solver.bounds(point)
+        lower = max(lower, bound)
+        if is_better(value, best[0]):
+            best = value, point
+        # A gap is never negative; rounding may make the computed one so.
+        gap = max(best[0] - lower, 0.0)
+        spent = max(n_iter, solver.n_sweeps // SWEEPS_PER_ITERATION) >= max_iter
+        yield Progress(best[1], best[0], gap, point, n_iter, spent)
+        if gap <= enough or spent:
+            return
+        before = n_iter
+        # A solver may change how often it asks for one.
+        while n_iter < max_iter and n_iter - before < solver.iterations_per_certificate:
+            moved = solver.step(gap, enough)
+            if moved is None:
+                break
+            point, n_iter = moved, n_iter + 1
+        if n_iter == before:
+            return
+
+
+@dataclass(frozen=True)
 class Solution:
     """The point with the smallest gap met, and what is known of it."""
 
-    point: Any
+    point: Point
     objective: float
     dual_gap: float
     n_iter: int
@@ -52,9 +129,9 @@ class Solution:
 
 
 def solve(
-    objective: Any,
-    solver: type[Solver],
-    start: Any,
+    objective: Asked,
+    solver: Algorithm[Asked],
+    start: Point,
     *,
     max_iter: int,
     tol: float,
@@ -63,73 +140,45 @@ def solve(
     """Run a solver until the duality gap is at most ``tol`` times the null objective.
 
     The gap is a true bound: the lower end is the best dual value met so far, in float64, or 0,
-    which no objective can go below. Below
-    the precision of the arithmetic (1e-12 of the null objective in float64, 1e-6 in float32) no
-    gap can be told from rounding, and the fit stops there. In float32 it also stops, with a
-    warning, when the gap has come to rest above the tolerance.
+    which no objective can go below. Below the precision of the arithmetic (1e-12 of the null
+    objective in float64, 1e-6 in float32) no gap can be told from rounding, and the fit stops
+    there. In float32 it also stops, with a warning, when the gap has come to rest above the
+    tolerance.
     """
-    scale = objective.null_value
     floor = 1e-12 if objective.dtype == np.float64 else 1e-6
-    target = max(tol, floor) * scale
-    iterate = solver(objective, start)
-    best, lower, history = (np.inf, start), 0.0, []
-    point, n_iter = start, 0
-    while True:
-        # Also at the very start: alpha >= alpha_max and warm starts are often solved there.
-        value, bound = iterate.bounds(point)
-        lower = max(lower, bound)
-        # A gap is never negative; rounding may make the computed one so.
-        best = min(best, (value, point), key=lambda pair: pair[0])
-        gap = max(best[0] - lower, 0.0)
-        history.append((n_iter, best[0], gap))
+    target = max(tol, floor) * objective.null_value
+    history: list[tuple[int, float, float]] = []
+    for found in certified(solver(objective, start), start, max_iter=max_iter, enough=target):
+        history.append((found.n_iter, found.objective, found.gap))
         if verbose:
-            print(f"iteration {n_iter}: objective {best[0]:.10g}, dual gap {gap:.3g}")
-        spent = is_spent(iterate, n_iter, max_iter)
-        if gap <= target or spent or _is_stuck(objective.dtype, history):
+            print(
+                f"iteration {found.n_iter}: objective {found.objective:.10g}, "
+                f"dual gap {found.gap:.3g}"
+            )
+        if _is_stuck(objective.dtype, history):
             break
-        point, n_iter = advance(iterate, point, n_iter, max_iter, gap, target)
-        if history[-1][0] == n_iter:
-            break
-    if gap > target:
-        _warn(gap, target, n_iter, spent, objective.dtype)
-    return Solution(best[1], best[0], gap, max(n_iter, 1), tuple(history))
+    if found.gap > target:
+        _warn(found, target, objective.dtype)
+    n_iter = max(found.n_iter, 1)
+    return Solution(found.point, found.objective, found.gap, n_iter, tuple(history))
 
 
-def advance(
-    iterate: Solver, point: Any, n_iter: int, max_iter: int, gap: float, enough: float
-) -> tuple[Any, int]:
-    """The point and number of iterations at the next certificate, or where a solver gives up."""
-    first = n_iter
-    # A solver may change how often it asks for one.
-    while n_iter < max_iter and n_iter - first < iterate.iterations_per_certificate:
-        moved = iterate.step(gap, enough)
-        if moved is None:
-            break
-        point, n_iter = moved, n_iter + 1
-    return point, n_iter
-
-
-def is_spent(iterate: Solver, n_iter: int, max_iter: int) -> bool:
-    """Whether a solver has done what max_iter allows, in iterations or in sweeps."""
-    return max(n_iter, iterate.n_sweeps // SWEEPS_PER_ITERATION) >= max_iter
-
-
-def _is_stuck(dtype: Any, history: list[tuple[int, float, float]]) -> bool:
+def _is_stuck(dtype: np.dtype[Any], history: list[tuple[int, float, float]]) -> bool:
     """Whether the arithmetic's precision, not the solver, holds the gap where it is."""
     if dtype == np.float64 or len(history) <= _PATIENCE:
         return False
     return history[-1][2] >= history[-1 - _PATIENCE][2]
 
 
-def _warn(gap: float, target: float, n_iter: int, spent: bool, dtype: Any) -> None:
-    if not spent and dtype != np.float64:
+def _warn(found: Progress, target: float, dtype: np.dtype[Any]) -> None:
+    if not found.spent and dtype != np.float64:
         remedy = f"This is what {dtype} can resolve. Pass X as float64, or increase tol"
-    elif not spent:
+    elif not found.spent:
         remedy = "The solver can make no further progress. Increase tol or alpha, or scale X"
     else:
         remedy = "Increase max_iter, scale the features (StandardScaler), or increase alpha or tol"
     warn(
-        f"Stopped after {n_iter} iterations with a duality gap of {gap:.3g}; the tolerance is "
-        f"{target:.3g}. {remedy}.",
+        f"Stopped after {found.n_iter} iterations with a duality gap of {found.gap:.3g}; the "
+        f"tolerance is {target:.3g}. {remedy}.",
         ConvergenceWarning,
     )

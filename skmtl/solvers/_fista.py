@@ -3,6 +3,12 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.solvers._contract import Smooth
+from skmtl.solvers._point import Point
+
+Array = NDArray[Any]
 
 _GROWTH = 1.5
 _MAX_GROWTHS = 200
@@ -28,17 +34,16 @@ class FISTA:
     # A certificate costs about half an iteration.
     iterations_per_certificate, n_sweeps = 10, 0
 
-    def __init__(self, objective: Any, start: Any) -> None:
+    def __init__(self, objective: Smooth, start: Point) -> None:
         self.objective = objective
         self.old = self.momentum_point = start
         self.momentum = 1.0
         self.curvature: float | None = None
 
-    def bounds(self, point: Any) -> tuple[float, float]:
-        bounds: tuple[float, float] = self.objective.bounds(point)
-        return bounds
+    def bounds(self, point: Point) -> tuple[float, float]:
+        return self.objective.bounds(point)
 
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point:
         objective, base = self.objective, self.momentum_point
         if self.curvature is None:
             # Not before the first step: a fit that starts at its solution needs no eigenvalue.
@@ -68,16 +73,16 @@ class FISTA:
         self.old = new
         return new
 
-    def _proximal_step(self, base: Any, gradient: tuple[Any, Any]) -> Any:
-        step: Any = 1 / (base.W.dtype.type(self.curvature) * self.feature_metric)
-        if step.size == 1:
+    def _proximal_step(self, base: Point, gradient: tuple[Array, Array]) -> Point:
+        step: float | Array = 1 / (base.W.dtype.type(self.curvature) * self.feature_metric)
+        if isinstance(step, np.ndarray) and step.size == 1:
             step = float(step[0, 0])
         W = self.objective.prox(base.W - step * gradient[0], step)
         metric = self.curvature * self.intercept_metric
         b = base.b - self.objective.intercept_step(gradient[1], metric).astype(base.b.dtype)
         return self.objective.point(W, b)
 
-    def _inner(self, one: tuple[Any, Any], other: tuple[Any, Any]) -> float:
+    def _inner(self, one: tuple[Array, Array], other: tuple[Array, Array]) -> float:
         """The inner product of two steps (W, b) in the metric of features and intercepts."""
         metric = self.feature_metric
         if len(metric) == 1:

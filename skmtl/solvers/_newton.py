@@ -1,8 +1,9 @@
 """Damped Newton steps, for a smooth objective with few features."""
 
-from typing import Any
-
 import numpy as np
+
+from skmtl.solvers._contract import NewtonSteps
+from skmtl.solvers._point import Point
 
 _MAX_HALVINGS = 40
 
@@ -15,15 +16,14 @@ class Newton:
 
     iterations_per_certificate, n_sweeps = 1, 0
 
-    def __init__(self, objective: Any, start: Any) -> None:
+    def __init__(self, objective: NewtonSteps, start: Point) -> None:
         self.objective = objective
         self.old = start
 
-    def bounds(self, point: Any) -> tuple[float, float]:
-        bounds: tuple[float, float] = self.objective.bounds(point)
-        return bounds
+    def bounds(self, point: Point) -> tuple[float, float]:
+        return self.objective.bounds(point)
 
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point | None:
         objective, old = self.objective, self.old
         gradient = objective.gradient(old)
         W, b = objective.newton_step(old, gradient)

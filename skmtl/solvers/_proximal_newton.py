@@ -3,12 +3,17 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._consensus import ConsensusADMM
-from skmtl.solvers._driver import SWEEPS_PER_ITERATION, advance
+from skmtl.solvers._contract import Model, QuadraticModels
+from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Algorithm, certified
 from skmtl.solvers._fista import FISTA
+from skmtl.solvers._point import Point
 from skmtl.solvers._splitting import Splitting
+
+Array = NDArray[Any]
 
 # A model is minimised to the first share of the gap. Each time the gap has not halved, the share
 # is multiplied by the second number, down to the third: far from the optimum bounds lag behind.
@@ -33,22 +38,19 @@ class ProximalNewton:
 
     iterations_per_certificate = 1
 
-    def __init__(self, objective: Any, start: Any) -> None:
+    def __init__(self, objective: QuadraticModels, start: Point) -> None:
         self.objective, self.n_sweeps = objective, 0
         self.point = objective.settled(start.astype(np.float64))
         self.share, self.last_gap, self.majorises = _INNER, np.inf, False
         # How the slopes are split between the terms of a penalty without a prox.
-        self.duals: Any = None
+        self.duals: tuple[Array, ...] | None = None
 
-    def bounds(self, point: Any) -> tuple[float, float]:
-        bounds: tuple[float, float]
+    def bounds(self, point: Point) -> tuple[float, float]:
         if self.duals is None:
-            bounds = self.objective.bounds(self.point)
-        else:
-            bounds = self.objective.split_bounds(self.point, self.duals)
-        return bounds
+            return self.objective.bounds(self.point)
+        return self.objective.split_bounds(self.point, self.duals)
 
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point | None:
         if gap > self.last_gap / 2:
             self.share = max(_FINER * self.share, _FINEST)
         self.last_gap = gap
@@ -59,22 +61,17 @@ class ProximalNewton:
         self.point, before = self._searched(found.W - start.W, decrease), self.point
         return None if self.point is before else self.point
 
-    def _minimise(self, model: Any, start: Any, tol: float) -> Any:
+    def _minimise(self, model: Model, start: Point, tol: float) -> Point:
         """The model's point at a duality gap of tol, or after many iterations."""
         inner = _inner_solver(model)(model, start)
-        point, best, lower, n_iter, last = start, (np.inf, start), -np.inf, 0, -1
-        while n_iter > last:
-            value, bound = inner.bounds(point)
-            best, lower = min(best, (value, point), key=lambda pair: pair[0]), max(lower, bound)
-            gap, last = best[0] - lower, n_iter
-            if gap > tol:
-                point, n_iter = advance(inner, point, n_iter, _MAX_INNER, gap, tol)
-        self.n_sweeps += SWEEPS_PER_ITERATION * n_iter
-        if model.terms is not None:
+        # Nothing is known of a model's minimum.
+        *_, found = certified(inner, start, max_iter=_MAX_INNER, enough=tol, lower=-np.inf)
+        self.n_sweeps += SWEEPS_PER_ITERATION * found.n_iter
+        if isinstance(inner, ConsensusADMM | Splitting):
             self.duals = inner.duals
-        return best[1]
+        return found.point
 
-    def _searched(self, D: Any, decrease: float) -> Any:
+    def _searched(self, D: Array, decrease: float) -> Point:
         """The point along D where the objective has fallen; the same point if there is none."""
         value, size = self.objective.value(self.point), 1.0
         for _ in range(_MAX_HALVINGS):
@@ -89,7 +86,7 @@ class ProximalNewton:
         return self.point
 
 
-def _inner_solver(model: Any) -> Any:
+def _inner_solver(model: Model) -> Algorithm[Model]:
     if model.terms is not None:
         exact = model.has_spectrum and model.terms.takes_copies
         return ConsensusADMM if exact else Splitting

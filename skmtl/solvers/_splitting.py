@@ -3,6 +3,14 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.solvers._contract import Sum, terms_of
+from skmtl.solvers._point import Point
+
+Array = NDArray[Any]
+# A dual variable for each term.
+Duals = tuple[Array, ...]
 
 # The first ratio of dual to primal steps, and the least that its largest over rows may be.
 _RATIO, _LEAST_RATIO = 0.1, 1e-3
@@ -39,20 +47,19 @@ class Splitting:
 
     iterations_per_certificate, n_sweeps = 10, 0
 
-    def __init__(self, objective: Any, start: Any) -> None:
+    def __init__(self, objective: Sum, start: Point) -> None:
         self.objective, self.point = objective, start.astype(np.float64)
-        self.terms, self.n_tasks = objective.terms, start.W.shape[1]
+        self.terms, self.n_tasks = terms_of(objective), start.W.shape[1]
         self.duals = tuple(np.zeros_like(image) for image in self.terms.images(self.point.W))
         self.ratio, self.n_steps, self.next_balance = np.full((1, 1), _RATIO), 0, _FIRST_BALANCE
         self.origin = self.point, self.duals
-        self.iterates: list[Any] = []
+        self.iterates: list[Array] = []
         self.curvature = 0.0
 
-    def bounds(self, point: Any) -> tuple[float, float]:
-        bounds: tuple[float, float] = self.objective.split_bounds(self.point, self.duals)
-        return bounds
+    def bounds(self, point: Point) -> tuple[float, float]:
+        return self.objective.split_bounds(self.point, self.duals)
 
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point:
         if self.n_steps == 0:
             self._prepare()
         before = self.point, self.duals
@@ -80,14 +87,14 @@ class Splitting:
         self.limit = max(objective.curvature_limit, objective.n_features)
         self.square = self.terms.squared_norm(self.n_tasks)
 
-    def _moved(self, point: Any, duals: Any) -> tuple[Any, Any]:
+    def _moved(self, point: Point, duals: Duals) -> tuple[Point, Duals]:
         """One step from a point and its duals."""
         objective, gradient = self.objective, self.objective.gradient(point)
         slope = gradient[0] + self.terms.adjoint(duals, self.n_tasks)
         for _ in range(_MAX_GROWTHS):
             # Dual steps are a share of the curvature, primal ones what then still converges.
             curvature = self.curvature * self.metric
-            dual_step = self.ratio * (self.curvature * self.row_metric)
+            dual_step: float | Array = self.ratio * (self.curvature * self.row_metric)
             step = 1 / (curvature / 2 + dual_step * self.square)
             b = point.b - gradient[1] / (self.curvature * self.intercept_metric)
             new = objective.point(point.W - step * slope, b)
@@ -100,12 +107,12 @@ class Splitting:
                 break
             self.curvature *= _GROWTH
         if not self.terms.separates_over_rows:
-            dual_step = float(dual_step[0, 0])  # the same for all rows
+            dual_step = float(np.asarray(dual_step)[0, 0])  # the same for all rows
         pairs = zip(duals, self.terms.images(2 * new.W - point.W), strict=True)
         tried = tuple(dual + dual_step * image for dual, image in pairs)
         return new, self.terms.dual_prox(tried, dual_step)
 
-    def _flat(self, point: Any, duals: Any) -> Any:
+    def _flat(self, point: Point, duals: Duals) -> Array:
         """All variables as one vector, in the metric of the steps."""
         root = np.sqrt(self.curvature * self.metric)
         parts = [point.W * root, point.b * np.sqrt(self.curvature * self.intercept_metric)]
@@ -136,7 +143,7 @@ class Splitting:
             # What a point far off has met is no curvature of those on the way.
             self.curvature = curvature
 
-    def _unflat(self, flat: Any) -> tuple[Any, Any]:
+    def _unflat(self, flat: Array) -> tuple[Point, Duals]:
         root = np.sqrt(self.curvature * self.metric)
         sizes = [self.point.W.size, self.point.b.size, *(dual.size for dual in self.duals)]
         W, b, *duals = np.split(flat, np.cumsum(sizes)[:-1])

@@ -1,12 +1,12 @@
 """Cheap steps first, exact ones where those converge slowly."""
 
-from typing import Any
-
 import numpy as np
 
 from skmtl.solvers._admm import ADMM
+from skmtl.solvers._contract import Switchable
 from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Solver
 from skmtl.solvers._fista import FISTA
+from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
 
 _TRIED = 30
@@ -30,14 +30,14 @@ class Switch:
 
     iterations_per_certificate: int
 
-    def __init__(self, objective: Any, start: Any) -> None:
+    def __init__(self, objective: Switchable, start: Point) -> None:
         self.objective, self.is_certified = objective, False
         self.current: Solver
         # The iterations that the exact method has taken, and those that it may take.
         self.spent, self.allowed = 0, np.inf
         self._take_gradient_steps(start, _TRIED, FISTA.iterations_per_certificate)
 
-    def _take_gradient_steps(self, start: Any, least: int, upcoming: int) -> None:
+    def _take_gradient_steps(self, start: Point, least: int, upcoming: int) -> None:
         self.point = start.astype(self.objective.dtype)
         self.current = self.fista = FISTA(self.objective, self.point)
         self.n_steps, self.least = 0, least
@@ -50,13 +50,13 @@ class Switch:
     def n_sweeps(self) -> int:
         return SWEEPS_PER_ITERATION * self.spent + self.current.n_sweeps
 
-    def bounds(self, point: Any) -> tuple[float, float]:
+    def bounds(self, point: Point) -> tuple[float, float]:
         self.is_certified = True
         if self.current is self.fista:
             self.iterations_per_certificate = self.upcoming
         return self.current.bounds(point)
 
-    def step(self, gap: float, enough: float) -> Any:
+    def step(self, gap: float, enough: float) -> Point | None:
         if self.is_certified and self.current is self.fista:
             self._look_ahead(gap, enough)
         elif self.current is not self.fista:

@@ -1,0 +1,108 @@
+"""The house: on which floor each package of skmtl stands, and what it imports.
+
+``python docs/house.py`` draws it into CONTRIBUTING.md. tests/test_house.py holds the rules.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "skmtl"
+FILES = sorted(PACKAGE.rglob("*.py"))
+DRAWING = ROOT / "CONTRIBUTING.md"
+
+# From the ground up. Each may import from the floors below it, never from its own unless listed.
+FLOORS = (
+    ("_numerics", "losses", "_folds", "_graphs", "_parallel", "_warnings"),
+    ("design", "penalties"),
+    ("solvers", "objective"),
+    ("estimators", "preprocessing", "kernels", "metrics", "datasets"),
+    ("model_selection",),
+    ("inspection", "reference"),
+    ("__init__", "warmup"),
+)
+SIBLINGS = {
+    ("_parallel", "_warnings"),
+    ("objective", "solvers"),  # what solvers ask of it
+    ("datasets", "preprocessing"),  # data in the stacked layout
+    ("estimators", "metrics"),  # score
+    ("warmup", "__init__"),
+}
+# Names that were public: they forward to where their contents are, with a warning.
+MOVED = {"spectrum", "certificate"}
+# What solvers see of data, losses and penalties is an objective.
+FORBIDDEN = {"solvers": {"losses", "design", "penalties"}}
+# Facts that anyone may know.
+FREE = {"_version"}
+
+
+def package_of(path: Path) -> str:
+    """The package or module of skmtl's own folder that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def floor_of(package: str) -> int:
+    """The floor that a package is on."""
+    (floor,) = (k for k, packages in enumerate(FLOORS) if package in packages)
+    return floor
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The modules of skmtl that a file imports, anywhere in it, and the names it takes of each."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "skmtl":
+            assert node.module is not None
+            yield node.module, tuple(alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names = (alias.name for alias in node.names)
+            yield from ((name, ()) for name in names if name.split(".")[0] == "skmtl")
+
+
+def packages_imported(path: Path) -> set[str]:
+    """The other packages of skmtl that a file imports."""
+    found = set()
+    for module, names in imports_of(path):
+        parts = module.split(".")
+        if len(parts) > 1:
+            found.add(parts[1])
+        else:
+            inside = {name for name in names if _is_module(name)}
+            found |= inside if inside and len(inside) == len(names) else inside | {"__init__"}
+    return found - {package_of(path)} - FREE
+
+
+def _is_module(name: str) -> bool:
+    return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists()
+
+
+def draw() -> str:
+    """The floors from the top down: each package, what it is, and what it imports."""
+    lines = []
+    for floor in reversed(range(len(FLOORS))):
+        lines.append(f"{floor}  {'─' * 96}")
+        for package in FLOORS[floor]:
+            known = set().union(*(packages_imported(p) for p in FILES if package_of(p) == package))
+            below = sorted(known, key=lambda name: (-floor_of(name), name))
+            name = "skmtl" if package == "__init__" else package
+            lines.append(f"   {name:<16} {_summary(package)}")
+            if below and package != "__init__":
+                lines.append(f"   {'':<16} ← {', '.join(below)}")
+    return "\n".join(lines)
+
+
+def _summary(package: str) -> str:
+    path = PACKAGE / package / "__init__.py"
+    text = (path if path.exists() else PACKAGE / f"{package}.py").read_text()
+    return (ast.get_docstring(ast.parse(text)) or "").split("\n")[0].split(": ``")[0].rstrip(".")
+
+
+def drawn(text: str) -> str:
+    """A text with the drawing between its two marks."""
+    before, rest = text.split("<!-- house -->\n")
+    after = rest[rest.index("<!-- end -->") :]
+    return f"{before}<!-- house -->\n```text\n{draw()}\n```\n{after}"
+
+
+if __name__ == "__main__":
+    DRAWING.write_text(drawn(DRAWING.read_text()))

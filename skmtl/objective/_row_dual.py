@@ -1,0 +1,211 @@
+"""The certificate from rows of data: a dual point from any point, and separable labels."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from skmtl.design import Design, PooledDesign
+from skmtl.objective._base import Array
+from skmtl.objective._certificate import Dual, best_dual, seen_by
+from skmtl.objective._row_loss import RowLoss
+from skmtl.solvers import Point
+
+# Up to so many features a step in the mean of the tasks is taken for each certificate.
+_LARGEST_MEAN_STEP = 1000
+
+
+class RowDual(RowLoss):
+    """A lower bound of the minimum, at a dual point that starts as the loss gradient."""
+
+    def dual(self, point: Point) -> Dual:
+        quadratic = self.quadratic
+        # Where a quadratic holds all but what the tasks have in common, the slopes of a loss that
+        # couples them vanish of themselves.
+        coupled = self.loss.couples_tasks and quadratic is not None and quadratic.couples_tasks
+        if self.has_free_task and not coupled:
+            if self.has_newton or not self._can_step_in_mean:
+                return Dual(self._value_by_newton(point))
+        for U, G in self._feasible_gradients(point):
+            dual = best_dual(
+                self.penalty,
+                quadratic,
+                point.W,
+                G,
+                lambda scale, U=U: -self._conjugate_loss(scale * U),  # type: ignore[misc]
+            )
+            # Infinite outside the domain of the loss's conjugate.
+            if np.isfinite(dual.value):
+                return dual
+        return Dual(-np.inf)
+
+    def _conjugate_loss(self, U: Array) -> float:
+        weights = self.design.weights
+        # Where nothing is counted the conjugate may be infinite.
+        conjugate = np.where(weights > 0, self.loss.conjugate(self.y, U), 0.0)
+        return float((weights * conjugate).sum()) + self.intercept_conjugate(U)
+
+    @property
+    def _can_step_in_mean(self) -> bool:
+        affordable = self.is_quadratic or self.n_features <= _LARGEST_MEAN_STEP
+        return self.has_free_mean and affordable
+
+    # Where W itself is unpenalised
+
+    def _value_by_newton(self, point: Point) -> float:
+        """D at the dual point of a Newton step: G = grad q(W + step), so q^*(G) = q(W + step).
+
+        The only dual point at hand where W itself is unpenalised and G has to vanish.
+        """
+        if not self.has_newton:
+            return -np.inf
+        for start in self._with_better_intercepts(point):
+            # A step to where the loss has no number is none.
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = self._value_at_newton_point(start)
+            if value > -np.inf:
+                return value
+        return -np.inf
+
+    def _value_at_newton_point(self, start: Point) -> float:
+        """D at the dual point of the Newton step from a point; -inf where it is none."""
+        design, loss, quadratic = self.design, self.loss, self.quadratic
+        step = self.newton_step(start, self.gradient(start))
+        change = self.point(*step).Z
+        U = loss.gradient(self.y, start.Z)
+        U = U + loss.gradient_change(self.y, start.Z, change)
+        coupled = quadratic is not None and quadratic.couples_tasks
+        if coupled:
+            # What must vanish still does at multiples.
+            U = U * loss.dual_scale(U)
+        value = self._conjugate_loss(U)
+        rest = design.adjoint(design.weights * U)
+        if quadratic is not None and coupled:
+            held, rest = seen_by(quadratic, -rest)
+            value += held
+        elif quadratic is not None:
+            W = start.W + step[0]
+            value += quadratic.value(W)
+            rest = rest + quadratic.gradient(W)
+        exact = _vanishes(design, rest, U, 1e-11) and self.balances(U)
+        return -float(value) if np.isfinite(value) and exact else -np.inf
+
+    # Where the penalty holds W, or all of it but some directions
+
+    def _feasible_gradients(self, point: Point) -> Iterator[tuple[Array, Array]]:
+        """The loss gradient U, moved to vanish where nothing is penalised, and -A'(wU).
+
+        The move is a Newton step in u, which stays in the conjugate's domain when the point is
+        near enough to the best intercepts; Euclidean projection would leave it.
+        """
+        loss, design = self.loss, self.design
+        mean_free = self.has_free_mean and not loss.couples_tasks
+        free = self._free_design()
+        if not mean_free and free is None:
+            # A solver at the best intercepts has this product already.
+            U, G = self.loss_gradient(point)
+            if loss.dual_scale(U) == 1.0 and self.balances(U):
+                yield U, -G
+        for start in self._with_better_intercepts(point):
+            U = loss.gradient(self.y, start.Z)
+            if mean_free:
+                H = loss.newton_weight(self.y, start.Z)
+                U = U + H * self._mean_step(start, U, H)
+            elif free is not None:
+                U = U + self._free_change(free, start, U)
+            elif design.n_intercepts:
+                change = -design.spread(self.intercept_newton(start, U))
+                U = U + loss.gradient_change(self.y, start.Z, change)
+            U = U * loss.dual_scale(U)
+            exact = self.balances(U) and (not mean_free or self._mean_vanishes(U))
+            if not exact:
+                continue
+            G = -design.adjoint(design.weights * U)
+            if free is not None:
+                assert self.penalty is not None
+                rows = self.penalty.free_rows
+                if not _vanishes(free, G[rows], U, 1e-9):
+                    continue
+                G[rows] = 0.0
+            elif mean_free and self.penalty is None:
+                G -= G.mean(axis=1, keepdims=True)
+            yield U, G
+
+    def _with_better_intercepts(self, point: Point) -> Iterator[Point]:
+        yield point
+        yield self.minimise_intercepts(point)
+
+    def _free_design(self) -> Design | None:
+        """The design of the features that nothing penalises, or None."""
+        penalty = self.penalty
+        if penalty is None or penalty.free_rows is None or self.quadratic is not None:
+            return None
+        return self.design.columns(np.flatnonzero(penalty.free_rows))
+
+    def _free_change(self, free: Design, point: Point, U: Array) -> Array:
+        """The change of U by a Newton step on the free rows of W and the intercepts."""
+        curvature = self.loss.newton_weight(self.y, point.Z)
+        H, U = free.weights * curvature, free.weights * U
+        gradient = free.adjoint(U), self.intercept_gradient(point.b, U)
+        w, b = self.direction(free, H, free.centred_gram(H), np.zeros(free.n_columns), gradient)
+        step = free.forward(w)
+        return np.asarray(curvature * (step + free.spread(b) if free.n_intercepts else step))
+
+    def _mean_vanishes(self, U: Array) -> bool:
+        """Whether the gradient along the mean task is nothing but rounding."""
+        pooled = PooledDesign(self.design, common_intercept=False)
+        return _vanishes(pooled, pooled.adjoint(pooled.weights * U), U, 1e-9)
+
+    def _mean_step(self, point: Point, U: Array, H: Array) -> Array:
+        """The change of Z by a Newton step on the mean task and the intercepts."""
+        pooled = PooledDesign(self.design, common_intercept=False)
+        U, H = self.design.weights * U, self.design.weights * H
+        gradient = pooled.adjoint(U), self.intercept_gradient(point.b, U)
+        gram = self.kept_if_constant("pooled", lambda: pooled.centred_gram(H))
+        w, b = self.direction(pooled, H, gram, np.zeros(1), gradient)
+        Z = pooled.forward(w)
+        return Z + pooled.spread(b) if pooled.n_intercepts else Z
+
+    # Labels that what no penalty holds can separate: then there is no finite minimiser
+
+    def is_separated(self, point: Point) -> bool:
+        """Whether the unpenalised part of W and the intercepts put all labels on their side.
+
+        Tasks without any penalty are looked at one by one; what several tasks have in common,
+        where that is all that is free, must separate the labels of all of them.
+        """
+        if not self.loss.recedes:
+            return False
+        shared = self._free_combinations()
+        if shared is None and not self.has_free_task:
+            return False
+        Z = point.Z
+        if shared is not None:
+            Z = self.point(point.W @ shared @ shared.T, point.b).Z
+        wrong = self.design.weights * (self.y * Z <= 0)
+        separated = self.design.gather(wrong) == 0
+        alone = len(separated) == self.n_columns and shared is None
+        return bool(separated.any() if alone else separated.all())
+
+    def _free_combinations(self) -> Array | None:
+        """An orthonormal basis (n_tasks, n) of the combinations of tasks that are free, if any."""
+        n_tasks, penalty, quadratic = self.n_columns, self.penalty, self.quadratic
+        if penalty is not None:
+            if not penalty.leaves_mean_free or quadratic is not None:
+                return None
+            return np.full((n_tasks, 1), 1 / np.sqrt(n_tasks))
+        if quadratic is None or not quadratic.couples_tasks:
+            return None
+        eigenvalues, basis = np.linalg.eigh(quadratic.hessian(n_tasks))
+        free: Array = basis[:, eigenvalues <= 1e-12 * max(eigenvalues[-1], 0.0)]
+        return free if free.shape[1] else None
+
+
+def _vanishes(design: Design, G: Array, U: Array, rounding: float) -> bool:
+    """Whether G, a gradient that should vanish, is nothing but rounding.
+
+    Nearly collinear features leave more: the Newton step is then not exact.
+    """
+    squares = (design.weights * U * U).sum()
+    curvature = design.feature_curvature().T
+    # A constant feature's gradient is zero whatever rounding makes of it.
+    return bool((np.abs(G) <= rounding * np.sqrt(curvature * squares))[curvature > 0].all())

@@ -1,0 +1,118 @@
+"""The loss on rows of data: value, gradient, curvature and Newton steps."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from skmtl.design import Design, newton_direction
+from skmtl.losses import Loss
+from skmtl.objective._base import Array
+from skmtl.objective._row_intercepts import RowIntercepts
+from skmtl.penalties import Penalty
+from skmtl.solvers import Point
+
+# The largest matrices of a second-order model.
+GRAM_BYTES = 2**29
+_ROUNDING_STEPS = 8
+
+
+class RowLoss(RowIntercepts):
+    """The smooth part, from rows of data."""
+
+    def __init__(self, design: Design, y: Array, loss: Loss, penalty: Penalty | None) -> None:
+        super().__init__(design, y, loss, penalty)
+        # Shared with the copies that differ in their penalty.
+        self._constant: dict[str, Any] = {}
+        self._gradient: tuple[Point, Array, Array] | None = None
+
+    def loss_value(self, point: Point) -> float:
+        y, weights = self._labels(point.Z.dtype)
+        # Pairwise summation keeps the digits that a certificate needs.
+        return float((weights * self.loss.value(y, point.Z)).sum())
+
+    def loss_gradient(self, point: Point) -> tuple[Array, Array]:
+        """The loss's derivative at each label and the gradient in W, kept for the last point."""
+        if self._gradient is None or self._gradient[0] is not point:
+            y, weights = self._labels(point.Z.dtype)
+            U = self.loss.gradient(y, point.Z)
+            self._gradient = point, U, self.design.adjoint(weights * U)
+        return self._gradient[1:]
+
+    def gradient(self, point: Point) -> tuple[Array, Array]:
+        U, G = self.loss_gradient(point)
+        if self.quadratic is not None:
+            G = G + self.quadratic.gradient(point.W)
+        return G, self.intercept_gradient(point.b, self._labels(U.dtype)[1] * U)
+
+    @cached_property
+    def curvature(self) -> tuple[float, Array, Array]:
+        loss = self.loss.curvature_bound if np.isfinite(self.loss.curvature_bound) else 1.0
+        ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
+        metric = self.feature_metric(loss * self.design.feature_curvature().max(axis=0), ridge)
+        bound = loss * self.design.squared_norm(1 / np.sqrt(metric)) + (ridge / metric).max()
+        bound = max(bound, np.finfo(np.float64).eps)
+        return bound, metric[:, None], loss * self._intercept_weights / bound
+
+    def excess_curvature(self, old: Point, new: Point) -> float:
+        # Sums of squares, or nearly: nothing cancels, however short the step.
+        y, weights = self._labels(new.Z.dtype)
+        step = new.Z - old.Z
+        if self.has_curvature_bound:
+            flat = step.ravel()
+            bent = self.loss.curvature_bound * np.einsum("i,i,i->", weights.ravel(), flat, flat)
+        else:
+            # Steps within the predictors' rounding error say nothing about the curvature.
+            rounding = _ROUNDING_STEPS * np.finfo(step.dtype).eps * np.abs(new.Z).max(initial=0.0)
+            step = np.sign(step) * np.maximum(np.abs(step) - rounding, 0)
+            bent = 2 * (weights * self.loss.divergence_bound(y, old.Z, step)).sum()
+        quadratic = self.quadratic
+        return float(bent + (0.0 if quadratic is None else 2 * quadratic.value(new.W - old.W)))
+
+    @property
+    def has_curvature_bound(self) -> bool:
+        return bool(np.isfinite(self.loss.curvature_bound))
+
+    @cached_property
+    def column_squares(self) -> Array:
+        loss: Array = self.loss.curvature_bound * self.design.feature_curvature().max(axis=0)
+        return loss
+
+    def squared_norm(self) -> float:
+        return self.design.squared_norm(np.ones(self.n_features))
+
+    # Newton steps
+
+    @property
+    def is_quadratic(self) -> bool:
+        return self.loss.constant_curvature
+
+    @property
+    def has_newton(self) -> bool:
+        d = self.n_features
+        fits = 8 * d * d * self.n_columns <= GRAM_BYTES and d <= 2000
+        return self.penalty is None and fits
+
+    def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
+        y, weights = self._labels(point.Z.dtype)
+        H = np.asarray(weights * self.loss.newton_weight(y, point.Z))
+        return self.direction(self.design, H, self._hessians(H), self._ridges_or_coupling, gradient)
+
+    def direction(
+        self, design: Design, H: Array, grams: Array, ridges: Array, gradient: tuple[Array, Array]
+    ) -> tuple[Array, Array]:
+        """The Newton step on W and the intercepts, in the columns of a design."""
+        return newton_direction(design, H, grams, ridges, gradient)
+
+    def _hessians(self, H: Array) -> Array:
+        hessians: Array = self.kept_if_constant("hessians", lambda: self.design.centred_gram(H))
+        return hessians
+
+    def kept_if_constant(self, name: str, make: Callable[[], Any]) -> Any:
+        """What ``make`` returns, computed once where the loss has the same curvature everywhere."""
+        if not self.loss.constant_curvature:
+            return make()
+        if name not in self._constant:
+            self._constant[name] = make()
+        return self._constant[name]
