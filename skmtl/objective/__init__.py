@@ -4,7 +4,7 @@ from skmtl.objective._base import BaseObjective
 from skmtl.objective._certificate import Dual, best_dual, envelope
 from skmtl.objective._coupled import CoupledObjective
 from skmtl.objective._factored import FactoredObjective
-from skmtl.objective._gram import GramObjective
+from skmtl.objective._gram import GramObjective, Quadratics
 from skmtl.objective._rows import Objective
 from skmtl.objective._shrunk import ShrunkObjective
 from skmtl.objective._superposed import SuperposedObjective
@@ -16,6 +16,7 @@ __all__ = [
     "FactoredObjective",
     "GramObjective",
     "Objective",
+    "Quadratics",
     "ShrunkObjective",
     "SuperposedObjective",
     "best_dual",

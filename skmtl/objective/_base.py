@@ -59,7 +59,10 @@ class BaseObjective(Sum, Offers):
         return other
 
     def _set_penalty(self, penalty: Penalty | None) -> None:
-        self.penalty, self.quadratic = (None, None) if penalty is None else penalty.split()
+        self._set_parts(*((None, None) if penalty is None else penalty.split()))
+
+    def _set_parts(self, penalty: Penalty | None, quadratic: Quadratic | None) -> None:
+        self.penalty, self.quadratic = penalty, quadratic
         self._certified: tuple[Point, float, Dual] | None = None
 
     @property

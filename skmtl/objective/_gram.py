@@ -1,6 +1,7 @@
 """The squared loss from moments: every step costs what the features number, not the rows."""
 
 import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -20,6 +21,51 @@ _FEW_ROWS = 64
 _NO_ROWS = np.zeros(0, dtype=np.intp)
 
 
+@dataclass(frozen=True)
+class Quadratics:
+    r"""The functions :math:`\tfrac12 (s_t - 2 \langle q_t, w_t \rangle + w_t' H_t w_t)` of tasks.
+
+    Attributes
+    ----------
+    grams : ndarray of shape (n_tasks or 1, n_features, n_features)
+        :math:`H_t` over the task's scale.
+    scales : ndarray of shape (n_tasks,)
+    linear : ndarray of shape (n_features, n_tasks)
+        The columns :math:`q_t`.
+    squares : float
+        The sum of the :math:`s_t`.
+    counts : ndarray of shape (n_tasks,)
+        Numbers of labels.
+    x_means, y_means : ndarrays of shape (n_tasks or 1, n_features) and (n_tasks,), or None
+        What intercepts restore.
+    """
+
+    grams: Array
+    scales: Array
+    linear: Array
+    squares: float
+    counts: Array
+    x_means: Array | None = None
+    y_means: Array | None = None
+
+    @classmethod
+    def of_moments(cls, moments: Moments, scales: Array, *, fit_intercept: bool) -> Self:
+        """The squared loss, each task's multiplied by its scale (n_tasks,).
+
+        Without intercepts the moments must be around zero; with them they are minimised out.
+        """
+        if fit_intercept:
+            moments = moments.centred()
+        means = (moments.x_origin, moments.y_origin) if fit_intercept else (None, None)
+        linear, squares = moments.xy * scales, float(moments.yy @ scales)
+        return cls(moments.xx, scales, linear, squares, moments.counts, *means)
+
+    def of_features(self, features: Array, grams: Array) -> "Quadratics":
+        """Those in some features, whose part of the matrices is given."""
+        means = None if self.x_means is None else self.x_means[:, features]
+        return replace(self, grams=grams, linear=self.linear[features], x_means=means)
+
+
 class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
     r"""The squared loss and a penalty, on Gram matrices.
 
@@ -28,70 +74,34 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     with :math:`H_t = \omega_t X_t' X_t`, :math:`q_t = \omega_t X_t' y_t` and
     :math:`s_t = \omega_t \lVert y_t \rVert^2` of centred features and labels: the intercepts have
-    been minimised out. A point's Z holds the columns :math:`H_t w_t`. Everything is float64.
+    been minimised out. A quadratic model of another loss has the same form. A point's Z holds the
+    columns :math:`H_t w_t`. Everything is float64.
 
     Parameters
     ----------
-    moments : Moments
-    scales : ndarray of shape (n_tasks,)
-        What the moments of each task are multiplied by, its weight in the objective.
-    penalty : Penalty or None
-    fit_intercept : bool
-        Without intercepts the moments must be around zero.
+    quadratics : Quadratics
+    penalty, quadratic : Penalty or None, Quadratic or None
+        The parts of the penalty.
     """
 
     dtype = np.dtype(np.float64)
 
     def __init__(
-        self, moments: Moments, scales: Array, penalty: Penalty | None, *, fit_intercept: bool
+        self, quadratics: Quadratics, penalty: Penalty | None, quadratic: Quadratic | None
     ) -> None:
-        self.n_features, self.n_tasks = moments.n_features, moments.n_tasks
-        self.n_columns = self.n_tasks
-        self._fit_intercept, self._counts = fit_intercept, moments.counts
-        self._set_penalty(penalty)
-        if fit_intercept:
-            moments = moments.centred()
-        self._x_means, self._y_means = moments.x_origin, moments.y_origin
-        self.grams, self.scales = moments.xx, scales
-        self.linear, self.squares = moments.xy * scales, float(moments.yy @ scales)
+        self._set_quadratics(quadratics)
+        self._set_parts(penalty, quadratic)
         self._constant: dict[str, Any] = {}
 
-    @classmethod
-    def of_model(
-        cls,
-        grams: Array,
-        linear: Array,
-        squares: float,
-        counts: Array,
-        parts: tuple[Penalty | None, Quadratic | None],
-    ) -> Self:
-        """A quadratic model of another loss, whose intercepts have been minimised out.
+    def _set_quadratics(self, quadratics: Quadratics) -> None:
+        self.quadratics = quadratics
+        self.grams, self.scales = quadratics.grams, quadratics.scales
+        self.linear, self.squares = quadratics.linear, quadratics.squares
+        self.n_features, self.n_tasks = (int(side) for side in self.linear.shape)
+        self.n_columns = self.n_tasks
 
-        Parameters
-        ----------
-        grams : ndarray of shape (n_tasks, n_features, n_features)
-            The :math:`H_t`.
-        linear : ndarray of shape (n_features, n_tasks)
-            The columns :math:`q_t`.
-        squares : float
-            The sum of the :math:`s_t`.
-        counts : ndarray of shape (n_tasks,)
-            Numbers of labels.
-        parts : pair
-            The penalty that has a prox, and the quadratic.
-        """
-        model = cls.__new__(cls)
-        (model.n_tasks, model.n_features, _), model._counts = grams.shape, counts
-        model.n_columns, model._fit_intercept = model.n_tasks, False
-        model.penalty, model.quadratic = parts
-        model._certified = model._valued = None
-        model.grams, model.scales = grams, np.ones(model.n_tasks)
-        model.linear, model.squares = linear, squares
-        model._constant = {}
-        return model
-
-    def _set_penalty(self, penalty: Penalty | None) -> None:
-        super()._set_penalty(penalty)
+    def _set_parts(self, penalty: Penalty | None, quadratic: Quadratic | None) -> None:
+        super()._set_parts(penalty, quadratic)
         self._valued: tuple[Point, float] | None = None
 
     @property
@@ -109,10 +119,11 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         return self.point(np.ascontiguousarray(W, dtype=np.float64), np.zeros(0))
 
     def intercepts(self, point: Point) -> Array:
-        if not self._fit_intercept:
+        x_means, y_means = self.quadratics.x_means, self.quadratics.y_means
+        if x_means is None or y_means is None:
             return np.zeros(self.n_tasks)
-        means = np.broadcast_to(self._x_means, point.W.T.shape)
-        return np.asarray(self._y_means - np.einsum("td,dt->t", means, point.W))
+        means = np.broadcast_to(x_means, point.W.T.shape)
+        return np.asarray(y_means - np.einsum("td,dt->t", means, point.W))
 
     def point(self, W: Array, b: Array) -> Point:
         return Point(W, b, self._hessians_times(W))
@@ -222,7 +233,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         d = self.n_features
         if d > 2000 or self._couples_tasks:
             return False
-        iterating = 200 * float(self._counts.sum()) * d
+        iterating = 200 * float(self.quadratics.counts.sum()) * d
         return len(self.grams) == 1 or 10 * len(self.grams) * d**3 < iterating
 
     @property
@@ -266,10 +277,8 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
         other = copy.copy(self)
-        other.grams = self._grams_of(features)
-        other._x_means, other.linear = self._x_means[:, features], self.linear[features]
-        other.n_features, other._constant, other._certified = len(features), {}, None
-        other._valued = None
+        other._set_quadratics(self.quadratics.of_features(features, self._grams_of(features)))
+        other._constant, other._certified, other._valued = {}, None, None
         other._restrict_penalty(features)
         W = point.W[features]
         if np.count_nonzero(W) < np.count_nonzero(point.W):

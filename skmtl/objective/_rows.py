@@ -11,7 +11,7 @@ from skmtl._numerics import Spectrum
 from skmtl.design import ColumnGram
 from skmtl.objective._base import Array
 from skmtl.objective._class_models import ClassModel
-from skmtl.objective._gram import GramObjective
+from skmtl.objective._gram import GramObjective, Quadratics
 from skmtl.objective._models import (
     FEWEST_ROWS,
     NO_GRAM,
@@ -142,8 +142,8 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         # The squared residual at W = 0, from that at the point; rounding may make it negative.
         square = max(self._model_square(bend, U) + float(np.vdot(point.W, linear - G)), 0.0)
         counts = self.design.gather((self.design.weights > 0).astype(np.float64))
-        parts = self.penalty, self.quadratic
-        return GramObjective.of_model(grams, linear, square, counts, parts)
+        model = Quadratics(grams, np.ones(self.n_columns), linear, square, counts)
+        return GramObjective(model, self.penalty, self.quadratic)
 
     def renewed_model(self, model: RowModel, point: Point) -> RowModel:
         assert isinstance(model, GramModel | ClassModel) and model.bend is not None

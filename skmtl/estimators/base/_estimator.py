@@ -26,6 +26,7 @@ from skmtl.objective import (
     CoupledObjective,
     GramObjective,
     Objective,
+    Quadratics,
     ShrunkObjective,
     SuperposedObjective,
 )
@@ -204,7 +205,8 @@ class TaskEstimator(BaseEstimator):
         if factors is not None:
             scales = scales * factors
         penalty = self._get_penalty(data)
-        return GramObjective(moments, scales, penalty, fit_intercept=self.fit_intercept)
+        quadratics = Quadratics.of_moments(moments, scales, fit_intercept=self.fit_intercept)
+        return GramObjective(quadratics, *((None, None) if penalty is None else penalty.split()))
 
     def _learnable(self, data: TaskData) -> Array:
         """Which tasks have a finite minimiser and enter the objective."""
