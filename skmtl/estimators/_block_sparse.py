@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData
-from skmtl.estimators._docs import document
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._refit import refit_chosen
-from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.estimators.base import (
+    Fit,
+    TaskClassifier,
+    TaskEstimator,
+    TaskRegressor,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.objective import BaseObjective
 from skmtl.penalties import (
     L21,
@@ -26,17 +33,99 @@ from skmtl.penalties import (
     WeightedRows,
 )
 
-_CONSTRAINTS = {
-    "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-    "norm": [StrOptions({"l2", "linf"})],
-    "sparsity": [Interval(Real, 0, 1, closed="left")],
-    "feature_weight": ["array-like", dict, None],
-    "positive": ["boolean"],
-    "refit_support": ["boolean"],
-}
 
-
+@estimator
 class _BlockSparse(TaskEstimator):
+    r"""A penalty on the rows of W.
+
+    :math:`\rho` is ``l1_ratio``, :math:`\kappa` ``sparsity`` (0) and :math:`f_j`
+    ``feature_weight`` (1). The sum of the Euclidean norms of W's rows (the L2,1 norm) lets a
+    feature enter for all tasks or for none; sparsity lets tasks drop some of those that enter.
+
+    Attributes
+    ----------
+    support_ : ndarray of shape (n_features,)
+        True where a feature has a non-zero coefficient in some task.
+
+    Notes
+    -----
+    Convex.
+
+    References
+    ----------
+    G. Obozinski, B. Taskar and M. Jordan, "Joint covariate selection and joint subspace
+    selection for multiple classification problems", Stat. Comput. 20, 2010,
+    https://doi.org/10.1007/s11222-008-9111-x
+
+    N. Simon, J. Friedman, T. Hastie and R. Tibshirani, "A sparse-group lasso",
+    J. Comput. Graph. Statist. 22(2), 2013, https://doi.org/10.1080/10618600.2012.681250
+    (``sparsity``)
+
+    J. Peng et al., "Regularized multivariate regression for identifying master predictors with
+    application to integrative genomics study of breast cancer", Ann. Appl. Stat. 4(1), 2010,
+    https://doi.org/10.1214/09-AOAS271 (``sparsity``, ``feature_weight``)
+
+    A. Belloni and V. Chernozhukov, "Least squares after model selection in high-dimensional
+    sparse models", Bernoulli 19(2), 2013, https://doi.org/10.3150/11-BEJ410 (``refit_support``)
+    """
+
+    l1_ratio: float = parameter(
+        1.0,
+        [Interval(Real, 0, 1, closed="both")],
+        "float",
+        "Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.",
+    )
+    norm: str = parameter(
+        "l2",
+        [StrOptions({"l2", "linf"})],
+        '{"l2", "linf"}',
+        r"""
+        The norm of a row of W: Euclidean, or its largest absolute entry
+        (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
+        """,
+    )
+    sparsity: float = parameter(
+        0.0,
+        [Interval(Real, 0, 1, closed="left")],
+        "float",
+        r"""
+        Share :math:`\kappa` of the L1 norm of the entries in the penalty of a row, in [0, 1): the
+        sparse group lasso. The closer to 1, the more each task selects features of its own.
+        """,
+    )
+    feature_weight: Any = parameter(
+        None,
+        ["array-like", dict, None],
+        "array-like of shape (n_features,), dict, Series or None",
+        r"""
+        A factor :math:`f_j \geq 0` for each feature (without the task column) that multiplies the
+        norm of its row, not the ridge. A feature with factor 0 is always used, penalised by the
+        ridge alone. With ``l1_ratio=1`` this is equivalent to scaling the feature by 1 / f. A dict
+        or a pandas Series gives factors by column name of a data frame; other columns have 1.
+        """,
+    )
+    positive: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        Restrict the coefficients to W >= 0. Every feature must then be penalised: a feature
+        without a ridge and with weight 0, or ``alpha=0``, is an error.
+        """,
+    )
+    refit_support: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        After the fit, refit the selected coefficients without the norms, which undoes their
+        shrinkage. Rows and entries of W that are zero stay zero, and W >= 0 still holds. The ridge
+        remains, plus a millionth of the largest curvature of a selected feature, so that separable
+        classes have a minimiser. ``objective_``, ``dual_gap_`` and ``n_iter_`` are those of the
+        penalised fit, which made the selection.
+        """,
+    )
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         block, ridge = self._get_block(data), Ridge(self.alpha * (1 - self.l1_ratio))
         if self.positive:
@@ -85,7 +174,13 @@ class _BlockSparse(TaskEstimator):
         return np.asarray(np.atleast_2d(self.coef_).any(axis=0))
 
 
-@document
+_ALPHA = """
+Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the smallest at
+which every coefficient is zero.
+"""
+
+
+@estimator
 class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     r"""Regression tasks that share their few relevant features (L2,1 norm).
 
@@ -98,70 +193,9 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    {symbols} :math:`\rho` is ``l1_ratio``, :math:`\kappa` ``sparsity`` (0) and :math:`f_j`
-    ``feature_weight`` (1). The sum of the Euclidean norms of W's rows (the L2,1 norm) lets a
-    feature enter for all tasks or for none; sparsity lets tasks drop some of those that enter.
     With a complete matrix y and the defaults this is scikit-learn's MultiTaskLasso /
     MultiTaskElasticNet for the same ``alpha`` and ``l1_ratio``; one task alone is Lasso /
     ElasticNet.
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-        Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the
-        smallest at which every coefficient is zero.
-    l1_ratio : float, default=1.0
-        Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.
-    norm : {"l2", "linf"}, default="l2"
-        What the block norm sums over features: the Euclidean norm of a row of W, or its largest
-        absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
-    sparsity : float, default=0.0
-        Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1): the sparse group
-        lasso. The nearer to 1, the more each task chooses for itself.
-    feature_weight : array-like of shape (n_features,), dict, Series or None, default=None
-        A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
-        row, not on the ridge. 0: the feature is always used, penalised by the ridge alone. Scaled
-        by 1 / f (``l1_ratio=1``) a feature would be penalised as much. A dict or a pandas Series
-        gives the factors of a data frame's columns by name; those it does not name have 1.
-    positive : bool, default=False
-        Restrict the coefficients to W >= 0. A feature without any penalty (no ridge and a weight
-        of 0, or ``alpha=0``) is refused.
-    refit_support : bool, default=False
-        After the fit, fit the chosen coefficients again without the norms: their shrinkage is
-        undone. Rows and entries of W that are zero stay so, W >= 0 too. What is left of the
-        penalty is its ridge, plus one of a millionth of the largest curvature of a chosen
-        feature, so that separable classes have a minimiser. ``objective_``, ``dual_gap_`` and
-        ``n_iter_`` are those of the penalised fit, which has chosen.
-    {regression_loss}
-    {common}
-    {scale_tasks}
-
-    Attributes
-    ----------
-    {attributes}
-    support_ : ndarray of shape (n_features,)
-        True where a feature has a non-zero coefficient in some task.
-
-    Notes
-    -----
-    Convex. {notes}
-
-    References
-    ----------
-    G. Obozinski, B. Taskar and M. Jordan, "Joint covariate selection and joint subspace
-    selection for multiple classification problems", Stat. Comput. 20, 2010,
-    https://doi.org/10.1007/s11222-008-9111-x
-
-    N. Simon, J. Friedman, T. Hastie and R. Tibshirani, "A sparse-group lasso",
-    J. Comput. Graph. Statist. 22(2), 2013, https://doi.org/10.1080/10618600.2012.681250
-    (``sparsity``)
-
-    J. Peng et al., "Regularized multivariate regression for identifying master predictors with
-    application to integrative genomics study of breast cancer", Ann. Appl. Stat. 4(1), 2010,
-    https://doi.org/10.1214/09-AOAS271 (``sparsity``, ``feature_weight``)
-
-    A. Belloni and V. Chernozhukov, "Least squares after model selection in high-dimensional
-    sparse models", Bernoulli 19(2), 2013, https://doi.org/10.3150/11-BEJ410 (``refit_support``)
 
     See Also
     --------
@@ -178,58 +212,10 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskRegressor._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        l1_ratio: float = 1.0,
-        norm: str = "l2",
-        sparsity: float = 0.0,
-        feature_weight: Any = None,
-        positive: bool = False,
-        refit_support: bool = False,
-        loss: str = "squared",
-        huber_delta: float = 1.35,
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        scale_tasks: bool = False,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.norm = norm
-        self.sparsity = sparsity
-        self.feature_weight = feature_weight
-        self.positive = positive
-        self.refit_support = refit_support
-        self.loss = loss
-        self.huber_delta = huber_delta
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.scale_tasks = scale_tasks
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
-@document
+@estimator
 class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     r"""Classification tasks that share their few relevant features (L2,1 norm).
 
@@ -242,11 +228,8 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    {symbols} Labels count as :math:`y_i = \pm 1`; :math:`\rho` is ``l1_ratio``, :math:`\kappa`
-    ``sparsity`` (0) and :math:`f_j` ``feature_weight`` (1). The sum of the Euclidean norms of W's
-    rows (the L2,1 norm) lets a feature enter for all tasks or for none; sparsity lets tasks drop
-    some of those that enter. A 1-D y with more than two classes gives one task per class
-    against the rest, or, with ``loss="multinomial"``, all of them together:
+    A 1-D y with more than two classes gives one task per class against the rest, or, with
+    ``loss="multinomial"``, all of them together:
 
     .. math::
 
@@ -256,67 +239,8 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     with a column :math:`w_k` of W (n_features, n_classes) for each of the K classes, and
     :math:`y_i` the class of row i.
 
-    Parameters
-    ----------
-    alpha : float, default=0.01
-        Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the
-        smallest at which every coefficient is zero.
-    l1_ratio : float, default=1.0
-        Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.
-    norm : {"l2", "linf"}, default="l2"
-        What the block norm sums over features: the Euclidean norm of a row of W, or its largest
-        absolute entry (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
-    sparsity : float, default=0.0
-        Share :math:`\kappa` of the entries' L1 norm in that of a row, in [0, 1): the sparse group
-        lasso. The nearer to 1, the more each task chooses for itself.
-    feature_weight : array-like of shape (n_features,), dict, Series or None, default=None
-        A factor :math:`f_j \geq 0` for each feature, the task column left out, on the norms of its
-        row, not on the ridge. 0: the feature is always used, penalised by the ridge alone. Scaled
-        by 1 / f (``l1_ratio=1``) a feature would be penalised as much. A dict or a pandas Series
-        gives the factors of a data frame's columns by name; those it does not name have 1.
-    positive : bool, default=False
-        Restrict the coefficients to W >= 0. A feature without any penalty (no ridge and a weight
-        of 0, or ``alpha=0``) is refused.
-    refit_support : bool, default=False
-        After the fit, fit the chosen coefficients again without the norms: their shrinkage is
-        undone. Rows and entries of W that are zero stay so, W >= 0 too. What is left of the
-        penalty is its ridge, plus one of a millionth of the largest curvature of a chosen
-        feature, so that separable classes have a minimiser. ``objective_``, ``dual_gap_`` and
-        ``n_iter_`` are those of the penalised fit, which has chosen.
-    {multiclass_loss}
-    {common}
-    {class_weight}
-
-    Attributes
-    ----------
-    {attributes}
-    {classes}
-    support_ : ndarray of shape (n_features,)
-        True where a feature has a non-zero coefficient in some task.
-
-    Notes
-    -----
-    Convex. {notes}
-
-    {one_class}
-
     References
     ----------
-    G. Obozinski, B. Taskar and M. Jordan, "Joint covariate selection and joint subspace
-    selection for multiple classification problems", Stat. Comput. 20, 2010,
-    https://doi.org/10.1007/s11222-008-9111-x
-
-    N. Simon, J. Friedman, T. Hastie and R. Tibshirani, "A sparse-group lasso",
-    J. Comput. Graph. Statist. 22(2), 2013, https://doi.org/10.1080/10618600.2012.681250
-    (``sparsity``)
-
-    J. Peng et al., "Regularized multivariate regression for identifying master predictors with
-    application to integrative genomics study of breast cancer", Ann. Appl. Stat. 4(1), 2010,
-    https://doi.org/10.1214/09-AOAS271 (``sparsity``, ``feature_weight``)
-
-    A. Belloni and V. Chernozhukov, "Least squares after model selection in high-dimensional
-    sparse models", Bernoulli 19(2), 2013, https://doi.org/10.3150/11-BEJ410 (``refit_support``)
-
     N. Simon, J. Friedman and T. Hastie, "A blockwise descent algorithm for group-penalized
     multiresponse and multinomial regression", 2013, https://doi.org/10.48550/arXiv.1311.6529
 
@@ -342,51 +266,15 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     (5, 10)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskClassifier._parameter_constraints,
-        **_CONSTRAINTS,
-        "loss": [StrOptions({"logistic", "squared_hinge", "multinomial"})],
-    }
-
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        l1_ratio: float = 1.0,
-        norm: str = "l2",
-        sparsity: float = 0.0,
-        feature_weight: Any = None,
-        positive: bool = False,
-        refit_support: bool = False,
-        loss: str = "logistic",
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        class_weight: Any = None,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.norm = norm
-        self.sparsity = sparsity
-        self.feature_weight = feature_weight
-        self.positive = positive
-        self.refit_support = refit_support
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    loss: str = parameter(
+        "logistic",
+        [StrOptions({"logistic", "squared_hinge", "multinomial"})],
+        '{"logistic", "squared_hinge", "multinomial"}',
+        r"""
+        :math:`\ell(y, z)`: :math:`\log(1 + e^{-yz})`, or :math:`\max(0, 1 - yz)^2 / 2`, which
+        gives no probabilities. "multinomial": all classes of a 1-D y together, see above; no
+        ``task_weight``, no ``task_column``, and a row of ``coef_`` for each class, also for two.
+        """,
+        group="loss",
+    )

@@ -2,6 +2,16 @@
 
 from skmtl.estimators.base._classifier import TaskClassifier
 from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
+from skmtl.estimators.base._parameters import estimator, parameter, strength
 from skmtl.estimators.base._regressor import TaskRegressor
 
-__all__ = ["Fit", "TaskClassifier", "TaskEstimator", "TaskRegressor", "linear_predictor"]
+__all__ = [
+    "Fit",
+    "TaskClassifier",
+    "TaskEstimator",
+    "TaskRegressor",
+    "estimator",
+    "linear_predictor",
+    "parameter",
+    "strength",
+]

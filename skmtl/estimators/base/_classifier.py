@@ -1,6 +1,6 @@
 """Classification tasks."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from skmtl.design import (
     read_scored,
 )
 from skmtl.estimators.base._estimator import TaskEstimator
+from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
@@ -30,14 +31,51 @@ _LOSSES: dict[str, type[Loss]] = {
 }
 
 
+@estimator
 class TaskClassifier(ClassifierMixin, TaskEstimator):
-    """Classification: binary tasks shared or stacked, or 1-D classes one against the rest."""
+    r"""Classification: binary tasks shared or stacked, or 1-D classes one against the rest.
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskEstimator._parameter_constraints,
-        "loss": [StrOptions({"logistic", "squared_hinge"})],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-    }
+    Labels count as :math:`y_i = \pm 1`.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        Class labels; for a matrix y the positions of its columns.
+
+    Notes
+    -----
+    A task whose labels are all of one class has no finite intercept of its own. Unless
+    ``fit_intercept=False`` or the intercepts are shrunk, it is left out of the objective with a
+    warning: its coefficients are zero, its intercept is +-log(2 n + 1), n its number of labels
+    (+-1 with the squared hinge), and ``unknown_task="mean"`` does not count it.
+
+    Where labels are missing (NaN), ``GridSearchCV`` and ``cross_val_score`` need
+    ``cv=StratifiedTaskKFold()`` of :mod:`skmtl.model_selection`: given a number of folds,
+    scikit-learn stratifies by y and raises "Input y contains NaN" before any fit. Its metrics
+    reject NaN too; ``score`` and the scorers of :func:`skmtl.metrics.make_task_scorer` accept it.
+    """
+
+    loss: str = parameter(
+        "logistic",
+        [StrOptions({"logistic", "squared_hinge"})],
+        '{"logistic", "squared_hinge"}',
+        r"""
+        :math:`\ell(y, z)`: :math:`\log(1 + e^{-yz})`, or :math:`\max(0, 1 - yz)^2 / 2`, which
+        gives no probabilities.
+        """,
+        group="loss",
+    )
+    class_weight: Any = parameter(
+        None,
+        [StrOptions({"balanced"}), dict, None],
+        'None, "balanced" or dict',
+        """
+        "balanced": both classes of a task (all classes with the multinomial loss) have the same
+        total weight, ``sample_weight`` included. A dict maps class labels to positive factors; 0
+        and 1 for a matrix y. It multiplies ``sample_weight``.
+        """,
+        group="labels",
+    )
 
     def _get_loss(self) -> Loss:
         return _LOSSES[self.loss]()

@@ -20,6 +20,7 @@ from skmtl.design import (
     read_prediction,
     task_factors,
 )
+from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import Loss
 from skmtl.objective import (
     BaseObjective,
@@ -73,30 +74,152 @@ def linear_predictor(X: Any, codes: Array | None, coef: Array, intercept: Array)
     return z
 
 
+@estimator
 class TaskEstimator(BaseEstimator):
-    """What all estimators share. A subclass is a docstring, an ``__init__`` and a penalty.
+    r"""What all estimators share. A family is its parameters and a penalty.
 
-    Its hook is ``_get_penalty``; a baseline may also define ``_pooling``.
+    W (n_features, n_tasks) holds a column :math:`w_t` per task, b the intercepts, :math:`s_i` the
+    weights (zero where a label is missing), S their sum, T the number of tasks and :math:`c_t` the
+    factors of ``task_weight``.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_tasks, n_features), or (n_features,) for a 1-D regression target
+        Coefficients; the task column has none.
+    intercept_ : ndarray of shape (n_tasks,), or float for a 1-D regression target
+    tasks_ : ndarray of shape (n_tasks,)
+        y's column names or positions, the task ids, or the classes taken against the rest.
+    objective_ : float
+        The objective at the solution.
+    dual_gap_ : float
+        Upper bound on the suboptimality of ``objective_``.
+    n_iter_ : int
+    n_features_in_ : int
+        Number of columns of X, the task column included.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Where X has column names that are strings.
+
+    Notes
+    -----
+    How it is solved: smooth problems with at most 2000 features (with the multinomial loss, 2000
+    coefficients) by damped Newton steps, with one Gram matrix per task and step; penalties that
+    threshold rows and entries of W by block coordinate descent on working sets with gap-safe
+    screening, with proximal Newton steps for losses other than the squared. With a penalty that
+    couples the features, the squared loss with more rows than features is solved by ADMM in the
+    eigenbases of the Gram matrices. Everything else is solved by FISTA with adaptive restart, at
+    one product with X and one with its transpose per iteration. Where that is slow, the squared
+    loss is handed over to ADMM, and other losses except the multinomial to proximal Newton steps
+    if there are at most 300 features: one Gram matrix per task and step, and ADMM for the
+    quadratic model. The fit stops by its duality gap.
     """
+
+    fit_intercept: bool = parameter(
+        True,
+        ["boolean"],
+        "bool",
+        "Whether each task has an intercept; if not, ``intercept_`` is zero.",
+        group="data",
+    )
+    intercept: str | float = parameter(
+        "free",
+        [StrOptions({"free", "shrunk"}), Interval(Real, 0, None, closed="left")],
+        '{"free", "shrunk"} or float',
+        r"""
+        "free": each task has its own. Otherwise they are shrunk towards their mean, which helps
+        tasks with few labels: F gains :math:`\tfrac{T}{S} \tfrac{m}{2} \min_\beta \sum_t c_t
+        (b_t + \bar x w_t - \beta)^2`, where intercepts are compared at the features' mean
+        :math:`\bar x` (over all labels, weighted by :math:`c_t s_i`). The mean counts as m >= 0
+        labels of the squared loss in each task; "shrunk" means m = 1. For the squared loss the
+        best m is roughly the variance of the noise divided by that of the intercepts; choose it by
+        cross-validation, for example among "free", 1, 3, 10 and 30. It has no effect without
+        intercepts; with ``scale_tasks`` it applies to the intercepts of the scaled y. Not
+        available for ``loss="multinomial"``, nor where tasks have different losses.
+        """,
+        group="data",
+    )
+    task_column: str | int | None = parameter(
+        None,
+        [str, Integral, None],
+        "str, int or None",
+        """
+        None: the shared layout, one X for all tasks and a column of y per task, or a 1-D y. A
+        column's name (data frames) or position (-1: the last): the stacked layout, the tasks' rows
+        one under the other, X (n_samples, n_features + 1) with each row's task id in that column.
+        """,
+        group="data",
+    )
+    unknown_task: str = parameter(
+        "error",
+        [StrOptions({"error", "mean"})],
+        '{"error", "mean"}',
+        """
+        What ``predict`` does with rows of tasks that ``fit`` did not see: raise an error, or use
+        the average of the tasks' coefficients and intercepts.
+        """,
+        group="data",
+    )
+    task_weight: Any = parameter(
+        None,
+        [StrOptions({"balanced"}), "array-like", dict, None],
+        'None, "balanced", array-like of shape (n_tasks,), dict or Series',
+        """
+        None: every label counts the same. "balanced": every task counts the same. Otherwise a
+        positive factor per task, in the order of ``tasks_``, or by task in a dict or a pandas
+        Series.
+        """,
+        group="data",
+    )
+    max_iter: int = parameter(
+        10_000,
+        [Interval(Integral, 1, None, closed="left")],
+        "int",
+        """
+        Maximum number of iterations; beyond it a ConvergenceWarning reports the gap reached. An
+        iteration of "fista", "admm" and "splitting" updates all coefficients once; of "newton" it
+        is a Newton step. "block" stops after this many rounds on working sets, or ten times as
+        many sweeps over them, whichever comes first; proximal Newton steps stop after this many
+        iterations on their quadratic models in total.
+        """,
+        group="solving",
+    )
+    tol: float = parameter(
+        1e-4,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        The fit stops when its duality gap is at most ``tol`` times the objective with zero
+        coefficients and the best intercepts.
+        """,
+        group="solving",
+    )
+    warm_start: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Start from the previous fit's coefficients if the numbers of tasks and features agree.",
+        group="solving",
+    )
+    solver: str = parameter(
+        "auto",
+        [StrOptions({"auto", *SOLVERS})],
+        '{"auto", "admm", "block", "fista", "newton", "splitting"}',
+        """
+        "newton" is for quadratic penalties with at most 2000 features, "block" for penalties that
+        threshold rows and entries, "admm" for the squared loss where Gram matrices cost less than
+        iterating, "splitting" for sums of penalties without a common prox. "auto" chooses the
+        fastest that applies, and uses proximal Newton steps where gradient steps are slow; see
+        Notes.
+        """,
+        group="solving",
+    )
+    verbose: int = parameter(
+        0, ["verbose"], "int", "Print the objective and the gap at each check.", group="solving"
+    )
 
     # Whether the result is the same wherever the solver starts.
     _is_convex: ClassVar[bool] = True
     # Whether the penalty depends on the labels, not only on which tasks there are.
     _penalty_reads_labels: ClassVar[bool] = False
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "fit_intercept": ["boolean"],
-        "intercept": [StrOptions({"free", "shrunk"}), Interval(Real, 0, None, closed="left")],
-        "task_column": [str, Integral, None],
-        "unknown_task": [StrOptions({"error", "mean"})],
-        "task_weight": [StrOptions({"balanced"}), "array-like", dict, None],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
-        "solver": [StrOptions({"auto", *SOLVERS})],
-        "verbose": ["verbose"],
-    }
 
     # Why a convex problem cannot state what fit minimises, and the remedy; None where one can.
     _not_stated: ClassVar[str | None] = None

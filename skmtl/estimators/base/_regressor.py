@@ -1,7 +1,7 @@
 """Regression tasks."""
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from skmtl import metrics
 from skmtl._warnings import warn
 from skmtl.design import TaskData, read_regression, read_scored
 from skmtl.estimators.base._estimator import TaskEstimator
+from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
 
 Array = NDArray[Any]
@@ -20,15 +21,43 @@ Array = NDArray[Any]
 _UNLIKE = 100.0
 
 
+@estimator
 class TaskRegressor(RegressorMixin, TaskEstimator):
     """Regression: shared, stacked or a single target."""
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskEstimator._parameter_constraints,
-        "loss": [StrOptions({"squared", "huber", "poisson"})],
-        "huber_delta": [Interval(Real, 0, None, closed="neither")],
-        "scale_tasks": ["boolean"],
-    }
+    loss: str = parameter(
+        "squared",
+        [StrOptions({"squared", "huber", "poisson"})],
+        '{"squared", "huber", "poisson"}',
+        r"""
+        :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
+        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts,
+        where ``predict`` returns the mean :math:`e^z`.
+        """,
+        group="loss",
+    )
+    huber_delta: float = parameter(
+        1.35,
+        [Interval(Real, 0, None, closed="neither")],
+        "float",
+        """
+        Residual beyond which the Huber loss is linear, > 0, in y's units (in standard deviations
+        of y with ``scale_tasks``).
+        """,
+        group="loss",
+    )
+    scale_tasks: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        Divide each task's y by its standard deviation for the fit, so that no task dominates
+        because of its units. ``coef_`` and ``intercept_`` are still in y's units, ``objective_``
+        and ``dual_gap_`` in those of the fit. Without it a warning names tasks whose standard
+        deviations differ 100-fold.
+        """,
+        group="labels",
+    )
 
     def _get_loss(self) -> Loss:
         if self.loss == "huber":

@@ -1,0 +1,121 @@
+"""Constructor parameters: each declared once, with its type, default, rule and description.
+
+A parameter is a class attribute of an estimator or of a mixin::
+
+    ridge: float = parameter(0.0, [Interval(Real, 0, None, closed="left")], "float", "Strength.")
+
+:func:`estimator` turns the parameters of a class and its bases into what scikit-learn and readers
+expect: an ``__init__`` with a plain signature, ``_parameter_constraints``, and the Parameters
+section of the docstring.
+"""
+
+import inspect
+import linecache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, dataclass_transform
+
+from skmtl.estimators.base._docstrings import compose
+
+Class = TypeVar("Class", bound=type[Any])
+
+# The order in signatures. Only the first group is positional.
+GROUPS = ("strength", "grid", "family", "search", "loss", "data", "labels", "stages", "solving")
+_FIELDS = "_parameters"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One constructor parameter.
+
+    Attributes
+    ----------
+    default : object
+    rule : list
+        What scikit-learn's ``validate_parameter_constraints`` accepts.
+    kind : str
+        The type as the docstring states it.
+    text : str
+        What the docstring says of it.
+    group : str
+        One of GROUPS.
+    annotation : object
+        The type as the signature states it.
+    """
+
+    default: Any
+    rule: Sequence[Any]
+    kind: str
+    text: str
+    group: str
+    annotation: Any = Any
+
+
+def parameter(
+    default: Any, rule: Sequence[Any], kind: str, text: str, *, group: str = "family"
+) -> Any:
+    """Declare a parameter that is passed by name; see :class:`Parameter`."""
+    if group not in GROUPS:
+        raise ValueError(f"The group of a parameter must be one of {GROUPS}, got {group!r}.")
+    return Parameter(default, list(rule), kind, inspect.cleandoc(text), group)
+
+
+def strength(
+    default: Any, rule: Sequence[Any], kind: str, text: str, *, kw_only: Literal[False] = False
+) -> Any:
+    """Declare the strength of the penalty: the one parameter that may be passed by position."""
+    return parameter(default, rule, kind, text, group=GROUPS[0])
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(parameter, strength))
+def estimator(cls: Class) -> Class:
+    """Give a class the constructor, the rules and the docstring of its parameters.
+
+    Bases declare parameters too, and are decorated alike. A class may declare a parameter of its
+    bases anew, with another default or text.
+    """
+    own = {}
+    for name, declared in list(vars(cls).items()):
+        if isinstance(declared, Parameter):
+            annotation = inspect.get_annotations(cls)[name]
+            own[name] = Parameter(**{**vars(declared), "annotation": annotation})
+            # A class attribute would hide that an instance lacks it.
+            delattr(cls, name)
+    setattr(cls, _FIELDS, own)
+    fields = _collect(cls)
+    cls.__init__ = _make_init(cls, fields)
+    cls._parameter_constraints = {name: field.rule for name, field in fields.items()}
+    compose(cls, {name: (field.kind, field.default, field.text) for name, field in fields.items()})
+    return cls
+
+
+def _collect(cls: type) -> dict[str, Parameter]:
+    """The parameters of a class and of its bases, in the order of the signature."""
+    found: dict[str, Parameter] = {}
+    # What comes first in the method resolution order counts, and stands first in its group.
+    for base in cls.__mro__:
+        for name, field in vars(base).get(_FIELDS, {}).items():
+            found.setdefault(name, field)
+    return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))
+
+
+def _make_init(cls: type, fields: dict[str, Parameter]) -> Any:
+    """``__init__`` as one would write it, which ``inspect.getsource`` finds too."""
+    arguments, starred = ["self"], False
+    for name, field in fields.items():
+        if field.group != GROUPS[0] and not starred:
+            arguments.append("*")
+            starred = True
+        arguments.append(f"{name}: annotations[{name!r}] = defaults[{name!r}]")
+    body = "".join(f"    self.{name} = {name}\n" for name in fields) or "    pass\n"
+    source = f"def __init__({', '.join(arguments)}) -> None:\n{body}"
+    file = f"<constructor of {cls.__module__}.{cls.__qualname__}>"
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+    namespace: dict[str, Any] = {
+        "annotations": {name: field.annotation for name, field in fields.items()},
+        "defaults": {name: field.default for name, field in fields.items()},
+    }
+    exec(compile(source, file, "exec"), namespace)
+    init = namespace["__init__"]
+    init.__qualname__, init.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
+    return init
