@@ -52,14 +52,14 @@ class FactoredPenalty(Penalty):
 
 
 class FactoredObjective(BaseObjective):
-    """Another objective as a function of one factor, the others being given.
+    """Another objective as a function of one factor, with the others fixed.
 
-    A point's W is V. Each row of V steps in its own scale.
+    The W of a point is V. Each row of V has its own step size.
 
     Parameters
     ----------
     total : BaseObjective
-        The objective on W; its penalty does not count.
+        The objective on W; its penalty is ignored.
     penalty : Penalty
         On V, with a prox.
     left, right : ndarray or None
@@ -87,7 +87,7 @@ class FactoredObjective(BaseObjective):
         return V if self.right is None else V @ self.right.astype(V.dtype, copy=False)
 
     def total_of(self, point: Point) -> Point:
-        """The other objective's point at the product."""
+        """The point of the other objective at the product."""
         if self._multiplied is None or self._multiplied[0] is not point:
             self._multiplied = point, Point(self.product(point.W), point.b, point.Z)
         return self._multiplied[1]
@@ -157,5 +157,5 @@ class FactoredObjective(BaseObjective):
         return True
 
     def dual(self, point: Point) -> Dual:
-        """Of the other objective, whose minimum over such W is the same."""
+        """The dual of the other objective, whose minimum over such W is the same."""
         return self.total.dual(self.total_of(point))
