@@ -18,7 +18,9 @@ def test_former_names_forward_with_a_warning(module):
     former = importlib.import_module(module)
     package, names = MOVED[module]
     for name in names:
-        with pytest.warns(FutureWarning, match=f"its {name} is now in {package.__name__}") as caught:
+        with pytest.warns(
+            FutureWarning, match=f"its {name} is now in {package.__name__}"
+        ) as caught:
             assert getattr(former, name) is getattr(package, name)
         assert caught[0].filename == __file__
     with pytest.raises(AttributeError, match="has no attribute 'other'"):
