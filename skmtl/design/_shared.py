@@ -172,7 +172,7 @@ class SharedDesign(Design):
         weights = self.weights[:, :1] if self._proportional else self.weights
         squares = linalg.weighted_squares(self.X, weights).T
         if self._offset is not None:
-            # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be the mean over all tasks.
+            # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a common mean.
             sums = linalg.multiply_transposed(self.X, weights).T
             moved = self._offset * (2 * sums - self._offset * weights.sum(axis=0)[:, None])
             squares = difference(squares, moved, len(weights))

@@ -93,7 +93,7 @@ class StackedDesign(Design):
         )
         if not self._implicit:
             return squares
-        # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be the mean over all tasks.
+        # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a common mean.
         sums, totals = self._products_transposed(self.weights), self.gather(self.weights)
         moved = self._means * (2 * sums - self._means * totals[:, None])
         return difference(squares, moved, self.counts.max())

@@ -123,7 +123,7 @@ def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
     if ids.dtype.kind in "mM":
         if np.isnat(ids).any():
             raise ValueError(_MISSING_ID)
-        # As objects, nanoseconds become integers; microseconds become dates, which users can compare.
+        # As objects nanoseconds become integers, microseconds dates, which equal the user's.
         return ids.astype(f"{ids.dtype.kind}8[us]")
     if ids.dtype.kind != "f":
         return ids
@@ -183,7 +183,7 @@ def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     if ids.dtype.kind in "iu" and len(ids):
         low, high = int(ids.min()), int(ids.max())
         if high - low < 4 * len(ids):
-            # In a small range no sorting is needed. Differences of small integer types could overflow.
+            # A small range needs no sorting. Differences of small integer types could overflow.
             wide = ids if ids.dtype.itemsize == 8 else ids.astype(np.int64)
             offsets = (wide - wide.dtype.type(low)).astype(np.intp)
             present = np.bincount(offsets, minlength=1) > 0
