@@ -14,7 +14,7 @@ and never asks which loss or penalty they stand for, nor whether the data are ro
 
 import copy
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from skmtl._numerics import Spectrum
 from skmtl.objective._certificate import Dual
 from skmtl.objective._models import CurvedModel, RowModel, Thresholds
 from skmtl.objective._point import Point
-from skmtl.penalties import Penalty, Quadratic, Terms
+from skmtl.penalties import Penalty, Quadratic, Terms, split
 
 Array = NDArray[Any]
 
@@ -50,7 +50,7 @@ class BaseObjective:
         return other
 
     def _set_penalty(self, penalty: Penalty | None) -> None:
-        self.penalty, self.quadratic = (None, None) if penalty is None else penalty.split()
+        self.penalty, self.quadratic = (None, None) if penalty is None else split(penalty)
         self._certified: tuple[Point, float, Dual] | None = None
 
     @property
@@ -189,7 +189,10 @@ class BaseObjective:
     @property
     def terms(self) -> Terms | None:
         """The penalties, where they have a prox each but none together; else None."""
-        return self.penalty if isinstance(self.penalty, Terms) else None
+        penalty = self.penalty
+        if penalty is None or penalty.has_prox or penalty.n_superposed > 1:
+            return None
+        return cast(Terms, penalty)  # as split leaves it
 
     def split_bounds(self, point: Point, duals: tuple[Array, ...]) -> tuple[float, float]:
         """As ``bounds``, for a dual variable of each term."""

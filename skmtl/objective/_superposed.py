@@ -10,7 +10,7 @@ from skmtl._numerics import PartsSpectrum
 from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._certificate import Dual
 from skmtl.objective._point import Point
-from skmtl.penalties import Penalty, Superposition
+from skmtl.penalties import Penalty
 
 _LEAST = 1e-8
 
@@ -25,12 +25,12 @@ class SuperposedObjective(BaseObjective):
     Parameters
     ----------
     total : BaseObjective
-        Its penalty is a :class:`Superposition`.
+        Its penalty is a superposition (``n_superposed``).
     """
 
     def __init__(self, total: BaseObjective) -> None:
-        assert isinstance(total.penalty, Superposition)
-        self.total, self.n_parts = total, len(total.penalty.parts)
+        assert total.penalty is not None
+        self.total, self.n_parts = total, total.penalty.n_superposed
         self.dtype, self.n_tasks = total.dtype, total.n_tasks
         self.n_columns, self.n_features = total.n_columns, self.n_parts * total.n_features
         self.penalty, self.quadratic = total.penalty, total.quadratic
@@ -98,7 +98,7 @@ class SuperposedObjective(BaseObjective):
         return point
 
     def value(self, point: Point) -> float:
-        assert isinstance(self.penalty, Superposition)
+        assert self.penalty is not None
         return self.smooth_value(point) + self.penalty.value_of_parts(self.parts(point))
 
     def smooth_value(self, point: Point) -> float:
@@ -177,7 +177,7 @@ class SuperposedObjective(BaseObjective):
         return self._of_total(point.W, self.total.settled(self.total_of(point)))
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        assert isinstance(self.penalty, Superposition)
+        assert self.penalty is not None
         if np.ndim(step) and np.size(step) > 1:
             # Of the parts' equal metrics.
             step = np.asarray(step)[: self.total.n_features]
@@ -190,7 +190,7 @@ class SuperposedObjective(BaseObjective):
         if exact is not point:
             summed = self.total.point(summed.W, summed.b)
         penalty = self.penalty
-        assert isinstance(penalty, Superposition)
+        assert penalty is not None
         value = self.total.smooth_value(summed) + penalty.value_of_parts(self.parts(exact))
         return value, self.total.dual(summed)
 

@@ -29,7 +29,7 @@ from skmtl.objective import (
     ShrunkObjective,
     SuperposedObjective,
 )
-from skmtl.penalties import Penalty, Superposition
+from skmtl.penalties import Penalty
 from skmtl.solvers import SOLVERS, choose_solver, solve
 
 Array = NDArray[Any]
@@ -281,7 +281,7 @@ class TaskEstimator(BaseEstimator):
             objective = self._objective(data)
         else:
             objective = prepared.with_penalty(self._get_penalty(data))
-        if isinstance(objective.penalty, Superposition):
+        if objective.penalty is not None and objective.penalty.n_superposed > 1:
             return SuperposedObjective(objective)
         return objective
 
