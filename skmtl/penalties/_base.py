@@ -20,9 +20,9 @@ class Penalty(BaseEstimator):
     in the dual everywhere (a squared norm, say) defines ``conjugate`` and ``dual_scale`` instead
     of ``dual_norm``. Penalties hold their parameters only, and are never mutated.
 
-    What else there is to know of it are traits, the properties below. Each has a default that is
-    right, if cautious, for any norm; a class states what it knows better, as an attribute
-    (``is_absolute = True``) or as a property of its parameters.
+    Whatever else objectives, solvers and other penalties need to know of it they read off its
+    properties. Their defaults are right for any norm; a class declares more of itself by an
+    attribute (``is_absolute = True``), or by a property where it depends on the parameters.
     """
 
     alpha: Any
@@ -41,8 +41,8 @@ class Penalty(BaseEstimator):
 
     @property
     def ignores_rotations(self) -> bool:
-        """Whether it depends on the singular values of W alone, or on those and on directions
-        between tasks: not on which directions between features they go with.
+        """Whether it is the same for Q W, whatever the orthogonal Q: it depends on the singular
+        values of W, and perhaps on their directions between tasks.
         """
         return False
 
