@@ -33,6 +33,7 @@ from skmtl.penalties import (
     TraceNorm,
     TreeGroup,
     WeightedRows,
+    split,
 )
 
 SHAPE = (5, 4)
@@ -70,8 +71,8 @@ PENALTIES = {
     "PairwiseFusion": PairwiseFusion(0.7, 0.6),
     "PairwiseFusion-all": PairwiseFusion(0.7, 0.4, 0.5, 0.8),
     "TreeGroup": TreeGroup(0.6, GROUPS, [0.5, 2.0, 1.0, 0.4]),
-    "GraphTotalVariation": GraphTotalVariation(RING, 0.7).split()[0],
-    "Terms": (L1(0.3) + TraceNorm(0.5)).split()[0],
+    "GraphTotalVariation": split(GraphTotalVariation(RING, 0.7))[0],
+    "Terms": split(L1(0.3) + TraceNorm(0.5))[0],
     "Superposition": Superposition(L21(0.6), L1(0.4)),
 }
 

@@ -40,6 +40,7 @@ from skmtl.penalties import (
     TaskQuadratic,
     TraceNorm,
     WeightedRows,
+    split,
 )
 
 CHAIN = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 2.0], [0.0, 2.0, 0.0]])
@@ -353,7 +354,7 @@ class TestAsAnEstimator:
     def test_sum_flattens(self):
         nested = (L1(0.5) + Ridge(0.3)) + (Ridge(0.1) + TraceNorm())
         assert isinstance(nested, PenaltySum)
-        proximal, quadratic = nested.split()
+        proximal, quadratic = split(nested)
         assert [type(part) for part in proximal.parts] == [L1, TraceNorm]
         assert quadratic.value(np.ones((1, 1))) == pytest.approx(0.2)
 

@@ -28,6 +28,7 @@ from skmtl.penalties import (
     Terms,
     TraceNorm,
     TreeGroup,
+    split,
 )
 
 # A new penalty is a row: an instance for W of `shape`, and its value by definition.
@@ -130,7 +131,7 @@ ALL = [pytest.param(penalty, id=name) for name, (penalty, _) in TABLE.items()]
 NORMS = [
     pytest.param(penalty, id=name)
     for name, (penalty, _) in TABLE.items()
-    if penalty.is_norm and penalty.split()[1] is None and not penalty.leaves_mean_free
+    if penalty.is_norm and split(penalty)[1] is None and not penalty.leaves_mean_free
 ]
 QUADRATIC_NAMES = ("Ridge", "Ridge-each", "TaskQuadratic")
 QUADRATICS = [pytest.param(TABLE[name][0], id=name) for name in QUADRATIC_NAMES]
@@ -893,9 +894,9 @@ class TestSum:
         block, ridge = L21(0.5), Ridge(0.3)
         for together in (block + ridge, ridge + block):
             assert isinstance(together, PenaltySum)
-            assert together.split() == (block, ridge)
-        assert block.split() == (block, None)
-        assert ridge.split() == (None, ridge)
+            assert split(together) == (block, ridge)
+        assert split(block) == (block, None)
+        assert split(ridge) == (None, ridge)
 
     def test_value_and_cvxpy_form(self):
         W = np.random.default_rng(0).standard_normal(SHAPE)
@@ -906,7 +907,7 @@ class TestSum:
         assert float(expression.value) == pytest.approx(_l21(W) + _ridge(W))
 
     def test_norms_without_a_common_prox_become_terms(self):
-        proximal, quadratic = PenaltySum((L1(), Ridge(), TraceNorm())).split()
+        proximal, quadratic = split(PenaltySum((L1(), Ridge(), TraceNorm())))
         assert isinstance(proximal, Terms) and isinstance(quadratic, Ridge)
         assert [type(part) for part in proximal.parts] == [L1, TraceNorm]
 
@@ -921,22 +922,22 @@ class TestSum:
         ids=repr,
     )
     def test_norms_with_a_common_prox_are_one(self, parts):
-        proximal, quadratic = PenaltySum(parts).split()
+        proximal, quadratic = split(PenaltySum(parts))
         assert proximal.has_prox and quadratic is None
         W = np.random.default_rng(0).standard_normal(SHAPE)
         assert proximal.value(W) == pytest.approx(sum(part.value(W) for part in parts))
 
     def test_differences_of_two_kinds_have_no_common_prox(self):
-        proximal, _ = (FusedTasks(0.3) + PairwiseFusion(0.2) + L1(0.1)).split()
+        proximal, _ = split(FusedTasks(0.3) + PairwiseFusion(0.2) + L1(0.1))
         assert isinstance(proximal, Terms) and len(proximal.parts) == 3
 
     def test_quadratics_add_up(self):
         nested = (L1(0.5) + Ridge(0.3)) + Ridge(EACH[:1])
-        proximal, quadratic = nested.split()
+        proximal, quadratic = split(nested)
         assert isinstance(proximal, L1)
         assert nested.value(np.ones((1, 1))) == pytest.approx(0.5 + 0.15)
         W = np.random.default_rng(0).standard_normal((4, 3))
-        together = (Ridge(0.3) + TaskQuadratic(COUPLING)).split()[1]
+        together = split(Ridge(0.3) + TaskQuadratic(COUPLING))[1]
         assert together.couples_tasks
         assert together.value(W) == pytest.approx(Ridge(0.3).value(W) + _coupling(W) / 0.8)
         expected = 0.3 * W + W @ COUPLING
@@ -945,6 +946,6 @@ class TestSum:
 
     def test_clone_and_repr(self):
         twin = clone(L21(1.3) + Ridge(0.8))
-        block, ridge = twin.split()
+        block, ridge = split(twin)
         assert (block.alpha, ridge.alpha) == (1.3, 0.8)
         assert "L21(alpha=1.3)" in repr(twin) and "Ridge(alpha=0.8)" in repr(twin)

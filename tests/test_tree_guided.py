@@ -266,3 +266,14 @@ def test_single_precision_and_both_layouts():
     other = TreeGuidedRegressor(0.3, tol=1e-10, task_column=-1).fit(stacked, Y.T.ravel())
     np.testing.assert_allclose(other.coef_, model.coef_, atol=1e-5)
     np.testing.assert_allclose(other.tree_, model.tree_, atol=1e-7)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+@pytest.mark.parametrize("tree", ["auto", LINKAGE], ids=["auto", "given"])
+def test_a_penalty_is_made_without_a_trace(tree, alpha):
+    problem = Problem(SCENARIOS[0], classify=False)
+    model = TreeGuidedRegressor(alpha, tree=tree, **problem.params)
+    data = model._read(problem.X, problem.y, None)
+    before = set(vars(model))
+    model._get_penalty(data)
+    assert set(vars(model)) == before

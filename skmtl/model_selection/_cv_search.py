@@ -25,6 +25,7 @@ from skmtl.model_selection._cv_scores import (
     score_fold,
 )
 from skmtl.objective import BaseObjective
+from skmtl.penalties import split
 
 Array = NDArray[Any]
 
@@ -154,5 +155,5 @@ def _starts_at_null(model: Any, data: TaskData) -> bool:
     """Whether the model's grid begins where all coefficients are zero."""
     learned = model._learnable(data)
     penalty = model._get_penalty(data.select(learned)) if learned.any() else None
-    rough = None if penalty is None else penalty.split()[0]
+    rough = None if penalty is None else split(penalty)[0]
     return rough is not None and bool(rough.is_norm)

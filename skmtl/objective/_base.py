@@ -15,13 +15,13 @@ as rows or as moments.
 
 import copy
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.objective._certificate import Dual
-from skmtl.penalties import Penalty, Quadratic, Terms
+from skmtl.penalties import Penalty, Quadratic, Terms, split
 from skmtl.solvers import Offers, Point, Sum, Thresholds
 
 Array = NDArray[Any]
@@ -59,7 +59,7 @@ class BaseObjective(Sum, Offers):
         return other
 
     def _set_penalty(self, penalty: Penalty | None) -> None:
-        self._set_parts(*((None, None) if penalty is None else penalty.split()))
+        self._set_parts(*((None, None) if penalty is None else split(penalty)))
 
     def _set_parts(self, penalty: Penalty | None, quadratic: Quadratic | None) -> None:
         self.penalty, self.quadratic = penalty, quadratic
@@ -120,7 +120,10 @@ class BaseObjective(Sum, Offers):
 
     @property
     def terms(self) -> Terms | None:
-        return self.penalty if isinstance(self.penalty, Terms) else None
+        penalty = self.penalty
+        if penalty is None or penalty.has_prox or penalty.n_superposed > 1:
+            return None
+        return cast(Terms, penalty)  # as split leaves it
 
     @property
     def thresholds(self) -> Thresholds | None:

@@ -11,7 +11,7 @@ from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._certificate import Dual
 from skmtl.objective._gram import GramObjective
 from skmtl.objective._rows import Objective
-from skmtl.penalties import Penalty, Superposition
+from skmtl.penalties import Penalty
 from skmtl.solvers import Point, QuadraticModels, Spectral
 
 _LEAST = 1e-8
@@ -27,14 +27,13 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
     Parameters
     ----------
     total : BaseObjective
-        Its penalty is a :class:`Superposition`.
+        Its penalty is a superposition (``n_superposed``).
     """
 
     def __init__(self, total: BaseObjective) -> None:
-        assert isinstance(total.penalty, Superposition)
-        assert isinstance(total, Objective | GramObjective)
+        assert total.penalty is not None and isinstance(total, Objective | GramObjective)
         self.total: Objective | GramObjective = total
-        self.n_parts = len(total.penalty.parts)
+        self.n_parts = total.penalty.n_superposed
         self.dtype, self.n_tasks = total.dtype, total.n_tasks
         self.n_columns, self.n_features = total.n_columns, self.n_parts * total.n_features
         self.penalty, self.quadratic = total.penalty, total.quadratic
@@ -102,7 +101,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         return point
 
     def value(self, point: Point) -> float:
-        assert isinstance(self.penalty, Superposition)
+        assert self.penalty is not None
         return self.smooth_value(point) + self.penalty.value_of_parts(self.parts(point))
 
     def smooth_value(self, point: Point) -> float:
@@ -183,7 +182,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         return self._of_total(point.W, self.total.settled(self.total_of(point)))
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        assert isinstance(self.penalty, Superposition)
+        assert self.penalty is not None
         if np.ndim(step) and np.size(step) > 1:
             # All parts have the same metric.
             step = np.asarray(step)[: self.total.n_features]
@@ -196,7 +195,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         if exact is not point:
             summed = self.total.point(summed.W, summed.b)
         penalty = self.penalty
-        assert isinstance(penalty, Superposition)
+        assert penalty is not None
         value = self.total.smooth_value(summed) + penalty.value_of_parts(self.parts(exact))
         return value, self.total.dual(summed)
 

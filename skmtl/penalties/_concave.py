@@ -1,15 +1,14 @@
 """Concave penalties of the rows' norms, and the convex ones that touch them from above."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skmtl.penalties import Penalty
-from skmtl.penalties._rows import row_norms
+from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._shrinkage import row_norms, shrink_entries
 
-Array = NDArray[Any]
+# How many times its size a row may grow below a majoriser.
+_GROWTH = 2.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,16 @@ class RowConcave:
         if self.penalty == "capped":
             return np.where(norms < self.threshold, self.alpha, 0.0)
         return np.maximum(self.alpha - norms / self.gamma, 0.0)
+
+    def majoriser(self, W: Array) -> "RowMajoriser":
+        """The convex penalty, up to a constant, that lies above and touches this one at W.
+
+        Its balls let a row grow to twice its size.
+        """
+        sizes = np.abs(W).max(axis=1) if self.penalty == "capped" else row_norms(W)
+        # Rows out of use have the full slope, and need no ball for their certificate.
+        radii = np.where(sizes > 0, _GROWTH * sizes, np.inf)
+        return RowMajoriser(self.slopes(W), radii, self.penalty == "capped")
 
 
 class RowMajoriser(Penalty):
@@ -71,15 +80,15 @@ class RowMajoriser(Penalty):
         threshold = (step * self.slopes[:, None]).astype(V.dtype)
         radii = self.radii[:, None].astype(V.dtype)
         if self.entries:
-            return np.asarray(np.clip(V - np.clip(V, -threshold, threshold), -radii, radii))
+            return np.asarray(np.clip(shrink_entries(V, threshold), -radii, radii))
         norms = row_norms(V)[:, None]
         kept = np.minimum(np.maximum(norms - threshold, 0), radii)
-        return V * np.divide(kept, norms, out=np.zeros_like(norms), where=norms > 0)
+        return np.asarray(V * np.divide(kept, norms, out=np.zeros_like(norms), where=norms > 0))
 
     def _excess(self, G: Array) -> Array:
         """By how much the dual norms of rows, or of their entries, exceed the slopes."""
         sizes = np.abs(G) if self.entries else row_norms(G)[:, None]
-        return np.maximum(sizes - self.slopes[:, None], 0.0)
+        return np.asarray(np.maximum(sizes - self.slopes[:, None], 0.0))
 
     def conjugate(self, G: Array) -> float:
         excess, bounded = self._excess(G), np.isfinite(self.radii)
