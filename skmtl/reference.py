@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skmtl.design import TaskData, task_factors
-from skmtl.estimators.base import TaskEstimator
+from skmtl.estimators import TaskEstimator
 
 Array = NDArray[Any]
 

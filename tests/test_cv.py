@@ -28,12 +28,10 @@ from skmtl import (
 )
 from skmtl.datasets import make_block_sparse
 from skmtl.design import Moments
+from skmtl.estimators.tuning import Fold, HeldOutLoss, RowFolds, choose
+from skmtl.estimators.tuning._moment_folds import MomentFolds
 from skmtl.metrics import make_task_scorer, subset_accuracy_score
 from skmtl.model_selection import StratifiedTaskKFold
-from skmtl.model_selection._cv_choice import choose
-from skmtl.model_selection._cv_folds import Fold
-from skmtl.model_selection._cv_moments import MomentFolds
-from skmtl.model_selection._cv_scores import HeldOutLoss, RowFolds
 
 # What scikit-learn calls the number of strengths depends on its release.
 COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"

@@ -347,10 +347,10 @@ def test_tuning() -> None:
 
     plain = BlockSparseRegressor(0.5, task_column=-1)
     search = tuned(plain)
-    grid = search.param_grid["alpha"]
+    grid = search.alphas
     assert_allclose(grid[[0, -1]], alpha_max(plain, X, y) * np.array([1.0, 1e-3]))
     assert (search.cv.task_column, search.cv.random_state) == (-1, 0)
-    assert search.fit(X, y).best_params_["alpha"] < grid[0]
+    assert search.fit(X, y).alpha_ < grid[0]
     pipeline = make_pipeline(TaskTransformer(StandardScaler(), task_column=-1), plain)
     assert [*tuned(pipeline).param_grid] == ["blocksparseregressor__alpha"]
     assert tuned(ALONE[0][1]).alpha == "cv"

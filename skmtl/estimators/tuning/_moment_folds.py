@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from skmtl.design import Moments, TaskData
 from skmtl.estimators.base import Fit
-from skmtl.model_selection._cv_folds import Fold
-from skmtl.model_selection._cv_scores import HeldOutLoss, Judge, Measure, check_absent_tasks
+from skmtl.estimators.tuning._fold import Fold, Judge, Measure
+from skmtl.estimators.tuning._measures import HeldOutLoss
+from skmtl.estimators.tuning._row_folds import check_absent_tasks
 from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
