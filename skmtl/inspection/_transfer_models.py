@@ -174,7 +174,7 @@ def make_tuned(
 
 
 class _InnerSearch(AlphaSearchCV):
-    """A search whose grid the user does not choose, so that a warning at its edge is no help."""
+    """A search over a grid that the user cannot change: no warning at its edge."""
 
     def _warn_at_edge(self, found: Search) -> None:
         pass

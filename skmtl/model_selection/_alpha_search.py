@@ -149,6 +149,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _warn_at_edge(self, found: Search) -> None:
+        """A hook: a search within another has a grid that its user did not choose."""
         found.warn_at_edge()
 
     @available_if(_has("predict"))
