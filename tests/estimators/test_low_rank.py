@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from test_reference import SCENARIO_NAMES, SCENARIOS, Problem
-from test_structured import TIGHT, assert_is_the_optimum
 
 from skmtl import (
     LowRankClassifier,

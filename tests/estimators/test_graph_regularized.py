@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_reference import SCENARIO_NAMES, SCENARIOS, Problem
-from test_structured import TIGHT, assert_is_the_optimum
 
 from skmtl import (
     BlockSparseRegressor,

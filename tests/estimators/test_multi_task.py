@@ -5,12 +5,11 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_reference import SCENARIOS, Problem
-from test_structured import TIGHT, assert_is_the_optimum
 
 from skmtl import (
     BlockSparseClassifier,

@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+from problems import IDS, SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum
 from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_reference import IDS, SCENARIO_NAMES, SCENARIOS, Problem
-from test_structured import TIGHT, assert_is_the_optimum
 
 from skmtl import (
     BlockSparseClassifier,

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, planted
 from sklearn.metrics import adjusted_rand_score
-from test_reference import SCENARIO_NAMES, SCENARIOS, Problem
 
 from skmtl import (
     BlockSparseClassifier,
@@ -32,22 +32,6 @@ FAMILIES = {
     "relation-ridge": (TaskRelationRegressor, TaskRelationClassifier, {"ridge": 0.3}),
     "linf": (BlockSparseRegressor, BlockSparseClassifier, {"norm": "linf", "l1_ratio": 0.8}),
 }
-TIGHT = {"tol": 1e-10, "max_iter": 50_000}
-
-
-def assert_is_the_optimum(model, problem, *, coef=True, null=None):
-    """Objective, coefficients and certificate against cvxpy."""
-    X, y, s = problem.X, problem.y, problem.sample_weight
-    model.fit(X, y, s)
-    exact = reference.solve(model, X, y, s)
-    # cvxpy solves a relation's joint problem to 5e-7 where Omega is singular.
-    assert model.objective_ == pytest.approx(exact.objective, rel=1e-6, abs=5e-7)
-    if coef:
-        scale = np.abs(exact.coef_).max()
-        np.testing.assert_allclose(model.coef_, exact.coef_, atol=1e-4 * scale)
-    loose = type(model)(**{**model.get_params(deep=False), "tol": 1e-2}).fit(X, y, s)
-    for fit in (model, loose):
-        assert fit.dual_gap_ >= fit.objective_ - exact.objective - 1e-6 * (1 + exact.objective)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -130,17 +114,6 @@ def test_squared_hinge_has_no_probabilities():
     model = BlockSparseClassifier(loss="squared_hinge").fit(X, X[:, 0] > 0)
     assert not hasattr(model, "predict_proba")
     assert model.score(X, X[:, 0] > 0) > 0.9
-
-
-def planted(n_clusters=3, n_tasks=9, noise=0.1, seed=0, rows=20):
-    """Stacked data of tasks at their cluster's centre."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n_tasks) % n_clusters
-    W = rng.normal(size=(6, n_clusters))[:, labels] + 0.05 * rng.normal(size=(6, n_tasks))
-    X = rng.normal(size=(n_tasks * rows, 6))
-    ids = np.repeat(np.arange(n_tasks), rows)
-    y = np.einsum("ij,ij->i", X, W[:, ids].T) + noise * rng.normal(size=len(X))
-    return np.column_stack([X, ids]), y, labels
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from test_nonconvex import FAMILIES, made
-from test_reference import SCENARIOS, Problem
+from nonconvex_families import FAMILIES, made
+from problems import SCENARIOS, Problem
 
 import skmtl
 from skmtl import reference
