@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skmtl import (
-    PooledTaskClassifier,
-    PooledTaskRegressor,
-    reference,
-)
+from skmtl import PooledTaskClassifier, PooledTaskRegressor, reference
 
 N_TASKS, N_FEATURES = 3, 6
 IDS = np.array([3, 5, 11])
@@ -196,3 +192,15 @@ def planted(n_clusters=3, n_tasks=9, noise=0.1, seed=0, rows=20):
     ids = np.repeat(np.arange(n_tasks), rows)
     y = np.einsum("ij,ij->i", X, W[:, ids].T) + noise * rng.normal(size=len(X))
     return np.column_stack([X, ids]), y, labels
+
+
+def separable(seed=0, n=40, d=3, n_tasks=4):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    return X, (X @ rng.standard_normal((d, n_tasks)) > 0).astype(float)
+
+
+def stacked(X, Y):
+    n_tasks = Y.shape[1]
+    ids = np.repeat(np.arange(n_tasks), len(X))[:, None]
+    return np.hstack([np.tile(X, (n_tasks, 1)), ids]), Y.T.ravel()

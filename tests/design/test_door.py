@@ -3,25 +3,15 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.base import clone
-from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import accuracy_score as sklearn_accuracy_score
 from sklearn.preprocessing import StandardScaler
 
-from skmtl import (
-    BlockSparseClassifier,
-    BlockSparseRegressor,
-    BlockSparseRegressorCV,
-    PooledTaskRegressor,
-)
+from skmtl import BlockSparseClassifier, BlockSparseRegressor, BlockSparseRegressorCV
 from skmtl.datasets import make_block_sparse
-from skmtl.design._tasks import encode_tasks
 from skmtl.metrics import (
     accuracy_score,
     explained_variance_score,
     r2_score,
     root_mean_squared_error,
-    subset_accuracy_score,
 )
 from skmtl.model_selection import StratifiedTaskKFold
 from skmtl.preprocessing import TaskTransformer, stack_tasks
@@ -60,24 +50,6 @@ def test_frames(made, library, kind, place):
     swapped = frame[list(frame.columns)[::-1]]
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(swapped)
-
-
-def test_categorical_and_object_ids(made):
-    pd = pytest.importorskip("pandas")
-    ids = _names(made.data[:, -1].astype(int), "string")
-    plain = BlockSparseRegressor(**TIGHT, task_column=-1).fit(made.data, made.target)
-    frame = pd.DataFrame(made.data[:, :-1], columns=list("abcdef"))
-    for column in (pd.Categorical(ids), pd.array(ids, dtype="string"), ids.astype(object)):
-        frame["task"] = column
-        model = BlockSparseRegressor(**TIGHT, task_column="task").fit(frame, made.target)
-        np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-12)
-        np.testing.assert_allclose(model.predict(frame.iloc[:3]), plain.predict(made.data[:3]))
-    objects = np.column_stack([made.data[:, :-1].astype(object), ids.astype(object)])
-    model = BlockSparseRegressor(**TIGHT, task_column=-1).fit(objects, made.target)
-    np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-12)
-    # Training on integers, predicting from a float array that holds the same ids.
-    model = BlockSparseRegressor(**TIGHT, task_column=-1).fit(made.data.astype(object), made.target)
-    np.testing.assert_allclose(model.predict(made.data), plain.predict(made.data))
 
 
 def test_labels_as_frames_name_the_tasks():
@@ -161,103 +133,6 @@ def test_shapes_of_a_single_target(made):
     model = BlockSparseClassifier().fit(X, y > 0)
     assert model.coef_.shape == (1, 6) and model.decision_function(X).shape == y.shape
     assert model.predict_proba(X).shape == (len(y), 2)
-
-
-def test_probabilities_that_are_all_zero_are_even():
-    X = np.array([[-1e4], [0.0], [1e4], [-1e4], [0.0], [1e4]])
-    model = BlockSparseClassifier(0.1).fit(X, [0, 1, 2, 0, 1, 2])
-    model.coef_[:], model.intercept_[:] = 0, -1e4
-    np.testing.assert_allclose(model.predict_proba(X), 1 / 3)
-
-
-def test_scores(made):
-    shared = make_block_sparse(40, 5, 3, n_informative=2, random_state=0)
-    model = BlockSparseRegressor(0.1).fit(shared.data, shared.target)
-    Z, Y = model.predict(shared.data), shared.target
-    per_task = 1 - ((Y - Z) ** 2).sum(0) / ((Y - Y.mean(0)) ** 2).sum(0)
-    assert model.score(shared.data, Y) == pytest.approx(per_task.mean())
-    few = Y.copy()
-    few[1:, 0] = np.nan
-    assert model.score(shared.data, few) == pytest.approx(per_task[1:].mean())
-    stacked = PooledTaskRegressor(0.1, task_column=-1).fit(made.data, made.target)
-    residual = made.target - stacked.predict(made.data)
-    expected = 1 - (residual**2).sum() / ((made.target - made.target.mean()) ** 2).sum()
-    assert stacked.score(made.data, made.target) == pytest.approx(expected)
-
-
-@pytest.fixture(scope="module")
-def classified():
-    """A fitted classifier of three tasks, its data, and which labels it gets right."""
-    made = make_block_sparse(40, 5, 3, n_informative=2, classification=True, random_state=0)
-    labels = made.target.astype(float)
-    labels[::7, 2] = 1 - labels[::7, 2]  # so that some are wrong
-    model = BlockSparseClassifier().fit(made.data, labels)
-    return model, made.data, labels, model.predict(made.data) == labels
-
-
-def test_accuracy_counts_rows_with_all_observed_labels_right(classified):
-    model, X, Y, right = classified
-    assert 0.1 < right.all(axis=1).mean() < right.mean()
-    assert model.score(X, Y) == sklearn_accuracy_score(Y, model.predict(X))
-    # Without its wrong label a row is right; without a right one nothing changes.
-    wrong, fine = np.argwhere(~right)[0], np.argwhere(right & (right.sum(1) > 1)[:, None])[0]
-    for where, gain in ((fine, 0), (wrong, right[wrong[0]].sum() == 2)):
-        fewer = Y.copy()
-        fewer[tuple(where)] = np.nan
-        assert model.score(X, fewer) == pytest.approx(model.score(X, Y) + gain / 40)
-    missing = Y.copy()
-    missing[::3, 1] = np.nan
-    missing[5] = np.nan  # does not count
-    kept = [
-        all(r for r, label in zip(row, labels, strict=True) if label == label)
-        for row, labels in zip(right, missing, strict=True)
-    ]
-    assert model.score(X, missing) == pytest.approx(np.mean(kept[:5] + kept[6:]))
-
-
-def test_accuracy_weighs_rows(classified):
-    model, X, Y, right = classified
-    weight = np.random.default_rng(0).uniform(0, 2, 40)
-    expected = sklearn_accuracy_score(Y, model.predict(X), sample_weight=weight)
-    assert model.score(X, Y, weight) == pytest.approx(expected, rel=1e-12)
-    assert model.score(X, Y, np.tile(weight[:, None], 3)) == pytest.approx(expected, rel=1e-12)
-    missing = Y.copy()
-    missing[:10] = np.nan
-    assert model.score(X, missing, weight) == pytest.approx(
-        np.average(right.all(axis=1)[10:], weights=weight[10:])
-    )
-    weight[:20] = 0
-    assert model.score(X, Y, weight) == pytest.approx(model.score(X[20:], Y[20:], weight[20:]))
-
-
-def test_accuracy_leaves_out_labels_of_zero_weight_without_a_jump(classified):
-    model, X, Y, right = classified
-    weight = np.random.default_rng(0).uniform(0.5, 2, Y.shape)
-    hidden = np.random.default_rng(1).random(Y.shape) < 0.4
-    left_out = model.score(X, np.where(hidden, np.nan, Y), weight)
-    assert model.score(X, Y, np.where(hidden, 0, weight)) == pytest.approx(left_out, rel=1e-12)
-    assert model.score(X, Y, np.where(hidden, 1e-9, weight)) == pytest.approx(left_out, abs=1e-8)
-    # By hand: the rows weigh 3, 2 and 1; the first loses 2 of its 3, the last all.
-    y_pred, y_true = [[1, 1], [1, 0], [0, 1]], [[1, 0], [1, 0], [1, np.nan]]
-    weight = [[3, 2], [1, 2], [1, 9]]
-    assert subset_accuracy_score(y_true, y_pred, sample_weight=weight) == pytest.approx(3 / 6)
-    with pytest.warns(UndefinedMetricWarning, match="no label to score"):
-        assert np.isnan(model.score(X, np.full(Y.shape, np.nan)))
-    with pytest.raises(ValueError, match=r"shape \(40,\) or \(40, 3\), got \(3,\)"):
-        model.score(X, Y, np.ones(3))
-
-
-@pytest.mark.parametrize("make", [sp.csr_matrix, sp.csc_array])
-def test_scores_take_the_sparse_labels_that_fit_takes(make, made, classified):
-    model, X, Y, _ = classified
-    refitted = BlockSparseClassifier().fit(X, make(Y))
-    assert refitted.score(X, make(Y)) == model.score(X, Y)
-    regressor = BlockSparseRegressor(0.1).fit(X, make(Y))
-    assert regressor.score(X, make(Y)) == pytest.approx(regressor.score(X, Y))
-    for cls, y in ((PooledTaskRegressor, made.target), (BlockSparseClassifier, made.target > 0)):
-        stacked = cls(0.1, task_column=-1).fit(made.data, y)
-        column = make(np.asarray(y, dtype=float)[:, None])
-        assert stacked.score(made.data, column) == pytest.approx(stacked.score(made.data, y))
 
 
 def test_float32_stays_float32(made):
@@ -447,70 +322,6 @@ def test_weights_that_are_objects(gaps):
     for given in (np.array([None, *weights[1:]], dtype=object), pd.Series([None, *weights[1:]])):
         with pytest.raises(ValueError, match="sample_weight contains NaN"):
             BlockSparseRegressor(0.1).fit(X, Y, given)
-
-
-# --- task ids ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint64])
-def test_small_integers_as_ids(made, dtype):
-    names = np.array([0, 100, 120, 127] if dtype != np.int8 else [-128, -1, 0, 127], dtype=dtype)
-    if dtype == np.uint8:
-        names = np.array([0, 1, 200, 255], dtype=dtype)
-    if dtype == np.uint64:
-        names = np.array([2**63, 2**63 + 1, 2**64 - 2, 2**64 - 1], dtype=dtype)
-    pd = pytest.importorskip("pandas")
-    ids = np.tile(names[made.data[:, -1].astype(int)], 20)
-    tasks, codes = encode_tasks(ids)
-    assert tasks.tolist() == names.tolist() and tasks.dtype == dtype
-    np.testing.assert_array_equal(tasks[codes], ids)
-    frame = pd.DataFrame(made.data[:, :-1], columns=list("abcdef")).assign(task=ids[:100])
-    model = BlockSparseRegressor(**TIGHT, task_column="task").fit(frame, made.target)
-    plain = BlockSparseRegressor(**TIGHT, task_column=-1).fit(made.data, made.target)
-    np.testing.assert_array_equal(model.coef_, plain.coef_)
-
-
-def test_ids_of_another_type_at_predict(made):
-    pd = pytest.importorskip("pandas")
-    ids = made.data[:, -1].astype(int)
-    frame = pd.DataFrame(made.data[:, :-1], columns=list("abcdef"))
-    numbers, words = frame.assign(task=ids), frame.assign(task=ids.astype(str))
-    for unknown_task in ("mean", "error"):
-        model = BlockSparseRegressor(0.1, task_column="task", unknown_task=unknown_task)
-        model.fit(numbers, made.target)
-        with pytest.raises(ValueError, match=r"are strings such as '0'.*were numbers such as 0"):
-            model.predict(words)
-        np.testing.assert_array_equal(
-            model.predict(numbers.astype({"task": object})), model.predict(numbers)
-        )
-        model.fit(words, made.target)
-        with pytest.raises(ValueError, match=r"are numbers such as 0.*were strings such as '0'"):
-            model.predict(numbers)
-    scaler = TaskTransformer(
-        StandardScaler(), task_column="task", per_task=True, unknown_task="mean"
-    )
-    with pytest.raises(ValueError, match="strings such as '0'.*numbers such as 0"):
-        scaler.fit(numbers).transform(words)
-
-
-@pytest.mark.parametrize("unknown_task", ["error", "mean"])
-def test_a_task_whose_weights_are_all_zero(made, unknown_task):
-    weights = np.where(made.data[:, -1] == 2, 0.0, 1.0)
-    kept = weights > 0
-    model = BlockSparseRegressor(**TIGHT, task_column=-1, unknown_task=unknown_task)
-    without = clone(model).fit(made.data[kept], made.target[kept])
-    said = {"error": "unknown to predict", "mean": "predicted by the average task"}[unknown_task]
-    with pytest.warns(UserWarning, match=rf"positive weight: \[2\]. They are left out and {said}"):
-        model.fit(made.data, made.target, weights)
-    # As if its rows were not there.
-    assert model.tasks_.tolist() == [0, 1, 3]
-    np.testing.assert_allclose(model.coef_, without.coef_, atol=1e-9)
-    with pytest.warns(UserWarning, match=r"positive weight: \[2\]"):
-        BlockSparseClassifier(task_column=-1).fit(made.data, made.target > 0, weights)
-    # A column of y cannot be left out: predictions have it.
-    shared = make_block_sparse(30, 5, 3, n_informative=2, random_state=0)
-    with pytest.raises(ValueError, match=r"no label: \[1\]"):
-        BlockSparseRegressor(0.1).fit(shared.data, shared.target, np.tile([1.0, 0.0, 1.0], (30, 1)))
 
 
 @pytest.mark.parametrize("task_column", [None, -1])

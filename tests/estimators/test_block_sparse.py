@@ -6,6 +6,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import SCENARIOS, Problem
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, LogisticRegression
@@ -15,6 +16,7 @@ from skmtl import (
     BlockSparseClassifierCV,
     BlockSparseRegressor,
     BlockSparseRegressorCV,
+    TaskRelationRegressor,
     reference,
 )
 from skmtl.model_selection import alpha_max, block_sparse_path, path
@@ -540,3 +542,13 @@ class TestErrors:
         X, y = stack(*make()[:2])
         model = BlockSparseRegressor(0.1, task_column=-1, feature_weight=HELD.tolist()).fit(X, y)
         assert model.coef_.shape == (3, 8)
+
+
+def test_l1inf_vanishes_at_alpha_max():
+    problem = Problem(SCENARIOS[0], classify=False)
+    top = alpha_max(BlockSparseRegressor(norm="linf"), problem.X, problem.y)
+    at = BlockSparseRegressor(top * (1 + 1e-9), norm="linf").fit(problem.X, problem.y)
+    below = BlockSparseRegressor(top * 0.99, norm="linf", tol=1e-8).fit(problem.X, problem.y)
+    assert not at.coef_.any() and below.coef_.any()
+    with pytest.raises(ValueError, match="No finite alpha"):
+        alpha_max(TaskRelationRegressor(), problem.X, problem.y)

@@ -17,7 +17,6 @@ from skmtl import (
     IndependentTaskRegressor,
 )
 from skmtl.model_selection import path
-from skmtl.penalties import RelaxedClusterNorm
 
 KNOWN = ["b", "a", "b"]
 FORMS = {
@@ -114,28 +113,6 @@ def partitions(n, k):
     for code in np.ndindex(*[k] * n):
         if len(set(code)) == k:
             yield np.array(code)
-
-
-def k_means_cost(W, labels):
-    return sum(
-        ((W[:, labels == c] - W[:, labels == c].mean(axis=1, keepdims=True)) ** 2).sum()
-        for c in np.unique(labels)
-    )
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_penalty_relaxes_k_means(seed):
-    rng = np.random.default_rng(seed)
-    alpha, eta = 0.7, 0.3
-    for k in (1, 2, 3):
-        W = rng.normal(size=(4, 5))
-        best = min(k_means_cost(W, labels) for labels in partitions(5, k))
-        value = RelaxedClusterNorm(alpha, k, eta).value(W)
-        assert value <= alpha / 2 * (best + eta * (W**2).sum()) + 1e-12
-        # Nothing is lost where the tasks are their centres.
-        W = rng.normal(size=(4, k))[:, rng.permutation(np.r_[np.arange(k), 0, k - 1])]
-        value = RelaxedClusterNorm(alpha, k, eta).value(W)
-        assert value == pytest.approx(alpha / 2 * eta * (W**2).sum(), rel=1e-12)
 
 
 def test_no_known_clusters_reach_below_the_relaxation():
@@ -384,22 +361,72 @@ def test_paths_of_both_forms():
         assert (gaps >= 0).all()
 
 
-@pytest.mark.parametrize("shape", [(4, 3), (3, 5), (2, 2), (4, 1)])
-@pytest.mark.parametrize("eta", [0.05, 1.0])
-def test_prox_value_and_conjugate_meet(shape, eta):
-    rng = np.random.default_rng(1)
-    V = rng.normal(size=shape)
-    penalty = RelaxedClusterNorm(0.7, min(2, shape[1]), eta)
-    W = penalty.prox(V, 0.6)
-    G = (V - W) / 0.6
-    assert penalty.value(W) + penalty.conjugate(G) == pytest.approx((G * W).sum(), abs=1e-10)
-    variable = cp.Variable(shape)
-    stated, constraints = penalty.to_cvxpy(variable)
-    problem = cp.Problem(cp.Minimize(cp.sum_squares(variable - V) / 2 + 0.6 * stated), constraints)
-    problem.solve(solver="CLARABEL")
-    np.testing.assert_allclose(W, variable.value, atol=1e-5)
-    best = 0.5 * ((W - V) ** 2).sum() + 0.6 * penalty.value(W)
-    assert best == pytest.approx(problem.value, rel=1e-6)
-    for _ in range(20):
-        other = W + 0.1 * rng.normal(size=shape)
-        assert 0.5 * ((other - V) ** 2).sum() + 0.6 * penalty.value(other) >= best
+@pytest.mark.parametrize("seed", range(3))
+def test_planted_clusters_are_found(seed):
+    X, y, labels = planted(seed=seed)
+    model = ClusteredTaskRegressor(0.1, n_clusters=3, task_column=-1).fit(X, y)
+    assert adjusted_rand_score(labels, model.labels_) == 1
+    centres = np.stack([model.coef_[model.labels_ == k].mean(axis=0) for k in range(3)])
+    np.testing.assert_allclose(model.cluster_centers_, centres)
+    X, y, labels = planted(seed=seed, rows=100)
+    classes = ClusteredTaskClassifier(0.003, n_clusters=3, task_column=-1).fit(X, y > 0)
+    assert adjusted_rand_score(labels, classes.labels_) == 1
+    assert (classes.labels_ == classes.labels_).all()
+
+
+def test_clusters_that_do_not_separate_warn_when_asked_for():
+    X, y, _ = planted(n_clusters=9, noise=3.0)
+    model = ClusteredTaskRegressor(0.1, n_clusters=2, between=0.9, task_column=-1).fit(X, y)
+    model.coef_ = np.eye(9, 6)
+    with pytest.warns(UserWarning, match="do not separate into 2 clusters.*another n_clusters"):
+        labels = model.labels_
+    assert set(labels) <= {0, 1}
+
+
+def test_number_of_clusters():
+    X, y, _ = planted()
+    with pytest.raises(ValueError, match="n_clusters=10 is more than the 9 tasks"):
+        ClusteredTaskRegressor(n_clusters=10, task_column=-1).fit(X, y)
+    assert ClusteredTaskRegressor(0.1, task_column=-1).fit(X, y).cluster_centers_.shape[0] == 2
+    assert (
+        ClusteredTaskRegressor(n_clusters=9, task_column=-1).fit(X, y).labels_ == range(9)
+    ).all()
+    one = ClusteredTaskRegressor(n_clusters=1, task_column=-1).fit(X, y)
+    assert not one.labels_.any()
+
+
+def test_one_cluster_is_mean_plus_ridge_and_one_task_a_ridge():
+    X, y, _ = planted()
+    model = ClusteredTaskRegressor(0.4, n_clusters=1, mean=1.0, task_column=-1, tol=1e-12)
+    alone = IndependentTaskRegressor(0.4, task_column=-1).fit(X, y)
+    # A gap of 1e-12 leaves the coefficients its root.
+    np.testing.assert_allclose(model.fit(X, y).coef_, alone.coef_, atol=1e-5)
+    model.set_params(between=1.0, n_clusters=4)
+    np.testing.assert_allclose(model.fit(X, y).coef_, alone.coef_, atol=1e-5)
+    X, y = X[:20, :-1], y[:20]
+    single = ClusteredTaskRegressor(0.5, mean=0.2, tol=1e-11).fit(X, y)
+    ridge = IndependentTaskRegressor(0.1).fit(X, y)
+    np.testing.assert_allclose(single.coef_, ridge.coef_, atol=1e-7)
+
+
+def test_a_free_mean_is_never_certified_falsely():
+    # Few residuals within delta: fewer than features, so that the mean task has no curvature.
+    rng = np.random.default_rng(27)
+    X = rng.normal(size=(30, 20))
+    Y = X @ rng.normal(size=(20, 4)) + 3 * rng.standard_t(1.5, size=(30, 4))
+    model = ClusteredTaskRegressor(mean=0.0, loss="huber", huber_delta=0.5).fit(X, Y)
+    tight = ClusteredTaskRegressor(
+        mean=0.0, loss="huber", huber_delta=0.5, tol=1e-9, max_iter=50_000
+    ).fit(X, Y)
+    assert model.dual_gap_ >= model.objective_ - tight.objective_ - 1e-9
+
+
+def test_centres_of_scaled_and_of_left_out_tasks():
+    X, y, _ = planted()
+    scaled = ClusteredTaskRegressor(0.01, n_clusters=3, scale_tasks=True, task_column=-1)
+    factors = np.where(X[:, -1] % 2 == 0, 1.0, 1e3)
+    plain = scaled.fit(X, y).cluster_centers_
+    np.testing.assert_allclose(scaled.fit(X, y * factors).cluster_centers_, plain, atol=1e-3)
+    with pytest.warns(UserWarning, match="same in the tasks"):
+        none = ClusteredTaskClassifier(n_clusters=2).fit(X[:, :-1], np.ones((len(y), 3)))
+    assert (none.labels_ == -1).all() and np.isnan(none.cluster_centers_).all()

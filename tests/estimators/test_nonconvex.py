@@ -4,11 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
-from nonconvex_families import CAPPED, FAMILIES, capped_penalty, made, mcp_penalty
+from nonconvex_families import CAPPED, FAMILIES, made
 from problems import SCENARIO_NAMES, SCENARIOS, Problem
-from scipy.optimize import minimize
 from sklearn.base import clone
-from sklearn.covariance import graphical_lasso
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV
@@ -24,9 +22,7 @@ from skmtl import (
     IndependentTaskRegressor,
     SparseTaskRelationRegressor,
 )
-from skmtl.datasets import make_block_sparse, make_overlapping_tasks
-from skmtl.estimators._factors import Factors, _best_shear
-from skmtl.estimators._precision import MatrixNormal
+from skmtl.datasets import make_block_sparse
 
 TIGHT = {"tol": 1e-7, "max_iter": 100_000, "max_stages": 500}
 QUIET = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -133,169 +129,6 @@ class TestLimits:
         model = made(name, False).set_params(alpha=1e4).fit(data.data, data.target)
         assert not model.coef_.any() and model.stationarity_ == 0
         np.testing.assert_allclose(model.intercept_, data.target.mean(axis=0))
-
-
-class TestCapped:
-    @pytest.mark.parametrize("penalty", ["capped", "mcp"])
-    def test_a_local_minimum_by_brute_force(self, penalty):
-        rng = np.random.default_rng(3)
-        X = rng.standard_normal((30, 2))
-        Y = X @ [[1.5, 1.0], [0.2, 0.0]] + rng.standard_normal((30, 2))
-        model = CappedBlockSparseRegressor(
-            0.3, penalty=penalty, threshold=1.0, fit_intercept=False, tol=1e-10
-        ).fit(X, Y)
-
-        def stated(w):
-            W = w.reshape(2, 2)
-            value = ((Y - X @ W) ** 2).sum() / (2 * len(X))
-            return value + (capped_penalty if penalty == "capped" else mcp_penalty)(model, W, None)
-
-        found = model.coef_.T.ravel()
-        assert stated(found) == pytest.approx(model.objective_, rel=1e-9)
-        # No point nearby is lower, and no descent from nearby comes lower nearby.
-        for radius in (1e-4, 1e-3, 1e-2):
-            for _ in range(500):
-                near = found + radius * rng.uniform(-1, 1, 4)
-                assert stated(near) >= stated(found) - 1e-12
-        for _ in range(5):
-            near = found + 1e-2 * rng.standard_normal(4)
-            other = minimize(stated, near, method="Nelder-Mead", options={"xatol": 1e-9})
-            if np.abs(other.x - found).max() < 0.05:
-                assert other.fun >= stated(found) - 1e-8
-        # Here it is the minimum over a grid, too.
-        grid = np.linspace(-0.5, 2.0, 26)
-        best = min(
-            stated(np.array([a, b, c, e]))
-            for a in grid[10:]
-            for b in grid[8:]
-            for c in grid[:12]
-            for e in grid[:10]
-        )
-        assert stated(found) <= best + 1e-9
-
-    @pytest.mark.parametrize("penalty", ["capped", "mcp"])
-    def test_large_rows_are_not_shrunk(self, penalty):
-        data = make_block_sparse(100, 30, 5, n_informative=4, random_state=2)
-        model = CappedBlockSparseRegressor(0.4, penalty=penalty, threshold=0.6, tol=1e-8)
-        model.fit(data.data, data.target)
-        assert (model.support_ == data.support).all()
-        centred = data.data - data.data.mean(axis=0)
-        oracle = np.linalg.lstsq(centred[:, data.support], data.target, rcond=None)[0]
-        np.testing.assert_allclose(model.coef_[:, data.support], oracle.T, atol=1e-4)
-        convex = BlockSparseRegressor(0.4).fit(data.data, data.target)
-        truth = data.coef
-        assert np.abs(model.coef_ - truth).sum() < 0.8 * np.abs(convex.coef_ - truth).sum()
-
-
-class TestRelation:
-    def test_the_precision_is_the_graphical_lasso(self):
-        rng = np.random.default_rng(0)
-        W = rng.standard_normal((40, 8)) @ rng.standard_normal((8, 8)) * rng.uniform(0.1, 3, 8)
-        for sparsity in (0.05, 0.5, 5.0):
-            prior = MatrixNormal(2.0, sparsity, W)
-            prior.minimise(None, 1e-9 * prior.factor)
-            moments = W.T @ W / 40 + sparsity * np.eye(8)
-            _, P = graphical_lasso(moments, sparsity, tol=1e-9, enet_tol=1e-11, max_iter=2000)
-            # The stated terms, for both.
-            h = [
-                np.trace(W @ Q @ W.T) + 40 * (sparsity * np.abs(Q).sum() - np.log(np.linalg.det(Q)))
-                for Q in (prior.P, P)
-            ]
-            assert prior.value(prior.P) == pytest.approx(h[0], rel=1e-9)
-            assert h[0] <= h[1] + 1e-6 * abs(h[1])
-            assert h[0] - prior.gap <= h[1] + 1e-9 * abs(h[1])
-            np.testing.assert_allclose(prior.P, P, atol=1e-3 * np.abs(P).max())
-
-    def test_from_the_precision_of_other_coefficients(self):
-        rng = np.random.default_rng(1)
-        W, V = rng.standard_normal((2, 10, 16)) * rng.uniform(0.3, 2, 16)
-        old = MatrixNormal(2.0, 0.1, V).minimise(None, 1e-3)
-        prior = MatrixNormal(2.0, 0.1, W).minimise(old, 1e-3)
-        moments = W.T @ W / 10 + 0.1 * np.eye(16)
-        _, P = graphical_lasso(moments, 0.1, tol=1e-9, enet_tol=1e-11, max_iter=2000)
-        assert prior.gap <= 1e-3
-        assert prior.value(prior.P) - prior.gap <= prior.value(P) + 1e-6
-        assert prior.value(prior.P) <= prior.value(P) + prior.gap + 1e-6
-
-    def test_the_graph_of_a_chain_of_tasks(self):
-        rng = np.random.default_rng(0)
-        precision = 2.0 * np.eye(5) - 0.9 * (np.eye(5, k=1) + np.eye(5, k=-1))
-        W = rng.multivariate_normal(np.zeros(5), np.linalg.inv(precision), size=400)
-        X = rng.standard_normal((1000, 400))
-        Y = X @ W + 0.1 * rng.standard_normal((1000, 5))
-        model = SparseTaskRelationRegressor(1e-3, sparsity=0.16).fit(X, Y)
-        chain = np.eye(5, k=1, dtype=bool) | np.eye(5, k=-1, dtype=bool)
-        # All its edges, and of the six others one that chance has made.
-        assert model.task_graph_[chain].all()
-        assert model.task_graph_[~chain].sum() <= 2
-        assert (model.task_graph_ == model.task_graph_.T).all()
-        eigenvalues = np.linalg.eigvalsh(model.task_precision_)
-        assert eigenvalues[0] > 0 and eigenvalues[-1] <= 1 / 0.16 + 1e-9
-
-
-class TestOverlap:
-    def test_shears_are_the_best(self):
-        rng = np.random.default_rng(0)
-        for _ in range(50):
-            taken, given = rng.standard_normal((2, 7)) * (rng.random((2, 7)) > 0.3)
-            slope, bend = rng.standard_normal(), rng.uniform(0.01, 2)
-            if not given.any():
-                continue
-
-            def cost(c, taken=taken, given=given, slope=slope, bend=bend):
-                c = np.asarray(c)[..., None]
-                return (
-                    np.abs(taken - c * given).sum(axis=-1) + (slope * c + bend * c**2 / 2)[..., 0]
-                )
-
-            c, zero = _best_shear(taken, given, slope, bend)
-            near = np.concatenate([c + np.linspace(-3, 3, 6001), c + np.linspace(-1e-3, 1e-3, 501)])
-            assert cost(c) <= cost(near).min() + 1e-12
-            np.testing.assert_allclose((taken - c * given)[zero], 0, atol=1e-12)
-
-    def test_mixing_keeps_the_product_and_lowers_the_cost(self):
-        rng = np.random.default_rng(0)
-        for _ in range(10):
-            L, S = rng.standard_normal((9, 3)), rng.standard_normal((3, 6))
-            factors = Factors(L, S, 0.3, 2.0)
-            mixed = factors.mixed()
-            np.testing.assert_allclose(mixed.L @ mixed.S, L @ S, atol=1e-10)
-            stated = [0.3 * (np.abs(f.S).sum() + (f.L**2).sum()) for f in (factors, mixed)]
-            assert mixed.value() == pytest.approx(stated[1]) and stated[1] < stated[0]
-
-    def test_made_tasks_are_recovered(self):
-        data = make_overlapping_tasks(60, 20, 24, n_latent=3, noise=0.5, random_state=0)
-        model = GroupOverlapRegressor(0.1, n_latent=3, n_init=3, random_state=0)
-        model.fit(data.data, data.target)
-        alone = IndependentTaskRegressor(0.01).fit(data.data, data.target)
-        error = np.square(model.coef_ - data.coef).sum()
-        assert error < 0.5 * np.square(alone.coef_ - data.coef).sum()
-        # Each latent task is one of the true ones, up to sign and order.
-        found = model.latent_tasks_ / np.linalg.norm(model.latent_tasks_, axis=1, keepdims=True)
-        truth = data.latent / np.linalg.norm(data.latent, axis=1, keepdims=True)
-        likeness = np.abs(found @ truth.T)
-        assert sorted(likeness.argmax(axis=1)) == [0, 1, 2]
-        assert likeness.max(axis=1).min() > 0.95
-
-    def test_random_state_and_starts(self):
-        data = make_overlapping_tasks(40, 8, 10, n_latent=3, random_state=0)
-        fits = [
-            GroupOverlapRegressor(0.1, n_latent=3, n_init=4, random_state=seed).fit(
-                data.data, data.target
-            )
-            for seed in (0, 0, 1)
-        ]
-        np.testing.assert_array_equal(fits[0].coef_, fits[1].coef_)
-        np.testing.assert_array_equal(fits[0].assignments_, fits[1].assignments_)
-        one = GroupOverlapRegressor(0.1, n_latent=3, random_state=0).fit(data.data, data.target)
-        assert fits[0].objective_ <= one.objective_ and fits[2].objective_ <= one.objective_
-
-    def test_more_latent_tasks_than_ranks(self):
-        data = make_overlapping_tasks(40, 4, 3, n_latent=2, random_state=0)
-        model = GroupOverlapRegressor(0.05, n_latent=6, random_state=0)
-        model.fit(data.data, data.target)
-        assert model.latent_tasks_.shape == (6, 4) and model.assignments_.shape == (3, 6)
-        np.testing.assert_allclose(model.assignments_ @ model.latent_tasks_, model.coef_)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -1,4 +1,4 @@
-"""Did sharing help: gains task by task, their statistics, and the picture."""
+"""Did sharing help: layouts, models, tuning, groups, folds."""
 
 import warnings
 from functools import partial
@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import stats
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import MultiTaskLasso, Ridge
 from sklearn.metrics import mean_squared_error, r2_score
@@ -16,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSpli
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from transfer_problems import ALONE, quick, related
 
 from skmtl import (
     BlockSparseClassifier,
@@ -26,8 +26,7 @@ from skmtl import (
     PooledTaskRegressor,
 )
 from skmtl.datasets import make_block_sparse
-from skmtl.inspection import TransferGain, TransferGainDisplay, transfer_gain
-from skmtl.inspection._transfer_display import spread
+from skmtl.inspection import transfer_gain
 from skmtl.inspection._transfer_models import (
     alpha_grid,
     find_last,
@@ -36,100 +35,11 @@ from skmtl.inspection._transfer_models import (
     make_tuned,
     read_baselines,
 )
-from skmtl.inspection._transfer_result import compare, corrected_error, holm, p_values
 from skmtl.metrics import make_task_scorer, root_mean_squared_error
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
 from skmtl.preprocessing import TaskTransformer
 
-ALONE = [("alone", IndependentTaskRegressor(0.1, task_column=-1))]
 ALONE_SHARED = [("alone", IndependentTaskRegressor(0.1))]
-
-
-def related(sizes: Any, n_unrelated: int = 0, noise: float = 1.0, seed: int = 0) -> Any:
-    """Stacked tasks with all but the same coefficients; the first ones' have the other sign."""
-    rng = np.random.default_rng(seed)
-    codes = np.repeat(np.arange(len(sizes)), sizes)
-    coef = 1.0 + 0.05 * rng.standard_normal((len(sizes), 6))
-    coef[:n_unrelated] *= -1
-    X = rng.standard_normal((len(codes), 6))
-    y = (X * coef[codes]).sum(axis=1) + noise * rng.standard_normal(len(codes))
-    return np.column_stack([X, codes]), y
-
-
-def quick(estimator: Any, X: Any, y: Any, **options: Any) -> TransferGain:
-    """Fixed strengths, few folds."""
-    settings = {"tune": False, "n_repeats": 1, "random_state": 0} | options
-    return transfer_gain(estimator, X, y, **settings)
-
-
-# --- statistics ---
-
-
-def test_corrected_error_by_hand() -> None:
-    # s^2 = 5/3, J = 4: (1/4 + 1/4) * 5/3
-    assert_allclose(corrected_error(np.array([1.0, 2.0, 3.0, 4.0]), 0.25) ** 2, 5 / 6)
-
-
-def test_holm_by_hand() -> None:
-    # .01 * 4, .02 * 3 (ties up to .06 by the order), .03 * 2 = .06, .04 * 1 -> .06
-    assert_allclose(holm(np.array([0.04, 0.01, 0.03, 0.02])), [0.06, 0.04, 0.06, 0.06])
-    assert_allclose(
-        holm(np.array([np.nan, 0.5, 0.01, np.nan, 0.4])), [np.nan, 0.8, 0.03, np.nan, 0.8]
-    )
-
-
-def test_holm_rejects_what_the_steps_reject() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(50):
-        p = rng.uniform(size=7) ** 3
-        rejected = np.zeros(7, dtype=bool)
-        for k, task in enumerate(np.argsort(p)):  # from the least on, until one is too large
-            if p[task] > 0.05 / (7 - k):
-                break
-            rejected[task] = True
-        assert_array_equal(holm(p) <= 0.05, rejected)
-
-
-def test_p_values() -> None:
-    gain, se = np.array([2.0, 0.0, -1.0, 1.0]), np.array([1.0, 0.0, 0.0, np.nan])
-    df = np.array([24.0, 24.0, 24.0, np.nan])
-    assert_allclose(p_values(gain, se, df), [2 * stats.t.sf(2.0, 24), 1.0, 0.0, np.nan])
-
-
-def test_compare_against_numbers_by_hand() -> None:
-    baseline = np.array([[2.0, 5.0, 1.0], [4.0, np.nan, 1.0], [3.0, 3.0, 1.0], [3.0, 2.0, 1.0]])
-    own = np.array([[1.0, 6.0, 1.0], [2.0, np.nan, 1.0], [0.0, 5.0, 1.0], [-1.0, 3.0, 1.0]])
-    n_test, n_train = np.full((4, 3), 3), np.full((4, 3), 12)
-    part = compare("b", own, baseline, n_test, n_train, np.array([15, 15, 9]))
-    assert_allclose(part.gain, [2.5, -4 / 3, 0.0])
-    assert_allclose(part.loss_baseline, [3.0, 10 / 3, 1.0])
-    assert_allclose(part.relative_gain, [2.5 / 3, -0.4, 0.0])
-    # Gains 1, 2, 3, 4 and -1, -2, -1 (the fold without labels does not count); 3/12 = 1/4.
-    se = np.sqrt([(1 / 4 + 1 / 4) * 5 / 3, (1 / 3 + 1 / 4) / 3])
-    assert_allclose(part.se, [*se, np.nan])
-    half = stats.t.ppf(0.975, [3, 2]) * se
-    assert_allclose(part.high - part.gain, [*half, np.nan])
-    p = 2 * stats.t.sf([2.5 / se[0], 4 / 3 / se[1]], [3, 2])
-    assert_allclose(part.p[:2], p)
-    assert_allclose(part.p_holm[:2], np.maximum(2 * p.min(), p))
-    assert part.verdict.tolist() == ["unclear", "unclear", "too few labels"]
-    assert part.overall.gain == pytest.approx((2.5 - 4 / 3) / 2)
-
-
-def test_overall_error_has_both_parts() -> None:
-    rng = np.random.default_rng(0)
-    tasks, noise = rng.standard_normal(400), rng.standard_normal((25, 400))
-    counts = np.full((25, 400), 4), np.full((25, 400), 16), np.full(400, 20)
-
-    def overall(gains: Any) -> Any:
-        return compare("b", -gains, np.zeros_like(gains), *counts).overall
-
-    alike = overall(1 + noise)  # no difference between tasks but for their errors
-    assert_allclose(alike.se, np.sqrt(0.29 / 400), rtol=0.5)
-    spread_out = overall(1 + 10 * tasks + noise)
-    assert_allclose(spread_out.se, 10 / np.sqrt(400), rtol=0.1)
-    together = overall(1 + noise[:, :1] + np.zeros(400))  # one error in common
-    assert_allclose(together.se, np.sqrt(0.29 * noise[:, 0].var(ddof=1)), rtol=1e-6)
 
 
 # --- layouts and models ---
@@ -520,102 +430,3 @@ class PerceptronLike(Mean):
         tags = super().__sklearn_tags__()
         tags.estimator_type = "classifier"
         return tags
-
-
-# --- what is returned ---
-
-
-@pytest.fixture(scope="module")
-def result() -> TransferGain:
-    X, y = related([40, 40, 30, 30, 20, 12, 8], n_unrelated=1)
-    return quick(PooledTaskRegressor(0.1, task_column=-1), X, y, baselines=ALONE, n_repeats=3)
-
-
-def test_repr(result: TransferGain) -> None:
-    text = repr(result)
-    assert text == str(result)
-    assert "PooledTaskRegressor on 7 tasks: gain in mean squared error" in text
-    assert "against alone: mean gain" in text and "95% interval [" in text
-    assert "1 too few labels" in text
-    with pytest.raises(KeyError, match="No baseline 'pooled'; there are"):
-        result["pooled"]
-
-
-def test_to_frame(result: TransferGain) -> None:
-    frame = result.to_frame()
-    assert (
-        list(frame.columns)
-        == (
-            "task n_labels baseline loss_estimator loss_baseline gain relative_gain se low high p "
-            "p_holm verdict"
-        ).split()
-    )
-    assert len(frame) == 7 and set(frame["baseline"]) == {"alone"}
-    assert_array_equal(frame["n_labels"], [40, 40, 30, 30, 20, 12, 8])
-    assert_allclose(frame["gain"], frame["loss_baseline"] - frame["loss_estimator"])
-    assert frame["p"].isna().tolist() == [False] * 6 + [True]
-    assert set(frame["verdict"]) <= {"helped", "hurt", "unclear", "too few labels"}
-
-
-@pytest.fixture
-def figures() -> Any:
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
-@pytest.mark.parametrize("relative", [False, True])
-def test_display_names_few_tasks(figures: Any, result: TransferGain, relative: bool) -> None:
-    display = TransferGainDisplay.from_result(result, relative=relative)
-    assert display.figure_ is display.ax_.figure and display.baseline_ == "alone"
-    unit = "% of the baseline's mean squared error" if relative else "mean squared error"
-    assert display.ax_.get_xlabel().startswith(f"gain in {unit}\n")
-    ticks = sorted(display.ax_.get_yticklabels(), key=lambda tick: tick.get_position()[1])
-    labels = [tick.get_text() for tick in ticks]
-    gain = result["alone"].relative_gain if relative else result["alone"].gain
-    order = sorted(range(6), key=lambda t: gain[t])
-    assert labels == [str(t) for t in [6, *order]]  # the task with too few labels lowest
-    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert "too few labels (1)" in texts
-
-
-def test_display_on_given_axes(figures: Any, result: TransferGain) -> None:
-    figure, axes = figures.subplots(1, 2)
-    display = result.plot(axes[1], baseline="alone")
-    assert display.ax_ is axes[1] and display.figure_ is figure
-    with pytest.raises(KeyError, match="No baseline"):
-        result.plot(axes[0], baseline="pooled")
-
-
-def test_display_from_estimator(figures: Any) -> None:
-    X, y = related([15, 15])
-    display = TransferGainDisplay.from_estimator(
-        PooledTaskRegressor(0.1, task_column=-1), X, y, baselines=ALONE, tune=False, n_repeats=1
-    )
-    assert isinstance(display.result, TransferGain)
-
-
-def test_display_of_many_tasks_names_the_hurt_without_overlap(figures: Any) -> None:
-    rng = np.random.default_rng(0)
-    gains = rng.standard_normal((25, 139)) + np.where(np.arange(139) < 30, -4.0, 0.0)
-    counts = np.full((25, 139), 4), np.full((25, 139), 16), np.full(139, 20)
-    part = compare("b", 5 - gains, np.full((25, 139), 5.0), *counts)
-    result = TransferGain("E", "loss", np.arange(139), counts[2], 25, {"b": part})
-    display = TransferGainDisplay.from_result(result)
-    display.figure_.canvas.draw()
-    texts = [text for text in display.ax_.texts if text.get_text().isdigit()]
-    assert {int(text.get_text()) for text in texts} <= set(np.flatnonzero(part.verdict == "hurt"))
-    assert len(texts) > 20
-    extent = type(texts[0]).__mro__[1].get_window_extent  # of the text without its line
-    boxes = sorted((extent(text) for text in texts), key=lambda box: box.y0)
-    for lower, upper in zip(boxes, boxes[1:], strict=False):
-        assert lower.y1 <= upper.y0 + 1
-
-
-def test_spread() -> None:
-    assert_allclose(spread(np.array([1.0, 5.0]), 2.0, 9.0), [1.0, 5.0])
-    assert_allclose(spread(np.array([4.0, 4.0, 4.0]), 1.0, 9.0), [3.0, 4.0, 5.0])
-    assert_allclose(spread(np.array([8.0, 9.0]), 2.0, 9.0), [7.0, 9.0])

@@ -1,26 +1,19 @@
-"""Fits without a finite minimiser, at degenerate data, and the limits of what a fit may cost."""
-
-import warnings
+"""Degenerate data, and the limits of what a fit may cost."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import separable, stacked
 from sklearn.exceptions import ConvergenceWarning
 
 from skmtl import (
     BlockSparseRegressor,
-    BlockSparseRegressorCV,
-    CappedBlockSparseClassifier,
     CappedBlockSparseRegressor,
     ClusteredTaskClassifier,
     ClusteredTaskRegressor,
-    DirtyModelClassifier,
-    DirtyModelRegressor,
     FusedTaskClassifier,
     FusedTaskRegressor,
-    GroupOverlapClassifier,
     GroupOverlapRegressor,
-    IndependentTaskRegressor,
     LowRankClassifier,
     LowRankRegressor,
     MultiTaskClassifier,
@@ -29,62 +22,13 @@ from skmtl import (
     RobustTaskRegressor,
     SparseLowRankClassifier,
     SparseLowRankRegressor,
-    SparseTaskRelationClassifier,
     SparseTaskRelationRegressor,
     TaskRelationClassifier,
     TaskRelationRegressor,
     reference,
 )
 from skmtl._numerics import lanczos
-from skmtl.penalties import L1, L21, L1Inf, Penalty, Superposition, TraceNorm
-
-
-def separable(seed=0, n=40, d=3, n_tasks=4):
-    rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, d))
-    return X, (X @ rng.standard_normal((d, n_tasks)) > 0).astype(float)
-
-
-def stacked(X, Y):
-    n_tasks = Y.shape[1]
-    ids = np.repeat(np.arange(n_tasks), len(X))[:, None]
-    return np.hstack([np.tile(X, (n_tasks, 1)), ids]), Y.T.ravel()
-
-
-SEPARABLE = [
-    CappedBlockSparseClassifier(),
-    CappedBlockSparseClassifier(penalty="mcp"),
-    CappedBlockSparseClassifier(0.0),
-    GroupOverlapClassifier(0.0, random_state=0),
-    SparseTaskRelationClassifier(0.0),
-]
-
-
-class TestSeparableLabels:
-    @pytest.mark.parametrize("layout", ["shared", "stacked"])
-    @pytest.mark.parametrize("model", SEPARABLE, ids=str)
-    def test_warns_and_stops(self, model, layout):
-        X, Y = separable()
-        params = {}
-        if layout == "stacked":
-            (X, Y), params = stacked(X, Y), {"task_column": -1}
-        with pytest.warns(UserWarning, match="no finite minimiser.*Increase alpha"):
-            model.set_params(**params).fit(X, Y)
-        assert model.n_iter_ < 1000
-
-    def test_inseparable_labels_do_not_warn(self):
-        X, Y = separable()
-        flipped = np.vstack([X, X]), np.vstack([Y, 1 - Y[:, ::-1]])
-        for model in SEPARABLE:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("error", message=".*no finite minimiser")
-                model.set_params(task_column=None).fit(*flipped)
-
-    def test_a_loss_with_a_minimum_does_not_warn(self):
-        X, Y = separable()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            CappedBlockSparseClassifier(loss="squared_hinge").fit(X, Y)
+from skmtl.penalties import L1, L21, L1Inf, TraceNorm
 
 
 class TestDegenerateData:
@@ -160,135 +104,6 @@ class TestLimits:
         assert model.n_iter_ <= {1000: 200, 1012: 300, 1018: 800}[seed]
         best = reference.solve(model, X, Y).objective
         assert model.objective_ <= best + model.dual_gap_ + 1e-6 * best
-
-
-class TestUnlikeUnits:
-    @staticmethod
-    def data(scales):
-        rng = np.random.default_rng(0)
-        X = rng.standard_normal((60, 5))
-        Y = X @ rng.standard_normal((5, 3)) + rng.standard_normal((60, 3))
-        return X, Y / Y.std(axis=0) * scales
-
-    @pytest.mark.parametrize(
-        "model", [BlockSparseRegressor(0.1), LowRankRegressor(0.1), BlockSparseRegressorCV(cv=3)]
-    )
-    def test_warns_once_and_names_tasks_and_remedy(self, model):
-        X, Y = self.data([1.0, 0.001, 50.0])
-        with pytest.warns(UserWarning) as caught:
-            model.fit(X, Y)
-        messages = [str(w.message) for w in caught if "standard deviations" in str(w.message)]
-        (message,) = messages
-        assert "from 0.001 (task 1) to 50 (task 2)" in message and "scale_tasks=True" in message
-
-    @pytest.mark.parametrize(
-        ("model", "scales"),
-        [
-            (BlockSparseRegressor(0.1), [1.0, 2.0, 90.0]),
-            (BlockSparseRegressor(0.1), [1.0, 0.0, 2.0]),  # constant labels have no scale
-            (BlockSparseRegressor(0.1, scale_tasks=True), [1.0, 0.001, 50.0]),
-            (IndependentTaskRegressor(0.1), [1.0, 0.001, 50.0]),
-            (BlockSparseRegressor(0.0), [1.0, 0.001, 50.0]),
-        ],
-    )
-    def test_silent_otherwise(self, model, scales):
-        X, Y = self.data(scales)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", message=".*standard deviations")
-            model.fit(X, Y)
-
-    def test_counts_are_in_no_unit(self):
-        X, _ = self.data(1.0)
-        Y = np.random.default_rng(0).poisson([1.0, 1e6], (60, 2)).astype(float)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", message=".*standard deviations")
-            LowRankRegressor(1.0, loss="poisson", max_iter=3).fit(X, Y)
-
-
-class Recording(Penalty):
-    """TaskNorms, or with ``rows`` the norms of rows, that keeps the steps it is given."""
-
-    def __init__(self, alpha=1.0, rows=False, steps=None):
-        self.alpha, self.rows, self.steps = alpha, rows, steps
-        self.separates_over_rows = rows
-
-    def _norms(self, W):
-        return np.linalg.norm(W, axis=1 if self.rows else 0, keepdims=True)
-
-    def value(self, W):
-        return float(self.alpha * self._norms(W).sum())
-
-    def prox(self, V, step):
-        STEPS.append((step, len(V)))
-        norms = np.maximum(self._norms(V), np.finfo(V.dtype).tiny)
-        return V * np.maximum(0, 1 - step * self.alpha / norms)
-
-    def dual_norm(self, G):
-        return float(self._norms(G).max() / self.alpha)
-
-
-STEPS = []
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("loss", ["squared", "huber"])
-@pytest.mark.parametrize("solver", ["auto", "fista", "splitting", "admm"])
-@pytest.mark.parametrize("combine", ["alone", "superposed", "sum"])
-@pytest.mark.parametrize("rows", [False, True])
-def test_steps_are_as_documented(rows, combine, solver, loss, dtype):
-    rng = np.random.default_rng(0)
-    X = (rng.standard_normal((50, 4)) * [1, 10, 0.1, 1]).astype(dtype)
-    Y = X @ rng.standard_normal((4, 3)) + rng.standard_normal((50, 3))
-    own = Recording(0.5, rows)
-    penalty = {
-        "alone": own,
-        "superposed": Superposition(L1(0.2), own),
-        "sum": TraceNorm(0.1) + own,
-    }[combine]
-    STEPS.clear()
-    model = MultiTaskRegressor(penalty=penalty, solver=solver, loss=loss, max_iter=50, tol=1e-2)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model.fit(X, Y)
-    except ValueError as refused:
-        assert "solver=" in str(refused)
-        return
-    assert STEPS
-    for step, n_features in STEPS:
-        column = rows and isinstance(step, np.ndarray) and step.shape == (n_features, 1)
-        assert column or isinstance(step, float)
-
-
-class TestDirtyDefault:
-    @pytest.mark.parametrize(
-        ("norm", "n_tasks", "expected"),
-        [
-            ("linf", 2, 2**-0.5),
-            ("linf", 3, 0.5),
-            ("linf", 30, 0.5),
-            ("l2", 2, 2**-0.25),
-            ("l2", 4, 2**-0.5),
-            ("l2", 5, 0.5),
-        ],
-    )
-    def test_is_half_where_both_parts_may_live(self, norm, n_tasks, expected):
-        rng = np.random.default_rng(0)
-        X = rng.standard_normal((60, 4))
-        Y = X @ rng.standard_normal((4, n_tasks))
-        for kind, y in ((DirtyModelRegressor, Y), (DirtyModelClassifier, (Y > 0) * 1.0)):
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                found = kind(0.05, norm=norm).fit(X, y)
-                same = kind(0.05, norm=norm, private=expected).fit(X, y)
-            np.testing.assert_allclose(found.coef_, same.coef_, atol=1e-12)
-
-    def test_two_tasks_share_a_part(self):
-        rng = np.random.default_rng(0)
-        X = rng.standard_normal((80, 6))
-        Y = X[:, :1] * [2.0, 2.0] + X[:, 3:4] * [0.0, 3.0] + 0.1 * rng.standard_normal((80, 2))
-        model = DirtyModelRegressor(0.3).fit(X, Y)
-        assert model.shared_coef_[:, 0].all() and model.task_coef_[1, 3] != 0
 
 
 def _weakly_penalised(seed, classify):

@@ -10,6 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from penalty_formulas import (
+    COUPLING,
+    EACH,
+    SHAPE,
+    TIGHT,
+    matrices,
+    numbers,
+    prox_objective,
+    stated,
+    steps,
+)
 from sklearn.base import clone
 
 from skmtl.penalties import (
@@ -17,23 +28,15 @@ from skmtl.penalties import (
     L21,
     ClusterNorm,
     FusedTasks,
-    GraphTotalVariation,
     L1Inf,
     PairwiseFusion,
-    PenaltySum,
     Ridge,
     SquaredTraceNorm,
     TaskGroup,
     TaskQuadratic,
-    Terms,
     TraceNorm,
     TreeGroup,
 )
-
-# A new penalty is a row: an instance for W of `shape`, and its value by definition.
-SHAPE = (4, 3)
-EACH = np.array([0.0, 0.5, 3.0])
-TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
 
 
 def _l1(W):
@@ -92,10 +95,6 @@ def _tree(W):
     return 0.6 * (sum(lengths) + sum(0.4 * abs(row[1]) + 2 * abs(row[2]) for row in W))
 
 
-# Singular: the vector (1, 2, 3) costs nothing.
-COUPLING = np.array([[13.0, -2.0, -3.0], [-2.0, 10.0, -6.0], [-3.0, -6.0, 5.0]]) / 14
-
-
 def _coupling(W):
     """The squared distance of each row from the multiples of (1, 2, 3)."""
     free = np.array([1.0, 2.0, 3.0]) / np.sqrt(14)
@@ -148,25 +147,9 @@ BY_ROW = [
     for name, (penalty, _) in TABLE.items()
     if penalty.separates_over_rows
 ]
-
-
-def stated(penalty, W):
-    """The penalty for cvxpy: an expression and its constraints."""
-    form = penalty.to_cvxpy(W)
-    return form if isinstance(form, tuple) else (form, [])
-
-
-numbers = st.floats(-100, 100, allow_subnormal=False).map(lambda x: 0.0 if abs(x) < 1e-6 else x)
-matrices = arrays(np.float64, SHAPE, elements=numbers)
 any_shapes = st.tuples(st.integers(1, 5), st.integers(1, 4)).flatmap(
     lambda shape: arrays(np.float64, shape, elements=numbers)
 )
-steps = st.floats(1e-3, 1e3)
-
-
-def prox_objective(penalty, W, V, step):
-    """||W - V||^2 / (2 step) + value(W), the step per row if it is a column."""
-    return float((np.square(W - V) / (2 * step)).sum()) + penalty.value(W)
 
 
 def neighbours(W, V, seed):
@@ -546,405 +529,3 @@ class TestHouse:
         assert list(penalty.get_params()) in known
         changed = clone(penalty).set_params(alpha=2.0)
         assert changed.alpha == 2.0 and "2.0" in repr(changed)
-
-
-def largest_product(penalty, G):
-    """max <G, W> where the penalty is at most 1, by cvxpy."""
-    W = cp.Variable(G.shape)
-    problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), [penalty.to_cvxpy(W) <= 1])
-    return problem.solve(solver="CLARABEL", **TIGHT)
-
-
-def minimiser(penalty, V, step):
-    """The prox by cvxpy."""
-    W = cp.Variable(V.shape)
-    objective = cp.sum_squares(W - V) / 2 + step * penalty.to_cvxpy(W)
-    cp.Problem(cp.Minimize(objective)).solve(solver="CLARABEL", **TIGHT)
-    return W.value
-
-
-class TestFusedTasks:
-    """Total variation along the tasks."""
-
-    @pytest.mark.parametrize("n_tasks", [1, 2, 3, 5, 8, 13, 27, 40])
-    @pytest.mark.parametrize("kind", ["normal", "ties", "offset"])
-    def test_prox_is_cvxpys_at_any_length(self, n_tasks, kind):
-        rng = np.random.default_rng(n_tasks)
-        V = rng.standard_normal((3, n_tasks))
-        if kind == "ties":
-            V = rng.integers(-1, 2, (3, n_tasks)).astype(float)
-        for step in (0.05, 0.5, 3.0):
-            W = FusedTasks().prox(V + (1e3 if kind == "offset" else 0.0), step)
-            expected = minimiser(FusedTasks(), V, step) + (1e3 if kind == "offset" else 0.0)
-            np.testing.assert_allclose(W, expected, rtol=0, atol=1e-5)
-
-    @given(
-        row=st.integers(1, 40).flatmap(
-            lambda n: arrays(np.float64, (1, n), elements=numbers | st.integers(-2, 2).map(float))
-        ),
-        size=st.sampled_from([1e-150, 1e-8, 1.0, 1e8, 1e150]),
-        level=st.floats(1e-4, 1e3),
-    )
-    def test_prox_obeys_the_optimality_conditions(self, row, size, level):
-        # The running sum of what was taken away stays within the level, and is there at jumps.
-        V, step = size * row, size * level
-        W = FusedTasks().prox(V, step)
-        sums, jumps = np.cumsum((V - W)[0]), np.diff(W[0])
-        rounding = 1e-12 * size * (np.abs(row).max() + level) * row.size
-        assert abs(sums[-1]) <= rounding
-        assert (np.abs(sums) <= step + rounding).all()
-        jumped = jumps != 0
-        assert (np.abs(sums[:-1] + step * np.sign(jumps))[jumped] <= rounding).all()
-
-    @given(V=arrays(np.float64, (4, 2), elements=numbers), step=steps)
-    def test_two_tasks_in_closed_form(self, V, step):
-        # The mean stays; the difference is soft-thresholded by twice the step.
-        mean, half = V.mean(axis=1), (V[:, 1] - V[:, 0]) / 2
-        half = np.sign(half) * np.maximum(np.abs(half) - step, 0)
-        expected = np.stack([mean - half, mean + half], axis=1)
-        np.testing.assert_allclose(FusedTasks().prox(V, step), expected, rtol=0, atol=1e-11)
-        G = np.stack([-V[:, 0], V[:, 0]], axis=1)
-        assert FusedTasks(2.0, 0.5).dual_norm(G) == pytest.approx(np.abs(V[:, 0]).max())
-
-    @pytest.mark.parametrize("strengths", [(0.5, 0.3, 0.4), (1, 0, 1), (0.2, 0.5, 0), (0, 1, 1)])
-    def test_all_parts_are_cvxpys(self, strengths):
-        rng = np.random.default_rng(0)
-        penalty = FusedTasks(0.8, *strengths, order=rng.permutation(9))
-        V = rng.standard_normal((4, 9))
-        for step in (0.1, 0.5, 2.0):
-            expected = minimiser(penalty, V, step)
-            np.testing.assert_allclose(penalty.prox(V, step), expected, rtol=0, atol=1e-5)
-
-    def test_another_order_of_the_parts_is_wrong(self):
-        V = np.random.default_rng(0).standard_normal((4, 6))
-        chain, entry, group = FusedTasks(0.3), L1(0.2), L21(0.4)
-        together = FusedTasks(1.0, 0.3, 0.2, 0.4)
-        best = together.prox(V, 1.0)
-        right = group.prox(entry.prox(chain.prox(V, 1.0), 1.0), 1.0)
-        np.testing.assert_allclose(best, right, atol=1e-14)
-        for parts in ((group, entry, chain), (entry, group, chain), (chain, group, entry)):
-            wrong = V
-            for part in parts:
-                wrong = part.prox(wrong, 1.0)
-            excess = prox_objective(together, wrong, V, 1.0) - prox_objective(together, best, V, 1)
-            assert excess > 1e-4
-
-    @pytest.mark.parametrize("strengths", [(0.5, 0.3, 0.4), (1, 0, 1), (0.2, 0.5, 0), (3, 0.1, 0)])
-    @pytest.mark.parametrize("n_tasks", [1, 2, 7, 20])
-    def test_dual_norm_is_cvxpys_from_above(self, strengths, n_tasks):
-        rng = np.random.default_rng(n_tasks)
-        penalty = FusedTasks(0.8, *strengths, order=rng.permutation(n_tasks))
-        G = rng.standard_normal((3, n_tasks))
-        truth = largest_product(penalty, G)
-        assert truth * (1 - 1e-9) <= penalty.dual_norm(G) <= truth * (1 + 1e-6)
-
-    @pytest.mark.parametrize("n_tasks", [2, 7, 20])
-    def test_dual_norm_of_differences_alone(self, n_tasks):
-        rng = np.random.default_rng(n_tasks)
-        penalty = FusedTasks(0.8, 0.6, order=rng.permutation(n_tasks))
-        G = rng.standard_normal((3, n_tasks))
-        G -= G.mean(axis=1, keepdims=True)
-        # W with mean zero: <G, W> does not see the mean.
-        W = cp.Variable(G.shape)
-        constraints = [penalty.to_cvxpy(W) <= 1, cp.sum(W, axis=1) == 0]
-        problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), constraints)
-        truth = problem.solve(solver="CLARABEL", **TIGHT)
-        assert truth * (1 - 1e-9) <= penalty.dual_norm(G) <= truth * (1 + 1e-6)
-        # What the rows sum to by rounding does not matter.
-        assert penalty.dual_norm(G + 1e-12) == pytest.approx(penalty.dual_norm(G), rel=1e-9)
-
-    def test_traits(self):
-        assert FusedTasks().leaves_mean_free and FusedTasks().row_thresholds is None
-        assert not FusedTasks(sparse=0.1).leaves_mean_free
-        assert not FusedTasks(block=0.1).leaves_mean_free
-        assert FusedTasks(2.0, 0.0, 0.5, 0.3).row_thresholds == (1.0, 0.6)
-
-    def test_without_any_strength(self):
-        V = np.random.default_rng(0).standard_normal((3, 4))
-        nothing = FusedTasks(1.0, 0.0)
-        np.testing.assert_array_equal(nothing.prox(V, 2.0), V)
-        assert nothing.dual_norm(V) == np.inf and nothing.dual_norm(0 * V) == 0
-
-    def test_a_task_that_is_left_out_joins_its_neighbours(self):
-        chosen = np.array([True, False, True, True])
-        kept = FusedTasks(1.0, 2.0, 0.3, 0.1, [3, 1, 0, 2]).for_tasks(chosen)
-        assert np.array_equal(kept.order, [2, 0, 1])
-        assert (kept.fused, kept.sparse, kept.block) == (2.0, 0.3, 0.1)
-        assert FusedTasks().for_tasks(chosen).order is None
-
-    @pytest.mark.parametrize("order", [[0, 1], [0, 1, 1], [1, 2, 3], [[0, 1, 2]]])
-    def test_error_for_no_permutation(self, order):
-        with pytest.raises(ValueError, match="'order' parameter of FusedTasks"):
-            FusedTasks(order=order).prox(np.ones((2, 3)), 1.0)
-
-
-class TestPairwiseFusion:
-    """Differences between all tasks."""
-
-    @pytest.mark.parametrize("n_tasks", [1, 2, 3, 5, 8, 13, 27])
-    @pytest.mark.parametrize("kind", ["normal", "ties", "offset"])
-    def test_prox_is_cvxpys_at_any_length(self, n_tasks, kind):
-        rng = np.random.default_rng(n_tasks)
-        V = rng.standard_normal((3, n_tasks))
-        if kind == "ties":
-            V = rng.integers(-1, 2, (3, n_tasks)).astype(float)
-        for step in (0.02, 0.11, 0.7):
-            W = PairwiseFusion().prox(V + (1e3 if kind == "offset" else 0.0), step)
-            expected = minimiser(PairwiseFusion(), V, step) + (1e3 if kind == "offset" else 0.0)
-            np.testing.assert_allclose(W, expected, rtol=0, atol=1e-5)
-
-    @given(
-        row=st.integers(1, 40).flatmap(
-            lambda n: arrays(np.float64, (1, n), elements=numbers | st.integers(-2, 2).map(float))
-        ),
-        size=st.sampled_from([1e-150, 1e-8, 1.0, 1e8, 1e150]),
-        level=st.floats(1e-5, 1e2),
-    )
-    def test_prox_obeys_the_optimality_conditions(self, row, size, level):
-        # Each task is pushed by those on its two sides; tasks that became equal push each other,
-        # k of them by at most one step for each of their pairs with the others.
-        V, step = size * row, size * level
-        W = PairwiseFusion().prox(V, step)
-        taken = (V - W)[0]
-        rounding = 1e-12 * size * (np.abs(row).max() + level * row.size) * row.size
-        for height in np.unique(W):
-            equal = W[0] == height
-            sides = (W[0] < height).sum() - (W[0] > height).sum()
-            sums = np.cumsum(np.sort(taken[equal] - step * sides)[::-1])
-            k = np.arange(1, len(sums) + 1)
-            assert (sums <= step * k * (len(sums) - k) + rounding).all()
-            assert abs(sums[-1]) <= rounding
-        order = np.argsort(V[0], kind="stable")
-        assert (np.diff(W[0, order]) >= 0).all()
-
-    def test_equal_entries_stay_equal(self):
-        V = np.random.default_rng(0).integers(-3, 4, (50, 30)) / 7
-        W = PairwiseFusion().prox(V, 0.01)
-        for before, after in zip(V, W, strict=True):
-            for value in np.unique(before):
-                assert len(np.unique(after[before == value])) == 1
-
-    @given(V=arrays(np.float64, (4, 2), elements=numbers), step=steps)
-    def test_two_tasks_are_a_chain(self, V, step):
-        chain, pairs = FusedTasks(0.8, 0.7, 0.3, 0.2), PairwiseFusion(0.8, 0.7, 0.3, 0.2)
-        np.testing.assert_allclose(pairs.prox(V, step), chain.prox(V, step), rtol=0, atol=1e-11)
-        assert pairs.value(V) == pytest.approx(chain.value(V), rel=1e-12)
-        assert pairs.dual_norm(V) == pytest.approx(chain.dual_norm(V), rel=1e-12)
-
-    def test_is_the_variation_on_a_complete_graph(self):
-        W = np.random.default_rng(0).standard_normal((4, 9))
-        graph = GraphTotalVariation(0.6 * (1 - np.eye(9)), 0.8)
-        assert PairwiseFusion(0.8, 0.6).value(W) == pytest.approx(graph.value(W), rel=1e-12)
-        chosen = np.arange(9) % 3 != 1
-        kept = PairwiseFusion(0.8, 0.6).for_tasks(chosen).value(W[:, chosen])
-        assert kept == pytest.approx(graph.for_tasks(chosen).value(W[:, chosen]), rel=1e-12)
-
-    @pytest.mark.parametrize("strengths", [(0.1, 0.3, 0.4), (0.2, 0, 1), (0.05, 0.5, 0), (0, 1, 1)])
-    def test_all_parts_are_cvxpys(self, strengths):
-        penalty = PairwiseFusion(0.8, *strengths)
-        V = np.random.default_rng(0).standard_normal((4, 9))
-        for step in (0.1, 0.5, 2.0):
-            expected = minimiser(penalty, V, step)
-            np.testing.assert_allclose(penalty.prox(V, step), expected, rtol=0, atol=1e-5)
-
-    def test_another_order_of_the_parts_is_wrong(self):
-        V = np.random.default_rng(0).standard_normal((4, 6))
-        pairs, entry, group = PairwiseFusion(0.1), L1(0.2), L21(0.4)
-        together = PairwiseFusion(1.0, 0.1, 0.2, 0.4)
-        best = together.prox(V, 1.0)
-        right = group.prox(entry.prox(pairs.prox(V, 1.0), 1.0), 1.0)
-        np.testing.assert_allclose(best, right, atol=1e-14)
-        for parts in ((group, entry, pairs), (entry, group, pairs), (pairs, group, entry)):
-            wrong = V
-            for part in parts:
-                wrong = part.prox(wrong, 1.0)
-            excess = prox_objective(together, wrong, V, 1.0) - prox_objective(together, best, V, 1)
-            assert excess > 1e-4
-
-    @pytest.mark.parametrize("strengths", [(0.1, 0.3, 0.4), (1, 0, 1), (0.2, 0.5, 0), (3, 0.1, 0)])
-    @pytest.mark.parametrize("n_tasks", [1, 2, 7, 20])
-    def test_dual_norm_is_cvxpys_from_above(self, strengths, n_tasks):
-        penalty = PairwiseFusion(0.8, *strengths)
-        G = np.random.default_rng(n_tasks).standard_normal((3, n_tasks))
-        truth = largest_product(penalty, G)
-        assert truth * (1 - 1e-9) <= penalty.dual_norm(G) <= truth * (1 + 1e-6)
-
-    @pytest.mark.parametrize("n_tasks", [2, 3, 6, 9])
-    @pytest.mark.parametrize("seed", range(3))
-    def test_dual_norm_of_differences_alone(self, n_tasks, seed):
-        penalty = PairwiseFusion(0.8, 0.6)
-        G = np.random.default_rng(seed).standard_normal((3, n_tasks))
-        G -= G.mean(axis=1, keepdims=True)
-        # The extreme W are 1 for some of the tasks and 0 for the others, in one row.
-        best = 0.0
-        for chosen in itertools.product([0.0, 1.0], repeat=n_tasks):
-            if 0 < sum(chosen) < n_tasks:
-                pairs = sum(abs(a - b) for a, b in itertools.combinations(chosen, 2))
-                best = max(best, (G @ np.array(chosen)).max() / (0.8 * 0.6 * pairs))
-        assert penalty.dual_norm(G) == pytest.approx(best, rel=1e-12)
-        # W with mean zero: <G, W> does not see the mean.
-        W = cp.Variable(G.shape)
-        constraints = [penalty.to_cvxpy(W) <= 1, cp.sum(W, axis=1) == 0]
-        problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), constraints)
-        assert problem.solve(solver="CLARABEL", **TIGHT) == pytest.approx(best, rel=1e-6)
-        # What the rows sum to by rounding does not matter.
-        assert penalty.dual_norm(G + 1e-12) == pytest.approx(best, rel=1e-9)
-
-    @given(G=matrices, step=steps)
-    def test_dual_norm_of_differences_alone_is_where_the_prox_is_the_mean(self, G, step):
-        penalty = PairwiseFusion(0.8, 0.6)
-        nu = penalty.dual_norm(G)
-        assert not np.ptp(penalty.prox(G, nu * (1 + 1e-9)), axis=1).any()
-        if nu > 1e-3:
-            assert np.ptp(penalty.prox(G, nu * (1 - 1e-6)), axis=1).any()
-
-    def test_traits(self):
-        assert PairwiseFusion().leaves_mean_free and PairwiseFusion().row_thresholds is None
-        assert not PairwiseFusion(sparse=0.1).leaves_mean_free
-        assert not PairwiseFusion(block=0.1).leaves_mean_free
-        assert PairwiseFusion(2.0, 0.0, 0.5, 0.3).row_thresholds == (1.0, 0.6)
-        with pytest.raises(ValueError, match="'fused' parameter of PairwiseFusion"):
-            PairwiseFusion(1.0, -1.0).check(2, 3)
-
-    def test_without_any_strength(self):
-        V = np.random.default_rng(0).standard_normal((3, 4))
-        nothing = PairwiseFusion(1.0, 0.0)
-        np.testing.assert_array_equal(nothing.prox(V, 2.0), V)
-        assert nothing.dual_norm(V) == np.inf and nothing.dual_norm(0 * V) == 0
-
-
-class TestTreeGroup:
-    """Nested groups of tasks."""
-
-    GROUPS = [[0, 1, 2, 3, 4], [0, 3], [1, 2, 4], [4, 1], [5, 6], [6], [2]]
-    WEIGHTS = [0.5, 1.0, 0.4, 0.7, 1.2, 0.3, 0.0]
-
-    def test_prox_is_cvxpys(self):
-        V = np.random.default_rng(0).standard_normal((5, 7))
-        penalty = TreeGroup(0.8, self.GROUPS, self.WEIGHTS)
-        for step in (0.1, 0.5, 1.5):
-            expected = minimiser(penalty, V, step)
-            np.testing.assert_allclose(penalty.prox(V, step), expected, rtol=0, atol=1e-5)
-
-    def test_prox_from_the_root_down_is_wrong(self):
-        V = np.random.default_rng(0).standard_normal((5, 3))
-        penalty = TreeGroup(1.0, [[0, 1, 2], [0, 1]], [0.5, 0.5])
-        wrong = L21(0.5).prox(V, 1.0)
-        wrong[:, :2] = L21(0.5).prox(wrong[:, :2], 1.0)
-        best = prox_objective(penalty, penalty.prox(V, 1.0), V, 1.0)
-        assert prox_objective(penalty, wrong, V, 1.0) > best + 1e-4
-
-    @pytest.mark.parametrize("seed", range(5))
-    def test_dual_norm_is_cvxpys_from_above(self, seed):
-        penalty = TreeGroup(0.8, self.GROUPS, self.WEIGHTS)
-        G = np.random.default_rng(seed).standard_normal((3, 7))
-        truth = largest_product(penalty, G)
-        assert truth * (1 - 1e-9) <= penalty.dual_norm(G) <= truth * (1 + 1e-6)
-
-    @given(V=matrices, step=steps)
-    def test_one_group_is_the_block_norm_and_single_tasks_are_the_entrywise(self, V, step):
-        for tree, other in (
-            (TreeGroup(1.3, [[0, 1, 2]], [1.0]), L21(1.3)),
-            (TreeGroup(0.7, [[0], [1], [2]], [1.0] * 3), L1(0.7)),
-        ):
-            np.testing.assert_allclose(tree.prox(V, step), other.prox(V, step), atol=1e-12)
-            assert tree.dual_norm(V) == pytest.approx(other.dual_norm(V), rel=1e-12)
-            assert tree.value(V) == pytest.approx(other.value(V), rel=1e-12)
-
-    def test_new_parameters_are_seen(self):
-        V = np.ones((1, 3))
-        penalty = TreeGroup(1.0, [[0, 1, 2]], [1.0])
-        assert penalty.value(V) == pytest.approx(np.sqrt(3))
-        penalty.set_params(weights=[2.0])
-        assert penalty.value(V) == pytest.approx(2 * np.sqrt(3))
-        penalty.set_params(groups=[[0], [1], [2]], weights=[1.0] * 3)
-        assert penalty.value(V) == pytest.approx(3)
-
-    def test_without_some_tasks(self):
-        W = np.random.default_rng(0).standard_normal((4, 7))
-        chosen = np.array([True, False, True, True, False, False, True])
-        penalty = TreeGroup(0.8, self.GROUPS, self.WEIGHTS)
-        assert penalty.for_tasks(chosen).value(W[:, chosen]) == pytest.approx(
-            penalty.value(W * chosen)
-        )
-
-    @pytest.mark.parametrize(
-        ("groups", "weights", "message"),
-        [
-            ([[0, 1], [2, 1], [0, 1, 2]], [1, 1, 1], r"\[0, 1\] and \[1, 2\] cross"),
-            ([[0, 1]], [1], r"columns \[2\] are in none"),
-            ([[0, 1], [2]], [1, 0], r"columns \[2\] are in none"),
-            ([[0, 1, 2]], [-1], "'weights' parameter of TreeGroup"),
-            ([[0, 1, 2]], [1, 1], "'weights' parameter of TreeGroup"),
-            ([[0, 1, 2]], [np.inf], "'weights' parameter of TreeGroup"),
-            ([[0, 1, 2, 3]], [1], "columns from 0 to 2"),
-            ([[0, 1, 2], [-1]], [1, 1], "columns from 0 to 2"),
-            ([[0, 1, 2, 2]], [1], "each once"),
-            ([], [], "are in none"),
-        ],
-    )
-    def test_errors(self, groups, weights, message):
-        with pytest.raises(ValueError, match=message):
-            TreeGroup(1.0, groups, weights).prox(np.ones((2, 3)), 1.0)
-
-
-class TestSum:
-    def test_splits_into_its_kinds(self):
-        block, ridge = L21(0.5), Ridge(0.3)
-        for together in (block + ridge, ridge + block):
-            assert isinstance(together, PenaltySum)
-            assert together.split() == (block, ridge)
-        assert block.split() == (block, None)
-        assert ridge.split() == (None, ridge)
-
-    def test_value_and_cvxpy_form(self):
-        W = np.random.default_rng(0).standard_normal(SHAPE)
-        together = L21(1.3) + Ridge(0.8)
-        assert together.value(W) == pytest.approx(_l21(W) + _ridge(W))
-        expression, constraints = stated(together, cp.Constant(W))
-        assert not constraints
-        assert float(expression.value) == pytest.approx(_l21(W) + _ridge(W))
-
-    def test_norms_without_a_common_prox_become_terms(self):
-        proximal, quadratic = PenaltySum((L1(), Ridge(), TraceNorm())).split()
-        assert isinstance(proximal, Terms) and isinstance(quadratic, Ridge)
-        assert [type(part) for part in proximal.parts] == [L1, TraceNorm]
-
-    @pytest.mark.parametrize(
-        "parts",
-        [
-            (L1(0.4), L21(0.3)),
-            (L21(0.2), L21(0.3)),
-            (L1(0.4), FusedTasks(0.5, 0.7, 0.1, 0.2, [2, 0, 1]), L21(0.3)),
-            (L1(0.4), PairwiseFusion(0.5, 0.7, 0.1, 0.2), L21(0.3), L1(0.2)),
-        ],
-        ids=repr,
-    )
-    def test_norms_with_a_common_prox_are_one(self, parts):
-        proximal, quadratic = PenaltySum(parts).split()
-        assert proximal.has_prox and quadratic is None
-        W = np.random.default_rng(0).standard_normal(SHAPE)
-        assert proximal.value(W) == pytest.approx(sum(part.value(W) for part in parts))
-
-    def test_differences_of_two_kinds_have_no_common_prox(self):
-        proximal, _ = (FusedTasks(0.3) + PairwiseFusion(0.2) + L1(0.1)).split()
-        assert isinstance(proximal, Terms) and len(proximal.parts) == 3
-
-    def test_quadratics_add_up(self):
-        nested = (L1(0.5) + Ridge(0.3)) + Ridge(EACH[:1])
-        proximal, quadratic = nested.split()
-        assert isinstance(proximal, L1)
-        assert nested.value(np.ones((1, 1))) == pytest.approx(0.5 + 0.15)
-        W = np.random.default_rng(0).standard_normal((4, 3))
-        together = (Ridge(0.3) + TaskQuadratic(COUPLING)).split()[1]
-        assert together.couples_tasks
-        assert together.value(W) == pytest.approx(Ridge(0.3).value(W) + _coupling(W) / 0.8)
-        expected = 0.3 * W + W @ COUPLING
-        np.testing.assert_allclose(together.gradient(W), expected, atol=1e-12)
-        assert together.conjugate(expected) == pytest.approx(together.value(W), rel=1e-9)
-
-    def test_clone_and_repr(self):
-        twin = clone(L21(1.3) + Ridge(0.8))
-        block, ridge = twin.split()
-        assert (block.alpha, ridge.alpha) == (1.3, 0.8)
-        assert "L21(alpha=1.3)" in repr(twin) and "Ridge(alpha=0.8)" in repr(twin)

@@ -3,6 +3,7 @@
 import pickle
 import warnings
 
+import cvxpy as cp
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -15,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from skmtl import BlockSparseClassifier, reference
+from skmtl.losses import LogisticLoss, MultinomialLoss
 from skmtl.model_selection import alpha_max
 from skmtl.objective._coupled import CoupledObjective, _solve
 
@@ -447,3 +449,152 @@ class TestObjective:
                     value, bound = objective.bounds(point)
                     assert bound <= best * (1 + 1e-11) <= value * (1 + 2e-11)
             assert np.isfinite(bound)
+
+
+GRID = np.concatenate([np.linspace(-8, 8, 33), [-1e-9, 1e-9, 0.3]])
+
+
+def one_of(labels, n_classes):
+    return (np.asarray(labels)[:, None] == np.arange(n_classes)).astype(float)
+
+
+class TestMultinomial:
+    """The one loss whose columns depend on each other: the laws hold for rows."""
+
+    loss = MultinomialLoss()
+
+    @pytest.fixture(params=[2, 3, 7])
+    def rows(self, request):
+        rng = np.random.default_rng(request.param)
+        z = rng.standard_normal((40, request.param)) * rng.choice([0.1, 1, 10], (40, 1))
+        return one_of(rng.integers(0, request.param, 40), request.param), z
+
+    def test_value_is_the_formula(self, rows):
+        y, z = rows
+        by_row = np.logaddexp.reduce(z, axis=1) - (y * z).sum(axis=1)
+        np.testing.assert_allclose(self.loss.value(y, z).sum(axis=1), by_row, rtol=1e-9, atol=1e-14)
+        # All of it in the column of the row's class.
+        assert not (self.loss.value(y, z) * (1 - y)).any()
+
+    def test_value_is_what_cvxpy_sees(self, rows):
+        y, z = rows
+        expression = self.loss.to_cvxpy(y, cp.Constant(z))
+        assert expression.shape == (40,) and expression.is_convex()
+        by_row = self.loss.value(y, z).sum(axis=1)
+        np.testing.assert_allclose(expression.value, by_row, rtol=1e-9, atol=1e-12)
+
+    def test_two_classes_are_the_logistic_loss(self):
+        z = np.column_stack([np.zeros_like(GRID), GRID])
+        y = one_of(np.arange(len(GRID)) % 2, 2)
+        sign, single = 2 * y[:, 1] - 1, LogisticLoss()
+        value = self.loss.value(y, z).sum(axis=1)
+        np.testing.assert_allclose(value, single.value(sign, GRID), rtol=1e-13)
+        gradient = self.loss.gradient(y, z)[:, 1]
+        np.testing.assert_allclose(gradient, single.gradient(sign, GRID), rtol=1e-12)
+        conjugate = self.loss.conjugate(y, self.loss.gradient(y, z)).sum(axis=1)
+        np.testing.assert_allclose(conjugate, single.conjugate(sign, gradient), atol=1e-14)
+
+    def test_smallest_value_is_zero_and_a_common_shift_changes_nothing(self, rows):
+        y, z = rows
+        assert (self.loss.value(y, z) >= 0).all()
+        assert (self.loss.value(y, 800 * y) == 0).all()
+        for method in (self.loss.value, self.loss.gradient, self.loss.curvature):
+            moved = method(y, z + np.linspace(-50, 50, 40)[:, None])
+            np.testing.assert_allclose(moved, method(y, z), rtol=1e-9, atol=1e-12)
+
+    def test_derivatives_by_finite_differences(self, rows):
+        y, z = rows
+        h, n_classes = 1e-5, z.shape[1]
+        for k in range(n_classes):
+            e = h * one_of([k], n_classes)
+            rise = (self.loss.value(y, z + e) - self.loss.value(y, z - e)).sum(axis=1) / (2 * h)
+            np.testing.assert_allclose(self.loss.gradient(y, z)[:, k], rise, atol=1e-8)
+            bend = (self.loss.gradient(y, z + e) - self.loss.gradient(y, z - e)) / (2 * h)
+            np.testing.assert_allclose(self.loss.curvature(y, z)[:, k], bend[:, k], atol=1e-8)
+            change = self.loss.gradient_change(y, z, e / h)
+            np.testing.assert_allclose(change, bend, atol=1e-8)
+
+    def test_hessian_and_its_bounds(self, rows):
+        y, z = rows
+        p = self.loss.probabilities(z)
+        np.testing.assert_array_equal(p, self.loss.inverse_link(z))
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-14)
+        for k, row in enumerate(p):
+            hessian = np.diag(row) - np.outer(row, row)
+            np.testing.assert_allclose(np.diag(hessian), self.loss.curvature(y, z)[k], atol=1e-15)
+            assert np.linalg.eigvalsh(hessian).max() <= self.loss.curvature_bound + 1e-15
+            majorant = np.diag(self.loss.newton_weight(y, z)[k])
+            assert np.linalg.eigvalsh(majorant - hessian).min() >= -1e-15
+        # Attained by two classes that are equally likely.
+        half = np.diag([0.5, 0.5]) - 0.25
+        assert np.linalg.eigvalsh(half).max() == self.loss.curvature_bound
+
+    def test_conjugate_with_equality_at_the_gradient(self, rows):
+        y, z = rows
+        u = self.loss.gradient(y, z)
+        conjugate = self.loss.conjugate(y, u).sum(axis=1)
+        both = self.loss.value(y, z).sum(axis=1) + conjugate
+        np.testing.assert_allclose(both, (u * z).sum(axis=1), rtol=1e-9, atol=1e-10)
+        rng = np.random.default_rng(0)
+        for _ in range(20):
+            other = z + rng.standard_normal(z.shape)
+            above = self.loss.value(y, other).sum(axis=1) + conjugate
+            assert (above >= (u * other).sum(axis=1) - 1e-10).all()
+        assert (self.loss.conjugate(y, 0 * u) == 0).all()
+
+    def test_domain_of_the_conjugate(self):
+        y = one_of([0, 1], 3)
+        inside = [0 * y, one_of([1, 2], 3) - y, 0.3 * (one_of([2, 2], 3) - y)]
+        with np.errstate(all="raise"):
+            for u in inside:
+                assert np.isfinite(self.loss.conjugate(y, u)).all()
+            # Negative probabilities, and rows whose sum is not zero.
+            for u in (1.01 * inside[1], -inside[2], 0 * y - 0.1, 1e-9 * y, 1e300 * inside[1]):
+                with np.errstate(invalid="ignore"):
+                    assert np.isinf(self.loss.conjugate(y, u)).any(axis=1).all()
+
+    @pytest.mark.parametrize("size", [40.0, 800.0, 1e10, 1e150])
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_huge_predictors(self, size, dtype):
+        size = min(size, 1e18) if dtype == np.float32 else size
+        z = (size * np.array([[1, -1, 0.5], [0, 0, 1], [1, 1, 1], [-1, 0, -0.2]])).astype(dtype)
+        for own in range(3):
+            y = one_of([own] * 4, 3).astype(dtype)
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                for method in (self.loss.value, self.loss.gradient, self.loss.curvature):
+                    result = method(y, z)
+                    assert np.isfinite(result).all() and result.dtype == dtype
+            u = self.loss.gradient(y, z)
+            np.testing.assert_allclose(u.sum(axis=1), 0, atol=4 * np.finfo(dtype).eps)
+            conjugate = self.loss.conjugate(y, u)
+            assert np.isfinite(conjugate).all() and conjugate.dtype == dtype
+
+    def test_digits_of_small_losses(self):
+        y, z = one_of([0], 3), np.array([[50.0, 0.0, 0.0]])
+        np.testing.assert_allclose(self.loss.value(y, z).sum(), 2 * np.exp(-50), rtol=1e-12)
+        gradient = np.exp(-50) * np.array([[-2, 1, 1]])
+        np.testing.assert_allclose(self.loss.gradient(y, z), gradient, rtol=1e-12)
+
+    def test_arguments_stay_as_they_are(self, rows):
+        y, z = rows
+        kept = y.copy(), z.copy()
+        y.flags.writeable = z.flags.writeable = False
+        u = self.loss.gradient(y, z)
+        for method in (self.loss.value, self.loss.gradient, self.loss.curvature):
+            result = method(y, z)
+            assert not np.shares_memory(result, y) and not np.shares_memory(result, z)
+            reordered = method(np.asfortranarray(y)[::-1], np.asfortranarray(z)[::-1])
+            np.testing.assert_allclose(reordered, result[::-1], rtol=1e-13)
+        assert not np.shares_memory(self.loss.conjugate(y, u), u)
+        np.testing.assert_array_equal(y, kept[0])
+        np.testing.assert_array_equal(z, kept[1])
+
+    def test_classes_without_a_minimiser(self):
+        assert self.loss.lacks_minimiser(np.array([0.0, 1.0])).all()
+        assert not self.loss.lacks_minimiser(np.array([np.nan])).any()
+        assert self.loss.constant_intercept(1.0, 4) == -self.loss.constant_intercept(0.0, 4) > 0
+
+    def test_clone_pickle_and_repr(self):
+        for twin in (clone(self.loss), pickle.loads(pickle.dumps(self.loss))):
+            assert type(twin) is MultinomialLoss
+        assert repr(self.loss) == "MultinomialLoss()"

@@ -122,3 +122,22 @@ def test_single_precision_takes_the_same_steps(model):
     single = _fit(model, X.astype(np.float32), Y)
     assert single.n_iter_ <= 2 * double
     assert single.coef_.dtype == np.float32
+
+
+def test_poisson_predicts_the_mean_response():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 3))
+    means = np.exp(X @ np.array([[0.5, 0.3], [0.0, -0.4], [0.2, 0.2]]) + [1.0, 2.0])
+    counts = rng.poisson(means)
+    # With a free intercept the fitted means add up to the counts.
+    model = BlockSparseRegressor(1e-3, loss="poisson", tol=1e-8).fit(X, counts)
+    np.testing.assert_allclose(model.predict(X).mean(axis=0), counts.mean(axis=0), rtol=1e-3)
+    scaled = BlockSparseRegressor(1e-3, loss="poisson", scale_tasks=True, tol=1e-8)
+    predicted = scaled.fit(X, 100.0 * counts).predict(X)
+    np.testing.assert_allclose(predicted.mean(axis=0), 100 * counts.mean(axis=0), rtol=1e-3)
+    with pytest.raises(ValueError, match="loss='poisson' needs labels >= 0; y holds -1"):
+        model.fit(X, rng.poisson(means) - 1)
+    counts[:, 1] = 0
+    with pytest.warns(UserWarning, match=r"same in the tasks \[1\]"):
+        model.fit(X, counts)
+    assert model.intercept_[1] == pytest.approx(-np.log(801)) and not model.coef_[1].any()
