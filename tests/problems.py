@@ -32,9 +32,18 @@ SCENARIO_NAMES = [
     "-".join(["noint" if not s[5] else "int", s[0], s[6], *(str(p) for p in s[1:5])])
     for s in SCENARIOS
 ]
+# One of each layout, with weights: every estimator is fitted to these by default.
+QUICK = (2, 8, 13)
 EACH = np.array([0.05, 0.6, 0.2])
 FACTORS = np.array([0.5, 2.0, 1.3])
 CLASS_WEIGHT = {0: 0.7, 1: 2.5}
+
+
+def mostly_slow(scenarios):
+    """Scenarios or their numbers, for parametrize: all but the quick ones are marked slow."""
+    quick = [*QUICK, *(SCENARIOS[k] for k in QUICK)]
+    slow = pytest.mark.slow
+    return [s if s in quick else pytest.param(s, marks=slow) for s in scenarios]
 
 
 class Problem:

@@ -101,6 +101,12 @@ def test_numba_lives_in_kernels_alone():
             }
 
 
+def test_tests_mirror_the_package():
+    folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir()}
+    for package in (path.parent for path in PACKAGE.glob("*/__init__.py")):
+        assert package.name.lstrip("_") in folders, f"tests lack a folder for {package.name}"
+
+
 def test_import_brings_no_optional_package():
     code = """
 import sys

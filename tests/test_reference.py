@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import EACH, N_FEATURES, SCENARIO_NAMES, SCENARIOS, Problem
+from problems import EACH, N_FEATURES, SCENARIO_NAMES, SCENARIOS, Problem, mostly_slow
 from sklearn.pipeline import make_pipeline
 
 import skmtl
@@ -73,13 +73,13 @@ def assert_agrees(problem, spec):
     assert rough.dual_gap_ >= reached - stated_best - 1e-8 * scale
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=SCENARIO_NAMES)
+@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS), ids=SCENARIO_NAMES)
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_regressor_minimises_its_stated_objective(name, scenario):
     assert_agrees(Problem(scenario, classify=False), REGRESSORS[name])
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=SCENARIO_NAMES)
+@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS), ids=SCENARIO_NAMES)
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifier_minimises_its_stated_objective(name, scenario):
     assert_agrees(Problem(scenario, classify=True), CLASSIFIERS[name])

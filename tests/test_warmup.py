@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import skmtl
 
 PACKAGE = Path(skmtl.__file__).parent
@@ -54,22 +56,30 @@ print(count_compiled())
 """
 
 
-def test_after_warming_up_a_new_process_compiles_nothing():
+WARM = """
+from skmtl._numerics import kernels
+from skmtl.warmup import warm_up
+warm_up()
+print({name: len(getattr(kernels, name).signatures) for name in kernels.__all__})
+"""
+
+
+@pytest.fixture(scope="module")
+def warm():
+    """What a process that warms up reports, and the number of types each kernel has seen."""
     # From the cache that the other tests fill and use, so that little is left to compile.
-    *families, total = run_python("from skmtl.warmup import warm_up; warm_up()")
+    *report, counts = run_python(WARM)
+    return report, ast.literal_eval(counts)
+
+
+def test_after_warming_up_a_new_process_compiles_nothing(warm):
+    *families, total = warm[0]
     named = [line.split(":")[0] for line in families]
     assert {f"{name}Regressor" for name in named} <= set(skmtl.__all__) and len(named) == 16
     assert re.fullmatch(r"\d+ compiled in all, [\d.]+ s; the rest was on disk", total)
     assert run_python(AFTER) == ["0"]
 
 
-def test_warming_up_calls_every_kernel_with_few_types():
-    code = """
-from skmtl._numerics import kernels
-from skmtl.warmup import warm_up
-warm_up(report=lambda line: None)
-print({name: len(getattr(kernels, name).signatures) for name in kernels.__all__})
-"""
-    (counts,) = map(ast.literal_eval, run_python(code))
+def test_warming_up_calls_every_kernel_with_few_types(warm):
     # One for each precision at most.
-    assert set(counts.values()) == {1, 2}
+    assert set(warm[1].values()) == {1, 2}

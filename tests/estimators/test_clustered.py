@@ -3,7 +3,15 @@
 import cvxpy as cp
 import numpy as np
 import pytest
-from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, planted
+from problems import (
+    SCENARIO_NAMES,
+    SCENARIOS,
+    TIGHT,
+    Problem,
+    assert_is_the_optimum,
+    mostly_slow,
+    planted,
+)
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -30,7 +38,7 @@ PICKED = [0, 2, 3, 7, 8, 12]
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("k", PICKED, ids=[SCENARIO_NAMES[k] for k in PICKED])
+@pytest.mark.parametrize("k", mostly_slow(PICKED), ids=[SCENARIO_NAMES[k] for k in PICKED])
 @pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
 def test_form_against_cvxpy(form, k, classify):
     cls = (ClusteredTaskRegressor, ClusteredTaskClassifier)[classify]

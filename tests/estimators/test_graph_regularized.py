@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum
+from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -31,7 +31,7 @@ CHOSEN = [0, 2, 3, 8, 9]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("k", CHOSEN, ids=lambda k: SCENARIO_NAMES[k])
+@pytest.mark.parametrize("k", mostly_slow(CHOSEN), ids=lambda k: SCENARIO_NAMES[k])
 @pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
 def test_against_cvxpy(family, k, classify):
     cls = GraphRegularizedClassifier if classify else GraphRegularizedRegressor

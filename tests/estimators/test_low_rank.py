@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum
+from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -33,7 +33,7 @@ def projection(rows):
 
 
 @pytest.mark.parametrize("power", [1, 2])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=SCENARIO_NAMES)
+@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS), ids=SCENARIO_NAMES)
 @BOTH
 def test_low_rank_against_cvxpy(scenario, classify, power):
     problem = Problem(scenario, classify=classify)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from multi_task_problems import CHAIN, COMPLETE, LAPLACIAN, PENALTIES, small
-from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -37,7 +37,7 @@ from skmtl.penalties import (
     WeightedRows,
 )
 
-SOME = [SCENARIOS[k] for k in (0, 2, 4, 8, 10)]
+SOME = mostly_slow(SCENARIOS[k] for k in (0, 2, 4, 8, 10))
 
 
 @pytest.mark.parametrize("name", PENALTIES)

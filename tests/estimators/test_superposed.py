@@ -6,7 +6,7 @@ import warnings
 import cvxpy as cp
 import numpy as np
 import pytest
-from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -71,7 +71,7 @@ FAMILIES = {
         (cp.normNuc, entries_of), (TraceNorm, L1),
     ),
 }  # fmt: skip
-SOME = [SCENARIOS[k] for k in (0, 2, 4, 8, 10)]
+SOME = mostly_slow(SCENARIOS[k] for k in (0, 2, 4, 8, 10))
 
 
 @pytest.fixture(params=FAMILIES)

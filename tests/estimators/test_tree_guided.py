@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from problems import IDS, SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum
+from problems import (
+    IDS,
+    SCENARIO_NAMES,
+    SCENARIOS,
+    TIGHT,
+    Problem,
+    assert_is_the_optimum,
+    mostly_slow,
+)
 from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score
@@ -31,7 +39,7 @@ def lists_of(problem):
 
 
 @pytest.mark.parametrize("tree", ["auto", "linkage", "lists"])
-@pytest.mark.parametrize("k", PICKED, ids=[SCENARIO_NAMES[k] for k in PICKED])
+@pytest.mark.parametrize("k", mostly_slow(PICKED), ids=[SCENARIO_NAMES[k] for k in PICKED])
 @pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
 def test_against_cvxpy(tree, k, classify):
     cls = (TreeGuidedRegressor, TreeGuidedClassifier)[classify]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum
+from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
 
 from skmtl import (
     BlockSparseClassifier,
@@ -33,7 +33,7 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("scenario", SCENARIOS[:13], ids=SCENARIO_NAMES[:13])
+@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS[:13]), ids=SCENARIO_NAMES[:13])
 @pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
 def test_family_against_cvxpy(family, scenario, classify):
     cls = FAMILIES[family][classify]
@@ -54,7 +54,7 @@ ESTIMATORS = [
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e[0].__name__[:-9])
 @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
-@pytest.mark.parametrize("scenario", [SCENARIOS[1], SCENARIOS[2], SCENARIOS[8]], ids=str)
+@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS[k] for k in (1, 2, 8)), ids=str)
 def test_losses_against_cvxpy(estimator, loss, scenario):
     classify = loss == "squared_hinge"
     problem = Problem(scenario, classify=classify)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
@@ -52,7 +52,7 @@ CLASSES = {
     )
     for name, (family, params) in FAMILIES.items()
 }
-WITH_INTERCEPTS = [scenario for scenario in SCENARIOS[:13] if scenario[5]]
+WITH_INTERCEPTS = mostly_slow(scenario for scenario in SCENARIOS[:13] if scenario[5])
 # The mean task of a graph, or a feature, that nothing holds.
 HELD = pytest.mark.filterwarnings("ignore:With ridge=0 nothing holds")
 
@@ -73,7 +73,7 @@ def test_families_against_cvxpy(family, scenario, classify):
 
 
 @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
-@pytest.mark.parametrize("scenario", [SCENARIOS[1], SCENARIOS[2], SCENARIOS[8]], ids=str)
+@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS[k] for k in (1, 2, 8)), ids=str)
 def test_losses_against_cvxpy(loss, scenario):
     classify = loss == "squared_hinge"
     problem = Problem(scenario, classify=classify)
