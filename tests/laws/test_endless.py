@@ -117,6 +117,7 @@ def _weakly_penalised(seed, classify):
     return X, np.where(rng.random(Z.shape) < 0.15, np.nan, Y)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("seed", range(3))
 class TestSlowFits:
@@ -176,6 +177,7 @@ def _kinked(seed, *, classify):
     return X, 1e3 * (Z + 0.3 * rng.standard_normal(Z.shape))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning", "error::RuntimeWarning")
 @pytest.mark.parametrize("seed", range(3))
 class TestKinks:

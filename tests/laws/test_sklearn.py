@@ -60,6 +60,20 @@ ANOTHER_SOLVER = {
 }
 
 
+def _is_quick(cls):
+    return not cls.__name__.endswith("CV") and cls is not skmtl.GroupOverlapClassifier
+
+
+def _is_block_sparse(cls):
+    return cls in (skmtl.BlockSparseRegressor, skmtl.BlockSparseClassifier)
+
+
+def _mostly_slow(classes, is_quick):
+    """Classes for parametrize: all but the quick ones are marked slow."""
+    slow = pytest.mark.slow
+    return [cls if is_quick(cls) else pytest.param(cls, marks=slow) for cls in classes]
+
+
 def _to_check(cls, **params):
     """The estimator that scikit-learn's checks run on, and the failures expected of it."""
     if cls.__name__.endswith("CV"):
@@ -67,7 +81,7 @@ def _to_check(cls, **params):
     return cls(**params), {}
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("cls", _mostly_slow(ESTIMATORS, _is_quick))
 def test_check_estimator(cls):
     estimator, expected = _to_check(cls)
     with warnings.catch_warnings():
@@ -78,7 +92,7 @@ def test_check_estimator(cls):
     assert len(results) > 40
 
 
-@pytest.mark.parametrize("cls", REGRESSORS)
+@pytest.mark.parametrize("cls", _mostly_slow(REGRESSORS, _is_block_sparse))
 def test_check_estimator_with_a_task_column_and_unknown_tasks(cls):
     estimator, _ = _to_check(cls, task_column=-1, unknown_task="mean")
     with warnings.catch_warnings():
@@ -87,7 +101,7 @@ def test_check_estimator_with_a_task_column_and_unknown_tasks(cls):
     assert not {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("cls", _mostly_slow(ESTIMATORS, _is_block_sparse))
 def test_check_estimator_with_a_task_column(cls):
     estimator, _ = _to_check(cls, task_column=-1, unknown_task="error")
     expected = {name: FLOAT_IDS for name in FAIL_WITH_FLOAT_IDS}

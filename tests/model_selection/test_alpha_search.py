@@ -140,6 +140,7 @@ def test_equals_grid_search_with_other_parameters(model, shared):
     assert not hasattr(search, "mse_path_")
 
 
+@pytest.mark.slow
 def test_regressions_beside_classifications(shared):
     Y = shared.target * [1, 10, 1, 1]
     Y[:, 2:] = Y[:, 2:] > 0
@@ -267,6 +268,7 @@ NOT_OURS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", [BlockSparseRegressor, LowRankClassifier, GroupOverlapRegressor])
 def test_check_estimator(cls):
     search = AlphaSearchCV(_make(cls).set_params(tol=1e-4), alphas=[0.1, 0.01])

@@ -136,6 +136,7 @@ def test_equals_grid_search_shared(cls, shared):
     _assert_same_choice(model.set_params(cv=cv), shared.data, Y, cv)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", CV)
 def test_equals_grid_search_with_missing_labels(cls, shared):
     Y = (shared.target > 0).astype(float) if _is_classifier(cls) else shared.target.copy()
@@ -145,6 +146,7 @@ def test_equals_grid_search_with_missing_labels(cls, shared):
     _assert_same_choice(cls(cv=3), shared.data, Y, cv)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", CV)
 def test_equals_grid_search_stacked(cls, stacked):
     y = np.where(stacked.target > 0, "yes", "no") if _is_classifier(cls) else stacked.target
