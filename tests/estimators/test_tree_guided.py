@@ -109,6 +109,7 @@ def test_planted_branches_and_their_features_are_found(seed, tree):
         assert adjusted_rand_score(found, [0, 1, 0, 1, 0, 1]) == 1
 
 
+@pytest.mark.slow
 def test_a_right_tree_predicts_better_than_none():
     errors = {}
     for name, cls, params in (
