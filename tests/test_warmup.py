@@ -11,6 +11,8 @@ import pytest
 
 import skmtl
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(skmtl.__file__).parent
 
 

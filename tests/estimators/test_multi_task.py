@@ -201,6 +201,7 @@ class TestAsAnEstimator:
         with pytest.raises(ValueError, match="solver='splitting' is for sums"):
             MultiTaskRegressor(penalty=L1(), solver="splitting").fit(X, Y)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["sum", "sum-of-three", "sum-with-square"])
     @pytest.mark.parametrize("missing", [False, True])
     def test_both_solvers_of_sums(self, name, missing):

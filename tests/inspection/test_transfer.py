@@ -289,7 +289,7 @@ class GroupSpy(IndependentTaskRegressor):
         return super().fit(X, y, sample_weight)
 
 
-@pytest.mark.parametrize("tune", [True, False])
+@pytest.mark.parametrize("tune", [pytest.param(True, marks=pytest.mark.slow), False])
 @pytest.mark.parametrize("cv", [None, 3, StratifiedTaskKFold(3, task_column=-1), GroupKFold(3)])
 def test_groups_are_never_split(cv: Any, tune: bool) -> None:
     X, y = related([60, 80])

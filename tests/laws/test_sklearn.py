@@ -61,7 +61,7 @@ ANOTHER_SOLVER = {
 
 
 def _is_quick(cls):
-    return not cls.__name__.endswith("CV") and cls is not skmtl.GroupOverlapClassifier
+    return cls.__name__.endswith("Regressor") or cls is skmtl.BlockSparseClassifier
 
 
 def _is_block_sparse(cls):

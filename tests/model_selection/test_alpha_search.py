@@ -193,7 +193,15 @@ def test_non_convex_fits_start_anew(shared):
 # The same as the CV estimators
 
 
-@pytest.mark.parametrize("params", [{}, {"rule": "1se"}, {"scoring": "r2"}, {"cv": 3, "n_jobs": 2}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"rule": "1se"},
+        pytest.param({"scoring": "r2"}, marks=pytest.mark.slow),
+        pytest.param({"cv": 3, "n_jobs": 2}, marks=pytest.mark.slow),
+    ],
+)
 def test_equals_block_sparse_cv(params, shared):
     theirs = BlockSparseRegressorCV(tol=1e-9, **params).fit(shared.data, shared.target)
     ours = AlphaSearchCV(BlockSparseRegressor(tol=1e-9), **params).fit(shared.data, shared.target)
