@@ -101,6 +101,7 @@ def test_chooses_everything(
     assert f"{SARCOS}: there is no sarcos_test4449.npz, left out" in progress
 
 
+@pytest.mark.slow
 def test_real_data(data_file: Any, capsys: pytest.CaptureFixture[str]) -> None:
     folder = data_file(SOURCES[SURVEY].file).parent
     tour.main(["--data-home", str(folder), "--data", SURVEY, "--quick", "--jobs", "1"])
