@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skmtl.design import TaskData, task_factors
-from skmtl.estimators.base import TaskEstimator
+from skmtl.estimators import TaskEstimator
 
 Array = NDArray[Any]
 
@@ -184,8 +184,7 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
         objective = objective + _state_pull(estimator, data, factors, W, b)
     penalty, constraints = estimator._get_penalty(data), []
     if penalty is not None:
-        stated = penalty.to_cvxpy(W)
-        value, constraints = stated if isinstance(stated, tuple) else (stated, [])
+        value, constraints = penalty.stated(W)
         objective = objective + value
     return cp.Problem(cp.Minimize(objective), constraints), {"coef": W, "intercept": b}
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# What these assert is explained as in the tests that import them.
+pytest.register_assert_rewrite("nonconvex_families", "problems")
+
 settings.register_profile("skmtl", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("skmtl")
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +126,12 @@ def test_numba_lives_in_kernels_alone():
                     else []
                 )
             }
+
+
+def test_tests_mirror_the_package():
+    folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir()}
+    for package in (path.parent for path in PACKAGE.glob("*/__init__.py")):
+        assert package.name.lstrip("_") in folders, f"tests lack a folder for {package.name}"
 
 
 def test_import_brings_no_optional_package():

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml, get_data_home, load_digits
 from sklearn.utils import Bunch
 
-from skmtl.preprocessing._containers import insert_task_column
+from skmtl.preprocessing import insert_task_column
 
 _N_MNIST_TEST = 10_000
 _IDX_NAMES = (

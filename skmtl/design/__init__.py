@@ -1,4 +1,4 @@
-"""The only door for users' arrays, and the linear maps they become."""
+"""Validation of users' arrays, and the linear maps that they define."""
 
 from skmtl.design._base import Design
 from skmtl.design._column_gram import ColumnGram

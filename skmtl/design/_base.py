@@ -1,12 +1,12 @@
-"""The linear map from coefficients to predictors, for each layout, with its weights.
+"""The linear map from coefficients to linear predictors, for each layout, with the weights.
 
-A design is centred: each task's weighted mean is taken from its features, so that the intercept
-decouples from W for the squared loss and a step for one is no step for the other. Dense data are
-centred once, in a copy; sparse data never, their means enter the products instead.
+Designs are centred: each task's weighted mean is subtracted from its features, which decouples the
+intercept from W for the squared loss. Dense data are centred once, in a copy; for sparse data the
+means enter the products instead.
 
-Every solver, loss and certificate works through the eight methods of :class:`Design`; sparsity,
-layout and precision are known nowhere else. Products take place in the precision of the
-coefficients: float32 data with float64 coefficients give float64 results.
+Objectives work with designs only through the methods of :class:`Design`; sparsity, layout and
+precision are handled here alone. Products are computed in the precision of the coefficients:
+float32 data with float64 coefficients give float64 results.
 """
 
 from typing import Any
@@ -21,12 +21,12 @@ Array = NDArray[Any]
 
 
 class Design:
-    """A linear map W (n_features, n_columns) -> predictors Z, labels' shape, and its weights.
+    """A linear map from W (n_features, n_columns) to predictors in the labels' shape.
 
     Attributes
     ----------
     weights : ndarray
-        The weight omega of each label in the objective; 0 where there is no label.
+        The weight omega of each label in the objective; 0 where a label is missing.
     n_features, n_columns, n_intercepts : int
         Shapes of W and b. ``n_intercepts`` is 0 without intercepts.
     dtype : numpy dtype
@@ -34,7 +34,7 @@ class Design:
     products, gram_products : int
         Multiplications in one ``forward``, and in one ``centred_gram`` of the weights.
     n_grams : int
-        How many matrices that gives.
+        The number of matrices that ``centred_gram`` returns.
     has_common_columns : bool
         Whether all tasks have the same columns of X, up to a factor per task: then
         ``task_factors``, ``row_weights``, ``sparse_columns`` and ``weighted_columns`` exist.
@@ -75,29 +75,29 @@ class Design:
         return np.asarray(self.adjoint(U).sum(axis=1))
 
     def centred_gram(self, H: Array) -> Array:
-        """Per task the features' Gram matrix with label weights H, around their H-mean.
+        """Each task's Gram matrix with label weights H, centred around the H-weighted mean.
 
-        Shape (n_columns, n_features, n_features), or (1, ...) where all tasks share it. Without
-        intercepts nothing is centred. It is the Hessian in W after b has been minimised out.
+        The shape is (n_columns, n_features, n_features), or (1, ...) if all tasks share the matrix.
+        Without intercepts nothing is centred. This is the Hessian in W with b minimised out.
         """
         raise NotImplementedError
 
     def rough_grams(self, H: Array, count: int) -> Array:
-        """``centred_gram`` roughly, for a model of the loss, from some ``count`` rows or more."""
+        """``centred_gram``, approximated from about ``count`` rows, for a model of the loss."""
         return self.centred_gram(H)
 
     def columns(self, features: Array) -> "Design":
-        """The design of some features alone, in the order given."""
+        """The design restricted to some features, in the given order."""
         raise NotImplementedError
 
     @property
     def task_factors(self) -> Array:
-        """How often each task's Gram matrix is that of the first (n_columns,)."""
+        """Each task's Gram matrix as a multiple (n_columns,) of the first task's."""
         raise NotImplementedError
 
     @property
     def row_weights(self) -> Array:
-        """The weights of the first task's labels, of which the others' are multiples."""
+        """The weights of the first task's labels; those of other tasks are multiples."""
         raise NotImplementedError
 
     @property
@@ -110,7 +110,7 @@ class Design:
         raise NotImplementedError
 
     def weighted_columns(self, features: Array) -> Array:
-        """Some columns (s, n_samples), centred, times the roots of ``row_weights``; float64."""
+        """Some columns (s, n_samples), centred, times root ``row_weights``; float64."""
         raise NotImplementedError
 
     def pooled_gram(self, H: Array) -> Array:
@@ -119,7 +119,7 @@ class Design:
         return np.asarray(grams.sum(axis=0) * (self.n_columns // len(grams)))
 
     def dense_rows(self, rows: Any) -> Array:
-        """Some rows (m, n_features), centred; for a design with one X."""
+        """Some rows (m, n_features), centred; only for designs with a single X."""
         raise NotImplementedError
 
     def squares_by(self, weights: Array) -> Array:
@@ -131,18 +131,18 @@ class Design:
         raise NotImplementedError
 
     def squared_norm(self, scale: Array) -> float:
-        """Largest eigenvalue of the weighted Gram operator, or an estimate from below.
+        """Largest eigenvalue of the weighted Gram operator, possibly underestimated.
 
-        Of the features multiplied by ``scale`` (n_features,).
+        The features are multiplied by ``scale`` (n_features,) first.
         """
         raise NotImplementedError
 
     def uncentre(self, W: Array, b: Array) -> Array:
-        """The intercepts (n_tasks,) for the original features that go with W and b."""
+        """The intercepts (n_tasks,) for uncentred features, from W and b."""
         raise NotImplementedError
 
     def recentre(self, W: Array, intercepts: Array) -> Array:
-        """The inverse of ``uncentre``: b (n_intercepts,) for W and original intercepts."""
+        """The inverse of ``uncentre``: b (n_intercepts,) from W and these intercepts."""
         raise NotImplementedError
 
 
@@ -158,7 +158,7 @@ def operator_squared_norm(design: Design, scale: Array) -> float:
 
 
 def difference(raw: Array, moved: Array, n: int) -> Array:
-    """raw - moved, 0 where that is nothing but the rounding of sums over n rows."""
+    """raw - moved, set to 0 where it is only the rounding error of sums over n rows."""
     left = raw - moved
     return np.where(left <= n * np.finfo(np.float64).eps * raw, 0.0, left)
 
@@ -173,7 +173,7 @@ def subtract(X: Array, mean: Array) -> Array:
     out = np.empty_like(X)
     for rows in linalg.row_batches(X):
         out[rows] = X[rows] - mean
-    # A constant feature would be left with rounding noise, which is no feature.
+    # Remove the rounding error that would remain of a constant feature.
     near = np.abs(X[0] - mean) <= 1e-12 * np.abs(mean)
     out[:, near & (X.max(axis=0) == X.min(axis=0))] = 0.0
     return out

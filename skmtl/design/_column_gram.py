@@ -1,4 +1,4 @@
-"""The Gram matrix of a design's columns, made for those a working set asks for."""
+"""The Gram matrix of a design's columns, computed for the columns of working sets only."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ Array = NDArray[Any]
 
 
 class ColumnGram:
-    """Centred, weighted products between columns of a shared design, computed once each.
+    """Centred, weighted products between columns of a shared design, each computed once.
 
     Parameters
     ----------
     design : Design with ``has_common_columns``
-        Row i counts ``design.row_weights[i]``.
+        Row i has the weight ``design.row_weights[i]``.
     """
 
     def __init__(self, design: Any) -> None:
@@ -22,7 +22,7 @@ class ColumnGram:
         self._position = np.full(design.n_features, -1)
         self._n_known = 0
         self._gram = np.zeros((0, 0))
-        # The columns met, weighted and centred, as rows: a product of two blocks of rows is fast.
+        # The columns used so far, weighted and centred, stored as rows for fast products.
         self._rows = np.zeros((0, design.weights.shape[0]))
 
     def of(self, features: Array) -> Array:
@@ -32,7 +32,7 @@ class ColumnGram:
         return self._gram[chosen[:, None], chosen]
 
     def rows(self, features: Array) -> Array:
-        """The columns (s, n_samples), centred and multiplied by the roots of the weights."""
+        """The columns (s, n_samples), centred and multiplied by root weights."""
         self._add(features[self._position[features] < 0])
         return self._rows[self._position[features]]
 
@@ -58,12 +58,12 @@ class ColumnGram:
         self._gram, self._rows = gram, rows
 
     def restricted(self, features: Array) -> "RestrictedGram":
-        """The same for the columns ``features``, numbered from 0."""
+        """A view of the columns ``features``, renumbered from 0."""
         return RestrictedGram(self, features)
 
 
 class RestrictedGram:
-    """Some columns of a :class:`ColumnGram` under new numbers; what it computes, both keep."""
+    """A renumbered view of some columns of a :class:`ColumnGram`, which shares its cache."""
 
     def __init__(self, whole: ColumnGram, features: Array) -> None:
         self.whole, self.features = whole, features

@@ -1,4 +1,4 @@
-"""What containers hold besides numbers: masks, dates and Arrow tables."""
+"""Containers with more than numbers: masked arrays, dates and Arrow tables."""
 
 import importlib.util
 from datetime import date, time, timedelta
@@ -17,14 +17,14 @@ def is_frame(X: Any) -> bool:
 
 
 def from_arrow(data: Any) -> Any:
-    """A pandas data frame of an Arrow table or record batch; anything else as it is.
+    """Convert an Arrow table or record batch to a pandas data frame; return others unchanged.
 
     Raises
     ------
     ImportError
         If pandas is not installed.
     TypeError
-        If it is a lazy frame of polars, which holds no data yet.
+        If it is a lazy frame of polars, which holds no data.
     """
     if hasattr(data, "collect_schema") and not hasattr(data, "shape"):
         raise TypeError(
@@ -42,7 +42,7 @@ def from_arrow(data: Any) -> Any:
 
 
 def refuse_mask(data: Any, name: str, remedy: str) -> None:
-    """Raise if a masked array hides entries, which conversion to an array would expose."""
+    """Raise if an array has masked entries, which a conversion would unmask."""
     data = _join_masked(data)
     hidden = int(np.ma.getmaskarray(data).sum()) if np.ma.isMaskedArray(data) else 0
     if hidden:
@@ -53,7 +53,7 @@ def refuse_mask(data: Any, name: str, remedy: str) -> None:
 
 
 def fill_mask(data: Any) -> Any:
-    """NaN in place of the masked entries of a numeric array, None in any other."""
+    """Replace masked entries by NaN in numeric arrays, and by None in others."""
     data = _join_masked(data)
     if not np.ma.isMaskedArray(data):
         return data
@@ -67,7 +67,7 @@ def fill_mask(data: Any) -> Any:
 
 
 def refuse_overflow(values: Any, name: str) -> None:
-    """Raise if the sum of squares of numbers in float64 overflows, as all that is made of it."""
+    """Raise if the sum of squares overflows in float64."""
     values = values.data if sp.issparse(values) else values
     if values.dtype != np.float64:
         return
@@ -82,15 +82,15 @@ def refuse_overflow(values: Any, name: str) -> None:
 
 
 def _join_masked(data: Any) -> Any:
-    """Stack a list of masked arrays."""
+    """Join a list of masked arrays into one."""
     if isinstance(data, (list, tuple)) and any(np.ma.isMaskedArray(part) for part in data):
         return np.ma.stack(data)
     return data
 
 
 def fill_missing(values: Array) -> Array:
-    """NaN in place of None, pandas.NA and NaT among objects."""
-    # The types are recognised by name, so that pandas need not be imported.
+    """Replace None, pandas.NA and NaT by NaN in an object array."""
+    # Recognise the types by name, to avoid importing pandas.
     names = ("NoneType", "NAType", "NaTType")
     missing = np.array([type(value).__name__ in names for value in values.flat], dtype=bool)
     if not missing.any():
@@ -125,7 +125,7 @@ def _is_object(dtype: Any) -> bool:
 
 
 def _is_date(dtype: Any, values: Any) -> bool:
-    """Whether a column, or the first of its objects, holds dates or durations."""
+    """Whether a column, judged by its type or first object, holds dates or durations."""
     if hasattr(dtype, "is_temporal"):  # polars
         return bool(dtype.is_temporal())
     if isinstance(dtype, np.dtype) and _is_object(dtype):
@@ -135,7 +135,7 @@ def _is_date(dtype: Any, values: Any) -> bool:
 
 
 def refuse_cubes(X: Any) -> None:
-    """Raise if X holds a matrix for each task."""
+    """Raise if X holds one matrix per task."""
     ndim = getattr(X, "ndim", 2)
     if isinstance(X, (list, tuple)) and X:
         ndim = 3 if all(getattr(part, "ndim", 0) == 2 for part in X) else _depth(X)
@@ -148,7 +148,7 @@ def refuse_cubes(X: Any) -> None:
 
 
 def _depth(nested: Any) -> int:
-    """How deeply lists are nested, judged by the first element of each."""
+    """The nesting depth of lists, judged by the first elements."""
     depth = 0
     while isinstance(nested, (list, tuple)) and nested:
         nested, depth = nested[0], depth + 1

@@ -1,4 +1,4 @@
-"""Validated training data of either layout, ready to become a design."""
+"""Validated training data of either layout."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,24 +25,24 @@ class TaskData:
     ----------
     layout : {"shared", "stacked", "single", "classes"}
         "single" is one 1-D regression target, "classes" 1-D classes taken one against the rest;
-        both are shared designs whose labels the user never saw as a matrix.
+        both become shared designs.
     X : dense or CSR matrix of shape (n_samples, n_features), without a task column
     y : float64 array, (n_samples, n_tasks), in the stacked layout (n_samples,)
-        Classification labels are -1 and +1. Where the weight is 0, any finite number.
+        Class labels are -1 and +1. Arbitrary finite numbers where the weight is 0.
     weights : float64 array, y's shape
-        0 = not labelled.
+        0 where a label is missing.
     tasks : array of shape (n_tasks,)
-        The tasks' names.
+        The names of the tasks.
     codes : int array of shape (n_samples,) or None
-        Stacked layout: each row's task, ascending.
+        In the stacked layout each row's task; sorted.
     all_tasks : array
-        The names of all tasks of the fit, of which these may be a selection.
+        The names of all tasks of the fit; ``tasks`` may be a subset.
     positions : int array of shape (n_tasks,)
-        Where these tasks stand among all tasks of the fit.
+        The positions of these tasks among all tasks of the fit.
     scales : array of shape (n_tasks,) or None
-        What the labels of each task were divided by.
+        The numbers by which the labels of each task were divided.
     chain : int array or None
-        Positions in ``all_tasks`` in the order of the categories; None where ids are not ordered.
+        Positions in ``all_tasks`` in the order of categorical ids; None if they are not ordered.
     """
 
     layout: str
@@ -62,22 +62,22 @@ class TaskData:
 
     @cached_property
     def starts(self) -> Array:
-        """Stacked layout: where each task's rows begin, and the last ones end (n_tasks + 1,)."""
+        """Stacked layout: each task's first row, and the number of rows (n_tasks + 1,)."""
         assert self.codes is not None
         return np.searchsorted(self.codes, np.arange(self.n_tasks + 1))
 
     def per_task(self, values: Array) -> Array:
-        """Sums over each task's labels (n_tasks,) of values in the labels' shape."""
+        """Sum values in the labels' shape over each task (n_tasks,)."""
         return self._reduce(np.add, values, 0.0)
 
     def _reduce(self, ufunc: np.ufunc, values: Array, empty: float) -> Array:
-        """A ufunc over each task's labels (n_tasks,)."""
+        """Reduce by a ufunc over each task's labels (n_tasks,)."""
         if self.codes is None:
             return np.asarray(ufunc.reduce(values, axis=0, initial=empty))
         reduced, starts = np.full(self.n_tasks, empty), self.starts
         filled = starts[:-1] < starts[1:]
         if filled.any():
-            # Tasks without rows would take their successors' first value.
+            # reduceat gives tasks without rows the first value of the next task.
             reduced[filled] = ufunc.reduceat(values, starts[:-1][filled])
         return reduced
 
@@ -91,7 +91,7 @@ class TaskData:
         return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
 
     def constant_labels(self) -> Array:
-        """Per task (n_tasks,) its label if all are the same, otherwise NaN."""
+        """Each task's label (n_tasks,) if all its labels are equal, otherwise NaN."""
         return self._constant_labels
 
     @cached_property
@@ -102,13 +102,13 @@ class TaskData:
         return np.where(lowest == highest, lowest, np.nan)
 
     def standardised(self) -> "TaskData":
-        """Each task's labels divided by their standard deviation, kept in ``scales``."""
+        """Divide each task's labels by their standard deviation, stored in ``scales``."""
         scales = self.standard_deviations()
         scales[scales == 0] = 1.0
         return replace(self, y=self.y / self.spread(scales), scales=scales)
 
     def standard_deviations(self) -> Array:
-        """Of each task's labels (n_tasks,), zero where they are constant up to rounding."""
+        """The standard deviation of each task's labels (n_tasks,), zero if constant."""
         totals = np.maximum(self.per_task(self.weights), np.finfo(np.float64).tiny)
         centred = self.y - self.spread(self.per_task(self.weights * self.y) / totals)
         scales = np.sqrt(self.per_task(self.weights * centred**2) / totals)
@@ -116,7 +116,7 @@ class TaskData:
         return np.where(scales <= 1e-12 * sizes, 0.0, scales)
 
     def take(self, rows: Array) -> "TaskData":
-        """The data of some rows, given in ascending order; every task stays, labelled or not."""
+        """The data of some rows, in ascending order, with all tasks, labelled or not."""
         return replace(
             self,
             X=self.X[rows],
@@ -147,7 +147,7 @@ class TaskData:
         pooling: str | None,
         common_centre: bool = False,
     ) -> Design:
-        """The weighted design omega = (T / S) c_t s_i; every task has a label.
+        """The design with weights omega = (T / S) c_t s_i; every task must have a label.
 
         Parameters
         ----------
@@ -155,9 +155,9 @@ class TaskData:
             The c_t; None: all 1.
         fit_intercept : bool
         pooling : None, "coefficients" or "all"
-            What the tasks have in common; "all" includes the intercept.
+            What the tasks share; "all" includes the intercept.
         common_centre : bool
-            Centre the features around one mean for all tasks, where intercepts compare.
+            Centre the features around one mean for all tasks, so that intercepts are comparable.
         """
         omega = self.weights * (self.n_tasks / self.weights.sum())
         if task_factors is not None:
@@ -178,13 +178,13 @@ def task_factors(task_weight: Any, data: TaskData) -> Array | None:
     Parameters
     ----------
     task_weight : None, "balanced", array-like, dict or Series
-        It has an entry for every task of the fit.
+        With an entry for every task of the fit.
     data : TaskData
 
     Raises
     ------
     ValueError
-        If an array has the wrong length, names miss a task or are unknown, or a factor is not
+        If an array has the wrong length, a task is missing or unknown, or a factor is not
         positive and finite.
     """
     if task_weight is None:

@@ -1,4 +1,4 @@
-"""The only door for users' arrays: what fit and predict are given becomes :class:`TaskData`."""
+"""Validation: from the arguments of fit and predict to :class:`TaskData`."""
 
 from dataclasses import replace
 from typing import Any
@@ -38,7 +38,7 @@ _FEATURES = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
 
 
 def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskData:
-    """Validated data of a regressor's fit; sets ``n_features_in_`` and ``feature_names_in_``."""
+    """Validate a regressor's data; set ``n_features_in_`` and ``feature_names_in_``."""
     raw = _labels.as_label_array(y, type(estimator).__name__)
     categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
@@ -60,10 +60,10 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
 def read_classification(
     estimator: Any, X: Any, y: Any, sample_weight: Any, *, one_of_k: bool = False
 ) -> tuple[TaskData, Array]:
-    """Validated data of a classifier's fit, and the class labels.
+    """Validate a classifier's data; return them with the class labels.
 
-    ``estimator.class_weight`` is part of the weights. ``one_of_k``: y is 1-D, and its classes
-    are one task in a column of 0 and 1 each, a row's weight the same in all.
+    The weights include ``estimator.class_weight``. With ``one_of_k`` y must be 1-D; each class
+    becomes a column of indicators, and a row has the same weight in all columns.
     """
     raw = _labels.as_label_array(y, type(estimator).__name__)
     if one_of_k:
@@ -81,7 +81,7 @@ def read_classification(
         return weigh_classes(data, class_weight, np.array([0, 1])), np.arange(data.n_tasks)
     target = _labels.read_classes(_labels.flatten_column(raw))
     weights = _labels.read_weights(sample_weight, target.shape)
-    # A zero weight equals leaving the row out, also for which classes there are.
+    # Rows of weight zero are left out, and do not define classes either.
     used = weights > 0
     if not used.any():
         raise ValueError("All sample weights are zero: there is no label to fit.")
@@ -100,8 +100,8 @@ def read_classification(
     positive = classes[1:] if len(classes) == 2 and not one_of_k else classes
     labels = np.where(target[:, None] == positive[None, :], 1.0, 0.0 if one_of_k else -1.0)
     if isinstance(class_weight, dict) and len(positive) > 1:
-        # A row carries its own class's weight into every column.
-        own = np.searchsorted(classes[:-1], target)  # of unused rows any
+        # The weight of a row's class applies to all its columns.
+        own = np.searchsorted(classes[:-1], target)  # arbitrary for unused rows
         weights = weights * _class_factors(class_weight, classes)[own]
         class_weight = None
     data = _shared("classes", X, labels, np.repeat(weights[:, None], len(positive), 1), positive)
@@ -110,7 +110,7 @@ def read_classification(
 
 
 def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | None]:
-    """Validated features (n_samples, n_features) and, in the stacked layout, the task ids."""
+    """Validate X; return features (n_samples, n_features) and task ids, if stacked."""
     X = from_arrow(X)
     refuse_cubes(X)
     if is_frame(X):
@@ -155,7 +155,7 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
 
 
 def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
-    """Validated features for a fitted estimator and each row's task code, -1 where unknown.
+    """Validate X for a fitted estimator; return features and task codes, -1 if unknown.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
 def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> TaskData:
     missing = np.isnan(y)
     weights[missing] = 0.0
-    # A label that does not count must not reach any arithmetic: 0 * inf is NaN.
+    # Labels of weight 0 must be finite, since 0 * inf is NaN.
     y = np.where(weights > 0, y, 1.0)
     empty = ~(weights > 0).any(axis=0)
     if empty.any():
@@ -218,7 +218,7 @@ def _stacked(
             f"task_column the column that holds the tasks?",
         )
     if len(codes) < X.shape[0] or (codes[1:] < codes[:-1]).any():
-        # Small integers are sorted without comparisons.
+        # NumPy sorts small integers by radix sort.
         small = codes.astype(np.uint16) if len(tasks) < 2**16 else codes
         order = np.argsort(small, kind="stable")
         rows, codes = np.flatnonzero(used)[order], codes[order]
@@ -230,13 +230,13 @@ def _stacked(
 
 
 def _refuse_overflow(X: Any, y: Array) -> None:
-    """Refuse rows that count whose squares overflow."""
+    """Raise if the squares of rows with positive weight overflow."""
     refuse_overflow(X, "X")
     refuse_overflow(y, "y")
 
 
 def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
-    """Warn of tasks whose weights are all zero: they count as tasks without rows."""
+    """Warn about tasks whose weights are all zero, which are treated as absent."""
     tasks, _ = encode_tasks(ids)
     left_out = tasks[look_up_tasks(encode_tasks(used)[0], tasks) == UNKNOWN].tolist()
     if left_out:
@@ -252,7 +252,7 @@ def weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData
     if class_weight is None:
         return data
     if data.layout == "classes" and data.y.shape[1] > 1 and (data.y >= 0).all():
-        # Columns of 0 and 1 are not tasks but the classes of one.
+        # The columns are classes of one target, not tasks.
         totals = data.per_task(data.weights * data.y)
         present = totals > 0
         factors = np.divide(totals.sum(), present.sum() * totals, where=present, out=totals)
@@ -273,7 +273,7 @@ def weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData
 
 
 def _check_one_of_k(estimator: Any, y: Array) -> None:
-    """Refuse tasks where there is one choice between classes."""
+    """Raise if there are several tasks: the multinomial loss takes one 1-D target."""
     name = type(estimator).__name__
     if estimator.task_column is not None:
         raise ValueError(

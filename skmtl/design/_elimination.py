@@ -1,4 +1,4 @@
-"""Newton steps on coefficients and intercepts together, the intercepts eliminated first."""
+"""Newton steps in coefficients and intercepts, with the intercepts eliminated first."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ def newton_direction(
     ----------
     design : Design
     H : ndarray, labels' shape
-        Weight times curvature of each label.
+        Weight times curvature for each label.
     grams : ndarray
         ``design.centred_gram(H)``, the Hessians after elimination.
     ridges : ndarray of shape (n_columns,) or (n_columns, n_columns)
-        Added to their diagonals, or a quadratic's Hessian between the columns.
+        Ridges to add to the diagonals, or the Hessian of a quadratic between columns.
     gradient : pair of ndarrays
-        In W and in b.
+        The gradient in W and in b.
     """
     G, g = gradient
     solve = linalg.solve_semidefinite if ridges.ndim == 1 else solve_coupled

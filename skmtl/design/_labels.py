@@ -1,4 +1,4 @@
-"""Labels and their weights: from what the user passes to float64 arrays."""
+"""Labels and their weights: from users' input to float64 arrays."""
 
 from numbers import Number
 from typing import Any
@@ -53,7 +53,7 @@ def as_label_array(y: Any, estimator_name: str) -> Array:
 
 
 def _without_extension_types(y: Any) -> Any:
-    """NumPy's types for those of pandas, whose missing value NumPy does not know."""
+    """Convert extension types of pandas, whose missing value NumPy does not know."""
     if not hasattr(y, "iloc"):
         return y
     dtypes = np.atleast_1d(np.asarray(y.dtypes, dtype=object)).tolist()
@@ -69,17 +69,17 @@ def _without_extension_types(y: Any) -> Any:
 
 
 def as_floats(values: Any, name: str) -> Array:
-    """An array of floats.
+    """Convert to an array of floats.
 
     Raises
     ------
     ValueError
-        That names the argument, if it holds anything but numbers, or has masked entries.
+        If the argument holds anything but numbers, or has masked entries.
     """
     refuse_mask(values, name, "Fill them (.filled(...)), or leave out what they belong to.")
     try:
         if np.asarray(values).dtype.kind == "c":
-            # NumPy would drop the imaginary part.
+            # NumPy would silently drop the imaginary part.
             raise TypeError("complex numbers have no order")
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -89,12 +89,12 @@ def as_floats(values: Any, name: str) -> Array:
 
 
 def task_names(y: Any, n_tasks: int) -> Array:
-    """Column names of a frame of labels, otherwise 0, ..., T - 1.
+    """The column names of a data frame of labels; 0, ..., T - 1 for an array.
 
     Raises
     ------
     ValueError
-        If columns have the same name.
+        If two columns have the same name.
     """
     y = from_arrow(y)
     if not is_frame(y):
@@ -103,19 +103,19 @@ def task_names(y: Any, n_tasks: int) -> Array:
     refuse_repeated(columns, "y")
     if len({type(name) for name in columns}) == 1 and not isinstance(columns[0], tuple):
         return np.asarray(columns)
-    # Tuples (columns of several levels) and names of several types stay what they are.
+    # Keep tuples (several column levels) and names of mixed types as objects.
     names = np.empty(len(columns), dtype=object)
     names[:] = columns
     return names
 
 
 def read_numbers(y: Array, tasks: Array | None) -> Array:
-    """Numeric labels in float64. NaN stays where ``tasks`` names y's columns.
+    """Numeric labels in float64. NaN is allowed if ``tasks`` names the columns of y.
 
     Raises
     ------
     ValueError
-        If y holds infinite values; if it holds NaN where no label may be missing.
+        If y holds infinite values, or NaN where no label may be missing.
     """
     if y.dtype.kind == "c":
         raise ValueError("Complex data not supported: y must be real.")
@@ -132,12 +132,12 @@ def read_numbers(y: Array, tasks: Array | None) -> Array:
 
 
 def read_indicators(y: Array) -> Array:
-    """A matrix of 0, 1, bool and NaN labels as -1, +1 and NaN.
+    """Convert a matrix of labels 0, 1, bool and NaN to -1, +1 and NaN.
 
     Raises
     ------
     ValueError
-        If y holds anything else; the message says how to convert -1/+1.
+        If y holds other values; the message says how to convert -1/+1.
     """
     try:
         labels = y.astype(np.float64)
@@ -162,12 +162,12 @@ def read_indicators(y: Array) -> Array:
 
 
 def flatten_column(y: Array) -> Array:
-    """A 1-D y; a single column is flattened with scikit-learn's warning."""
+    """Return a 1-D y; flatten a single column, with scikit-learn's warning."""
     return column_or_1d(y, warn=True) if y.ndim == 2 else y
 
 
 def is_one_indicator(y: Array) -> bool:
-    """Whether a single column holds nothing but 0, 1 and NaN: a shared layout of one task."""
+    """Whether y is a single column of 0, 1 and NaN: the shared layout with one task."""
     try:
         labels = y.astype(np.float64)
     except (TypeError, ValueError):
@@ -176,7 +176,7 @@ def is_one_indicator(y: Array) -> bool:
 
 
 def read_classes(y: Array) -> Array:
-    """A 1-D classification target, checked."""
+    """Validate a 1-D classification target."""
     if y.dtype.kind in "fc" and not np.isfinite(y).all():
         raise ValueError("y contains NaN or infinity. Leave such rows out.")
     if y.dtype.kind == "O":
@@ -188,7 +188,7 @@ def read_classes(y: Array) -> Array:
             )
     try:
         check_classification_targets(y)
-    except TypeError as error:  # what cannot be ordered
+    except TypeError as error:  # values that cannot be ordered
         raise ValueError(
             f"y mixes labels of several types, or misses some, such as {y[:3].tolist()!r:.200} "
             f"({error}). Make all of them strings or all numbers, and leave rows without one out."
@@ -205,13 +205,13 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], tasks: Array | None
     shape : tuple
         The labels' shape.
     tasks : array of shape (n_tasks,) or None
-        The tasks' names where one weight per label, (n_samples, n_tasks), is allowed. The columns
-        of a data frame that have these names may be in any order.
+        The names of the tasks if a weight per label, (n_samples, n_tasks), is allowed. The columns
+        of a data frame with these names may be in any order.
 
     Raises
     ------
     ValueError
-        If the shape does not fit, or a weight is negative, masked, NaN or infinite.
+        If the shape is wrong, or a weight is negative, masked, NaN or infinite.
     """
     if sample_weight is None:
         return np.ones(shape)
@@ -249,9 +249,9 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], tasks: Array | None
 
 
 def read_scored(estimator: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
-    """Labels, as an array, and weights that a fitted estimator's score compares with predictions.
+    """The labels, as an array, and the weights for a fitted estimator's score.
 
-    The columns of data frames are put in the order of ``tasks_``.
+    The columns of data frames are reordered to match ``tasks_``.
     """
     check_is_fitted(estimator)
     if estimator._layout == "shared":
@@ -263,7 +263,7 @@ def read_scored(estimator: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
 
 
 def align_frames(y_true: Any, y_pred: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """What a metric compares: NaN for masked labels, data frames' columns in y_true's order."""
+    """Align y_pred with y_true by column name, and replace masked labels by NaN."""
     y_true, given = fill_mask(from_arrow(y_true)), from_arrow(y_pred)
     y_pred = fill_mask(given)
     if np.ma.isMaskedArray(given) and np.shape(y_true) == given.shape:

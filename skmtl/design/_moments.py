@@ -1,4 +1,4 @@
-"""Sums over rows that determine the squared loss: one pass over the data, then none."""
+"""Sums over rows that determine the squared loss, from one pass over the data."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,9 +12,9 @@ from skmtl.design._data import TaskData
 
 Array = NDArray[Any]
 
-# Up to this many features a loop in Python costs more than the products of a task's rows.
+# Up to this many features the loop over tasks in Python costs more than the products.
 _FEW_FEATURES = 64
-# With no more features than this even data of few rows are better summed: one matrix, or many.
+# Up to this many features sums pay even for few rows: with one matrix, or with many.
 _ALWAYS = (300, 64)
 _GRAM_BYTES = 2**29
 
@@ -23,14 +23,14 @@ _GRAM_BYTES = 2**29
 class Moments:
     """Weighted sums of the rows x and labels y of each task, and of their products.
 
-    All are taken around fixed origins, near the means where an intercept will be fitted: raw sums
-    would lose what is small beside the means. Moments of the same origins can be added and
-    subtracted, so that a training fold is the total minus the fold.
+    All sums are taken around fixed origins, close to the means if intercepts are fitted, since raw
+    sums would suffer from cancellation. Moments with the same origins can be added and subtracted:
+    those of a training set are the total minus those of the held-out fold.
 
     Attributes
     ----------
     x_origin : ndarray of shape (n_grams, n_features)
-        n_grams is 1 where every row has one weight for all tasks, otherwise n_tasks.
+        n_grams is 1 if every row has the same weight in all tasks, otherwise n_tasks.
     y_origin : ndarray of shape (n_tasks,)
     counts : ndarray of shape (n_tasks,)
         Numbers of labels.
@@ -66,14 +66,14 @@ class Moments:
 
     @staticmethod
     def n_grams(data: TaskData) -> int:
-        """How many Gram matrices the data need."""
+        """The number of Gram matrices that the data require."""
         if data.codes is not None:
             return data.n_tasks
         return 1 if (data.weights == data.weights[:, :1]).all() else data.n_tasks
 
     @classmethod
     def pay(cls, data: TaskData) -> bool:
-        """Whether data have many rows beside their features, and the matrices fit into memory."""
+        """Whether there are far more rows than features, and the matrices fit into memory."""
         if sp.issparse(data.X):
             return False
         d, n_grams = data.X.shape[1], cls.n_grams(data)
@@ -89,9 +89,9 @@ class Moments:
         ----------
         data : TaskData
         centre : bool
-            Take the origins at the means; otherwise at zero.
+            Set the origins to the means; otherwise to zero.
         origins : Moments or None
-            Take the origins of these.
+            Use the origins of these moments.
         """
         X, y, weights = data.X, data.y, data.weights
         if sp.issparse(X):
@@ -104,7 +104,7 @@ class Moments:
             n_grams = len(x_origin)
         elif centre:
             y_origin = data.per_task(weights * y) / np.maximum(totals, np.finfo(float).tiny)
-        # Labels that do not count may be anything finite.
+        # Labels of weight 0 are arbitrary.
         y = np.where(weights > 0, y - data.spread(y_origin), 0.0)
         wy = weights * y
         sums = _Sums(x_origin, n_grams, n_tasks, d)
@@ -131,15 +131,15 @@ class Moments:
         )
 
     def __sub__(self, part: "Moments") -> "Moments":
-        """The moments of the rows that are not in ``part``, which has the same origins."""
+        """The moments of the rows outside ``part``, which must have the same origins."""
         names = ("counts", "totals", "x", "y", "xx", "xy", "yy")
         left = {name: getattr(self, name) - getattr(part, name) for name in names}
         return replace(self, **left)
 
     def centred(self) -> "Moments":
-        """The moments around the means, which become the origins.
+        """The moments around the means.
 
-        What is left of constant features and labels is rounding, and becomes zero.
+        The rounding error that remains of constant features and labels is set to zero.
         """
         n_grams = len(self.xx)
         totals = np.maximum(self.totals, np.finfo(float).tiny)
@@ -173,7 +173,7 @@ class Moments:
 
 
 class _Sums:
-    """Sums over rows as they are taken, task by task.
+    """Sums over rows, accumulated task by task.
 
     Attributes
     ----------
@@ -189,7 +189,7 @@ class _Sums:
     def fill_stacked(
         self, X: Array, weights: Array, wy: Array, starts: Array, *, centre: bool
     ) -> None:
-        """From the rows of all tasks, one task under the other."""
+        """Fill from the rows of all tasks, sorted by task."""
         if X.shape[1] <= _FEW_FEATURES and X.dtype == np.float64:
             data = np.ascontiguousarray(X), weights, wy, starts
             kernels.sum_products(*data, centre, self.origin, self.x, self.xx, self.xy)
@@ -202,9 +202,9 @@ class _Sums:
     def fill(
         self, g: int, tasks: slice, X: Array, weights: Array, wy: Array, *, centre: bool
     ) -> None:
-        """From rows of X with weights (n,) and weighted labels (n, tasks), for Gram matrix g.
+        """Fill Gram matrix g from rows X, weights (n,) and weighted labels (n, tasks).
 
-        With ``centre`` the origin moves to the mean.
+        With ``centre`` the origin is moved to the mean.
         """
         if not len(X):
             return
@@ -213,7 +213,7 @@ class _Sums:
         origin, x, xx, xy = self.origin[g], self.x[g], self.xx[g], self.xy[tasks]
         same = bool((weights == weights[0]).all())
         if same and not origin.any() and X.dtype == np.float64:
-            # No copy of any row, and of a matrix with itself numpy computes only half.
+            # Copies no rows, and NumPy computes only half of a product of a matrix with itself.
             np.matmul(X.T, X, out=xx)
             both = np.vstack([weights, wy.T]) @ X
             x[:], xy[:] = both[0], both[1:]

@@ -1,4 +1,4 @@
-"""Named entries and columns, put in the order of the tasks or the features."""
+"""Match named entries and columns to the tasks or the features."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from skmtl.design._containers import is_frame
 
 
 def entries_by_name(given: Any, names: list[Any], what: str) -> dict[Any, Any] | None:
-    """The entries of a dict or a pandas Series by name, None of anything without names.
+    """The entries of a dict or a pandas Series by name; None if they have no names.
 
-    A default index (0, 1, ...) does not name the entries, unless these numbers are the names.
+    The default index (0, 1, ...) does not count as names, unless the names are these numbers.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def entries_by_name(given: Any, names: list[Any], what: str) -> dict[Any, Any] |
 
 
 def index_of(given: Any) -> list[Any] | None:
-    """The names in the index of a pandas Series or data frame, None for a default index."""
+    """The index of a pandas Series or data frame; None for the default index."""
     index = getattr(given, "index", None)
     if index is None or not hasattr(index, "tolist"):
         return None
@@ -42,7 +42,7 @@ def index_of(given: Any) -> list[Any] | None:
 
 
 def in_task_order(given: Any, tasks: list[Any], what: str) -> Any:
-    """The entries of a dict or a Series in the order of the tasks; anything else as it is.
+    """Reorder the entries of a dict or a Series by task; return others unchanged.
 
     Raises
     ------
@@ -63,14 +63,14 @@ def in_task_order(given: Any, tasks: list[Any], what: str) -> Any:
 
 
 def align_columns(given: Any, tasks: list[Any], what: str) -> Any:
-    """A data frame's columns in the order of the tasks; anything else as it is.
+    """Reorder the columns of a data frame by task; return others unchanged.
 
-    Where the columns of either side are merely numbered, they are matched by position.
+    If the columns of either side are merely numbered, they are matched by position.
 
     Raises
     ------
     ValueError
-        If a task is missing, or a column unknown or there twice.
+        If a task is missing, or a column is unknown or repeated.
     """
     if not is_frame(given):
         return given
@@ -93,13 +93,13 @@ def align_columns(given: Any, tasks: list[Any], what: str) -> Any:
 
 
 def describe_names(missing: list[Any], extra: list[Any]) -> str:
-    """What is wrong with names of which some are missing or unknown, for an error message."""
+    """Describe missing and unknown names, for an error message."""
     wrong = [f"misses {missing[:10]}"] if missing else []
     return " and ".join(wrong + ([f"has unknown {extra[:10]}"] if extra else []))
 
 
 def refuse_repeated(columns: Any, what: str) -> None:
-    """Raise if a name stands for several columns of ``what``."""
+    """Raise if several columns of ``what`` have the same name."""
     repeated = _repeated(list(columns))
     if repeated:
         raise ValueError(
@@ -119,6 +119,6 @@ def _repeated(names: list[Any]) -> list[Any]:
 
 
 def _are_positions(labels: list[Any]) -> bool:
-    """Whether labels are the defaults of pandas or polars."""
+    """Whether column labels are the defaults of pandas or polars."""
     n = len(labels)
     return labels == list(range(n)) or labels == [f"column_{k}" for k in range(n)]

@@ -1,4 +1,4 @@
-"""One coefficient vector for all tasks, on top of either layout."""
+"""One coefficient vector for all tasks, for either layout."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class PooledDesign(Design):
     Parameters
     ----------
     tasks : Design
-        Centred by "task" where each task has its intercept, by "common" where one serves all.
+        Centred by "task" if each task has its own intercept, by "common" if there is one.
     common_intercept : bool
     """
 
@@ -43,7 +43,7 @@ class PooledDesign(Design):
     def centred_gram(self, H: Array) -> Array:
         pooled = self.tasks.pooled_gram(H)
         if self._common:
-            # Around one mean instead of each task's: add what lies between the tasks.
+            # Centred around one common mean: add the between-task part.
             sums, totals = self.tasks.adjoint(H), self.tasks.gather(H)
             filled = totals > 0
             scaled = sums[:, filled] / np.sqrt(totals[filled])

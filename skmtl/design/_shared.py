@@ -1,4 +1,4 @@
-"""One X for all tasks."""
+"""Designs with one X for all tasks."""
 
 import copy
 from functools import cached_property
@@ -13,9 +13,9 @@ from skmtl.design._base import Design, difference, operator_squared_norm, stored
 
 Array = NDArray[Any]
 
-# Gathering a column costs this many times its product.
+# Gathering a column costs this many times as much as its product.
 _GATHER = 4
-# So many multiplications for rough Gram matrices take place in double precision, on all rows.
+# Up to this many multiplications rough Gram matrices use double precision and all rows.
 _EXACT_PRODUCTS = 2**30
 
 
@@ -35,7 +35,7 @@ class SharedDesign(Design):
         self.n_intercepts = 0 if centre is None else self.n_columns
         self.weights, self.dtype = weights, X.dtype
         totals = weights.sum(axis=0)
-        # Weights that are a row factor times a task factor need one mean and one Gram matrix.
+        # If the weights are a row factor times a task factor, one mean and one Gram matrix suffice.
         self._proportional = np.allclose(weights / totals, weights[:, :1] / totals[0], rtol=1e-12)
         self._shift = np.zeros(self.n_features)
         self._offset: Array | None = None
@@ -110,7 +110,7 @@ class SharedDesign(Design):
         if sp.issparse(self.X):
             part.X = self.by_column[:, features]
         else:
-            # A quarter of the time of X[:, features].
+            # Takes a quarter of the time of X[:, features].
             part.X = np.take(self.X, features, axis=1)
         part.__dict__.pop("by_column", None)
         part.n_features, part._shift = len(features), self._shift[features]
@@ -172,7 +172,7 @@ class SharedDesign(Design):
         weights = self.weights[:, :1] if self._proportional else self.weights
         squares = linalg.weighted_squares(self.X, weights).T
         if self._offset is not None:
-            # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a mean of all tasks.
+            # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a common mean.
             sums = linalg.multiply_transposed(self.X, weights).T
             moved = self._offset * (2 * sums - self._offset * weights.sum(axis=0)[:, None])
             squares = difference(squares, moved, len(weights))

@@ -1,4 +1,4 @@
-"""Each task has its own rows of X."""
+"""Designs in which each task has its own rows of X."""
 
 import copy
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 class StackedDesign(Design):
-    """Each task has its own rows, one task under the other; labels (n_samples,).
+    """Each task has its own rows, sorted by task; labels (n_samples,).
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class StackedDesign(Design):
         )
         if not self._implicit:
             return squares
-        # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a mean of all tasks.
+        # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a common mean.
         sums, totals = self._products_transposed(self.weights), self.gather(self.weights)
         moved = self._means * (2 * sums - self._means * totals[:, None])
         return difference(squares, moved, self.counts.max())

@@ -1,7 +1,7 @@
-"""The task column: split it from the features, turn its ids into codes and back.
+"""The task column: split it from the features, and encode its ids.
 
-A frame is recognised by what it offers (``columns`` and positional column selection), so that
-neither pandas nor polars is imported here.
+Data frames are recognised by their interface (``columns`` and positional column selection), so
+that neither pandas nor polars is imported here.
 """
 
 from numbers import Integral, Number
@@ -30,7 +30,7 @@ def locate_task_column(X: Any, task_column: str | int) -> int:
     Raises
     ------
     ValueError
-        If ``X`` has no such column; the message lists the columns there are.
+        If ``X`` has no such column; the message lists its columns.
     """
     n_columns = X.shape[1]
     if n_columns == 0:
@@ -106,7 +106,7 @@ def split_task_column(X: Any, task_column: str | int) -> tuple[Any, NDArray[Any]
 
 
 def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
-    """Return task ids in a comparable form: integers or strings where they are such.
+    """Return task ids in a comparable form, as integers or strings where possible.
 
     Warns on non-integer floats (was the task column scaled or projected?).
 
@@ -123,7 +123,7 @@ def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
     if ids.dtype.kind in "mM":
         if np.isnat(ids).any():
             raise ValueError(_MISSING_ID)
-        # NumPy lists nanoseconds as integers, microseconds as dates, which equal the user's.
+        # As objects nanoseconds become integers, microseconds dates, which equal the user's.
         return ids.astype(f"{ids.dtype.kind}8[us]")
     if ids.dtype.kind != "f":
         return ids
@@ -157,9 +157,9 @@ _MISSING_ID = (
 
 
 def _from_objects(ids: NDArray[Any]) -> NDArray[Any]:
-    """Turn an object array of ids into numbers or strings; anything else stays as it is."""
+    """Convert an object array of ids to numbers or strings, if all are of one kind."""
     values = ids.tolist() if ids.ndim else [ids.item()]
-    # pandas.NA compares to neither; its type is known by name to keep pandas out.
+    # pandas.NA does not compare; recognise it by name, to avoid importing pandas.
     if any(v is None or type(v).__name__ == "NAType" or v != v for v in values):
         raise ValueError(_MISSING_ID)
     kinds = {
@@ -183,7 +183,7 @@ def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
     if ids.dtype.kind in "iu" and len(ids):
         low, high = int(ids.min()), int(ids.max())
         if high - low < 4 * len(ids):
-            # Few numbers are possible: no sorting. Differences of small types would overflow.
+            # A small range needs no sorting. Differences of small integer types could overflow.
             wide = ids if ids.dtype.itemsize == 8 else ids.astype(np.int64)
             offsets = (wide - wide.dtype.type(low)).astype(np.intp)
             present = np.bincount(offsets, minlength=1) > 0
@@ -194,12 +194,12 @@ def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
 
 
 def look_up_tasks(tasks: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.intp]:
-    """Return each id's position in ``tasks``, ``UNKNOWN`` (-1) where it is not there.
+    """Return each id's position in ``tasks``, or ``UNKNOWN`` (-1).
 
     Raises
     ------
     ValueError
-        If the ids are of another type, so that none can be known.
+        If the ids are of another type than the tasks.
     """
     kinds = [_KINDS.get(names.dtype.kind) for names in (tasks, ids)]
     if None not in kinds and kinds[0] != kinds[1]:
@@ -223,7 +223,7 @@ _KINDS = {
 
 
 def task_categories(X: Any, task_column: str | int | None) -> list[Any] | None:
-    """The order that a data frame's task column gives its categories, None if it gives none."""
+    """The categories of a data frame's task column, if they are ordered; else None."""
     X = from_arrow(X)
     if task_column is None or not is_frame(X) or len(set(X.columns)) < X.shape[1]:
         return None
@@ -232,14 +232,14 @@ def task_categories(X: Any, task_column: str | int | None) -> list[Any] | None:
 
 
 def ordered_categories(column: Any) -> list[Any] | None:
-    """The categories of an ordered column of pandas, or of an Enum of polars, else None."""
+    """The categories of an ordered pandas column or of a polars Enum; else None."""
     dtype = getattr(column, "dtype", None)
     is_ordered = getattr(dtype, "ordered", False) or type(dtype).__name__ == "Enum"
     return list(dtype.categories) if is_ordered else None  # type: ignore[union-attr]
 
 
 def chain_of(categories: list[Any] | None, tasks: NDArray[Any]) -> NDArray[np.intp] | None:
-    """The positions of the tasks in the order of their categories, None if there are none."""
+    """The positions of the tasks in the order of their categories, or None."""
     if categories is None:
         return None
     places = {task: k for k, task in enumerate(tasks.tolist())}

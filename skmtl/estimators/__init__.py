@@ -1,9 +1,11 @@
-"""Estimators, one family a file."""
+"""Estimators, one family a file, over a shared fit and one tuning engine."""
 
 from skmtl.estimators._block_sparse import BlockSparseClassifier, BlockSparseRegressor
 from skmtl.estimators._capped import CappedBlockSparseClassifier, CappedBlockSparseRegressor
 from skmtl.estimators._clustered import ClusteredTaskClassifier, ClusteredTaskRegressor
 from skmtl.estimators._dirty import DirtyModelClassifier, DirtyModelRegressor
+from skmtl.estimators._docs import document
+from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._fused import FusedTaskClassifier, FusedTaskRegressor
 from skmtl.estimators._graph_regularized import (
     GraphRegularizedClassifier,
@@ -22,6 +24,20 @@ from skmtl.estimators._sparse_relation import (
     SparseTaskRelationRegressor,
 )
 from skmtl.estimators._tree_guided import TreeGuidedClassifier, TreeGuidedRegressor
+from skmtl.estimators.base import TaskEstimator
+from skmtl.estimators.tuning import (
+    Fold,
+    HeldOutLoss,
+    HeldOutScore,
+    Measure,
+    Search,
+    follow_path,
+    make_grid,
+    prepare_objective,
+    ridge_grid,
+    search_grids,
+    top_alpha,
+)
 
 __all__ = [
     "BlockSparseClassifier",
@@ -56,4 +72,19 @@ __all__ = [
     "TaskRelationRegressor",
     "TreeGuidedClassifier",
     "TreeGuidedRegressor",
+    # For the packages above only.
+    "Fold",
+    "HeldOutLoss",
+    "HeldOutScore",
+    "Measure",
+    "Search",
+    "TaskEstimator",
+    "document",
+    "follow_path",
+    "make_grid",
+    "prepare_objective",
+    "read_feature_weight",
+    "ridge_grid",
+    "search_grids",
+    "top_alpha",
 ]

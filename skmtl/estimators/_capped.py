@@ -9,7 +9,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData
-from skmtl.estimators._concave import RowConcave, RowMajoriser
 from skmtl.estimators._nonconvex import (
     INNER,
     NonConvexEstimator,
@@ -21,14 +20,10 @@ from skmtl.estimators._nonconvex import (
 )
 from skmtl.estimators.base import Fit, TaskClassifier, TaskRegressor
 from skmtl.objective import BaseObjective
-from skmtl.penalties import L1, L21, Penalty
-from skmtl.penalties._rows import row_norms
+from skmtl.penalties import L1, L21, Penalty, RowConcave
 from skmtl.solvers import FISTA, Point, choose_solver
 
 Array = NDArray[Any]
-
-# How many times its size a row may grow in a stage.
-_GROWTH = 2.0
 
 _CONSTRAINTS: dict[str, list[Any]] = {
     **NonConvexEstimator._parameter_constraints,
@@ -68,19 +63,15 @@ class _CappedBlockSparse(NonConvexEstimator):
             stages.is_separated = objective.is_separated(origin)
             return stages
         while True:
-            W = stages.point.W
-            sizes = np.abs(W).max(axis=1) if self.penalty == "capped" else row_norms(W)
-            slopes = concave.slopes(W)
-            # Rows out of use have the full slope, and need no ball for their certificate.
-            radii = np.where(sizes > 0, _GROWTH * sizes, np.inf)
-            free = slopes == 0
+            majoriser = concave.majoriser(stages.point.W)
+            free = majoriser.slopes == 0
 
             def separated(point: Point, free: Array = free) -> bool:
                 # Scaling the free rows up would lower the objective without end.
                 return bool(free.any()) and separates(objective, point.W * free[:, None], point.b)
 
             stages.is_separated = separated(stages.point)
-            stage = objective.with_penalty(RowMajoriser(slopes, radii, self.penalty == "capped"))
+            stage = objective.with_penalty(majoriser)
             upper, bound = stage.bounds(stages.point)
             gain = max(upper - max(bound, 0.0), 0.0)
             worthwhile = stages.measure(gain, scale)

@@ -38,9 +38,8 @@ class _IndependentTask(TaskEstimator):
         self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
     ) -> Fit:
         if isinstance(self.alpha, str):
-            choice = choose_ridge(self, data, per_task=True)
-            self.alpha_, self.alphas_, self.cv_losses_ = choice.alpha, choice.alphas, choice.losses
-            return clone(self).set_params(alpha=choice.alpha)._fit_data(data, start)
+            self.alpha_, self.alphas_, self.cv_losses_ = choose_ridge(self, data, per_task=True)
+            return clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
         alpha = self._strengths(data)
         if alpha.ndim and alpha.shape != data.all_tasks.shape:
             raise ValueError(

@@ -13,8 +13,7 @@ from skmtl.design import TaskData, in_task_order
 from skmtl.estimators._docs import document
 from skmtl.estimators.base import TaskClassifier, TaskEstimator, TaskRegressor
 from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
-from skmtl.penalties import L21, Composite, Penalty, Superposition
-from skmtl.penalties._composite import without_zeros
+from skmtl.penalties import L21, Penalty
 
 
 class _APenalty(HasMethods):
@@ -42,11 +41,11 @@ class _MultiTask(TaskEstimator):
         chosen[data.positions] = True
         penalty = L21() if self.penalty is None else self.penalty
         penalty.check(data.X.shape[1], len(data.all_tasks))
-        used = without_zeros(penalty)
+        used = penalty.without_zeros()
         return None if used is None else used.for_tasks(chosen).scaled(self.alpha)
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        if not isinstance(self.penalty, Composite):
+        if not (isinstance(self.penalty, Penalty) and self.penalty.named_parts):
             return super().__repr__(N_CHAR_MAX)
         # scikit-learn prints what is made of others as if it were a plain estimator.
         plain = copy.copy(self)
@@ -58,14 +57,13 @@ class _MultiTask(TaskEstimator):
     def parts_(self) -> dict[str, NDArray[Any]]:
         """The parts (n_tasks, n_features) of ``coef_`` under a superposition, by name."""
         check_is_fitted(self)
-        if self._parts is None or not isinstance(self.penalty, Composite):
+        summands = () if self.penalty is None else self.penalty.summands
+        whole = next((part for part in summands if part.n_superposed > 1), None)
+        if self._parts is None or whole is None:
             raise AttributeError(
                 f"parts_ exists where the penalty is a Superposition with alpha > 0; it is "
                 f"{self.penalty!r}, with alpha={self.alpha}."
             )
-        whole = self.penalty
-        if not isinstance(whole, Superposition):
-            (whole,) = [part for part in whole.parts if isinstance(part, Superposition)]
         parts = [part.reshape(self.coef_.shape) for part in self._parts]
         return dict(zip(whole.named_parts, parts, strict=True))
 

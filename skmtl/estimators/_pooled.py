@@ -32,9 +32,8 @@ class _PooledTask(TaskEstimator):
         self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
     ) -> Fit:
         if isinstance(self.alpha, str):
-            choice = choose_ridge(self, data, per_task=False)
-            self.alpha_, self.alphas_ = float(choice.alpha[0]), choice.alphas
-            self.cv_losses_ = choice.losses
+            chosen, self.alphas_, self.cv_losses_ = choose_ridge(self, data, per_task=False)
+            self.alpha_ = float(chosen[0])
             return clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
         self.alpha_ = float(self.alpha)
         return super()._fit_data(data, start, prepared)

@@ -1,6 +1,5 @@
 """Choose ridge strengths by cross-validation: one for all tasks, or one per task."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,30 +8,21 @@ from sklearn.base import clone, is_classifier
 
 from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl.design import TaskData
-from skmtl.estimators.base import Fit, linear_predictor
+from skmtl.estimators.tuning import Fold, RowFolds, TaskLosses, choose, ridge_grid, score_fold
 
 Array = NDArray[Any]
 
 N_FOLDS = 5
-N_ALPHAS = 13
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The chosen strengths (n_tasks,), the grid, and the mean loss (n_alphas, n_tasks)."""
-
-    alpha: Array
-    alphas: Array
-    losses: Array
-
-
-def choose_ridge(estimator: Any, data: TaskData, *, per_task: bool) -> Choice:
+def choose_ridge(
+    estimator: Any, data: TaskData, *, per_task: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Cross-validate a ridge estimator's ``alpha`` on validated data.
 
-    The grid goes in steps of a factor 10^(1/2) from 10 times the largest eigenvalue of the
-    features' weighted Gram matrices (next to nothing is learned) down to 10^-5 of it. Folds are
-    stratified by task, and by class; the criterion is the estimator's own loss. Tasks with fewer
-    labels than folds take the value that is best for all.
+    The grid is :func:`ridge_grid`'s. Folds are stratified by task, and by class; the criterion is
+    the estimator's own loss. Tasks with fewer labels than folds take the value that is best for
+    all.
 
     Parameters
     ----------
@@ -40,46 +30,50 @@ def choose_ridge(estimator: Any, data: TaskData, *, per_task: bool) -> Choice:
     data : TaskData
     per_task : bool
         A strength for each task, or one for all.
+
+    Returns
+    -------
+    alpha : ndarray of shape (n_tasks,)
+        The chosen strengths.
+    alphas : ndarray of shape (n_alphas,)
+        The grid.
+    losses : ndarray of shape (n_alphas, n_tasks)
+        The mean loss of held-out labels.
     """
     learned = estimator._learnable(data)
-    model = clone(estimator).set_params(alpha=1.0)
     if not learned.any():
-        return Choice(np.ones(data.n_tasks), np.ones(1), np.zeros((1, data.n_tasks)))
-    largest = model._objective(data.select(learned)).squared_norm()
-    alphas = max(largest, np.finfo(float).tiny) * np.logspace(1, -5, N_ALPHAS)
-    losses = np.zeros((N_ALPHAS, data.n_tasks))
-    folds = _folds(estimator, data)
-    for fold in range(N_FOLDS):
-        test, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        if not (len(test) and (data.weights[train] > 0).any()):
-            continue
-        part, held_out = data.take(train), data.take(test)
-        trained = model._learnable(part)
-        prepared = model._objective(part.select(trained)) if trained.any() else None
-        fit = None
-        for k, alpha in enumerate(alphas):
-            fit = model.set_params(alpha=alpha)._fit_data(part, fit, prepared)
-            losses[k] += _losses(model, held_out, fit)
-    best_for_all = int(losses[:, learned].sum(axis=1).argmin())
-    chosen = np.full(data.n_tasks, best_for_all)
+        return np.ones(data.n_tasks), np.ones(1), np.zeros((1, data.n_tasks))
+    model = clone(estimator).set_params(alpha=1.0)
+    alphas = ridge_grid(model, data)
+    source, scores = RowFolds(data, TaskLosses(data)), np.zeros((len(alphas), data.n_tasks))
+    for fold in _folds(estimator, data):
+        scores += score_fold(source, [model], [alphas], fold)[0]
+    chosen = np.full(data.n_tasks, _best(scores[:, learned].sum(axis=1)))
     if per_task:
-        enough = data.label_counts >= N_FOLDS
-        chosen[enough] = losses.argmin(axis=0)[enough]
-    mean = losses / np.maximum(data.per_task(data.weights), np.finfo(float).tiny)
-    return Choice(alphas[chosen], alphas, mean)
+        for task in np.flatnonzero(data.label_counts >= N_FOLDS):
+            chosen[task] = _best(scores[:, task])
+    totals = np.maximum(data.per_task(data.weights), np.finfo(np.float64).tiny)
+    return alphas[chosen], alphas, (0.0 - scores) / totals
 
 
-def _folds(estimator: Any, data: TaskData) -> Array:
-    """Fold numbers (n_samples,), the same for the same data."""
+def _best(scores: Array) -> int:
+    """The best alpha's place, from scores (n_alphas,) that are sums over folds."""
+    return choose(scores[None, :, None], "best").column
+
+
+def _folds(estimator: Any, data: TaskData) -> list[Fold]:
+    """The folds that can be both learned and tested, the same for the same data."""
     rng = np.random.default_rng(0)
     by_class = is_classifier(estimator)
     if data.codes is not None:
-        return assign_stacked(data.codes, data.y if by_class else None, N_FOLDS, rng)
-    observed = np.where(data.weights > 0, (data.y + 1) / 2 if by_class else data.y, np.nan)
-    return assign_shared(*label_strata(observed, by_class), N_FOLDS, rng)
-
-
-def _losses(model: Any, data: TaskData, fit: Fit) -> Array:
-    """The sum of weighted losses of each task (n_tasks,)."""
-    Z = linear_predictor(data.X, data.codes, fit.coef, fit.intercept)
-    return data.per_task(data.weights * model._get_loss().value(data.y, Z))
+        numbers = assign_stacked(data.codes, data.y if by_class else None, N_FOLDS, rng)
+    else:
+        labels = (data.y + 1) / 2 if by_class else data.y
+        observed = np.where(data.weights > 0, labels, np.nan)
+        numbers = assign_shared(*label_strata(observed, by_class), N_FOLDS, rng)
+    folds = []
+    for number in range(N_FOLDS):
+        test, train = np.flatnonzero(numbers == number), np.flatnonzero(numbers != number)
+        if len(test) and (data.weights[train] > 0).any():
+            folds.append(Fold(number, train, test, held_out=test))
+    return folds

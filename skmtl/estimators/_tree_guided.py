@@ -1,5 +1,6 @@
 """Tree-guided sparsity: tasks of one branch use the same features."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from skmtl.estimators._docs import document
 from skmtl.estimators._independent import IndependentTaskClassifier, IndependentTaskRegressor
 from skmtl.estimators._tree import tree_groups
 from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, TreeGroup
 
 Array = NDArray[Any]
@@ -22,6 +24,21 @@ _CONSTRAINTS = {"tree": [StrOptions({"auto"}), "array-like"]}
 _RIDGE = 0.3
 
 
+class _LearnedTree(TreeGroup):
+    """The norm of a tree that was learned from labels, and that tree."""
+
+    def __init__(self, alpha: float, groups: Any, weights: Any, tree: Array) -> None:
+        super().__init__(alpha, groups, weights)
+        self.tree = tree
+
+
+@dataclass(frozen=True)
+class _TreeFit(Fit):
+    """A fit, and the tree that its penalty was learned with, if any."""
+
+    tree: Array | None = None
+
+
 class _TreeGuided(TaskEstimator):
     _alone: ClassVar[type[TaskEstimator]]
 
@@ -30,16 +47,22 @@ class _TreeGuided(TaskEstimator):
         return isinstance(self.tree, str)
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        chosen, names = np.isin(np.arange(len(data.all_tasks)), data.positions), data.all_tasks
-        automatic = isinstance(self.tree, str)
-        if automatic:
-            # Tasks that leave the objective have no coefficients, and no place in the tree.
-            chosen, names = np.ones(data.n_tasks, dtype=bool), data.tasks
-        self.tree_ = self._single_task_tree(data) if automatic else self.tree
-        groups, weights = tree_groups(self.tree_, names.tolist())
+        if isinstance(self.tree, str):
+            return None if self.alpha == 0 else self._learned_penalty(data)
+        groups, weights = tree_groups(self.tree, data.all_tasks.tolist())
         if self.alpha == 0:
             return None
+        chosen = np.isin(np.arange(len(data.all_tasks)), data.positions)
         return TreeGroup(self.alpha, groups, weights).for_tasks(chosen)
+
+    def _learned_penalty(self, data: TaskData) -> Penalty:
+        # Tasks that leave the objective have no coefficients, and no place in the tree.
+        tree = self._single_task_tree(data)
+        return _LearnedTree(self.alpha, *tree_groups(tree, data.tasks.tolist()), tree)
+
+    def _targets_compete(self, data: TaskData) -> bool:
+        # Known without a tree.
+        return self.alpha > 0
 
     def _single_task_tree(self, data: TaskData) -> Array:
         """Ward's linkage of the coefficients of tasks fitted alone, by a ridge."""
@@ -63,11 +86,21 @@ class _TreeGuided(TaskEstimator):
             coef = alone._fit_data(data).coef
         return np.asarray(linkage(pdist(coef.astype(np.float64)), method="ward"))
 
+    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+        fit = super()._minimise(objective, start, dtype)
+        return _TreeFit(**vars(fit), tree=getattr(objective.penalty, "tree", None))
+
     def _set_fit(self, data: TaskData, fit: Fit) -> Any:
-        if not fit.learned.any():
-            # No task has asked for a penalty.
-            self.tree_ = np.zeros((0, 4)) if isinstance(self.tree, str) else self.tree
+        self.tree_ = self._tree_of(data, fit) if isinstance(self.tree, str) else self.tree
         return super()._set_fit(data, fit)
+
+    def _tree_of(self, data: TaskData, fit: Fit) -> Array:
+        """The tree of the tasks that entered a fit, whether or not it had a penalty."""
+        if not fit.learned.any():
+            return np.zeros((0, 4))
+        if isinstance(fit, _TreeFit) and fit.tree is not None:
+            return fit.tree
+        return self._single_task_tree(data.select(fit.learned))
 
 
 @document

@@ -24,8 +24,7 @@ from skmtl.inspection._transfer_models import (
     read_baselines,
 )
 from skmtl.inspection._transfer_result import MIN_LABELS, TransferGain, compare
-from skmtl.metrics import make_task_scorer
-from skmtl.metrics._scorer import TaskScorer
+from skmtl.metrics import TaskScorer, make_task_scorer
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]

@@ -281,6 +281,9 @@ class TransferGainDisplay:
             )
 
 
+TransferGain._display = TransferGainDisplay
+
+
 def spread(places: Array, gap: float, top: float) -> Array:
     """Move ascending places in [0, top] apart by ``gap``, as little as possible in squares."""
     steps = gap * np.arange(len(places))

@@ -1,6 +1,7 @@
 """The models that transfer_gain compares: the baselines, and how each is tuned."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import has_fit_parameter
 
-from skmtl.design import TaskData
 from skmtl.estimators import (
     IndependentTaskClassifier,
     IndependentTaskRegressor,
     PooledTaskClassifier,
     PooledTaskRegressor,
+    Search,
+    TaskEstimator,
+    ridge_grid,
 )
-from skmtl.estimators.base import TaskEstimator
-from skmtl.model_selection import StratifiedTaskKFold, alpha_max
+from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
 
 N_INNER_FOLDS = 5
 N_ALPHAS = 13
@@ -156,17 +158,35 @@ def make_tuned(
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         prefix = f"{name}__"
-    if not isinstance(last, TaskEstimator) or "alpha" not in last.get_params():
+    if not isinstance(last, TaskEstimator) or "alpha" not in last.get_params(deep=False):
         return estimator
     if _tunes_itself(last) and not grouped:
         return estimator.set_params(**{f"{prefix}alpha": "cv"})
+    cv = StratifiedTaskKFold(N_INNER_FOLDS, task_column=task_column, random_state=seed)
+    if type(estimator).fit is TaskEstimator.fit:
+        alphas = alpha_grid(last, X, y)
+        return _InnerSearch(last, alphas=alphas, cv=cv, scoring=partial(_score, scorer))
+    # What else a fit does, such as a pipeline's preprocessing, is part of each inner fit too.
     seen = X if last is estimator else _transform(estimator, X, y)
     return GridSearchCV(
-        estimator,
-        {f"{prefix}alpha": alpha_grid(last, seen, y)},
-        scoring=scorer,
-        cv=StratifiedTaskKFold(N_INNER_FOLDS, task_column=task_column, random_state=seed),
+        estimator, {f"{prefix}alpha": alpha_grid(last, seen, y)}, scoring=scorer, cv=cv
     )
+
+
+class _InnerSearch(AlphaSearchCV):
+    """A search over a grid that the user cannot change: no warning at its edge."""
+
+    def _warn_at_edge(self, found: Search) -> None:
+        pass
+
+
+def _score(scorer: Any, estimator: Any, X: Any, y: Any) -> float:
+    """A score, the worst where it is undefined: another strength may have one."""
+    try:
+        score = scorer(estimator, X, y)
+    except ValueError:  # predictions that are not finite
+        return -np.inf
+    return -np.inf if np.isnan(score) else score
 
 
 def fit_params(model: Any, groups: Any) -> dict[str, Any]:
@@ -204,9 +224,4 @@ def alpha_grid(estimator: TaskEstimator, X: Any, y: Any) -> NDArray[np.float64]:
     if np.isfinite(top) and top > 0:
         return top * np.logspace(0, -3, N_ALPHAS)
     model = clone(estimator).set_params(alpha=1.0)
-    data: TaskData = model._read(X, y, None)
-    learned = model._learnable(data)
-    if not learned.any():
-        return np.ones(1)
-    largest = model._objective(data.select(learned)).squared_norm()
-    return max(largest, np.finfo(np.float64).tiny) * np.logspace(1, -5, N_ALPHAS)
+    return ridge_grid(model, model._read(X, y, None))

@@ -1,7 +1,7 @@
 """What transfer_gain returns, and the statistics in it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,9 @@ class TransferGain:
     n_folds: int
     baselines: dict[str, BaselineGain]
 
+    # TransferGainDisplay, which knows this class and enters itself here.
+    _display: ClassVar[Any]
+
     def __getitem__(self, baseline: str) -> BaselineGain:
         if baseline not in self.baselines:
             raise KeyError(f"No baseline {baseline!r}; there are {[*self.baselines]}.")
@@ -121,9 +124,7 @@ class TransferGain:
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
         """Draw the gains: :meth:`TransferGainDisplay.from_result`."""
-        from skmtl.inspection._transfer_display import TransferGainDisplay
-
-        return TransferGainDisplay.from_result(self, ax=ax, **options)
+        return self._display.from_result(self, ax=ax, **options)
 
     def __repr__(self) -> str:
         lines = [

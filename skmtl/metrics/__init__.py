@@ -4,7 +4,7 @@ A metric takes a label matrix with NaN where a row is not labelled for a task (s
 a vector and each row's task (stacked layout).
 """
 
-from skmtl.metrics._scorer import make_task_scorer
+from skmtl.metrics._scorer import TaskScorer, make_task_scorer
 from skmtl.metrics._scores import (
     accuracy_score,
     explained_variance_score,
@@ -22,4 +22,6 @@ __all__ = [
     "roc_auc_score",
     "root_mean_squared_error",
     "subset_accuracy_score",
+    # For the packages above only.
+    "TaskScorer",
 ]

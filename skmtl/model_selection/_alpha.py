@@ -1,4 +1,4 @@
-"""Where the regularisation path begins, and the grid below it."""
+"""The largest alpha of a path, and how users state a grid of alphas."""
 
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -8,21 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skmtl._warnings import gather_warnings
-from skmtl.design import TaskData, refuse_mask
-from skmtl.estimators.base import TaskEstimator
-from skmtl.objective import BaseObjective
-from skmtl.solvers import choose_solver, solve
+from skmtl.design import refuse_mask
+from skmtl.estimators import TaskEstimator, prepare_objective, top_alpha
 
 Array = NDArray[Any]
-
-# Where no finite alpha makes the coefficients zero, the grid starts where no more than this share
-# of the null loss can be gained.
-GAIN = 0.01
-# Below this share of the null loss an unpenalised mean task fits everything, and is no null model.
-_EXPLAINS_ALL = 1e-6
-# A quadratic so many times as strong lets nothing through but what it leaves free.
-_HELD = 1e6
 
 
 def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -67,7 +56,7 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     model = clone(estimator).set_params(alpha=1.0)
     model._validate_params()
     data = model._read(X, y, sample_weight)
-    objective = prepare(model, data)
+    objective = prepare_objective(model, data)
     if objective is None:
         return 0.0
     penalty = objective.penalty
@@ -82,109 +71,6 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
             f"alpha='cv')."
         )
     return top_alpha(model, data, objective)
-
-
-def prepare(model: Any, data: TaskData) -> BaseObjective | None:
-    """The objective of the tasks that have a minimiser, which fits for all alphas share."""
-    learned = model._learnable(data)
-    return model._objective(data.select(learned)) if learned.any() else None
-
-
-def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
-    r"""Where the path begins: nothing, or next to nothing, is learned there.
-
-    For a norm the smallest alpha at which W is zero. Otherwise the smallest at which at most 1%
-    of the null loss can be gained for sure: from the unpenalised minimiser, with gradient
-    :math:`G_0` and loss :math:`F_0`, no W can lower F + alpha * Omega by more than
-    :math:`\Omega^*(G_0) / \alpha`.
-
-    Parameters
-    ----------
-    model : estimator with ``alpha=1``
-    data : TaskData
-    objective : BaseObjective, as :func:`prepare` returns it; its penalty is not used.
-    """
-    objective = objective.with_penalty(model._get_penalty(data.select(model._learnable(data))))
-    penalty, loss = objective.penalty, objective.null_value
-    if penalty is not None and penalty.leaves_mean_free:
-        gradient, loss = _at_mean_task(model, data, objective)
-        if penalty.is_norm:
-            return penalty.dual_norm(gradient)
-    elif penalty is not None and penalty.is_norm:
-        return penalty.dual_norm(_slopes_of_nothing(model, objective))
-    else:
-        # A penalty may be infinite on one side.
-        gradient = -objective.gradient(objective.null)[0]
-        if penalty is None and objective.has_free_task:
-            gradient, loss = _at_free_combinations(objective)
-    # The conjugate of a sum is at most that of either part.
-    gain = min(
-        part.conjugate(gradient)
-        for part in (objective.penalty, objective.quadratic)
-        if part is not None
-    )
-    return float(gain / (GAIN * loss)) if loss > 0 else 0.0
-
-
-def _at_free_combinations(objective: BaseObjective) -> tuple[Array, float]:
-    """Minus the gradient and the loss where only what a quadratic leaves free is fitted."""
-    assert objective.quadratic is not None
-    held = objective.with_penalty(objective.quadratic.scaled(_HELD))
-    with gather_warnings():
-        # Nearly there gives nearly the same grid.
-        found = solve(held, choose_solver("auto", held), held.start(), max_iter=1000, tol=1e-8)
-    smooth = objective.with_penalty(None)
-    gradient = smooth.gradient(found.point)[0]
-    # What is left along the free combinations is the solver's tolerance.
-    eigenvalues, basis = np.linalg.eigh(objective.quadratic.hessian(objective.n_columns))
-    seen = basis[:, eigenvalues > 1e-12 * eigenvalues[-1]]
-    return -gradient @ seen @ seen.T, float(smooth.loss_value(found.point))
-
-
-def _slopes_of_nothing(model: Any, objective: BaseObjective) -> Array:
-    """Minus the loss gradient where no feature is used but those without a penalty, if any."""
-    assert objective.penalty is not None
-    free = objective.penalty.free_rows
-    if free is None:
-        return -objective.gradient(objective.null)[0]
-    if objective.quadratic is not None:
-        raise ValueError(
-            f"No alpha at which the penalised coefficients of {model!r} begin follows from the "
-            f"data: features with feature_weight=0 keep the ridge, which changes with alpha. Use "
-            f"l1_ratio=1, or pass alphas as a list."
-        )
-    rows, smooth = np.flatnonzero(free), objective.with_penalty(None)
-    part, start = smooth.restricted(rows, smooth.null)
-    with gather_warnings():
-        found = solve(part, choose_solver("auto", part), start, max_iter=1000, tol=1e-11)
-    W = np.zeros((objective.n_features, objective.n_columns))
-    W[rows] = found.point.W
-    slopes = -smooth.gradient(smooth.start(W, part.intercepts(found.point)))[0]
-    slopes[rows] = 0.0  # but for the solver's tolerance
-    return slopes
-
-
-def _at_mean_task(model: Any, data: TaskData, objective: BaseObjective) -> tuple[Array, float]:
-    """The gradient and the loss where all tasks have the coefficients that fit them best."""
-    part = data.select(model._learnable(data))
-    pooled = model._objective_on_rows(part, None, "coefficients")
-    with gather_warnings():
-        # Nearly the best mean task gives nearly the same grid.
-        found = solve(
-            pooled, choose_solver("auto", pooled), pooled.start(), max_iter=1000, tol=1e-8
-        )
-    smooth = objective.with_penalty(None)
-    W = np.repeat(found.point.W, part.n_tasks, axis=1)
-    point = smooth.start(W, pooled.intercepts(found.point))
-    if smooth.value(point) < _EXPLAINS_ALL * objective.null_value:
-        point = objective.null
-    return smooth.gradient(point)[0], float(smooth.value(point))
-
-
-def make_grid(top: float, alphas: int, eps: float) -> Array:
-    """A geometric grid from ``top`` to ``eps * top``, descending."""
-    # Nothing can be learned, so every alpha gives the same; 1 is as good a start as any.
-    return np.geomspace(top, top * eps, alphas) if top > 0 else np.geomspace(1.0, eps, alphas)
 
 
 def read_alphas(alphas: Any) -> Array | int:

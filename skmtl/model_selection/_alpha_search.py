@@ -11,9 +11,10 @@ from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skmtl.estimators import Search
 from skmtl.model_selection._alpha import check_estimator
-from skmtl.model_selection._cv_docs import document_search
-from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_scores, search_alpha
+from skmtl.model_selection._cv_docs import document_fit, document_search
+from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 
 Array = NDArray[Any]
 
@@ -128,25 +129,11 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.rule = rule
         self.n_jobs = n_jobs
 
+    @document_fit
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Choose alpha by cross-validation, and fit the estimator to all rows.
 
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            (n_samples, n_features), or with a task column (n_samples, n_features + 1).
-        y : array-like
-            (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,).
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
-            Non-negative; zero leaves the label out. One per label only with a matrix y.
-        groups : array-like of shape (n_samples,), optional
-            Rows of one group, such as a patient's, are never split between training and test set.
-            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` where that
-            is a number or None.
-
-        Returns
-        -------
-        self
+        {fit}
         """
         self._validate_params()
         check_estimator(self.estimator, "AlphaSearchCV")
@@ -154,12 +141,16 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         model._validate_params()
         data = model._read(X, y, sample_weight)
         found = search_alpha(self, model, [model], data, X, y, sample_weight, groups)
-        keep_scores(self, found.scores[0])
+        self._warn_at_edge(found)
+        keep_search(self, found, found.scores[0])
         (self.alphas_,) = found.grids
-        self.alpha_, self.best_score_ = found.alpha, found.choice.score
         best = clone(self.estimator).set_params(alpha=self.alpha_)
         self.best_estimator_ = best.fit(X, y, sample_weight)
         return self
+
+    def _warn_at_edge(self, found: Search) -> None:
+        """A hook: a search within another has a grid that its user did not choose."""
+        found.warn_at_edge()
 
     @available_if(_has("predict"))
     def predict(self, X: Any) -> Array:

@@ -3,16 +3,13 @@
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skmtl.design import TaskData
-from skmtl.estimators._feature_weight import read_feature_weight
-from skmtl.estimators.base import TaskEstimator
+from skmtl.estimators import Search, TaskEstimator, read_feature_weight
 from skmtl.model_selection._alpha import read_alphas
-from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_scores, search_alpha
+from skmtl.model_selection._cv_docs import document_fit
+from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 from skmtl.penalties import Penalty
-
-Array = NDArray[Any]
 
 
 def constraints_without_alpha(plain: type[TaskEstimator]) -> dict[str, list[Any]]:
@@ -34,25 +31,11 @@ class TaskCV(TaskEstimator):
         "the alpha_ of the fit"
     )
 
+    @document_fit
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Choose alpha by cross-validation, and fit all tasks together.
 
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            (n_samples, n_features), or with a task column (n_samples, n_features + 1).
-        y : array-like
-            (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,).
-        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
-            Non-negative; zero leaves the label out. One per label only with a matrix y.
-        groups : array-like of shape (n_samples,), optional
-            Rows of one group, such as a patient's, are never split between training and test set.
-            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` where that
-            is a number or None.
-
-        Returns
-        -------
-        self
+        {fit}
         """
         self._validate_params()
         read_alphas(self.alphas)
@@ -61,8 +44,8 @@ class TaskCV(TaskEstimator):
         self._warn_of_data(data)
         models = [self._model(1.0, value) for value in values]
         found = search_alpha(self, self, models, data, X, y, sample_weight, groups)
-        self._keep(found.scores, found.grids, values)
-        self.alpha_, self.best_score_ = found.alpha, found.choice.score
+        found.warn_at_edge()
+        self._keep(found)
         self._chosen_value = values[found.choice.row]
         if self._varied is not None:
             setattr(self, f"{self._varied}_", self._chosen_value)
@@ -108,9 +91,8 @@ class TaskCV(TaskEstimator):
         penalty: Penalty | None = self._chosen()._get_penalty(data)
         return penalty
 
-    def _keep(self, scores: Array, grids: list[Array], values: list[Any]) -> None:
+    def _keep(self, found: Search) -> None:
         """Set the attributes of the grid; the axis of one value is dropped."""
-        one, given = len(values) == 1, not isinstance(read_alphas(self.alphas), int)
-        self.alphas_ = grids[0] if one or given else np.stack(grids)
-        kept = scores[0] if one else scores
-        keep_scores(self, kept)
+        one = len(found.grids) == 1
+        self.alphas_ = np.stack(found.grids) if found.made and not one else found.grids[0]
+        keep_search(self, found, found.scores[0] if one else found.scores)

@@ -2,19 +2,10 @@
 
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import clone
-
-from skmtl.design import TaskData
 from skmtl.estimators import ClusteredTaskClassifier, ClusteredTaskRegressor
-from skmtl.estimators._clusters import read_clusters
 from skmtl.model_selection._cv import TaskCV, constraints_without_alpha
 from skmtl.model_selection._cv_docs import document_cv
-from skmtl.objective import BaseObjective
 from skmtl.penalties import ClusterNorm, RelaxedClusterNorm
-
-Array = NDArray[Any]
 
 
 class _ClusteredTaskCV(TaskCV):
@@ -23,16 +14,6 @@ class _ClusteredTaskCV(TaskCV):
     def _cluster_norm(self, n_tasks: int) -> ClusterNorm | RelaxedClusterNorm:
         norm: ClusterNorm | RelaxedClusterNorm = self._chosen()._cluster_norm(n_tasks)
         return norm
-
-    def _grid(
-        self, model: Any, data: TaskData, prepared: BaseObjective | None, alphas: Array | int
-    ) -> Array:
-        if model.clusters is not None:
-            # A relaxation is nowhere larger: where it allows next to no gain, so do the clusters
-            # it relaxes. Of the free mean, which no strength holds, its conjugate knows.
-            count = len(np.unique(read_clusters(model.clusters, data.all_tasks)))
-            model = clone(model).set_params(clusters=None, n_clusters=count)
-        return super()._grid(model, data, prepared, alphas)
 
 
 @document_cv

@@ -2,9 +2,10 @@
 
 import inspect
 import textwrap
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from skmtl.estimators._docs import document
+from skmtl.estimators import document
 
 _CV = """
 cv : int, splitter, iterable of (train, test) or None, default=None
@@ -70,7 +71,27 @@ T. Hastie, R. Tibshirani and J. Friedman, "The Elements of Statistical Learning"
 7.10, https://doi.org/10.1007/978-0-387-84858-7
 """
 
+_FIT = """
+Parameters
+----------
+X : array-like, sparse matrix or data frame
+    (n_samples, n_features), or with a task column (n_samples, n_features + 1).
+y : array-like
+    (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,).
+sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
+    Non-negative; zero leaves the label out. One per label only with a matrix y.
+groups : array-like of shape (n_samples,), optional
+    Rows of one group, such as a patient's, are never split between training and test set.
+    Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` where that
+    is a number or None.
+
+Returns
+-------
+self
+"""
+
 Class = TypeVar("Class", bound=type[Any])
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def document_cv(cls: Class) -> Class:
@@ -99,6 +120,13 @@ def document_search(cls: Class) -> Class:
         }
         cls.__doc__ = _fill(cls.__doc__, parts)
     return cls
+
+
+def document_fit(fit: Method) -> Method:
+    """Fill in the parameters that the fit of a search has, whatever it searches."""
+    if fit.__doc__ is not None:
+        fit.__doc__ = _fill(fit.__doc__, {"fit": _FIT})
+    return fit
 
 
 def _fill(doc: str, parts: dict[str, str]) -> str:

@@ -1,7 +1,6 @@
 """Which validated rows train and which are held out, fold by fold."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from numbers import Integral, Number
 from typing import Any
 
@@ -13,30 +12,12 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 
 from skmtl._warnings import warn
 from skmtl.design import TaskData, as_label_array, encode_tasks, read_ids, split_task_column
+from skmtl.estimators import Fold
 from skmtl.model_selection._split import StratifiedTaskKFold
 
 Array = NDArray[Any]
 
 N_FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One split.
-
-    Attributes
-    ----------
-    number : int
-    train, test : int arrays
-        Rows of the validated data, ascending.
-    held_out : int array
-        The rows of X that ``test`` stands for, those without a label included.
-    """
-
-    number: int
-    train: Array
-    test: Array
-    held_out: Array
 
 
 def make_folds(

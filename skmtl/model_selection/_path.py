@@ -1,24 +1,13 @@
 """Fits over a grid of alphas, each from the one before."""
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skmtl.design import TaskData
-from skmtl.estimators import BlockSparseRegressor
-from skmtl.estimators.base import Fit
-from skmtl.model_selection._alpha import (
-    check_eps,
-    check_estimator,
-    make_grid,
-    prepare,
-    read_alphas,
-    top_alpha,
-)
-from skmtl.objective import BaseObjective
+from skmtl.estimators import BlockSparseRegressor, follow_path, make_grid, prepare_objective
+from skmtl.model_selection._alpha import check_eps, check_estimator, read_alphas
 
 Array = NDArray[Any]
 
@@ -101,14 +90,14 @@ def path(
     model._validate_params()
     data = model._read(X, y, sample_weight)
     model._warn_of_data(data)
-    prepared = prepare(model, data)
+    prepared = prepare_objective(model, data)
     if isinstance(grid, int):
-        grid = make_grid(0.0 if prepared is None else top_alpha(model, data, prepared), grid, eps)
+        grid = make_grid(model, data, prepared, grid, eps)
 
     coefs = np.empty((data.n_tasks, data.X.shape[1], len(grid)), dtype=data.X.dtype)
     intercepts = np.empty((data.n_tasks, len(grid)), dtype=data.X.dtype)
     gaps, n_iters = np.empty(len(grid)), np.empty(len(grid), dtype=np.intp)
-    for k, fit in enumerate(follow(model, data, grid, prepared)):
+    for k, fit in enumerate(follow_path(model, data, grid, prepared)):
         coef, intercept = fit.coef, fit.intercept
         if data.scales is not None:
             coef, intercept = model._get_loss().rescale(coef, intercept, data.scales)
@@ -182,30 +171,3 @@ def block_sparse_path(
         return_intercepts=return_intercepts,
         return_n_iter=return_n_iter,
     )
-
-
-def follow(
-    model: Any,
-    data: TaskData,
-    alphas: Iterable[float],
-    prepared: BaseObjective | None,
-    *,
-    warm: bool = True,
-) -> Iterator[Fit]:
-    """Fits of a model, whose ``alpha`` is set on the way.
-
-    Parameters
-    ----------
-    model : estimator
-    data : TaskData
-    alphas : floats, descending
-    prepared : BaseObjective or None
-        As :func:`skmtl.model_selection._alpha.prepare` returns it for ``data``.
-    warm : bool, default=True
-        Whether each fit starts from the one before.
-    """
-    fit = None
-    for alpha in alphas:
-        model.alpha = float(alpha)
-        fit = model._fit_data(data, fit if warm else None, prepared)
-        yield fit

@@ -1,4 +1,4 @@
-"""The objective that solvers see, from rows of data or from their moments."""
+"""Objectives: data, a loss and a penalty, with gradients, models and certificates."""
 
 from skmtl.objective._base import BaseObjective
 from skmtl.objective._certificate import Dual, best_dual, envelope

@@ -1,4 +1,4 @@
-r"""What solvers see of an objective: a smooth part and a penalty with a prox.
+r"""The objective that solvers minimise: a smooth part and a penalty with a prox.
 
 .. math:: P(W, b) = \sum_i \omega_i \, \ell(y_i, z_i) + q(W) + \Omega(W),
           \qquad z = A W + B b
@@ -8,38 +8,38 @@ with the sum over labels. Its dual, for u with :math:`B'(\omega u) = 0` and
 
 .. math:: D(u) = -\sum_i \omega_i \, \ell^*(y_i, u_i) - (q + \Omega)^*(G) \le \min P ,
 
-and :math:`P(W, b) - D(u)` bounds what is left to gain. A solver works through the protocols of
-:mod:`skmtl.solvers` and never asks which loss or penalty an objective stands for, nor whether the
-data are rows or moments.
+and :math:`P(W, b) - D(u)` bounds the suboptimality. Solvers rely on the protocols of
+:mod:`skmtl.solvers` only, and know neither the loss nor the penalty, nor whether the data are kept
+as rows or as moments.
 """
 
 import copy
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.objective._certificate import Dual
-from skmtl.penalties import Penalty, Quadratic, Terms
+from skmtl.penalties import Penalty, Quadratic, Terms, split
 from skmtl.solvers import Offers, Point, Sum, Thresholds
 
 Array = NDArray[Any]
 
 
 class BaseObjective(Sum, Offers):
-    """The parts of an objective that do not depend on how it keeps its data.
+    """What objectives share, however they keep their data.
 
     Attributes
     ----------
     n_features, n_columns : int
         The shape of W.
     n_tasks : int
-        More than columns of W when tasks are pooled.
+        Larger than ``n_columns`` if tasks are pooled.
     penalty : Penalty or None
-        What has a prox.
+        The part of the penalty that has a prox.
     quadratic : Quadratic or None
-        What the smooth part consists of, besides the loss.
+        The quadratic part of the penalty, which belongs to the smooth part.
     """
 
     n_columns: int
@@ -47,11 +47,11 @@ class BaseObjective(Sum, Offers):
     penalty: Penalty | None
     quadratic: Quadratic | None
 
-    # A copy drops what depends on the penalty.
+    # Cached properties that depend on the penalty.
     _of_penalty: tuple[str, ...] = ("curvature", "has_free_task", "spectrum")
 
     def with_penalty(self, penalty: Penalty | None) -> Self:
-        """The same data and loss with another penalty; what they determine is kept."""
+        """A copy with another penalty, which shares what does not depend on the penalty."""
         other = copy.copy(self)
         other._set_penalty(penalty)
         for name in self._of_penalty:
@@ -59,7 +59,7 @@ class BaseObjective(Sum, Offers):
         return other
 
     def _set_penalty(self, penalty: Penalty | None) -> None:
-        self._set_parts(*((None, None) if penalty is None else penalty.split()))
+        self._set_parts(*((None, None) if penalty is None else split(penalty)))
 
     def _set_parts(self, penalty: Penalty | None, quadratic: Quadratic | None) -> None:
         self.penalty, self.quadratic = penalty, quadratic
@@ -67,10 +67,10 @@ class BaseObjective(Sum, Offers):
 
     @property
     def has_small_matrices(self) -> bool:
-        """Whether all products and decompositions are too small for a second BLAS thread."""
+        """Whether its matrices are so small that a second BLAS thread would cost time."""
         return False
 
-    # What a fit starts from, is measured by, and returns
+    # Starting points and results
 
     @property
     def null(self) -> Point:
@@ -82,7 +82,7 @@ class BaseObjective(Sum, Offers):
         return self.smooth_value(self.null)
 
     def start(self, W: Array | None = None, intercepts: Array | None = None) -> Point:
-        """The point at W and the intercepts of uncentred features, or the null point."""
+        """The point at W and the intercepts for uncentred features; the null point by default."""
         raise NotImplementedError
 
     def intercepts(self, point: Point) -> Array:
@@ -90,7 +90,7 @@ class BaseObjective(Sum, Offers):
         raise NotImplementedError
 
     def best_point(self, W: Array, b: Array) -> Point:
-        """The point at W with the best intercepts, from b, which the null point has."""
+        """The point at W with the best intercepts, searched from b."""
         return self.point(W, b)
 
     def coefficients(self, point: Point) -> Array:
@@ -98,7 +98,7 @@ class BaseObjective(Sum, Offers):
         return point.W
 
     def parts(self, point: Point) -> Array | None:
-        """What the coefficients are the sum of (n_parts, n_features, n_columns), if anything."""
+        """The summands (n_parts, n_features, n_columns) of the coefficients, or None."""
         return None
 
     # The value and the penalty
@@ -112,7 +112,7 @@ class BaseObjective(Sum, Offers):
         return value if self.quadratic is None else value + self.quadratic.value(point.W)
 
     def loss_value(self, point: Point) -> float:
-        """The loss, weighted and summed."""
+        """The weighted sum of the losses."""
         raise NotImplementedError
 
     def prox(self, V: Array, step: float | Array) -> Array:
@@ -120,11 +120,14 @@ class BaseObjective(Sum, Offers):
 
     @property
     def terms(self) -> Terms | None:
-        return self.penalty if isinstance(self.penalty, Terms) else None
+        penalty = self.penalty
+        if penalty is None or penalty.has_prox or penalty.n_superposed > 1:
+            return None
+        return cast(Terms, penalty)  # as split leaves it
 
     @property
     def thresholds(self) -> Thresholds | None:
-        """The penalty as thresholds on the rows of W and their entries, where it is that."""
+        """The penalty as thresholds on the rows of W and their entries, or None."""
         if self.penalty is None or self._couples_tasks:
             return None
         thresholds = self.penalty.row_thresholds
@@ -145,7 +148,7 @@ class BaseObjective(Sum, Offers):
 
     @property
     def _ridges_or_coupling(self) -> Array:
-        """The quadratic's ridges (n_columns,), or where it couples, its matrix."""
+        """The quadratic's ridges (n_columns,), or its matrix if it couples tasks."""
         if self.quadratic is not None and self.quadratic.couples_tasks:
             return self.quadratic.hessian(self.n_columns)
         return self._ridges
@@ -164,7 +167,7 @@ class BaseObjective(Sum, Offers):
 
     @property
     def has_curvature_bound(self) -> bool:
-        """Whether ``curvature`` is proven, or an estimate that is not far below a proven one."""
+        """Whether ``curvature`` is a bound, or an estimate not far below one."""
         return True
 
     @property
@@ -172,7 +175,7 @@ class BaseObjective(Sum, Offers):
         return 10 * self.curvature[0] if self.has_curvature_bound else np.inf
 
     def feature_metric(self, curvature: Array, ridge: float) -> Array:
-        """Positive scales (n_features,) from the features' own curvatures."""
+        """Positive scales (n_features,) from the curvature of each feature."""
         metric = curvature + ridge
         if not self.has_feature_metric:
             metric[:] = metric.max()
@@ -180,10 +183,10 @@ class BaseObjective(Sum, Offers):
         return np.maximum(metric, 1e-10 * largest if largest > 0 else 1.0)
 
     def squared_norm(self) -> float:
-        """The largest eigenvalue of the tasks' weighted Gram matrices, or nearly."""
+        """The largest eigenvalue, approximately, of the tasks' weighted Gram matrices."""
         raise NotImplementedError
 
-    # What it offers to solvers
+    # Capabilities
 
     @property
     def has_feature_metric(self) -> bool:
@@ -230,7 +233,7 @@ class BaseObjective(Sum, Offers):
         return other.bounds(point)
 
     def _certificate(self, point: Point) -> tuple[float, Dual]:
-        """The value and the dual of a point, kept for the last one."""
+        """The value and the dual at a point, cached for the last one."""
         if self._certified is None or self._certified[0] is not point:
             self._certified = point, *self._bounds(point)
         return self._certified[1:]
@@ -246,12 +249,12 @@ class BaseObjective(Sum, Offers):
         return self.point(point.W.astype(np.float64), point.b.astype(np.float64))
 
     def dual(self, point: Point) -> Dual:
-        """A lower bound of min P, from a float64 point."""
+        """A lower bound on the minimum, from a float64 point."""
         raise NotImplementedError
 
     @cached_property
     def has_free_task(self) -> bool:
-        """Whether some column of W, or a combination of columns, has no penalty at all."""
+        """Whether some column of W, or a combination of columns, is unpenalised."""
         if self.penalty is not None:
             return False
         if self._couples_tasks:
@@ -261,7 +264,7 @@ class BaseObjective(Sum, Offers):
 
     @property
     def has_free_mean(self) -> bool:
-        """Whether neither the penalty nor the quadratic holds the mean of the tasks."""
+        """Whether the mean of the tasks is unpenalised."""
         penalty, quadratic = self.penalty, self.quadratic
         if penalty is None:
             alone = quadratic is not None and quadratic.couples_tasks
@@ -271,31 +274,31 @@ class BaseObjective(Sum, Offers):
 
     @property
     def has_dual(self) -> bool:
-        """Whether a dual point can be found, as far as the penalty is concerned."""
+        """Whether the penalty allows a dual point to be computed."""
         return not self.has_free_task or self.has_newton or self._can_step_in_mean
 
     @property
     def _can_step_in_mean(self) -> bool:
-        """Whether the mean of the tasks is all that is free, and Newton steps in it are cheap."""
+        """Whether only the mean of the tasks is unpenalised, and Newton steps in it are cheap."""
         return self.has_free_mean
 
     def is_separated(self, point: Point) -> bool:
-        """Whether some unpenalised task has all its labels on their side, for ever further."""
+        """Whether the labels are separable by unpenalised coefficients, so that W diverges."""
         return False
 
-    # Some rows of W alone
+    # Restriction to some rows of W
 
     @property
     def column_squares(self) -> Array:
-        """Upper bounds (n_features,) of the loss's curvature in each row of W."""
+        """Upper bounds (n_features,) on the loss's curvature in each row of W."""
         raise NotImplementedError
 
     def usable_rows(self, point: Point) -> Array | None:
         """Which rows of W may be non-zero at a minimiser: the gap-safe rule.
 
         The dual is strongly concave, so that its maximiser lies within sqrt(2 gap) of any dual
-        point; a row whose threshold no slope in that ball reaches is zero. None where the penalty
-        has no thresholds or the loss no curvature bound.
+        point. Rows whose threshold is not reached by any gradient in that ball are zero. None if
+        the penalty has no thresholds or the curvature of the loss is unbounded.
 
         References
         ----------
@@ -311,14 +314,14 @@ class BaseObjective(Sum, Offers):
         return thresholds.reached(dual.slopes, reach)
 
     def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
-        """The same problem in the rows ``features`` of W alone, the others zero, and its point.
+        """The problem restricted to some rows of W, the others being zero, and its point.
 
-        The penalty separates over rows.
+        The penalty must separate over rows.
         """
         raise NotImplementedError
 
     def _restrict_penalty(self, features: Array) -> None:
-        """Keep the penalty on some rows of W, and nothing that depends on the others."""
+        """Restrict the penalty to some rows of W, and drop cached values."""
         self.penalty = None if self.penalty is None else self.penalty.of_rows(features)
         for name in ("null", "column_squares", *self._of_penalty):
             self.__dict__.pop(name, None)

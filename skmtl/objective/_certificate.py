@@ -1,12 +1,12 @@
-r"""A lower bound of an objective's minimum, from any point: weak duality.
+r"""A lower bound on an objective's minimum from any point, by weak duality.
 
 For u with :math:`B'(\omega u) = 0` and :math:`G = -A'(\omega u)` (see :mod:`skmtl.objective`),
 
 .. math:: D(u) = -\sum_i \omega_i \, \ell^*(y_i, u_i) - (q + \Omega)^*(G) \le \min P .
 
-u starts as the loss gradient at the point, is moved until it vanishes along every direction that
-no penalty holds (intercepts, an unpenalised mean task, free features, tasks without any penalty),
-and is scaled into the domain of the penalty's conjugate.
+u starts as the loss gradient at the point. It is corrected so that it vanishes along all
+unpenalised directions (intercepts, an unpenalised mean of the tasks, unpenalised features or
+tasks), and scaled into the domain of the penalty's conjugate.
 """
 
 from collections.abc import Callable
@@ -23,14 +23,14 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Dual:
-    """A lower bound of the minimum, and what it was found at.
+    """A lower bound on the minimum, and the dual point that gives it.
 
     Attributes
     ----------
     value : float
-        -inf where no dual point was found.
+        -inf if no dual point was found.
     slopes : ndarray of shape (n_features, n_tasks) or None
-        G at a point feasible for the penalty, None where the penalty is no norm.
+        G at the dual point, None unless the penalty is a norm.
     """
 
     value: float
@@ -44,7 +44,7 @@ def best_dual(
     G: Array,
     loss: Callable[[float], float],
 ) -> Dual:
-    """The best bound at multiples of a dual point.
+    """The best bound over multiples of a dual point.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ def best_dual(
     W : ndarray
         The primal point.
     G : ndarray
-        The dual point's slopes.
+        G at the dual point.
     loss : callable
-        The loss's part of D at a multiple of the dual point.
+        The contribution of the loss to D at a multiple of the dual point.
     """
     if penalty is None or quadratic is None:
         only = quadratic if penalty is None else penalty
@@ -62,7 +62,7 @@ def best_dual(
         scale = only.dual_scale(G)
         if scale != 1.0:
             G = scale * G
-        if only.is_norm:  # whose conjugate is zero within its dual ball
+        if only.is_norm:  # its conjugate is zero on the dual ball
             return Dual(loss(scale), G)
         return Dual(loss(scale) - only.conjugate(G))
     free = penalty.free_rows
@@ -72,10 +72,10 @@ def best_dual(
         W = _at_free_slopes(penalty, quadratic, W, G)
     if penalty.leaves_mean_free:
         W = _at_balanced_slopes(quadratic, W, G)
-    # The quadratic as smooth data: its own gradient is part of the dual point.
+    # Treat the quadratic as part of the loss: its gradient belongs to the dual point.
     with_gradient = G - quadratic.gradient(W)
     if free is not None:
-        # Without the rounding.
+        # Exactly, without rounding error.
         with_gradient[free] = np.minimum(G[free], 0) if penalty.is_positive else 0.0
     scale = penalty.dual_scale(with_gradient)
     with_gradient *= scale
@@ -89,7 +89,7 @@ def best_dual(
 
 
 def _at_free_slopes(penalty: Penalty, quadratic: Quadratic, W: Array, G: Array) -> Array:
-    """W with the free rows at which the ridge takes up all of their slopes G."""
+    """W with its unpenalised rows set to where the ridge cancels their gradient."""
     ridges, W = quadratic.task_curvature(G.shape[1]), W.copy()
     slopes = G[penalty.free_rows]
     W[penalty.free_rows] = (np.maximum(slopes, 0) if penalty.is_positive else slopes) / ridges
@@ -97,7 +97,7 @@ def _at_free_slopes(penalty: Penalty, quadratic: Quadratic, W: Array, G: Array) 
 
 
 def _at_balanced_slopes(quadratic: Quadratic, W: Array, G: Array) -> Array:
-    """W with the mean task at which the quadratic takes up what the slopes G sum to."""
+    """W with its mean moved to where the quadratic cancels the sum of G over tasks."""
     pull = quadratic.pull(G.shape[1])
     if not pull.any():
         return W
@@ -105,7 +105,7 @@ def _at_balanced_slopes(quadratic: Quadratic, W: Array, G: Array) -> Array:
 
 
 def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
-    """(q + Omega)^*(G) by a prox, where q is the same in all directions; otherwise inf."""
+    """(q + Omega)^*(G), computed by a prox if q is a multiple of the identity; else inf."""
     if quadratic.couples_tasks or not penalty.has_prox:
         return np.inf
     ridges = quadratic.task_curvature(G.shape[1])
@@ -116,7 +116,7 @@ def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
 
 
 def seen_by(quadratic: Quadratic, G: Array) -> tuple[float, Array]:
-    """q^* at what a quadratic between tasks sees of slopes G, and the rest, which must vanish."""
+    """q^* at the projection of G onto the range of q, and the rest, which must vanish."""
     eigenvalues, basis = np.linalg.eigh(quadratic.hessian(G.shape[1]))
     seen = eigenvalues > 1e-12 * eigenvalues[-1]
     turned = G @ basis

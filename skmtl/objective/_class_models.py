@@ -1,4 +1,4 @@
-"""Quadratic models of a loss that couples the classes of a row, in some rows of W."""
+"""Quadratic models of the multinomial loss in some rows of W."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,32 +13,32 @@ from skmtl.solvers import Thresholds
 
 Array = NDArray[Any]
 
-# The side of the matrix of a model: 256 MiB in single precision.
+# The largest side of a model's matrix: 256 MiB in single precision.
 LARGEST_SIDE = 2**13
-# So many multiplications take place in double precision.
+# Up to this many multiplications are done in double precision.
 _EXACT_PRODUCTS = 2**30
 _CHUNK_SIZE = 2**22
-# What curvature is added for the rounding of single precision, and for rows left out.
+# Relative curvature added to cover single precision, and sampling error.
 _ROUNDING = 1e-5
 _SAMPLING = 1e-3
 
 
 @dataclass(frozen=True)
 class ClassModel:
-    """By the matrix of all entries of some rows of W.
+    """The model as one matrix over all entries of some rows of W.
 
     Attributes
     ----------
     gram : ndarray of shape (s * n_classes, s * n_classes)
-        A'A, the classes of a feature next to each other.
+        A'A, with the classes of a feature next to each other.
     bends : ndarray of shape (s,)
         The largest eigenvalues of the features' blocks.
     slope : ndarray of shape (s, n_classes)
         A'r: minus the loss gradient.
     residual : float
-        The squared length of r, or more.
+        An upper bound on the squared length of r.
     bend : ndarray of shape (n_samples, n_classes)
-        The curvature of each label that this length was computed with.
+        The curvature of each label for which ``residual`` was computed.
     """
 
     gram: Array
@@ -48,7 +48,7 @@ class ClassModel:
     bend: Array
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
-        """Minimise over W (s, n_classes), in place, to a duality gap; the number of sweeps."""
+        """Minimise over W (s, n_classes) in place up to a duality gap; return the sweeps."""
         return int(
             kernels.minimise_classes(
                 self.gram,
@@ -74,26 +74,26 @@ def class_gram(
 ) -> tuple[Array, Array]:
     r"""The Hessian :math:`\sum_i w_i a_i a_i^\top \otimes (\mathrm{diag}(p_i) - p_i p_i^\top)`.
 
-    With ``centre`` it is that after the best intercepts have been found.
+    With ``centre`` the intercepts are minimised out.
 
     Parameters
     ----------
     dense_rows : callable
         The rows a_i (m, s) of a slice.
     scale : ndarray of shape (s,)
-        The features' sizes, of which single precision knows nothing.
+        The features' sizes, divided out before the cast to single precision.
     P : ndarray of shape (m, n_classes)
         Probabilities.
     weights : ndarray of shape (m,)
     centre : bool
     least : ndarray of shape (s, n_classes) or None
-        What the diagonal must not fall below where the rows are a sample: the diagonal of all,
-        in the features' own units.
+        Lower bounds on the diagonal if the rows are a sample: the diagonal over all rows, in the
+        features' own units.
 
     Returns
     -------
     gram : ndarray of shape (s * n_classes, s * n_classes)
-        In single precision where it takes many products.
+        In single precision if it takes many products.
     bends : ndarray of shape (s,)
         The largest eigenvalues of the features' blocks.
     """
@@ -113,7 +113,7 @@ def class_gram(
         p, w = P[chunk].astype(dtype), weights[chunk].astype(dtype)
         rooted = p * np.sqrt(w)[:, None]
         products = (a[:, :, None] * rooted[:, None, :]).reshape(len(a), side)
-        # In place, the upper triangle.
+        # Updates the upper triangle in place.
         gram = syrk(-1.0, products.T, beta=1.0, c=gram, overwrite_c=1)
         for k in classes:
             block = a * np.sqrt(p[:, k] * w)[:, None]
@@ -123,7 +123,7 @@ def class_gram(
             cross[:, classes, classes] += a.T @ (p * w[:, None])
     _mirror(gram)
     if centre:
-        # A number added to all intercepts changes nothing; the gradient has no part along it.
+        # Singular along equal intercepts, to which the gradient is orthogonal.
         total = np.diag(weights @ P) - (P.T * weights) @ P
         inverse = np.linalg.pinv(total, rcond=1e-10, hermitian=True)
         flat = cross.reshape(side, n_classes)
@@ -134,7 +134,7 @@ def class_gram(
     blocks *= scale[:, None, None, None].astype(dtype)
     blocks *= scale[None, None, :, None].astype(dtype)
     if least is not None:
-        # Few rows know a rare feature.
+        # A sample may miss the rows in which a rare feature occurs.
         np.maximum(np.einsum("jkjk->jk", blocks), least, out=np.einsum("jkjk->jk", blocks))
     diagonal = np.einsum("jkjl->jkl", blocks).astype(np.float64)
     bends = np.maximum(np.linalg.eigvalsh(diagonal)[:, -1], 0.0)
@@ -144,7 +144,7 @@ def class_gram(
 
 
 def _mirror(gram: Array) -> None:
-    """Copy the upper triangle to the lower one, in blocks."""
+    """Copy the upper triangle to the lower one, block by block."""
     side, step = len(gram), 512
     for i in range(0, side, step):
         for j in range(i, side, step):

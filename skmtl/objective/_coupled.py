@@ -1,4 +1,4 @@
-"""The objective of a loss whose columns are the classes of one choice, not separate tasks."""
+"""The objective of the multinomial loss, whose columns are classes rather than tasks."""
 
 import numpy as np
 
@@ -14,15 +14,15 @@ from skmtl.solvers import Point
 
 _MAX_NEWTON_SIZE = 2000
 _BATCH_SIZE = 2**21
-# Farther away the curvature at hand says nothing about the probabilities.
+# Beyond this the current curvature is no guide to the probabilities.
 _LONGEST_INTERCEPT_STEP = 20.0
 
 
 class CoupledObjective(Objective):
-    """Rows of data with a loss that couples the tasks: one Hessian over all of them.
+    """Rows of data with a loss that couples the tasks, so that there is one Hessian for all.
 
-    The loss does not change when a number is added to all predictors of a row; of the intercepts
-    that are as good, those with the sum zero are returned.
+    The loss is unchanged if the same number is added to all predictors of a row. The intercepts
+    are therefore determined up to a constant, and returned with sum zero.
     """
 
     loss: MultinomialLoss
@@ -31,7 +31,7 @@ class CoupledObjective(Objective):
         b = super().intercepts(point)
         return np.asarray(b - b.mean())
 
-    # Models of second order
+    # Second-order models
 
     @property
     def row_models_pay(self) -> bool:
@@ -96,7 +96,7 @@ class CoupledObjective(Objective):
         ridges = np.where(np.arange(A.shape[1]) < d, ridge, 0.0)
         step = _solve(A, self.loss.probabilities(point.Z.astype(np.float64)), ridges, -slope)
         if ridge > 0:
-            # What the columns of W have in common is nothing to the loss.
+            # The loss does not depend on the mean of the columns of W.
             step[:d] -= point.W.mean(axis=1, keepdims=True)
         return step[:d].astype(point.W.dtype), step[d:].ravel().astype(point.b.dtype)
 
@@ -116,7 +116,7 @@ class CoupledObjective(Objective):
     def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         thresholds = self.thresholds
         if thresholds and not (thresholds.positive or np.any(thresholds.entry)):
-            # What the classes of a row have in common costs, and is nothing to the loss.
+            # The loss does not depend on the mean of a row of W, but the penalty does.
             rows = rows - rows.mean(axis=1, keepdims=True)
         return super().move_rows(point, features, rows)
 
@@ -140,7 +140,7 @@ class CoupledObjective(Objective):
         return np.asarray(step * min(1.0, _LONGEST_INTERCEPT_STEP / max(longest, 1.0)))
 
     def intercept_values(self, point: Point) -> Array:
-        # One number for all: intercepts move together.
+        # The same number for all, since the intercepts are updated together.
         return np.full(self.n_columns, super().intercept_values(point).sum())
 
 
@@ -148,13 +148,13 @@ def _solve(A: Array, P: Array, ridges: Array, slope: Array) -> Array:
     r"""Solve the Newton system of the multinomial loss; rows of the solution sum to zero.
 
     The Hessian is :math:`\sum_i (\mathrm{diag}(p_i) - p_i p_i^\top) \otimes a_i a_i^\top` plus
-    the ridges. It vanishes where all columns are the same, so that a multiple of the columns'
-    sum, weighted, may be added to it: that is zero at the solution.
+    the ridges. It is singular along matrices with equal columns; a term that penalises the
+    weighted sum of the columns, which is zero at the solution, makes it definite.
 
     Parameters
     ----------
     A : ndarray of shape (n_samples, n_features)
-        Features times the roots of the rows' weights.
+        Features times the square roots of the rows' weights.
     P : ndarray of shape (n_samples, n_classes)
         Probabilities.
     ridges : ndarray of shape (n_features,)

@@ -7,59 +7,21 @@ import numpy as np
 from skmtl._numerics import linalg
 from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._certificate import Dual
-from skmtl.penalties import Penalty
+from skmtl.penalties import FactoredPenalty, Penalty
 from skmtl.solvers import Point
 
 _TINY = 1e-12
 
 
-class FactoredPenalty(Penalty):
-    r"""A penalty on V as one on W = L V R: :math:`\min_{L V R = W} \Omega(V)`.
-
-    Its conjugate at G is the penalty's at L' G R', which makes it all that a certificate needs.
-
-    Parameters
-    ----------
-    inner : Penalty
-        On V.
-    left : ndarray of shape (n_features, n_left) or None
-        L; None: the identity.
-    right : ndarray of shape (n_right, n_tasks) or None
-        R.
-    """
-
-    def __init__(self, inner: Penalty, left: Array | None, right: Array | None) -> None:
-        self.inner, self.left, self.right = inner, left, right
-
-    @property
-    def is_norm(self) -> bool:  # type: ignore[override]
-        return self.inner.is_norm
-
-    def adjoint(self, G: Array) -> Array:
-        """L' G R', the gradient in V where G is that in W."""
-        if self.left is not None:
-            G = self.left.T @ G
-        return G if self.right is None else G @ self.right.T
-
-    def dual_norm(self, G: Array) -> float:
-        return self.inner.dual_norm(self.adjoint(G))
-
-    def conjugate(self, G: Array) -> float:
-        return self.inner.conjugate(self.adjoint(G))
-
-    def dual_scale(self, G: Array) -> float:
-        return self.inner.dual_scale(self.adjoint(G))
-
-
 class FactoredObjective(BaseObjective):
-    """Another objective as a function of one factor, the others being given.
+    """Another objective as a function of one factor, with the others fixed.
 
-    A point's W is V. Each row of V steps in its own scale.
+    The W of a point is V. Each row of V has its own step size.
 
     Parameters
     ----------
     total : BaseObjective
-        The objective on W; its penalty does not count.
+        The objective on W; its penalty is ignored.
     penalty : Penalty
         On V, with a prox.
     left, right : ndarray or None
@@ -71,7 +33,8 @@ class FactoredObjective(BaseObjective):
     ) -> None:
         self._bound = total.curvature
         self._limit = total.curvature_limit / max(self._bound[0], np.finfo(np.float64).tiny)
-        self.total = total.with_penalty(FactoredPenalty(penalty, left, right))
+        self._on_product = FactoredPenalty(penalty, left, right)
+        self.total = total.with_penalty(self._on_product)
         self.penalty, self.quadratic, self._certified = penalty, None, None
         self.left = None if left is None else left.astype(total.dtype, copy=False)
         self.right = None if right is None else right.astype(total.dtype, copy=False)
@@ -87,7 +50,7 @@ class FactoredObjective(BaseObjective):
         return V if self.right is None else V @ self.right.astype(V.dtype, copy=False)
 
     def total_of(self, point: Point) -> Point:
-        """The other objective's point at the product."""
+        """The point of the other objective at the product."""
         if self._multiplied is None or self._multiplied[0] is not point:
             self._multiplied = point, Point(self.product(point.W), point.b, point.Z)
         return self._multiplied[1]
@@ -113,9 +76,7 @@ class FactoredObjective(BaseObjective):
 
     def gradient(self, point: Point) -> tuple[Array, Array]:
         G, g = self.total.gradient(self.total_of(point))
-        penalty = self.total.penalty
-        assert isinstance(penalty, FactoredPenalty)
-        return penalty.adjoint(G).astype(point.W.dtype, copy=False), g
+        return self._on_product.adjoint(G).astype(point.W.dtype, copy=False), g
 
     @cached_property
     def curvature(self) -> tuple[float, Array, Array]:
@@ -157,5 +118,5 @@ class FactoredObjective(BaseObjective):
         return True
 
     def dual(self, point: Point) -> Dual:
-        """Of the other objective, whose minimum over such W is the same."""
+        """The dual of the other objective, whose minimum over such W is the same."""
         return self.total.dual(self.total_of(point))

@@ -1,4 +1,4 @@
-"""The squared loss from moments: every step costs what the features number, not the rows."""
+"""The squared loss on Gram matrices, at a cost that does not depend on the number of rows."""
 
 import copy
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class Quadratics:
     Attributes
     ----------
     grams : ndarray of shape (n_tasks or 1, n_features, n_features)
-        :math:`H_t` over the task's scale.
+        :math:`H_t` divided by the task's scale.
     scales : ndarray of shape (n_tasks,)
     linear : ndarray of shape (n_features, n_tasks)
         The columns :math:`q_t`.
@@ -37,7 +37,7 @@ class Quadratics:
     counts : ndarray of shape (n_tasks,)
         Numbers of labels.
     x_means, y_means : ndarrays of shape (n_tasks or 1, n_features) and (n_tasks,), or None
-        What intercepts restore.
+        The means that intercepts account for.
     """
 
     grams: Array
@@ -50,9 +50,9 @@ class Quadratics:
 
     @classmethod
     def of_moments(cls, moments: Moments, scales: Array, *, fit_intercept: bool) -> Self:
-        """The squared loss, each task's multiplied by its scale (n_tasks,).
+        """The squared loss, multiplied by a scale for each task (n_tasks,).
 
-        Without intercepts the moments must be around zero; with them they are minimised out.
+        Intercepts are minimised out. Without intercepts the moments must be around zero.
         """
         if fit_intercept:
             moments = moments.centred()
@@ -61,7 +61,7 @@ class Quadratics:
         return cls(moments.xx, scales, linear, squares, moments.counts, *means)
 
     def of_features(self, features: Array, grams: Array) -> "Quadratics":
-        """Those in some features, whose part of the matrices is given."""
+        """Restricted to some features, given the matrices in these."""
         means = None if self.x_means is None else self.x_means[:, features]
         return replace(self, grams=grams, linear=self.linear[features], x_means=means)
 
@@ -129,7 +129,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         return Point(W, b, self._hessians_times(W))
 
     def value(self, point: Point) -> float:
-        # Of a start it is asked for, too.
+        # The value of a starting point is needed more than once.
         if self._valued is None or self._valued[0] is not point:
             self._valued = point, super().value(point)
         return self._valued[1]
@@ -152,8 +152,8 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         if len(self.grams) == 1:
             gram = self.grams[0] * float(self.scales.max())
         else:
-            # The average task bends no more than the one that bends most, and often nearly as
-            # much. A solver that meets more costs less than the eigenvalues of all tasks.
+            # The curvature of the average task is at most the largest, and often close to it.
+            # Backtracking is cheaper than computing the eigenvalues of all tasks.
             gram = self._pooled / self.n_tasks
         bound = linalg.largest_eigenvalue(gram * np.outer(scale, scale)) + (ridge / metric).max()
         return max(bound, _EPS), metric[:, None], np.zeros(0)
@@ -206,11 +206,11 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     @property
     def rows_per_product(self) -> float:
-        # A few more than that cost less than a round of the solver.
+        # At small sizes the overhead of a round dominates.
         return max(self.n_features / 3, _FEW_ROWS if len(self.grams) > 1 else 0.0)
 
     def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
-        """The loss itself."""
+        """The loss itself, which is quadratic."""
         W = point.W
         residual = self.squares + float(np.vdot(W, point.Z - 2 * self.linear))
         slope = self.linear[features] - point.Z[features]
@@ -263,12 +263,12 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     @property
     def _diagonals(self) -> Array:
-        """The diagonals of the Hessians (n_tasks, n_features), or of all in one row."""
+        """The diagonals of the Hessians (n_tasks, n_features), or one row if they are multiples."""
         factors = self.scales[:, None] if len(self.grams) > 1 else self.scales.max()
         return np.asarray(np.einsum("tjj->tj", self.grams) * factors)
 
     def _grams_of(self, features: Array) -> Array:
-        """Their rows and columns of the matrices of each task."""
+        """The rows and columns of some features in each task's matrix."""
         if len(features) == self.n_features:
             return self.grams
         taken = np.empty((len(self.grams), len(features), len(features)))
@@ -298,11 +298,11 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         return linalg.lanczos(apply, self.n_features * self.n_columns)
 
     def _hessians_times(self, W: Array) -> Array:
-        """The columns H_t w_t; rows of W that are zero cost nothing."""
+        """The columns H_t w_t, skipping zero rows of W."""
         W = W.astype(np.float64, copy=False)
         used, few = _NO_ROWS, False
         if self.has_feature_metric:
-            # Other penalties leave no row of W at zero.
+            # Other penalties produce no zero rows.
             used = np.flatnonzero(W.any(axis=1))
             few = 2 * len(used) < self.n_features
         if len(self.grams) == 1:
@@ -328,7 +328,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
     # The certificate
 
     def dual(self, point: Point) -> Dual:
-        """The dual point of the residual r = y - A W."""
+        """The bound at the residual r = y - A W."""
         mean_free = self.has_free_mean
         if self.has_free_task and (self.has_newton or not mean_free):
             return Dual(self._free_dual_value(point))
@@ -358,14 +358,14 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         )
 
     def _free_dual_value(self, point: Point) -> float:
-        """The minimum itself, by a Newton step: where a column is unpenalised, G has to vanish."""
+        """The minimum, by a Newton step: for an unpenalised column G must vanish."""
         if not self.has_newton:
             return -np.inf
         gradient = self.gradient(point)
         W = point.W + self.newton_step(point, gradient)[0]
         best = self.point(W, point.b)
         if self.quadratic is not None and self._couples_tasks:
-            # The part of the slopes that the quadratic sees need not be its gradient.
+            # Within the range of the quadratic the dual point is unconstrained.
             slopes = self.linear - best.Z
             held, rest = seen_by(self.quadratic, slopes)
             with_labels = self.squares - float(np.vdot(best.W, self.linear))
@@ -376,26 +376,26 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         return self.smooth_value(best) if exact else -np.inf
 
     def _vanishes(self, slopes: Array, features: Array, rounding: float) -> bool:
-        """Whether slopes of some features (s, n_tasks) are nothing but rounding."""
+        """Whether the gradient in some features (s, n_tasks) is only rounding error."""
         diagonals = (np.einsum("tjj->tj", self.grams)[:, features] * self.scales[:, None]).T
         allowed = rounding * np.sqrt(np.maximum(diagonals, 0) * self.squares)
         return bool(((np.abs(slopes) <= allowed) | (diagonals == 0)).all())
 
     def _mean_vanishes(self, slopes: Array) -> bool:
-        """Whether the slopes along the mean task are nothing but rounding."""
+        """Whether the gradient along the mean task is only rounding error."""
         bend = np.diag(self._pooled)
         allowed = 1e-9 * np.sqrt(np.maximum(bend, 0.0) * self.squares)
         return bool(((np.abs(slopes.sum(axis=1)) <= allowed) | (bend == 0)).all())
 
     def _with_best_rows(self, point: Point, rows: Array) -> Point:
-        """The point with the best coefficients of some features."""
+        """The point with some rows of W optimised, the others fixed."""
         slopes = (self.linear - point.Z)[rows] / self.scales
         W = point.W.copy()
         W[rows] += linalg.solve_semidefinite(self._grams_of(rows), np.zeros(self.n_columns), slopes)
         return self.point(W, point.b)
 
     def _with_best_mean(self, point: Point) -> Point:
-        """The point moved along the mean task to where the gradient along it vanishes."""
+        """The point moved along the mean task to the minimum in that direction."""
         slope = (self.linear - point.Z).sum(axis=1, keepdims=True)
         mean = linalg.solve_semidefinite(self._pooled[None], np.zeros(1), slope)
         return self.point(point.W + mean, point.b)

@@ -1,7 +1,7 @@
-"""The smooth part near a point in some rows of W, as half a squared residual.
+"""Quadratic models of the smooth part in some rows of W, as half a squared residual.
 
-The residual of W + D is r - A D. The three classes keep what a sweep over the rows of W needs in
-the form that is cheapest for their data, and differ in nothing else.
+The residual at W + D is r - A D. The classes differ in the form in which they store A and r, so
+that sweeps over the rows of W are cheap for each kind of data.
 """
 
 from dataclasses import dataclass
@@ -15,40 +15,40 @@ from skmtl.solvers import Thresholds
 
 Array = NDArray[Any]
 
-# Models of fewer rows of W than this are not worth their matrices, unless they are all.
+# Models with fewer rows of W than this do not pay, unless W has no more.
 FEWEST_ROWS = 128
-# A first model of s rows of W is made of this many times s rows of data.
+# A first model in s rows of W uses this many times s rows of data.
 SAMPLED = 16
-# What models of a set may cost, in gradient steps; their sweeps; and what a label costs a step,
-# in multiplications.
+# The cost that models may have, in gradient steps; their typical number of sweeps; and the cost of
+# a label in a gradient step, in multiplications.
 _SAVED_STEPS = 200
 _TYPICAL_SWEEPS = 100
 _ELEMENTWISE = 20
 
 
 def first_rows(n_features: int, stored: float, n_grams: float = 1.0) -> float:
-    """How many rows of W Newton steps may take for the price of a gradient in all of them.
+    """The number of rows of W for which Newton steps cost as much as one full gradient.
 
-    Those need some 4 s / d of the gradient's products each, and matrices from SAMPLED s rows of
-    data: n_grams of them for each column, where the gradient takes the ``stored`` entries of X.
+    With s rows, a Newton step takes about 4 s / d of the products of a gradient, plus n_grams
+    matrices per column from SAMPLED s rows of data; a gradient takes the ``stored`` entries of X.
     """
     return min(n_features / 8, float(np.cbrt(stored / (2 * n_grams))))
 
 
 def worthwhile_rows(products: int, n_labels: int, n_grams: int, n_rows: int) -> float:
-    """At how many rows of W matrices and sweeps cost as much as gradient steps, if many.
+    """The number of rows of W at which matrices and sweeps cost as much as gradient steps.
 
-    With n_grams matrices, each from n_rows rows of data or a sample.
+    There are n_grams matrices, each computed from n_rows rows of data or from a sample.
     """
     steps = _SAVED_STEPS * (products + _ELEMENTWISE * n_labels)
-    # Half of a matrix is computed, in single precision.
+    # Only half of each matrix is computed, in single precision.
     building = min(n_rows, SAMPLED * FEWEST_ROWS) / 4
     return float(np.sqrt(steps / (n_grams * (building + _TYPICAL_SWEEPS))))
 
 
 @dataclass(frozen=True)
 class GramModel:
-    """By Gram matrices: A'A is ``gram`` (s, s) times ``factors``, or ``grams`` (s, s, n_tasks).
+    """Gram matrices: A'A is ``gram`` (s, s) times ``factors``, or ``grams`` (s, s, n_tasks).
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class GramModel:
     residual : float
         The squared length of r.
     bend : ndarray in the labels' shape, or None
-        The curvature of each label that the matrices were made with.
+        The curvature of each label for which the matrices were computed.
     """
 
     gram: Array
@@ -70,7 +70,7 @@ class GramModel:
     bend: Array | None = None
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
-        """Minimise over W (s, n_tasks), in place, to a duality gap; the number of sweeps."""
+        """Minimise over W (s, n_tasks) in place up to a duality gap; return the sweeps."""
         return int(
             kernels.minimise_rows(
                 self.gram,
@@ -88,7 +88,7 @@ class GramModel:
 
 @dataclass(frozen=True)
 class DenseModel:
-    """By the residual (n_tasks, n) and the columns of A (s, n), times the rows' root weights."""
+    """The residual (n_tasks, n) and the columns of A (s, n), times root weights."""
 
     columns: Array
     factors: Array
@@ -111,7 +111,7 @@ class DenseModel:
 
 @dataclass(frozen=True)
 class SparseModel:
-    """By the residual and sparse columns (n, s) in CSC, minus their means (s,)."""
+    """The residual, and sparse columns (n, s) in CSC with their means (s,)."""
 
     columns: Any
     means: Array
@@ -125,7 +125,7 @@ class SparseModel:
             kernels.minimise_rows_sparse(
                 (self.columns.data, self.columns.indices, self.columns.indptr),
                 self.means,
-                # A strided view would be another type, for which the kernel is compiled again.
+                # A strided array has another type, for which the kernel would be compiled again.
                 np.ascontiguousarray(self.weights),
                 self.factors,
                 penalty.strengths(len(W)),

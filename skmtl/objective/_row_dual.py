@@ -1,4 +1,4 @@
-"""The certificate from rows of data: a dual point from any point, and separable labels."""
+"""The certificate on rows of data, and the test for separable labels."""
 
 from collections.abc import Iterator
 
@@ -10,17 +10,17 @@ from skmtl.objective._certificate import Dual, best_dual, seen_by
 from skmtl.objective._row_loss import RowLoss
 from skmtl.solvers import Point
 
-# Up to so many features a step in the mean of the tasks is taken for each certificate.
+# The largest number of features for a Newton step in the mean at each certificate.
 _LARGEST_MEAN_STEP = 1000
 
 
 class RowDual(RowLoss):
-    """A lower bound of the minimum, at a dual point that starts as the loss gradient."""
+    """A lower bound on the minimum, at a dual point derived from the loss gradient."""
 
     def dual(self, point: Point) -> Dual:
         quadratic = self.quadratic
-        # Where a quadratic holds all but what the tasks have in common, the slopes of a loss that
-        # couples them vanish of themselves.
+        # The gradient of the multinomial loss sums to zero over classes, so that it vanishes along
+        # the mean, which a coupling quadratic leaves unpenalised.
         coupled = self.loss.couples_tasks and quadratic is not None and quadratic.couples_tasks
         if self.has_free_task and not coupled:
             if self.has_newton or not self._can_step_in_mean:
@@ -33,14 +33,14 @@ class RowDual(RowLoss):
                 G,
                 lambda scale, U=U: -self._conjugate_loss(scale * U),  # type: ignore[misc]
             )
-            # Infinite outside the domain of the loss's conjugate.
+            # The bound is -inf outside the domain of the loss's conjugate.
             if np.isfinite(dual.value):
                 return dual
         return Dual(-np.inf)
 
     def _conjugate_loss(self, U: Array) -> float:
         weights = self.design.weights
-        # Where nothing is counted the conjugate may be infinite.
+        # The conjugate may be infinite where the weight is zero.
         conjugate = np.where(weights > 0, self.loss.conjugate(self.y, U), 0.0)
         return float((weights * conjugate).sum()) + self.intercept_conjugate(U)
 
@@ -49,17 +49,17 @@ class RowDual(RowLoss):
         affordable = self.is_quadratic or self.n_features <= _LARGEST_MEAN_STEP
         return self.has_free_mean and affordable
 
-    # Where W itself is unpenalised
+    # Unpenalised W
 
     def _value_by_newton(self, point: Point) -> float:
         """D at the dual point of a Newton step: G = grad q(W + step), so q^*(G) = q(W + step).
 
-        The only dual point at hand where W itself is unpenalised and G has to vanish.
+        If W is unpenalised, G must vanish, and no other dual point is easily available.
         """
         if not self.has_newton:
             return -np.inf
         for start in self._with_better_intercepts(point):
-            # A step to where the loss has no number is none.
+            # A step may overflow the loss; such a step is rejected.
             with np.errstate(over="ignore", invalid="ignore"):
                 value = self._value_at_newton_point(start)
             if value > -np.inf:
@@ -67,7 +67,7 @@ class RowDual(RowLoss):
         return -np.inf
 
     def _value_at_newton_point(self, start: Point) -> float:
-        """D at the dual point of the Newton step from a point; -inf where it is none."""
+        """D at the dual point of the Newton step from a point; -inf if it is infeasible."""
         design, loss, quadratic = self.design, self.loss, self.quadratic
         step = self.newton_step(start, self.gradient(start))
         change = self.point(*step).Z
@@ -75,7 +75,7 @@ class RowDual(RowLoss):
         U = U + loss.gradient_change(self.y, start.Z, change)
         coupled = quadratic is not None and quadratic.couples_tasks
         if coupled:
-            # What must vanish still does at multiples.
+            # The constraints are linear, so that multiples satisfy them too.
             U = U * loss.dual_scale(U)
         value = self._conjugate_loss(U)
         rest = design.adjoint(design.weights * U)
@@ -89,19 +89,19 @@ class RowDual(RowLoss):
         exact = _vanishes(design, rest, U, 1e-11) and self.balances(U)
         return -float(value) if np.isfinite(value) and exact else -np.inf
 
-    # Where the penalty holds W, or all of it but some directions
+    # Penalised W, possibly except for some directions
 
     def _feasible_gradients(self, point: Point) -> Iterator[tuple[Array, Array]]:
-        """The loss gradient U, moved to vanish where nothing is penalised, and -A'(wU).
+        """The loss gradient U, made to vanish along unpenalised directions, and -A'(wU).
 
-        The move is a Newton step in u, which stays in the conjugate's domain when the point is
-        near enough to the best intercepts; Euclidean projection would leave it.
+        The correction is a Newton step in u, which stays in the domain of the conjugate if the
+        point is close enough to the best intercepts; a Euclidean projection need not.
         """
         loss, design = self.loss, self.design
         mean_free = self.has_free_mean and not loss.couples_tasks
         free = self._free_design()
         if not mean_free and free is None:
-            # A solver at the best intercepts has this product already.
+            # At the best intercepts the solver has computed this product already.
             U, G = self.loss_gradient(point)
             if loss.dual_scale(U) == 1.0 and self.balances(U):
                 yield U, -G
@@ -135,14 +135,14 @@ class RowDual(RowLoss):
         yield self.minimise_intercepts(point)
 
     def _free_design(self) -> Design | None:
-        """The design of the features that nothing penalises, or None."""
+        """The design restricted to the unpenalised features, or None."""
         penalty = self.penalty
         if penalty is None or penalty.free_rows is None or self.quadratic is not None:
             return None
         return self.design.columns(np.flatnonzero(penalty.free_rows))
 
     def _free_change(self, free: Design, point: Point, U: Array) -> Array:
-        """The change of U by a Newton step on the free rows of W and the intercepts."""
+        """The change of U by a Newton step in the unpenalised rows of W and the intercepts."""
         curvature = self.loss.newton_weight(self.y, point.Z)
         H, U = free.weights * curvature, free.weights * U
         gradient = free.adjoint(U), self.intercept_gradient(point.b, U)
@@ -151,12 +151,12 @@ class RowDual(RowLoss):
         return np.asarray(curvature * (step + free.spread(b) if free.n_intercepts else step))
 
     def _mean_vanishes(self, U: Array) -> bool:
-        """Whether the gradient along the mean task is nothing but rounding."""
+        """Whether the gradient along the mean task is only rounding error."""
         pooled = PooledDesign(self.design, common_intercept=False)
         return _vanishes(pooled, pooled.adjoint(pooled.weights * U), U, 1e-9)
 
     def _mean_step(self, point: Point, U: Array, H: Array) -> Array:
-        """The change of Z by a Newton step on the mean task and the intercepts."""
+        """The change of Z by a Newton step in the mean task and the intercepts."""
         pooled = PooledDesign(self.design, common_intercept=False)
         U, H = self.design.weights * U, self.design.weights * H
         gradient = pooled.adjoint(U), self.intercept_gradient(point.b, U)
@@ -165,13 +165,13 @@ class RowDual(RowLoss):
         Z = pooled.forward(w)
         return Z + pooled.spread(b) if pooled.n_intercepts else Z
 
-    # Labels that what no penalty holds can separate: then there is no finite minimiser
+    # Labels that are separable by unpenalised coefficients: then there is no finite minimiser
 
     def is_separated(self, point: Point) -> bool:
-        """Whether the unpenalised part of W and the intercepts put all labels on their side.
+        """Whether the unpenalised part of W and the intercepts separate the labels.
 
-        Tasks without any penalty are looked at one by one; what several tasks have in common,
-        where that is all that is free, must separate the labels of all of them.
+        Unpenalised tasks are examined one by one. If only combinations of tasks are unpenalised,
+        they must separate the labels of all tasks.
         """
         if not self.loss.recedes:
             return False
@@ -187,7 +187,7 @@ class RowDual(RowLoss):
         return bool(separated.any() if alone else separated.all())
 
     def _free_combinations(self) -> Array | None:
-        """An orthonormal basis (n_tasks, n) of the combinations of tasks that are free, if any."""
+        """An orthonormal basis (n_tasks, n) of the unpenalised combinations of tasks, or None."""
         n_tasks, penalty, quadratic = self.n_columns, self.penalty, self.quadratic
         if penalty is not None:
             if not penalty.leaves_mean_free or quadratic is not None:
@@ -201,11 +201,11 @@ class RowDual(RowLoss):
 
 
 def _vanishes(design: Design, G: Array, U: Array, rounding: float) -> bool:
-    """Whether G, a gradient that should vanish, is nothing but rounding.
+    """Whether the gradient G is only rounding error.
 
-    Nearly collinear features leave more: the Newton step is then not exact.
+    With nearly collinear features it may be more, since the Newton step is then inexact.
     """
     squares = (design.weights * U * U).sum()
     curvature = design.feature_curvature().T
-    # A constant feature's gradient is zero whatever rounding makes of it.
+    # The gradient of a constant feature is zero up to rounding error.
     return bool((np.abs(G) <= rounding * np.sqrt(curvature * squares))[curvature > 0].all())

@@ -1,4 +1,4 @@
-"""Rows of data with labels: points, their predictors, and the best intercepts."""
+"""Rows of data: points, their linear predictors, and the best intercepts."""
 
 from functools import cached_property
 from typing import Any
@@ -16,12 +16,12 @@ _MAX_HALVINGS = 40
 
 
 class RowIntercepts(BaseObjective):
-    """Design, labels and intercepts; the hooks are what holds the intercepts besides the loss.
+    """Design, labels and intercepts. Subclasses may penalise the intercepts.
 
     Parameters
     ----------
     design : Design
-    y : ndarray, labels in the design's label shape; anything finite where the weight is 0.
+    y : ndarray in the shape of the design's labels, finite; arbitrary where the weight is 0
     loss : Loss
     penalty : Penalty or None
     """
@@ -34,24 +34,24 @@ class RowIntercepts(BaseObjective):
         self.dtype = np.dtype(design.dtype)
         self._label_means = np.zeros(design.n_intercepts)
         if loss.translates and design.n_intercepts:
-            # Large means would cost digits in every residual.
+            # Large means would cause cancellation in every residual.
             sizes = design.gather(design.weights * y * y)
-            for _ in range(2):  # the second time takes what rounding left
+            for _ in range(2):  # the second pass removes rounding error
                 means = design.gather(design.weights * y) / self._intercept_weights
                 self._label_means = self._label_means + means
                 y = y - design.spread(means)
-            # Constant labels leave rounding noise, which is nothing to fit.
+            # For constant labels only rounding error remains, which must not be fitted.
             left = design.gather(design.weights * y * y)
             constant = left <= (64 * np.finfo(np.float64).eps) ** 2 * sizes
             y = np.where(design.spread(constant), 0.0, y)
         self.y = np.asarray(y, dtype=np.float64)
-        # Predictors without a label are 0: whatever X holds there, no loss overflows.
+        # Predictors of missing labels are set to 0, so that the loss cannot overflow there.
         unlabelled = design.weights == 0
         self._unlabelled = unlabelled if unlabelled.any() else None
         self._by_dtype: dict[Any, tuple[Array, Array]] = {}
 
     def _labels(self, dtype: Any) -> tuple[Array, Array]:
-        """Labels and weights in a precision."""
+        """Labels and weights in the given precision."""
         dtype = np.dtype(dtype)
         if dtype not in self._by_dtype:
             weights = self.design.weights
@@ -82,14 +82,14 @@ class RowIntercepts(BaseObjective):
         return Point(W, b, self._predictors(W, b))
 
     def _predictors(self, W: Array, b: Array) -> Array:
-        """The image Z of (W, b), 0 where there is no label."""
+        """The linear predictors Z of (W, b), 0 where the label is missing."""
         Z = self.design.forward(W)
         if self.design.n_intercepts:
             Z += self.design.spread(b)
         return self._of_labels(Z)
 
     def _of_labels(self, Z: Array) -> Array:
-        """Z with zeros where there is no label, in place."""
+        """Set Z to 0 where the label is missing, in place."""
         if self._unlabelled is not None:
             np.copyto(Z, 0.0, where=self._unlabelled)
         return Z
@@ -141,29 +141,29 @@ class RowIntercepts(BaseObjective):
         return self.design.gather(U) if self.design.n_intercepts else np.zeros(0, dtype=U.dtype)
 
     def intercept_gradient(self, b: Array, U: Array) -> Array:
-        """The gradient in b of all that depends on it, from weighted loss gradients U."""
+        """The gradient of the objective in b, from weighted loss gradients U."""
         return self.gather(U)
 
     def intercept_newton(self, point: Point, U: Array) -> Array:
-        """Minus the Newton step of each intercept at a point with loss gradients U."""
+        """The negative Newton step of each intercept at a point with loss gradients U."""
         weights, H = self.design.weights, self.loss.newton_weight(self.y, point.Z)
         slope, bend = self.design.gather(weights * U), self.design.gather(weights * H)
         return np.divide(slope, bend, out=np.zeros_like(slope), where=bend > 0)
 
     def intercept_values(self, point: Point) -> Array:
-        """What a step of each intercept must not raise: the loss of its labels."""
+        """The values that a step of each intercept must not increase: the losses of its labels."""
         return self.design.gather(self.design.weights * self.loss.value(self.y, point.Z))
 
     def balances(self, U: Array) -> bool:
-        """Whether loss gradients U vanish, but for rounding, along the free intercepts."""
+        """Whether loss gradients U vanish along the intercepts, up to rounding error."""
         weights = self.design.weights
         sums = np.abs(self.gather(weights * U))
         return bool((sums <= self.gather(weights * self._rounding(U))).all())
 
     def _rounding(self, U: Array) -> Array:
-        """How much of each loss gradient may be rounding."""
+        """The rounding error to expect in each loss gradient."""
         return np.asarray(1e-11 * np.abs(U) + 1e-15 * (1 + np.abs(self.y)))
 
     def intercept_conjugate(self, U: Array) -> float:
-        """The part of the dual that what holds the intercepts takes at loss gradients U."""
+        """The conjugate of the penalty on the intercepts at loss gradients U."""
         return 0.0

@@ -13,27 +13,27 @@ from skmtl.objective._row_intercepts import RowIntercepts
 from skmtl.penalties import Penalty
 from skmtl.solvers import Point
 
-# The largest matrices of a second-order model.
+# The largest size of the matrices of a second-order model.
 GRAM_BYTES = 2**29
 _ROUNDING_STEPS = 8
 
 
 class RowLoss(RowIntercepts):
-    """The smooth part, from rows of data."""
+    """The smooth part of an objective on rows of data."""
 
     def __init__(self, design: Design, y: Array, loss: Loss, penalty: Penalty | None) -> None:
         super().__init__(design, y, loss, penalty)
-        # Shared with the copies that differ in their penalty.
+        # Shared between copies with different penalties.
         self._constant: dict[str, Any] = {}
         self._gradient: tuple[Point, Array, Array] | None = None
 
     def loss_value(self, point: Point) -> float:
         y, weights = self._labels(point.Z.dtype)
-        # Pairwise summation keeps the digits that a certificate needs.
+        # Pairwise summation, for the accuracy that certificates need.
         return float((weights * self.loss.value(y, point.Z)).sum())
 
     def loss_gradient(self, point: Point) -> tuple[Array, Array]:
-        """The loss's derivative at each label and the gradient in W, kept for the last point."""
+        """The loss's derivative at each label and its gradient in W, cached for the last point."""
         if self._gradient is None or self._gradient[0] is not point:
             y, weights = self._labels(point.Z.dtype)
             U = self.loss.gradient(y, point.Z)
@@ -56,14 +56,14 @@ class RowLoss(RowIntercepts):
         return bound, metric[:, None], loss * self._intercept_weights / bound
 
     def excess_curvature(self, old: Point, new: Point) -> float:
-        # Sums of squares, or nearly: nothing cancels, however short the step.
+        # Sums of non-negative terms, without cancellation for short steps.
         y, weights = self._labels(new.Z.dtype)
         step = new.Z - old.Z
         if self.has_curvature_bound:
             flat = step.ravel()
             bent = self.loss.curvature_bound * np.einsum("i,i,i->", weights.ravel(), flat, flat)
         else:
-            # Steps within the predictors' rounding error say nothing about the curvature.
+            # Differences within rounding error are not evidence of curvature.
             rounding = _ROUNDING_STEPS * np.finfo(step.dtype).eps * np.abs(new.Z).max(initial=0.0)
             step = np.sign(step) * np.maximum(np.abs(step) - rounding, 0)
             bent = 2 * (weights * self.loss.divergence_bound(y, old.Z, step)).sum()
@@ -102,7 +102,7 @@ class RowLoss(RowIntercepts):
     def direction(
         self, design: Design, H: Array, grams: Array, ridges: Array, gradient: tuple[Array, Array]
     ) -> tuple[Array, Array]:
-        """The Newton step on W and the intercepts, in the columns of a design."""
+        """The Newton step in W and the intercepts, for a design."""
         return newton_direction(design, H, grams, ridges, gradient)
 
     def _hessians(self, H: Array) -> Array:
@@ -110,7 +110,7 @@ class RowLoss(RowIntercepts):
         return hessians
 
     def kept_if_constant(self, name: str, make: Callable[[], Any]) -> Any:
-        """What ``make`` returns, computed once where the loss has the same curvature everywhere."""
+        """The result of ``make``, cached if the curvature of the loss is constant."""
         if not self.loss.constant_curvature:
             return make()
         if name not in self._constant:

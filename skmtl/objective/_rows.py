@@ -1,4 +1,4 @@
-"""An objective on rows of data, with models of it in some rows of W and in all."""
+"""The objective on rows of data, with its quadratic models and its eigenbasis."""
 
 import copy
 from dataclasses import replace
@@ -27,12 +27,12 @@ from skmtl.objective._row_dual import RowDual
 from skmtl.objective._row_loss import GRAM_BYTES
 from skmtl.solvers import NewtonSteps, Point, QuadraticModels, RowModel, RowModels, Spectral
 
-# The largest number of features for a model of all of W.
+# The largest number of features for a model in all of W.
 _LARGEST_MODEL = 300
 _TYPICAL_ITERATIONS = 100
 _MAX_HALVINGS = 30
 _LEAST_CURVATURE = 1e-6
-# A Gram matrix of more columns than this many times the rows costs more than the rows.
+# With more columns than this many times the rows, a Gram matrix costs more than the columns.
 _GRAM_ROWS = 1.5
 
 
@@ -42,7 +42,7 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
     Parameters
     ----------
     design : Design
-    y : ndarray, labels in the design's label shape; anything finite where the weight is 0.
+    y : ndarray in the shape of the design's labels, finite; arbitrary where the weight is 0
     loss : Loss
     penalty : Penalty or None
     """
@@ -63,7 +63,7 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         other._gradient = left, U, G[features]
         return other, left
 
-    # Models in some rows of W
+    # Quadratic models
 
     @property
     def has_row_models(self) -> bool:
@@ -80,15 +80,15 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
 
     @property
     def _worthwhile_rows(self) -> float:
-        """The rows of W at which models begin to cost more than gradient steps in all of them."""
+        """The number of rows of W beyond which models cost more than gradient steps."""
         design, n_grams, size = self.design, self.n_columns, self.design.weights.size
-        # Sparse matrices take few products.
+        # Sparse Gram matrices are cheap to compute.
         n_rows = 0 if design.is_sparse else size // n_grams
         return worthwhile_rows(design.products, size, n_grams, n_rows)
 
     @property
     def rows_per_product(self) -> float:
-        # s rows: n s^2 for each Gram matrix, some ten sweeps of s^2 T. Half of what is fair.
+        # With s rows: n s^2 for each Gram matrix, and about ten sweeps of s^2 T. Half of that.
         design = self.design
         if not self.loss.constant_curvature:
             return first_rows(self.n_features, design.products / self.n_columns)
@@ -119,7 +119,7 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         else:
             grams = design.rough_grams(weights * bend, SAMPLED * len(features) * 4**effort)
         factors = np.ones(self.n_columns)
-        if len(grams) == 1:  # all labels have the null point's curvature
+        if len(grams) == 1:  # at the null point all tasks have the same curvature
             return GramModel(grams[0], factors, NO_GRAMS, slope, square, bend)
         grams = np.ascontiguousarray(grams.transpose(1, 2, 0))
         return GramModel(NO_GRAM, factors, grams, slope, square, bend)
@@ -139,7 +139,7 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         if len(grams) < self.n_columns:
             grams = np.repeat(grams, self.n_columns, axis=0)
         linear = np.einsum("tij,jt->it", grams, point.W) - G
-        # The squared residual at W = 0, from that at the point; rounding may make it negative.
+        # The squared residual at W = 0, from that at the point; non-negative but for rounding.
         square = max(self._model_square(bend, U) + float(np.vdot(point.W, linear - G)), 0.0)
         counts = self.design.gather((self.design.weights > 0).astype(np.float64))
         model = Quadratics(grams, np.ones(self.n_columns), linear, square, counts)
@@ -151,9 +151,10 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         return replace(model, slope=-G, residual=self._model_square(model.bend, U))
 
     def _model_curvature(self, point: Point) -> Array:
-        """The curvature of each label in a quadratic model, no less than a share of its task's.
+        """The curvature of each label in a quadratic model, at least a share of its task's mean.
 
-        With hardly any curvature its residual would be so large that rounding hides the others.
+        The residual of a label with almost no curvature would be so large that the others were
+        lost to rounding error.
         """
         bend, weights = self.loss.newton_weight(self.y, point.Z), self.design.weights
         means = self.design.gather(weights * bend) / self.design.gather(weights)
@@ -161,7 +162,7 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         return np.asarray(np.maximum(bend, self.design.spread(least)))
 
     def _model_square(self, bend: Array, U: Array) -> float:
-        """The squared residual of a quadratic model with a curvature for each label."""
+        """The squared residual of a quadratic model with the given curvature of each label."""
         return float((self.design.weights * U * U / bend).sum())
 
     def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
@@ -172,14 +173,14 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         return self._searched(point, W)
 
     def _searched(self, point: Point, W: Array) -> Point:
-        """A point on the way to W where the objective has fallen, with the best intercepts."""
+        """The point after a line search towards W, with the best intercepts."""
         if not np.isfinite(W).all():
             return point
         (G, _), D = self.gradient(point), W - point.W
         b = np.zeros_like(point.b)
         Z = self._predictors(D, b)
         if self.design.n_intercepts:
-            # The best intercepts follow, to first order.
+            # To first order, the intercepts remain optimal.
             b = -self.intercept_newton(point, self.loss.gradient_change(self.y, point.Z, Z))
             Z = self._of_labels(Z + self.design.spread(b))
         value, penalty = self.value(point), self.penalty
@@ -195,7 +196,7 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
 
     @property
     def column_gram(self) -> ColumnGram:
-        """The Gram matrix of the columns asked for so far."""
+        """The Gram matrix of the columns requested so far."""
         made: ColumnGram = self.kept_if_constant("columns", lambda: ColumnGram(self.design))
         return made
 

@@ -1,4 +1,4 @@
-"""An objective on rows of data whose intercepts are pulled towards their mean."""
+"""The objective on rows of data with intercepts shrunk towards their mean."""
 
 import numpy as np
 
@@ -15,14 +15,15 @@ _TINY = np.finfo(np.float64).tiny
 
 
 class ShrunkObjective(Objective):
-    r"""Rows of data with a quadratic that holds each intercept :math:`b_t` near a common one.
+    r"""Rows of data with a quadratic penalty on the deviations of intercepts from their mean.
 
     .. math:: \min_{\beta} \; \tfrac12 \sum_t \kappa_t (b_t - \beta)^2 ,
 
-    a part of the loss here. Only the mean is free: the dual needs :math:`\sum_i \omega_i u_i = 0`
-    over all labels at once, and gains :math:`-\sum_t g_t^2 / (2 \kappa_t)` with
-    :math:`g_t = -\sum_{i \in t} \omega_i u_i`. The design is centred around one mean for all
-    tasks, where intercepts can be compared; so those of tasks with other means have to do with W.
+    which here counts as part of the loss. Only the mean intercept is unpenalised: the dual
+    requires :math:`\sum_i \omega_i u_i = 0` over all labels together, and has the additional term
+    :math:`-\sum_t g_t^2 / (2 \kappa_t)` with :math:`g_t = -\sum_{i \in t} \omega_i u_i`. The
+    design is centred around one mean for all tasks, so that intercepts are comparable; W and the
+    intercepts of tasks with other means are therefore coupled.
 
     Parameters
     ----------
@@ -39,11 +40,11 @@ class ShrunkObjective(Objective):
         super().__init__(design, y, loss, penalty)
 
     def _deviations(self, b: Array) -> Array:
-        """Of the intercepts (n_tasks,) from their weighted mean."""
+        """The deviations of the intercepts (n_tasks,) from their weighted mean."""
         return self._centred(b.astype(np.float64) + self._label_means)
 
     def _centred(self, b: Array) -> Array:
-        for _ in range(2):  # the second time takes what rounding left
+        for _ in range(2):  # the second pass removes rounding error
             b = b - self.pulls @ b / self.pulls.sum()
         return b
 
@@ -68,13 +69,13 @@ class ShrunkObjective(Objective):
 
     @property
     def _held(self) -> Array:
-        """What the metric of intercepts is a multiple of, before their mean is let go."""
+        """The curvature in each intercept for a fixed mean, of which the metric is a multiple."""
         bound = self.loss.curvature_bound if self.has_curvature_bound else 1.0
         return np.asarray(bound * self._intercept_weights + self.pulls)
 
     def _solve_held(self, held: Array, g: Array) -> Array:
-        """The x with (diag(held) - pulls pulls' / sum(pulls)) x = g: the mean is free."""
-        # Without the cancellation of sum(pulls) and pulls' (pulls / held).
+        """Solve (diag(held) - pulls pulls' / sum(pulls)) x = g."""
+        # sum(pulls) - pulls' (pulls / held), without cancellation.
         free = max(float(self.pulls @ ((held - self.pulls) / held)), _TINY)
         return np.asarray((g + self.pulls * (float(self.pulls @ (g / held)) / free)) / held)
 
@@ -83,7 +84,7 @@ class ShrunkObjective(Objective):
         step = self._centred((new.b - old.b).astype(np.float64))
         return excess + float(self.pulls @ step**2)
 
-    # Models that profile free intercepts out
+    # Models that minimise out free intercepts do not apply
 
     @property
     def has_quadratic_models(self) -> bool:
@@ -107,7 +108,7 @@ class ShrunkObjective(Objective):
             lambda: np.linalg.eigh(self._held_grams(self._hessians(weights), each, totals)),
         )
         eigenvalues = np.maximum(eigenvalues, 0.0) + self._ridges[:, None]
-        # The intercepts' mean, eliminated last.
+        # The mean intercept is eliminated last.
         share = self.pulls / (totals + self.pulls)
         linear, sigma = -self.gradient(self.null)[0], float(share @ totals)
         return LinkedSpectrum(eigenvalues, bases, linear, each * share, sigma)
@@ -118,9 +119,9 @@ class ShrunkObjective(Objective):
     def direction(
         self, design: Design, H: Array, grams: Array, ridges: Array, gradient: tuple[Array, Array]
     ) -> tuple[Array, Array]:
-        """As ``newton_direction``: given their mean, the intercepts are eliminated one by one.
+        """As ``newton_direction``, with the intercepts eliminated given their mean.
 
-        The step is linear in that of the mean, which is left as one unknown.
+        The step is linear in the change of the mean, which is the remaining unknown.
         """
         G, g = gradient
         totals = design.gather(H)
@@ -139,26 +140,26 @@ class ShrunkObjective(Objective):
 
         W, moved = solved(-G, -g)
         with_mean, moved_with_mean = solved(np.zeros_like(W), self.pulls)
-        # By how much the intercepts stay behind their mean, without cancellation.
+        # By how much the intercepts lag behind their mean, computed without cancellation.
         behind = (totals + moved_with_mean) / held
         b = -(g + moved) / held
         bend, alone = float(self.pulls @ behind), float(self.pulls @ (totals / held))
-        # Where features can take its place the mean stays.
+        # If features can replace the mean it is not identified, and stays.
         mean = float(self.pulls @ b) / bend if bend > _ROUNDING * alone else 0.0
         return W + mean * with_mean, b + mean * (1 - behind)
 
     def _held_grams(self, grams: Array, each: Array, totals: Array) -> Array:
-        """The Hessians in W given the intercepts' mean, from those with free intercepts.
+        """The Hessians in W for a given mean intercept, from those with free intercepts.
 
-        Each task's sum of curvature times features is (n_features, n_tasks), of curvature
-        (n_tasks,).
+        ``each`` (n_features, n_tasks) holds the tasks' sums of curvature times features,
+        ``totals`` (n_tasks,) those of the curvature.
         """
         if len(grams) == 1:
-            return grams  # of tasks that have one mean: no sum is more than rounding
+            return grams  # the tasks share their means, so that these sums are zero
         return np.asarray(grams + np.einsum("jt,kt,t->tjk", each, each, self._kept_share(totals)))
 
     def _kept_share(self, totals: Array) -> Array:
-        """What of the square of such a sum its pull keeps."""
+        """The share of the squared sums that shrinkage leaves in the Hessian."""
         held = totals * (totals + self.pulls)
         return np.asarray(np.divide(self.pulls, held, out=np.zeros_like(held), where=totals > 0))
 
@@ -174,11 +175,11 @@ class ShrunkObjective(Objective):
 
     def intercept_conjugate(self, U: Array) -> float:
         g = -self.gather(self.design.weights * U)
-        # The sum of g is zero, so that no more than differences of label means count.
+        # The sum of g is zero, so that only differences of label means matter.
         return float((g**2 / self.pulls).sum() / 2 - g @ self._centred(self._label_means))
 
     def is_separated(self, point: Point) -> bool:
-        # The intercepts cannot go anywhere.
+        # The intercepts are penalised and cannot separate labels.
         return super().is_separated(self.point(point.W, np.zeros_like(point.b)))
 
     # Intercepts
@@ -189,7 +190,7 @@ class ShrunkObjective(Objective):
         return self._solve_held(self.design.gather(weights * H) + self.pulls, slope)
 
     def intercept_values(self, point: Point) -> Array:
-        # One number for all: intercepts move together.
+        # The same number for all, since the intercepts are updated together.
         total = super().intercept_values(point).sum()
         away = self._deviations(point.b)
         return np.full(len(point.b), total + self.pulls @ away**2 / 2)

@@ -11,30 +11,29 @@ from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._certificate import Dual
 from skmtl.objective._gram import GramObjective
 from skmtl.objective._rows import Objective
-from skmtl.penalties import Penalty, Superposition
+from skmtl.penalties import Penalty
 from skmtl.solvers import Point, QuadraticModels, Spectral
 
 _LEAST = 1e-8
 
 
 class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
-    """Another objective as a function of the parts, one below the other in W.
+    """Another objective as a function of the parts, stacked in W.
 
-    The parts (n_parts * n_features, n_tasks) share one gradient. Since all of them may step the
-    same way, the curvature counts as many times as there are parts. A minimum over the parts is a
-    minimum over their sum, whose certificate it keeps.
+    The parts (n_parts * n_features, n_tasks) share one gradient. Since they may all move in the
+    same direction, the curvature is multiplied by the number of parts. Minimising over the parts
+    is equivalent to minimising over their sum, whose certificate is used.
 
     Parameters
     ----------
     total : BaseObjective
-        Its penalty is a :class:`Superposition`.
+        Its penalty is a superposition (``n_superposed``).
     """
 
     def __init__(self, total: BaseObjective) -> None:
-        assert isinstance(total.penalty, Superposition)
-        assert isinstance(total, Objective | GramObjective)
+        assert total.penalty is not None and isinstance(total, Objective | GramObjective)
         self.total: Objective | GramObjective = total
-        self.n_parts = len(total.penalty.parts)
+        self.n_parts = total.penalty.n_superposed
         self.dtype, self.n_tasks = total.dtype, total.n_tasks
         self.n_columns, self.n_features = total.n_columns, self.n_parts * total.n_features
         self.penalty, self.quadratic = total.penalty, total.quadratic
@@ -49,7 +48,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         return other
 
     def total_of(self, point: Point) -> Point:
-        """The other objective's point at the sum of the parts."""
+        """The point of the other objective at the sum of the parts."""
         if self._summed is None or self._summed[0] is not point:
             W = self.parts(point).sum(axis=0)
             self._summed = point, Point(W, point.b, point.Z)
@@ -62,7 +61,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         return self.total_of(point).W
 
     def _stacked(self, point: Point) -> Point:
-        """A point of the other objective, all of it in the first part."""
+        """A point of the other objective, with all coefficients in the first part."""
         rest = np.zeros(((self.n_parts - 1) * len(point.W), point.W.shape[1]), point.W.dtype)
         return Point(np.concatenate([point.W, rest]), point.b, point.Z)
 
@@ -102,7 +101,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         return point
 
     def value(self, point: Point) -> float:
-        assert isinstance(self.penalty, Superposition)
+        assert self.penalty is not None
         return self.smooth_value(point) + self.penalty.value_of_parts(self.parts(point))
 
     def smooth_value(self, point: Point) -> float:
@@ -162,9 +161,9 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
             memory = total.memory if self.quadratic is None else {}
             if memory.get("rescaled", (None,))[0] is not total.linear:
                 metric = self.total.curvature[1]
-                # A feature without curvature has no scale.
+                # A feature without curvature gets the largest scale.
                 metric = np.where(metric > _LEAST * metric.max(), metric, metric.max())
-                # Half way to one curvature for all: the penalty's stays nearer to theirs.
+                # The square root of full scaling keeps the prox of the penalty better conditioned.
                 memory["rescaled"] = total.linear, total.rescaled(metric**-0.25)
             total = memory["rescaled"][1]
         return PartsSpectrum(total, self.n_parts)
@@ -183,9 +182,9 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         return self._of_total(point.W, self.total.settled(self.total_of(point)))
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        assert isinstance(self.penalty, Superposition)
+        assert self.penalty is not None
         if np.ndim(step) and np.size(step) > 1:
-            # Of the parts' equal metrics.
+            # All parts have the same metric.
             step = np.asarray(step)[: self.total.n_features]
         parts = V.reshape(self.n_parts, -1, V.shape[1])
         return self.penalty.prox_of_parts(parts, step).reshape(V.shape)
@@ -196,7 +195,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         if exact is not point:
             summed = self.total.point(summed.W, summed.b)
         penalty = self.penalty
-        assert isinstance(penalty, Superposition)
+        assert penalty is not None
         value = self.total.smooth_value(summed) + penalty.value_of_parts(self.parts(exact))
         return value, self.total.dual(summed)
 

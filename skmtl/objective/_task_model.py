@@ -1,4 +1,4 @@
-"""Block coordinate descent on a Gram matrix per task."""
+"""A quadratic model with a Gram matrix per task."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,21 +11,21 @@ from skmtl.solvers import Thresholds
 
 Array = NDArray[Any]
 
-# Iterates are this many sweeps apart, and extrapolated from this many differences: as in the
-# kernels of other models, so that all layouts take the same steps.
+# Sweeps between extrapolated iterates, and differences per extrapolation: the same numbers as in
+# the kernels of other models, so that all layouts take the same steps.
 _SWEEPS = 5
 _DEPTH = 5
 
 
 @dataclass(frozen=True)
 class TaskGramModel:
-    """By Gram matrices: A'A of task t is scales[t] grams[t].
+    """Gram matrices: A'A of task t is scales[t] grams[t].
 
     Attributes
     ----------
     grams : ndarray of shape (n_tasks, s, s), or (s, n_tasks, s) where ``turned``
-        A sweep is fastest where it reads them in order; to bring all of them into that order
-        costs more than the sweeps.
+        Sweeps are faster in the second order, but reordering a matrix of all features costs more
+        than the sweeps.
     turned : bool
     scales : ndarray of shape (n_tasks,)
     slope : ndarray of shape (s, n_tasks)
@@ -41,7 +41,7 @@ class TaskGramModel:
     residual: float
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
-        """Minimise over W (s, n_tasks), in place, to a duality gap; the number of sweeps."""
+        """Minimise over W (s, n_tasks) in place up to a duality gap; return the sweeps."""
         diagonals = np.einsum("jtj->tj" if self.turned else "tjj->tj", self.grams)
         bends = diagonals * self.scales[:, None] + penalty.ridges[:, None]
         curvature, first, H = bends.max(axis=0), W.copy(), np.ascontiguousarray(self.slope.T)
@@ -67,10 +67,10 @@ class TaskGramModel:
 
 
 def _extrapolated(past: list[tuple[Array, Array]]) -> tuple[Array, Array] | None:
-    """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
+    """The Anderson extrapolation of iterates.
 
-    The slopes depend on W affinely, so that they take the same combination. None where the
-    differences leave nothing to solve.
+    The gradients are affine in W, so that the same combination applies to them. None if the
+    differences of the iterates are degenerate.
     """
     steps = np.array([(new[0] - old[0]).ravel() for old, new in zip(past, past[1:], strict=False)])
     system = steps @ steps.T

@@ -1,10 +1,11 @@
 """Penalties on the coefficients W (n_features, n_tasks): formula, prox, dual, cvxpy form."""
 
-from skmtl.penalties._base import Penalty, Quadratic
+from skmtl.penalties._base import Composite, Penalty, PenaltySum, Quadratic
 from skmtl.penalties._by_feature import ChosenEntries, Positive, WeightedRows
-from skmtl.penalties._composite import Composite, PenaltySum, Superposition
+from skmtl.penalties._concave import RowConcave, RowMajoriser
 from skmtl.penalties._coupling import TaskQuadratic
 from skmtl.penalties._entries import L1
+from skmtl.penalties._factored import FactoredPenalty
 from skmtl.penalties._fused import FusedTasks
 from skmtl.penalties._graph import GraphTotalVariation
 from skmtl.penalties._pairwise import PairwiseFusion
@@ -13,6 +14,8 @@ from skmtl.penalties._relaxed import RelaxedClusterNorm
 from skmtl.penalties._rows import L21, L1Inf
 from skmtl.penalties._sparse_group import SparseGroup
 from skmtl.penalties._spectral import ClusterNorm, SquaredTraceNorm, TraceNorm
+from skmtl.penalties._split import split
+from skmtl.penalties._superposition import Superposition
 from skmtl.penalties._tasks import TaskGroup
 from skmtl.penalties._terms import Terms
 from skmtl.penalties._tree import TreeGroup
@@ -23,6 +26,7 @@ __all__ = [
     "ChosenEntries",
     "ClusterNorm",
     "Composite",
+    "FactoredPenalty",
     "FusedTasks",
     "GraphTotalVariation",
     "L1Inf",
@@ -33,6 +37,8 @@ __all__ = [
     "Quadratic",
     "RelaxedClusterNorm",
     "Ridge",
+    "RowConcave",
+    "RowMajoriser",
     "SparseGroup",
     "SquaredTraceNorm",
     "Superposition",
@@ -42,4 +48,5 @@ __all__ = [
     "TraceNorm",
     "TreeGroup",
     "WeightedRows",
+    "split",
 ]

@@ -11,6 +11,7 @@ The minimiser is :math:`\theta_i = clip(\mu \sigma_i, a, b)`; in the prox of
 that sorting its breakpoints finds the root.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def _positive_weights(values: Array, lam: float, a: float, b: float, c: float) -
     points = np.concatenate([(a + lam) / values, (b + lam) / values])
     points = np.sort(points[np.isfinite(points)])
     if not points[-1] > 0:  # a = lam = 0 and b infinite: theta is proportional to the values
-        return values * (c / values.sum())
+        return np.asarray(values * (c / values.sum()))
     points = points[points > 0]
     at_a, under_b = counts(points)
     inside = points * (below[under_b] - below[at_a]) - lam * (under_b - at_a)
@@ -103,3 +104,32 @@ def box_support(sigma: Array, a: float, b: float, c: float) -> float:
         shares = np.clip(rest - (b - a) * np.arange(len(sigma)), 0.0, b - a)
         value += shares @ squares
     return float(value)
+
+
+def padded(sigma: Array, size: int) -> Array:
+    """The singular values (size,), with zeros where there are fewer, of more the largest."""
+    values = np.zeros(size)
+    values[: len(sigma)] = sigma[:size]
+    return values
+
+
+def box_shrinkage(
+    size: int, lam: float, bounds: tuple[float, float, float]
+) -> Callable[[Array], Array]:
+    """The factors of a squared box norm's prox, for norms of ``size`` singular values."""
+
+    def shrink(sigma: Array) -> Array:
+        theta = np.ones_like(sigma)
+        theta[:size] = box_weights(padded(sigma, size), lam, *bounds)[: len(sigma)]
+        return theta / (theta + lam)
+
+    return shrink
+
+
+def check_clusters(n_clusters: int, n_tasks: int) -> None:
+    """Refuse more clusters than tasks."""
+    if n_clusters > n_tasks:
+        raise ValueError(
+            f"The 'n_clusters' parameter must be at most the number of tasks, {n_tasks}. Got "
+            f"{n_clusters} instead."
+        )

@@ -5,10 +5,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._entries import L1
-from skmtl.penalties._rows import L21, L1Inf
-from skmtl.penalties._sparse_group import SparseGroup
-from skmtl.penalties._tasks import TaskGroup
 
 
 class WeightedRows(Penalty):
@@ -59,8 +55,16 @@ class WeightedRows(Penalty):
             )
 
     @property
-    def is_norm(self) -> bool:  # type: ignore[override]
+    def is_norm(self) -> bool:
         return bool(np.any(self.weights))
+
+    @property
+    def is_absolute(self) -> bool:
+        return self.penalty.is_absolute
+
+    @property
+    def is_zero(self) -> bool:
+        return self.penalty.is_zero
 
     @property
     def free_rows(self) -> Array | None:
@@ -111,12 +115,14 @@ class Positive(Penalty):
     r"""A penalty on coefficients that may not be negative: infinite elsewhere.
 
     The prox and the dual norm are the penalty's, of the positive parts. That holds for a penalty
-    which depends on the sizes of the entries alone and does not fall where one of them grows:
-    L1, L21, L1Inf, SparseGroup, TaskGroup, and WeightedRows of them, but no spectral norm.
+    which depends on the absolute values of the entries alone and does not fall where one of them
+    grows: L1, L21, L1Inf, SparseGroup, TaskGroup, TreeGroup, and WeightedRows of them, but no
+    spectral norm.
 
     Parameters
     ----------
     penalty : Penalty
+        One whose ``is_absolute`` is true: a class of your own declares it.
 
     References
     ----------
@@ -130,28 +136,31 @@ class Positive(Penalty):
         self.penalty = penalty
 
     @property
-    def separates_over_rows(self) -> bool:  # type: ignore[override]
+    def separates_over_rows(self) -> bool:
         return self.penalty.separates_over_rows
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
     def check(self, n_features: int, n_tasks: int) -> None:
-        norms = (L1, L21, L1Inf, SparseGroup, TaskGroup, WeightedRows)
-        if not isinstance(self.penalty, norms):
+        known = isinstance(self.penalty, Penalty)
+        if known:
+            self.penalty.check(n_features, n_tasks)
+        if not known or not self.penalty.is_absolute or not self.penalty.has_prox:
             raise ValueError(
                 f"The 'penalty' parameter of Positive must be a norm that takes absolute values "
-                f"of the entries (L1, L21, L1Inf, SparseGroup, TaskGroup, or WeightedRows of "
-                f"one). Got {self.penalty!r} instead."
+                f"of the entries (L1, L21, L1Inf, SparseGroup, TaskGroup, TreeGroup, or "
+                f"WeightedRows of one). Got {self.penalty!r} instead. If it is a norm of your own "
+                f"that does not change where entries of W change their signs, nor falls where one "
+                f"of them grows, declare it: set is_absolute = True in its class."
             )
-        self.penalty.check(n_features, n_tasks)
-        if getattr(self.penalty, "alpha", 1.0) == 0:
+        if self.penalty.is_zero:
             raise ValueError(
                 "The norm of Positive must have a strength > 0, or nothing holds positive "
                 "coefficients back. Choose a small alpha."
             )
 
     @property
-    def is_norm(self) -> bool:  # type: ignore[override]
+    def is_norm(self) -> bool:
         return self.penalty.is_norm
 
     @property
@@ -180,8 +189,15 @@ class Positive(Penalty):
     def dual_norm(self, G: Array) -> float:
         return self.penalty.dual_norm(np.maximum(G, 0))
 
+    def conjugate(self, G: Array) -> float:
+        return self.penalty.conjugate(np.maximum(G, 0))
+
+    def dual_scale(self, G: Array) -> float:
+        return self.penalty.dual_scale(np.maximum(G, 0))
+
     def to_cvxpy(self, W: Any) -> Any:
-        return self.penalty.to_cvxpy(W), [W >= 0]
+        value, constraints = self.penalty.stated(W)
+        return value, [*constraints, W >= 0]
 
 
 class ChosenEntries(Penalty):
@@ -220,7 +236,7 @@ class ChosenEntries(Penalty):
             )
 
     @property
-    def is_positive(self) -> bool:  # type: ignore[override]
+    def is_positive(self) -> bool:
         return self.positive
 
     def of_rows(self, features: Array) -> "ChosenEntries":

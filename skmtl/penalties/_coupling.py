@@ -1,16 +1,12 @@
 """Smooth quadratic penalties that couple the tasks."""
 
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
 from skmtl._graphs import read_laplacian
-from skmtl.penalties._base import Array, Penalty, Quadratic
-from skmtl.penalties._quadratic import Ridge
-
-# Eigenvalues below this share of the largest are rounding.
-_ROUNDING = 1e-12
+from skmtl.penalties._base import Array, Quadratic
+from skmtl.penalties._forms import TaskForm, squares_in_cvxpy
 
 
 class TaskQuadratic(Quadratic):
@@ -43,7 +39,7 @@ class TaskQuadratic(Quadratic):
         read_laplacian(np.asarray(self.matrix), np.arange(n_tasks), "matrix")
 
     def hessian(self, n_tasks: int) -> Array:
-        return self.alpha * np.asarray(self.matrix, dtype=np.float64)
+        return np.asarray(self.alpha * np.asarray(self.matrix, dtype=np.float64))
 
     def value(self, W: Array) -> float:
         return self._form.value(W)
@@ -66,134 +62,13 @@ class TaskQuadratic(Quadratic):
     def for_tasks(self, chosen: Array) -> Self:
         return type(self)(np.asarray(self.matrix)[np.ix_(chosen, chosen)], self.alpha)
 
-    def split(self) -> tuple[Penalty | None, Quadratic | None]:
-        return None, self._form
+    @property
+    def quadratic_form(self) -> TaskForm:
+        return self._form
 
     @property
-    def _form(self) -> "TaskForm":
+    def _form(self) -> TaskForm:
         return TaskForm(self.hessian(0))
 
     def to_cvxpy(self, W: Any) -> Any:
-        import cvxpy as cp
-
-        # The square of W times a root of M.
-        eigenvalues, basis = np.linalg.eigh(np.asarray(self.matrix, dtype=np.float64))
-        root = basis * np.sqrt(np.maximum(eigenvalues, 0.0))
-        return self.alpha / 2 * cp.sum_squares(W @ root)
-
-
-class TaskForm(Quadratic):
-    """tr(W M W') / 2 by the eigenvectors of M, which are computed once.
-
-    Directions that M leaves free then cost exactly nothing: products with M itself would leave
-    rounding error there in proportion to M, larger than the loss where the coupling is strong.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n_tasks, n_tasks)
-        M, symmetric and positive semidefinite.
-    """
-
-    couples_tasks = True
-
-    def __init__(self, matrix: Array) -> None:
-        self.matrix = matrix
-
-    @cached_property
-    def _eigen(self) -> tuple[Array, Array]:
-        """The positive eigenvalues and their eigenvectors."""
-        eigenvalues, basis = np.linalg.eigh(self.matrix)
-        held = eigenvalues > _ROUNDING * max(eigenvalues[-1], 0.0)
-        return eigenvalues[held], basis[:, held]
-
-    def hessian(self, n_tasks: int) -> Array:
-        return self.matrix
-
-    def value(self, W: Array) -> float:
-        eigenvalues, basis = self._eigen
-        turned = W @ basis
-        return float(np.einsum("jt,jt,t->", turned, turned, eigenvalues) / 2)
-
-    def gradient(self, W: Array) -> Array:
-        eigenvalues, basis = self._eigen
-        return np.asarray((W @ basis * eigenvalues) @ basis.T, dtype=W.dtype)
-
-    def lipschitz(self) -> float:
-        return float(self._eigen[0].max(initial=0.0))
-
-    def prox(self, V: Array, step: float | Array) -> Array:
-        eigenvalues, basis = self._eigen
-        turned = V @ basis
-        # Free directions stay as they are, the others shrink.
-        return np.asarray(V - turned * (1 - 1 / (1 + step * eigenvalues)) @ basis.T, dtype=V.dtype)
-
-    def scaled(self, factor: float) -> Self:
-        return type(self)(factor * self.matrix)
-
-    def for_tasks(self, chosen: Array) -> Self:
-        return type(self)(self.matrix[np.ix_(chosen, chosen)])
-
-    def to_cvxpy(self, W: Any) -> Any:
-        return TaskQuadratic(self.matrix).to_cvxpy(W)
-
-    def conjugate(self, G: Array) -> float:
-        eigenvalues, basis = self._eigen
-        turned = G @ basis
-        free = G - turned @ basis.T
-        # Even the penalty's own gradient has rounding error there.
-        if np.square(free).sum() > 1e-24 * np.square(G).sum():
-            return np.inf
-        return float((turned**2 / eigenvalues).sum() / 2)
-
-    def dual_scale(self, G: Array) -> float:
-        return 1.0 if np.isfinite(self.conjugate(G)) else 0.0
-
-
-class QuadraticSum(Quadratic):
-    """A sum of quadratic penalties."""
-
-    def __init__(self, parts: tuple[Quadratic, ...]) -> None:
-        self.parts = parts
-        self._form: TaskForm | None = None
-
-    @property
-    def couples_tasks(self) -> bool:  # type: ignore[override]
-        return any(part.couples_tasks for part in self.parts)
-
-    def hessian(self, n_tasks: int) -> Array:
-        return np.sum([part.hessian(n_tasks) for part in self.parts], axis=0)
-
-    def task_curvature(self, n_tasks: int) -> Array:
-        return np.sum([part.task_curvature(n_tasks) for part in self.parts], axis=0)
-
-    def scaled(self, factor: float) -> Self:
-        return type(self)(tuple(part.scaled(factor) for part in self.parts))
-
-    def value(self, W: Array) -> float:
-        return self._whole(W.shape[1]).value(W)
-
-    def gradient(self, W: Array) -> Array:
-        return self._whole(W.shape[1]).gradient(W)
-
-    def conjugate(self, G: Array) -> float:
-        return self._whole(G.shape[1]).conjugate(G)
-
-    def dual_scale(self, G: Array) -> float:
-        return self._whole(G.shape[1]).dual_scale(G)
-
-    def lipschitz(self) -> float:
-        sizes = [len(part.hessian(0)) for part in self.parts if part.couples_tasks]
-        if not sizes:
-            return sum(part.lipschitz() for part in self.parts)
-        return self._whole(sizes[0]).lipschitz()
-
-    def to_cvxpy(self, W: Any) -> Any:
-        return sum(part.to_cvxpy(W) for part in self.parts)
-
-    def _whole(self, n_tasks: int) -> Quadratic:
-        """The sum as one quadratic form."""
-        if not self.couples_tasks:
-            return Ridge(self.task_curvature(n_tasks))
-        if self._form is None:
-            self._form = TaskForm(self.hessian(n_tasks))
-        return self._form
+        return self.alpha / 2 * squares_in_cvxpy(self.matrix, W)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._shrinkage import shrink_entries
 
 
 class L1(Penalty):
@@ -22,6 +23,7 @@ class L1(Penalty):
     """
 
     separates_over_rows = True
+    is_absolute = True
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -34,8 +36,7 @@ class L1(Penalty):
         return float(self.alpha * np.abs(W).sum())
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        threshold = np.asarray(step * self.alpha, dtype=V.dtype)
-        return V - np.clip(V, -threshold, threshold)
+        return shrink_entries(V, step * self.alpha)
 
     def dual_norm(self, G: Array) -> float:
         return float(np.abs(G).max(initial=0.0) / self.alpha)

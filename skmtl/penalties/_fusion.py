@@ -1,14 +1,14 @@
 """What penalties on differences between tasks share: the other parts, and the dual norm."""
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._roots import RowRootNorm
-from skmtl.penalties._rows import row_norms
+from skmtl.penalties._shrinkage import row_norms
 
 
 class Fusion(RowRootNorm):
@@ -28,6 +28,8 @@ class Fusion(RowRootNorm):
     fused: float
     sparse: float
     block: float
+
+    adds_row_norms = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Penalty._parameter_constraints,
@@ -55,7 +57,7 @@ class Fusion(RowRootNorm):
         raise NotImplementedError
 
     @property
-    def leaves_mean_free(self) -> bool:  # type: ignore[override]
+    def leaves_mean_free(self) -> bool:
         return self.sparse == 0 and self.block == 0
 
     @property
@@ -63,6 +65,21 @@ class Fusion(RowRootNorm):
         if self.fused != 0:
             return None
         return float(self.alpha * self.sparse), float(self.alpha * self.block)
+
+    @property
+    def is_absolute(self) -> bool:
+        return self.fused == 0
+
+    @property
+    def is_zero(self) -> bool:
+        return super().is_zero or not (self.fused or self.sparse or self.block)
+
+    def plus_row_norms(self, entries: float, rows: float) -> Self:
+        fused, sparse, block = (
+            float(self.alpha * strength) for strength in (self.fused, self.sparse, self.block)
+        )
+        strengths = {"fused": fused, "sparse": sparse + entries, "block": block + rows}
+        return type(self)(**{**self.get_params(deep=False), "alpha": 1.0, **strengths})
 
     def value(self, W: Array) -> float:
         return float(self._row_values(self._arranged(W)).sum())

@@ -7,11 +7,10 @@ import scipy.sparse as sp
 
 from skmtl._graphs import read_graph
 from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._entries import L1
-from skmtl.penalties._terms import MappedPenalty
+from skmtl.penalties._thresholds import RowThresholds
 
 
-class GraphTotalVariation(MappedPenalty):
+class GraphTotalVariation(Penalty):
     r"""The total variation :math:`\alpha \sum_j \sum_{(s,t)} a_{st} |W_{js} - W_{jt}|` over edges.
 
     Its dual norm is that of the flows on the edges whose divergence is G; any flow bounds it.
@@ -29,6 +28,9 @@ class GraphTotalVariation(MappedPenalty):
     39(3), 2011, https://doi.org/10.1214/11-AOS878
     """
 
+    has_prox = False
+    leaves_mean_free = True
+
     def __init__(self, adjacency: Any, alpha: float = 1.0) -> None:
         self.adjacency = adjacency
         self.alpha = alpha
@@ -40,12 +42,9 @@ class GraphTotalVariation(MappedPenalty):
         read_graph(weights, np.arange(n_tasks), "adjacency")
 
     @property
-    def leaves_mean_free(self) -> bool:  # type: ignore[override]
-        return True
-
-    @property
-    def inner(self) -> Penalty:
-        return L1(self.alpha)
+    def on_combinations(self) -> Penalty:
+        # The L1 norm of the weighted differences.
+        return RowThresholds(self.alpha, 0.0)
 
     def combinations(self, n_tasks: int) -> Any:
         upper = sp.triu(sp.coo_matrix(self.adjacency), k=1).tocoo()
@@ -53,6 +52,9 @@ class GraphTotalVariation(MappedPenalty):
         rows, columns = np.concatenate([upper.row, upper.col]), np.concatenate([edges, edges])
         values = np.concatenate([upper.data, -upper.data]).astype(np.float64)
         return sp.csr_matrix((values, (rows, columns)), shape=(n_tasks, upper.nnz))
+
+    def value(self, W: Array) -> float:
+        return self.on_combinations.value(np.asarray(W @ self.combinations(W.shape[1])))
 
     def for_tasks(self, chosen: Array) -> "GraphTotalVariation":
         kept = np.flatnonzero(chosen)

@@ -4,10 +4,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skmtl.penalties._base import Array, Quadratic
+from skmtl.penalties._base import Array
+from skmtl.penalties._forms import DiagonalForm
 
 
-class Ridge(Quadratic):
+class Ridge(DiagonalForm):
     r"""The ridge :math:`\tfrac12 \sum_t \alpha_t \lVert w_t \rVert_2^2`.
 
     Parameters
@@ -22,7 +23,7 @@ class Ridge(Quadratic):
     """
 
     def __init__(self, alpha: float | Array = 1.0) -> None:
-        self.alpha = alpha
+        super().__init__(alpha)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
@@ -36,37 +37,3 @@ class Ridge(Quadratic):
                 f"The 'alpha' parameter of Ridge must be a finite number >= 0, or an array of "
                 f"them, one for each of the {n_tasks} tasks. Got {self.alpha!r} instead."
             )
-
-    def value(self, W: Array) -> float:
-        return float((self.alpha * np.einsum("jt,jt->t", W, W)).sum() / 2)
-
-    def gradient(self, W: Array) -> Array:
-        return W * np.asarray(self.alpha, dtype=W.dtype)
-
-    def prox(self, V: Array, step: float | Array) -> Array:
-        return V / np.asarray(1 + step * np.asarray(self.alpha), dtype=V.dtype)
-
-    def lipschitz(self) -> float:
-        return float(np.max(self.alpha))
-
-    def task_curvature(self, n_tasks: int) -> Array:
-        return np.broadcast_to(np.asarray(self.alpha, dtype=np.float64), (n_tasks,))
-
-    def for_tasks(self, chosen: Array) -> "Ridge":
-        return self if np.ndim(self.alpha) == 0 else Ridge(np.asarray(self.alpha)[chosen])
-
-    def conjugate(self, G: Array) -> float:
-        squares = np.einsum("jt,jt->t", G, G)
-        alpha = self.task_curvature(G.shape[1])
-        if (squares[alpha == 0] > 0).any():
-            return np.inf
-        positive = alpha > 0
-        return float((squares[positive] / alpha[positive]).sum() / 2)
-
-    def dual_scale(self, G: Array) -> float:
-        return 1.0 if np.isfinite(self.conjugate(G)) else 0.0
-
-    def to_cvxpy(self, W: Any) -> Any:
-        import cvxpy as cp
-
-        return cp.sum(cp.multiply(self.alpha, cp.sum(cp.square(W), axis=0))) / 2

@@ -8,8 +8,14 @@ from sklearn.utils._param_validation import Interval
 
 from skmtl._numerics import rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._box import box_support, box_value, box_weights
-from skmtl.penalties._spectral import box_shrinkage, check_clusters, padded
+from skmtl.penalties._box import (
+    box_shrinkage,
+    box_support,
+    box_value,
+    box_weights,
+    check_clusters,
+    padded,
+)
 
 
 class RelaxedClusterNorm(Penalty):

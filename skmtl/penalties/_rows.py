@@ -5,11 +5,7 @@ from typing import Any
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
-
-
-def row_norms(W: Array) -> Array:
-    """Euclidean norms of the rows of W."""
-    return np.sqrt(np.einsum("jt,jt->j", W, W))
+from skmtl.penalties._shrinkage import clip_rows, row_norms, shrink_rows
 
 
 class L21(Penalty):
@@ -29,6 +25,7 @@ class L21(Penalty):
     """
 
     separates_over_rows = True
+    is_absolute = True
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -41,10 +38,7 @@ class L21(Penalty):
         return float(self.alpha * row_norms(W).sum())
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        norms = row_norms(V)[:, None]
-        threshold = np.broadcast_to(step * self.alpha, norms.shape)
-        ratio = np.divide(threshold, norms, out=np.ones_like(norms), where=norms > threshold)
-        return V * (1 - ratio)
+        return shrink_rows(V, step * self.alpha)
 
     def dual_norm(self, G: Array) -> float:
         return float(row_norms(G).max(initial=0.0) / self.alpha)
@@ -73,6 +67,7 @@ class L1Inf(Penalty):
     """
 
     separates_over_rows = True
+    is_absolute = True
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -81,16 +76,7 @@ class L1Inf(Penalty):
         return float(self.alpha * np.abs(W).max(axis=1, initial=0.0).sum())
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        radius = np.broadcast_to(step * self.alpha, (len(V), 1))
-        sizes = np.abs(V)
-        # The projection lowers all sizes by the level at which what is left sums to the radius;
-        # the prox keeps what was lowered: it clips the row at that level.
-        ordered = -np.sort(-sizes, axis=1)
-        levels = (np.cumsum(ordered, axis=1) - radius) / np.arange(1, V.shape[1] + 1)
-        above = np.count_nonzero(ordered > levels, axis=1)
-        level = np.take_along_axis(levels, np.maximum(above, 1)[:, None] - 1, axis=1)
-        level = np.maximum(level, 0).astype(V.dtype)
-        return np.clip(V, -level, level)
+        return clip_rows(V, step * self.alpha)
 
     def dual_norm(self, G: Array) -> float:
         return float(np.abs(G).sum(axis=1).max(initial=0.0) / self.alpha)

@@ -7,10 +7,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._entries import L1
-from skmtl.penalties._rows import L21, L1Inf, row_norms
-
-_MAX_STEPS = 60
+from skmtl.penalties._shrinkage import clip_rows, row_norms, shrink_entries, shrink_rows
+from skmtl.penalties._sparse_rows import sparse_dual_norm
 
 
 class SparseGroup(Penalty):
@@ -45,6 +43,7 @@ class SparseGroup(Penalty):
     """
 
     separates_over_rows = True
+    is_absolute = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Penalty._parameter_constraints,
@@ -69,52 +68,17 @@ class SparseGroup(Penalty):
     def _group(self) -> float:
         return float(self.alpha * (1 - self.sparsity))
 
-    @property
-    def _rows(self) -> Penalty:
-        return L21(self._group) if self.norm == "l2" else L1Inf(self._group)
-
     def value(self, W: Array) -> float:
-        return L1(self._entry).value(W) + self._rows.value(W)
+        sizes = np.abs(W)
+        rows = row_norms(W) if self.norm == "l2" else sizes.max(axis=1, initial=0.0)
+        return float(self._entry * sizes.sum()) + float(self._group * rows.sum())
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        return self._rows.prox(L1(self._entry).prox(V, step), step)
+        shrink = shrink_rows if self.norm == "l2" else clip_rows
+        return shrink(shrink_entries(V, step * self._entry), step * self._group)
 
     def dual_norm(self, G: Array) -> float:
-        if not G.size:
-            return 0.0
-        sizes, total = np.abs(G).astype(np.float64, copy=False), self._entry + self._group
-        # The norm of a row is between its largest entry and its entries' sum, nu between these;
-        # the rows that cannot have the largest leave.
-        least = sizes.max(axis=1) / total
-        possible = self._dual_lengths(sizes) / total >= 0.999 * least.max()
-        return float(self._ratios(sizes[possible]).max(initial=0.0))
-
-    def _dual_lengths(self, sizes: Array) -> Array:
-        return row_norms(sizes) if self.norm == "l2" else np.asarray(sizes.sum(axis=1))
-
-    def _ratios(self, sizes: Array) -> Array:
-        """The dual norms of rows with entries of these sizes, no smaller.
-
-        The excess of the thresholded entries' length over its bound is convex in nu and falls by
-        at least entry + group: Newton's method from below stays below, and what is left divided
-        by that slope leads above.
-        """
-        entry, group = self._entry, self._group
-        nu = sizes.max(axis=1) / (entry + group)
-        excess = np.zeros_like(nu)
-        for _ in range(_MAX_STEPS):
-            left = np.maximum(sizes - nu[:, None] * entry, 0.0)
-            lengths = self._dual_lengths(left)
-            excess = np.maximum(lengths - nu * group, 0.0)
-            if (excess <= 1e-15 * lengths).all():
-                break
-            if self.norm == "l2":
-                ones = np.ones_like(nu)
-                falls = np.divide(left.sum(axis=1), lengths, out=ones, where=lengths > 0)
-            else:
-                falls = np.maximum(np.count_nonzero(left, axis=1), 1)
-            nu = nu + excess / (group + entry * falls)
-        return np.asarray((nu + excess / (entry + group)) * (1 + 8 * np.finfo(np.float64).eps))
+        return sparse_dual_norm(G, self._entry, self._group, self.norm)
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp

@@ -1,6 +1,5 @@
 """Penalties on the singular values of W: tasks share directions, or lie in clusters."""
 
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -9,7 +8,14 @@ from sklearn.utils._param_validation import Interval
 
 from skmtl._numerics import largest_singular_value, rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._box import box_support, box_value, box_weights
+from skmtl.penalties._box import (
+    box_shrinkage,
+    box_support,
+    box_value,
+    box_weights,
+    check_clusters,
+    padded,
+)
 
 _TINY = np.finfo(np.float64).tiny
 
@@ -41,12 +47,12 @@ class TraceNorm(Penalty):
 
         def shrink(sigma: Array) -> Array:
             # One that exceeds the threshold is positive.
-            return np.maximum(sigma - threshold, 0) / np.maximum(sigma, _TINY)
+            return np.asarray(np.maximum(sigma - threshold, 0) / np.maximum(sigma, _TINY))
 
         return rescale_singular_values(V, shrink)
 
     def dual_norm(self, G: Array) -> float:
-        return largest_singular_value(G) / self.alpha
+        return float(largest_singular_value(G) / self.alpha)
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
@@ -90,13 +96,13 @@ class SquaredTraceNorm(Penalty):
 
         def shrink(sigma: Array) -> Array:
             theta = box_weights(sigma, lam, *self._box)
-            return theta / (theta + lam)
+            return np.asarray(theta / (theta + lam))
 
         return rescale_singular_values(V, shrink)
 
     def conjugate(self, G: Array) -> float:
         # The whole trace on the largest.
-        return largest_singular_value(G) ** 2 / (2 * self.alpha)
+        return float(largest_singular_value(G) ** 2 / (2 * self.alpha))
 
     def dual_scale(self, G: Array) -> float:
         return 1.0
@@ -105,7 +111,7 @@ class SquaredTraceNorm(Penalty):
         """The minimising Omega (n_tasks, n_tasks): I / n_tasks at W = 0."""
         _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
         theta = box_weights(padded(sigma, W.shape[1]), 0.0, *self._box)
-        return (rotation.T * theta) @ rotation
+        return np.asarray((rotation.T * theta) @ rotation)
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
@@ -167,7 +173,7 @@ class ClusterNorm(Penalty):
         check_clusters(self.n_clusters, n_tasks)
 
     @property
-    def leaves_mean_free(self) -> bool:  # type: ignore[override]
+    def leaves_mean_free(self) -> bool:
         return self.mean == 0
 
     @property
@@ -190,7 +196,8 @@ class ClusterNorm(Penalty):
         lam = float(np.max(step)) * self.alpha
         mean = V.mean(axis=1, keepdims=True)
         shrink = box_shrinkage(V.shape[1] - 1, lam, self.box(V.shape[1]))
-        return rescale_singular_values(V - mean, shrink) + mean / V.dtype.type(1 + lam * self.mean)
+        centred = rescale_singular_values(V - mean, shrink)
+        return np.asarray(centred + mean / V.dtype.type(1 + lam * self.mean))
 
     def conjugate(self, G: Array) -> float:
         mean = G.mean(axis=1)
@@ -231,35 +238,6 @@ class ClusterNorm(Penalty):
         constraints = [sigma >> a * identity, sigma << b * identity, cp.trace(sigma) == c]
         between = cp.matrix_frac((W @ _centred_basis(n_tasks)).T, sigma)
         return self.alpha / 2 * (value + between), constraints
-
-
-def padded(sigma: Array, size: int) -> Array:
-    """The singular values (size,), with zeros where there are fewer, of more the largest."""
-    values = np.zeros(size)
-    values[: len(sigma)] = sigma[:size]
-    return values
-
-
-def box_shrinkage(
-    size: int, lam: float, bounds: tuple[float, float, float]
-) -> Callable[[Array], Array]:
-    """The factors of a squared box norm's prox, for norms of ``size`` singular values."""
-
-    def shrink(sigma: Array) -> Array:
-        theta = np.ones_like(sigma)
-        theta[:size] = box_weights(padded(sigma, size), lam, *bounds)[: len(sigma)]
-        return theta / (theta + lam)
-
-    return shrink
-
-
-def check_clusters(n_clusters: int, n_tasks: int) -> None:
-    """Refuse more clusters than tasks."""
-    if n_clusters > n_tasks:
-        raise ValueError(
-            f"The 'n_clusters' parameter must be at most the number of tasks, {n_tasks}. Got "
-            f"{n_clusters} instead."
-        )
 
 
 def _centred_singular_values(W: Array) -> Array:

@@ -21,6 +21,8 @@ class TaskGroup(Penalty):
     https://doi.org/10.1145/2339530.2339672
     """
 
+    is_absolute = True
+
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
@@ -31,7 +33,7 @@ class TaskGroup(Penalty):
         norms = np.linalg.norm(V, axis=0)
         threshold = float(np.max(step)) * self.alpha
         ratio = np.divide(threshold, norms, out=np.ones_like(norms), where=norms > threshold)
-        return V * (1 - ratio)
+        return np.asarray(V * (1 - ratio))
 
     def dual_norm(self, G: Array) -> float:
         return float(np.linalg.norm(G, axis=0).max(initial=0.0) / self.alpha)

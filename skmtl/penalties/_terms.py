@@ -9,30 +9,6 @@ from skmtl.penalties._base import Array, Penalty
 _TINY = np.finfo(np.float64).tiny
 
 
-class MappedPenalty(Penalty):
-    """A penalty on linear combinations of the tasks: its own prox is not known.
-
-    Hooks: ``inner``, the penalty of the combinations, and ``combinations``.
-    """
-
-    has_prox = False
-
-    @property
-    def inner(self) -> Penalty:
-        """The penalty of the combinations, which has a prox."""
-        raise NotImplementedError
-
-    def combinations(self, n_tasks: int) -> Any:
-        """K (n_tasks, n_combinations), dense or sparse: the penalty is that of W K."""
-        raise NotImplementedError
-
-    def value(self, W: Array) -> float:
-        return self.inner.value(np.asarray(W @ self.combinations(W.shape[1])))
-
-    def split(self) -> "tuple[Penalty, None]":
-        return Terms((self,)), None
-
-
 class Terms(Penalty):
     r"""The sum :math:`\sum_k \Omega_k(W K_k)` of penalties, each on linear images of the tasks.
 
@@ -54,22 +30,21 @@ class Terms(Penalty):
         self._maps: tuple[Any, ...] | None = None
 
     @property
-    def separates_over_rows(self) -> bool:  # type: ignore[override]
+    def separates_over_rows(self) -> bool:
         return all(inner.separates_over_rows for inner in self._inner)
 
     @property
-    def leaves_mean_free(self) -> bool:  # type: ignore[override]
+    def leaves_mean_free(self) -> bool:
         return all(part.leaves_mean_free for part in self.parts)
 
     @property
-    def is_norm(self) -> bool:  # type: ignore[override]
+    def is_norm(self) -> bool:
         return all(part.is_norm for part in self.parts)
 
     @property
     def takes_copies(self) -> bool:
         """Whether each part is one of W itself, and together they hold all of it."""
-        mapped = any(isinstance(part, MappedPenalty) for part in self.parts)
-        return not mapped and not self.leaves_mean_free
+        return all(part.has_prox for part in self.parts) and not self.leaves_mean_free
 
     @property
     def sparsest(self) -> int:
@@ -128,15 +103,12 @@ class Terms(Penalty):
 
     @property
     def _inner(self) -> list[Penalty]:
-        return [part.inner if isinstance(part, MappedPenalty) else part for part in self.parts]
+        return [part.on_combinations for part in self.parts]
 
     def _maps_for(self, n_tasks: int) -> tuple[Any, ...]:
         """The K of each part, None for the identity."""
         if self._maps is None:
-            self._maps = tuple(
-                part.combinations(n_tasks) if isinstance(part, MappedPenalty) else None
-                for part in self.parts
-            )
+            self._maps = tuple(part.combinations(n_tasks) for part in self.parts)
         return self._maps
 
     def _split(self, G: Array) -> tuple[Array, ...]:

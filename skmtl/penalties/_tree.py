@@ -9,7 +9,7 @@ import numpy as np
 from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
 from skmtl.penalties._roots import RowRootNorm
-from skmtl.penalties._rows import row_norms
+from skmtl.penalties._shrinkage import row_norms
 
 
 class _Tree(NamedTuple):
@@ -57,6 +57,8 @@ class TreeGroup(RowRootNorm):
     R. Jenatton, J. Mairal, G. Obozinski and F. Bach, "Proximal methods for hierarchical sparse
     coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html
     """
+
+    is_absolute = True
 
     def __init__(
         self,

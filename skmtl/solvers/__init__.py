@@ -1,4 +1,4 @@
-"""Solvers: each turns an objective and a start into a sequence of points."""
+"""Algorithms that minimise an objective from a starting point."""
 
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._block import Block

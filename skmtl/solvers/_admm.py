@@ -1,4 +1,4 @@
-"""ADMM for the squared loss: exact in the loss, so that badly scaled tasks cost nothing."""
+"""ADMM for the squared loss, exact in the loss and so insensitive to badly scaled tasks."""
 
 from functools import cached_property
 from typing import Any
@@ -20,11 +20,12 @@ ADAPT_UNTIL = 200
 class ADMM:
     """Alternating direction method of multipliers on W = V, the penalty on V.
 
-    The loss is minimised exactly for any step, in the eigenbasis of each task's Gram matrix
-    (computed once). Unlike a gradient step this does not care how unequal the tasks' curvatures
-    are; it wants a step near the penalty's curvature, which residual balancing finds. Afterwards
-    the step is fixed, and convergence guaranteed. Where all tasks have one eigenbasis and the
-    penalty does not mind, it iterates in that basis, and multiplies by no matrix.
+    The loss is minimised exactly for any step size, in the eigenbasis of each task's Gram matrix,
+    which is computed once. Unlike gradient steps, ADMM is therefore not slowed down by tasks of
+    very different curvature. A good step size depends on the penalty, and is found by residual
+    balancing; after that it is fixed, which guarantees convergence. If all tasks share one
+    eigenbasis and the penalty is invariant to rotations of the features, the iterations take place
+    in that basis and need no matrix products.
 
     References
     ----------
@@ -69,10 +70,10 @@ class ADMM:
             self.V = self.basis.T @ self.V
         if self.scale is not None:
             self.V = self.V / self.scale
-        # The step that served the last fit of the same loss is near that of this one.
+        # The step size found in the last fit of the same loss is a good start.
         smallest = np.finfo(np.float64).tiny
         self.rho = max(self.spectrum.memory.get("rho", self.spectrum.mean_eigenvalue), smallest)
-        # At a solution this is the multiplier, and the first step stays there.
+        # At a solution this is the multiplier, so that the first step does not leave it.
         self.scaled_dual = self.spectrum.residual(self.V) / self.rho
         if self.spectrum.mean_free:
             self.scaled_dual -= self.scaled_dual.mean(axis=1, keepdims=True)
@@ -80,11 +81,11 @@ class ADMM:
     def _prox(self, V: Array) -> Array:
         if self.scale is None:
             return self.objective.prox(V, 1 / self.rho)
-        # In the features' own scales, each has its step.
+        # With scaled features the step size differs between rows.
         return self.objective.prox(self.scale * V, self.scale**2 / self.rho) / self.scale
 
     def _balance(self, W: Array, old: Array) -> None:
-        """Bring the relative primal and dual residuals to the same size."""
+        """Adapt rho so that the relative primal and dual residuals become equal."""
         tiny = np.finfo(np.float64).tiny
         primal = np.linalg.norm(W - self.V) / max(np.linalg.norm(W), np.linalg.norm(self.V), tiny)
         dual = np.linalg.norm(self.V - old) / max(np.linalg.norm(self.scaled_dual), tiny)
@@ -96,7 +97,7 @@ class ADMM:
 
 
 def balancing(primal: Any, dual: Any) -> float:
-    """What to multiply rho by, so that the residuals come to the same size; 1 where they are."""
+    """The factor for rho that makes the residuals equal; 1 if they nearly are."""
     if not (primal > 0 and dual > 0):
         return 1.0
     ratio = float(np.clip(np.sqrt(primal / dual), 0.2, 5.0))
@@ -104,7 +105,7 @@ def balancing(primal: Any, dual: Any) -> float:
 
 
 class _Later(Point):
-    """A point of an objective, made when it is asked for: of most iterates nobody is."""
+    """A point that is computed on first use, since most iterates are never inspected."""
 
     def __init__(
         self, objective: Spectral, V: Array, basis: Array | None, scale: Array | None, b: Array
@@ -113,7 +114,7 @@ class _Later(Point):
 
     @cached_property
     def made(self) -> Point:
-        """The point."""
+        """The computed point."""
         objective, V, basis, scale, b = vars(self)["_parts"]
         W = V if basis is None else basis @ V
         W = W if scale is None else scale * W

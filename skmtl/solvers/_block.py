@@ -14,29 +14,29 @@ Array = NDArray[Any]
 
 _FEWEST = 20
 _INNER = 0.02
-# The share of the final gap that the sweeps may leave to the rows outside the set.
+# The share of the final gap to which the sweeps on a working set are solved.
 _LAST = 0.1
 _GROWTH = 2
 _NEAR = 0.99
-# Screened rows are left out when this many times fewer remain.
+# Screening takes effect once it leaves fewer than one row in this many.
 _SCREENED = 3
-# The largest number of sweeps in a round.
+# Maximum number of sweeps in a round.
 _MAX_SWEEPS = 5000
-# Sets are given up when so much of the largest is in use: they could not change.
+# Working sets are abandoned once this share of the largest allowed set is active.
 _FULL = 0.9
-# Newton steps on a working set; the curvature is renewed where a step leaves more than this
-# fraction of the gap, and made of more data, this many times at most, where it was new.
+# Newton steps on a working set. The curvature is recomputed if a step leaves more than this
+# fraction of the gap, and from more rows of data, at most this many times, if it was fresh.
 _MAX_NEWTON_STEPS = 20
 _SLOW = 0.3
 _MAX_EFFORT = 5
-# They end at this fraction of the gap of all rows.
+# Newton steps end at this fraction of the gap over all rows.
 _SOLVED = 0.1
-# A set is kept while it has no more than this many times the rows wanted.
+# A working set is reused if it is at most this many times as large as the new one.
 _SPARE = 1.5
 
 
 class _Part(NamedTuple):
-    """A set of rows, the objective in them, and the last model of it."""
+    """A working set, the objective restricted to it, and its last model."""
 
     features: Array
     objective: RowModels
@@ -46,14 +46,14 @@ class _Part(NamedTuple):
 class Block:
     """Minimise over a growing set of rows of W, each round by exact block coordinate descent.
 
-    A round takes one product with X', from which come the certificate and the set: the rows in
-    use, and those whose gradient is nearest to bringing them into use. On the set the loss is its
-    quadratic model (for the squared loss, the loss itself), which is minimised to a fraction of
-    the duality gap by sweeps over the rows with Anderson extrapolation. Where the loss is not
-    quadratic, a round is a few proximal Newton steps on the set: the direction to the model's
-    minimum is searched until the objective falls, and the model's curvature, which may come from
-    a sample of the data, is renewed when it no longer serves. Sets whose matrices would not fit
-    into memory are given up for gradient steps.
+    Each round takes one product with the transpose of X, which gives the certificate and the
+    working set: the active rows, and those whose gradients are closest to their thresholds. On
+    the working set a quadratic model of the loss (for the squared loss, the loss itself) is
+    minimised to a fraction of the duality gap, by sweeps over the rows with Anderson extrapolation.
+    For other losses a round consists of a few proximal Newton steps on the working set, each with
+    a line search; the curvature, which may be estimated from a sample of the rows of data, is kept
+    from step to step as long as the steps make good progress. If the working set becomes too large
+    for its matrices to fit into memory, the solver continues with gradient steps.
 
     References
     ----------
@@ -69,15 +69,15 @@ class Block:
     def __init__(self, objective: RowModels, start: Point) -> None:
         self.objective, self.point, self.n_sweeps = objective, start.astype(np.float64), 0
         self.n_features = len(start.W)
-        # As many rows as a round of sweeps may hold for the price of its product with X'.
+        # The number of rows for which a round of sweeps costs as much as the product with X'.
         self.n_first = max(int(objective.rows_per_product), _FEWEST)
-        # The rows that no screening has ruled out: all.
+        # The rows left by screening; None: all.
         self.usable: Array | None = None
         self.part: _Part | None = None
         self.descent: FISTA | None = None
 
     def bounds(self, point: Point) -> tuple[float, float]:
-        # Without the rows ruled out the minimum is the same.
+        # Screened rows are zero at the minimum, so that the bounds hold for the whole problem.
         return self.objective.bounds(self.point)
 
     def step(self, gap: float, enough: float) -> Point | None:
@@ -104,9 +104,9 @@ class Block:
         return None if self.point is point else self._expanded()
 
     def _newton(self, features: Array, gap: float, enough: float) -> Point:
-        """The point after Newton steps in a few rows of W, of which products cost little.
+        """The point after Newton steps on a working set, where products are cheap.
 
-        The curvature is kept from step to step, and from round to round, while it serves.
+        The curvature is kept from step to step and from round to round while progress is good.
         """
         model: RowModel | None = None
         if self.part is None:
@@ -133,7 +133,7 @@ class Block:
             if self.n_sweeps >= last:
                 break
             if left > _SLOW * before:
-                # The curvature has changed since, or the model knows too little of it.
+                # The curvature has changed, or was estimated from too few rows.
                 model, effort = None, effort + fresh
         self.part = _Part(features, part, model)
         if point is start:
@@ -143,7 +143,7 @@ class Block:
         return replace(self.point, W=W, b=point.b, Z=point.Z)
 
     def _kept_set(self, features: Array, scores: Array, used: Array) -> Array:
-        """The last set, where it holds what is wanted and not much more, or else the new one."""
+        """The last working set if it holds all that is needed and little else, or the new one."""
         if self.part is not None:
             known = self.part.features
             others = np.ones(len(used), dtype=bool)
@@ -155,7 +155,7 @@ class Block:
         return features
 
     def _gradient_steps(self, gap: float, enough: float) -> Point:
-        """Steps in all rows at once, for good, where those in use have no matrix of a fair size."""
+        """Gradient steps in all rows, permanently, for a large active set."""
         if self.descent is None:
             self.descent = FISTA(self.objective, self.point)
         for _ in range(FISTA.iterations_per_certificate):
@@ -163,7 +163,7 @@ class Block:
         return self._expanded()
 
     def _screen(self) -> None:
-        """Leave out the rows that are zero at every minimiser, once they are most of them."""
+        """Drop the rows that are zero at every minimiser, once they are the majority."""
         possible = self.objective.usable_rows(self.point)
         if possible is None or _SCREENED * np.count_nonzero(possible) > len(possible):
             return
@@ -181,7 +181,7 @@ class Block:
         return replace(self.point, W=W)
 
     def _working_set(self, scores: Array, used: Array) -> Array:
-        """The rows in use, and those others whose gradients come nearest to bringing them in."""
+        """The active rows, and the others whose gradients are closest to their thresholds."""
         n_used = int(np.count_nonzero(used))
         wanted = int(np.count_nonzero(scores[~used] >= _NEAR))
         size = n_used + min(wanted, max(_GROWTH * n_used, self.n_first))

@@ -1,4 +1,4 @@
-"""Which algorithm for which objective."""
+"""The choice of an algorithm for an objective."""
 
 from typing import Any, Protocol
 
@@ -23,23 +23,23 @@ SOLVERS: dict[str, Algorithm[Any]] = {
 
 
 class Offers(Protocol):
-    """What an objective says of itself, from which the algorithm is chosen."""
+    """The properties of an objective that determine which algorithms apply to it."""
 
     @property
     def terms(self) -> Terms | None:
-        """The penalties, where they have a prox each but none together; else None."""
+        """The terms of a sum of penalties whose prox is known only term by term; else None."""
 
     @property
     def has_newton(self) -> bool:
-        """Whether there is no penalty but a quadratic, and the Hessians fit into memory."""
+        """Whether the penalty is at most quadratic and the Hessians fit into memory."""
 
     @property
     def has_row_models(self) -> bool:
-        """Whether the penalty thresholds rows, and there are models in some of them."""
+        """Whether the penalty thresholds rows, and models of the loss in some rows exist."""
 
     @property
     def row_models_pay(self) -> bool:
-        """Whether they cost less than gradient steps in all rows of W."""
+        """Whether such models cost less than gradient steps in all rows of W."""
 
     @property
     def has_spectrum(self) -> bool:
@@ -47,30 +47,28 @@ class Offers(Protocol):
 
     @property
     def has_cheap_steps(self) -> bool:
-        """Whether many gradients cost less than the eigenbasis."""
+        """Whether many gradient steps cost less than computing the eigenbasis."""
 
     @property
     def has_scaled_spectrum(self) -> bool:
-        """Whether the eigenbasis is taken with each feature in its own scale."""
+        """Whether the eigenbasis is computed for scaled features."""
 
     @property
     def has_feature_metric(self) -> bool:
-        """Whether a gradient step may take each feature in its own scale."""
+        """Whether gradient steps may use a step size for each feature."""
 
     @property
     def has_quadratic_models(self) -> bool:
-        """Whether the loss is not quadratic, and its models' matrices are small."""
+        """Whether the loss is not quadratic but has quadratic models with small matrices."""
 
 
 def choose_solver(name: str, objective: Offers) -> Algorithm[Any]:
-    """Return the solver called ``name``; "auto" takes the fastest that fits the objective.
-
-    What it needs, the objective offers.
+    """Return the solver called ``name``; "auto" chooses the fastest that applies.
 
     Raises
     ------
     ValueError
-        If the solver does not fit the objective.
+        If the solver does not apply to the objective.
     """
     if objective.terms is not None:
         return _choose_for_sum(name, objective, objective.terms)
@@ -99,7 +97,7 @@ def _fastest(objective: Offers) -> Algorithm[Any]:
         return Newton
     if objective.has_row_models and objective.row_models_pay:
         return Block
-    # A step for each feature beats exact steps in the loss where units are unequal.
+    # With unequal units, a step size per feature beats steps that are exact in the loss.
     unscaled = objective.has_feature_metric and not objective.has_scaled_spectrum
     if unscaled or not objective.has_spectrum:
         return Switch if objective.has_quadratic_models else FISTA
@@ -107,7 +105,7 @@ def _fastest(objective: Offers) -> Algorithm[Any]:
 
 
 def _lacking(name: str, objective: Offers) -> str | None:
-    """What the solver needs and the objective does not offer."""
+    """What the solver requires and the objective lacks."""
     if name == "splitting":
         return "is for sums of penalties without a common prox"
     if name == "newton" and not objective.has_newton:

@@ -1,4 +1,4 @@
-"""ADMM for sums of penalties whose prox is known one by one only: exact in the loss."""
+"""ADMM for sums of penalties whose prox is known only term by term."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ _TINY = np.finfo(np.float64).tiny
 class ConsensusADMM:
     """Alternating direction method of multipliers on W = V_1 = ... = V_K, a penalty on each.
 
-    As :class:`ADMM`, the squared loss is minimised exactly for any step, so that badly scaled
-    features cost nothing; each penalty has a copy of W. The scaled multipliers are feasible for
-    the penalties' conjugates, and split the slopes for the certificate.
+    As in :class:`ADMM`, the squared loss is minimised exactly for any step size. Each penalty has
+    its own copy of W. The multipliers lie in the domains of the penalties' conjugates, and split
+    the gradient between the terms for the certificate.
 
     References
     ----------
@@ -39,7 +39,7 @@ class ConsensusADMM:
 
     @property
     def duals(self) -> tuple[Array, ...]:
-        """The multipliers: the slopes, split between the terms."""
+        """The multipliers, which split the gradient between the terms."""
         return tuple(self.rho * self.scaled_duals)
 
     def bounds(self, point: Point) -> tuple[float, float]:
@@ -52,12 +52,12 @@ class ConsensusADMM:
         W = self.spectrum.solve((old - self.scaled_duals).mean(axis=0), count * self.rho)
         tried = self.scaled_duals + RELAXATION * W + (1 - RELAXATION) * old
         self.copies = np.stack(self.terms.proxes(tuple(tried), 1 / self.rho))
-        # What a prox takes away is the multiplier.
+        # The part that the prox removes is the multiplier.
         self.scaled_duals = tried - self.copies
         self.n_steps += 1
         if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
             self._balance(W, old)
-        # A copy has the zeros of its penalty.
+        # Each copy has the zeros that its penalty produces.
         self.point = self.objective.best_point(self.copies[self.terms.sparsest], self.point.b)
         return self.point
 
@@ -68,7 +68,7 @@ class ConsensusADMM:
         self.scaled_duals[:] = self.spectrum.residual(self.copies[0]) / len(self.copies) / self.rho
 
     def _balance(self, W: Array, old: Array) -> None:
-        """Bring the relative primal and dual residuals to the same size."""
+        """Adapt rho so that the relative primal and dual residuals become equal."""
         size = max(np.linalg.norm(W) * np.sqrt(len(old)), np.linalg.norm(self.copies), _TINY)
         primal = np.linalg.norm(W - self.copies) / size
         dual = np.linalg.norm(self.copies - old) / max(np.linalg.norm(self.scaled_duals), _TINY)

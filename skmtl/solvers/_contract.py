@@ -1,8 +1,9 @@
-"""What algorithms ask of an objective: one protocol for each thing that an objective may offer.
+"""What algorithms require of an objective, as one protocol per capability.
 
-An objective is a smooth part f(W, b) and a penalty on W, and has a lower bound of its minimum. That
-is all that FISTA asks. Other algorithms ask for more, which only some objectives have, and say so
-in their signatures; ``has_...`` tells at run time, since it may depend on the penalty and on sizes.
+Every objective consists of a smooth part f(W, b) and a penalty on W, and can bound its minimum from
+below; FISTA needs nothing else. Other algorithms need capabilities that only some objectives have,
+and name them in their signatures. Since a capability may depend on the penalty and on the size of
+the data, an objective reports it by its ``has_...`` properties.
 """
 
 from typing import Any, Protocol, Self
@@ -18,7 +19,7 @@ Array = NDArray[Any]
 
 
 class Certified(Protocol):
-    """An objective with a lower bound of its minimum: what tells when to stop.
+    """An objective that can bound its minimum from below, which tells solvers when to stop.
 
     Attributes
     ----------
@@ -30,12 +31,12 @@ class Certified(Protocol):
 
     @property
     def null_value(self) -> float:
-        """F(0, b*): the scale of tolerances."""
+        """F(0, b*), the unit of tolerances."""
 
     def bounds(self, point: Point) -> tuple[float, float]:
-        """P at the point and a lower bound of min P, both in float64.
+        """The objective at a point and a lower bound on its minimum, both in float64.
 
-        The bound is -inf where no dual point was found.
+        The bound is -inf if no dual point was found.
         """
 
 
@@ -45,7 +46,7 @@ class Smooth(Certified, Protocol):
     Attributes
     ----------
     n_features : int
-        How many rows W has.
+        Number of rows of W.
     """
 
     n_features: int
@@ -54,193 +55,195 @@ class Smooth(Certified, Protocol):
         """The point at (W, b)."""
 
     def value(self, point: Point) -> float:
-        """P(W, b)."""
+        """The objective at a point."""
 
     def smooth_value(self, point: Point) -> float:
-        """Loss plus quadratic."""
+        """The smooth part at a point: the loss plus any quadratic penalty."""
 
     def gradient(self, point: Point) -> tuple[Array, Array]:
         """The smooth part's gradient in W and in b."""
 
     @property
     def curvature(self) -> tuple[float, Array, Array]:
-        """An upper bound (or nearly) of the curvature, and the metric it is relative to.
+        """An approximate upper bound on the curvature, and the metric it refers to.
 
         Returns
         -------
         bound : float
         features : array of shape (n_features, 1)
-            Each feature's own curvature where the penalty separates over rows, which makes the
-            bound, and a solver that steps by it, indifferent to the features' units. Otherwise
-            one number for all.
+            Each feature's own curvature if the penalty separates over rows, which makes the
+            bound, and steps derived from it, invariant to the features' units. Otherwise the same
+            number for all.
         intercepts : array of shape (n_intercepts,)
         """
 
     @property
     def curvature_limit(self) -> float:
-        """What no curvature exceeds: where a solver meets more, it is rounding."""
+        """Upper limit for backtracking; anything larger is rounding error."""
 
     @property
     def entry_curvature(self) -> Array | None:
-        """The smooth part's own curvature in each entry of W, where that is known and bounded."""
+        """The smooth part's curvature in each entry of W, or None if unknown or unbounded."""
 
     def excess_curvature(self, old: Point, new: Point) -> float:
-        """An upper bound of 2 (f(new) - f(old) - <grad f(old), new - old>)."""
+        """An upper bound on 2 (f(new) - f(old) - <grad f(old), new - old>)."""
 
     def prox(self, V: Array, step: float | Array) -> Array:
         """The prox of the penalty, with a step for all features or one each (n_features, 1)."""
 
     def intercept_step(self, gradient: Array, metric: Array) -> Array:
-        """The gradient in b by the inverse of a multiple of the metric of intercepts."""
+        """The gradient in b, preconditioned by a multiple of the metric of the intercepts."""
 
     def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
-        """The inner product of two changes of b in a multiple of the metric of intercepts."""
+        """The inner product of two changes of b in a multiple of the metric of the intercepts."""
 
 
 class NewtonSteps(Smooth, Protocol):
-    """A smooth part that is all there is, with Hessians that fit into memory."""
+    """A smooth objective whose Hessians fit into memory."""
 
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
-        """The minimiser, relative to the point, of the smooth part's quadratic model."""
+        """The Newton step from a point, given its gradient."""
 
 
 class Spectral(Smooth, Protocol):
-    """A smooth part that is a quadratic with a known eigenbasis: exact for any step."""
+    """A quadratic smooth part with a known eigenbasis, which makes its prox exact."""
 
     @property
     def spectrum(self) -> Spectrum | PartsSpectrum:
         """The smooth part in the eigenbasis of its Hessian."""
 
     def best_point(self, W: Array, b: Array) -> Point:
-        """The point at W with the best intercepts, from b, which the null point has."""
+        """The point at W with the best intercepts, searched from b."""
 
 
 class Terms(Protocol):
-    """A sum of penalties, each with a prox on an image of W, and none together."""
+    """A sum of penalties on linear images of W, whose prox is known only term by term."""
 
     @property
     def separates_over_rows(self) -> bool:
-        """Whether every term does, so that its prox takes a step for each row."""
+        """Whether every term does, so that each prox accepts a step size per row."""
 
     @property
     def takes_copies(self) -> bool:
-        """Whether each term is one of W itself, and together they hold all of it."""
+        """Whether every term acts on W itself and together they penalise all of W."""
 
     @property
     def sparsest(self) -> int:
-        """Which term makes most zeros: one that takes rows by themselves, if there is."""
+        """The index of the term that produces most zeros: one that separates over rows, if any."""
 
     def images(self, W: Array) -> tuple[Array, ...]:
-        """What each term sees of W."""
+        """The image of W that each term penalises."""
 
     def adjoint(self, duals: tuple[Array, ...], n_tasks: int) -> Array:
-        """The slopes that duals of the images add up to."""
+        """The sum of the dual variables, mapped back to the shape of W."""
 
     def proxes(self, images: tuple[Array, ...], step: float | Array) -> tuple[Array, ...]:
-        """The prox of each term at an image of its own."""
+        """The prox of each term at its image."""
 
     def dual_prox(self, duals: tuple[Array, ...], step: float | Array) -> tuple[Array, ...]:
-        """The prox of step times each term's conjugate."""
+        """The prox of each term's conjugate, times a step."""
 
     def squared_norm(self, n_tasks: int) -> float:
-        """The largest eigenvalue of the map to all images, times its transpose."""
+        """The largest squared singular value of the map from W to all images."""
 
 
 class Sum(Smooth, Protocol):
-    """A penalty that is a sum of terms, certified by a dual variable for each."""
+    """A penalty that may be a sum of terms, certified by a dual variable for each term."""
 
     @property
     def terms(self) -> Terms | None:
-        """The penalties, where they have a prox each but none together; else None."""
+        """The terms of a sum of penalties whose prox is known only term by term; else None."""
 
     def split_bounds(self, point: Point, duals: tuple[Array, ...]) -> tuple[float, float]:
-        """As ``bounds``, for a dual variable of each term."""
+        """As ``bounds``, given a dual variable for each term."""
 
 
 def terms_of(objective: Sum) -> Terms:
-    """The terms of a penalty that is a sum of them."""
+    """The terms of the penalty, known to be a sum."""
     assert objective.terms is not None
     return objective.terms
 
 
 class SpectralSum(Sum, Spectral, Protocol):
-    """A sum of terms whose smooth part has a known eigenbasis."""
+    """A sum of terms and a quadratic smooth part with a known eigenbasis."""
 
 
 class Model(SpectralSum, Protocol):
-    """A quadratic model of a loss, with the penalty; its eigenbasis may be worth computing."""
+    """A quadratic model of the loss, plus the penalty."""
 
     @property
     def has_spectrum(self) -> bool:
-        """Whether it has an eigenbasis that costs less than iterating."""
+        """Whether computing the eigenbasis costs less than iterating without it."""
 
 
 class QuadraticModels(Sum, Protocol):
-    """A loss that is not quadratic, with models of it that can be minimised with the penalty."""
+    """A loss that is not quadratic, and its quadratic models."""
 
     def quadratic_model(self, point: Point, *, majorise: bool = False) -> Model:
-        """The objective with the loss's quadratic model at a point, b minimised out.
+        """The objective with the loss replaced by its quadratic model at a point, b minimised out.
 
-        A model that majorises has the loss's largest curvature everywhere, where that is finite.
+        With ``majorise`` the model has the largest curvature of the loss, if that is finite, and
+        is then an upper bound.
         """
 
     def settled(self, point: Point) -> Point:
-        """The point with the best intercepts for its W."""
+        """The point with the same W and the best intercepts."""
 
 
 class Switchable(Model, QuadraticModels, Protocol):
-    """A smooth part that is exact in its eigenbasis, or in models, as ``has_spectrum`` tells."""
+    """A smooth part with an eigenbasis or with quadratic models, as ``has_spectrum`` tells."""
 
 
 class RowModel(Protocol):
-    """The smooth part near a point, in some rows of W."""
+    """A quadratic model of the smooth part in some rows of W."""
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
-        """Minimise over W in place, to a duality gap; the number of sweeps."""
+        """Minimise over W in place up to a duality gap; return the number of sweeps."""
 
 
 class RowModels(Smooth, Protocol):
-    """A penalty that thresholds rows of W, and models of the loss in some of them."""
+    """A penalty that thresholds rows of W, and models of the loss in some rows."""
 
     @property
     def thresholds(self) -> Thresholds | None:
-        """The penalty as thresholds on the rows of W and their entries, where it is that."""
+        """The penalty as thresholds on the rows of W and their entries, or None."""
 
     @property
     def rows_per_product(self) -> float:
-        """How many rows a model may hold for what a gradient costs, in arithmetic."""
+        """The number of rows for which a model costs as much as a gradient."""
 
     @property
     def largest_set(self) -> int:
-        """How many rows of W a model may have for its memory."""
+        """The largest number of rows for which a model fits into memory."""
 
     @property
     def is_quadratic(self) -> bool:
-        """Whether ``row_model`` is the loss itself, at every point."""
+        """Whether the loss is quadratic, so that ``row_model`` is exact."""
 
     def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
-        """The loss near a point whose intercepts are the best, in some rows of W.
+        """A model of the loss at a point with the best intercepts, in some rows of W.
 
-        With more effort it may come nearer to the loss.
+        With more ``effort`` its curvature is estimated from more rows of data.
         """
 
     def renewed_model(self, model: RowModel, point: Point) -> RowModel:
-        """A model of all rows of W at another point, with the curvature it has."""
+        """The model at another point, with the same curvature."""
 
     def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
-        """The point with other rows of W: those at which a model of the point is minimal.
+        """The point with some rows of W moved to the minimiser of a model.
 
-        Where the loss is not quadratic, on the way there, no higher, with the best intercepts.
+        If the loss is not quadratic, a line search ensures that the objective does not increase,
+        and the intercepts are optimised.
         """
 
     def usable_rows(self, point: Point) -> Array | None:
-        """Which rows of W may be non-zero at a minimiser; None where nothing is known."""
+        """Which rows of W may be non-zero at a minimiser, or None if unknown."""
 
     def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
-        """The same problem in the rows ``features`` of W alone, the others zero, and its point."""
+        """The problem restricted to some rows of W, the others being zero, and its point."""
 
 
 def thresholds_of(objective: RowModels) -> Thresholds:
-    """The thresholds of a penalty that is nothing else."""
+    """The thresholds of the penalty, known to have them."""
     assert objective.thresholds is not None
     return objective.thresholds

@@ -1,4 +1,4 @@
-"""The one loop around every solver: iterate, certify, stop, report, warn."""
+"""The loop around every solver: iterate, certify, stop, warn."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,49 +16,49 @@ Asked = TypeVar("Asked", bound=Certified)
 
 
 class Solver(Protocol):
-    """An algorithm at work on an objective: it steps from point to point."""
+    """A running algorithm, which steps from point to point."""
 
     iterations_per_certificate: int
 
     @property
     def n_sweeps(self) -> int:
-        """Work within iterations that have no fixed cost, in passes over part of the features."""
+        """Inner iterations so far, for algorithms whose iterations differ in cost."""
 
     def step(self, gap: float, enough: float) -> Point | None:
-        """One iteration, given the last duality gap and the one that ends the fit.
+        """One iteration, given the last duality gap and the gap at which the fit stops.
 
-        Returns the point reached, or None when no progress is possible.
+        Returns the point reached, or None if no progress is possible.
         """
 
     def bounds(self, point: Point) -> tuple[float, float]:
-        """The objective at the point last returned and a lower bound of its minimum."""
+        """The objective at the point last returned, and a lower bound on its minimum."""
 
 
-# Begins on an objective, which offers what the algorithm asks, at a point.
+# Called with an objective that has the required capabilities, and a starting point.
 Algorithm = Callable[[Asked, Point], Solver]
 
-# In float32 the gap bottoms out at a level that depends on the data; this many certificates
-# without a better one are taken for it.
+# In float32 the gap stagnates at a level that depends on the data. It is taken to have done so
+# after this many certificates without improvement.
 _PATIENCE = 30
-# This many sweeps count as one iteration.
+# This many inner iterations count as one iteration.
 SWEEPS_PER_ITERATION = 10
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a solver is at a certificate.
+    """The state of a solver at a certificate.
 
     Attributes
     ----------
     point : Point
-        The best so far.
+        The best point so far.
     objective, gap : float
-        Its value, and what that exceeds the best lower bound by.
+        Its objective, and the difference to the best lower bound so far.
     last : Point
-        The point that the certificate is of.
+        The point at which the certificate was computed.
     n_iter : int
     spent : bool
-        Whether the solver has done what max_iter allows, in iterations or in sweeps.
+        Whether ``max_iter`` is reached, in iterations or in inner iterations.
     """
 
     point: Point
@@ -78,36 +78,36 @@ def certified(
     lower: float = 0.0,
     is_better: Callable[[float, float], bool] = lt,
 ) -> Iterator[Progress]:
-    """A solver's certificates: at the start, and after every few iterations until it is solved.
+    """Run a solver and yield its progress at the start and at each later certificate.
 
     Parameters
     ----------
     solver : Solver
-        At its start.
+        At its starting point.
     start : Point
     max_iter : int
     enough : float
-        The gap at which it is solved.
+        The gap at which to stop.
     lower : float, default=0.0
-        What the objective cannot go below.
+        A lower bound on the objective that is known beforehand.
     is_better : callable, default=operator.lt
-        Whether a value replaces the best so far.
+        Whether a value (the first argument) replaces the best so far (the second).
     """
     best, point, n_iter = (np.inf, start), start, 0
     while True:
-        # Also at the very start: alpha >= alpha_max and warm starts are often solved there.
+        # The start may be optimal: for alpha >= alpha_max, and with a warm start.
         value, bound = solver.bounds(point)
         lower = max(lower, bound)
         if is_better(value, best[0]):
             best = value, point
-        # A gap is never negative; rounding may make the computed one so.
+        # Only rounding error can make the difference negative.
         gap = max(best[0] - lower, 0.0)
         spent = max(n_iter, solver.n_sweeps // SWEEPS_PER_ITERATION) >= max_iter
         yield Progress(best[1], best[0], gap, point, n_iter, spent)
         if gap <= enough or spent:
             return
         before = n_iter
-        # A solver may change how often it asks for one.
+        # A solver may change this number between steps.
         while n_iter < max_iter and n_iter - before < solver.iterations_per_certificate:
             moved = solver.step(gap, enough)
             if moved is None:
@@ -119,7 +119,7 @@ def certified(
 
 @dataclass(frozen=True)
 class Solution:
-    """The point with the smallest gap met, and what is known of it."""
+    """The best point met, its objective and its duality gap."""
 
     point: Point
     objective: float
@@ -139,10 +139,10 @@ def solve(
 ) -> Solution:
     """Run a solver until the duality gap is at most ``tol`` times the null objective.
 
-    The gap is a true bound: the lower end is the best dual value met so far, in float64, or 0,
-    which no objective can go below. Below the precision of the arithmetic (1e-12 of the null
-    objective in float64, 1e-6 in float32) no gap can be told from rounding, and the fit stops
-    there. In float32 it also stops, with a warning, when the gap has come to rest above the
+    The gap bounds the suboptimality: it is the difference to the best dual value so far, computed
+    in float64, or to 0, since objectives are not negative. Gaps below 1e-12 of the null objective
+    in float64, and 1e-6 in float32, are indistinguishable from rounding error, so that the fit
+    stops there. In float32 it also stops, with a warning, once the gap stagnates above the
     tolerance.
     """
     floor = 1e-12 if objective.dtype == np.float64 else 1e-6
@@ -164,7 +164,7 @@ def solve(
 
 
 def _is_stuck(dtype: np.dtype[Any], history: list[tuple[int, float, float]]) -> bool:
-    """Whether the arithmetic's precision, not the solver, holds the gap where it is."""
+    """Whether the gap stagnates because of the limited precision of float32."""
     if dtype == np.float64 or len(history) <= _PATIENCE:
         return False
     return history[-1][2] >= history[-1 - _PATIENCE][2]

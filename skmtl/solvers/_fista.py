@@ -1,4 +1,4 @@
-"""FISTA with adaptive restart: fits every convex objective."""
+"""FISTA with adaptive restart, for every convex objective with a prox."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ _MAX_GROWTHS = 200
 
 
 class FISTA:
-    """Accelerated proximal gradient steps, momentum dropped where it points uphill.
+    """Accelerated proximal gradient steps, restarted whenever the momentum points uphill.
 
-    The step starts from the objective's curvature and shrinks until the quadratic model of the
-    smooth part lies above it, so an underestimate does no harm. Where the penalty allows, each
-    feature steps in its own scale, and so do the intercepts. One product with X and one with X'
-    an iteration.
+    The step size starts from the objective's curvature and is reduced until the quadratic model
+    of the smooth part is an upper bound, so that an underestimate of the curvature is harmless.
+    Where the penalty allows, each feature has its own step size, and so have the intercepts. Each
+    iteration takes one product with X and one with its transpose.
 
     References
     ----------
@@ -46,12 +46,12 @@ class FISTA:
     def step(self, gap: float, enough: float) -> Point:
         objective, base = self.objective, self.momentum_point
         if self.curvature is None:
-            # Not before the first step: a fit that starts at its solution needs no eigenvalue.
+            # Only now: a fit that starts at its solution does not need the eigenvalue.
             self.curvature, metric, self.intercept_metric = objective.curvature
             self.feature_metric = metric.astype(base.W.dtype)
             if (metric == metric[0]).all():
                 self.feature_metric = self.feature_metric[:1]
-            # Rounding must not be taken for curvature without end.
+            # Guards against unbounded curvature estimates caused by rounding error.
             self.limit = objective.curvature_limit
         gradient = objective.gradient(base)
         for _ in range(_MAX_GROWTHS):

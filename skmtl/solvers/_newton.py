@@ -1,4 +1,4 @@
-"""Damped Newton steps, for a smooth objective with few features."""
+"""Damped Newton steps, for smooth objectives with few features."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _MAX_HALVINGS = 40
 class Newton:
     """Exact Newton steps on (W, b) with a backtracking line search.
 
-    One Gram matrix per task and step; the squared loss needs a single step.
+    Each step computes one Gram matrix per task; the squared loss needs a single step.
     """
 
     iterations_per_certificate, n_sweeps = 1, 0
@@ -29,7 +29,7 @@ class Newton:
         W, b = objective.newton_step(old, gradient)
         decrease = float(np.vdot(gradient[0], W) + np.vdot(gradient[1], b))
         value = objective.smooth_value(old)
-        # What a sum of the objective's size cannot resolve is not an increase.
+        # Ignore increases within the rounding error of the objective.
         slack = 4 * np.finfo(old.W.dtype).eps * abs(value)
         size = 1.0
         for _ in range(_MAX_HALVINGS):
@@ -38,7 +38,7 @@ class Newton:
             reached = objective.smooth_value(new)
             if reached <= value + 1e-4 * size * decrease + slack:
                 if reached >= value and abs(decrease) <= slack:
-                    return None  # what is left to gain drowns in rounding
+                    return None  # the possible decrease is below rounding error
                 self.old = new
                 return new
             size /= 2

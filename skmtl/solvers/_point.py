@@ -1,4 +1,4 @@
-"""Where a solver is."""
+"""The iterates of solvers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Point:
-    """Coefficients W (d, T), intercepts b, and the image Z of both that the objective keeps.
+    """Coefficients W (d, T), intercepts b, and their image Z under the objective's linear map.
 
-    From rows of data Z are the predictors, from moments the Gram matrix times W.
+    For objectives on rows of data Z holds the linear predictors, for those on Gram matrices the
+    products of these with W.
     """
 
     W: Array
@@ -20,7 +21,7 @@ class Point:
     Z: Array
 
     def extrapolate(self, other: "Point", factor: float) -> "Point":
-        """self + factor (self - other), Z included: a line needs no product with X."""
+        """self + factor (self - other), including Z, which saves a product with X."""
         return Point(
             *(
                 mine + mine.dtype.type(factor) * (mine - theirs)

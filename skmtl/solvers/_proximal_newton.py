@@ -1,4 +1,4 @@
-"""Proximal Newton steps, for losses whose curvature varies and penalties of any kind."""
+"""Proximal Newton steps, for losses of varying curvature and any penalty."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ from skmtl.solvers._splitting import Splitting
 
 Array = NDArray[Any]
 
-# A model is minimised to the first share of the gap. Each time the gap has not halved, the share
-# is multiplied by the second number, down to the third: far from the optimum bounds lag behind.
+# Each model is minimised to a share of the gap. Whenever the gap has not halved, the share is
+# reduced by the second factor, down to the third: far from the optimum the bounds are loose.
 _INNER, _FINER, _FINEST = 0.02, 0.2, 1e-6
 _MAX_INNER = 2000
 _MAX_HALVINGS = 30
 
 
 class ProximalNewton:
-    """Minimise the loss's quadratic model plus the penalty, then search along the line to there.
+    """Minimise a quadratic model of the loss plus the penalty, followed by a line search.
 
-    The model has each label's own curvature, so that badly scaled features and well-fitted labels
-    do not slow it down. It is minimised by ADMM, whose steps are exact in the model, from an
-    eigendecomposition of each task's Gram matrix; by FISTA, or for sums of penalties by splitting,
-    where that costs too much.
+    The model uses the curvature of the loss at each label, so that neither badly scaled features
+    nor well-fitted labels slow the method down. It is minimised by ADMM, which is exact in the
+    model given an eigendecomposition of each task's Gram matrix. Where the decomposition is too
+    expensive, FISTA is used instead, or the splitting method for sums of penalties.
 
     References
     ----------
@@ -42,7 +42,7 @@ class ProximalNewton:
         self.objective, self.n_sweeps = objective, 0
         self.point = objective.settled(start.astype(np.float64))
         self.share, self.last_gap, self.majorises = _INNER, np.inf, False
-        # How the slopes are split between the terms of a penalty without a prox.
+        # The dual variables of the terms, for a sum of penalties.
         self.duals: tuple[Array, ...] | None = None
 
     def bounds(self, point: Point) -> tuple[float, float]:
@@ -62,9 +62,9 @@ class ProximalNewton:
         return None if self.point is before else self.point
 
     def _minimise(self, model: Model, start: Point, tol: float) -> Point:
-        """The model's point at a duality gap of tol, or after many iterations."""
+        """Minimise the model up to a duality gap of tol, or for a limited number of iterations."""
         inner = _inner_solver(model)(model, start)
-        # Nothing is known of a model's minimum.
+        # The minimum of a model may be negative.
         *_, found = certified(inner, start, max_iter=_MAX_INNER, enough=tol, lower=-np.inf)
         self.n_sweeps += SWEEPS_PER_ITERATION * found.n_iter
         if isinstance(inner, ConsensusADMM | Splitting):
@@ -72,14 +72,14 @@ class ProximalNewton:
         return found.point
 
     def _searched(self, D: Array, decrease: float) -> Point:
-        """The point along D where the objective has fallen; the same point if there is none."""
+        """The point after a line search along D; the same point if no decrease is found."""
         value, size = self.objective.value(self.point), 1.0
         for _ in range(_MAX_HALVINGS):
             W = self.point.W + size * D
             new = self.objective.settled(self.objective.point(W, self.point.b))
             allowed = value + 1e-3 * size * decrease + 1e-15 * abs(value)
             if self.objective.value(new) <= allowed:
-                # Where the full step failed, the next model lies above the loss.
+                # If the full step failed, the next model is an upper bound on the loss.
                 self.majorises = size < 1.0 and not self.majorises
                 return new
             size /= 2

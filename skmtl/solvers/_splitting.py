@@ -1,4 +1,4 @@
-"""A primal-dual method for sums of penalties whose prox is known one by one only."""
+"""A primal-dual method for sums of penalties whose prox is known only term by term."""
 
 from typing import Any
 
@@ -12,28 +12,29 @@ Array = NDArray[Any]
 # A dual variable for each term.
 Duals = tuple[Array, ...]
 
-# The first ratio of dual to primal steps, and the least that its largest over rows may be.
+# The initial ratio of dual to primal step sizes, and a lower bound on its maximum over rows.
 _RATIO, _LEAST_RATIO = 0.1, 1e-3
 _FIRST_BALANCE = 20
 _GROWTH = 1.5
 _MAX_GROWTHS = 200
-# How far the squared ratios of rows may lie from that of all.
+# The squared ratio of a row may differ from the overall one by at most this factor.
 _SPREAD = 1e6
-# The smallest curvature of an entry that counts, of its row's.
+# Curvatures of entries below this share of their row's are raised to it.
 _LEAST = 1e-4
 _TINY = np.finfo(np.float64).tiny
-# Extrapolate from this many differences of iterates.
+# Number of differences of iterates in an extrapolation.
 _DEPTH = 9
 
 
 class Splitting:
     """Gradient steps in the loss, and a dual variable for each term of the penalty.
 
-    A dual variable is pulled into its term's dual ball; their sum pulls the coefficients. The
-    certificate splits the slopes as the dual variables do. Anderson extrapolation of primal and
-    dual variables together, kept where the next step is shorter, makes up for the momentum that
-    such steps lack. The ratio of dual and primal steps follows the ways they have gone, in each row
-    of W by itself where the terms separate over rows: features in unequal units need unequal ones.
+    Each dual variable is projected onto the domain of its term's conjugate, and their sum enters
+    the gradient step of the coefficients. The certificate splits the gradient in the same way.
+    Anderson extrapolation of primal and dual variables, accepted if it shortens the next step,
+    replaces momentum. The ratio of dual and primal step sizes is balanced by the distances that the
+    variables have moved, separately for each row of W if the terms separate over rows, since
+    features in different units need different ratios.
 
     References
     ----------
@@ -80,19 +81,19 @@ class Splitting:
         self.metric = self.row_metric
         own = objective.entry_curvature
         if own is not None and self.terms.separates_over_rows:
-            # A step for each task: one with few or alike rows would hardly move by the others'.
+            # A step size per task, or tasks with few or similar rows would hardly move.
             self.metric = np.maximum(own, _LEAST * self.row_metric)
             self.row_metric = self.metric.mean(axis=1, keepdims=True)
-        # With a unit diagonal no curvature exceeds the number of features.
+        # The metric scales the diagonal to one, so that the curvature is at most n_features.
         self.limit = max(objective.curvature_limit, objective.n_features)
         self.square = self.terms.squared_norm(self.n_tasks)
 
     def _moved(self, point: Point, duals: Duals) -> tuple[Point, Duals]:
-        """One step from a point and its duals."""
+        """One step from a point and its dual variables."""
         objective, gradient = self.objective, self.objective.gradient(point)
         slope = gradient[0] + self.terms.adjoint(duals, self.n_tasks)
         for _ in range(_MAX_GROWTHS):
-            # Dual steps are a share of the curvature, primal ones what then still converges.
+            # Dual steps are a share of the curvature, primal steps the largest that still converge.
             curvature = self.curvature * self.metric
             dual_step: float | Array = self.ratio * (self.curvature * self.row_metric)
             step = 1 / (curvature / 2 + dual_step * self.square)
@@ -107,7 +108,7 @@ class Splitting:
                 break
             self.curvature *= _GROWTH
         if not self.terms.separates_over_rows:
-            dual_step = float(np.asarray(dual_step)[0, 0])  # the same for all rows
+            dual_step = float(np.asarray(dual_step)[0, 0])  # one step size for all rows
         pairs = zip(duals, self.terms.images(2 * new.W - point.W), strict=True)
         tried = tuple(dual + dual_step * image for dual, image in pairs)
         return new, self.terms.dual_prox(tried, dual_step)
@@ -120,14 +121,14 @@ class Splitting:
         return np.concatenate([part.ravel() for part in (*parts, *(y / scale for y in duals))])
 
     def _extrapolate(self) -> None:
-        """Go to the combination of the last iterates whose steps cancel, if its own is shorter."""
+        """Accept the Anderson extrapolation of the last iterates if it shortens the next step."""
         iterates, self.iterates = np.stack(self.iterates), []
         steps = np.diff(iterates, axis=0)
         gram = steps @ steps.T
         size = float(np.trace(gram))
         if not _TINY < size < np.inf:
             return
-        # Relative to their size: the ridge must not underflow.
+        # Normalise first, so that the ridge does not underflow.
         gram /= size
         gram[np.diag_indices_from(gram)] += 1e-10
         weights = np.linalg.solve(gram, np.ones(len(gram)))
@@ -140,7 +141,7 @@ class Splitting:
         if np.linalg.norm(self._flat(*moved) - mixed) < np.linalg.norm(steps[-1]):
             self.point, self.duals = moved
         else:
-            # What a point far off has met is no curvature of those on the way.
+            # The rejected point may have raised the curvature estimate; undo that.
             self.curvature = curvature
 
     def _unflat(self, flat: Array) -> tuple[Point, Duals]:
@@ -154,9 +155,9 @@ class Splitting:
         return point, tuple(dual.reshape(old.shape) * scale for dual, old in pairs)
 
     def _balance(self) -> None:
-        """Bring the dual steps to the primal ones as their ways so far, in each row.
+        """Set the ratio of step sizes by the distances moved since the last time, in each row.
 
-        After twice as many steps each time: from some point on the ratio does not change.
+        The intervals double, so that the ratio is eventually constant, which convergence needs.
         """
         point, duals = self.origin
         primal = (self.metric * (self.point.W - point.W) ** 2).sum(axis=1, keepdims=True)
@@ -164,16 +165,16 @@ class Splitting:
         ways = [((new - old) ** 2).sum(axis=1, keepdims=True) for new, old in pairs]
         dual = sum(ways) / self.row_metric
         if primal.any() and dual.any():
-            # The ratio at which the steps are to each other as these ways.
+            # The ratio at which step sizes are proportional to these distances.
             square = np.full_like(dual, dual.sum() / (primal.sum() * self.curvature**2))
             if self.terms.separates_over_rows:
                 own = dual / np.maximum(primal, _TINY) / self.curvature**2
-                # Rows that hardly moved tell little.
+                # Rows that hardly moved are uninformative.
                 square = np.clip(own, square / _SPREAD, square * _SPREAD)
             wanted = 2 * square / (np.sqrt(0.25 + 4 * self.square * square) + 0.5)
             self.ratio = np.sqrt(self.ratio * wanted)
-            # Duals on the boundary of their balls do not move while W is far off. Dual steps cut
-            # short for that would be too short once W is near, and hardly lengthen primal ones.
+            # While W is far from the solution, dual variables stay on the boundary of their
+            # domains. Reducing their steps for that reason would make them too short later.
             self.ratio *= max(1.0, _LEAST_RATIO / float(self.ratio.max()))
         self.origin, self.iterates = (self.point, self.duals), []
         self.next_balance *= 2

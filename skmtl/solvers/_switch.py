@@ -1,4 +1,4 @@
-"""Cheap steps first, exact ones where those converge slowly."""
+"""Gradient steps first, then a method with exact steps if convergence is slow."""
 
 import numpy as np
 
@@ -11,21 +11,21 @@ from skmtl.solvers._proximal_newton import ProximalNewton
 
 _TRIED = 30
 _PATIENCE = 100
-# Iterations between certificates: as many as seem to be left.
+# The range of iterations between certificates.
 _LEAST, _MOST = 4, 20
 
 
 class Switch:
-    """FISTA first, then an exact method if many more iterations seem to be needed.
+    """FISTA first, then a method with exact steps if many more iterations seem to be needed.
 
-    Gradient steps cost one product an iteration, and well-scaled data need a few dozen. Where
-    the tasks' curvatures are unequal they need thousands, and the eigenbases of all tasks are
-    worth computing: they make ADMM's steps exact in the squared loss, and proximal Newton's in the
-    quadratic model of another.
+    Gradient steps are cheap, and well-scaled data need a few dozen of them. If the tasks'
+    curvatures differ widely, thousands may be needed, and it pays to compute the eigenbases of
+    all tasks. They make the steps of ADMM exact for the squared loss, and those of proximal Newton
+    exact in the quadratic model of another loss.
 
-    Proximal Newton steps may be short: where a loss has kinks in its slope, such as the squared
-    hinge, no quadratic reaches far. Once they have cost what gradient steps were expected to,
-    these continue, for as many iterations at least.
+    Proximal Newton steps can be short for losses with a kinked gradient, such as the squared hinge,
+    for which quadratic models are valid only locally. Once they have cost as much as gradient
+    steps were expected to, the solver returns to gradient steps, for at least as many iterations.
     """
 
     iterations_per_certificate: int
@@ -33,7 +33,7 @@ class Switch:
     def __init__(self, objective: Switchable, start: Point) -> None:
         self.objective, self.is_certified = objective, False
         self.current: Solver
-        # The iterations that the exact method has taken, and those that it may take.
+        # Iterations of the exact method so far, and its budget.
         self.spent, self.allowed = 0, np.inf
         self._take_gradient_steps(start, _TRIED, FISTA.iterations_per_certificate)
 
@@ -41,9 +41,9 @@ class Switch:
         self.point = start.astype(self.objective.dtype)
         self.current = self.fista = FISTA(self.objective, self.point)
         self.n_steps, self.least = 0, least
-        # Iterations to the next certificate, and from there to the one after it.
+        # Iterations until the next certificate, and from there until the one after it.
         self.iterations_per_certificate = self.upcoming = upcoming
-        # After how many steps each gap was met.
+        # The number of steps at each certificate, and the gap.
         self.gaps: list[tuple[int, float]] = []
 
     @property
@@ -67,7 +67,7 @@ class Switch:
         return moved
 
     def _look_ahead(self, gap: float, enough: float) -> None:
-        """Change the solver if too much is left, and ask for a certificate when little is."""
+        """Switch if too many iterations remain; certify more often when few remain."""
         self.gaps.append((self.n_steps, gap))
         if len(self.gaps) == 1:
             return
@@ -80,15 +80,15 @@ class Switch:
             self.upcoming = int(np.clip(left, _LEAST, _MOST))
 
     def _look_back(self) -> None:
-        """Return to gradient steps once the exact ones have cost more than was left of those."""
-        # ADMM has no iterations within iterations.
+        """Return to gradient steps once the exact method has used up its budget."""
+        # ADMM has no inner iterations, and no budget.
         cost = self.current.n_sweeps // SWEEPS_PER_ITERATION
         if cost > self.allowed:
             self.spent += cost
             self._take_gradient_steps(self.point, cost, _MOST)
 
     def _remaining(self, enough: float) -> float:
-        """The number of iterations to come, if the gap falls as it has in the last half."""
+        """The expected number of further iterations, at the rate of the second half so far."""
         (first, before), (last, gap) = self.gaps[(len(self.gaps) - 1) // 2], self.gaps[-1]
         fallen = np.log(before / gap)
         if not fallen > 0:

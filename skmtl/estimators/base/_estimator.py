@@ -31,7 +31,7 @@ from skmtl.objective import (
     ShrunkObjective,
     SuperposedObjective,
 )
-from skmtl.penalties import Penalty, Superposition
+from skmtl.penalties import Penalty, split
 from skmtl.solvers import SOLVERS, choose_solver, solve
 
 Array = NDArray[Any]
@@ -329,7 +329,7 @@ class TaskEstimator(BaseEstimator):
             scales = scales * factors
         penalty = self._get_penalty(data)
         quadratics = Quadratics.of_moments(moments, scales, fit_intercept=self.fit_intercept)
-        return GramObjective(quadratics, *((None, None) if penalty is None else penalty.split()))
+        return GramObjective(quadratics, *((None, None) if penalty is None else split(penalty)))
 
     def _learnable(self, data: TaskData) -> Array:
         """Which tasks have a finite minimiser and enter the objective."""
@@ -406,7 +406,7 @@ class TaskEstimator(BaseEstimator):
             objective = self._objective(data)
         else:
             objective = prepared.with_penalty(self._get_penalty(data))
-        if isinstance(objective.penalty, Superposition):
+        if objective.penalty is not None and objective.penalty.n_superposed > 1:
             return SuperposedObjective(objective)
         return objective
 

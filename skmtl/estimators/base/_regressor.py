@@ -14,6 +14,7 @@ from skmtl.design import TaskData, read_regression, read_scored
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
+from skmtl.penalties import split
 
 Array = NDArray[Any]
 
@@ -88,7 +89,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         penalty = self._get_penalty(data)
         if penalty is None:
             return False
-        rough, quadratic = penalty.split()
+        rough, quadratic = split(penalty)
         return rough is not None or (quadratic is not None and quadratic.couples_tasks)
 
     def _warn_unlike_scales(self, data: TaskData) -> None:

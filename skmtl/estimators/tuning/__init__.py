@@ -1,0 +1,32 @@
+"""The tuning engine: folds, warm-started paths over grids of alphas, scores and the choice.
+
+The folds are made by the caller, from a splitter or from fold numbers.
+"""
+
+from skmtl.estimators.tuning._choice import choose
+from skmtl.estimators.tuning._fold import Fold, Measure
+from skmtl.estimators.tuning._grid import make_grid, ridge_grid
+from skmtl.estimators.tuning._measures import HeldOutLoss, TaskLosses
+from skmtl.estimators.tuning._path import follow_path, prepare_objective
+from skmtl.estimators.tuning._row_folds import RowFolds
+from skmtl.estimators.tuning._scorer import HeldOutScore
+from skmtl.estimators.tuning._search import Search, score_fold, search_grids
+from skmtl.estimators.tuning._top import top_alpha
+
+__all__ = [
+    "Fold",
+    "HeldOutLoss",
+    "HeldOutScore",
+    "Measure",
+    "RowFolds",
+    "Search",
+    "TaskLosses",
+    "choose",
+    "follow_path",
+    "make_grid",
+    "prepare_objective",
+    "ridge_grid",
+    "score_fold",
+    "search_grids",
+    "top_alpha",
+]

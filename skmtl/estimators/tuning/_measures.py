@@ -1,0 +1,86 @@
+"""The losses of held-out labels, by which fits on the other rows are judged."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+
+from skmtl.design import TaskData
+from skmtl.estimators.base import Fit, linear_predictor
+from skmtl.estimators.tuning._fold import Fold, Judge
+
+Array = NDArray[Any]
+
+
+class TaskLosses:
+    """Minus the sum of each task's weighted losses (n_tasks,), the estimator's own.
+
+    Parameters
+    ----------
+    data : TaskData
+        All rows.
+    """
+
+    def __init__(self, data: TaskData) -> None:
+        self.data = data
+
+    def __call__(self, fold: Fold, part: TaskData) -> Judge:
+        held_out = self.data.take(fold.test)
+
+        def judge(model: Any, fit: Fit) -> Array:
+            Z = linear_predictor(held_out.X, held_out.codes, fit.coef, fit.intercept)
+            losses = model._get_loss().value(held_out.y, Z)
+            return -held_out.per_task(held_out.weights * losses)
+
+        return judge
+
+
+class HeldOutLoss:
+    """Minus the mean loss of the held-out labels, weights included.
+
+    For regressors the squared error of ``predict``, in the labels' own units or, with
+    ``scale_tasks``, in the tasks' standard deviations; for classifiers the estimator's loss.
+
+    Parameters
+    ----------
+    data : TaskData
+        All rows.
+    """
+
+    def __init__(self, data: TaskData) -> None:
+        self.data = data
+
+    def __call__(self, fold: Fold, part: TaskData) -> Judge:
+        held_out, absent = self.data.take(fold.test), part.label_counts == 0
+        weights = held_out.weights
+        scales = None
+        if part.scales is not None and held_out.scales is not None:
+            scales = part.scales / held_out.scales
+
+        def judge(model: Any, fit: Fit) -> float:
+            coef, intercept, loss = fit.coef, fit.intercept, model._get_loss()
+            if scales is not None:
+                coef, intercept = loss.rescale(coef, intercept, scales)
+            if absent.any():
+                coef, intercept = _average_absent(coef, intercept, absent, fit.learned)
+            Z = linear_predictor(held_out.X, held_out.codes, coef, intercept).astype(np.float64)
+            if is_classifier(model):
+                losses = loss.value(held_out.y, Z)
+            else:
+                losses = (loss.as_response(held_out.y) - loss.inverse_link(Z)) ** 2
+            # Classes of one choice share a row's weight.
+            counted = weights[:, :1] if loss.couples_tasks else weights
+            return -float((weights * losses).sum() / counted.sum())
+
+        return judge
+
+
+def _average_absent(
+    coef: Array, intercept: Array, absent: Array, learned: Array
+) -> tuple[Array, Array]:
+    """Give tasks without training labels the average task, as predict does with unknown ones."""
+    known = learned if learned.any() else ~absent
+    coef, intercept = coef.copy(), intercept.copy()
+    coef[absent], intercept[absent] = coef[known].mean(axis=0), intercept[known].mean()
+    return coef, intercept

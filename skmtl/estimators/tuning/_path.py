@@ -1,0 +1,41 @@
+"""Fits over a grid of alphas, each from the one before."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from skmtl.design import TaskData
+from skmtl.estimators.base import Fit
+from skmtl.objective import BaseObjective
+
+
+def prepare_objective(model: Any, data: TaskData) -> BaseObjective | None:
+    """The objective of the tasks that have a minimiser, which fits for all alphas share."""
+    learned = model._learnable(data)
+    return model._objective(data.select(learned)) if learned.any() else None
+
+
+def follow_path(
+    model: Any,
+    data: TaskData,
+    alphas: Iterable[float],
+    prepared: BaseObjective | None,
+    *,
+    warm: bool = True,
+) -> Iterator[Fit]:
+    """Fits of a model, whose ``alpha`` is set on the way.
+
+    Parameters
+    ----------
+    model : estimator
+    data : TaskData
+    alphas : floats, descending
+    prepared : BaseObjective or None
+        As :func:`prepare_objective` returns it for ``data``.
+    warm : bool, default=True
+        Whether each fit starts from the one before.
+    """
+    fit = None
+    for alpha in alphas:
+        model.alpha = float(alpha)
+        fit = model._fit_data(data, fit if warm else None, prepared)
+        yield fit

@@ -1,0 +1,147 @@
+"""Cross-validate models over their alphas: a path for each fold, its scores, and the choice."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl._parallel import run_parallel
+from skmtl.design import TaskData
+from skmtl.estimators.tuning._choice import Choice, choose, warn_at_edge
+from skmtl.estimators.tuning._fold import Fold, Measure, Source
+from skmtl.estimators.tuning._grid import make_grid
+from skmtl.estimators.tuning._moment_folds import MomentFolds
+from skmtl.estimators.tuning._path import follow_path, prepare_objective
+from skmtl.estimators.tuning._row_folds import SeparateFolds
+from skmtl.estimators.tuning._top import starts_at_null
+from skmtl.objective import BaseObjective
+
+Array = NDArray[Any]
+
+# The smallest alpha of a grid over the largest, where that gives zero coefficients or does not.
+_EPS = {True: 1e-3, False: 1e-5}
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search has found.
+
+    Attributes
+    ----------
+    scores : array of shape (n_models, n_alphas, n_folds)
+        The greater the better.
+    grids : list of arrays of shape (n_alphas,), one for each model, descending
+    made : bool
+        Whether the grids were made, not given.
+    choice : Choice
+    prepared : BaseObjective or None
+        Of all rows, as :func:`prepare_objective` returns it.
+    at_null : bool
+        Whether the path of the chosen model begins where all coefficients are zero.
+    """
+
+    scores: Array
+    grids: list[Array]
+    made: bool
+    choice: Choice
+    prepared: BaseObjective | None
+    at_null: bool
+
+    @property
+    def alpha(self) -> float:
+        """The chosen strength."""
+        return float(self.grids[self.choice.row][self.choice.column])
+
+    def warn_at_edge(self) -> None:
+        """Warn where the best alpha may lie outside the grid."""
+        top_is_null = self.made and self.at_null
+        grid = self.grids[self.choice.row]
+        warn_at_edge(self.choice, grid, made=self.made, top_is_null=top_is_null)
+
+
+def search_grids(
+    models: list[Any],
+    data: TaskData,
+    folds: Sequence[Fold],
+    measure: Measure,
+    *,
+    unbalanced: TaskData,
+    alphas: Array | int,
+    eps: float | None,
+    rule: str,
+    n_jobs: int | None,
+) -> Search:
+    """Cross-validate models over their alphas.
+
+    Parameters
+    ----------
+    models : list of estimators with ``alpha=1``
+        They differ only in their penalty.
+    data : TaskData
+    folds : sequence of Fold
+    measure : Measure
+    unbalanced : TaskData
+        The data without balanced class weights, which each training set has of its own.
+    alphas : int or array of shape (n_alphas,), descending
+        The number of strengths of a grid, or the strengths.
+    eps : float or None
+        The smallest alpha of a grid over the largest. None: 1e-3 where the grid begins at zero
+        coefficients, otherwise 1e-5.
+    rule : {"best", "1se"}
+    n_jobs : int or None
+        Number of threads.
+    """
+    source: Source
+    if _takes_moments(models[0], data):
+        source = MomentFolds(models[0], data, measure)
+        prepared: BaseObjective | None = source.full(models[0])
+    else:
+        source = SeparateFolds(unbalanced, measure)
+        prepared = prepare_objective(models[0], data)
+    at_null = [starts_at_null(model, data) for model in models]
+    if isinstance(alphas, int):
+        ratios = [_EPS[null] if eps is None else eps for null in at_null]
+        grids = [
+            make_grid(model, data, prepared, alphas, ratio)
+            for model, ratio in zip(models, ratios, strict=True)
+        ]
+    else:
+        grids = [alphas] * len(models)
+    jobs = ((source, models, grids, fold) for fold in folds)
+    found = run_parallel(score_fold, jobs, n_jobs, prefer="threads")
+    scores = np.stack(found, axis=-1)
+    choice = choose(scores, rule)
+    made = isinstance(alphas, int)
+    return Search(scores, grids, made, choice, prepared, at_null[choice.row])
+
+
+def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold) -> Array:
+    """The scores (n_models, n_alphas) of one fold; the greater the better.
+
+    Where each task has a score of its own, (n_models, n_alphas, n_tasks).
+
+    Parameters
+    ----------
+    source : Source
+    models : list of estimators that differ in nothing but their penalty
+    grids : list of arrays of shape (n_alphas,), one per model
+    fold : Fold
+    """
+    # Other folds may be fitted at the same time; copies keep what the models have read.
+    models = [copy.copy(model) for model in models]
+    part, prepared, judge = source(models[0], fold)
+    scores = []
+    for model, alphas in zip(models, grids, strict=True):
+        # Where the result depends on the start, each alpha is fitted from scratch.
+        fits = follow_path(model, part, alphas, prepared, warm=model._is_convex)
+        scores.append([judge(model, fit) for fit in fits])
+    return np.array(scores)
+
+
+def _takes_moments(model: Any, data: TaskData) -> bool:
+    """Whether folds are made by subtraction."""
+    plain = data.scales is None and not model._penalty_reads_labels
+    return plain and bool(model._takes_moments(data))

@@ -1,0 +1,41 @@
+"""A penalty on one factor of W as one on W."""
+
+from skmtl.penalties._base import Array, Penalty
+
+
+class FactoredPenalty(Penalty):
+    r"""A penalty on V as one on W = L V R: :math:`\min_{L V R = W} \Omega(V)`.
+
+    Its conjugate at G is the penalty's at L' G R', which makes it all that a certificate needs.
+
+    Parameters
+    ----------
+    inner : Penalty
+        On V.
+    left : ndarray of shape (n_features, n_left) or None
+        L; None: the identity.
+    right : ndarray of shape (n_right, n_tasks) or None
+        R.
+    """
+
+    def __init__(self, inner: Penalty, left: Array | None, right: Array | None) -> None:
+        self.inner, self.left, self.right = inner, left, right
+
+    @property
+    def is_norm(self) -> bool:
+        return self.inner.is_norm
+
+    def adjoint(self, G: Array) -> Array:
+        """L' G R', the gradient in V where G is that in W."""
+        if self.left is not None:
+            G = self.left.T @ G
+        return G if self.right is None else G @ self.right.T
+
+    def dual_norm(self, G: Array) -> float:
+        return self.inner.dual_norm(self.adjoint(G))
+
+    def conjugate(self, G: Array) -> float:
+        return self.inner.conjugate(self.adjoint(G))
+
+    def dual_scale(self, G: Array) -> float:
+        return self.inner.dual_scale(self.adjoint(G))

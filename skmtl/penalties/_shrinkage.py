@@ -1,0 +1,41 @@
+"""The proxes of the norms of entries and of rows, which others are made of."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def row_norms(W: Array) -> Array:
+    """Euclidean norms of the rows of W."""
+    return np.asarray(np.sqrt(np.einsum("jt,jt->j", W, W)))
+
+
+def shrink_entries(V: Array, threshold: float | Array) -> Array:
+    """V with each entry nearer to zero by the threshold, a number or one for each row (n, 1)."""
+    threshold = np.asarray(threshold, dtype=V.dtype)
+    return np.asarray(V - np.clip(V, -threshold, threshold))
+
+
+def shrink_rows(V: Array, threshold: float | Array) -> Array:
+    """V with the Euclidean norm of each row smaller by the threshold."""
+    norms = row_norms(V)[:, None]
+    threshold = np.broadcast_to(threshold, norms.shape)
+    ratio = np.divide(threshold, norms, out=np.ones_like(norms), where=norms > threshold)
+    return np.asarray(V * (1 - ratio))
+
+
+def clip_rows(V: Array, radius: float | Array) -> Array:
+    """V minus the projection of each row on the l1 ball of a radius."""
+    radius = np.broadcast_to(radius, (len(V), 1))
+    sizes = np.abs(V)
+    # The projection lowers all sizes by the level at which what is left sums to the radius; what
+    # was lowered is the row, clipped at that level.
+    ordered = -np.sort(-sizes, axis=1)
+    levels = (np.cumsum(ordered, axis=1) - radius) / np.arange(1, V.shape[1] + 1)
+    above = np.count_nonzero(ordered > levels, axis=1)
+    level = np.take_along_axis(levels, np.maximum(above, 1)[:, None] - 1, axis=1)
+    level = np.maximum(level, 0).astype(V.dtype)
+    return np.asarray(np.clip(V, -level, level))

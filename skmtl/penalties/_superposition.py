@@ -1,0 +1,102 @@
+"""W as a sum of parts, each with its own penalty."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from skmtl.penalties._base import Array, Composite, Penalty
+
+
+class Superposition(Composite):
+    r"""W as a sum of parts, each with its own penalty.
+
+    .. math:: \Omega(W) = \min_{W = P_1 + \dots + P_K} \; \sum_k \Omega_k(P_k)
+
+    All parts share one gradient, so that a step in all of them together is K times too long.
+    The conjugate is the sum of the parts' conjugates; the dual norm the largest of theirs.
+
+    Parameters
+    ----------
+    *parts : Penalty
+        Two or more, each with a prox.
+
+    References
+    ----------
+    A. Jalali, S. Sanghavi, C. Ruan and P. Ravikumar, "A dirty model for multi-task learning",
+    NeurIPS 2010,
+    https://papers.nips.cc/paper/2010/hash/00e26af6ac3b1c1c49d7c3d79c60d000-Abstract.html
+    """
+
+    def __init__(self, *parts: Penalty) -> None:
+        self.parts = parts
+        if len(parts) < 2 or not all(isinstance(part, Penalty) for part in parts):
+            raise ValueError(
+                f"A superposition needs penalties, two at least; got {parts!r}. Pass one penalty "
+                f"as it is."
+            )
+        for part in parts:
+            if not part.has_prox:
+                raise ValueError(
+                    f"A part of a superposition needs a prox of its own; {part!r} has none. Pass "
+                    f"its parts one by one, or one penalty that stands for them (SparseGroup)."
+                )
+
+    def _with(self, parts: Sequence[Penalty]) -> Self:
+        return type(self)(*parts)
+
+    def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
+        for part in self.parts:
+            if part.free_rows is not None:
+                raise ValueError(
+                    f"{part!r} leaves features free, which a part of a superposition cannot: its "
+                    f"weights must be positive."
+                )
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return f"Superposition({', '.join(repr(part) for part in self.parts)})"
+
+    @property
+    def n_superposed(self) -> int:
+        return len(self.parts)
+
+    @property
+    def is_zero(self) -> bool:
+        # All of W may go into the part that costs nothing.
+        return any(part.is_zero for part in self.parts)
+
+    @property
+    def separates_over_rows(self) -> bool:
+        return all(part.separates_over_rows for part in self.parts)
+
+    @property
+    def leaves_mean_free(self) -> bool:
+        return any(part.leaves_mean_free for part in self.parts)
+
+    @property
+    def is_norm(self) -> bool:
+        return all(part.is_norm for part in self.parts)
+
+    def value_of_parts(self, parts: Array) -> float:
+        return sum(part.value(P) for part, P in zip(self.parts, parts, strict=True))
+
+    def prox_of_parts(self, parts: Array, step: float | Array) -> Array:
+        return np.stack([part.prox(P, step) for part, P in zip(self.parts, parts, strict=True)])
+
+    def dual_norm(self, G: Array) -> float:
+        return max(part.dual_norm(G) for part in self.parts)
+
+    def conjugate(self, G: Array) -> float:
+        return sum(part.conjugate(G) for part in self.parts)
+
+    def dual_scale(self, G: Array) -> float:
+        return min(part.dual_scale(G) for part in self.parts)
+
+    def to_cvxpy(self, W: Any) -> Any:
+        import cvxpy as cp
+
+        parts = [cp.Variable(W.shape) for _ in self.parts]
+        pairs = [part.stated(P) for part, P in zip(self.parts, parts, strict=True)]
+        constraints = [c for _, extra in pairs for c in extra]
+        return sum(value for value, _ in pairs), [W == sum(parts), *constraints]

@@ -1,0 +1,153 @@
+"""The tuning engine: folds as they come, one score or one for each task, the choice."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmtl import (
+    BlockSparseRegressor,
+    IndependentTaskClassifier,
+    IndependentTaskRegressor,
+    PooledTaskRegressor,
+)
+from skmtl._folds import assign_shared, label_strata
+from skmtl.estimators._ridge_cv import N_FOLDS
+from skmtl.estimators.tuning import (
+    Fold,
+    HeldOutLoss,
+    RowFolds,
+    TaskLosses,
+    choose,
+    follow_path,
+    make_grid,
+    prepare_objective,
+    ridge_grid,
+    score_fold,
+    search_grids,
+)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    rng = np.random.default_rng(0)
+    X, W = rng.standard_normal((40, 4)), rng.standard_normal((4, 3))
+    Y = X @ W + rng.standard_normal((40, 3))
+    Y[:, 1][rng.random(40) < 0.2] = np.nan
+    Y[4:, 2] = np.nan  # fewer labels than folds
+    return X, Y
+
+
+def _read(model, X, Y):
+    model = model.set_params(alpha=1.0)
+    return model, model._read(X, Y, None)
+
+
+def _folds(n, n_splits=4):
+    rows = np.arange(n)
+    tests = [rows[rows % n_splits == k] for k in range(n_splits)]
+    return [Fold(k, np.setdiff1d(rows, test), test, test) for k, test in enumerate(tests)]
+
+
+def _ridge_losses(kind, X, Y, alphas, **params):
+    """The mean losses (n_alphas, n_tasks) of held-out labels, each fit from scratch."""
+    by_class = kind is IndependentTaskClassifier
+    strata = label_strata(Y, by_class)
+    folds = assign_shared(*strata, N_FOLDS, np.random.default_rng(0))
+    total = np.zeros((len(alphas), Y.shape[1]))
+    for fold in range(N_FOLDS):
+        train, test = folds != fold, folds == fold
+        for k, alpha in enumerate(alphas):
+            model = kind(alpha=alpha, tol=1e-10, **params).fit(X[train], Y[train])
+            Z = X[test] @ model.coef_.T + model.intercept_
+            y = 2 * Y[test] - 1 if by_class else Y[test]
+            losses = np.log1p(np.exp(-y * Z)) if by_class else (y - Z) ** 2 / 2
+            total[k] += np.nansum(losses, axis=0)
+    return total / (~np.isnan(Y)).sum(axis=0)
+
+
+@pytest.mark.parametrize("kind", [IndependentTaskRegressor, PooledTaskRegressor])
+def test_ridges_choose_by_the_losses_of_fits_from_scratch(kind, labels):
+    X, Y = labels
+    model = kind(alpha="cv", tol=1e-10).fit(X, Y)
+    losses = _ridge_losses(kind, X, Y, model.alphas_)
+    assert_allclose(model.cv_losses_, losses, rtol=1e-5)
+    counts = (~np.isnan(Y)).sum(axis=0)
+    for_all = model.alphas_[(losses * counts).sum(axis=1).argmin()]
+    if kind is PooledTaskRegressor:
+        assert model.alpha_ == for_all
+    else:
+        own = model.alphas_[losses.argmin(axis=0)]
+        assert_array_equal(model.alpha_, np.where(counts >= N_FOLDS, own, for_all))
+
+
+def test_ridge_classifiers_choose_by_the_losses_of_fits_from_scratch(labels):
+    X, Y = labels[0], np.where(np.isnan(labels[1]), np.nan, labels[1] > 0)[:, :2]
+    model = IndependentTaskClassifier(alpha="cv", tol=1e-10).fit(X, Y)
+    losses = _ridge_losses(IndependentTaskClassifier, X, Y, model.alphas_)
+    assert_allclose(model.cv_losses_, losses, rtol=1e-5)
+    assert_array_equal(model.alpha_, model.alphas_[losses.argmin(axis=0)])
+
+
+def test_ridges_without_a_fold_take_the_largest_alpha():
+    X = np.column_stack([np.arange(4.0), np.arange(4)])
+    with pytest.warns(UserWarning, match="a single row"):
+        model = IndependentTaskRegressor(alpha="cv", task_column=-1).fit(X, np.arange(4.0))
+    assert_array_equal(model.alpha_, np.full(4, model.alphas_[0]))
+    assert not model.cv_losses_.any() and not np.signbit(model.cv_losses_).any()
+
+
+def test_a_score_for_each_task_or_one_for_all(labels):
+    X, Y = labels
+    model, data = _read(IndependentTaskRegressor(), X, Y)
+    fold, alphas = _folds(len(X))[0], np.array([1.0, 0.1])
+    own = score_fold(RowFolds(data, TaskLosses(data)), [model, model], [alphas, alphas], fold)
+    one = score_fold(RowFolds(data, HeldOutLoss(data)), [model], [alphas], fold)
+    assert own.shape == (2, 2, 3) and one.shape == (1, 2)
+    assert_array_equal(own[0], own[1])
+    # Half squared errors summed against the mean of squared errors.
+    n_labels = (~np.isnan(Y[fold.test])).sum()
+    assert_allclose(own[0].sum(axis=1) * 2 / n_labels, one[0])
+    assert model.alpha == 1.0  # the models are copied
+
+
+def test_the_path_shares_its_objective_and_starts_from_the_fit_before(labels):
+    model, data = _read(BlockSparseRegressor(tol=1e-8), *labels)
+    prepared = prepare_objective(model, data)
+    alphas = make_grid(model, data, prepared, 4, 0.01)
+    assert_allclose(alphas[1:] / alphas[:-1], 0.01 ** (1 / 3))
+    warm, cold = (list(follow_path(model, data, alphas, prepared, warm=w)) for w in (True, False))
+    assert not warm[0].coef.any()
+    for one, other in zip(warm, cold, strict=True):
+        assert_allclose(one.coef, other.coef, atol=1e-3)
+    assert sum(fit.n_iter for fit in warm) <= sum(fit.n_iter for fit in cold)
+
+
+def test_grids_where_nothing_can_be_learned():
+    X, Y = np.ones((6, 2)), np.ones((6, 2))
+    classifier, data = _read(IndependentTaskClassifier(), X, Y)
+    assert_array_equal(ridge_grid(classifier, data), [1.0])
+    assert_array_equal(make_grid(classifier, data, None, 3, 0.01), np.geomspace(1.0, 0.01, 3))
+
+
+def test_a_search_warns_when_asked(labels):
+    model, data = _read(BlockSparseRegressor(), *labels)
+    alphas = np.array([50.0, 20.0])  # all coefficients are zero: the larger one is as good
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = search_grids(
+            [model],
+            data,
+            _folds(len(data.y)),
+            HeldOutLoss(data),
+            unbalanced=data,
+            alphas=alphas,
+            eps=None,
+            rule="best",
+            n_jobs=None,
+        )
+    assert found.alpha == 50.0 and not found.made
+    assert found.choice == choose(found.scores, "best")
+    with pytest.warns(UserWarning, match="the largest of the grid"):
+        found.warn_at_edge()

@@ -1,0 +1,32 @@
+"""Fits by single losses; the laws of all are in laws/test_losses.py."""
+
+import numpy as np
+
+from skmtl import (
+    BlockSparseClassifier,
+    BlockSparseRegressor,
+    IndependentTaskRegressor,
+    PooledTaskRegressor,
+)
+from skmtl.model_selection import alpha_max
+
+
+def test_squared_hinge_has_no_probabilities():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    model = BlockSparseClassifier(loss="squared_hinge").fit(X, X[:, 0] > 0)
+    assert not hasattr(model, "predict_proba")
+    assert model.score(X, X[:, 0] > 0) > 0.9
+
+
+def test_huber_where_most_labels_lie_beyond_delta():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 5)), 0.01 * rng.normal(size=100)
+    y[:10] = 1000.0
+    top = alpha_max(BlockSparseRegressor(loss="huber"), X, y)
+    at = BlockSparseRegressor(top * (1 + 1e-6), loss="huber", tol=1e-8).fit(X, y)
+    below = BlockSparseRegressor(top * 0.9, loss="huber", tol=1e-8).fit(X, y)
+    assert not at.coef_.any() and below.coef_.any()
+    prices = 2000 * X @ rng.normal(size=(5, 2)) + 3000 * rng.standard_t(2, size=(100, 2))
+    for cls in (IndependentTaskRegressor, PooledTaskRegressor):
+        model = cls(1.0, loss="huber", tol=1e-6).fit(X, prices)  # a warning would be an error
+        assert model.dual_gap_ <= 1e-6 * at.objective_ + 1e-6 * model.objective_ * 10

@@ -1,0 +1,143 @@
+"""Scorers of tasks, in scikit-learn's tools."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from skmtl import metrics
+from skmtl.metrics._scorer import _METRICS
+
+NAN = np.nan
+
+
+def schools(seed=0):
+    rng = np.random.RandomState(seed)
+    school = rng.randint(0, 3, size=60)
+    X = pd.DataFrame(rng.randn(60, 2), columns=["a", "b"]).assign(school=school)
+    return X, X["a"].to_numpy() + school + rng.randn(60)
+
+
+def ridge():
+    encode = make_column_transformer((OneHotEncoder(), ["school"]), remainder="passthrough")
+    return make_pipeline(encode, Ridge())
+
+
+@pytest.mark.parametrize("metric", ["r2", "rmse", "explained_variance"])
+def test_scorer_of_predictions(metric):
+    X, y = schools()
+    model = ridge().fit(X, y)
+    function = _METRICS[metric][0]
+    sign = -1 if metric == "rmse" else 1
+    weight = np.random.RandomState(1).rand(60)
+    for given_metric in (metric, function):
+        for average in ("macro", "pooled"):
+            scorer = metrics.make_task_scorer(given_metric, task_column="school", average=average)
+            expected = sign * function(
+                y, model.predict(X), task=X["school"], sample_weight=weight, average=average
+            )
+            assert scorer(model, X, y, sample_weight=weight) == expected
+
+
+def test_scorer_of_decisions_and_probabilities():
+    X, y = schools()
+    labels = np.where(y > 1, "pass", "fail")
+    scorer = metrics.make_task_scorer("roc_auc", task_column=-1)
+    model = LogisticRegression().fit(X, labels)
+    expected = metrics.roc_auc_score(labels, model.decision_function(X), task=X["school"])
+    assert scorer(model, X, labels) == expected
+    forest = RandomForestClassifier(5, random_state=0).fit(X, labels)
+    expected = metrics.roc_auc_score(labels, forest.predict_proba(X)[:, 1], task=X["school"])
+    assert scorer(forest, X, labels) == expected
+    assert metrics.make_task_scorer("accuracy", task_column=2)(model, X, labels) > 0.5
+
+
+def test_scorer_of_two_tasks_keeps_both_columns():
+    X, y = schools()
+    Y = np.column_stack([y > 1, X["b"] > 0]).astype(int)
+    forest = RandomForestClassifier(5, random_state=0).fit(X, Y)
+    scores = np.column_stack([part[:, 1] for part in forest.predict_proba(X)])
+
+    class Matrix:
+        def predict_proba(self, X):
+            return scores
+
+    Y = Y.astype(float)
+    Y[:20, 0] = NAN
+    scorer = metrics.make_task_scorer("roc_auc")
+    assert scorer(forest, X, Y) == scorer(Matrix(), X, Y) == metrics.roc_auc_score(Y, scores)
+
+
+def median_error(y_true, y_pred, *, task=None, sample_weight=None, average="macro"):
+    return float(np.median(np.abs(y_true - y_pred)))
+
+
+def test_scorer_options_override_the_known_ones():
+    X, y = schools()
+    model = ridge().fit(X, y)
+    scorer = metrics.make_task_scorer("rmse", greater_is_better=True)
+    assert scorer(model, X, y) > 0
+
+
+@pytest.mark.parametrize("metric", ["rmse", metrics.r2_score, median_error])
+def test_scorer_survives_pickle_and_clone(metric):
+    X, y = schools()
+    model = ridge().fit(X, y)
+    scorer = metrics.make_task_scorer(metric, task_column="school")
+    for copy in (pickle.loads(pickle.dumps(scorer)), clone(scorer), clone(scorer, safe=False)):
+        assert copy(model, X, y) == scorer(model, X, y)
+        assert repr(copy) == repr(scorer)
+    assert "task_column='school'" in repr(scorer)
+
+
+def test_scorer_in_scikit_learns_tools():
+    X, y = schools()
+    scorer = metrics.make_task_scorer("rmse", task_column="school")
+    search = GridSearchCV(ridge(), {"ridge__alpha": [0.1, 1e4]}, scoring=scorer, cv=3, n_jobs=2)
+    search = clone(search).fit(X, y)
+    assert search.best_params_ == {"ridge__alpha": 0.1}
+    assert search.score(X, y) == scorer(search.best_estimator_, X, y)
+    both = {"rmse": scorer, "r2": metrics.make_task_scorer("r2", task_column="school")}
+    scores = cross_validate(ridge(), X, y, scoring=both, cv=3, n_jobs=2)
+    assert (scores["test_rmse"] < 0).all() and scores["test_r2"].shape == (3,)
+
+
+def test_scorer_takes_routed_weights():
+    X, y = schools()
+    weight = np.zeros(60)
+    weight[::2] = 1.0
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer = metrics.make_task_scorer("rmse", task_column="school")
+        scorer.set_score_request(sample_weight=True)
+        model = LinearRegression().set_fit_request(sample_weight=False)
+        arguments = dict(cv=3, return_estimator=True, return_indices=True)
+        found = cross_validate(
+            model, X, y, scoring=scorer, params={"sample_weight": weight}, **arguments
+        )
+    for fitted, test, score in zip(
+        found["estimator"], found["indices"]["test"], found["test_score"], strict=True
+    ):
+        assert score == scorer(fitted, X.iloc[test], y[test], sample_weight=weight[test])
+        assert score != scorer(fitted, X.iloc[test], y[test])
+
+
+def test_scorer_errors():
+    with pytest.raises(ValueError, match="one of .*'rmse'.*, got 'mse'"):
+        metrics.make_task_scorer("mse")
+    X, y = schools()
+    model = ridge().fit(X, y)
+    with pytest.raises(
+        ValueError, match="decision_function or predict_proba, which Pipeline lacks"
+    ):
+        metrics.make_task_scorer("roc_auc")(model, X, y > 0)
+    with pytest.raises(ValueError, match="no task column 'class'"):
+        metrics.make_task_scorer("r2", task_column="class")(model, X, y)

@@ -1,0 +1,138 @@
+"""Kernels against plain NumPy."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import lsq_linear
+
+import skmtl
+from skmtl._numerics import kernels
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_task_products(dtype):
+    rng = np.random.default_rng(0)
+    counts = np.array([3, 1, 7, 2])
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    X = rng.normal(size=(13, 5)).astype(dtype)
+    weights = rng.normal(size=(4, 5)).astype(dtype)
+    u = rng.normal(size=13).astype(dtype)
+    task = np.repeat(np.arange(4), counts)
+
+    out = np.empty(13, dtype=dtype)
+    kernels.multiply_tasks(X, starts, weights, out)
+    np.testing.assert_allclose(out, (X * weights[task]).sum(axis=1), rtol=1e-5)
+
+    sums = np.empty((4, 5), dtype=dtype)
+    kernels.multiply_tasks_transposed(X, starts, u, sums)
+    expected = np.zeros((4, 5))
+    np.add.at(expected, task, X.astype(float) * u[:, None])
+    np.testing.assert_allclose(sums, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_chains(dtype):
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(6, 9)).astype(dtype)
+    W[1] = np.round(W[1])
+    W[2] = 1.0
+    variation, entry = np.array([0.3, 0.5, 1.0, 0.0, 2.0, 0.1]), np.linspace(0, 0.3, 6)
+    group = np.linspace(1.0, 0, 6)
+    # The dual of the total variation: |y - D'u|^2 with u in a box.
+    differences = np.diff(np.eye(9), axis=0)
+    expected = np.empty((6, 9))
+    for j in range(6):
+        row = W[j].astype(float)
+        if variation[j] > 0:
+            box = (-variation[j], variation[j])
+            row = row - differences.T @ lsq_linear(differences.T, row, box, tol=1e-14).x
+        row = np.sign(row) * np.maximum(np.abs(row) - entry[j], 0)
+        expected[j] = row * max(1 - group[j] / max(np.linalg.norm(row), 1e-300), 0)
+    alone = np.empty(6)
+    kernels.exceed_chains(W.astype(float), 1.0, 0.5, 0.1, 0.2, alone)
+    out = W.copy()
+    kernels.shrink_chains(out, variation, entry, group)
+    np.testing.assert_allclose(out, expected, atol=1e-6)
+
+    full = W.astype(float)
+    kernels.shrink_chains(full, np.full(6, 0.5), np.full(6, 0.1), np.full(6, 0.2))
+    np.testing.assert_allclose(np.maximum(alone, 0), np.linalg.norm(full, axis=1), atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_trees(dtype):
+    # {0, 1} and {2} in {0, 1, 2}; {4} in {3, 4}.
+    groups = [[2], [4], [0, 1], [3, 4], [0, 1, 2]]
+    parents, owners = np.array([4, 3, 4, -1, -1]), np.array([2, 2, 0, 3, 1])
+    weights = np.array([0.2, 1.0, 0.5, 0.3, 0.4])
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(7, 5)).astype(dtype)
+    W[0] = 0
+    steps = np.linspace(0, 2, 7)
+
+    values, bounds = np.empty(7), np.empty(7)
+    kernels.measure_trees(W, parents, owners, weights, values, bounds)
+    lengths = np.stack([np.linalg.norm(W[:, group], axis=1) for group in groups], axis=1)
+    np.testing.assert_allclose(values, lengths @ weights, rtol=1e-6)
+    np.testing.assert_allclose(bounds, (lengths / weights)[:, 3:].max(axis=1), rtol=1e-6)
+
+    expected = W.astype(float)
+    for group, weight in zip(groups, weights, strict=True):
+        size = np.maximum(np.linalg.norm(expected[:, group], axis=1), 1e-300)
+        expected[:, group] *= np.maximum(1 - steps * weight / size, 0)[:, None]
+    out = W.copy()
+    kernels.shrink_trees(out, steps, parents, owners, weights)
+    np.testing.assert_allclose(out, expected, atol=1e-6)
+
+    left = np.empty(7)
+    kernels.exceed_trees(W.astype(float), 0.8, parents, owners, weights, left)
+    full = W.astype(float)
+    kernels.shrink_trees(full, np.full(7, 0.8), parents, owners, weights)
+    sizes = [np.linalg.norm(full[:, group], axis=1) for group in groups[3:]]
+    np.testing.assert_allclose(np.maximum(left, 0), np.max(sizes, axis=0), atol=1e-12)
+
+
+NOWHERE = """
+import warnings
+from numba.core import caching
+found = {value for value in vars(caching).values() if isinstance(value, type)}
+for locator in found:
+    if issubclass(locator, caching._CacheLocator):
+        locator.from_function = classmethod(lambda cls, function, file: None)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import skmtl
+print([str(w.message) for w in caught if "skmtl" in str(w.message)])
+import numpy as np
+taken = np.empty((1, 1, 1))
+skmtl._numerics.kernels.take_grams(np.array([[[1.0, 0.0], [2.0, 3.0]]]), np.array([1]), taken)
+print(taken.tolist())
+"""
+
+
+PACKAGE = Path(skmtl.__file__).parent
+
+
+def run_python(code):
+    """Run code in a fresh process that compiles; returns the lines it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(PACKAGE.parent), "NUMBA_DISABLE_JIT": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_without_a_folder_to_write_to_one_warning_says_what_to_do():
+    messages, taken = map(ast.literal_eval, run_python(NOWHERE))
+    assert len(messages) == 1
+    assert "NUMBA_CACHE_DIR" in messages[0]
+    # Compiled all the same.
+    assert taken == [[[3.0]]]

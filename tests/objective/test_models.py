@@ -1,0 +1,90 @@
+"""Models on sets of rows of W: their minimum against cvxpy, their gap."""
+
+import cvxpy as cp
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skmtl.objective._models import NO_GRAMS, DenseModel, GramModel, SparseModel, Thresholds
+
+STRENGTHS = [(0.0, 3.0), (2.0, 0.0), (1.0, 2.0)]
+
+
+def small_problem(n=12, s=9, n_tasks=5, seed=0):
+    """Columns (n, s), a residual (n, T), factors and ridges."""
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(n, s)) * (rng.random((n, s)) < 0.7)
+    R = A[:, :3] @ rng.normal(size=(3, n_tasks)) + 0.5 * rng.normal(size=(n, n_tasks))
+    return A, R, rng.uniform(0.5, 2, n_tasks), rng.uniform(0, 1, n_tasks)
+
+
+def stated_minimum(A, R, factors, ridges, entry, group):
+    """The models' problem as cvxpy states it: the minimum and the minimiser."""
+    W = cp.Variable((A.shape[1], R.shape[1]))
+    loss = sum(
+        f * cp.sum_squares(R[:, t] - A @ W[:, t]) + ridges[t] * cp.sum_squares(W[:, t])
+        for t, f in enumerate(factors)
+    )
+    penalty = entry * cp.sum(cp.abs(W)) + group * cp.sum(cp.norm(W, 2, axis=1))
+    problem = cp.Problem(cp.Minimize(loss / 2 + penalty))
+    problem.solve(solver="CLARABEL")
+    return problem.value, W.value
+
+
+def models_of(A, R, factors):
+    """The same quadratic in all forms."""
+    slope = (A.T @ R) * factors
+    square = float((R**2 * factors).sum())
+    gram = A.T @ A
+    grams = np.ascontiguousarray(gram[:, :, None] * factors)
+    ones = np.ones(len(factors))
+    columns = sp.csc_array(A)
+    yield GramModel(gram, factors, NO_GRAMS, slope.copy(), square)
+    yield GramModel(np.zeros((0, 0)), ones, grams, slope.copy(), square)
+    yield DenseModel(np.ascontiguousarray(A.T), factors, np.ascontiguousarray(R.T))
+    yield SparseModel(columns, np.zeros(A.shape[1]), np.ones(len(R)), factors, R.copy())
+
+
+class TestModels:
+    @pytest.mark.parametrize(("entry", "group"), STRENGTHS)
+    def test_every_form_reaches_the_minimum_that_cvxpy_finds(self, entry, group):
+        A, R, factors, ridges = small_problem()
+        best, expected = stated_minimum(A, R, factors, ridges, entry, group)
+        for model in models_of(A, R, factors):
+            W = np.zeros((A.shape[1], R.shape[1]))
+            model.minimise(W, Thresholds(entry, group, ridges), 1e-12 * best, 100_000)
+            np.testing.assert_allclose(W, expected, atol=2e-5)
+            np.testing.assert_array_equal(np.abs(W) > 0, np.abs(expected) > 1e-5)
+
+    @pytest.mark.parametrize(("entry", "group"), STRENGTHS)
+    @pytest.mark.parametrize("tol", [1.0, 1e-3])
+    def test_the_gap_asked_for_bounds_what_is_left_to_gain(self, entry, group, tol):
+        A, R, factors, ridges = small_problem(seed=1)
+        best, _ = stated_minimum(A, R, factors, ridges, entry, group)
+        for model in models_of(A, R, factors):
+            W = np.zeros((A.shape[1], R.shape[1]))
+            model.minimise(W, Thresholds(entry, group, ridges), tol, 100_000)
+            lengths = np.linalg.norm(W, axis=1).sum()
+            reached = ((R - A @ W) ** 2 * factors).sum() / 2 + (ridges * W**2).sum() / 2
+            reached += entry * np.abs(W).sum() + group * lengths
+            assert best - 1e-6 <= reached <= best + tol + 1e-6
+
+    def test_sparse_columns_minus_their_means_are_centred_columns(self):
+        A, R, factors, ridges = small_problem(n=30)
+        rng = np.random.default_rng(3)
+        weights = rng.uniform(0.2, 2, len(A))
+        means = weights @ A / weights.sum()
+        R = R - weights @ R / weights.sum()
+        root = np.sqrt(weights)[:, None]
+        penalty = Thresholds(0.0, 2.0, ridges)
+        dense = np.zeros((A.shape[1], R.shape[1]))
+        columns = np.ascontiguousarray(((A - means) * root).T)
+        DenseModel(columns, factors, np.ascontiguousarray((R * root).T)).minimise(
+            dense, penalty, 1e-11, 100_000
+        )
+        sparse = np.zeros_like(dense)
+        SparseModel(sp.csc_array(A), means, weights, factors, R.copy()).minimise(
+            sparse, penalty, 1e-11, 100_000
+        )
+        assert dense.any()
+        np.testing.assert_allclose(sparse, dense, atol=1e-6)

@@ -1,0 +1,44 @@
+"""What tests of penalties share: shapes, random matrices, cvxpy's prox and dual norm."""
+
+import cvxpy as cp
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+# A new penalty is a row: an instance for W of `shape`, and its value by definition.
+SHAPE = (4, 3)
+EACH = np.array([0.0, 0.5, 3.0])
+TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
+# Singular: the vector (1, 2, 3) costs nothing.
+COUPLING = np.array([[13.0, -2.0, -3.0], [-2.0, 10.0, -6.0], [-3.0, -6.0, 5.0]]) / 14
+
+
+def stated(penalty, W):
+    """The penalty for cvxpy: an expression and its constraints."""
+    form = penalty.to_cvxpy(W)
+    return form if isinstance(form, tuple) else (form, [])
+
+
+numbers = st.floats(-100, 100, allow_subnormal=False).map(lambda x: 0.0 if abs(x) < 1e-6 else x)
+matrices = arrays(np.float64, SHAPE, elements=numbers)
+steps = st.floats(1e-3, 1e3)
+
+
+def prox_objective(penalty, W, V, step):
+    """||W - V||^2 / (2 step) + value(W), the step per row if it is a column."""
+    return float((np.square(W - V) / (2 * step)).sum()) + penalty.value(W)
+
+
+def largest_product(penalty, G):
+    """max <G, W> where the penalty is at most 1, by cvxpy."""
+    W = cp.Variable(G.shape)
+    problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), [penalty.to_cvxpy(W) <= 1])
+    return problem.solve(solver="CLARABEL", **TIGHT)
+
+
+def minimiser(penalty, V, step):
+    """The prox by cvxpy."""
+    W = cp.Variable(V.shape)
+    objective = cp.sum_squares(W - V) / 2 + step * penalty.to_cvxpy(W)
+    cp.Problem(cp.Minimize(objective)).solve(solver="CLARABEL", **TIGHT)
+    return W.value

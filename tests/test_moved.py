@@ -1,0 +1,27 @@
+"""Modules that were public and have moved: they forward for one release, with a warning."""
+
+import importlib
+
+import pytest
+
+import skmtl._numerics
+import skmtl.objective
+
+MOVED = {
+    "skmtl.spectrum": (skmtl._numerics, ["LinkedSpectrum", "PartsSpectrum", "Spectrum"]),
+    "skmtl.certificate": (skmtl.objective, ["Dual", "best_dual", "envelope"]),
+}
+
+
+@pytest.mark.parametrize("module", MOVED)
+def test_former_names_forward_with_a_warning(module):
+    former = importlib.import_module(module)
+    package, names = MOVED[module]
+    for name in names:
+        with pytest.warns(
+            FutureWarning, match=f"its {name} is now in {package.__name__}"
+        ) as caught:
+            assert getattr(former, name) is getattr(package, name)
+        assert caught[0].filename == __file__
+    with pytest.raises(AttributeError, match="has no attribute 'other'"):
+        former.other  # noqa: B018
