@@ -69,6 +69,15 @@ class _BlockSparse(TaskEstimator):
     sparse models", Bernoulli 19(2), 2013, https://doi.org/10.3150/11-BEJ410 (``refit_support``)
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the
+        smallest at which every coefficient is zero.
+        """,
+    )
     l1_ratio: float = parameter(
         1.0,
         [Interval(Real, 0, 1, closed="both")],
@@ -174,12 +183,6 @@ class _BlockSparse(TaskEstimator):
         return np.asarray(np.atleast_2d(self.coef_).any(axis=0))
 
 
-_ALPHA = """
-Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the smallest at
-which every coefficient is zero.
-"""
-
-
 @estimator
 class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     r"""Regression tasks that share their few relevant features (L2,1 norm).
@@ -211,8 +214,6 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     >>> bool((model.support_ == made.support).all())
     True
     """
-
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
 @estimator
@@ -266,7 +267,7 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     (5, 10)
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)
     loss: str = parameter(
         "logistic",
         [StrOptions({"logistic", "squared_hinge", "multinomial"})],
@@ -276,5 +277,4 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
         gives no probabilities. "multinomial": all classes of a 1-D y together, see above; no
         ``task_weight``, no ``task_column``, and a row of ``coef_`` for each class, also for two.
         """,
-        group="loss",
     )

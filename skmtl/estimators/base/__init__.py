@@ -2,7 +2,7 @@
 
 from skmtl.estimators.base._classifier import TaskClassifier
 from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
-from skmtl.estimators.base._parameters import estimator, parameter, strength
+from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
 from skmtl.estimators.base._regressor import TaskRegressor
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "TaskClassifier",
     "TaskEstimator",
     "TaskRegressor",
+    "absent",
     "estimator",
     "linear_predictor",
     "parameter",

@@ -12,7 +12,7 @@ section of the docstring.
 import inspect
 import linecache
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from skmtl.estimators.base._docstrings import compose
@@ -44,42 +44,78 @@ class Parameter:
     """
 
     default: Any
-    rule: Sequence[Any]
+    rule: list[Any]
     kind: str
     text: str
     group: str
-    annotation: Any = Any
+    annotation: Any
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """What a class body says of a parameter; no group: that the class lacks it."""
+
+    default: Any
+    group: str | None
+    given: dict[str, Any]
+
+    def complete(self, inherited: Parameter | None, annotation: Any) -> Parameter | None:
+        """The parameter, with what is left out taken from the bases."""
+        if self.group is None:
+            return None
+        if inherited is None:
+            return Parameter(self.default, group=self.group, annotation=annotation, **self.given)
+        changed = {"default": self.default, "annotation": annotation, **self.given}
+        return replace(inherited, **changed)
 
 
 def parameter(
-    default: Any, rule: Sequence[Any], kind: str, text: str, *, group: str = "family"
+    default: Any,
+    rule: Sequence[Any] | None = None,
+    kind: str | None = None,
+    text: str | None = None,
+    *,
+    group: str = "family",
 ) -> Any:
-    """Declare a parameter that is passed by name; see :class:`Parameter`."""
+    """Declare a parameter that is passed by name; see :class:`Parameter`.
+
+    A class that declares a parameter of its bases again may leave out what stays the same.
+    """
     if group not in GROUPS:
         raise ValueError(f"The group of a parameter must be one of {GROUPS}, got {group!r}.")
-    return Parameter(default, list(rule), kind, inspect.cleandoc(text), group)
+    given = {"rule": rule, "kind": kind, "text": None if text is None else inspect.cleandoc(text)}
+    return _Declared(default, group, {name: x for name, x in given.items() if x is not None})
 
 
 def strength(
-    default: Any, rule: Sequence[Any], kind: str, text: str, *, kw_only: Literal[False] = False
+    default: Any,
+    rule: Sequence[Any] | None = None,
+    kind: str | None = None,
+    text: str | None = None,
+    *,
+    kw_only: Literal[False] = False,
 ) -> Any:
     """Declare the strength of the penalty: the one parameter that may be passed by position."""
     return parameter(default, rule, kind, text, group=GROUPS[0])
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(parameter, strength))
+def absent(*, init: Literal[False] = False) -> Any:
+    """Declare that a class lacks a parameter of its bases."""
+    return _Declared(None, None, {})
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(parameter, strength, absent))
 def estimator(cls: Class) -> Class:
     """Give a class the constructor, the rules and the docstring of its parameters.
 
     Bases declare parameters too, and are decorated alike. A class may declare a parameter of its
     bases anew, with another default or text.
     """
-    own = {}
+    inherited, own = _collect(cls), {}
     for name, declared in list(vars(cls).items()):
-        if isinstance(declared, Parameter):
-            annotation = inspect.get_annotations(cls)[name]
-            own[name] = Parameter(**{**vars(declared), "annotation": annotation})
-            # A class attribute would hide that an instance lacks it.
+        if isinstance(declared, _Declared):
+            own[name] = declared.complete(inherited.get(name), inspect.get_annotations(cls)[name])
+            # A class attribute would stand in for one that an instance lacks.
             delattr(cls, name)
     setattr(cls, _FIELDS, own)
     fields = _collect(cls)
@@ -91,12 +127,13 @@ def estimator(cls: Class) -> Class:
 
 def _collect(cls: type) -> dict[str, Parameter]:
     """The parameters of a class and of its bases, in the order of the signature."""
-    found: dict[str, Parameter] = {}
-    # What comes first in the method resolution order counts, and stands first in its group.
+    found: dict[str, Parameter | None] = {}
+    # The first declaration in the method resolution order counts, and comes first in its group.
     for base in cls.__mro__:
         for name, field in vars(base).get(_FIELDS, {}).items():
             found.setdefault(name, field)
-    return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))
+    present = [(name, field) for name, field in found.items() if field is not None]
+    return dict(sorted(present, key=lambda item: GROUPS.index(item[1].group)))
 
 
 def _make_init(cls: type, fields: dict[str, Parameter]) -> Any:
