@@ -92,10 +92,9 @@ def estimator(cls: Class) -> Class:
 def _collect(cls: type) -> dict[str, Parameter]:
     """The parameters of a class and of its bases, in the order of the signature."""
     found: dict[str, Parameter] = {}
-    # What comes first in the method resolution order counts, and stands first in its group.
-    for base in cls.__mro__:
-        for name, field in vars(base).get(_FIELDS, {}).items():
-            found.setdefault(name, field)
+    # As in dataclasses: those of bases come first, and one that is declared anew keeps its place.
+    for base in reversed(cls.__mro__):
+        found |= vars(base).get(_FIELDS, {})
     return dict(sorted(found.items(), key=lambda item: GROUPS.index(item[1].group)))
 
 
