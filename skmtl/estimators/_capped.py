@@ -1,7 +1,7 @@
-"""Non-convex row sparsity: large rows are selected without being shrunk."""
+"""Non-convex row sparsity: features are selected without shrinking large coefficients."""
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +14,89 @@ from skmtl.estimators._nonconvex import (
     NonConvexEstimator,
     Stages,
     descend,
-    document_stages,
     separates,
     start_of,
 )
-from skmtl.estimators.base import Fit, TaskClassifier, TaskRegressor
+from skmtl.estimators.base import (
+    Fit,
+    TaskClassifier,
+    TaskRegressor,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.objective import BaseObjective
 from skmtl.penalties import L1, L21, Penalty, RowConcave
-from skmtl.solvers import FISTA, Point, choose_solver
+from skmtl.solvers import FISTA, SOLVERS, Point, choose_solver
 
 Array = NDArray[Any]
 
-_CONSTRAINTS: dict[str, list[Any]] = {
-    **NonConvexEstimator._parameter_constraints,
-    "penalty": [StrOptions({"capped", "mcp"})],
-    "threshold": [Interval(Real, 0, None, closed="neither")],
-    "gamma": [Interval(Real, 0, None, closed="neither")],
-}
+_POSITIVE = [Interval(Real, 0, None, closed="neither")]
+_THRESHOLD = r"""
+Norm beyond which the capped penalty is constant, > 0, in the units of the coefficients. As it
+grows, the fit approaches a lasso with penalty :math:`\alpha \sum_{jt} |W_{jt}|`.
+"""
+_SOLVER = "For the convex relaxation from which the stages start. The stages are solved by FISTA."
 
 
+@estimator
 class _CappedBlockSparse(NonConvexEstimator):
+    r"""A penalty that is concave in the norms of the rows of W.
+
+    :math:`\theta` is ``threshold`` and :math:`\gamma` is ``gamma``. Rows of W whose norm exceeds
+    :math:`\theta`, or :math:`\gamma \alpha`, are not shrunk.
+
+    Attributes
+    ----------
+    support_ : ndarray of shape (n_features,)
+        True where a feature has a non-zero coefficient in some task.
+
+    Notes
+    -----
+    Not convex. Each stage replaces the penalty by its tangents at the current norms of the rows,
+    which lie above it: a weighted lasso or group lasso in which large rows are unpenalised. The
+    stages start from the unweighted problem, and none raises the objective. Within a stage a row
+    can at most double in size, so that the problem has a certificate. The fit is deterministic.
+
+    References
+    ----------
+    P. Gong, J. Ye and C. Zhang, "Multi-stage multi-task feature learning", JMLR 14, 2013,
+    https://jmlr.org/papers/v14/gong13a.html
+
+    T. Zhang, "Analysis of multi-stage convex relaxation for sparse regularization", JMLR 11,
+    2010, https://jmlr.org/papers/v11/zhang10a.html
+
+    C.-H. Zhang, "Nearly unbiased variable selection under minimax concave penalty", Ann. Statist.
+    38(2), 2010, https://doi.org/10.1214/09-AOS729
+    """
+
+    penalty: str = parameter(
+        "capped",
+        [StrOptions({"capped", "mcp"})],
+        '{"capped", "mcp"}',
+        """
+        "capped": the capped l1 norm of the rows, which also sets single entries of small rows to
+        zero. "mcp": the minimax concave penalty of their Euclidean norms.
+        """,
+    )
+    threshold: float = parameter(1.0, _POSITIVE, "float", _THRESHOLD)
+    gamma: float = parameter(
+        3.0,
+        _POSITIVE,
+        "float",
+        """
+        Range of the minimax concave penalty divided by ``alpha``, > 0. As it grows, the fit
+        approaches that of :class:`BlockSparseRegressor`.
+        """,
+    )
+    solver: str = parameter(
+        "auto",
+        [StrOptions({"auto", *SOLVERS})],
+        '{"auto", "admm", "block", "fista", "newton"}',
+        _SOLVER,
+        group="solving",
+    )
+
     _separation_remedy = "Increase alpha, threshold (penalty='capped') or gamma (penalty='mcp')"
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
@@ -67,7 +130,7 @@ class _CappedBlockSparse(NonConvexEstimator):
             free = majoriser.slopes == 0
 
             def separated(point: Point, free: Array = free) -> bool:
-                # Scaling the free rows up would lower the objective without end.
+                # Scaling up the unpenalised rows would lower the objective without bound.
                 return bool(free.any()) and separates(objective, point.W * free[:, None], point.b)
 
             stages.is_separated = separated(stages.point)
@@ -93,7 +156,10 @@ class _CappedBlockSparse(NonConvexEstimator):
         return np.asarray(np.atleast_2d(self.coef_).any(axis=0))
 
 
-@document_stages(max_stages=100)
+_ALPHA = "Strength of the penalty, >= 0: its slope at zero."
+
+
+@estimator
 class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
     r"""Regression tasks that share few features, whose coefficients are not shrunk.
 
@@ -103,7 +169,7 @@ class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    over W and b, with one of two penalties that are concave in the rows' norms,
+    with one of two penalties that are concave in the norms of the rows,
 
     .. math::
 
@@ -113,54 +179,6 @@ class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
         \alpha r_j - r_j^2 / (2 \gamma) & r_j \le \gamma \alpha \\
         \gamma \alpha^2 / 2 & r_j > \gamma \alpha \end{cases} ,
         \quad r_j = \lVert W_{j\cdot} \rVert_2 .
-
-    {symbols} :math:`\theta` is ``threshold``. Rows of W beyond :math:`\theta`, or
-    :math:`\gamma \alpha`, are as large as without a penalty.
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-        Strength of the penalty, >= 0: its slope at zero.
-    penalty : {"capped", "mcp"}, default="capped"
-        The capped l1 norm of rows, which also sets single entries of small rows to zero, or the
-        minimax concave penalty of their Euclidean norms.
-    threshold : float, default=1.0
-        Where the capped norm turns constant, > 0, in the units of coefficients. As it grows, the
-        fit becomes a lasso with penalty :math:`\alpha \sum_{jt} |W_{jt}|`.
-    gamma : float, default=3.0
-        The minimax concave penalty's range over ``alpha``, > 0. As it grows, the fit becomes
-        :class:`BlockSparseRegressor`'s.
-    {regression_loss}
-    {stages_common}
-    solver : {"auto", "admm", "block", "fista", "newton"}, default="auto"
-        Of the first stage, the convex relaxation. All others are solved by FISTA.
-    verbose : int, default=0
-        Not used.
-    {scale_tasks}
-
-    Attributes
-    ----------
-    {stages_attributes}
-    support_ : ndarray of shape (n_features,)
-        True where a feature has a non-zero coefficient in some task.
-
-    Notes
-    -----
-    Not convex. Each stage replaces the penalty by its tangents at the rows' present norms, which
-    lie above it: a weighted lasso, or group lasso, in which large rows are free. The first is the
-    unweighted one, from which the others start; each lowers the objective. In a stage rows grow
-    to twice their size at most, which makes it a problem with a certificate. Deterministic.
-
-    References
-    ----------
-    P. Gong, J. Ye and C. Zhang, "Multi-stage multi-task feature learning", JMLR 14, 2013,
-    https://jmlr.org/papers/v14/gong13a.html
-
-    T. Zhang, "Analysis of multi-stage convex relaxation for sparse regularization", JMLR 11,
-    2010, https://jmlr.org/papers/v11/zhang10a.html
-
-    C.-H. Zhang, "Nearly unbiased variable selection under minimax concave penalty", Ann. Statist.
-    38(2), 2010, https://doi.org/10.1214/09-AOS729
 
     See Also
     --------
@@ -177,54 +195,10 @@ class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskRegressor._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        penalty: str = "capped",
-        threshold: float = 1.0,
-        gamma: float = 3.0,
-        loss: str = "squared",
-        huber_delta: float = 1.35,
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        scale_tasks: bool = False,
-        max_stages: int = 100,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.penalty = penalty
-        self.threshold = threshold
-        self.gamma = gamma
-        self.loss = loss
-        self.huber_delta = huber_delta
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.scale_tasks = scale_tasks
-        self.max_stages = max_stages
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
-@document_stages(max_stages=100)
+@estimator
 class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
     r"""Classification tasks that share few features, whose coefficients are not shrunk.
 
@@ -234,7 +208,7 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    over W and b, with one of two penalties that are concave in the rows' norms,
+    with one of two penalties that are concave in the norms of the rows,
 
     .. math::
 
@@ -245,60 +219,10 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
         \gamma \alpha^2 / 2 & r_j > \gamma \alpha \end{cases} ,
         \quad r_j = \lVert W_{j\cdot} \rVert_2 .
 
-    {symbols} Labels count as :math:`y_i = \pm 1`; :math:`\theta` is ``threshold``. Rows of W
-    beyond :math:`\theta`, or :math:`\gamma \alpha`, are as large as without a penalty.
-
-    Parameters
-    ----------
-    alpha : float, default=0.01
-        Strength of the penalty, >= 0: its slope at zero.
-    penalty : {"capped", "mcp"}, default="capped"
-        The capped l1 norm of rows, which also sets single entries of small rows to zero, or the
-        minimax concave penalty of their Euclidean norms.
-    threshold : float, default=10.0
-        Where the capped norm turns constant, > 0, in the units of coefficients. As it grows, the
-        fit becomes a lasso with penalty :math:`\alpha \sum_{jt} |W_{jt}|`.
-    gamma : float, default=3.0
-        The minimax concave penalty's range over ``alpha``, > 0. As it grows, the fit becomes
-        :class:`BlockSparseClassifier`'s. Small ``alpha`` need a large one: the logistic loss has
-        a curvature of 1/4 at most.
-    {classification_loss}
-    {stages_common}
-    solver : {"auto", "block", "fista", "newton"}, default="auto"
-        Of the first stage, the convex relaxation. All others are solved by FISTA.
-    verbose : int, default=0
-        Not used.
-    {class_weight}
-
-    Attributes
-    ----------
-    {stages_attributes}
-    {classes}
-    support_ : ndarray of shape (n_features,)
-        True where a feature has a non-zero coefficient in some task.
-
     Notes
     -----
-    Not convex. Each stage replaces the penalty by its tangents at the rows' present norms, which
-    lie above it: a weighted lasso, or group lasso, in which large rows are free. The first is the
-    unweighted one, from which the others start; each lowers the objective. In a stage rows grow
-    to twice their size at most, which makes it a problem with a certificate. Deterministic.
-
-    Where the features in use separate a task's labels, free rows grow without end: the fit stops
-    with a warning. Increase ``threshold`` or ``gamma``.
-
-    {one_class}
-
-    References
-    ----------
-    P. Gong, J. Ye and C. Zhang, "Multi-stage multi-task feature learning", JMLR 14, 2013,
-    https://jmlr.org/papers/v14/gong13a.html
-
-    T. Zhang, "Analysis of multi-stage convex relaxation for sparse regularization", JMLR 11,
-    2010, https://jmlr.org/papers/v11/zhang10a.html
-
-    C.-H. Zhang, "Nearly unbiased variable selection under minimax concave penalty", Ann. Statist.
-    38(2), 2010, https://doi.org/10.1214/09-AOS729
+    Large rows are unpenalised. If they separate the labels of a task, they grow without bound, and
+    the fit stops with a warning. Increase ``threshold`` or ``gamma``.
 
     See Also
     --------
@@ -314,46 +238,22 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskClassifier._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        penalty: str = "capped",
-        threshold: float = 10.0,
-        gamma: float = 3.0,
-        loss: str = "logistic",
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        class_weight: Any = None,
-        max_stages: int = 100,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.penalty = penalty
-        self.threshold = threshold
-        self.gamma = gamma
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.class_weight = class_weight
-        self.max_stages = max_stages
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    threshold: float = parameter(10.0, _POSITIVE, "float", _THRESHOLD)
+    gamma: float = parameter(
+        3.0,
+        _POSITIVE,
+        "float",
+        """
+        Range of the minimax concave penalty divided by ``alpha``, > 0. As it grows, the fit
+        approaches that of :class:`BlockSparseClassifier`. A small ``alpha`` needs a large
+        ``gamma``, since the curvature of the logistic loss is at most 1/4.
+        """,
+    )
+    solver: str = parameter(
+        "auto",
+        [StrOptions({"auto", *SOLVERS})],
+        '{"auto", "block", "fista", "newton"}',
+        _SOLVER,
+        group="solving",
+    )

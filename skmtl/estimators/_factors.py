@@ -1,4 +1,4 @@
-"""Latent tasks and what each task takes of them."""
+"""The factors of W: latent tasks, and their coefficients in each task."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,24 +11,25 @@ from skmtl.penalties import L1, Ridge
 
 Array = NDArray[Any]
 
+# Singular values and eigenvalues below this fraction of the largest count as zero.
 _NONE = 1e-12
 _MAX_SWEEPS = 20
-# Sweeps end when one lowers the cost by less than this share.
+# Sweeps stop when one lowers the cost by less than this fraction.
 _GAINED = 1e-8
-# Latent tasks that a matrix to be split lacks begin at this share of its mean singular value.
+# Factors beyond the rank of a matrix start at this fraction of the root of its mean singular value.
 _FAINT = 1e-2
 
 
 @dataclass
 class Factors:
-    r"""W = L S at the cost :math:`\alpha (\lVert S \rVert_1 + \rho \lVert L \rVert_F^2 / 2)`.
+    r"""W = L S, with the cost :math:`\alpha (\lVert S \rVert_1 + \rho \lVert L \rVert_F^2 / 2)`.
 
     Attributes
     ----------
     L : ndarray of shape (n_features, n_latent)
         Latent tasks.
     S : ndarray of shape (n_latent, n_tasks)
-        What each task takes of them.
+        The coefficients of the latent tasks in each task.
     alpha, ridge : float
     """
 
@@ -42,22 +43,22 @@ class Factors:
         return self.alpha * (float(np.abs(self.S).sum()) + self.ridge / 2 * square)
 
     def balanced(self) -> "Factors":
-        """The same product with each latent task at the scale that costs least."""
+        """The same product, with each latent task scaled to the lowest cost."""
         square = np.einsum("jk,jk->k", self.L, self.L)
         norm = np.abs(self.S).sum(axis=1)
         used = (square > 0) & (norm > 0)
-        # The least of s / c + ridge c^2 l^2 / 2 over c.
+        # The minimiser of s / c + ridge c^2 l^2 / 2 over c.
         scale = np.zeros(len(norm))
         scale[used] = np.cbrt(norm[used] / (self.ridge * square[used]))
         inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=used)
         return Factors(self.L * scale, self.S * inverse[:, None], self.alpha, self.ridge)
 
     def mixed(self) -> "Factors":
-        """The same product at a lower cost, by latent tasks that are sums of others.
+        """The same product at a lower cost, by adding multiples of latent tasks to others.
 
-        For any c the product remains when c L_k is added to L_l, and c S_l taken from S_k. The
-        cost is convex in c, and least where it makes an entry of S zero, mostly: steps over S
-        and L in turn come there slowly.
+        For any c the product stays the same if c L_k is added to L_m and c S_m is subtracted from
+        S_k. The cost is convex in c, and the minimiser usually makes an entry of S zero.
+        Alternating steps over S and L would get there slowly.
         """
         factors = self.balanced()
         cost = factors.value()
@@ -86,11 +87,14 @@ class Factors:
         return factors
 
     def in_assignments(self, objective: BaseObjective) -> FactoredObjective:
-        """The objective in S, the latent tasks being given."""
+        """The objective as a function of S, with the latent tasks fixed."""
         return FactoredObjective(objective, L1(self.alpha), self.L, None)
 
     def in_latent(self, objective: BaseObjective) -> tuple[FactoredObjective, Array]:
-        """The objective in V, and T, where L = V T: in V S is orthogonal and the ridge diagonal."""
+        """The objective as a function of V, and T, where L = V T.
+
+        The rows of T S are orthonormal, and the ridge on L is a separate ridge on each column of V.
+        """
         squares, basis = np.linalg.eigh(self.S @ self.S.T)
         kept = squares > _NONE * max(squares[-1], np.finfo(np.float64).tiny)
         roots, basis = np.sqrt(squares[kept]), basis[:, kept]
@@ -100,7 +104,7 @@ class Factors:
 
 
 def split(W: Array, n_latent: int, rng: np.random.RandomState) -> tuple[Array, Array]:
-    """L and S whose product is the best approximation of W, and no latent task zero."""
+    """L and S from the leading singular vectors of W; beyond its rank they are small and random."""
     U, sizes, V = np.linalg.svd(W, full_matrices=False)
     rank = min(n_latent, int((sizes > _NONE * sizes[:1]).sum()))
     roots = np.sqrt(sizes[:rank])
@@ -112,15 +116,15 @@ def split(W: Array, n_latent: int, rng: np.random.RandomState) -> tuple[Array, A
 
 
 def _best_shear(taken: Array, given: Array, slope: float, bend: float) -> tuple[float, Any]:
-    """The c with the least sum_t |taken_t - c given_t| + slope c + bend c^2 / 2.
+    """The c that minimises sum_t |taken_t - c given_t| + slope c + bend c^2 / 2.
 
-    And the positions of the entries that it makes zero.
+    Also returns the positions of the entries of the sum that are zero at c.
     """
     used = np.flatnonzero(given)
     ratios, weights = taken[used] / given[used], np.abs(given[used])
     order = np.argsort(ratios, kind="stable")
     ratios, weights = ratios[order], weights[order]
-    # The derivative of the sum between the ratios, from below the first to above the last.
+    # The derivative of the sum on the intervals between the ratios, from left to right.
     steps = np.concatenate([[0.0], np.cumsum(weights)]) * 2 - weights.sum()
     above = slope + bend * ratios + steps[1:]
     k = int(np.searchsorted(above >= 0, True))

@@ -1,7 +1,7 @@
-"""Fused tasks: neighbours share coefficients exactly, but for a few jumps."""
+"""Fused tasks: neighbours share coefficients exactly, except for a few jumps."""
 
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +9,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._graphs import read_graph
 from skmtl.design import TaskData
-from skmtl.estimators._docs import document
 from skmtl.estimators._order import path_order, read_order, task_graph, warn_of_alphabet
-from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.estimators.base import (
+    Fit,
+    TaskClassifier,
+    TaskEstimator,
+    TaskRegressor,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.penalties import (
     L1,
     L21,
@@ -21,26 +28,109 @@ from skmtl.penalties import (
     Penalty,
 )
 
-_CONSTRAINTS: dict[str, list[Any]] = {
-    "fused": [Interval(Real, 0, None, closed="left")],
-    "sparse": [Interval(Real, 0, None, closed="left")],
-    "block": [Interval(Real, 0, None, closed="left")],
-    "order": ["array-like", None],
-    "graph": [StrOptions({"complete", "chain"}), "array-like", "sparse matrix", None],
-}
-# Smaller differences on a graph, relative to the largest coefficient, are the solver's rounding.
+# Smaller differences on a graph, relative to the largest coefficient, are rounding error.
 _JUMP = 1e-3
 
 
+@estimator
 class _FusedTask(TaskEstimator):
+    r"""A penalty on the absolute differences between neighbouring tasks.
+
+    :math:`\phi` is ``fused``, :math:`\mu` is ``sparse`` and :math:`\beta` is ``block``. Along an
+    order, the coefficients of each feature are constant except for a few jumps.
+
+    Attributes
+    ----------
+    edges_ : ndarray of shape (n_edges, 2)
+        Names of neighbouring tasks, along the order. Tasks that are left out of the objective have
+        no edges.
+    jumps_ : ndarray of shape (n_edges, n_features)
+        The second neighbour's coefficients minus the first's; with ``scale_tasks`` in the units of
+        the fit.
+    change_points_ : ndarray of shape (n_edges, n_features)
+        Whether neighbours differ; if the prox is not exact, by more than a thousandth of the
+        largest coefficient.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, if ``order`` does not name every task once, if ``graph`` is not symmetric, has
+        negative weights or does not match the tasks, or if both are given.
+
+    Notes
+    -----
+    Convex. Along an order, and if all pairs of tasks are neighbours with equal weights, the prox is
+    exact: that of the total variation of each row, then soft-thresholding of its entries, then of
+    the row. Other graphs have no exact prox. They are solved by a primal-dual splitting method with
+    a dual variable for each edge (within proximal Newton steps if the loss is not squared and there
+    are at most 300 features), and shared coefficients are equal up to ``tol``.
+
+    With ``sparse=block=0`` the coefficients that all tasks have in common are not penalised: there
+    is no finite minimiser if they separate the labels, and a graph with several components is
+    certified only close to the solution. If a task is left out of the objective, its neighbours
+    along an order become neighbours; a graph loses the task and its edges.
+
+    References
+    ----------
+    J. Zhou, J. Liu, V. Narayan and J. Ye, "Modeling disease progression via fused sparse group
+    lasso", KDD 2012, https://doi.org/10.1145/2339530.2339702
+
+    F. Dondelinger and S. Mukherjee, "The joint lasso: high-dimensional regression for group
+    structured data", Biostatistics 21(2), 2020, https://doi.org/10.1093/biostatistics/kxy035
+    """
+
+    fused: float = parameter(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the differences relative to ``alpha``, >= 0.",
+    )
+    sparse: float = parameter(
+        0.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the L1 norm relative to ``alpha``, >= 0.",
+    )
+    block: float = parameter(
+        0.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        Strength of the L2,1 norm relative to ``alpha``, >= 0. It selects features for all tasks.
+        """,
+    )
+    order: Any = parameter(
+        None,
+        ["array-like", None],
+        "array-like of shape (n_tasks,), dict or Series",
+        """
+        The names of the tasks along a chain, each once, or by name each task's place on the chain
+        (dict, Series). None: the order of the categories if the task column is an ordered
+        categorical, otherwise that of ``tasks_``: the columns of a matrix y, or the sorted ids
+        (with a warning if they are strings).
+        """,
+    )
+    graph: Any = parameter(
+        None,
+        [StrOptions({"complete", "chain"}), "array-like", "sparse matrix", None],
+        '"complete", "chain", array, sparse matrix, data frame or list',
+        """
+        Neighbours by a graph instead of an order. "complete": all pairs of tasks, with a = 1 / T.
+        "chain": each task and the next, in the order that ``order=None`` gives. A matrix (n_tasks,
+        n_tasks): symmetric weights >= 0; the rows and columns of a data frame are matched to the
+        tasks by name. A list: edges by task name, pairs of weight 1 or triples
+        ``("ash", "elm", 0.5)``.
+        """,
+    )
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         return self._on_links(*self._links(data, data.positions), data.n_tasks)
 
     def _on_links(
         self, links: NDArray[np.intp], weights: NDArray[Any], n_tasks: int
     ) -> Penalty | None:
-        """The penalty on n_tasks tasks, its edges (n_edges, 2) of the given weights."""
-        # One task alone has nobody to share with.
+        """The penalty on ``n_tasks`` tasks, with edges (n_edges, 2) of the given weights."""
+        # A single task has no neighbours.
         fused = float(self.fused) if len(links) else 0.0
         if self.alpha == 0 or fused == self.sparse == self.block == 0:
             return None
@@ -52,7 +142,7 @@ class _FusedTask(TaskEstimator):
         if fused == 0:
             return FusedTasks(self.alpha, 0.0, self.sparse, self.block)
         if (weights == weights[0]).all():
-            # An exact prox beats splitting.
+            # Prefer an exact prox to splitting.
             each, along = fused * float(weights[0]), path_order(adjacency)
             if along is not None:
                 return FusedTasks(self.alpha, each, self.sparse, self.block, along)
@@ -70,7 +160,7 @@ class _FusedTask(TaskEstimator):
     ) -> tuple[NDArray[np.intp], NDArray[Any]]:
         """The edges (n_edges, 2) between the tasks at some positions, and their weights.
 
-        The neighbours of a task that is left out of a chain become neighbours.
+        In a chain, the neighbours of a task that is left out become neighbours.
         """
         tasks = data.all_tasks
         if self.graph is None:
@@ -81,8 +171,8 @@ class _FusedTask(TaskEstimator):
             return np.column_stack([chain[:-1], chain[1:]]), np.ones(len(chain) - 1)
         if self.order is not None:
             raise ValueError(
-                "Both 'order' and 'graph' are given, and each states which tasks are neighbours. "
-                "Leave one of them out."
+                "Both 'order' and 'graph' are given, and each determines which tasks are "
+                "neighbours. Pass only one of them."
             )
         if isinstance(self.graph, str) and self.graph == "complete":
             adjacency = read_graph("complete", tasks[positions])
@@ -100,18 +190,18 @@ class _FusedTask(TaskEstimator):
         if len(kept):
             links, weights = self._links(data, kept)
         penalty = self._on_links(links, weights, len(kept))
-        # An exact prox makes equal what is shared.
+        # With an exact prox, shared coefficients are exactly equal.
         exact = penalty is None or penalty.has_prox
         rounding = 0.0 if exact else _JUMP * np.abs(fit.coef).max(initial=0.0)
         links = kept[links]
         self.edges_ = data.tasks[links]
-        # In the units of the fit: in those of y what is shared would differ.
+        # In the units of the fit: in those of y, shared coefficients would differ.
         self.jumps_ = fit.coef[links[:, 1]] - fit.coef[links[:, 0]]
         self.change_points_ = np.abs(self.jumps_) > rounding
         return self
 
 
-@document
+@estimator
 class FusedTaskRegressor(_FusedTask, TaskRegressor):
     r"""Regression tasks that share coefficients with their neighbours (fused lasso).
 
@@ -122,74 +212,12 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    over pairs of neighbours (s, t), all weights :math:`a_{st} = 1` along an order of the tasks.
-    {symbols} :math:`\phi` is ``fused``, :math:`\mu` is ``sparse`` and :math:`\beta` is
-    ``block``: each feature's coefficients are constant along the order, but for a few jumps.
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-        Strength of the whole penalty, >= 0.
-    fused : float, default=1.0
-        Strength of the differences relative to alpha, >= 0.
-    sparse : float, default=0.0
-        Strength of the L1 norm relative to alpha, >= 0.
-    block : float, default=0.0
-        Strength of the L2,1 norm relative to alpha, >= 0: it selects features for all tasks.
-    order : array-like of shape (n_tasks,), dict or Series, default=None
-        The task names along the chain, each once, or by name each task's place on it. None: the
-        order of the categories where the task column is an ordered categorical, otherwise that of
-        ``tasks_``: the columns of a matrix y, or the sorted ids (a warning says so of strings).
-    graph : "complete", "chain", array, sparse matrix, data frame or list, default=None
-        Neighbours in place of an order. "complete": every two tasks, a = 1 / T. A matrix
-        (n_tasks, n_tasks): the weights, symmetric, >= 0; a data frame's rows and columns are
-        matched to the tasks by name. A list: edges by task name, pairs of weight 1 or triples
-        ``("ash", "elm", 0.5)``.
-    {regression_loss}
-    {common}
-    {scale_tasks}
-
-    Attributes
-    ----------
-    {attributes}
-    edges_ : ndarray of shape (n_edges, 2)
-        Names of neighbouring tasks, along the order; tasks that left the objective have none.
-    jumps_ : ndarray of shape (n_edges, n_features)
-        The second neighbour's coefficients minus the first's, in the units of the fit where tasks
-        were scaled.
-    change_points_ : ndarray of shape (n_edges, n_features)
-        Whether neighbours differ; where the prox is not exact, by more than a thousandth of the
-        largest coefficient.
-
-    Raises
-    ------
-    ValueError
-        In ``fit``, if ``order`` does not name every task once, if ``graph`` is not symmetric, not
-        non-negative or not of the tasks, or if both are given.
-
-    Notes
-    -----
-    Convex. Along an order, and where every two tasks are neighbours by the same weight, the prox is
-    exact: the total variation of each row, then a soft threshold of its entries, then of the row.
-    For other graphs there is none: a primal-dual splitting method takes a dual variable for each
-    edge, within proximal Newton steps where the loss is not the squared one and there are at most
-    300 features, and shared coefficients are equal up to ``tol``.
-    With ``sparse=block=0`` what all tasks share is not penalised: labels that it separates have no
-    finite minimiser, and a graph of several components is certified near the solution only. A task
-    that leaves the objective makes its neighbours along the order neighbours, and leaves a graph
-    with its edges. {notes}
-
-    References
-    ----------
-    J. Zhou, J. Liu, V. Narayan and J. Ye, "Modeling disease progression via fused sparse group
-    lasso", KDD 2012, https://doi.org/10.1145/2339530.2339702
-
-    F. Dondelinger and S. Mukherjee, "The joint lasso: high-dimensional regression for group
-    structured data", Biostatistics 21(2), 2020, https://doi.org/10.1093/biostatistics/kxy035
+    where (s, t) are pairs of neighbouring tasks with weights :math:`a_{st}`, which are all 1 along
+    an order of the tasks.
 
     See Also
     --------
-    GraphRegularizedRegressor : Neighbours have nearby coefficients, all of them different.
+    GraphRegularizedRegressor : Neighbours have similar coefficients, all of them different.
 
     Examples
     --------
@@ -206,56 +234,15 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
     array([False, False,  True, False])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskRegressor._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        fused: float = 1.0,
-        sparse: float = 0.0,
-        block: float = 0.0,
-        order: Any = None,
-        graph: Any = None,
-        loss: str = "squared",
-        huber_delta: float = 1.35,
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        scale_tasks: bool = False,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.fused = fused
-        self.sparse = sparse
-        self.block = block
-        self.order = order
-        self.graph = graph
-        self.loss = loss
-        self.huber_delta = huber_delta
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.scale_tasks = scale_tasks
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
 
 
-@document
+@estimator
 class FusedTaskClassifier(_FusedTask, TaskClassifier):
     r"""Classification tasks that share coefficients with their neighbours (fused lasso).
 
@@ -266,78 +253,12 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    over pairs of neighbours (s, t), all weights :math:`a_{st} = 1` along an order of the tasks.
-    {symbols} Labels count as :math:`y_i = \pm 1`.
-    :math:`\phi` is ``fused``, :math:`\mu` is ``sparse`` and :math:`\beta` is
-    ``block``: each feature's coefficients are constant along the order, but for a few jumps.
-
-    Parameters
-    ----------
-    alpha : float, default=0.01
-        Strength of the whole penalty, >= 0.
-    fused : float, default=1.0
-        Strength of the differences relative to alpha, >= 0.
-    sparse : float, default=0.0
-        Strength of the L1 norm relative to alpha, >= 0.
-    block : float, default=0.0
-        Strength of the L2,1 norm relative to alpha, >= 0: it selects features for all tasks.
-    order : array-like of shape (n_tasks,), dict or Series, default=None
-        The task names along the chain, each once, or by name each task's place on it. None: the
-        order of the categories where the task column is an ordered categorical, otherwise that of
-        ``tasks_``: the columns of a matrix y, or the sorted ids (a warning says so of strings).
-    graph : "complete", "chain", array, sparse matrix, data frame or list, default=None
-        Neighbours in place of an order. "complete": every two tasks, a = 1 / T. A matrix
-        (n_tasks, n_tasks): the weights, symmetric, >= 0; a data frame's rows and columns are
-        matched to the tasks by name. A list: edges by task name, pairs of weight 1 or triples
-        ``("ash", "elm", 0.5)``.
-    {classification_loss}
-    {common}
-    {class_weight}
-
-    Attributes
-    ----------
-    {attributes}
-    {classes}
-    edges_ : ndarray of shape (n_edges, 2)
-        Names of neighbouring tasks, along the order; tasks that left the objective have none.
-    jumps_ : ndarray of shape (n_edges, n_features)
-        The second neighbour's coefficients minus the first's, in the units of the fit where tasks
-        were scaled.
-    change_points_ : ndarray of shape (n_edges, n_features)
-        Whether neighbours differ; where the prox is not exact, by more than a thousandth of the
-        largest coefficient.
-
-    Raises
-    ------
-    ValueError
-        In ``fit``, if ``order`` does not name every task once, if ``graph`` is not symmetric, not
-        non-negative or not of the tasks, or if both are given.
-
-    Notes
-    -----
-    Convex. Along an order, and where every two tasks are neighbours by the same weight, the prox is
-    exact: the total variation of each row, then a soft threshold of its entries, then of the row.
-    For other graphs there is none: a primal-dual splitting method takes a dual variable for each
-    edge, within proximal Newton steps where the loss is not the squared one and there are at most
-    300 features, and shared coefficients are equal up to ``tol``.
-    With ``sparse=block=0`` what all tasks share is not penalised: labels that it separates have no
-    finite minimiser, and a graph of several components is certified near the solution only. A task
-    that leaves the objective makes its neighbours along the order neighbours, and leaves a graph
-    with its edges. {notes}
-
-    {one_class}
-
-    References
-    ----------
-    J. Zhou, J. Liu, V. Narayan and J. Ye, "Modeling disease progression via fused sparse group
-    lasso", KDD 2012, https://doi.org/10.1145/2339530.2339702
-
-    F. Dondelinger and S. Mukherjee, "The joint lasso: high-dimensional regression for group
-    structured data", Biostatistics 21(2), 2020, https://doi.org/10.1093/biostatistics/kxy035
+    where (s, t) are pairs of neighbouring tasks with weights :math:`a_{st}`, which are all 1 along
+    an order of the tasks.
 
     See Also
     --------
-    GraphRegularizedClassifier : Neighbours have nearby coefficients, all of them different.
+    GraphRegularizedClassifier : Neighbours have similar coefficients, all of them different.
 
     Examples
     --------
@@ -354,48 +275,9 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
     array([False, False,  True, False])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskClassifier._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        fused: float = 1.0,
-        sparse: float = 0.0,
-        block: float = 0.0,
-        order: Any = None,
-        graph: Any = None,
-        loss: str = "logistic",
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        class_weight: Any = None,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.fused = fused
-        self.sparse = sparse
-        self.block = block
-        self.order = order
-        self.graph = graph
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(
+        0.01,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )

@@ -1,12 +1,12 @@
-"""Tasks in groups that overlap: each combines few of the same latent tasks."""
+"""Overlapping groups of tasks: each task combines a few shared latent tasks."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
 from skmtl.estimators._factors import Factors, split
@@ -16,30 +16,113 @@ from skmtl.estimators._nonconvex import (
     StagedFit,
     Stages,
     descend,
-    document_stages,
     start_of,
 )
-from skmtl.estimators.base import Fit, TaskClassifier, TaskRegressor
+from skmtl.estimators.base import (
+    Fit,
+    TaskClassifier,
+    TaskRegressor,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
-from skmtl.solvers import FISTA, choose_solver
+from skmtl.solvers import FISTA, SOLVERS, choose_solver
 
 Array = NDArray[Any]
 
-_CONSTRAINTS: dict[str, list[Any]] = {
-    **NonConvexEstimator._parameter_constraints,
-    "n_latent": [Interval(Integral, 1, None, closed="left")],
-    "ridge": [Interval(Real, 0, None, closed="neither")],
-    "n_init": [Interval(Integral, 1, None, closed="left")],
-    "random_state": ["random_state"],
-}
-# Iterations of one step: the factors change again before they would be needed exactly.
+# Maximum number of iterations in one step. The other factor changes in the next, so that an exact
+# solution is not needed.
 _STEP_ITERATIONS = 200
-# Without a penalty latent tasks are told apart by one that does not count.
+# With alpha=0 this fraction of the null objective takes its place, which determines the factors.
 _NO_ALPHA = 1e-9
 
 
+@estimator
 class _GroupOverlap(NonConvexEstimator):
+    r"""A penalty on the factors of W = L S.
+
+    :math:`\rho` is ``ridge`` and :math:`\lVert S \rVert_1` the sum of the absolute entries of S.
+    Tasks that use the same latent tasks form a group; the groups overlap.
+
+    Attributes
+    ----------
+    latent_tasks_ : ndarray of shape (n_latent, n_features)
+        L transposed.
+    assignments_ : ndarray of shape (n_tasks, n_latent)
+        S transposed: ``coef_`` is ``assignments_ @ latent_tasks_``.
+
+    Notes
+    -----
+    Convex in L and in S separately, but not jointly. A stage minimises over S (for each task a
+    lasso on the latent features X L) and then over L (a ridge). With W fixed, it then lowers the
+    penalty by adding multiples of latent tasks to others and by rescaling them. The fitted W
+    depends on ``alpha`` and ``ridge`` only through :math:`\alpha^3 \rho`. No start is guaranteed
+    to reach the minimum; more starts (``n_init``) may come closer.
+
+    References
+    ----------
+    A. Kumar and H. Daume III, "Learning task grouping and overlap in multi-task learning", ICML
+    2012, https://doi.org/10.48550/arXiv.1206.6417
+    """
+
+    n_latent: int = parameter(
+        5,
+        [Interval(Integral, 1, None, closed="left")],
+        "int",
+        "Number of latent tasks, >= 1. Some may become zero.",
+    )
+    ridge: float = parameter(
+        1.0,
+        [Interval(Real, 0, None, closed="neither")],
+        "float",
+        "Strength of the ridge on L relative to ``alpha``, > 0.",
+    )
+    n_init: int = parameter(
+        1,
+        [Interval(Integral, 1, None, closed="left")],
+        "int",
+        """
+        Number of starts. The first takes the singular vectors of separate ridge fits of the tasks,
+        the others rotate them at random. The fit with the lowest objective is kept.
+        """,
+    )
+    random_state: Any = parameter(
+        None,
+        ["random_state"],
+        "int, RandomState instance or None",
+        """
+        Determines the rotations, and the start of latent tasks beyond the rank of the ridge fits.
+        """,
+    )
+    max_stages: int = parameter(
+        1000,
+        [Interval(Integral, 1, None, closed="left")],
+        "int",
+        """
+        Maximum number of stages; beyond it a ConvergenceWarning reports the stationarity reached.
+        """,
+        group="stages",
+    )
+    max_iter: int = parameter(
+        10_000,
+        [Interval(Integral, 1, None, closed="left")],
+        "int",
+        """
+        Maximum number of iterations of the solvers, over all stages, for each of the ``n_init``
+        starts; beyond it a ConvergenceWarning reports the stationarity reached.
+        """,
+        group="solving",
+    )
+    solver: str = parameter(
+        "auto",
+        [StrOptions({"auto", *SOLVERS})],
+        '{"auto", "fista", "newton"}',
+        "For the ridge fits that give the starts. The stages are solved by FISTA.",
+        group="solving",
+    )
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         return Ridge(self.alpha) if self.alpha > 0 else None
 
@@ -64,10 +147,10 @@ class _GroupOverlap(NonConvexEstimator):
         L, S = split(np.asarray(relaxed.W, dtype=np.float64), self.n_latent, rng)
         best = None
         for k in range(self.n_init):
-            turn = np.eye(len(S))
+            rotation = np.eye(len(S))
             if k > 0:
-                turn = np.linalg.qr(rng.standard_normal(turn.shape))[0]
-            start = Factors(L @ turn, turn.T @ S, alpha, self.ridge)
+                rotation = np.linalg.qr(rng.standard_normal(rotation.shape))[0]
+            start = Factors(L @ rotation, rotation.T @ S, alpha, self.ridge)
             found = self._alternate(objective, start, relaxed.b, self.max_iter - n_first)
             n_iter += found.n_iter
             if best is None or found.objectives[-1] < best.objectives[-1]:
@@ -79,7 +162,7 @@ class _GroupOverlap(NonConvexEstimator):
     def _alternate(
         self, objective: BaseObjective, factors: Factors, b: Array, max_iter: int
     ) -> Stages:
-        """Minimise over the assignments and the latent tasks in turn."""
+        """Minimise over the assignments and the latent tasks alternately."""
         scale, tol = objective.null_value, self._tolerance(objective)
         enough, dtype = INNER * tol * scale, objective.dtype
         factors = factors.mixed()
@@ -92,8 +175,8 @@ class _GroupOverlap(NonConvexEstimator):
             ended = stages.stationarity <= tol or len(stages.objectives) > self.max_stages
             steps = min(max_iter - stages.n_iter, _STEP_ITERATIONS)
             stages.is_separated = self.alpha == 0 and objective.is_separated(stages.point)
-            hopeless = stages.is_separated or steps <= 0 or not factors.S.any()
-            if ended or hopeless or not (worthwhile or self.alpha == 0):
+            stuck = stages.is_separated or steps <= 0 or not factors.S.any()
+            if ended or stuck or not (worthwhile or self.alpha == 0):
                 return stages
             target = max(enough / 2, INNER * sum(gains))
             part = factors.in_assignments(objective)
@@ -115,6 +198,7 @@ class _GroupOverlap(NonConvexEstimator):
     def _latent_step(
         self, objective: BaseObjective, factors: Factors, b: Array, enough: float, steps: int
     ) -> tuple[Factors, Array, int]:
+        """Minimise over the latent tasks; also returns the intercepts and the iterations."""
         part, turned = factors.in_latent(objective)
         V = factors.L @ np.linalg.pinv(turned)
         start = part.point(V.astype(objective.dtype), b)
@@ -123,7 +207,7 @@ class _GroupOverlap(NonConvexEstimator):
         return Factors(L, factors.S, factors.alpha, factors.ridge), point.b, n_iter
 
     def _gains(self, objective: BaseObjective, factors: Factors, b: Array) -> tuple[float, float]:
-        """What the steps over S and over L could gain at most, by their duality gaps."""
+        """Upper bounds, from duality gaps, on the decrease by a step over S and one over L."""
         dtype, part = objective.dtype, factors.in_assignments(objective)
         parts = [(part, part.point(factors.S.astype(dtype), b))]
         if factors.S.any():
@@ -138,7 +222,7 @@ class _GroupOverlap(NonConvexEstimator):
         previous = super()._previous_fit(data)
         if previous is None or self.latent_tasks_.shape[0] != self.n_latent:
             return None
-        # Latent tasks that are zero would remain so.
+        # A latent task that is zero would stay zero.
         return previous if self.latent_tasks_.any(axis=1).all() else None
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
@@ -156,7 +240,12 @@ class _GroupOverlap(NonConvexEstimator):
         return self
 
 
-@document_stages(max_stages=1000, of_each=", for each of the ``n_init`` starts")
+_ALPHA = """
+Strength of the whole penalty, >= 0. W = 0 is a stationary point for every ``alpha`` > 0.
+"""
+
+
+@estimator
 class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
     r"""Regression tasks that each combine few of the same latent tasks (GO-MTL).
 
@@ -167,52 +256,8 @@ class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    over latent tasks L (n_features, n_latent) and the assignments S (n_latent, n_tasks), with
-    W = L S. {symbols}
-    :math:`\rho` is ``ridge`` and :math:`\lVert S \rVert_1` sums all absolute entries. Tasks that
-    use the same latent tasks form a group; groups overlap.
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-        Strength of the whole penalty, >= 0. W = 0 is a stationary point for every ``alpha`` > 0.
-    n_latent : int, default=5
-        Number of latent tasks, >= 1. Some may become zero.
-    ridge : float, default=1.0
-        Strength of the ridge on L relative to ``alpha``, > 0.
-    n_init : int, default=1
-        Number of starts: the singular vectors of a ridge fit of each task, and random rotations of
-        them. The lowest objective counts.
-    random_state : int, RandomState instance or None, default=None
-        Of the rotations, and of latent tasks in excess of the ridge fit's rank.
-    {regression_loss}
-    {stages_common}
-    solver : {"auto", "fista", "newton"}, default="auto"
-        Of the ridge fit. All else is solved by FISTA.
-    verbose : int, default=0
-        Not used.
-    {scale_tasks}
-
-    Attributes
-    ----------
-    {stages_attributes}
-    latent_tasks_ : ndarray of shape (n_latent, n_features)
-        L transposed.
-    assignments_ : ndarray of shape (n_tasks, n_latent)
-        S transposed: ``coef_`` is ``assignments_ @ latent_tasks_``.
-
-    Notes
-    -----
-    Convex in L and in S, not in both. A stage minimises over S, a lasso of each task on the latent
-    features X L, and over L, a ridge; then, W as it is, over multiples of latent tasks that are
-    added to others, and over their scales. Of ``alpha`` and ``ridge`` the fit of W
-    depends on their product :math:`\alpha^3 \rho` alone. None of the starts needs to lead to the
-    minimum; more of them (``n_init``) come nearer.
-
-    References
-    ----------
-    A. Kumar and H. Daume III, "Learning task grouping and overlap in multi-task learning", ICML
-    2012, https://doi.org/10.48550/arXiv.1206.6417
+    over latent tasks L (n_features, n_latent) and assignments S (n_latent, n_tasks), with
+    W = L S. Within F, S is the sum of the weights.
 
     See Also
     --------
@@ -229,56 +274,10 @@ class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
     ((4, 20), (15, 4))
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskRegressor._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        n_latent: int = 5,
-        ridge: float = 1.0,
-        n_init: int = 1,
-        random_state: Any = None,
-        loss: str = "squared",
-        huber_delta: float = 1.35,
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        scale_tasks: bool = False,
-        max_stages: int = 1000,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.n_latent = n_latent
-        self.ridge = ridge
-        self.n_init = n_init
-        self.random_state = random_state
-        self.loss = loss
-        self.huber_delta = huber_delta
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.scale_tasks = scale_tasks
-        self.max_stages = max_stages
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
-@document_stages(max_stages=1000, of_each=", for each of the ``n_init`` starts")
+@estimator
 class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
     r"""Classification tasks that each combine few of the same latent tasks (GO-MTL).
 
@@ -289,53 +288,8 @@ class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    over latent tasks L (n_features, n_latent) and the assignments S (n_latent, n_tasks), with
-    W = L S. {symbols}
-    Labels count as :math:`y_i = \pm 1`; :math:`\rho` is ``ridge`` and
-    :math:`\lVert S \rVert_1` sums all absolute entries. Tasks that use the same latent tasks form a
-    group; groups overlap.
-
-    Parameters
-    ----------
-    alpha : float, default=0.01
-        Strength of the whole penalty, >= 0. W = 0 is a stationary point for every ``alpha`` > 0.
-    n_latent : int, default=5
-        Number of latent tasks, >= 1. Some may become zero.
-    ridge : float, default=1.0
-        Strength of the ridge on L relative to ``alpha``, > 0.
-    n_init : int, default=1
-        Number of starts: the singular vectors of a ridge fit of each task, and random rotations of
-        them. The lowest objective counts.
-    random_state : int, RandomState instance or None, default=None
-        Of the rotations, and of latent tasks in excess of the ridge fit's rank.
-    {classification_loss}
-    {stages_common}
-    solver : {"auto", "fista", "newton"}, default="auto"
-        Of the ridge fit. All else is solved by FISTA.
-    verbose : int, default=0
-        Not used.
-    {class_weight}
-
-    Attributes
-    ----------
-    {stages_attributes}
-    {classes}
-    latent_tasks_ : ndarray of shape (n_latent, n_features)
-        L transposed.
-    assignments_ : ndarray of shape (n_tasks, n_latent)
-        S transposed: ``coef_`` is ``assignments_ @ latent_tasks_``.
-
-    Notes
-    -----
-    Not convex; solved in stages as :class:`GroupOverlapRegressor` is. W depends on ``alpha`` and
-    ``ridge`` by :math:`\alpha^3 \rho` alone.
-
-    {one_class}
-
-    References
-    ----------
-    A. Kumar and H. Daume III, "Learning task grouping and overlap in multi-task learning", ICML
-    2012, https://doi.org/10.48550/arXiv.1206.6417
+    over latent tasks L (n_features, n_latent) and assignments S (n_latent, n_tasks), with
+    W = L S. Within F, S is the sum of the weights.
 
     See Also
     --------
@@ -352,48 +306,4 @@ class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
     ((4, 20), (15, 4))
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskClassifier._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        n_latent: int = 5,
-        ridge: float = 1.0,
-        n_init: int = 1,
-        random_state: Any = None,
-        loss: str = "logistic",
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        class_weight: Any = None,
-        max_stages: int = 1000,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.n_latent = n_latent
-        self.ridge = ridge
-        self.n_init = n_init
-        self.random_state = random_state
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.class_weight = class_weight
-        self.max_stages = max_stages
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)

@@ -1,8 +1,8 @@
-"""What the non-convex estimators share: convex problems one after another, none higher."""
+"""The base of the non-convex estimators, which solve a sequence of convex problems."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,71 +12,23 @@ from sklearn.utils._param_validation import Interval
 
 from skmtl._warnings import warn
 from skmtl.design import TaskData
-from skmtl.estimators._docs import _ATTRIBUTES, _COMMON, Class, document
-from skmtl.estimators.base import Fit, TaskEstimator
+from skmtl.estimators.base import Fit, TaskEstimator, estimator, parameter
 from skmtl.objective import BaseObjective
 from skmtl.solvers import Algorithm, Point, certified
 
 Array = NDArray[Any]
 
-# Each convex problem is solved to this share of what ends the fit.
+# The gap at which a convex problem is solved, as a fraction of the fit's tolerance.
 INNER = 0.1
-# A stage that gains less than this share of the objective is rounding.
+# Relative decreases of the objective below this are rounding error.
 _ROUNDING = 1e-13
-# It is worth its while all the same where it leaves no more than this of what was to gain.
+# The stationarity has clearly decreased if it is at most this fraction of the previous one.
 _NEARER = 0.7
-
-_STAGES_COMMON = """
-max_stages : int, default={max_stages}
-    Largest number of stages; beyond it a ConvergenceWarning states the stationarity reached.
-max_iter : int, default=10000
-    Largest number of iterations of the solvers in all stages together{of_each}; beyond it a
-    ConvergenceWarning states the stationarity reached.
-tol : float, default=1e-4
-    The fit stops when ``stationarity_`` is at most ``tol``.
-warm_start : bool, default=False
-    Start from the previous fit where the tasks and features are as many. Another start may lead
-    to another stationary point.
-"""
-
-_STAGES_ATTRIBUTES = """
-dual_gap_ : float
-    NaN: how far a non-convex objective is above its minimum is not known.
-stationarity_ : float
-    What the next stage's convex problems could gain at most, by their duality gaps at the
-    solution, relative to the objective with zero coefficients and the best intercepts; zero at a
-    stationary point.
-objectives_ : ndarray of shape (`n_stages_` + 1,)
-    The objective at the start and after each stage, never rising.
-n_stages_ : int
-n_iter_ : int
-    Iterations of the solvers in all stages.
-"""
-
-
-def document_stages(max_stages: int, of_each: str = "") -> Callable[[Class], Class]:
-    """As ``document``, for estimators that solve convex problems in stages."""
-    common = _COMMON[: _COMMON.index("max_iter :")] + _STAGES_COMMON.strip("\n").replace(
-        "{max_stages}", str(max_stages)
-    ).replace("{of_each}", of_each)
-    head, rest = _ATTRIBUTES.split("dual_gap_ :")
-    tail = rest[rest.index("n_features_in_ :") :]
-    attributes = head + _STAGES_ATTRIBUTES.strip("\n") + "\n" + tail
-
-    def fill(cls: Class) -> Class:
-        if cls.__doc__ is not None:
-            for name, part in (("stages_common", common), ("stages_attributes", attributes)):
-                # All lines of a class's docstring are four columns in.
-                text = part.strip("\n").replace("\n", "\n    ")
-                cls.__doc__ = cls.__doc__.replace("{" + name + "}", text)
-        return document(cls)
-
-    return fill
 
 
 @dataclass(frozen=True)
 class StagedFit(Fit):
-    """A stationary point, how it was reached, and what else it consists of."""
+    """A stationary point, the values of the objective on the way to it, and other learned parts."""
 
     objectives: tuple[float, ...] = (0.0,)
     stationarity: float = 0.0
@@ -85,17 +37,19 @@ class StagedFit(Fit):
 
 @dataclass
 class Stages:
-    """A sequence of points as it grows.
+    """The stages of a fit so far.
 
     Attributes
     ----------
     point : Point
-        Of the objective on W.
+        The current point, of the objective as a function of W.
     objectives : list of float
+        At the start and after each stage.
     n_iter : int
     stationarity : float
         Relative, at the point.
     learned_parts : dict of str to ndarray
+        What is learned besides W, by name.
     is_separated : bool
         Whether unpenalised coefficients separate the labels of some task.
     """
@@ -108,9 +62,10 @@ class Stages:
     is_separated: bool = False
 
     def measure(self, gain: float, scale: float) -> bool:
-        """Set the stationarity; whether it is worth another stage.
+        """Set the stationarity, and return whether another stage is worthwhile.
 
-        It is not where the last stage gained nothing but rounding and came no nearer.
+        It is not if the last stage neither lowered the objective by more than rounding error nor
+        clearly lowered the stationarity.
         """
         stationarity = gain / scale if scale > 0 else 0.0
         nearer = stationarity <= _NEARER * self.stationarity
@@ -119,7 +74,10 @@ class Stages:
         return nearer or falling
 
     def add(self, point: Point, value: float, n_iter: int) -> bool:
-        """Take the next point unless it is higher by more than rounding; whether it was taken."""
+        """Move to a point, unless the objective increases by more than rounding error.
+
+        Returns whether the point was accepted.
+        """
         self.n_iter += n_iter
         last = self.objectives[-1]
         if is_lower(last, value):
@@ -130,22 +88,73 @@ class Stages:
 
 
 def is_lower(value: float, other: float) -> bool:
-    """Whether a value is below another by more than rounding."""
+    """Whether a value is below another by more than rounding error."""
     return value < other - _ROUNDING * abs(other)
 
 
+@estimator
 class NonConvexEstimator(TaskEstimator):
-    """An estimator whose ``_get_penalty`` is a convex relaxation, where its stages begin.
+    """An estimator that starts from a convex relaxation, whose penalty ``_get_penalty`` returns.
 
-    Hooks: ``_stages`` and ``_penalty_value``.
+    Attributes
+    ----------
+    dual_gap_ : float
+        NaN: the objective is not convex, and no bound on its suboptimality is known.
+    n_iter_ : int
+        Number of iterations of the solvers, over all stages.
+    stationarity_ : float
+        Upper bound, from duality gaps, on how much the convex problems of another stage could
+        lower the objective, relative to the objective with zero coefficients and the best
+        intercepts. It is zero at a stationary point.
+    objectives_ : ndarray of shape (`n_stages_` + 1,)
+        The objective at the start and after each stage; it never increases.
+    n_stages_ : int
+        Number of stages.
     """
 
+    max_stages: int = parameter(
+        100,
+        [Interval(Integral, 1, None, closed="left")],
+        "int",
+        """
+        Maximum number of stages; beyond it a ConvergenceWarning reports the stationarity reached.
+        """,
+        group="stages",
+    )
+    max_iter: int = parameter(
+        10_000,
+        [Interval(Integral, 1, None, closed="left")],
+        "int",
+        """
+        Maximum number of iterations of the solvers, over all stages; beyond it a
+        ConvergenceWarning reports the stationarity reached.
+        """,
+        group="solving",
+    )
+    tol: float = parameter(
+        1e-4,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "The fit stops when ``stationarity_`` is at most ``tol``.",
+        group="solving",
+    )
+    warm_start: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        Start from the previous fit if the numbers of tasks and features agree. The fit may then
+        reach another stationary point.
+        """,
+        group="solving",
+    )
+    verbose: int = parameter(0, ["verbose"], "int", "Not used.", group="solving")
+
     _is_convex: ClassVar[bool] = False
-    # What to do where unpenalised coefficients separate the labels.
+    # The notes on how convex problems are solved do not apply.
+    _replaces_notes: ClassVar[bool] = True
+    # What to do if unpenalised coefficients separate the labels.
     _separation_remedy: ClassVar[str] = "Increase alpha"
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "max_stages": [Interval(Integral, 1, None, closed="left")],
-    }
 
     _not_stated = (
         "its objective is not convex, and cvxpy solves convex problems only. Pass one of "
@@ -153,33 +162,35 @@ class NonConvexEstimator(TaskEstimator):
     )
 
     def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
-        """Stages from the relaxation's objective, or from a previous fit."""
+        """All stages, from the convex relaxation or from a previous fit."""
         raise NotImplementedError
 
     def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
-        """The non-convex penalty, of coefficients and what was learned with them."""
+        """The non-convex penalty at W and what was learned with it."""
         raise NotImplementedError
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
         stages = self._stages(objective, start)
         if stages.is_separated:
             warn(
-                "Coefficients that are not penalised separate the labels of some task: there is "
-                f"no finite minimiser, and the coefficients depend on when the solver stopped. "
+                f"Unpenalised coefficients separate the labels of some task: there is no finite "
+                f"minimiser, and the coefficients depend on when the solver stopped. "
                 f"{self._separation_remedy}."
             )
         elif stages.stationarity > self._tolerance(objective):
             warn(
-                f"Stopped after {len(stages.objectives) - 1} stages, where the next could still "
-                f"gain {stages.stationarity:.3g} of the objective without coefficients; the "
-                f"tolerance is {self.tol:.3g}. Increase max_stages, max_iter, alpha or tol, or "
+                f"Stopped after {len(stages.objectives) - 1} stages with stationarity "
+                f"{stages.stationarity:.3g}; the tolerance is {self.tol:.3g}. Relative to the "
+                f"objective with zero coefficients, this is an upper bound on the decrease that "
+                f"another stage could achieve. Increase max_stages, max_iter, alpha or tol, or "
                 f"scale the features (StandardScaler).",
                 ConvergenceWarning,
             )
         point = stages.point
         if point.W.dtype != dtype:
             point = objective.point(point.W.astype(dtype), point.b)
-        # At what is returned: stages add small penalties of their own, in float64.
+        # The objective at the coefficients that are returned: the stages may have used another
+        # precision, and a tiny penalty if alpha is 0.
         exact = objective.exact(point)
         W = objective.coefficients(exact)
         value = objective.loss_value(exact) + self._penalty_value(W, stages.learned_parts)
@@ -197,11 +208,11 @@ class NonConvexEstimator(TaskEstimator):
         )
 
     def _targets_compete(self, data: TaskData) -> bool:
-        # The relaxation may be a ridge on each task, but the penalty couples them.
+        # The relaxation may fit each task alone, but the penalty couples the tasks.
         return self.alpha > 0
 
     def _tolerance(self, objective: BaseObjective) -> float:
-        """The relative tolerance, no finer than the arithmetic."""
+        """The relative tolerance, not below the precision of the arithmetic."""
         return max(self.tol, 1e-12 if objective.dtype == np.float64 else 1e-6)
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
@@ -214,14 +225,14 @@ class NonConvexEstimator(TaskEstimator):
 
 
 def start_of(objective: BaseObjective, warm: Fit | None) -> Point:
-    """The point of a previous fit, or the null point."""
+    """The point of a previous fit; without one, zero coefficients and the best intercepts."""
     if warm is None:
         return objective.start()
     return objective.start(warm.coef.T, warm.intercept)
 
 
 def separates(objective: BaseObjective, W: Array, b: Array) -> bool:
-    """Whether these coefficients and intercepts, unpenalised, separate the labels of some task."""
+    """Whether these coefficients and intercepts separate the labels of some task."""
     free = objective.with_penalty(None)
     return free.is_separated(free.point(W, b))
 
@@ -232,16 +243,16 @@ def descend(
     start: Point,
     enough: float,
     max_iter: int,
-    hopeless: Callable[[Point], bool] | None = None,
+    gives_up: Callable[[Point], bool] | None = None,
 ) -> tuple[Point, float, int]:
-    """A convex problem solved to a gap, without a warning where it is not reached.
+    """Minimise a convex objective to a duality gap, without a warning if it is not reached.
 
-    It is given up at a point for which ``hopeless`` is true.
+    Stops early at a point where ``gives_up`` returns true.
 
     Returns
     -------
     point : Point
-        No higher than the start.
+        Its objective is at most that of the start.
     gap : float
         Its duality gap.
     n_iter : int
@@ -251,12 +262,12 @@ def descend(
         start,
         max_iter=max_iter,
         enough=enough,
-        # Of points that rounding alone tells apart the last is nearest to stationary.
+        # Of points that differ by rounding error only, the last is closest to stationary.
         is_better=lambda value, best: not is_lower(best, value),
     )
     for found in progress:
-        if hopeless is not None and hopeless(found.last):
+        if gives_up is not None and gives_up(found.last):
             break
-    # A solver that left rows out has no image of the whole.
+    # A solver that works on some rows of W keeps only part of Z.
     point = found.point.astype(objective.dtype)
     return objective.point(point.W, point.b), found.gap, found.n_iter

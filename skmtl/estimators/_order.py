@@ -1,4 +1,4 @@
-"""Orders of tasks: along a chain of their names, and along a graph that is one path."""
+"""Orders of the tasks: along a chain that users name, and along a graph that is a path."""
 
 from numbers import Real
 from typing import Any
@@ -13,7 +13,7 @@ from skmtl.design import TaskData, describe_names, entries_by_name, in_task_orde
 
 
 def path_order(adjacency: NDArray[Any]) -> NDArray[np.intp] | None:
-    """The tasks along a graph that is one path through all of them, else None."""
+    """The tasks along a graph that is a single path through all of them, otherwise None."""
     degrees = np.count_nonzero(adjacency, axis=0)
     ends = np.flatnonzero(degrees == 1)
     if len(ends) != 2 or degrees.max() > 2:
@@ -25,13 +25,13 @@ def path_order(adjacency: NDArray[Any]) -> NDArray[np.intp] | None:
 def chain_of_tasks(data: TaskData) -> NDArray[np.intp]:
     """The positions of all tasks along the chain that their ids imply.
 
-    That is the order of their categories where the ids are ordered, otherwise that of ``tasks_``.
+    The order of the categories if the ids are an ordered categorical, otherwise that of ``tasks_``.
     """
     return np.arange(len(data.all_tasks)) if data.chain is None else data.chain
 
 
 def task_graph(graph: Any, data: TaskData) -> NDArray[Any]:
-    """The weights of the edges between all tasks; a chain is in the order their ids imply."""
+    """The weights of the edges between all tasks; a chain is in the order that the ids imply."""
     if not (isinstance(graph, str) and graph == "chain"):
         return read_graph(graph, data.all_tasks)
     chain = chain_of_tasks(data)
@@ -41,9 +41,9 @@ def task_graph(graph: Any, data: TaskData) -> NDArray[Any]:
 
 
 def warn_of_alphabet(data: TaskData, graph: Any) -> None:
-    """Warn where only the alphabet says which tasks are neighbours on a chain.
+    """Warn if alphabetical order alone determines which tasks are neighbours on a chain.
 
-    ``graph`` is None where ``order`` could set the chain.
+    ``graph`` is None for a chain that could be set by ``order``.
     """
     if not (graph is None or (isinstance(graph, str) and graph == "chain")):
         return
@@ -53,8 +53,8 @@ def warn_of_alphabet(data: TaskData, graph: Any) -> None:
         shown = ", ".join(repr(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
         given = "their order as 'order'" if graph is None else "the chain's edges as 'graph'"
         warn(
-            f"The tasks' names are strings, chained in alphabetical order: {shown}. Pass {given}, "
-            f"or make the names an ordered categorical."
+            f"The names of the tasks are strings, and the chain is in alphabetical order: {shown}. "
+            f"Pass {given}, or make the names an ordered categorical."
         )
 
 
@@ -64,13 +64,14 @@ def read_order(order: Any, data: TaskData) -> NDArray[np.intp]:
     Parameters
     ----------
     order : None, array-like, dict or Series
-        The names along the chain, or by name each task's place on it. None: what the ids imply.
+        The names along the chain, or each task's place on it by name. None: the chain that the
+        ids imply.
     data : TaskData
 
     Raises
     ------
     ValueError
-        If ``order`` is not flat, does not name every task once, or two tasks have one place.
+        If ``order`` is nested, does not name every task once, or gives two tasks the same place.
     """
     names = data.all_tasks.tolist()
     if order is None:
@@ -89,7 +90,7 @@ def read_order(order: Any, data: TaskData) -> NDArray[np.intp]:
     missing = [name for name in names if name not in given]
     unknown = [name for name in given if name not in positions]
     if missing or unknown or len(given) != len(names):
-        wrong = describe_names(missing, unknown) or "repeats some"
+        wrong = describe_names(missing, unknown) or "repeats a name"
         raise ValueError(
             f"The 'order' must name every task once: it {wrong}, with {len(given)} names for "
             f"{len(names)} tasks. The tasks are {names}."
@@ -98,7 +99,7 @@ def read_order(order: Any, data: TaskData) -> NDArray[np.intp]:
 
 
 def _places(order: Any, given: list[Any], names: list[Any]) -> NDArray[np.intp] | None:
-    """The chain of tasks whose places on it are given by name, None if it lists their names."""
+    """The chain, if its places are given by task name; None if ``order`` lists the names."""
     named = entries_by_name(order, names, "The 'order'")
     if named is None:
         return None
@@ -109,9 +110,9 @@ def _places(order: Any, given: list[Any], names: list[Any]) -> NDArray[np.intp] 
     numbers = all(isinstance(place, Real) for place in places)
     if not numbers or len(set(places)) < len(places) or any(place != place for place in places):
         raise ValueError(
-            f"The 'order' must give each task a different place on the chain, a number, where it "
-            f"is a dict or a Series by task; got {dict(zip(names, places, strict=True))}. Pass a "
-            f"list of the names along the chain."
+            f"The 'order', if it is a dict or a Series by task, must give each task a different "
+            f"place on the chain, as a number; got {dict(zip(names, places, strict=True))}. Change "
+            f"the places, or pass a list of the names along the chain."
         )
     chain = np.argsort(np.asarray(places, dtype=np.float64), kind="stable")
     if lists_names:
@@ -119,8 +120,8 @@ def _places(order: Any, given: list[Any], names: list[Any]) -> NDArray[np.intp] 
         if chain.tolist() not in (listed, listed[::-1]):
             raise ValueError(
                 f"The 'order' is a Series whose index and values are both names of tasks, got "
-                f"{named}: it may list the names along the chain, or give each task's place. Pass "
-                f"order.tolist() if it lists the names, else "
+                f"{named}: it could list the names along the chain or give each task's place. Pass "
+                f"order.tolist() if it lists the names, otherwise "
                 f"order.sort_values().index.tolist()."
             )
     return chain

@@ -1,4 +1,4 @@
-"""The sparse precision matrix between tasks that fits given coefficients best."""
+"""The sparse precision matrix of the tasks, given their coefficients."""
 
 from typing import Any, Self
 
@@ -7,27 +7,30 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Iterations, fewer where they cost much: a stage may leave some to the next.
+# Number of iterations, larger for small matrices. The next stage continues where one stops.
 _MAX_ITER, _MAX_WORK = 200, 40_000
+# Iterations between two computations of the duality gap.
 _PER_GAP = 5
+# Over-relaxation of ADMM.
 _RELAXED = 1.6
-# ADMM's penalty parameter without a solution nearby, where it adapts, and with one.
+# ADMM's penalty parameter without a previous solution, where it adapts, and with one.
 _COLD, _WARM = 1.0, 0.2
-# A dual that is not feasible is halved so often.
+# An infeasible dual matrix is halved up to this many times.
 _HALVINGS = 3
-# The first is changed where one residual is so many times the other, early on.
+# The penalty parameter adapts by the factor _CHANGE if one residual is more than _UNBALANCED times
+# the other, during the first half of the iterations.
 _UNBALANCED, _CHANGE, _SETTLED = 5.0, 2.0, 0.5
 
 
 class MatrixNormal:
-    r"""The terms of a matrix-normal prior in the precision P between tasks.
+    r"""The terms of a matrix-normal prior that depend on the precision matrix P of the tasks.
 
     .. math:: h(P) = \tfrac{\alpha}{2} \bigl[ \operatorname{tr}(W P W')
               + d (\lambda \lVert P \rVert_1 - \log\det P) \bigr]
 
-    With :math:`\Sigma = W' W / d + \lambda I` it is :math:`\alpha d / 2` times
-    :math:`\operatorname{tr}(\Sigma P) - \log\det P` plus :math:`\lambda` times the sum of P's
-    absolute entries off the diagonal: the graphical lasso.
+    With :math:`\Sigma = W' W / d + \lambda I` this is :math:`\alpha d / 2` times the objective of
+    the graphical lasso, :math:`\operatorname{tr}(\Sigma P) - \log\det P` plus :math:`\lambda`
+    times the sum of the absolute off-diagonal entries of P.
 
     Parameters
     ----------
@@ -37,12 +40,12 @@ class MatrixNormal:
     Attributes
     ----------
     P : ndarray of shape (n_tasks, n_tasks)
-        After ``minimise``, as the others.
+        Set by ``minimise``, like the other attributes.
     dual : ndarray of shape (n_tasks, n_tasks)
-        Entries within :math:`\pm \lambda`, 0 on the diagonal; Sigma + dual is the inverse of P
-        at the minimum.
+        Entries within :math:`\pm \lambda`, zero on the diagonal. At the minimum, Sigma + dual is
+        the inverse of P.
     gap : float
-        How far h(P) is above its minimum, at most.
+        Upper bound on h(P) minus its minimum.
     """
 
     P: Array
@@ -56,12 +59,12 @@ class MatrixNormal:
         self.covariance = self.moments + sparsity * np.eye(W.shape[1])
 
     def value(self, P: Array) -> float:
-        """h(P); infinite where P is not positive definite."""
+        """h(P); infinite unless P is positive definite."""
         norm = self.sparsity * float(np.abs(P).sum())
         return self.factor * (float(np.vdot(self.moments, P)) + norm - _logdet(P))
 
     def minimise(self, old: "MatrixNormal | None", enough: float) -> Self:
-        """Find P by ADMM, to a gap that is small enough, and none higher than the old P.
+        """Find P by ADMM, to the duality gap ``enough``; h(P) is at most that of the old P.
 
         References
         ----------
@@ -69,7 +72,7 @@ class MatrixNormal:
         statistical learning via the alternating direction method of multipliers", Found. Trends
         Mach. Learn. 3(1), 2011, section 6.5, https://doi.org/10.1561/2200000016
         """
-        # Tasks of unequal sizes are brought to one.
+        # Scale the covariance to a unit diagonal.
         size = np.sqrt(np.diag(self.covariance))
         outer = np.outer(size, size)
         S, limit = self.covariance / outer, self.sparsity / outer
@@ -94,7 +97,7 @@ class MatrixNormal:
             U = np.clip(moved, -limit / rho, limit / rho)
             Z = moved - U
             if old is None and k < _SETTLED * n_iter and k % _PER_GAP == 0:
-                # Relative to what they are residuals of.
+                # Relative residuals.
                 primal = np.linalg.norm(found - Z) / np.linalg.norm(found)
                 dual = rho * np.linalg.norm(Z - before) / np.linalg.norm(S + rho * U)
                 change = 1.0
@@ -106,7 +109,7 @@ class MatrixNormal:
         return self
 
     def _keep(self, P: Array, dual: Array) -> None:
-        """Take P where it is lower than the last, the dual where its bound is higher."""
+        """Keep P if it lowers h, and the dual matrix if it raises the lower bound."""
         value, bound = self.value(P), self._bound(dual)
         for _ in range(_HALVINGS):
             if bound > -np.inf:
@@ -122,12 +125,12 @@ class MatrixNormal:
         self.gap = max(self._value - self._lower, 0.0)
 
     def _bound(self, dual: Array) -> float:
-        """A lower bound of h, by weak duality."""
+        """A lower bound on h, by weak duality."""
         return self.factor * (_logdet(self.covariance + dual) + len(dual))
 
 
 def _logdet(P: Array) -> float:
-    """log det P, for a matrix that is not positive definite -inf."""
+    """log det P; -inf unless P is positive definite."""
     try:
         factor = np.linalg.cholesky(P)
     except np.linalg.LinAlgError:

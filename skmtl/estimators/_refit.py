@@ -1,4 +1,4 @@
-"""A second fit, of the chosen coefficients, without the penalty that chose them."""
+"""A second fit of the selected coefficients, without the penalty that selected them."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from skmtl.solvers import choose_solver, solve
 
 Array = NDArray[Any]
 
-# The least ridge, relative to the largest curvature of a feature; and how exact the fit is.
+# Added to the ridge, as a fraction of the largest curvature of a feature; largest tolerance.
 _LEAST_RIDGE = 1e-6
 _TOL = 1e-7
 
@@ -26,18 +26,18 @@ def refit_chosen(
     max_iter: int,
     tol: float,
 ) -> tuple[Array, Array]:
-    """Minimise the loss and a ridge over the entries of W that are not zero.
+    """Minimise the loss plus a ridge over the non-zero entries of W.
 
     Parameters
     ----------
     objective : BaseObjective
-        Of a penalty that separates over the rows of W.
+        Its penalty separates over the rows of W.
     W : ndarray of shape (n_features, n_tasks)
     intercepts : ndarray of shape (n_tasks,)
     ridge : float
-        Made larger where it is next to nothing.
+        Strength; a millionth of the largest curvature of a selected feature is added.
     positive : bool
-        Whether the entries stay positive.
+        Whether the entries must not be negative.
     max_iter, tol : as in :func:`skmtl.solvers.solve`
 
     Returns
@@ -49,7 +49,7 @@ def refit_chosen(
         return W, intercepts
     smooth = objective.with_penalty(None)
     part, start = smooth.restricted(rows, smooth.start(W, intercepts))
-    # With next to no ridge single precision would certify little.
+    # With so small a ridge the duality gap would be loose in single precision.
     start = part.point(start.W.astype(np.float64), start.b.astype(np.float64))
     largest = float(part.curvature[1].max())
     strength = Ridge(ridge + _LEAST_RIDGE * largest)

@@ -7,8 +7,18 @@ from typing import Any
 import numpy as np
 
 # In the order in which they are shown.
-_SECTIONS = ("Parameters", "Attributes", "Notes", "References", "See Also", "Examples")
+_SECTIONS = (
+    "Parameters",
+    "Attributes",
+    "Raises",
+    "Notes",
+    "References",
+    "See Also",
+    "Examples",
+)
 _OWN = "_own_doc"
+# A class attribute: the notes of a class hold in place of those of its own bases.
+_REPLACES_NOTES = "_replaces_notes"
 
 
 def compose(cls: type, parameters: dict[str, tuple[str, Any, str]]) -> None:
@@ -36,13 +46,25 @@ def compose(cls: type, parameters: dict[str, tuple[str, Any, str]]) -> None:
     for part in reversed(known):
         attributes |= _entries(part.get("Attributes", ""))
     parts["Attributes"] = "\n".join(attributes.values())
-    for title, order in (("Notes", known), ("References", [*bases, own])):
+    notes = _texts_with_notes(cls)
+    for title, order in (("Raises", known), ("Notes", notes), ("References", [*bases, own])):
         parts[title] = "\n\n".join(part[title] for part in order if title in part)
     for title in ("See Also", "Examples"):
         parts[title] = own.get(title, "")
     parts[""] = re.sub(r"\n{3,}", "\n\n", parts[""]).rstrip()
     text = [parts[""], *(_titled(title, parts[title]) for title in _SECTIONS if parts[title])]
     cls.__doc__ = "\n\n".join(text) + "\n"
+
+
+def _texts_with_notes(cls: type) -> list[dict[str, str]]:
+    """The texts of a class and its bases, without those whose notes another class replaces."""
+    replaced = {
+        behind
+        for base in cls.__mro__
+        if _REPLACES_NOTES in vars(base)
+        for behind in base.__mro__[1:]
+    }
+    return [vars(base)[_OWN] for base in cls.__mro__ if _OWN in vars(base) and base not in replaced]
 
 
 def _split(doc: str) -> dict[str, str]:

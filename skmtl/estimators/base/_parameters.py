@@ -128,10 +128,10 @@ def estimator(cls: Class) -> Class:
 def _collect(cls: type) -> dict[str, Parameter]:
     """The parameters of a class and of its bases, in the order of the signature."""
     found: dict[str, Parameter | None] = {}
-    # The first declaration in the method resolution order counts, and comes first in its group.
-    for base in cls.__mro__:
-        for name, field in vars(base).get(_FIELDS, {}).items():
-            found.setdefault(name, field)
+    # The class nearest in the method resolution order counts; a parameter that it declares again
+    # keeps its place.
+    for base in reversed(cls.__mro__):
+        found |= vars(base).get(_FIELDS, {})
     present = [(name, field) for name, field in found.items() if field is not None]
     return dict(sorted(present, key=lambda item: GROUPS.index(item[1].group)))
 
