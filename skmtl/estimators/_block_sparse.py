@@ -13,6 +13,7 @@ from skmtl.design import TaskData
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._refit import refit_chosen
 from skmtl.estimators.base import (
+    MULTICLASS_LOSS,
     Fit,
     TaskClassifier,
     TaskEstimator,
@@ -268,13 +269,4 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     """
 
     alpha: float = strength(0.01)
-    loss: str = parameter(
-        "logistic",
-        [StrOptions({"logistic", "squared_hinge", "multinomial"})],
-        '{"logistic", "squared_hinge", "multinomial"}',
-        r"""
-        :math:`\ell(y, z)`: :math:`\log(1 + e^{-yz})`, or :math:`\max(0, 1 - yz)^2 / 2`, which
-        gives no probabilities. "multinomial": all classes of a 1-D y together, see above; no
-        ``task_weight``, no ``task_column``, and a row of ``coef_`` for each class, also for two.
-        """,
-    )
+    loss: str = parameter("logistic", *MULTICLASS_LOSS)

@@ -1,23 +1,31 @@
-"""Any penalty, any loss: the estimators that all others are special cases of."""
+"""Estimators with any penalty and any loss, of which all others are special cases."""
 
 import copy
 from dataclasses import replace
-from typing import Any, ClassVar
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData, in_task_order
-from skmtl.estimators._docs import document
-from skmtl.estimators.base import TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.estimators.base import (
+    MULTICLASS_LOSS,
+    TaskClassifier,
+    TaskEstimator,
+    TaskRegressor,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
 from skmtl.penalties import L21, Penalty
 
 
 class _APenalty(HasMethods):
-    """A penalty, by the name under which users know it."""
+    """A penalty, described in users' terms."""
 
     def __init__(self) -> None:
         super().__init__(["value", "prox"])
@@ -29,11 +37,52 @@ class _APenalty(HasMethods):
         return "a penalty such as skmtl.penalties.L21()"
 
 
-_CONSTRAINTS: dict[str, list[Any]] = {"penalty": [_APenalty(), None]}
 _LOSSES = ("squared", "huber", "poisson", "logistic")
 
 
+@estimator
 class _MultiTask(TaskEstimator):
+    r"""A penalty given by the user.
+
+    :math:`\Omega` is any penalty of :mod:`skmtl.penalties`, a sum of penalties
+    (``L21(0.1) + Ridge(0.01)``), or a superposition (``Superposition(L21(0.1), L1(0.05))``: W is a
+    sum of parts, with a penalty on each).
+
+    Attributes
+    ----------
+    parts_ : dict of str to ndarray of shape (n_tasks, n_features)
+        With a superposition, the parts whose sum is ``coef_``, by the penalties' names.
+
+    Notes
+    -----
+    Convex. A sum of penalties without a common prox is solved with a dual variable for each: by
+    ADMM with a copy of W for each if the squared loss has far fewer features than rows, by proximal
+    Newton steps for another loss with at most 300 features, otherwise by a primal-dual splitting
+    method.
+
+    References
+    ----------
+    L. Condat, "A primal-dual splitting method for convex optimization involving Lipschitzian,
+    proximable and linear composite terms", J. Optim. Theory Appl. 158, 2013,
+    https://doi.org/10.1007/s10957-012-0245-9
+    """
+
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0; it multiplies the strengths in ``penalty``.",
+    )
+    penalty: Penalty | None = parameter(
+        None,
+        [_APenalty(), None],
+        "Penalty or None",
+        """
+        None: ``L21()``. The parameters of a penalty are nested parameters: ``penalty__alpha``, or
+        in a sum ``penalty__ridge__alpha``.
+        """,
+    )
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         if self.alpha == 0:
             return None
@@ -47,7 +96,7 @@ class _MultiTask(TaskEstimator):
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         if not (isinstance(self.penalty, Penalty) and self.penalty.named_parts):
             return super().__repr__(N_CHAR_MAX)
-        # scikit-learn prints what is made of others as if it were a plain estimator.
+        # scikit-learn would print a compound penalty as if it were a plain estimator.
         plain = copy.copy(self)
         plain.penalty = None
         text = super(_MultiTask, plain).__repr__(N_CHAR_MAX)[:-1]
@@ -61,14 +110,14 @@ class _MultiTask(TaskEstimator):
         whole = next((part for part in summands if part.n_superposed > 1), None)
         if self._parts is None or whole is None:
             raise AttributeError(
-                f"parts_ exists where the penalty is a Superposition with alpha > 0; it is "
-                f"{self.penalty!r}, with alpha={self.alpha}."
+                f"parts_ exists if the penalty is a Superposition and alpha > 0; the penalty is "
+                f"{self.penalty!r}, and alpha={self.alpha}."
             )
         parts = [part.reshape(self.coef_.shape) for part in self._parts]
         return dict(zip(whole.named_parts, parts, strict=True))
 
 
-@document
+@estimator
 class MultiTaskRegressor(_MultiTask, TaskRegressor):
     r"""Regression tasks with any penalty, and a loss for all tasks or one for each.
 
@@ -78,52 +127,9 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell_t(y_i, x_i w_t + b_t)
 
-    {symbols} :math:`\Omega` is any penalty of :mod:`skmtl.penalties`, a sum of them
-    (``L21(0.1) + Ridge(0.01)``), or a superposition (``Superposition(L21(0.1), L1(0.05))``:
-    W is a sum of parts, with a penalty on each).
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-        Strength of the whole penalty, >= 0: what the strengths in ``penalty`` are multiplied by.
-    penalty : Penalty or None, default=None
-        None: ``L21()``. Where one is given its parameters are nested ones: ``penalty__alpha``, in
-        a sum ``penalty__ridge__alpha``.
-    loss : {"squared", "huber", "poisson", "logistic"} or dict, default="squared"
-        :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
-        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
-        :math:`\log(1 + e^{-yz})` with :math:`y = \pm 1` for labels 0 and 1. A dict gives a loss by
-        task, in the shared layout: ``{"price": "squared", "bought": "logistic"}``, or by column
-        number where y has no names. ``predict`` returns each task's mean response.
-    huber_delta : float, default=1.35
-        Where the Huber loss turns linear, > 0, in y's units (after ``scale_tasks``: in standard
-        deviations).
-    {common}
-    scale_tasks : bool, default=False
-        Divide each task's y by its standard deviation for the fit, so that targets in different
-        units do not drown each other; not that of tasks with the logistic loss. ``coef_`` and
-        ``intercept_`` are in y's units all the same.
-
-    Attributes
-    ----------
-    {attributes}
-    parts_ : dict of str to ndarray of shape (n_tasks, n_features)
-        With a superposition, what ``coef_`` is the sum of, by the penalties' names.
-
     Notes
     -----
-    Convex. {notes} A sum of penalties without a common prox is solved with a dual variable for
-    each: by ADMM with a copy of W for each where the squared loss has far fewer features than rows,
-    by proximal Newton steps where another loss has at most 300 features, otherwise by a primal-dual
-    splitting method.
-
-    Losses of different kinds are added as they are: ``task_weight`` balances them.
-
-    References
-    ----------
-    L. Condat, "A primal-dual splitting method for convex optimization involving Lipschitzian,
-    proximable and linear composite terms", J. Optim. Theory Appl. 158, 2013,
-    https://doi.org/10.1007/s10957-012-0245-9
+    Losses of different kinds are added without scaling; ``task_weight`` can balance them.
 
     See Also
     --------
@@ -148,46 +154,27 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     ['l1', 'l21']
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskRegressor._parameter_constraints,
-        **_CONSTRAINTS,
-        "loss": [StrOptions(set(_LOSSES)), dict],
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        penalty: Penalty | None = None,
-        loss: str | dict[Any, str] = "squared",
-        huber_delta: float = 1.35,
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        scale_tasks: bool = False,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.penalty = penalty
-        self.loss = loss
-        self.huber_delta = huber_delta
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.scale_tasks = scale_tasks
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    # Wider than that of other regressors.
+    loss: str | dict[Any, str] = parameter(  # type: ignore[assignment]
+        "squared",
+        [StrOptions(set(_LOSSES)), dict],
+        '{"squared", "huber", "poisson", "logistic"} or dict',
+        r"""
+        :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
+        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
+        :math:`\log(1 + e^{-yz})` with :math:`y = \pm 1` for labels 0 and 1. A dict gives a loss
+        for each task, in the shared layout: ``{"price": "squared", "bought": "logistic"}``, or by
+        column number if y has no names. ``predict`` returns each task's mean response.
+        """,
+    )
+    scale_tasks: bool = parameter(
+        False,
+        text="""
+        Divide each task's y by its standard deviation for the fit, except for tasks with the
+        logistic loss, so that no task dominates because of its units. ``coef_`` and
+        ``intercept_`` are still in y's units.
+        """,
+    )
 
     def _get_loss(self) -> Loss:
         return self._loss
@@ -215,7 +202,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     def _standardised(self, data: TaskData) -> TaskData:
         scales = data.standardised().scales
         assert scales is not None
-        # Labels of 0 and 1 have no units.
+        # Labels 0 and 1 have no units.
         scales = np.where(self._binary, 1.0, scales)
         return replace(data, y=data.y / data.spread(scales), scales=scales)
 
@@ -240,7 +227,7 @@ def _loss_names(loss: Any, data: TaskData) -> list[str]:
 
 
 def _check_labels(data: TaskData, names: list[str]) -> None:
-    """Refuse labels that their task's loss has no meaning for."""
+    """Raise if labels are outside the domain of their task's loss."""
     used = data.weights > 0
     for name, rule, wrong in (
         ("poisson", "labels >= 0", data.y < 0),
@@ -256,7 +243,7 @@ def _check_labels(data: TaskData, names: list[str]) -> None:
             )
 
 
-@document
+@estimator
 class MultiTaskClassifier(_MultiTask, TaskClassifier):
     r"""Classification tasks with any penalty.
 
@@ -266,43 +253,8 @@ class MultiTaskClassifier(_MultiTask, TaskClassifier):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    {symbols} Labels count as :math:`y_i = \pm 1`; a 1-D y with more than two classes gives one
-    task per class against the rest, or with ``loss="multinomial"`` all of them together (see
-    :class:`BlockSparseClassifier`). :math:`\Omega` is any penalty of :mod:`skmtl.penalties`, a sum
-    of them, or a superposition.
-
-    Parameters
-    ----------
-    alpha : float, default=0.01
-        Strength of the whole penalty, >= 0: what the strengths in ``penalty`` are multiplied by.
-    penalty : Penalty or None, default=None
-        None: ``L21()``. Where one is given its parameters are nested ones: ``penalty__alpha``, in
-        a sum ``penalty__ridge__alpha``.
-    {multiclass_loss}
-    {common}
-    {class_weight}
-
-    Attributes
-    ----------
-    {attributes}
-    {classes}
-    parts_ : dict of str to ndarray of shape (n_tasks, n_features)
-        With a superposition, what ``coef_`` is the sum of, by the penalties' names.
-
-    Notes
-    -----
-    Convex. {notes} A sum of penalties without a common prox is solved with a dual variable for
-    each: by ADMM with a copy of W for each where the squared loss has far fewer features than rows,
-    by proximal Newton steps where another loss has at most 300 features, otherwise by a primal-dual
-    splitting method.
-
-    {one_class}
-
-    References
-    ----------
-    L. Condat, "A primal-dual splitting method for convex optimization involving Lipschitzian,
-    proximable and linear composite terms", J. Optim. Theory Appl. 158, 2013,
-    https://doi.org/10.1007/s10957-012-0245-9
+    A 1-D y with more than two classes gives one task per class against the rest, or, with
+    ``loss="multinomial"``, all of them together (see :class:`BlockSparseClassifier`).
 
     Examples
     --------
@@ -315,41 +267,5 @@ class MultiTaskClassifier(_MultiTask, TaskClassifier):
     (10, 64)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskClassifier._parameter_constraints,
-        **_CONSTRAINTS,
-        "loss": [StrOptions({"logistic", "squared_hinge", "multinomial"})],
-    }
-
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        penalty: Penalty | None = None,
-        loss: str = "logistic",
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        class_weight: Any = None,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.penalty = penalty
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(0.01)
+    loss: str = parameter("logistic", *MULTICLASS_LOSS)

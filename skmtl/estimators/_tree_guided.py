@@ -1,31 +1,38 @@
 """Tree-guided sparsity: tasks of one branch use the same features."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._warnings import gather_warnings
 from skmtl.design import TaskData, task_factors
-from skmtl.estimators._docs import document
 from skmtl.estimators._independent import IndependentTaskClassifier, IndependentTaskRegressor
 from skmtl.estimators._tree import tree_groups
-from skmtl.estimators.base import Fit, TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.estimators.base import (
+    Fit,
+    TaskClassifier,
+    TaskEstimator,
+    TaskRegressor,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, TreeGroup
 
 Array = NDArray[Any]
 
-_CONSTRAINTS = {"tree": [StrOptions({"auto"}), "array-like"]}
-# The ridge of the single-task fits, relative to the mean eigenvalue of the task's Gram matrix:
-# planted trees were found best with it, and nearly as well from a third to three times of it.
+# The ridge of the single-task fits, relative to the mean eigenvalue of the task's Gram matrix. It
+# recovered simulated trees best; values from a third to three times as large did nearly as well.
 _RIDGE = 0.3
 
 
 class _LearnedTree(TreeGroup):
-    """The norm of a tree that was learned from labels, and that tree."""
+    """The norm of a learned tree, with the tree."""
 
     def __init__(self, alpha: float, groups: Any, weights: Any, tree: Array) -> None:
         super().__init__(alpha, groups, weights)
@@ -34,12 +41,68 @@ class _LearnedTree(TreeGroup):
 
 @dataclass(frozen=True)
 class _TreeFit(Fit):
-    """A fit, and the tree that its penalty was learned with, if any."""
+    """A fit, with the learned tree of its penalty, if any."""
 
     tree: Array | None = None
 
 
+@estimator
 class _TreeGuided(TaskEstimator):
+    r"""Norms of nested groups of tasks.
+
+    The sum is over features j and over the nodes v of the tree: :math:`G_v` contains the tasks
+    below v, for a leaf its one task. A feature is dropped for all tasks of a branch together. With
+    the height :math:`h_v` in [0, 1] of v, zero at a leaf, and its ancestors A(v),
+
+    .. math:: \omega_v = (1 - h_v) \prod_{m \in A(v)} h_m ,
+
+    so that the weights of the groups of each task sum to 1. Tasks that the tree joins at a low
+    height select features together, those that it joins high select them separately.
+
+    Attributes
+    ----------
+    tree_ : ndarray of shape (n_tasks - 1, 4) or nested lists
+        The tree used: ``tree``, or with "auto" the linkage matrix, without the tasks that were
+        left out of the objective.
+
+    Notes
+    -----
+    Convex. The prox shrinks the groups of a row from the leaves to the root, which is exact. The
+    root of a linkage has weight 0, so that a linkage of only two tasks does not tie them.
+
+    References
+    ----------
+    S. Kim and E. Xing, "Tree-guided group lasso for multi-response regression with structured
+    sparsity, with an application to eQTL mapping", Ann. Appl. Stat. 6(3), 2012,
+    https://doi.org/10.1214/12-AOAS549
+
+    R. Jenatton, J. Mairal, G. Obozinski and F. Bach, "Proximal methods for hierarchical sparse
+    coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html
+    """
+
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        Strength of the penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the smallest at
+        which every coefficient is zero.
+        """,
+    )
+    tree: Any = parameter(
+        "auto",
+        [StrOptions({"auto"}), "array-like"],
+        '"auto", ndarray of shape (n_tasks - 1, 4) or nested lists',
+        """
+        A linkage matrix of :mod:`scipy.cluster.hierarchy` over the tasks in the order of
+        ``tasks_``, with heights relative to the root's; or nested lists that name every task once,
+        ``[["a", "b"], ["c", ["d", "e"]]]``, where a node whose longest path down to a task has s
+        steps is at height (s - 1) / D, D being that number for the root. "auto": Ward's linkage of
+        the coefficients of single-task fits, with a ridge of 0.3 times the mean eigenvalue of each
+        task's Gram matrix.
+        """,
+    )
+
     _alone: ClassVar[type[TaskEstimator]]
 
     @property
@@ -56,17 +119,17 @@ class _TreeGuided(TaskEstimator):
         return TreeGroup(self.alpha, groups, weights).for_tasks(chosen)
 
     def _learned_penalty(self, data: TaskData) -> Penalty:
-        # Tasks that leave the objective have no coefficients, and no place in the tree.
+        # Tasks left out of the objective have no coefficients, and are not in the tree.
         tree = self._single_task_tree(data)
         return _LearnedTree(self.alpha, *tree_groups(tree, data.tasks.tolist()), tree)
 
     def _targets_compete(self, data: TaskData) -> bool:
-        # Known without a tree.
+        # This holds for every tree.
         return self.alpha > 0
 
     def _single_task_tree(self, data: TaskData) -> Array:
-        """Ward's linkage of the coefficients of tasks fitted alone, by a ridge."""
-        # Imported here: it takes longer than the rest of the package's own modules.
+        """Ward's linkage of the coefficients of single-task ridge fits."""
+        # Imported here, since it takes long to import.
         from scipy.cluster.hierarchy import linkage
         from scipy.spatial.distance import pdist
 
@@ -82,7 +145,7 @@ class _TreeGuided(TaskEstimator):
         params = {name: getattr(self, name) for name in kept if hasattr(self, name)}
         alone = self._alone(alpha=ridges, **params)
         with gather_warnings():
-            # Nearly the best coefficients give nearly the same tree.
+            # A warning of slow convergence is of no interest for the tree.
             coef = alone._fit_data(data).coef
         return np.asarray(linkage(pdist(coef.astype(np.float64)), method="ward"))
 
@@ -95,7 +158,7 @@ class _TreeGuided(TaskEstimator):
         return super()._set_fit(data, fit)
 
     def _tree_of(self, data: TaskData, fit: Fit) -> Array:
-        """The tree of the tasks that entered a fit, whether or not it had a penalty."""
+        """The tree of the tasks in the objective, also for a fit without penalty."""
         if not fit.learned.any():
             return np.zeros((0, 4))
         if isinstance(fit, _TreeFit) and fit.tree is not None:
@@ -103,7 +166,7 @@ class _TreeGuided(TaskEstimator):
         return self._single_task_tree(data.select(fit.learned))
 
 
-@document
+@estimator
 class TreeGuidedRegressor(_TreeGuided, TaskRegressor):
     r"""Regression tasks in a tree: those of one branch use the same features.
 
@@ -112,52 +175,6 @@ class TreeGuidedRegressor(_TreeGuided, TaskRegressor):
         \min_{W, b} \; F(W, b) + \alpha \sum_j \sum_v \omega_v \lVert W_{j, G_v} \rVert_2 ,
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
-
-    {symbols} The sum is over features j and over the nodes v of the tree: :math:`G_v` holds the
-    tasks below v, a leaf's one task. A feature leaves the tasks of a whole branch together. With
-    the height :math:`h_v` in [0, 1] of v, zero at a leaf, and its ancestors A(v),
-
-    .. math:: \omega_v = (1 - h_v) \prod_{m \in A(v)} h_m ,
-
-    so that the groups of any one task weigh 1 in sum: what the tree joins low is selected together,
-    what it joins high apart.
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-        Strength of the penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the smallest at
-        which every coefficient is zero.
-    tree : "auto", ndarray of shape (n_tasks - 1, 4) or nested lists, default="auto"
-        A linkage matrix of :mod:`scipy.cluster.hierarchy` over the tasks in the order of
-        ``tasks_``, its heights relative to the root's; or lists in lists that name every task once,
-        ``[["a", "b"], ["c", ["d", "e"]]]``, where a node whose longest way down to a task has s
-        steps, in a tree whose root has D, is at height (s - 1) / D. "auto": Ward's linkage of the
-        coefficients of tasks fitted alone, by a ridge of 0.3 times the mean eigenvalue of each
-        task's Gram matrix.
-    {regression_loss}
-    {common}
-    {scale_tasks}
-
-    Attributes
-    ----------
-    {attributes}
-    tree_ : ndarray of shape (n_tasks - 1, 4) or nested lists
-        The tree used: ``tree``, or with "auto" the linkage matrix, in which tasks that left the
-        objective have no place.
-
-    Notes
-    -----
-    Convex. The prox shrinks each group of a row after those inside it, leaves to root, which is
-    exact. A linkage gives its root the weight 0: two tasks are not tied by one. {notes}
-
-    References
-    ----------
-    S. Kim and E. Xing, "Tree-guided group lasso for multi-response regression with structured
-    sparsity, with an application to eQTL mapping", Ann. Appl. Stat. 6(3), 2012,
-    https://doi.org/10.1214/12-AOAS549
-
-    R. Jenatton, J. Mairal, G. Obozinski and F. Bach, "Proximal methods for hierarchical sparse
-    coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html
 
     See Also
     --------
@@ -182,48 +199,9 @@ class TreeGuidedRegressor(_TreeGuided, TaskRegressor):
     """
 
     _alone = IndependentTaskRegressor
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskRegressor._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        tree: Any = "auto",
-        loss: str = "squared",
-        huber_delta: float = 1.35,
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        scale_tasks: bool = False,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.tree = tree
-        self.loss = loss
-        self.huber_delta = huber_delta
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.scale_tasks = scale_tasks
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
 
 
-@document
+@estimator
 class TreeGuidedClassifier(_TreeGuided, TaskClassifier):
     r"""Classification tasks in a tree: those of one branch use the same features.
 
@@ -232,56 +210,6 @@ class TreeGuidedClassifier(_TreeGuided, TaskClassifier):
         \min_{W, b} \; F(W, b) + \alpha \sum_j \sum_v \omega_v \lVert W_{j, G_v} \rVert_2 ,
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
-
-    {symbols} Labels count as :math:`y_i = \pm 1`. The sum is over features j and over the nodes v
-    of the tree: :math:`G_v` holds the tasks below v, a leaf's one task. A feature leaves the tasks
-    of a whole branch together. With the height :math:`h_v` in [0, 1] of v, zero at a leaf, and its
-    ancestors A(v),
-
-    .. math:: \omega_v = (1 - h_v) \prod_{m \in A(v)} h_m ,
-
-    so that the groups of any one task weigh 1 in sum: what the tree joins low is selected together,
-    what it joins high apart.
-
-    Parameters
-    ----------
-    alpha : float, default=0.01
-        Strength of the penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the smallest at
-        which every coefficient is zero.
-    tree : "auto", ndarray of shape (n_tasks - 1, 4) or nested lists, default="auto"
-        A linkage matrix of :mod:`scipy.cluster.hierarchy` over the tasks in the order of
-        ``tasks_``, its heights relative to the root's; or lists in lists that name every task once,
-        ``[["a", "b"], ["c", ["d", "e"]]]``, where a node whose longest way down to a task has s
-        steps, in a tree whose root has D, is at height (s - 1) / D. "auto": Ward's linkage of the
-        coefficients of tasks fitted alone, by a ridge of 0.3 times the mean eigenvalue of each
-        task's Gram matrix.
-    {classification_loss}
-    {common}
-    {class_weight}
-
-    Attributes
-    ----------
-    {attributes}
-    {classes}
-    tree_ : ndarray of shape (n_tasks - 1, 4) or nested lists
-        The tree used: ``tree``, or with "auto" the linkage matrix, in which tasks that left the
-        objective have no place.
-
-    Notes
-    -----
-    Convex. The prox shrinks each group of a row after those inside it, leaves to root, which is
-    exact. A linkage gives its root the weight 0: two tasks are not tied by one. {notes}
-
-    {one_class}
-
-    References
-    ----------
-    S. Kim and E. Xing, "Tree-guided group lasso for multi-response regression with structured
-    sparsity, with an application to eQTL mapping", Ann. Appl. Stat. 6(3), 2012,
-    https://doi.org/10.1214/12-AOAS549
-
-    R. Jenatton, J. Mairal, G. Obozinski and F. Bach, "Proximal methods for hierarchical sparse
-    coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html
 
     See Also
     --------
@@ -304,41 +232,6 @@ class TreeGuidedClassifier(_TreeGuided, TaskClassifier):
            [0, 1, 0, 0, 0, 0]])
     """
 
-    _alone = IndependentTaskClassifier
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskClassifier._parameter_constraints,
-        **_CONSTRAINTS,
-    }
+    alpha: float = strength(0.01)
 
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        tree: Any = "auto",
-        loss: str = "logistic",
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        class_weight: Any = None,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.tree = tree
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    _alone = IndependentTaskClassifier

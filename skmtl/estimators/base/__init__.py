@@ -1,11 +1,12 @@
 """The shared fit: validate -> design -> objective -> solve -> attributes."""
 
-from skmtl.estimators.base._classifier import TaskClassifier
+from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
 from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
 from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
 from skmtl.estimators.base._regressor import TaskRegressor
 
 __all__ = [
+    "MULTICLASS_LOSS",
     "Fit",
     "TaskClassifier",
     "TaskEstimator",

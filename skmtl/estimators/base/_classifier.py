@@ -30,6 +30,17 @@ _LOSSES: dict[str, type[Loss]] = {
     "multinomial": MultinomialLoss,
 }
 
+# The rule, kind and text of ``loss`` where the multinomial loss is available too.
+MULTICLASS_LOSS: tuple[list[Any], str, str] = (
+    [StrOptions({"logistic", "squared_hinge", "multinomial"})],
+    '{"logistic", "squared_hinge", "multinomial"}',
+    r"""
+    :math:`\ell(y, z)`: :math:`\log(1 + e^{-yz})`, or :math:`\max(0, 1 - yz)^2 / 2`, which gives
+    no probabilities. "multinomial": all classes of a 1-D y together, see above; no
+    ``task_weight``, no ``task_column``, and a row of ``coef_`` for each class, even for two.
+    """,
+)
+
 
 @estimator
 class TaskClassifier(ClassifierMixin, TaskEstimator):
