@@ -1,4 +1,4 @@
-"""What estimators of task clusters share: the penalty, and what a fit says of the clusters."""
+"""Task clusters: their penalty, and labels, centres and subspace after a fit."""
 
 from typing import Any
 
@@ -10,15 +10,14 @@ from sklearn.utils.extmath import svd_flip
 from skmtl._warnings import warn
 from skmtl.design import TaskData, in_task_order, refuse_mask
 from skmtl.estimators._covariance import TaskCovariance
-from skmtl.estimators.base import TaskEstimator
 from skmtl.penalties import ClusterNorm, Penalty, RelaxedClusterNorm, TaskQuadratic
 
-# A step of theta smaller than this share of its range separates no clusters.
+# Clusters are not separated if theta falls by less than this share of its range.
 _SEPARATION = 0.1
 
 
-class TaskClusters(TaskCovariance, TaskEstimator):
-    """The penalty of known or unknown clusters; labels, centres and subspace when asked for."""
+class TaskClusters(TaskCovariance):
+    """The penalty for known or unknown clusters; labels, centres and subspace on access."""
 
     n_clusters: Any
     clusters: Any
@@ -36,12 +35,12 @@ class TaskClusters(TaskCovariance, TaskEstimator):
             if self.n_clusters not in (None, count):
                 raise ValueError(
                     f"n_clusters={self.n_clusters}, but 'clusters' holds {count} clusters. Leave "
-                    f"n_clusters=None where the clusters are known."
+                    f"n_clusters=None if the clusters are known."
                 )
             if self.alpha == 0:
                 return None
             return TaskQuadratic(self._matrix(labels[data.positions]), self.alpha)
-        # One task is a ridge whatever the number of clusters.
+        # With one task the penalty is a ridge, whatever the number of clusters.
         if self.n_clusters is not None and self.n_clusters > n_tasks > 1:
             raise ValueError(
                 f"n_clusters={self.n_clusters} is more than the {n_tasks} tasks. Use "
@@ -50,7 +49,7 @@ class TaskClusters(TaskCovariance, TaskEstimator):
         return self._cluster_norm(data.n_tasks) if self.alpha > 0 else None
 
     def _cluster_norm(self, n_tasks: int) -> ClusterNorm | RelaxedClusterNorm:
-        """The penalty of unknown clusters."""
+        """The penalty for unknown clusters."""
         r = self.n_clusters
         if r is None:
             r = max(2, round(np.sqrt(n_tasks / 2)))
@@ -60,14 +59,14 @@ class TaskClusters(TaskCovariance, TaskEstimator):
         return ClusterNorm(self.alpha, r, self.between, self.mean)
 
     def _matrix(self, labels: NDArray[Any]) -> NDArray[Any]:
-        """The quadratic form (n_tasks, n_tasks) between tasks of known clusters."""
+        """The quadratic form (n_tasks, n_tasks) of the penalty for known clusters."""
         _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
         n_tasks = len(labels)
         centre = (codes[:, None] == codes) / counts[codes]
         within, between, mean = 1.0, self.between, self.mean
         if self.form == "relaxed":
             within, between, mean = 1.0 + self.eta, self.eta, self.eta
-        # Weights of three projections: off the centres, between them, on the mean.
+        # Weights of three projections: within clusters, between their centres, on the mean.
         form = within * (np.eye(n_tasks) - centre) + between * (centre - 1 / n_tasks)
         return np.asarray(form + mean / n_tasks)
 
@@ -75,7 +74,7 @@ class TaskClusters(TaskCovariance, TaskEstimator):
         if self.clusters is None:
             return self._cluster_norm(W.shape[1]).covariance(W)
         form = self._matrix(read_clusters(self.clusters, self.tasks_)[self._learned])
-        # Without a weight the mean has no part, as with unknown clusters.
+        # If the mean is not penalised, it is left out, as with unknown clusters.
         return np.linalg.pinv(form, rcond=1e-12, hermitian=True)
 
     @property
@@ -106,11 +105,11 @@ class TaskClusters(TaskCovariance, TaskEstimator):
 
     @property
     def feature_subspace_(self) -> NDArray[Any]:
-        """Orthonormal rows (n_clusters, n_features): what the tasks share, relaxed form alone."""
+        """Orthonormal rows (n_clusters, n_features), only with ``form="relaxed"``."""
         if self.form != "relaxed" or self.clusters is not None:
             raise AttributeError(
-                f"{type(self).__name__} has 'feature_subspace_' with form='relaxed' and unknown "
-                f"clusters only."
+                f"{type(self).__name__} has 'feature_subspace_' only with "
+                f"form='relaxed' and unknown clusters (clusters=None)."
             )
         W = self._learned_coefficients()
         if not W.shape[1]:
@@ -121,20 +120,20 @@ class TaskClusters(TaskCovariance, TaskEstimator):
 
 
 def read_clusters(clusters: Any, tasks: NDArray[Any]) -> NDArray[Any]:
-    """The cluster of each task (n_tasks,), in any of the forms that users may pass.
+    """The cluster of each task (n_tasks,), from any form that users may pass.
 
     Parameters
     ----------
     clusters : array-like, dict, Series or list of lists
-        The clusters in the tasks' order or by the tasks' names; or the names of each cluster's
-        tasks, the clusters numbered from 0.
+        The clusters in the order of the tasks or by task name; or one list of task names per
+        cluster, the clusters being numbered from 0.
     tasks : array of shape (n_tasks,)
 
     Raises
     ------
     ValueError
-        If an array has the wrong length, a task is missing, unknown or in two clusters, or its
-        cluster is missing.
+        If an array has the wrong length, if a task is missing, unknown or in two clusters, or if
+        its cluster is missing.
     """
     names = tasks.tolist()
     refuse_mask(clusters, "'clusters'", "Give each task a cluster.")
@@ -145,17 +144,18 @@ def read_clusters(clusters: Any, tasks: NDArray[Any]) -> NDArray[Any]:
     if labels.shape != (len(names),):
         raise ValueError(
             f"'clusters' has shape {labels.shape}; there are {len(names)} tasks. Pass one cluster "
-            f"per task, in the order {names}, a dict or Series by task, or lists of the "
-            f"clusters' tasks."
+            f"per task in the order {names}, a dict or Series by task, or one list of task "
+            f"names per cluster."
         )
-    without = [name for name, k in zip(names, labels.tolist(), strict=True) if k is None or k != k]
-    if without:
-        raise ValueError(f"'clusters' gives the tasks {without} no cluster. Give each task one.")
+    pairs = zip(names, labels.tolist(), strict=True)
+    unassigned = [name for name, label in pairs if label is None or label != label]
+    if unassigned:
+        raise ValueError(f"'clusters' gives the tasks {unassigned} no cluster. Give each task one.")
     return labels
 
 
 def _are_lists(clusters: Any) -> bool:
-    """Whether each cluster is a list of its tasks."""
+    """Whether clusters are given as lists of their tasks."""
     return (
         isinstance(clusters, (list, tuple))
         and len(clusters) > 0
@@ -164,7 +164,7 @@ def _are_lists(clusters: Any) -> bool:
 
 
 def _from_lists(clusters: Any, names: list[Any]) -> dict[Any, int]:
-    """Each task's cluster, from lists of the clusters' tasks."""
+    """Each task's cluster, from one list of task names per cluster."""
     members = [(name, k) for k, cluster in enumerate(clusters) for name in cluster]
     nested = [name for name, _ in members if isinstance(name, (list, dict, set))]
     listed = [] if nested else [name for name, _ in members]
@@ -172,14 +172,14 @@ def _from_lists(clusters: Any, names: list[Any]) -> dict[Any, int]:
     if nested or repeated:
         wrong = f"{nested} are not task names" if nested else f"{repeated} appear more than once"
         raise ValueError(
-            f"Lists in 'clusters' must hold the names of each cluster's tasks, each task once: "
+            f"Lists in 'clusters' must hold the names of each cluster's tasks, each task once, but "
             f"{wrong}. The tasks are {names}."
         )
     return dict(members)
 
 
 def _cluster(norm: ClusterNorm | RelaxedClusterNorm, W: NDArray[Any]) -> NDArray[np.intp]:
-    """k-means on the first directions between the tasks, the columns of W."""
+    """k-means on the leading directions between the tasks, which are the columns of W."""
     n_tasks, r = W.shape[1], norm.n_clusters
     if r == 1:
         return np.zeros(n_tasks, dtype=np.intp)
@@ -187,14 +187,14 @@ def _cluster(norm: ClusterNorm | RelaxedClusterNorm, W: NDArray[Any]) -> NDArray
         return np.arange(n_tasks)
     theta, directions = norm.weights(W)
     low, high, _ = norm.box(n_tasks)
-    # Further ones than W has rows hold nothing.
+    # Directions beyond the number of rows of W are arbitrary.
     count = min(norm.n_directions, len(W))
     step = theta[count - 1] - theta[count]
     if step <= _SEPARATION * (high - low):
         warn(
             f"The tasks do not separate into {r} clusters: the weights of the directions between "
-            f"them fall from {theta[count - 1]:.3g} to {theta[count]:.3g} after the first {count}. "
-            f"labels_ is arbitrary; try another n_clusters, or a smaller alpha."
+            f"them fall only from {theta[count - 1]:.3g} to {theta[count]:.3g} after the first "
+            f"{count}. labels_ is arbitrary; try another n_clusters, or a smaller alpha."
         )
     embedding = directions[:, :count]
     return np.asarray(KMeans(r, n_init=10, random_state=0).fit(embedding).labels_, dtype=np.intp)

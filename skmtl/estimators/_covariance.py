@@ -1,4 +1,4 @@
-"""What estimators with a learned task covariance share."""
+"""A learned covariance between tasks, as attributes of an estimator."""
 
 from typing import Any
 
@@ -6,24 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skmtl.estimators.base import TaskEstimator, estimator
+
 Array = NDArray[Any]
 
 
-class TaskCovariance:
-    """Adds ``task_covariance_`` and ``task_correlation_``, computed when asked for.
+@estimator
+class TaskCovariance(TaskEstimator):
+    """An estimator whose penalty has a minimising covariance between tasks.
 
-    Hook: ``_covariance(W)``, the covariance (T, T) that minimises the penalty at W (d, T).
+    Attributes
+    ----------
+    task_covariance_ : ndarray of shape (n_tasks, n_tasks)
+        The learned covariance. NaN for tasks that were left out of the objective.
+    task_correlation_ : ndarray of shape (n_tasks, n_tasks)
+        ``task_covariance_`` scaled to a unit diagonal; 0 between a task without variance and the
+        others.
     """
 
-    coef_: Array
-    _fit_coef: Array | None
-    _learned: Array
-
     def _covariance(self, W: Array) -> Array:
+        """The covariance (T, T) that minimises the penalty at W (d, T)."""
         raise NotImplementedError
 
     def _learned_coefficients(self) -> Array:
-        """The coefficients (n_features, n_learned_tasks) that entered the objective."""
+        """The coefficients (n_features, n_learned_tasks) of the tasks in the objective."""
         check_is_fitted(self)
         coef = np.atleast_2d(self._fit_coef if self._fit_coef is not None else self.coef_)
         return np.asarray(coef[self._learned].T, dtype=np.float64)

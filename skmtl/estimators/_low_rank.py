@@ -1,7 +1,7 @@
 """Low rank: all tasks depend on the same few directions of the features."""
 
-from numbers import Integral
-from typing import Any, ClassVar
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,68 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData, read_features
-from skmtl.estimators._docs import document
-from skmtl.estimators.base import TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.estimators.base import (
+    TaskClassifier,
+    TaskEstimator,
+    TaskRegressor,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.penalties import Penalty, SquaredTraceNorm, TraceNorm
 
 Array = NDArray[Any]
 
-_CONSTRAINTS = {"power": [Interval(Integral, 1, 2, closed="both")]}
 
-
+@estimator
 class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator):
+    r"""The trace norm of W, or half its square.
+
+    The trace norm :math:`\lVert W \rVert_*` is the sum of the singular values of W. As a penalty it
+    sets many of them to zero, so that W = C'A with few rows in C, the directions. Half its square
+    (``power=2``) is the minimum of :math:`\tfrac12 \operatorname{tr}(W' D^{-1} W)` over covariances
+    between features :math:`D \succeq 0` (n_features, n_features) of trace 1.
+
+    Attributes
+    ----------
+    rank_ : int
+        Number of non-zero singular values of W: those above the largest times the machine epsilon
+        times the larger dimension of W.
+    singular_values_ : ndarray of shape (rank,)
+        The non-zero singular values of W, in descending order.
+    components_ : ndarray of shape (rank, n_features)
+        Their directions in the space of the features, orthonormal. The entry of each that is
+        largest in absolute value is positive.
+    feature_covariance_ : ndarray of shape (n_features, n_features)
+        :math:`D = (W W')^{1/2} / \operatorname{tr} (W W')^{1/2}`; I / n_features at W = 0.
+        Computed from the directions on access.
+
+    Notes
+    -----
+    Convex. ``transform`` returns the coordinates of rows along the directions, for other
+    estimators in a pipeline. Each iteration also takes an eigendecomposition of W'W or WW',
+    whichever is smaller.
+
+    References
+    ----------
+    A. Argyriou, T. Evgeniou and M. Pontil, "Convex multi-task feature learning", Machine Learning
+    73, 2008, https://doi.org/10.1007/s10994-007-5040-8
+
+    S. Ji and J. Ye, "An accelerated gradient method for trace norm minimization", ICML 2009,
+    https://doi.org/10.1145/1553374.1553434
+    """
+
+    power: int = parameter(
+        1,
+        [Interval(Integral, 1, 2, closed="both")],
+        "{1, 2}",
+        r"""
+        The trace norm, or half its square. Both have the same solutions, at different ``alpha``:
+        the solution W for ``power=2`` is that for ``power=1`` at ``alpha`` times
+        :math:`\lVert W \rVert_*`.
+        """,
+    )
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         if self.alpha == 0:
             return None
@@ -32,23 +84,23 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
         fitted = np.atleast_2d(self._fit_coef if self._fit_coef is not None else self.coef_)
         coef = np.asarray(fitted[self._learned], dtype=np.float64)
         _, sigma, directions = np.linalg.svd(coef, full_matrices=False)
-        # The solvers' steps make exact zeros, but for the rounding of the last product.
+        # The solvers set singular values to exactly zero, up to the rounding of the last product.
         rounding = max(coef.shape) * np.finfo(fitted.dtype).eps
         rank = int((sigma > rounding * sigma.max(initial=0.0)).sum())
         sigma, directions = sigma[:rank], directions[:rank]
-        # A direction has no sign of its own: its largest entry is positive.
+        # The sign of a direction is arbitrary: make its largest entry positive.
         largest = np.abs(directions).argmax(axis=1)
         signs = np.sign(directions[np.arange(rank), largest])
         return sigma, (signs[:, None] * directions).astype(fitted.dtype)
 
     @property
     def rank_(self) -> int:
-        """Number of directions that the tasks depend on."""
+        """Number of directions on which the tasks depend."""
         return len(self.singular_values_)
 
     @property
     def singular_values_(self) -> Array:
-        """The singular values of W (rank,) that are not zero, in descending order."""
+        """The non-zero singular values of W (rank,), in descending order."""
         return self._factors()[0]
 
     @property
@@ -65,13 +117,13 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
         return np.asarray((directions.T * (sigma / sigma.sum())) @ directions)
 
     def transform(self, X: Any) -> Array:
-        """Return the representation of rows that all tasks share.
+        """Project rows on the directions that all tasks share.
 
         Parameters
         ----------
         X : array-like, sparse matrix or data frame
-            As in fit, with the task column in the stacked layout; whose rows they are does not
-            matter, and tasks that fit did not see are allowed.
+            As in fit, with the task column in the stacked layout. The result does not depend on
+            the task of a row, and tasks that fit did not see are allowed.
 
         Returns
         -------
@@ -92,7 +144,13 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
         return tags
 
 
-@document
+_ALPHA = """
+Strength of the penalty, >= 0. With ``power=1``, :func:`skmtl.model_selection.alpha_max` is the
+smallest at which every coefficient is zero.
+"""
+
+
+@estimator
 class LowRankRegressor(_LowRank, TaskRegressor):
     r"""Regression tasks that depend on the same few directions of the features.
 
@@ -104,50 +162,11 @@ class LowRankRegressor(_LowRank, TaskRegressor):
         \Omega = \alpha \lVert W \rVert_* \quad \text{or} \quad
         \tfrac{\alpha}{2} \lVert W \rVert_*^2
 
-    {symbols}
-    :math:`\lVert W \rVert_*`, the trace norm, sums the singular values of W, so that few are not
-    zero: W = C'A with few rows in C, the directions. Half its square (``power=2``) is the least
-    :math:`\tfrac12 \operatorname{tr}(W' D^{-1} W)` over covariances between features
-    :math:`D \succeq 0` (n_features, n_features) of trace 1.
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-        Strength of the penalty, >= 0. With ``power=1``, :func:`skmtl.model_selection.alpha_max` is
-        the smallest at which every coefficient is zero.
-    power : {1, 2}, default=1
-        The trace norm, or half its square. Both find the same solutions, at other ``alpha``: the
-        one at ``power=2`` is that of ``power=1`` at alpha times its trace norm.
-    {regression_loss}
-    {common}
-    {scale_tasks}
-
     Attributes
     ----------
-    {attributes}
-    rank_ : int
-        Number of singular values that are not zero: above the largest times the machine epsilon
-        times the larger side of W.
     singular_values_ : ndarray of shape (rank,)
-        They, in descending order, in the fit's units with ``scale_tasks``.
-    components_ : ndarray of shape (rank, n_features)
-        Their directions among the features, orthonormal; the largest entry of each is positive.
-    feature_covariance_ : ndarray of shape (n_features, n_features)
-        :math:`D = (W W')^{1/2} / \operatorname{tr} (W W')^{1/2}`; I / n_features at W = 0.
-        Made from the directions when asked for.
-
-    Notes
-    -----
-    Convex. ``transform`` returns the features in the directions, for other estimators in a
-    pipeline. Each iteration also takes an eigendecomposition of the smaller side of W. {notes}
-
-    References
-    ----------
-    A. Argyriou, T. Evgeniou and M. Pontil, "Convex multi-task feature learning", Machine Learning
-    73, 2008, https://doi.org/10.1007/s10994-007-5040-8
-
-    S. Ji and J. Ye, "An accelerated gradient method for trace norm minimization", ICML 2009,
-    https://doi.org/10.1145/1553374.1553434
+        The non-zero singular values of W, in descending order; with ``scale_tasks`` in the units
+        of the fit.
 
     See Also
     --------
@@ -164,48 +183,10 @@ class LowRankRegressor(_LowRank, TaskRegressor):
     (2, (2, 20), (200, 2))
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskRegressor._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        power: int = 1,
-        loss: str = "squared",
-        huber_delta: float = 1.35,
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        scale_tasks: bool = False,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.power = power
-        self.loss = loss
-        self.huber_delta = huber_delta
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.scale_tasks = scale_tasks
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
-@document
+@estimator
 class LowRankClassifier(_LowRank, TaskClassifier):
     r"""Classification tasks that depend on the same few directions of the features.
 
@@ -216,54 +197,6 @@ class LowRankClassifier(_LowRank, TaskClassifier):
         \qquad
         \Omega = \alpha \lVert W \rVert_* \quad \text{or} \quad
         \tfrac{\alpha}{2} \lVert W \rVert_*^2
-
-    {symbols} Labels count as :math:`y_i = \pm 1`.
-    :math:`\lVert W \rVert_*`, the trace norm, sums the singular values of W, so that few are not
-    zero: W = C'A with few rows in C, the directions. Half its square (``power=2``) is the least
-    :math:`\tfrac12 \operatorname{tr}(W' D^{-1} W)` over covariances between features
-    :math:`D \succeq 0` (n_features, n_features) of trace 1.
-
-    Parameters
-    ----------
-    alpha : float, default=0.01
-        Strength of the penalty, >= 0. With ``power=1``, :func:`skmtl.model_selection.alpha_max` is
-        the smallest at which every coefficient is zero.
-    power : {1, 2}, default=1
-        The trace norm, or half its square. Both find the same solutions, at other ``alpha``: the
-        one at ``power=2`` is that of ``power=1`` at alpha times its trace norm.
-    {classification_loss}
-    {common}
-    {class_weight}
-
-    Attributes
-    ----------
-    {attributes}
-    {classes}
-    rank_ : int
-        Number of singular values that are not zero: above the largest times the machine epsilon
-        times the larger side of W.
-    singular_values_ : ndarray of shape (rank,)
-        They, in descending order.
-    components_ : ndarray of shape (rank, n_features)
-        Their directions among the features, orthonormal; the largest entry of each is positive.
-    feature_covariance_ : ndarray of shape (n_features, n_features)
-        :math:`D = (W W')^{1/2} / \operatorname{tr} (W W')^{1/2}`; I / n_features at W = 0.
-        Made from the directions when asked for.
-
-    Notes
-    -----
-    Convex. ``transform`` returns the features in the directions, for other estimators in a
-    pipeline. Each iteration also takes an eigendecomposition of the smaller side of W. {notes}
-
-    {one_class}
-
-    References
-    ----------
-    A. Argyriou, T. Evgeniou and M. Pontil, "Convex multi-task feature learning", Machine Learning
-    73, 2008, https://doi.org/10.1007/s10994-007-5040-8
-
-    S. Ji and J. Ye, "An accelerated gradient method for trace norm minimization", ICML 2009,
-    https://doi.org/10.1145/1553374.1553434
 
     See Also
     --------
@@ -280,40 +213,4 @@ class LowRankClassifier(_LowRank, TaskClassifier):
     (2, (2, 10), (300, 2))
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskClassifier._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        power: int = 1,
-        loss: str = "logistic",
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        class_weight: Any = None,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.power = power
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)

@@ -1,21 +1,51 @@
 """Task relations: a covariance between the tasks, learned with them."""
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any
 
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from skmtl.design import TaskData
 from skmtl.estimators._covariance import TaskCovariance
-from skmtl.estimators._docs import document
-from skmtl.estimators.base import TaskClassifier, TaskEstimator, TaskRegressor
+from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
 from skmtl.penalties import Penalty, Ridge, SquaredTraceNorm
 
-_CONSTRAINTS = {"ridge": [Interval(Real, 0, None, closed="left")]}
 
+@estimator
+class _TaskRelation(TaskCovariance):
+    r"""A covariance between tasks of trace 1, which amounts to a squared trace norm.
 
-class _TaskRelation(TaskCovariance, TaskEstimator):
+    :math:`\rho` is ``ridge``. The minimum of :math:`\operatorname{tr}(W \Omega^{-1} W')` over
+    :math:`\Omega` is the squared trace norm of W. The problem is therefore solved exactly, without
+    alternating between W and :math:`\Omega`.
+
+    Attributes
+    ----------
+    task_covariance_ : ndarray of shape (n_tasks, n_tasks)
+        The minimising :math:`\Omega`; I / n_tasks at W = 0. NaN for tasks that were left out of
+        the objective.
+
+    Notes
+    -----
+    Convex. Each iteration also takes an eigendecomposition of W'W or WW', whichever is smaller.
+
+    References
+    ----------
+    Y. Zhang and D.-Y. Yeung, "A convex formulation for learning task relationships in multi-task
+    learning", UAI 2010, https://doi.org/10.48550/arXiv.1203.3536
+
+    A. Argyriou, T. Evgeniou and M. Pontil, "Convex multi-task feature learning", Machine Learning
+    73, 2008, https://doi.org/10.1007/s10994-007-5040-8
+    """
+
+    ridge: float = parameter(
+        0.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the ridge relative to ``alpha``, >= 0.",
+    )
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         if self.alpha == 0:
             return None
@@ -26,7 +56,10 @@ class _TaskRelation(TaskCovariance, TaskEstimator):
         return SquaredTraceNorm(1.0).covariance(W)
 
 
-@document
+_ALPHA = "Strength of the whole penalty, >= 0."
+
+
+@estimator
 class TaskRelationRegressor(_TaskRelation, TaskRegressor):
     r"""Regression tasks with a learned covariance between them.
 
@@ -37,40 +70,7 @@ class TaskRelationRegressor(_TaskRelation, TaskRegressor):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    over :math:`\Omega \succeq 0` (n_tasks, n_tasks) of trace 1. {symbols}
-    :math:`\rho` is ``ridge``. The minimum over :math:`\Omega` is the squared trace norm of W, so
-    that the problem is solved exactly, without alternating.
-
-    Parameters
-    ----------
-    alpha : float, default=1.0
-        Strength of the whole penalty, >= 0.
-    ridge : float, default=0.0
-        Strength of the ridge relative to ``alpha``, >= 0.
-    {regression_loss}
-    {common}
-    {scale_tasks}
-
-    Attributes
-    ----------
-    {attributes}
-    task_covariance_ : ndarray of shape (n_tasks, n_tasks)
-        The minimising :math:`\Omega`; I / n_tasks at W = 0; NaN for tasks that left the
-        objective.
-    task_correlation_ : ndarray of shape (n_tasks, n_tasks)
-        The same scaled to a unit diagonal; 0 beside tasks without variance.
-
-    Notes
-    -----
-    Convex. Each iteration also takes an eigendecomposition of the smaller side of W. {notes}
-
-    References
-    ----------
-    Y. Zhang and D.-Y. Yeung, "A convex formulation for learning task relationships in multi-task
-    learning", UAI 2010, https://doi.org/10.48550/arXiv.1203.3536
-
-    A. Argyriou, T. Evgeniou and M. Pontil, "Convex multi-task feature learning", Machine Learning
-    73, 2008, https://doi.org/10.1007/s10994-007-5040-8
+    over :math:`\Omega \succeq 0` (n_tasks, n_tasks) of trace 1.
 
     See Also
     --------
@@ -91,48 +91,10 @@ class TaskRelationRegressor(_TaskRelation, TaskRegressor):
            [-1, -1,  1]])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskRegressor._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        *,
-        ridge: float = 0.0,
-        loss: str = "squared",
-        huber_delta: float = 1.35,
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        scale_tasks: bool = False,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.ridge = ridge
-        self.loss = loss
-        self.huber_delta = huber_delta
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.scale_tasks = scale_tasks
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
-@document
+@estimator
 class TaskRelationClassifier(_TaskRelation, TaskClassifier):
     r"""Classification tasks with a learned covariance between them.
 
@@ -143,44 +105,7 @@ class TaskRelationClassifier(_TaskRelation, TaskClassifier):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    over :math:`\Omega \succeq 0` (n_tasks, n_tasks) of trace 1. {symbols}
-    Labels count as :math:`y_i = \pm 1`.
-    :math:`\rho` is ``ridge``. The minimum over :math:`\Omega` is the squared trace norm of W, so
-    that the problem is solved exactly, without alternating.
-
-    Parameters
-    ----------
-    alpha : float, default=0.01
-        Strength of the whole penalty, >= 0.
-    ridge : float, default=0.0
-        Strength of the ridge relative to ``alpha``, >= 0.
-    {classification_loss}
-    {common}
-    {class_weight}
-
-    Attributes
-    ----------
-    {attributes}
-    {classes}
-    task_covariance_ : ndarray of shape (n_tasks, n_tasks)
-        The minimising :math:`\Omega`; I / n_tasks at W = 0; NaN for tasks that left the
-        objective.
-    task_correlation_ : ndarray of shape (n_tasks, n_tasks)
-        The same scaled to a unit diagonal; 0 beside tasks without variance.
-
-    Notes
-    -----
-    Convex. Each iteration also takes an eigendecomposition of the smaller side of W. {notes}
-
-    {one_class}
-
-    References
-    ----------
-    Y. Zhang and D.-Y. Yeung, "A convex formulation for learning task relationships in multi-task
-    learning", UAI 2010, https://doi.org/10.48550/arXiv.1203.3536
-
-    A. Argyriou, T. Evgeniou and M. Pontil, "Convex multi-task feature learning", Machine Learning
-    73, 2008, https://doi.org/10.1007/s10994-007-5040-8
+    over :math:`\Omega \succeq 0` (n_tasks, n_tasks) of trace 1.
 
     See Also
     --------
@@ -201,40 +126,4 @@ class TaskRelationClassifier(_TaskRelation, TaskClassifier):
            [-1, -1,  1]])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **TaskClassifier._parameter_constraints,
-        **_CONSTRAINTS,
-    }
-
-    def __init__(
-        self,
-        alpha: float = 0.01,
-        *,
-        ridge: float = 0.0,
-        loss: str = "logistic",
-        fit_intercept: bool = True,
-        intercept: str | float = "free",
-        task_column: str | int | None = None,
-        unknown_task: str = "error",
-        task_weight: Any = None,
-        class_weight: Any = None,
-        max_iter: int = 10_000,
-        tol: float = 1e-4,
-        warm_start: bool = False,
-        solver: str = "auto",
-        verbose: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.ridge = ridge
-        self.loss = loss
-        self.fit_intercept = fit_intercept
-        self.intercept = intercept
-        self.task_column = task_column
-        self.unknown_task = unknown_task
-        self.task_weight = task_weight
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.tol = tol
-        self.warm_start = warm_start
-        self.solver = solver
-        self.verbose = verbose
+    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)

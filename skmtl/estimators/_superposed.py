@@ -1,4 +1,4 @@
-"""W as a sum of two parts: one that tasks share, and one of each task's own."""
+"""W as a sum of two parts, one shared by the tasks and one specific to each task."""
 
 from typing import Any, ClassVar, Self
 
@@ -6,22 +6,38 @@ import numpy as np
 
 from skmtl._warnings import warn
 from skmtl.design import TaskData
-from skmtl.estimators.base import Fit, TaskEstimator
+from skmtl.estimators.base import Fit, TaskEstimator, estimator
 from skmtl.penalties import Penalty, Superposition
 
-# Strengths this near to a bound are at it.
+# Strengths within this relative distance of a bound count as equal to it.
 ROUNDING = 1e-12
 
+# The text of the families' ``alpha``.
+ALPHA = """
+Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the smallest at
+which every coefficient is zero.
+"""
 
+
+@estimator
 class TwoPartTasks(TaskEstimator):
-    """An estimator with W = P + Q, of two norms, the second relative to the first.
+    """W = P + Q with a norm on each part, the second relative to the first.
 
-    A subclass names the parts and its parameter, and defines ``_norms`` and ``_limits``. Where one
-    norm is never larger than the other, the minimum over the parts is that norm alone: a part
-    that would be zero is left out of the problem.
+    Attributes
+    ----------
+    shared_coef_, task_coef_ : ndarray of shape (n_tasks, n_features), or (n_features,)
+        P' and Q', whose sum is ``coef_``. Without a penalty, all of it is in ``shared_coef_``.
+
+    Notes
+    -----
+    The steps of ADMM, see below, update both parts jointly and exactly.
     """
 
-    # The parameter that multiplies the second norm, and the parts' names in warnings.
+    # A subclass names its parts and its parameter, and defines ``_norms`` and ``_limits``. If one
+    # norm is never larger than the other, the minimum over the parts is that norm alone: a part
+    # that would be zero is left out of the problem.
+
+    # The parameter that multiplies the second norm, and the names of the parts in warnings.
     _strength: ClassVar[str]
     _part_names: ClassVar[tuple[str, str]]
 
@@ -30,20 +46,21 @@ class TwoPartTasks(TaskEstimator):
         raise NotImplementedError
 
     def _limits(self, n_tasks: int, n_features: int) -> tuple[float, float]:
-        """Strengths up to which P is zero, and from which on Q is."""
+        """The strength at and below which P is zero, and that at and above which Q is."""
         raise NotImplementedError
 
     def _default_strength(self, n_tasks: int, n_features: int) -> float:
-        """The strength that None stands for."""
+        """The strength for None."""
         low, high = self._limits(n_tasks, n_features)
         return float(np.sqrt(low * high))
 
     def _relative(self, n_tasks: int, n_features: int) -> float:
+        """The strength of the second norm relative to the first."""
         given = getattr(self, self._strength)
         return self._default_strength(n_tasks, n_features) if given is None else float(given)
 
     def _used(self, n_tasks: int, n_features: int) -> tuple[bool, bool]:
-        """Whether P and Q may be other than zero."""
+        """Whether P and Q can be non-zero."""
         strength = self._relative(n_tasks, n_features)
         low, high = self._limits(n_tasks, n_features)
         if strength >= high * (1 - ROUNDING):
@@ -67,14 +84,14 @@ class TwoPartTasks(TaskEstimator):
             return
         low, high = self._limits(*size)
         if low >= high:
-            # One task, say: no strength would bring both parts to life.
+            # For example a single task: no strength allows both parts to be non-zero.
             return
         name, without = self._strength, self._part_names[used.index(False)]
         rule = f"{high:.4g} or more" if used[0] else f"{low:.4g} or less"
         warn(
             f"{name}={getattr(self, name):.4g} leaves no {without}: at {rule} it is zero whatever "
             f"the data are ({size[0]} tasks, {size[1]} features). Choose {name} between {low:.4g} "
-            f"and {high:.4g}, or None, here {self._default_strength(*size):.4g}."
+            f"and {high:.4g}, or None (here {self._default_strength(*size):.4g})."
         )
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
@@ -82,7 +99,7 @@ class TwoPartTasks(TaskEstimator):
         parts = self._parts
         if parts is None:
             zero = np.zeros_like(self.coef_)
-            # Without a penalty every sum is as good, and all is shared.
+            # Without a penalty all splits are equally good: the shared part gets everything.
             shared, _ = self._used(max(int(fit.learned.sum()), 1), fit.coef.shape[1])
             is_shared = shared or self.alpha == 0
             self.shared_coef_ = self.coef_.copy() if is_shared else zero

@@ -258,7 +258,7 @@ class TestVanishingParts:
         with pytest.warns(
             UserWarning,
             match=r"private=0.5 leaves no shared part: at 0.5774 or less .*\(3 tasks, 6 features\)."
-            r" Choose private between 0.5774 and 1, or None, here 0.7598",
+            r" Choose private between 0.5774 and 1, or None \(here 0.7598\)",
         ):
             DirtyModelRegressor(private=0.5, norm="l2").fit(X, Y)
         with pytest.warns(UserWarning, match="outlier=1 leaves no outliers"):
