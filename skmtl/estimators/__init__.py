@@ -4,7 +4,6 @@ from skmtl.estimators._block_sparse import BlockSparseClassifier, BlockSparseReg
 from skmtl.estimators._capped import CappedBlockSparseClassifier, CappedBlockSparseRegressor
 from skmtl.estimators._clustered import ClusteredTaskClassifier, ClusteredTaskRegressor
 from skmtl.estimators._dirty import DirtyModelClassifier, DirtyModelRegressor
-from skmtl.estimators._docs import document
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._fused import FusedTaskClassifier, FusedTaskRegressor
 from skmtl.estimators._graph_regularized import (
@@ -24,7 +23,7 @@ from skmtl.estimators._sparse_relation import (
     SparseTaskRelationRegressor,
 )
 from skmtl.estimators._tree_guided import TreeGuidedClassifier, TreeGuidedRegressor
-from skmtl.estimators.base import TaskEstimator
+from skmtl.estimators.base import TaskEstimator, absent, estimator, parameter, strength
 from skmtl.estimators.tuning import (
     Fold,
     HeldOutLoss,
@@ -79,7 +78,10 @@ __all__ = [
     "Measure",
     "Search",
     "TaskEstimator",
-    "document",
+    "absent",
+    "estimator",
+    "parameter",
+    "strength",
     "follow_path",
     "make_grid",
     "prepare_objective",

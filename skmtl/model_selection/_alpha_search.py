@@ -1,4 +1,4 @@
-"""Choose alpha of any estimator by cross-validation."""
+"""Select alpha of any estimator by cross-validation."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -13,14 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmtl.estimators import Search
 from skmtl.model_selection._alpha import check_estimator
-from skmtl.model_selection._cv_docs import document_fit, document_search
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 
 Array = NDArray[Any]
 
 
 def _has(method: str) -> Callable[[Any], bool]:
-    """Whether the chosen estimator, or before fit the given one, has a method."""
+    """Whether the selected estimator, or before fit the given one, has a method."""
 
     def check(search: "AlphaSearchCV") -> bool:
         return hasattr(vars(search).get("best_estimator_", search.estimator), method)
@@ -28,33 +27,49 @@ def _has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-@document_search
 class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
-    """Any estimator of skmtl, with ``alpha`` chosen by cross-validation.
+    """Any estimator of skmtl, with ``alpha`` selected by cross-validation.
 
-    It finds what :class:`~sklearn.model_selection.GridSearchCV` over alpha finds, by warm-started
-    paths: data are validated once, and the fits on a fold's training rows share what they have in
-    common. The estimator's other parameters stay as they are.
+    The result is that of :class:`~sklearn.model_selection.GridSearchCV` over alpha, computed on
+    warm-started paths: data are validated once, and the fits on a fold's training rows share all
+    computations that do not depend on alpha. The estimator's other parameters are unchanged.
 
     Parameters
     ----------
     estimator : estimator of skmtl
-        Any with a parameter ``alpha``, whose own value is not used. Within a pipeline the search
-        takes the place of the last step.
+        Any estimator with a parameter ``alpha``, whose own value is not used. Within a pipeline the
+        search takes the place of the last step.
     alphas : int or array-like of shape (n_alphas,), default=100
-        The number of strengths of a geometric grid, or the strengths themselves, finite and
-        >= 0. The grid begins, for norms, at :func:`alpha_max`, where all coefficients are zero;
-        for penalties of the second degree (a ridge, a squared norm) where at most 1% of the loss
-        without them can be gained.
+        The number of strengths in a geometric grid, or the strengths themselves, finite and >= 0.
+        For norms the grid starts at :func:`alpha_max`, where all coefficients are zero; for
+        penalties of the second degree (a ridge, a squared norm) at a strength at which at most 1%
+        of the loss without coefficients can be gained.
     eps : float or None, default=None
-        The smallest strength of the grid over the largest, in (0, 1). None: 1e-3 for norms, 1e-5
-        for penalties of the second degree.
-    {cv}
+        The smallest strength of the grid divided by the largest, in (0, 1). None: 1e-3 for norms,
+        1e-5 for penalties of the second degree.
+    cv : int, splitter, iterable of (train, test) or None, default=None
+        An int: the number of folds; None: five. The folds are stratified by task, as those of
+        :class:`~skmtl.model_selection.StratifiedTaskKFold` with ``random_state=0``, in the stacked
+        layout, if labels are missing, for classifiers (by class too), and if fit is given
+        ``groups``; otherwise they are those of scikit-learn's KFold, in the order of the rows.
+    scoring : str, callable or None, default=None
+        None: for regressors the mean squared error of the held-out labels, weighted by
+        ``sample_weight`` (with ``scale_tasks`` in each task's standard deviations); for classifiers
+        the mean loss, weighted by ``sample_weight`` and ``class_weight``. Otherwise a scorer: the
+        name of one of scikit-learn's, a callable (estimator, X, y), or one made by
+        :func:`skmtl.metrics.make_task_scorer`, which accepts missing labels. ``sample_weight`` is
+        passed to scorers that accept it.
+    rule : {"best", "1se"}, default="best"
+        "best": select the model with the best mean score over folds. "1se": keep its other
+        parameters, and select the largest alpha whose mean score is within one standard error
+        (over folds) of the best.
+    n_jobs : int or None, default=None
+        Number of threads, each of which processes one fold at a time.
 
     Attributes
     ----------
     alpha_ : float
-        The chosen strength.
+        The selected strength.
     alphas_ : ndarray of shape (n_alphas,)
         The grid, largest first.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
@@ -63,32 +78,38 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         Classifiers, and with ``scoring``: the scores of each fold; without ``scoring`` minus the
         mean loss.
     best_score_ : float
-        The mean score over folds of the chosen strength; the greater the better.
+        The mean score over folds of the selected strength; the greater the better.
     best_estimator_ : estimator
-        The estimator with that strength, fitted to all rows. Its fitted attributes (``coef_``,
-        ``tasks_``, ``classes_``, ...) are the search's too.
+        The estimator with that strength, refitted to all rows. Its fitted attributes (``coef_``,
+        ``tasks_``, ``classes_``, ...) are also attributes of the search.
 
     Notes
     -----
-    {cv_notes}
+    On the training rows of each fold a path of fits, each started from the previous one, shares
+    the data and everything computed from them. A warning says if the selected alpha lies at the
+    edge of the grid.
 
     The objectives of :class:`~skmtl.CappedBlockSparseRegressor`,
     :class:`~skmtl.GroupOverlapRegressor` and :class:`~skmtl.SparseTaskRelationRegressor` and of
-    their classifiers are not convex: where a fit ends depends on where it starts. Each of these
-    fits starts afresh, so that the scores are those of the estimator itself with that alpha. Give
-    GroupOverlap an integer ``random_state``.
+    their classifiers are not convex, so that the result of a fit depends on its start. These fits
+    are therefore not warm-started, and the scores are those of the estimator itself with each
+    alpha. Give GroupOverlap an integer ``random_state``.
 
-    ``score`` is that of ``best_estimator_``, whatever ``scoring`` is. Other methods, such as
+    ``score`` is that of ``best_estimator_``, independent of ``scoring``. Other methods, such as
     ``transform``, are called on ``best_estimator_``.
 
     References
     ----------
-    {cv_references}
+    L. Breiman, J. Friedman, R. Olshen and C. Stone, "Classification and Regression Trees", 1984,
+    section 3.4.3 (the rule of one standard error), https://doi.org/10.1201/9781315139470
+
+    T. Hastie, R. Tibshirani and J. Friedman, "The Elements of Statistical Learning", 2009, section
+    7.10, https://doi.org/10.1007/978-0-387-84858-7
 
     See Also
     --------
     path : The fits over a grid, without cross-validation.
-    skmtl.BlockSparseRegressorCV : Chooses ``l1_ratio`` too.
+    skmtl.BlockSparseRegressorCV : Selects ``l1_ratio`` too.
     sklearn.model_selection.GridSearchCV : Any parameters, each fit from scratch.
 
     Examples
@@ -129,11 +150,21 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.rule = rule
         self.n_jobs = n_jobs
 
-    @document_fit
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
-        """Choose alpha by cross-validation, and fit the estimator to all rows.
+        """Select alpha by cross-validation, and fit the estimator to all rows.
 
-        {fit}
+        Parameters
+        ----------
+        X, y : as in the estimator's fit
+        sample_weight : as in the estimator's fit, optional
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group, such as a patient's, are never split between training and test set.
+            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` if that is
+            a number or None.
+
+        Returns
+        -------
+        self
         """
         self._validate_params()
         check_estimator(self.estimator, "AlphaSearchCV")
@@ -149,12 +180,12 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _warn_at_edge(self, found: Search) -> None:
-        """A hook: a search within another has a grid that its user did not choose."""
+        """A hook: a search within another has a grid that its user did not specify."""
         found.warn_at_edge()
 
     @available_if(_has("predict"))
     def predict(self, X: Any) -> Array:
-        """Predict by the chosen estimator.
+        """Predict with the selected estimator.
 
         Parameters
         ----------
@@ -170,7 +201,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     @available_if(_has("predict_proba"))
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities by the chosen estimator.
+        """Probabilities with the selected estimator.
 
         Parameters
         ----------
@@ -186,7 +217,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     @available_if(_has("decision_function"))
     def decision_function(self, X: Any) -> Array:
-        """Linear predictors of the chosen estimator.
+        """Linear predictors of the selected estimator.
 
         Parameters
         ----------
@@ -201,7 +232,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self._best().decision_function(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The score of the chosen estimator: R2 or accuracy.
+        """The score of the selected estimator: R2 or accuracy.
 
         Parameters
         ----------
@@ -218,14 +249,14 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self.best_estimator_
 
     def __getattr__(self, name: str) -> Any:
-        # Called for what is not found otherwise: the fitted attributes of the chosen estimator.
+        # Called for what is not found otherwise: the fitted attributes of the selected estimator.
         best = vars(self).get("best_estimator_")
         if best is not None and name.endswith("_") and not name.startswith("_"):
             return getattr(best, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __sklearn_tags__(self) -> Tags:
-        # It takes and predicts what its estimator does, but is not a transformer.
+        # The same as the estimator, except that the search is no transformer.
         tags = deepcopy(get_tags(self.estimator))
         tags.transformer_tags = None
         return tags

@@ -1,28 +1,81 @@
-"""Estimators that choose their own alpha: the plain estimator's parameters, and a search."""
+"""Estimators that select their own alpha, with the plain estimator's other parameters."""
 
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from skmtl.design import TaskData
-from skmtl.estimators import Search, TaskEstimator, read_feature_weight
+from skmtl.estimators import (
+    Search,
+    TaskEstimator,
+    absent,
+    estimator,
+    parameter,
+    read_feature_weight,
+    strength,
+)
 from skmtl.model_selection._alpha import read_alphas
-from skmtl.model_selection._cv_docs import document_fit
-from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
+from skmtl.model_selection._cv_search import (
+    CV_CONSTRAINTS,
+    CV_TEXTS,
+    keep_search,
+    search_alpha,
+)
 from skmtl.penalties import Penalty
 
 
-def constraints_without_alpha(plain: type[TaskEstimator]) -> dict[str, list[Any]]:
-    """The parameter constraints of a plain estimator's CV."""
-    kept = {name: rule for name, rule in plain._parameter_constraints.items() if name != "alpha"}
-    return {**kept, **CV_CONSTRAINTS}
-
-
+@estimator
 class TaskCV(TaskEstimator):
-    """What all CV estimators share; mixed into the plain estimator, whose alpha it chooses.
+    """What all CV estimators share; mixed into the plain estimator whose alpha is selected.
 
-    A subclass says which is its plain estimator, and which parameter, if any, may be a list.
+    Attributes
+    ----------
+    alpha_ : float
+        The selected strength.
+    alphas_ : ndarray of shape (n_alphas,)
+        The grid, largest first. If another parameter is given as a list, its values are along an
+        additional first axis, also of the scores.
+    best_score_ : float
+        The mean score over folds of the selected model; the greater the better.
+
+    Notes
+    -----
+    On the training rows of each fold a path of fits, each started from the previous one, shares
+    the data and everything computed from them. The scores equal those of scikit-learn's
+    GridSearchCV over the same grid and folds. The selected model is refitted to all rows. A
+    warning says if the selected alpha lies at the edge of the grid.
+
+    References
+    ----------
+    L. Breiman, J. Friedman, R. Olshen and C. Stone, "Classification and Regression Trees", 1984,
+    section 3.4.3 (the rule of one standard error), https://doi.org/10.1201/9781315139470
+
+    T. Hastie, R. Tibshirani and J. Friedman, "The Elements of Statistical Learning", 2009, section
+    7.10, https://doi.org/10.1007/978-0-387-84858-7
     """
+
+    alpha: Any = absent()
+    alphas: Any = strength(
+        30,
+        CV_CONSTRAINTS["alphas"],
+        "int or array-like of shape (n_alphas,)",
+        """
+        The number of strengths in a geometric grid, or the strengths themselves, finite and >= 0.
+        The grid starts at a strength at which at most 1% of the loss without coefficients can be
+        gained.
+        """,
+    )
+    eps: float = parameter(
+        1e-5,
+        CV_CONSTRAINTS["eps"],
+        "float",
+        "The smallest strength of the grid divided by the largest, in (0, 1).",
+        group="grid",
+    )
+    cv: Any = parameter(None, *CV_TEXTS["cv"], group="search")
+    scoring: Any = parameter(None, *CV_TEXTS["scoring"], group="search")
+    rule: str = parameter("best", *CV_TEXTS["rule"], group="search")
+    n_jobs: int | None = parameter(None, *CV_TEXTS["n_jobs"], group="search")
 
     _plain: ClassVar[type[TaskEstimator]]
     _varied: ClassVar[str | None] = None
@@ -31,11 +84,25 @@ class TaskCV(TaskEstimator):
         "the alpha_ of the fit"
     )
 
-    @document_fit
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
-        """Choose alpha by cross-validation, and fit all tasks together.
+        """Select alpha by cross-validation, and fit all tasks together.
 
-        {fit}
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            (n_samples, n_features), or with a task column (n_samples, n_features + 1).
+        y : array-like
+            (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,).
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
+            Non-negative; zero leaves the label out. One per label only with a matrix y.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group, such as a patient's, are never split between training and test set.
+            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` if that is
+            a number or None.
+
+        Returns
+        -------
+        self
         """
         self._validate_params()
         read_alphas(self.alphas)
@@ -53,7 +120,7 @@ class TaskCV(TaskEstimator):
         return self._set_fit(data, fit)
 
     def _values(self) -> list[Any]:
-        """The values of the parameter that may be a list."""
+        """The values of the parameter that may be given as a list."""
         if self._varied is None:
             return [None]
         given = getattr(self, self._varied)
@@ -74,13 +141,13 @@ class TaskCV(TaskEstimator):
         if self._varied is not None:
             params[self._varied] = value
         if params.get("feature_weight") is not None:
-            # What a fold learns from has no column names.
+            # The data of a fold have no column names.
             n_features = self.n_features_in_ - (self.task_column is not None)
             params["feature_weight"] = read_feature_weight(self, n_features)
         return self._plain(alpha=alpha, **params)
 
     def _chosen(self) -> Any:
-        """The plain estimator with the chosen parameters."""
+        """The plain estimator with the selected parameters."""
         return self._model(self.alpha_, self._chosen_value)
 
     def _targets_compete(self, data: TaskData) -> bool:
@@ -92,7 +159,31 @@ class TaskCV(TaskEstimator):
         return penalty
 
     def _keep(self, found: Search) -> None:
-        """Set the attributes of the grid; the axis of one value is dropped."""
+        """Set the attributes of the grid, without an axis for a single value."""
         one = len(found.grids) == 1
         self.alphas_ = np.stack(found.grids) if found.made and not one else found.grids[0]
         keep_search(self, found, found.scores[0] if one else found.scores)
+
+
+@estimator
+class TaskRegressorCV(TaskCV):
+    """What the CV estimators of regressors share.
+
+    Attributes
+    ----------
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Without ``scoring``: the mean squared error of each fold's held-out labels.
+    scores_path_ : ndarray of shape (n_alphas, n_folds)
+        With ``scoring``: the scores of each fold.
+    """
+
+
+@estimator
+class TaskClassifierCV(TaskCV):
+    """What the CV estimators of classifiers share.
+
+    Attributes
+    ----------
+    scores_path_ : ndarray of shape (n_alphas, n_folds)
+        The scores of each fold; without ``scoring`` minus the mean loss.
+    """

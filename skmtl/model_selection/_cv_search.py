@@ -1,4 +1,4 @@
-"""Choose alpha from a grid, as the parameters of a CV estimator say."""
+"""Select alpha from a grid, by the parameters of a CV estimator."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -24,6 +24,46 @@ CV_CONSTRAINTS: dict[str, list[Any]] = {
     "n_jobs": [Integral, None],
 }
 
+# The rule, type and description of the parameters that all searches have.
+CV_TEXTS: dict[str, tuple[list[Any], str, str]] = {
+    "cv": (
+        CV_CONSTRAINTS["cv"],
+        "int, splitter, iterable of (train, test) or None",
+        """
+        An int: the number of folds; None: five. The folds are stratified by task, as those of
+        :class:`~skmtl.model_selection.StratifiedTaskKFold` with ``random_state=0``, in the stacked
+        layout, if labels are missing, for classifiers (by class too), and if fit is given
+        ``groups``; otherwise they are those of scikit-learn's KFold, in the order of the rows.
+        """,
+    ),
+    "scoring": (
+        CV_CONSTRAINTS["scoring"],
+        "str, callable or None",
+        """
+        None: for regressors the mean squared error of the held-out labels, weighted by
+        ``sample_weight`` (with ``scale_tasks`` in each task's standard deviations); for classifiers
+        the mean loss, weighted by ``sample_weight`` and ``class_weight``. Otherwise a scorer: the
+        name of one of scikit-learn's, a callable (estimator, X, y), or one made by
+        :func:`skmtl.metrics.make_task_scorer`, which accepts missing labels. ``sample_weight`` is
+        passed to scorers that accept it.
+        """,
+    ),
+    "rule": (
+        CV_CONSTRAINTS["rule"],
+        '{"best", "1se"}',
+        """
+        "best": select the model with the best mean score over folds. "1se": keep its other
+        parameters, and select the largest alpha whose mean score is within one standard error
+        (over folds) of the best.
+        """,
+    ),
+    "n_jobs": (
+        CV_CONSTRAINTS["n_jobs"],
+        "int or None",
+        "Number of threads, each of which processes one fold at a time.",
+    ),
+}
+
 
 def search_alpha(
     settings: Any,
@@ -41,9 +81,9 @@ def search_alpha(
     ----------
     settings : object with the attributes of ``CV_CONSTRAINTS``
     reader : estimator
-        The one that has read ``data`` from X and y.
+        The estimator that has read ``data`` from X and y.
     models : list of estimators with ``alpha=1``
-        They differ only in their penalty.
+        Estimators that differ only in their penalty.
     data : TaskData
     X, y, sample_weight, groups : as passed to fit
     """
@@ -70,7 +110,7 @@ def search_alpha(
 
 
 def keep_search(estimator: Any, found: Search, scores: Array) -> None:
-    """Set the attributes that all searches have, the scores by a name that says what they are."""
+    """Set the attributes that all searches have, with errors and scores under different names."""
     for name in {"mse_path_", "scores_path_"} & vars(estimator).keys():
         delattr(estimator, name)
     if estimator.scoring is None and not is_classifier(estimator):
@@ -81,7 +121,7 @@ def keep_search(estimator: Any, found: Search, scores: Array) -> None:
 
 
 def _unbalanced(model: Any, data: TaskData, X: Any, y: Any, sample_weight: Any) -> TaskData:
-    """The data without balanced class weights, which each training set has of its own."""
+    """The data without balanced class weights, which are computed for each training set."""
     if getattr(model, "class_weight", None) != "balanced":
         return data
     unbalanced: TaskData = clone(model).set_params(class_weight=None)._read(X, y, sample_weight)

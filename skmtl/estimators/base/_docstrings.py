@@ -24,8 +24,9 @@ _REPLACES_NOTES = "_replaces_notes"
 def compose(cls: type, parameters: dict[str, tuple[str, Any, str]]) -> None:
     """Set a class's docstring: its own text, with what its bases say in each section.
 
-    A class's summary and its examples are its own. Descriptions, notes and references follow
-    those of its bases; attributes are listed once, as the class nearest to it describes them.
+    A class's summary and its examples are its own. Its description is followed by those of its
+    bases, that of the estimator in ``cls._plain``, which states the objective, first. Attributes
+    are listed once, as described by the class nearest in the method resolution order.
 
     Parameters
     ----------
@@ -37,7 +38,9 @@ def compose(cls: type, parameters: dict[str, tuple[str, Any, str]]) -> None:
     setattr(cls, _OWN, _split(inspect.cleandoc(cls.__doc__)))
     known = [vars(base)[_OWN] for base in cls.__mro__ if _OWN in vars(base)]
     own, bases = known[0], known[1:]
-    parts = {"": "\n\n".join([own[""], *(_description(base[""]) for base in reversed(bases))])}
+    plain = vars(getattr(cls, "_plain", object)).get(_OWN)
+    described = sorted(reversed(bases), key=lambda base: base is not plain)
+    parts = {"": "\n\n".join([own[""], *(_description(base[""]) for base in described)])}
     parts["Parameters"] = "\n".join(
         f"{name} : {kind}, default={_shown(default)}\n{_indented(text)}"
         for name, (kind, default, text) in parameters.items()

@@ -53,20 +53,22 @@ class Parameter:
 
 @dataclass(frozen=True)
 class _Declared:
-    """What a class body says of a parameter; no group: that the class lacks it."""
+    """What a class body says of a parameter; without a group that the class lacks it."""
 
     default: Any
     group: str | None
     given: dict[str, Any]
+    annotation: Any = Any
 
-    def complete(self, inherited: Parameter | None, annotation: Any) -> Parameter | None:
-        """The parameter, with what is left out taken from the bases."""
+    def complete(self, inherited: Parameter | None) -> Parameter | None:
+        """The parameter, with what is left out taken from the bases; None if that is missing."""
         if self.group is None:
             return None
-        if inherited is None:
-            return Parameter(self.default, group=self.group, annotation=annotation, **self.given)
-        changed = {"default": self.default, "annotation": annotation, **self.given}
-        return replace(inherited, **changed)
+        changed = {"default": self.default, "annotation": self.annotation, **self.given}
+        if inherited is not None:
+            return replace(inherited, **changed)
+        whole = {"rule", "kind", "text"} <= self.given.keys()
+        return Parameter(group=self.group, **changed) if whole else None
 
 
 def parameter(
@@ -111,10 +113,10 @@ def estimator(cls: Class) -> Class:
     Bases declare parameters too, and are decorated alike. A class may declare a parameter of its
     bases anew, with another default or text.
     """
-    inherited, own = _collect(cls), {}
+    own = {}
     for name, declared in list(vars(cls).items()):
         if isinstance(declared, _Declared):
-            own[name] = declared.complete(inherited.get(name), inspect.get_annotations(cls)[name])
+            own[name] = replace(declared, annotation=inspect.get_annotations(cls)[name])
             # A class attribute would stand in for one that an instance lacks.
             delattr(cls, name)
     setattr(cls, _FIELDS, own)
@@ -128,10 +130,10 @@ def estimator(cls: Class) -> Class:
 def _collect(cls: type) -> dict[str, Parameter]:
     """The parameters of a class and of its bases, in the order of the signature."""
     found: dict[str, Parameter | None] = {}
-    # The class nearest in the method resolution order counts; a parameter that it declares again
-    # keeps its place.
+    # A parameter that is declared again keeps its place.
     for base in reversed(cls.__mro__):
-        found |= vars(base).get(_FIELDS, {})
+        for name, declared in vars(base).get(_FIELDS, {}).items():
+            found[name] = declared.complete(found.get(name))
     present = [(name, field) for name, field in found.items() if field is not None]
     return dict(sorted(present, key=lambda item: GROUPS.index(item[1].group)))
 
