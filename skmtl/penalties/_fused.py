@@ -6,7 +6,7 @@ import numpy as np
 
 from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
-from skmtl.penalties._fusion import Fusion
+from skmtl.penalties._fusion import Fusion, Strengths
 
 
 class FusedTasks(Fusion):
@@ -111,5 +111,5 @@ class FusedTasks(Fusion):
     def _largest_sum(self, rows: Array) -> float:
         return float(np.abs(np.cumsum(rows, axis=1)[:, :-1]).max(initial=0.0))
 
-    def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
+    def _exceed(self, rows: Array, nu: float, strengths: Strengths, out: Array) -> None:
         kernels.exceed_chains(rows, nu, *strengths, out)

@@ -10,6 +10,9 @@ from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._roots import RowRootNorm
 from skmtl.penalties._shrinkage import row_norms
 
+# The absolute strengths of the differences, the L1 norm and the row norms.
+Strengths = tuple[float, float, float]
+
 
 class Fusion(RowRootNorm):
     r"""Differences within each row of W, with optional L1 and row norms.
@@ -48,7 +51,7 @@ class Fusion(RowRootNorm):
         """The dual norm of D alone at arranged rows that sum to zero."""
         raise NotImplementedError
 
-    def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
+    def _exceed(self, rows: Array, nu: float, strengths: Strengths, out: Array) -> None:
         """Set ``out`` (n_features,) to the excess of arranged rows over nu times the strengths.
 
         The excess is at most 0 if the prox with these strengths makes the row zero.
@@ -78,9 +81,7 @@ class Fusion(RowRootNorm):
         return super().is_zero or not (self.fused or self.sparse or self.block)
 
     def plus_row_norms(self, entries: float, rows: float) -> Self:
-        fused, sparse, block = (
-            float(self.alpha * strength) for strength in (self.fused, self.sparse, self.block)
-        )
+        fused, sparse, block = self._strengths
         strengths = {"fused": fused, "sparse": sparse + entries, "block": block + rows}
         return type(self)(**{**self.get_params(deep=False), "alpha": 1.0, **strengths})
 
@@ -103,6 +104,11 @@ class Fusion(RowRootNorm):
         if len(first):
             value += self.fused * cp.sum(cp.abs(W[:, first] - W[:, second]))
         return self.alpha * value
+
+    @property
+    def _strengths(self) -> Strengths:
+        alpha = self.alpha
+        return float(alpha * self.fused), float(alpha * self.sparse), float(alpha * self.block)
 
     def _thresholds(self, n_rows: int, step: float | Array) -> tuple[Array, Array, Array]:
         """The thresholds (n_rows,) of a prox step for differences, entries and row norms."""
@@ -137,6 +143,5 @@ class Fusion(RowRootNorm):
 
     def _excess(self, G: Array, nu: float) -> Array:
         out = np.empty(len(G))
-        strengths = [float(self.alpha * part) for part in (self.fused, self.sparse, self.block)]
-        self._exceed(self._arranged(G), nu, strengths, out)
+        self._exceed(self._arranged(G), nu, self._strengths, out)
         return out

@@ -4,7 +4,7 @@ import numpy as np
 
 from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
-from skmtl.penalties._fusion import Fusion
+from skmtl.penalties._fusion import Fusion, Strengths
 
 
 class PairwiseFusion(Fusion):
@@ -81,7 +81,7 @@ class PairwiseFusion(Fusion):
         sums = np.cumsum(rows, axis=1)[:, :-1]
         return float((np.abs(sums) / _cuts(rows)).max(initial=0.0))
 
-    def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
+    def _exceed(self, rows: Array, nu: float, strengths: Strengths, out: Array) -> None:
         kernels.exceed_pairs(rows, nu, *strengths, out)
 
 
