@@ -300,7 +300,7 @@ class _PlotData:
         self.verdict = part.verdict
 
     def ranks(self) -> Array:
-        """The rank of each task by gain, with too few labels below all others."""
+        """The rank of each task by gain; tasks with too few labels are below all others."""
         few = self.verdict == "too few labels"
         order = np.lexsort((np.where(np.isnan(self.gain), -np.inf, self.gain), ~few))
         return np.argsort(order)

@@ -39,7 +39,7 @@ _NOT_COPIED = {"alpha", "max_iter", "tol", "warm_start", "solver", "verbose"}
 def find_task_column(estimator: Any) -> str | int | None:
     """The task column in the X that ``estimator`` takes; None for the shared layout.
 
-    For a pipeline that of the first step that has one, since a step may move the column.
+    For a pipeline it is that of the first step that has one, since steps may move the column.
     """
     if isinstance(estimator, Pipeline):
         columns = [find_task_column(step) for _, step in estimator.steps]
