@@ -424,7 +424,7 @@ def test_arguments_of_the_other_functions():
     for baselines in (None, 3, model):
         with pytest.raises(ValueError, match=r"A baseline must be one of \['independent'"):
             transfer_gain(model, X, Y, baselines=baselines)
-    with pytest.raises(TypeError, match="from_result takes what transfer_gain returns, got list"):
+    with pytest.raises(TypeError, match="from_result takes the result of transfer_gain, got list"):
         TransferGainDisplay.from_result([0.1])
     with pytest.raises(ValueError, match="bias must be one number or one per task, got {}"):
         make_block_sparse(bias={})
