@@ -21,8 +21,14 @@ _OWN = "_own_doc"
 _REPLACES_NOTES = "_replaces_notes"
 
 
+def keep_text(cls: type) -> None:
+    """Keep a class's own text, for those of the classes that are derived from it."""
+    if cls.__doc__ is not None:  # python -OO drops it
+        setattr(cls, _OWN, _split(inspect.cleandoc(cls.__doc__)))
+
+
 def compose(cls: type, parameters: dict[str, tuple[str, Any, str]]) -> None:
-    """Set a class's docstring: its own text, with what its bases say in each section.
+    """Set a class's docstring: its own text, kept before, with what its bases say in each section.
 
     A class's summary and its examples are its own. Its description is followed by those of its
     bases, that of the estimator in ``cls._plain``, which states the objective, first. Attributes
@@ -33,9 +39,8 @@ def compose(cls: type, parameters: dict[str, tuple[str, Any, str]]) -> None:
     cls : type
     parameters : dict of str to (kind, default, text)
     """
-    if cls.__doc__ is None:  # python -OO
+    if cls.__doc__ is None:
         return
-    setattr(cls, _OWN, _split(inspect.cleandoc(cls.__doc__)))
     known = [vars(base)[_OWN] for base in cls.__mro__ if _OWN in vars(base)]
     own, bases = known[0], known[1:]
     plain = vars(getattr(cls, "_plain", object)).get(_OWN)

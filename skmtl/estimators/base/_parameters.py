@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, dataclass_transform
 
-from skmtl.estimators.base._docstrings import compose
+from skmtl.estimators.base._docstrings import compose, keep_text
 
 Class = TypeVar("Class", bound=type[Any])
 
@@ -111,7 +111,7 @@ def estimator(cls: Class) -> Class:
     """Give a class the constructor, the rules and the docstring of its parameters.
 
     Bases declare parameters too, and are decorated alike. A class may declare a parameter of its
-    bases anew, with another default or text.
+    bases again, with another default or text.
     """
     own = {}
     for name, declared in list(vars(cls).items()):
@@ -120,6 +120,9 @@ def estimator(cls: Class) -> Class:
             # A class attribute would stand in for one that an instance lacks.
             delattr(cls, name)
     setattr(cls, _FIELDS, own)
+    keep_text(cls)
+    if cls.__name__.startswith("_"):
+        return cls  # a mixin, of which there are no instances
     fields = _collect(cls)
     cls.__init__ = _make_init(cls, fields)
     cls._parameter_constraints = {name: field.rule for name, field in fields.items()}
