@@ -1,138 +1,74 @@
-"""The methods the benchmarks compare, each with the way its strength is chosen."""
+"""The methods that benchmarks compare: how one is tuned, and how all of them are run."""
 
 import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from typing import Any
 
-from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
-from benchmarks import _tuning
-from benchmarks._tuning import (
-    Path,
-    Problem,
-    Rule,
-    one_for_all,
-    one_for_all_or_each,
-    one_standard_error,
-    refit,
-    search,
-)
-from skmtl import (
-    BlockSparseClassifier,
-    BlockSparseRegressor,
-    ClusteredTaskClassifier,
-    ClusteredTaskRegressor,
-    IndependentTaskClassifier,
-    IndependentTaskRegressor,
-    PooledTaskClassifier,
-    PooledTaskRegressor,
-    TaskRelationClassifier,
-    TaskRelationRegressor,
-)
-from skmtl.design import TaskData
-from skmtl.penalties import L1, Penalty
-
-Array = NDArray[Any]
-
-INDEPENDENT_RIDGE = "independent ridge"
-INDEPENDENT_LASSO = "independent lasso"
-POOLED_RIDGE = "pooled ridge"
-BLOCK_SPARSE = "block-sparse"
-BLOCK_SPARSE_1SE = "block-sparse, 1 s.e."
-CLUSTERED = "clustered"
-RELATION = "relation"
-
-# The order of the tables' rows.
-METHODS = (
-    INDEPENDENT_RIDGE,
-    INDEPENDENT_LASSO,
-    POOLED_RIDGE,
-    BLOCK_SPARSE,
-    BLOCK_SPARSE_1SE,
-    CLUSTERED,
-    RELATION,
-)
-# Those that use every feature by construction.
-DENSE = (INDEPENDENT_RIDGE, POOLED_RIDGE, CLUSTERED, RELATION)
-
-CLUSTERS: dict[str, tuple[Any, ...]] = {"n_clusters": (3, 5), "between": (0.1, 0.3)}
-
-# The block norm of a single task is the absolute sum. Both classes below fit BlockSparse* to
-# each task alone, but all tasks in one call: same coefficients, a fifth of the time.
-
-
-class LassoClassifier(BlockSparseClassifier):
-    """Classification tasks fitted each on its own (L1 norm)."""
-
-    def _get_penalty(self, data: TaskData) -> Penalty | None:
-        return L1(self.alpha)
-
-
-class LassoRegressor(BlockSparseRegressor):
-    """Regression tasks fitted each on its own (L1 norm)."""
-
-    def _get_penalty(self, data: TaskData) -> Penalty | None:
-        return L1(self.alpha)
+import skmtl
+from benchmarks._report import Record, say
+from benchmarks._tuning import Array, Path, Problem, Rule, one_for_all, refit, search
+from skmtl.datasets import make_clustered_tasks
 
 
 @dataclass(frozen=True)
-class Family:
-    """Models along alpha and a grid of other parameters; rows of the table by rule of choice."""
+class Method:
+    """An estimator, how its alpha is chosen, and what else is.
+
+    Parameters
+    ----------
+    name : str
+        Its row of the table.
+    family : str
+        The estimator: its name without Regressor, or Classifier where labels are classes.
+    path : Path
+        The strengths to try.
+    fixed : dict
+        Parameters that are not chosen.
+    grid : dict
+        Parameters that are chosen too, and their values; the first is what a quick look takes.
+    rule : Rule
+        How alpha is chosen from the path.
+    also : dict
+        Further rows of the table from the same path, by other rules.
+    """
 
     name: str
-    classifier: type
-    regressor: type
-    rules: dict[str, Rule]
+    family: str
     path: Path
+    fixed: dict[str, Any] = field(default_factory=dict)
     grid: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    rule: Rule = one_for_all
+    also: dict[str, Rule] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """The rows of the table, and how alpha is chosen for each."""
+        return {self.name: self.rule} | self.also
+
+    def make(self, *, stacked: bool = True, classes: bool = False, **options: Any) -> Any:
+        """The estimator for a layout of the data."""
+        kind = getattr(skmtl, self.family + ("Classifier" if classes else "Regressor"))
+        return kind(task_column=-1 if stacked else None, **self.fixed | options)
 
 
-_FAMILIES = (
-    Family(
-        INDEPENDENT_RIDGE,
-        IndependentTaskClassifier,
-        IndependentTaskRegressor,
-        {INDEPENDENT_RIDGE: one_for_all_or_each},
-        path=_tuning.RIDGE,
-    ),
-    Family(
-        INDEPENDENT_LASSO,
-        LassoClassifier,
-        LassoRegressor,
-        {INDEPENDENT_LASSO: one_for_all},
-        path=_tuning.NORM,
-    ),
-    Family(
-        POOLED_RIDGE,
-        PooledTaskClassifier,
-        PooledTaskRegressor,
-        {POOLED_RIDGE: one_for_all},
-        path=_tuning.RIDGE,
-    ),
-    Family(
-        BLOCK_SPARSE,
-        BlockSparseClassifier,
-        BlockSparseRegressor,
-        {BLOCK_SPARSE: one_for_all, BLOCK_SPARSE_1SE: one_standard_error},
-        path=_tuning.NORM,
-    ),
-    Family(
-        CLUSTERED,
-        ClusteredTaskClassifier,
-        ClusteredTaskRegressor,
-        {CLUSTERED: one_for_all},
-        path=_tuning.CLUSTER,
-        grid=CLUSTERS,
-    ),
-    Family(
-        RELATION,
-        TaskRelationClassifier,
-        TaskRelationRegressor,
-        {RELATION: one_for_all},
-        path=_tuning.RELATION,
-    ),
-)
-FAMILIES = {family.name: family for family in _FAMILIES}
+def by_name(*methods: Method) -> dict[str, Method]:
+    """A table of methods, in the order of its rows."""
+    return {method.name: method for method in methods}
+
+
+def grids(methods: Mapping[str, Method]) -> str:
+    """What is chosen beside alpha, in words."""
+    return "; ".join(
+        f"{name}: " + ", ".join(f"{key} {'/'.join(map(str, v))}" for key, v in method.grid.items())
+        for name, method in methods.items()
+        if method.grid
+    )
 
 
 @dataclass(frozen=True)
@@ -151,29 +87,88 @@ class Tuned:
         """How many features have a non-zero coefficient in some task."""
         return int(self.coef.any(axis=0).sum())
 
-    @property
-    def strength(self) -> float | list[float]:
-        """Alpha, one number where it is the same for all tasks."""
+    def record(self) -> Record:
+        """All but the coefficients, for the raw numbers; alpha is one where it is for all tasks."""
         alpha = self.alpha.tolist()
-        return alpha[0] if len(set(alpha)) == 1 else alpha
+        return {
+            "method": self.method,
+            "alpha": alpha[0] if len(set(alpha)) == 1 else alpha,
+            "setting": self.setting,
+            "seconds": self.seconds,
+        }
 
 
-def tune(rules: dict[str, Rule], problem: Problem, grid: dict[str, tuple[Any, ...]]) -> list[Tuned]:
-    """Fit a row by each rule, strengths and parameters chosen on the problem's rows alone.
+def tune(method: Method, problem: Problem, *, quick: bool = False) -> list[Tuned]:
+    """Fit a method's rows, strengths and parameters chosen on the problem's rows alone.
 
     The seconds are processor time, which a busy machine does not stretch, of the paths and of the
     final fit. Choosing from the path takes none, but for one_for_all_or_each, which does for the
     baseline what nobody else needs to do.
     """
+    grid = {name: values[:1] if quick else values for name, values in method.grid.items()}
     start = time.process_time()
-    problem, held_out = search(problem, grid)
+    held_out = search(problem, grid)
     shared = time.process_time() - start
-    setting = {name: getattr(problem.estimator, name) for name in grid}
+    setting = {name: getattr(held_out.problem.estimator, name) for name in grid}
     rows = []
-    for method, rule in rules.items():
-        alpha = rule(problem, held_out)
+    for name, rule in method.rules.items():
+        alpha = rule(held_out)
         start = time.process_time()
-        coef, intercept = refit(problem, alpha)
+        coef, intercept = refit(held_out.problem, alpha)
         seconds = shared + time.process_time() - start
-        rows.append(Tuned(method, coef, intercept, alpha, setting, seconds))
+        rows.append(Tuned(name, coef, intercept, alpha, setting, seconds))
     return rows
+
+
+def run_all(
+    run: Callable[..., Any],
+    units: Sequence[tuple[Any, ...]],
+    methods: Mapping[str, Method],
+    jobs: int,
+    label: str,
+) -> list[Any]:
+    """Return ``run(*unit)`` of all units in their order, ``jobs`` of them at a time.
+
+    Each runs on one thread: matrices so small are slower on several, some of them many times.
+    Processes are spawned, not forked: BLAS threads do not survive a fork everywhere. ``label``
+    is the format of a unit's line of progress.
+    """
+    found: dict[int, Any] = {}
+    start = time.perf_counter()
+
+    def keep(position: int, result: Any) -> None:
+        found[position] = result
+        count = f"[{len(found):{len(str(len(units)))}}/{len(units)}]"
+        elapsed = time.perf_counter() - start
+        say(f"{count} {elapsed:6.1f} s  {label.format(*units[position])}")
+
+    if jobs == 1:
+        _warm_up(methods)
+        for position, unit in enumerate(units):
+            keep(position, _on_one_thread(run, unit))
+        return list(found.values())
+    with ProcessPoolExecutor(jobs, get_context("spawn"), _warm_up, (methods,)) as pool:
+        futures = {pool.submit(_on_one_thread, run, unit): k for k, unit in enumerate(units)}
+        try:
+            for future in as_completed(futures):
+                keep(futures[future], future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [found[position] for position in range(len(units))]
+
+
+def _on_one_thread(run: Callable[..., Any], unit: tuple[Any, ...]) -> Any:
+    with threadpool_limits(limits=1):
+        return run(*unit)
+
+
+def _warm_up(methods: Mapping[str, Method]) -> None:
+    """Load what the first fit of a process loads, so that no method pays for it."""
+    stacked = make_clustered_tasks(8, 3, 4, layout="stacked", random_state=0)
+    shared = make_clustered_tasks(12, 3, 4, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for method in methods.values():
+            method.make().fit(stacked.data, stacked.target)
+            method.make(stacked=False).fit(shared.data, shared.target)

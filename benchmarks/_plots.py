@@ -1,7 +1,8 @@
-"""The picture of benchmarks.one_vs_rest. Imports matplotlib: import this module lazily."""
+"""The pictures, and what all have in common. Imports matplotlib: import this module lazily."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 
@@ -14,31 +15,37 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from benchmarks._methods import (
+from benchmarks._experiments import (
     BLOCK_SPARSE,
     BLOCK_SPARSE_1SE,
     CLUSTERED,
     INDEPENDENT_LASSO,
     INDEPENDENT_RIDGE,
-    METHODS,
     POOLED_RIDGE,
     RELATION,
+    ROWS,
 )
+from benchmarks._report import Record
 
 Array = NDArray[Any]
-Record = dict[str, Any]
 
 # Okabe and Ito's colours, told apart by colour-blind readers; markers for print in grey.
+PALETTE = ("#D55E00", "#000000", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+VERMILION, _, BLUE, GREEN, PURPLE, ORANGE, _ = PALETTE
+GREY = "#7F7F7F"
 _STYLES: dict[str, dict[str, Any]] = {
-    INDEPENDENT_RIDGE: {"color": "#0072B2", "marker": "s"},
-    INDEPENDENT_LASSO: {"color": "#E69F00", "marker": "^"},
-    POOLED_RIDGE: {"color": "#7F7F7F", "marker": "D"},
-    BLOCK_SPARSE: {"color": "#D55E00", "marker": "o"},
-    BLOCK_SPARSE_1SE: {"color": "#D55E00", "marker": "o", "mfc": "white", "ls": "--"},
-    CLUSTERED: {"color": "#009E73", "marker": "v"},
-    RELATION: {"color": "#CC79A7", "marker": "P"},
+    INDEPENDENT_RIDGE: {"color": BLUE, "marker": "s"},
+    INDEPENDENT_LASSO: {"color": ORANGE, "marker": "^"},
+    POOLED_RIDGE: {"color": GREY, "marker": "D"},
+    BLOCK_SPARSE: {"color": VERMILION, "marker": "o"},
+    BLOCK_SPARSE_1SE: {"color": VERMILION, "marker": "o", "mfc": "white", "ls": "--"},
+    CLUSTERED: {"color": GREEN, "marker": "v"},
+    RELATION: {"color": PURPLE, "marker": "P"},
 }
 _UNUSED = "#C9C9C9"
+# Errors beyond this many times the better baseline's are drawn at the edge, or they would press
+# all others together.
+_FAR = 1.25
 
 
 def check_format(path: Path) -> str | None:
@@ -49,38 +56,61 @@ def check_format(path: Path) -> str | None:
     return f"the name must end in one of {', '.join(known)}, got {path.name!r}"
 
 
-def draw(
+def panels(n: int, n_columns: int, size: tuple[float, float]) -> tuple[Figure, NDArray[Any]]:
+    """A figure of that size with ``n`` panels; axes (n_rows, n_columns), those beyond hidden."""
+    figure, axes = plt.subplots(
+        -(-n // n_columns), n_columns, figsize=size, squeeze=False, layout="constrained"
+    )
+    for ax in axes.flat[n:]:
+        ax.set_visible(False)
+    return figure, axes
+
+
+def tidy(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+    """A pale grid behind the data, and no frame above and on the right."""
+    ax.grid(axis=grid, color="#E5E5E5")
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: Path, dpi: int = 150, **options: Any) -> None:
+    """Write a picture; its name says the format."""
+    figure.savefig(path, dpi=dpi, **options)
+    plt.close(figure)
+
+
+def draw_one_vs_rest(
     path: Path,
     records: dict[str, list[Record]],
     coefs: dict[str, Array],
-    *,
     image_shape: tuple[int, int],
-    data: str,
-    n_mapped: int,
+    what: str,
 ) -> None:
     """Draw coefficients as maps and errors against the number of labels.
 
     Parameters
     ----------
     path : Path
-        The file; its name says the format.
     records : dict
         The raw numbers of the tables "digits", "made" and "related".
     coefs : dict from method to ndarray of shape (10, n_pixels)
-        The maps, from top to bottom.
+        The maps, from top to bottom, from the largest training part.
     image_shape : tuple of int
-    data : str
+    what : str
         The name of the digits.
-    n_mapped : int
-        How many training rows the maps come from.
     """
     figure = plt.figure(figsize=(12, 9), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[1.1 + 1.0 * len(coefs), 4.8], hspace=0.03)
-    _draw_maps(upper, coefs, image_shape, data, n_mapped)
+    n_mapped = max(record["n"] for record in records["digits"])
+    upper.suptitle(
+        f"Coefficients of each digit against the rest ({what}, {n_mapped} training rows). "
+        "Grey: exactly zero",
+        fontsize=12,
+    )
+    _draw_maps(upper, coefs, image_shape)
     left, middle, right = lower.subplots(1, 3)
-    what = "digits" if data == "digits" else "MNIST"
     error_rates = [r | {"error": 100 * (1 - r["accuracy"])} for r in records["digits"]]
-    _draw_errors(left, error_rates, skip=POOLED_RIDGE)
+    _draw_growth(left, [r for r in error_rates if r["method"] != POOLED_RIDGE])
     pooled = np.mean([r["error"] for r in error_rates if r["method"] == POOLED_RIDGE])
     left.set(
         title=f"One-vs-rest on {what}",
@@ -93,28 +123,20 @@ def draw(
         (middle, "made", "Made tasks that share their features"),
         (right, "related", "Made tasks that are related"),
     ):
-        _draw_errors(ax, records[table])
+        _draw_growth(ax, records[table])
         ax.set(title=title, xlabel="labels per task")
     middle.set_ylabel("coefficient error (1 is what W = 0 has)")
     handles, labels = right.get_legend_handles_labels()
     lower.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    save(figure, path)
 
 
-def _draw_maps(
-    figure: SubFigure,
-    coefs: dict[str, Array],
-    image_shape: tuple[int, int],
-    data: str,
-    n_mapped: int,
-) -> None:
+def _draw_maps(figure: SubFigure, coefs: dict[str, Array], image_shape: tuple[int, int]) -> None:
     """One map per method and digit, all in one scale; unused pixels grey."""
     sizes = np.abs(np.stack(list(coefs.values())))
     # A few large coefficients would leave the others pale.
     limit = np.quantile(sizes[sizes > 0], 0.98) if sizes.any() else 1.0
-    n_tasks = len(next(iter(coefs.values())))
-    axes = figure.subplots(len(coefs), n_tasks, squeeze=False)
+    axes = figure.subplots(len(coefs), sizes.shape[1], squeeze=False)
     colours = plt.get_cmap("RdBu_r").with_extremes(bad=_UNUSED)
     for row, (method, coef) in zip(axes, coefs.items(), strict=True):
         for digit, (ax, w) in enumerate(zip(row, coef, strict=True)):
@@ -126,26 +148,19 @@ def _draw_maps(
         n_used = int(coef.any(axis=0).sum())
         label = f"{method}\n{n_used} of {coef.shape[1]} pixels"
         row[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=11, labelpad=8)
-    what = "digits" if data == "digits" else "MNIST"
-    figure.suptitle(
-        f"Coefficients of each digit against the rest ({what}, {n_mapped} training rows). "
-        "Grey: exactly zero",
-        fontsize=12,
-    )
     bar = figure.colorbar(image, ax=axes, extend="both", shrink=0.8, aspect=25, pad=0.012)
     bar.set_label("coefficient")
 
 
-def _draw_errors(ax: Axes, records: list[Record], skip: str | None = None) -> None:
+def _draw_growth(ax: Axes, records: list[Record]) -> None:
     """Mean and standard deviation of "error" against n, a line per method."""
-    drawn = [method for method in METHODS if method != skip]
+    drawn = sorted({record["method"] for record in records}, key=ROWS.index)
     sizes = sorted({record["n"] for record in records})
     for k, method in enumerate(drawn):
         groups = [
             [r["error"] for r in records if (r["n"], r["method"]) == (n, method)] for n in sizes
         ]
-        means = [np.mean(group) for group in groups]
-        sds = [np.std(group, ddof=1) if len(group) > 1 else 0.0 for group in groups]
+        means, sds = zip(*map(_mean_and_sd, groups), strict=True)
         # A little beside each other, or the bars would hide each other.
         x = np.array(sizes) * 1.025 ** (k - (len(drawn) - 1) / 2)
         style = {"ms": 5.5, "lw": 1.6, "elinewidth": 1.1, "capsize": 2.5} | _STYLES[method]
@@ -156,6 +171,67 @@ def _draw_errors(ax: Axes, records: list[Record], skip: str | None = None) -> No
     ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     ax.set_xlim(sizes[0] / 1.25, sizes[-1] * 1.25)
     ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
-    ax.grid(axis="y", color="#E5E5E5")
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    tidy(ax, "y")
+
+
+def draw_tour(
+    path: Path, by_data: dict[str, dict[str, list[Record]]], baselines: Sequence[str]
+) -> None:
+    """Draw a panel per data set: methods sorted by error, the least on top.
+
+    Parameters
+    ----------
+    path : Path
+    by_data : dict
+        The records of each data set and method.
+    baselines : sequence of str
+        The methods that the others are compared with.
+    """
+    figure, axes = panels(len(by_data), 2, (12, 4.9 * -(-len(by_data) // 2)))
+    for ax, (data, methods) in zip(axes.flat, by_data.items(), strict=False):
+        _draw_ranking(ax, methods, baselines)
+        ax.set(title=data, xlabel="RMSE over standard deviation, mean of tasks")
+    figure.supxlabel(
+        "Mean and standard deviation over splits. Squares: baselines, dashed: the better one.",
+        fontsize=11,
+    )
+    save(figure, path, dpi=130)
+
+
+def _draw_ranking(ax: Axes, methods: dict[str, list[Record]], baselines: Sequence[str]) -> None:
+    errors = {
+        name: _mean_and_sd([record["error"] for record in records])
+        for name, records in methods.items()
+    }
+    order = sorted(errors, key=lambda name: -errors[name][0])
+    better = min(errors[name][0] for name in baselines)
+    limit = _FAR * better
+    for k, name in enumerate(order):
+        (mean, sd), colour = errors[name], VERMILION if name in baselines else BLUE
+        if mean > limit:
+            ax.plot(limit, k, ">", color=colour, ms=7, clip_on=False)
+            ax.annotate(
+                f"{mean:.2f}",
+                (limit, k),
+                (-8, 0),
+                textcoords="offset points",
+                ha="right",
+                va="center",
+                fontsize=9,
+                color=colour,
+            )
+        else:
+            marker = "s" if name in baselines else "o"
+            ax.errorbar(mean, k, xerr=sd, fmt=marker, color=colour, ms=5.5, capsize=2.5, lw=1.3)
+    ax.axvline(better, color=VERMILION, lw=1.0, ls="--", zorder=0)
+    ax.set_yticks(range(len(order)), order)
+    for label in ax.get_yticklabels():
+        if label.get_text() in baselines:
+            label.set(color=VERMILION, weight="bold")
+    if errors[order[0]][0] > limit:
+        ax.set_xlim(right=limit)
+    tidy(ax)
+
+
+def _mean_and_sd(values: list[float]) -> tuple[float, float]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

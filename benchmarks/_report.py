@@ -1,4 +1,4 @@
-"""Tables, progress and raw numbers: what all benchmarks print and write."""
+"""Tables, notes and raw numbers: what all benchmarks print and write."""
 
 import json
 import os
@@ -6,64 +6,28 @@ import platform
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
 import skmtl
 
+Record = dict[str, Any]
+Column = str | Callable[[Any], str]
 
-class Progress:
-    """A line on stderr for each finished unit of work."""
-
-    def __init__(self, n_units: int) -> None:
-        self.n_units, self.n_done, self.start = n_units, 0, time.perf_counter()
-
-    def done(self, what: object) -> None:
-        """Say that a unit is finished."""
-        self.n_done += 1
-        width, elapsed = len(str(self.n_units)), time.perf_counter() - self.start
-        line = f"[{self.n_done:{width}}/{self.n_units}] {elapsed:6.1f} s  {what}"
-        print(line, file=sys.stderr, flush=True)
+# Of all confidence intervals.
+LEVEL = 0.95
 
 
-def run_all(
-    run: Callable[[Any], Any],
-    units: Sequence[Any],
-    *,
-    jobs: int,
-    warm_up: Callable[[], None],
-    label: Callable[[Any], object] = str,
-) -> list[Any]:
-    """Run all units, ``jobs`` at a time, and return their results in the units' order.
-
-    Processes are spawned, not forked: BLAS threads do not survive a fork everywhere.
-    """
-    progress = Progress(len(units))
-    if jobs == 1:
-        warm_up()
-        results = []
-        for unit in units:
-            results.append(run(unit))
-            progress.done(label(unit))
-        return results
-    found: dict[int, Any] = {}
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=warm_up) as pool:
-        futures = {pool.submit(run, unit): position for position, unit in enumerate(units)}
-        try:
-            for future in as_completed(futures):
-                position = futures[future]
-                found[position] = future.result()
-                progress.done(label(units[position]))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [found[position] for position in range(len(units))]
+def say(line: str) -> None:
+    """Print a line of progress on stderr."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def mean_and_sd(values: Iterable[float | None], digits: int, scale: float = 1.0) -> str:
@@ -76,11 +40,58 @@ def mean_and_sd(values: Iterable[float | None], digits: int, scale: float = 1.0)
     return f"{known.mean():.{digits}f} ± {known.std(ddof=1):.{digits}f}"
 
 
-def bullet(text: str) -> str:
-    """An item of a Markdown list, wrapped."""
-    return textwrap.fill(
-        text, 100, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False
+def half_width(values: NDArray[Any], ratio: float = 0.0) -> Any:
+    """Half the t interval of a mean, over the first axis; NaN where one value is all there is.
+
+    The values of overlapping splits tell less than as many independent ones. With ``ratio`` of
+    test to training rows their variance counts 1 / n + ratio times (Nadeau and Bengio 2003).
+    """
+    n = len(values)
+    if n < 2:
+        return np.nan
+    error = np.sqrt((1 / n + ratio) * np.var(values, axis=0, ddof=1))
+    return stats.t.ppf((1 + LEVEL) / 2, n - 1) * error
+
+
+def number(value: float | None) -> str:
+    """Three digits, or a dash."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def seconds(call: Callable[..., Any], *arguments: Any, clock: Any = time.perf_counter) -> float:
+    """How long a call takes."""
+    start = clock()
+    call(*arguments)
+    return float(clock() - start)
+
+
+def section(title: str, table: str, notes: str) -> str:
+    """A titled table and its notes."""
+    return f"### {title}\n\n{table}\n\n{bullets(notes)}"
+
+
+def bullets(text: str) -> str:
+    """The paragraphs of a text as the wrapped items of a Markdown list."""
+    return "\n".join(
+        textwrap.fill(
+            " ".join(paragraph.split()),
+            100,
+            initial_indent="- ",
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
+        for paragraph in text.strip().split("\n\n")
     )
+
+
+def table(records: Iterable[Any], columns: Mapping[str, Column], *, n_left: int = 2) -> str:
+    """A Markdown table, a row for each record; a column is a format of its cells, or a function."""
+
+    def fill(cell: Column, record: Any) -> str:
+        return cell.format_map(record) if isinstance(cell, str) else cell(record)
+
+    rows = [[fill(cell, record) for cell in columns.values()] for record in records]
+    return markdown_table(list(columns), rows, n_left=n_left)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, n_left: int = 2) -> str:
@@ -102,19 +113,22 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, n_le
     return "\n".join([line(header), f"|{rule}|", *map(line, rows)])
 
 
-def environment(jobs: int) -> dict[str, Any]:
-    """Versions and threads, for the raw numbers."""
+def write_json(path: Path | None, content: Any) -> None:
+    """Write raw numbers where the command line asks for them."""
+    if path is not None:
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def write_raw(arguments: Namespace, names: Sequence[str], records: dict[str, Any]) -> None:
+    """Write raw numbers, with some of the arguments, versions and threads."""
     packages = ("numpy", "scipy", "scikit-learn", "numba")
-    return {
+    about: dict[str, Any] = {
+        "arguments": {name: getattr(arguments, name) for name in names},
         "versions": {"python": platform.python_version(), "skmtl": skmtl.__version__}
         | {package: version(package) for package in packages},
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "processes": jobs,
+        "processes": arguments.jobs,
         "threads_per_process": 1,
     }
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write raw numbers."""
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(arguments.json, about | records)

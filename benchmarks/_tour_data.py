@@ -1,18 +1,13 @@
 """The data of benchmarks.tour: tables of tasks, their units, and small training parts."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks._tuning import squared_loss
+from benchmarks._tuning import Array
 from skmtl.datasets import load_npz
 from skmtl.model_selection import StratifiedTaskKFold
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -84,11 +79,6 @@ class Data:
         task = self.X[rows, -1].astype(np.intp)
         return np.bincount(task, self.y[rows]) / np.bincount(task)
 
-    @property
-    def loss(self) -> Callable[[Array, Array, Array, Array], Array]:
-        """Each task's mean squared error, as Problem takes it."""
-        return squared_loss if self.stacked else shared_squared_loss
-
     def units(self, rows: Array) -> Array:
         """What some of the rows say a unit of y is: the standard deviation.
 
@@ -106,11 +96,6 @@ class Data:
         features = np.nan_to_num(features)
         X = np.column_stack([features, self.X[:, -1]]) if self.stacked else features
         return Data(X, self.y / self.units(rows))
-
-
-def shared_squared_loss(coef: Array, intercept: Array, X: Array, Y: Array) -> Array:
-    """Each task's mean squared error where the tasks share X."""
-    return ((Y - X @ coef.T - intercept) ** 2).mean(axis=0)
 
 
 def read(source: Source, folder: Path) -> Data:

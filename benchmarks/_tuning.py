@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 
 from skmtl.model_selection import StratifiedTaskKFold, alpha_max
 
@@ -51,7 +51,7 @@ def ridge_alphas(estimator: Any, X: Array, y: Array) -> Array:
     return np.linalg.norm(centred, 2) ** 2 / len(centred) * 10.0 ** (1 - np.arange(13) / 2)
 
 
-def relation_alphas(estimator: Any, X: Array, y: Array) -> Array:
+def trace_alphas(estimator: Any, X: Array, y: Array) -> Array:
     """Strengths of a squared trace norm.
 
     Relative to the squared Frobenius norm it is between 1 (tasks all alike) and the largest
@@ -76,26 +76,25 @@ def _features(estimator: Any, X: Array) -> Array:
 NORM = Path(norm_alphas, patience=3)
 # The steps of all others are twice as long.
 RIDGE = Path(ridge_alphas, patience=2)
-RELATION = Path(relation_alphas, patience=2, rise=0.01)
+TRACE = Path(trace_alphas, patience=2, rise=0.01)
 CLUSTER = Path(cluster_alphas, patience=2, rise=0.01)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A method and its training rows.
+    """A model and its training rows.
 
     Parameters
     ----------
     estimator : estimator with ``alpha``, ``warm_start`` and ``tol``
         Its ``tol`` is that of the final fit.
     X, y : as in the estimator's fit
-    strata : ndarray of shape (n_samples,) or None
-        What the splitter takes as y.
+        Stacked tasks are numbered in the last column of X.
+    path : Path
     n_splits, seed : int
         The folds.
-    task_loss : callable
-        ``task_loss(coef, intercept, X, y)`` gives each task's mean loss (n_tasks,).
-    path : Path
+    strata : ndarray of shape (n_samples,) or None
+        What the splitter takes as y; None: y where the tasks share their rows.
     path_tol : float
         The ``tol`` of cross-validated fits.
     """
@@ -103,12 +102,15 @@ class Problem:
     estimator: Any
     X: Array
     y: Array
-    strata: Array | None
+    path: Path
     n_splits: int
     seed: int
-    task_loss: Callable[[Array, Array, Array, Array], Array]
-    path: Path
+    strata: Array | None = None
     path_tol: float = PATH_TOL
+
+    def having(self, **parameters: Any) -> "Problem":
+        """The same with some of the estimator's parameters set."""
+        return replace(self, estimator=clone(self.estimator).set_params(**parameters))
 
     def take(self, rows: Array) -> "Problem":
         """The same with some of the rows."""
@@ -117,20 +119,23 @@ class Problem:
 
     def folds(self) -> list[tuple[Array, Array]]:
         """Training and test rows of each fold."""
+        strata = self.y if self.strata is None and self.y.ndim == 2 else self.strata
         column = self.estimator.task_column
         cv = StratifiedTaskKFold(self.n_splits, task_column=column, random_state=self.seed)
-        return list(cv.split(self.X, self.strata))
+        return list(cv.split(self.X, strata))
 
-    def alphas(self) -> Array:
-        """The strengths to try, from the strongest to the weakest."""
-        return self.path.grid(self.estimator, self.X, self.y)
+    def loss(self, coef: Array, intercept: Array, rows: Array) -> Array:
+        """Each task's mean loss (n_tasks,) in some of the rows."""
+        task_loss = logistic_loss if is_classifier(self.estimator) else squared_loss
+        return task_loss(coef, intercept, self.X[rows], self.y[rows])
 
 
 def squared_loss(coef: Array, intercept: Array, X: Array, y: Array) -> Array:
-    """Each task's mean squared error; the tasks are numbered in the last column of X."""
+    """Each task's mean squared error; stacked tasks are numbered in the last column of X."""
+    if y.ndim == 2:
+        return ((y - X @ coef.T - intercept) ** 2).mean(axis=0)
     task = X[:, -1].astype(np.intp)
-    predicted = np.einsum("ij,ij->i", X[:, :-1], coef[task]) + intercept[task]
-    squares = np.bincount(task, (y - predicted) ** 2, minlength=len(coef))
+    squares = np.bincount(task, (y - predict(coef, intercept, X)) ** 2, minlength=len(coef))
     return squares / np.bincount(task, minlength=len(coef))
 
 
@@ -139,10 +144,17 @@ def logistic_loss(coef: Array, intercept: Array, X: Array, Y: Array) -> Array:
     return np.logaddexp(0, (1 - 2 * Y) * (X @ coef.T + intercept)).mean(axis=0)
 
 
+def predict(coef: Array, intercept: Array, X: Array) -> Array:
+    """Each row by its own task, whose number is in the last column of X."""
+    task = X[:, -1].astype(np.intp)
+    return np.einsum("ij,ij->i", X[:, :-1], coef[task]) + intercept[task]
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Strengths tried, falling, and the mean loss (n_alphas, n_folds, n_tasks) of held-out rows."""
 
+    problem: Problem
     alphas: Array
     losses: Array
 
@@ -154,7 +166,8 @@ class HeldOut:
 
 def follow_path(problem: Problem) -> HeldOut:
     """Cross-validate falling strengths: one model per fold, each fit starting from the last."""
-    folds, alphas, path = problem.folds(), problem.alphas(), problem.path
+    folds, path = problem.folds(), problem.path
+    alphas = path.grid(problem.estimator, problem.X, problem.y)
     model = clone(problem.estimator).set_params(warm_start=True, tol=problem.path_tol)
     models = [clone(model) for _ in folds]
     losses: list[Array] = []
@@ -163,47 +176,41 @@ def follow_path(problem: Problem) -> HeldOut:
         rows = []
         for model, (train, test) in zip(models, folds, strict=True):
             model.set_params(alpha=alpha).fit(problem.X[train], problem.y[train])
-            rows.append(
-                problem.task_loss(model.coef_, model.intercept_, problem.X[test], problem.y[test])
-            )
+            rows.append(problem.loss(model.coef_, model.intercept_, test))
         losses.append(np.stack(rows))
         mean = float(losses[-1].mean())
         if mean < best:
             best, best_at = mean, k
         elif k - best_at >= path.patience and mean >= (1 + path.rise) * best:
             break
-    return HeldOut(alphas[: len(losses)], np.stack(losses))
+    return HeldOut(problem, alphas[: len(losses)], np.stack(losses))
 
 
-def search(problem: Problem, grid: dict[str, tuple[Any, ...]]) -> tuple[Problem, HeldOut]:
+def search(problem: Problem, grid: dict[str, tuple[Any, ...]]) -> HeldOut:
     """Cross-validate other parameters too, each value with a path of its own.
 
     One parameter after the other, in the order of ``grid``, those before it at their best and
-    those after it at their first value. Returns the best problem and its path.
+    those after it at their first value.
     """
-
-    def follow(setting: dict[str, Any]) -> tuple[dict[str, Any], Problem, HeldOut]:
-        one = replace(problem, estimator=clone(problem.estimator).set_params(**setting))
-        return setting, one, follow_path(one)
-
-    best = follow({name: values[0] for name, values in grid.items()})
+    first = {name: values[0] for name, values in grid.items()}
+    best = follow_path(problem.having(**first))
     for name, values in grid.items():
-        found = [best] + [follow(best[0] | {name: value}) for value in values[1:]]
-        best = min(found, key=lambda one: one[2].best)
-    return best[1:]
+        others = [follow_path(best.problem.having(**{name: value})) for value in values[1:]]
+        best = min([best, *others], key=lambda held_out: held_out.best)
+    return best
 
 
-# The rules of choice: each takes the problem and its path, and returns strengths (n_tasks,).
-Rule = Callable[[Problem, HeldOut], Array]
+# The rules of choice: each takes what a path held out, and returns strengths (n_tasks,).
+Rule = Callable[[HeldOut], Array]
 
 
-def one_for_all(problem: Problem, held_out: HeldOut) -> Array:
+def one_for_all(held_out: HeldOut) -> Array:
     """The strength with the least mean loss of all tasks together."""
     best = held_out.losses.mean(axis=(1, 2)).argmin()
     return np.full(held_out.losses.shape[2], held_out.alphas[best])
 
 
-def one_standard_error(problem: Problem, held_out: HeldOut) -> Array:
+def one_standard_error(held_out: HeldOut) -> Array:
     """The largest strength whose loss is within one standard error, over folds, of the least."""
     by_fold = held_out.losses.mean(axis=2)
     mean = by_fold.mean(axis=1)
@@ -213,12 +220,12 @@ def one_standard_error(problem: Problem, held_out: HeldOut) -> Array:
     return np.full(held_out.losses.shape[2], held_out.alphas[first])
 
 
-def one_for_each(problem: Problem, held_out: HeldOut) -> Array:
+def one_for_each(held_out: HeldOut) -> Array:
     """Each task's own best strength; only for tasks that are fitted independently."""
     return held_out.alphas[held_out.losses.mean(axis=1).argmin(axis=0)]
 
 
-def one_for_all_or_each(problem: Problem, held_out: HeldOut) -> Array:
+def one_for_all_or_each(held_out: HeldOut) -> Array:
     """One strength for all tasks, or one for each, whichever cross-validates better.
 
     On the folds that chose it, one for each always wins. So each fold judges strengths that were
@@ -226,14 +233,13 @@ def one_for_all_or_each(problem: Problem, held_out: HeldOut) -> Array:
     """
     rules: tuple[Rule, ...] = (one_for_all, one_for_each)
     losses = np.zeros(len(rules))
-    outer = replace(problem, n_splits=N_NESTED)
+    outer = replace(held_out.problem, n_splits=N_NESTED)
     for train, test in outer.folds():
-        part = outer.take(train)
-        inner = follow_path(part)
+        inner = follow_path(outer.take(train))
         for k, rule in enumerate(rules):
-            coef, intercept = refit(part, rule(part, inner))
-            losses[k] += problem.task_loss(coef, intercept, problem.X[test], problem.y[test]).mean()
-    return rules[losses.argmin()](problem, held_out)
+            coef, intercept = refit(inner.problem, rule(inner))
+            losses[k] += outer.loss(coef, intercept, test).mean()
+    return rules[losses.argmin()](held_out)
 
 
 def refit(problem: Problem, alpha: Array) -> tuple[Array, Array]:

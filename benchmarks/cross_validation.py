@@ -9,143 +9,139 @@ agree. School is read from the folder named by SKMTL_DATA or ../shared/data, and
 message where it is absent. Set OMP_NUM_THREADS and OPENBLAS_NUM_THREADS for BLAS.
 """
 
-import argparse
-import json
 import os
 import platform
 import statistics
-import sys
-import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sklearn
+from sklearn.base import clone, is_classifier
 from sklearn.linear_model import MultiTaskLassoCV
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils.fixes import parse_version
 
 import skmtl
+from benchmarks._command import Command, data_home
+from benchmarks._report import markdown_table, say, seconds, write_json
 from skmtl.datasets import load_npz, make_block_sparse
 from skmtl.model_selection import StratifiedTaskKFold
 
 # What scikit-learn calls the number of strengths depends on its release.
 COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
+HEADER = ("problem", "CV estimator", "GridSearchCV", "ratio", "scikit-learn's CV", "ratio")
 
 
 @dataclass(frozen=True)
-class Problem:
-    """A CV estimator, its data, and the folds and scorer that GridSearchCV gets."""
+class Comparison:
+    """A CV estimator, its data, and the folds that GridSearchCV gets."""
 
     name: str
     model: Any
     data: Callable[[], tuple[Any, Any]]
     folds: Any = None
-    scoring: str = "neg_mean_squared_error"
     peer: Any = None
 
 
-def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
+def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Run the benchmark, print a table, and return its rows."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="small data, few alphas")
-    parser.add_argument("--only", help="problems whose name contains this")
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
-    arguments = parser.parse_args(argv)
-
+    command = Command("cross_validation", __doc__)
+    command.common("repeats", default=3, help="times all are fitted")
+    command.common("quick", help="small data, few alphas")
+    command.add_argument("--only", metavar="NAME", default="", help="only problems named so")
+    command.common("json")
+    arguments = command.read(argv)
     rows = []
-    print("| problem | CV estimator | GridSearchCV | ratio | scikit-learn's CV | ratio | scores "
-          "| same alpha |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
-    for problem in problems(quick=arguments.quick):
-        if arguments.only and arguments.only not in problem.name:
+    for one in comparisons(quick=arguments.quick):
+        if arguments.only not in one.name:
             continue
         try:
-            X, y = problem.data()
+            X, y = one.data()
         except (OSError, ValueError) as error:
-            print(f"{problem.name} left out: {error}", file=sys.stderr)
+            say(f"{one.name} left out: {error}")
             continue
-        rows.append(compare(problem, X, y, arguments.repeats))
-        print(_line(rows[-1]), flush=True)
+        rows.append(compare(one, X, y, arguments.repeats))
+        say(" ".join(_cells(rows[-1])))
+    print(markdown_table([*HEADER, "scores", "same alpha"], [*map(_cells, rows)], n_left=1))
     threads = {k: os.environ.get(k, "-") for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     print(f"skmtl {skmtl.__version__}, {platform.machine()}, {os.cpu_count()} cores, {threads}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+    write_json(arguments.json, rows)
     return rows
 
 
-def problems(*, quick: bool) -> list[Problem]:
+def comparisons(*, quick: bool) -> list[Comparison]:
     """The comparisons."""
-    alphas, few = (5, 5) if quick else (50, 10)
-    shrink = 10 if quick else 1
+    alphas, few, shrink = (5, 5, 10) if quick else (50, 10, 1)
     sizes = {
         "small": (60, 20, 5),
         "wide": (200, 2000 // shrink, 20),
         "tall": (20_000 // shrink, 200 // shrink, 20),
         "logistic": (2000 // shrink, 100 // shrink, 10),
     }
-    small, wide, tall, logistic = (_shared(*size) for size in sizes.values())
-    small_name, wide_name, tall_name, logistic_name = (
+    small, wide, tall, logistic = (
         f"{name} {n} x {d}, T={n_tasks}" for name, (n, d, n_tasks) in sizes.items()
     )
-    stacked = {"task_column": -1}
+    data = {name: partial(_shared, *size) for name, size in sizes.items()}
+    labels = partial(_labels, *sizes["logistic"])
+    count: dict[str, Any] = {COUNT: alphas}
+    block, lasso = skmtl.BlockSparseRegressorCV(alphas), MultiTaskLassoCV(**count)
+    folds = StratifiedTaskKFold(5, random_state=0)
     found = [
-        Problem(small_name, skmtl.BlockSparseRegressorCV(alphas), small,
-                peer=MultiTaskLassoCV(**{COUNT: alphas})),
-        Problem(wide_name, skmtl.BlockSparseRegressorCV(alphas, eps=0.01), wide,
-                peer=MultiTaskLassoCV(**{COUNT: alphas}, eps=0.01)),
-        Problem(tall_name, skmtl.BlockSparseRegressorCV(alphas), tall,
-                peer=MultiTaskLassoCV(**{COUNT: alphas})),
-        Problem(f"{tall_name}, clusters", skmtl.ClusteredTaskRegressorCV(few), tall),
-        Problem(f"{tall_name}, relations", skmtl.TaskRelationRegressorCV(few), tall),
-        Problem(logistic_name, skmtl.BlockSparseClassifierCV(few, eps=0.01),
-                _labels(logistic), scoring="neg_log_loss",
-                folds=StratifiedTaskKFold(5, random_state=0)),
-        Problem(f"{logistic_name}, relations", skmtl.TaskRelationClassifierCV(few, eps=1e-3),
-                _labels(logistic), scoring="neg_log_loss",
-                folds=StratifiedTaskKFold(5, random_state=0)),
-    ]  # fmt: skip
+        Comparison(small, block, data["small"], peer=lasso),
+        Comparison(
+            wide,
+            clone(block).set_params(eps=0.01),
+            data["wide"],
+            peer=clone(lasso).set_params(eps=0.01),
+        ),
+        Comparison(tall, block, data["tall"], peer=lasso),
+        Comparison(f"{tall}, clusters", skmtl.ClusteredTaskRegressorCV(few), data["tall"]),
+        Comparison(f"{tall}, relations", skmtl.TaskRelationRegressorCV(few), data["tall"]),
+        Comparison(logistic, skmtl.BlockSparseClassifierCV(few, eps=0.01), labels, folds),
+        Comparison(
+            f"{logistic}, relations", skmtl.TaskRelationClassifierCV(few, eps=1e-3), labels, folds
+        ),
+    ]
     if quick:
         return found
     folds = StratifiedTaskKFold(5, task_column=-1, random_state=0)
     return found + [
-        Problem(f"School, {model.__class__.__name__}", model, _school, folds)
-        for model in (
-            skmtl.BlockSparseRegressorCV(few, **stacked),
-            skmtl.ClusteredTaskRegressorCV(few, **stacked),
-            skmtl.TaskRelationRegressorCV(few, **stacked),
+        Comparison(f"School, {kind.__name__}", kind(few, task_column=-1), _school, folds)
+        for kind in (
+            skmtl.BlockSparseRegressorCV,
+            skmtl.ClusteredTaskRegressorCV,
+            skmtl.TaskRelationRegressorCV,
         )
     ]
 
 
-def compare(problem: Problem, X: Any, y: Any, repeats: int) -> dict[str, Any]:
+def compare(one: Comparison, X: Any, y: Any, repeats: int) -> dict[str, Any]:
     """Time the three by turns, and compare what they find."""
-    name = type(problem.model).__name__
-    plain = getattr(skmtl, name.removesuffix("CV"))
-    shared = plain().get_params().keys() & problem.model.get_params().keys()
-    plain = plain(**{key: problem.model.get_params()[key] for key in shared})
-    seconds: dict[str, list[float]] = {"cv": [], "grid": [], "peer": []}
-    model, peer = problem.model, problem.peer
+    model, peer = one.model, one.peer
+    name = type(model).__name__
+    plain = getattr(skmtl, name.removesuffix("CV"))()
+    common = plain.get_params().keys() & model.get_params().keys()
+    plain.set_params(**{key: model.get_params()[key] for key in common})
+    times: dict[str, list[float]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the edge of a grid
         model.fit(X, y)  # loads kernels
-        scoring = _log_loss if problem.scoring == "neg_log_loss" else problem.scoring
-        folds = problem.folds or KFold(5)
-        grid = GridSearchCV(plain, {"alpha": model.alphas_}, cv=folds, scoring=scoring)
+        scoring = _log_loss if is_classifier(model) else "neg_mean_squared_error"
+        strengths = {"alpha": model.alphas_}
+        grid = GridSearchCV(plain, strengths, cv=one.folds or KFold(5), scoring=scoring)
         for _ in range(repeats):
             for key, estimator in (("cv", model), ("grid", grid), ("peer", peer)):
                 if estimator is not None:
-                    start = time.perf_counter()
-                    estimator.fit(X, y)
-                    seconds[key].append(time.perf_counter() - start)
+                    times.setdefault(key, []).append(seconds(estimator.fit, X, y))
     path = -model.mse_path_ if hasattr(model, "mse_path_") else model.scores_path_
     theirs = grid.cv_results_["mean_test_score"]
-    median = {key: statistics.median(values) for key, values in seconds.items() if values}
+    median = {key: statistics.median(values) for key, values in times.items()}
     return {
-        "problem": problem.name,
+        "problem": one.name,
         "estimator": name,
         "seconds": median,
         "grid_ratio": median["grid"] / median["cv"],
@@ -155,38 +151,37 @@ def compare(problem: Problem, X: Any, y: Any, repeats: int) -> dict[str, Any]:
     }
 
 
-def _line(row: dict[str, Any]) -> str:
-    seconds, peer = row["seconds"], "- | -"
-    if row["peer_ratio"] is not None:
-        peer = f"{seconds['peer']:.3g} s | {row['peer_ratio']:.1f}"
-    return (
-        f"| {row['problem']} | {seconds['cv']:.3g} s | {seconds['grid']:.3g} s "
-        f"| {row['grid_ratio']:.1f} | {peer} | {row['score_difference']:.0e} "
-        f"| {'yes' if row['same_alpha'] else 'no'} |"
+def _cells(row: dict[str, Any]) -> list[str]:
+    """A row of the table."""
+    median, ratio = row["seconds"], row["peer_ratio"]
+    return [
+        row["problem"],
+        f"{median['cv']:.3g} s",
+        f"{median['grid']:.3g} s",
+        f"{row['grid_ratio']:.1f}",
+        "-" if ratio is None else f"{median['peer']:.3g} s",
+        "-" if ratio is None else f"{ratio:.1f}",
+        f"{row['score_difference']:.0e}",
+        "yes" if row["same_alpha"] else "no",
+    ]
+
+
+def _shared(n: int, d: int, n_tasks: int) -> tuple[Any, Any]:
+    """Simulated tasks with common rows."""
+    made = make_block_sparse(
+        n, d, n_tasks, n_informative=max(d // 20, 1), noise=3.0, random_state=0
     )
+    return made.data, made.target
 
 
-def _shared(n: int, d: int, n_tasks: int) -> Callable[[], tuple[Any, Any]]:
-    def make() -> tuple[Any, Any]:
-        made = make_block_sparse(
-            n, d, n_tasks, n_informative=max(d // 20, 1), noise=3.0, random_state=0
-        )
-        return made.data, made.target
-
-    return make
-
-
-def _labels(data: Callable[[], tuple[Any, Any]]) -> Callable[[], tuple[Any, Any]]:
-    def make() -> tuple[Any, Any]:
-        X, Y = data()
-        return X, (np.median(Y, axis=0) < Y).astype(int)
-
-    return make
+def _labels(*size: int) -> tuple[Any, Any]:
+    """The same, labels above and below the median."""
+    X, Y = _shared(*size)
+    return X, (np.median(Y, axis=0) < Y).astype(int)
 
 
 def _school() -> tuple[Any, Any]:
-    home = os.environ.get("SKMTL_DATA", Path(__file__).parents[2] / "shared" / "data")
-    data = load_npz(Path(home) / "school.npz", stack=True)
+    data = load_npz(data_home() / "school.npz", stack=True)
     return data.data, data.target
 
 

@@ -7,25 +7,19 @@ school.npz, and mnist.npz or what else :func:`skmtl.datasets.fetch_mnist` reads.
 left out with a message. Medians over repeats; the first fit is timed in processes of their own.
 """
 
-import argparse
-import json
-import os
 import statistics
 import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
 
-from skmtl import (
-    BlockSparseClassifier,
-    BlockSparseRegressor,
-    ClusteredTaskRegressor,
-    TaskRelationRegressor,
-)
+import skmtl
+from benchmarks._command import Command
+from benchmarks._report import say, seconds, table, write_json
 from skmtl.datasets import fetch_mnist, load_npz
 from skmtl.model_selection import alpha_max
 
@@ -42,33 +36,31 @@ print(time.perf_counter() - start)
 """
 
 
-def main(argv: list[str] | None = None) -> list[dict[str, Any]]:
-    """Run the benchmark, print a table, and return its rows."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    home = os.environ.get("SKMTL_DATA", Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--data-home", type=Path, default=home, help="folder with the real data")
-    parser.add_argument("--repeats", type=int, default=5, help="fits per row (MNIST: one)")
-    parser.add_argument("--skip-mnist", action="store_true", help="leave MNIST out")
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
-    arguments = parser.parse_args(argv)
+_COLUMNS = {
+    "fit": "{fit}",
+    "tol": "{tol}",
+    "iterations": "{iterations}",
+    "gap / null objective": "{gap}",
+    "features": "{features}",
+    "seconds": "{seconds:.3g}",
+}
 
+
+def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Run the benchmark, print a table, and return its rows."""
+    command = Command("fit_times", __doc__)
+    command.common("data-home", "json")
+    command.common("repeats", default=5, help="fits per row (MNIST: one)")
+    command.add_argument("--skip-mnist", action="store_true", help="leave MNIST out")
+    arguments = command.read(argv)
     rows = [first_fit(arguments.repeats)]
-    for run in (school, mnist):
-        if run is mnist and arguments.skip_mnist:
-            continue
+    for run in (school,) if arguments.skip_mnist else (school, mnist):
         try:
             rows += run(arguments.data_home, arguments.repeats)
         except (OSError, ValueError) as error:
-            print(f"{run.__name__} left out: {error}", file=sys.stderr)
-    print("| fit | tol | iterations | gap / null objective | features | seconds |")
-    print("|---|---|---|---|---|---|")
-    for row in rows:
-        print(
-            f"| {row['fit']} | {row['tol']} | {row['iterations']} | {row['gap']} "
-            f"| {row['features']} | {row['seconds']:.3g} |"
-        )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+            say(f"{run.__name__} left out: {error}")
+    print(table(rows, _COLUMNS, n_left=1))
+    write_json(arguments.json, rows)
     return rows
 
 
@@ -76,27 +68,27 @@ def first_fit(repeats: int) -> dict[str, Any]:
     """The first fit of a process, kernels loaded from numba's cache."""
     command = [sys.executable, "-c", _FIRST_FIT]
     subprocess.run(command, check=True, capture_output=True)  # fills the cache
-    seconds = [
+    times = [
         float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         for _ in range(repeats)
     ]
-    return _row("first fit of a process, 10 x 20 x 20 stacked", None, None, seconds)
+    return _row("first fit of a process, 10 x 20 x 20 stacked", None, None, times)
 
 
 def school(home: Path, repeats: int) -> list[dict[str, Any]]:
     """139 schools, stacked, squared loss."""
     data = load_npz(home / "school.npz", stack=True)
-    top = alpha_max(BlockSparseRegressor(task_column=-1), data.data, data.target)
+    top = alpha_max(skmtl.BlockSparseRegressor(task_column=-1), data.data, data.target)
     rows = []
     for divisor in (2, 10, 100):
-        model = BlockSparseRegressor(top / divisor, task_column=-1)
+        model = skmtl.BlockSparseRegressor(top / divisor, task_column=-1)
         name = f"School (139 tasks, 15362 x 27, stacked), alpha_max / {divisor}"
         rows.append(_timed(name, model, data.data, data.target, repeats))
     for alpha in (0.1, 1.0, 10.0):
         for model in (
-            ClusteredTaskRegressor(alpha, n_clusters=2, task_column=-1),
-            ClusteredTaskRegressor(alpha, n_clusters=2, mean=0.0, task_column=-1),
-            TaskRelationRegressor(alpha, task_column=-1),
+            skmtl.ClusteredTaskRegressor(alpha, n_clusters=2, task_column=-1),
+            skmtl.ClusteredTaskRegressor(alpha, n_clusters=2, mean=0.0, task_column=-1),
+            skmtl.TaskRelationRegressor(alpha, task_column=-1),
         ):
             rows.append(_timed(f"School, {model}", model, data.data, data.target, repeats))
     return rows
@@ -106,35 +98,32 @@ def mnist(home: Path, repeats: int) -> list[dict[str, Any]]:
     """Ten digits one against the rest, logistic loss."""
     data = fetch_mnist(home)
     X, y = data.data[~data.is_test] / 255.0, data.target[~data.is_test]
-    top = alpha_max(BlockSparseClassifier(), X, y)
-    model = BlockSparseClassifier(top / 10, tol=1e-3)
+    top = alpha_max(skmtl.BlockSparseClassifier(), X, y)
+    model = skmtl.BlockSparseClassifier(top / 10, tol=1e-3)
     return [_timed("MNIST (60000 x 784, 10 classes), alpha_max / 10", model, X, y, 1)]
 
 
 def _timed(name: str, model: Any, X: Any, y: Any, repeats: int) -> dict[str, Any]:
-    seconds = []
-    for _ in range(repeats + (repeats > 1)):
-        start = time.perf_counter()
-        model.fit(X, y)
-        seconds.append(time.perf_counter() - start)
-    return _row(name, model, _null_value(model, X, y), seconds[repeats > 1 :])
+    """Time a fit; of several the first one does not count."""
+    times = [seconds(model.fit, X, y) for _ in range(repeats + (repeats > 1))]
+    return _row(name, model, _null_value(model, X, y), times[repeats > 1 :])
 
 
 def _null_value(model: Any, X: Any, y: Any) -> float:
     """The scale of ``tol``: the objective at zero coefficients."""
-    block = BlockSparseClassifier if is_classifier(model) else BlockSparseRegressor
+    block = skmtl.BlockSparseClassifier if is_classifier(model) else skmtl.BlockSparseRegressor
     top = block(task_column=model.task_column)
     return float(top.set_params(alpha=alpha_max(top, X, y)).fit(X, y).objective_)
 
 
-def _row(name: str, model: Any, scale: float | None, seconds: list[float]) -> dict[str, Any]:
+def _row(name: str, model: Any, scale: float | None, times: list[float]) -> dict[str, Any]:
     return {
         "fit": name,
         "tol": "-" if model is None else f"{model.tol:g}",
         "iterations": "-" if model is None else model.n_iter_,
         "gap": "-" if scale is None else f"{model.dual_gap_ / scale:.1e}",
         "features": int(np.sum(model.support_)) if hasattr(model, "support_") else "-",
-        "seconds": statistics.median(seconds),
+        "seconds": statistics.median(times),
     }
 
 

@@ -6,28 +6,25 @@ Clustered tasks against each school on its own and all schools as one, everythin
 folds. Prints the summary; ``--plot`` draws each school's gain over the first baseline.
 """
 
-import argparse
-import os
 import time
 import warnings
-from pathlib import Path
+from collections.abc import Sequence
 
 from sklearn.exceptions import ConvergenceWarning
 
+from benchmarks._command import Command
 from skmtl import ClusteredTaskRegressor
 from skmtl.datasets import load_npz
 from skmtl.inspection import TransferGain, TransferGainDisplay, transfer_gain
 
 
-def main(argv: list[str] | None = None) -> TransferGain:
+def main(argv: Sequence[str] | None = None) -> TransferGain:
     """Run the comparison, print it, and return it."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    home = os.environ.get("SKMTL_DATA", Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--data-home", type=Path, default=home, help="folder with school.npz")
-    parser.add_argument("--repeats", type=int, default=2, help="times the five folds are drawn")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--plot", type=Path, help="write the picture to this file")
-    arguments = parser.parse_args(argv)
+    command = Command("school_transfer", __doc__)
+    command.common("data-home", "plot")
+    command.common("repeats", default=2, help="times the five folds are drawn")
+    command.common("jobs", default=2, help="processes")
+    arguments = command.read(argv)
 
     school = load_npz(arguments.data_home / "school.npz", stack=True)
     model = ClusteredTaskRegressor(n_clusters=2, between=0.3, mean=0.01, task_column=-1)
@@ -46,8 +43,10 @@ def main(argv: list[str] | None = None) -> TransferGain:
     print(gain)
     print(f"({time.perf_counter() - start:.0f} s, {arguments.jobs} processes)")
     if arguments.plot:
+        from benchmarks._plots import save
+
         display = TransferGainDisplay.from_result(gain).plot()
-        display.figure_.savefig(arguments.plot, dpi=110, bbox_inches="tight")
+        save(display.figure_, arguments.plot, dpi=110, bbox_inches="tight")
     return gain
 
 

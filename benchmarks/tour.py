@@ -7,55 +7,30 @@ that are not there are left out.
 """
 
 import argparse
-import os
-import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib.util import find_spec
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
-import joblib
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
-from benchmarks._methods import tune
-from benchmarks._report import bullet, environment, markdown_table, mean_and_sd, run_all, write_json
+from benchmarks import _report as report
+from benchmarks._command import Command
+from benchmarks._methods import Record, grids, run_all, tune
+from benchmarks._report import LEVEL
 from benchmarks._tour_data import SOURCES, Data, read, splits
 from benchmarks._tour_methods import BASELINES, METHODS, parameters
-from benchmarks._tuning import N_NESTED, Problem
-from skmtl.datasets import make_clustered_tasks
-
-Array = NDArray[Any]
-Record = dict[str, Any]
+from benchmarks._tuning import N_NESTED, Array, Problem, squared_loss
 
 N_FOLDS = 5
 PATH_TOL, FINAL_TOL = 1e-3, 1e-4
-LEVEL = 0.95
 # From so many tasks on the tasks are the sample, below the splits.
 MANY_TASKS = 30
 # Of --quick: splits, folds, and tasks of data that have many.
 QUICK_SPLITS, QUICK_FOLDS, QUICK_TASKS = 1, 2, 20
-
-
-@dataclass(frozen=True)
-class Unit:
-    """What one worker does at a time."""
-
-    data: str
-    split: int
-    method: str
-    data_home: str
-    quick: bool
-
-    def __str__(self) -> str:
-        return f"{self.data}, split {self.split}: {self.method}"
 
 
 @dataclass(frozen=True)
@@ -78,58 +53,36 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark as the command line says."""
     arguments = _read_arguments(argv)
     units = [
-        Unit(data, split, method, str(arguments.data_home), arguments.quick)
+        (data, split, method)
         for data in arguments.data
         for split, method in product(range(_n_splits(data, arguments.quick)), METHODS)
     ]
-    jobs = min(arguments.jobs, len(units))
-    records: list[Record] = run_all(_run, units, jobs=jobs, warm_up=_warm_up)
+    arguments.jobs = min(arguments.jobs, len(units))
+    run = partial(_run, arguments)
+    records: list[Record] = run_all(run, units, METHODS, arguments.jobs, "{}, split {}: {}")
     print(_report(records, arguments))
-    if arguments.json:
-        settings = {"data": arguments.data, "quick": arguments.quick}
-        write_json(arguments.json, {"arguments": settings} | environment(jobs) | {"tour": records})
+    report.write_raw(arguments, ("data", "quick"), {"tour": records})
     if arguments.plot:
-        from benchmarks._tour_plot import draw
+        from benchmarks._plots import draw_tour
 
-        draw(arguments.plot, _by_data(records), BASELINES)
+        draw_tour(arguments.plot, _by_data(records), BASELINES)
 
 
 def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse and check the command line; data that are not there are left out."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tour", description=__doc__)
-    home = os.environ.get("SKMTL_DATA") or Path(__file__).parents[2] / "shared" / "data"
-    add = parser.add_argument
-    add("--data-home", type=Path, metavar="DIR", default=home, help="folder with the data")
-    add("--data", nargs="+", choices=list(SOURCES), default=list(SOURCES), help="which data")
-    add("--jobs", type=int, metavar="N", default=joblib.cpu_count(), help="processes (all cores)")
-    add("--json", type=Path, metavar="FILE", help="write the raw numbers")
-    add("--plot", type=Path, metavar="FILE", help="write the picture (needs matplotlib)")
-    add("--quick", action="store_true", help="a look: one split, few tasks, alpha alone is chosen")
-    arguments = parser.parse_args(argv)
-    for option in ("json", "plot"):
-        path = getattr(arguments, option)
-        if path is not None and not path.resolve().parent.is_dir():
-            parser.error(f"--{option}: there is no folder {path.parent}")
-    if arguments.jobs < 1:
-        parser.error(f"--jobs must be at least 1, got {arguments.jobs}")
-    if arguments.plot:
-        if find_spec("matplotlib") is None:
-            parser.error("--plot needs matplotlib: pip install matplotlib")
-        from benchmarks._plots import check_format
-
-        wrong = check_format(arguments.plot)
-        if wrong:
-            parser.error(f"--plot: {wrong}")
-    present = [
-        name for name in arguments.data if (arguments.data_home / SOURCES[name].file).is_file()
-    ]
-    if not present:
-        files = ", ".join(SOURCES[name].file for name in arguments.data)
-        parser.error(f"there is none of {files} in {arguments.data_home}")
-    for name in arguments.data:
-        if name not in present:
-            print(f"{name}: there is no {SOURCES[name].file}, left out", file=sys.stderr)
-    arguments.data = present
+    command = Command("tour", __doc__)
+    every = list(SOURCES)
+    command.add_argument("--data", nargs="+", choices=every, default=every, help="which data")
+    command.common("data-home", "jobs", "json", "plot")
+    command.common("quick", help="a look: one split, few tasks, alpha alone is chosen")
+    arguments = command.read(argv)
+    files = {name: SOURCES[name].file for name in arguments.data}
+    arguments.data = [name for name in files if (arguments.data_home / files[name]).is_file()]
+    if not arguments.data:
+        command.error(f"there is none of {', '.join(files.values())} in {arguments.data_home}")
+    for name, file in files.items():
+        if name not in arguments.data:
+            report.say(f"{name}: there is no {file}, left out")
     return arguments
 
 
@@ -142,61 +95,41 @@ def _n_folds(quick: bool) -> int:
 
 
 @lru_cache(maxsize=1)
-def _load(name: str, data_home: str, quick: bool) -> tuple[Data, list[tuple[Array, Array]]]:
+def _load(name: str, data_home: Path, quick: bool) -> tuple[Data, list[tuple[Array, Array]]]:
     """The data and their splits."""
-    data = read(SOURCES[name], Path(data_home))
+    data = read(SOURCES[name], data_home)
     if quick and data.stacked:
         few = data.X[:, -1] < QUICK_TASKS
         data = Data(data.X[few], data.y[few])
     return data, splits(SOURCES[name], data)
 
 
-def _warm_up() -> None:
-    """Load what the first fit of a process loads, so that no method pays for it."""
-    made = make_clustered_tasks(8, 3, 4, layout="stacked", random_state=0)
-    shared = make_clustered_tasks(12, 3, 4, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for method in METHODS.values():
-            method.estimator(task_column=-1, **method.fixed).fit(made.data, made.target)
-            method.estimator(**method.fixed).fit(shared.data, shared.target)
-
-
-def _run(unit: Unit) -> Record:
+def _run(arguments: argparse.Namespace, name: str, split: int, method_name: str) -> Record:
     """Choose and fit one method on one split's training part; judge it on the test part."""
-    data, parts = _load(unit.data, unit.data_home, unit.quick)
-    method, (train, test) = METHODS[unit.method], parts[unit.split]
-    fixed = parameters(method, ordered=SOURCES[unit.data].ordered, means=data.task_means(train))
+    data, parts = _load(name, arguments.data_home, arguments.quick)
+    method, (train, test) = METHODS[method_name], parts[split]
+    fixed = parameters(method, ordered=SOURCES[name].ordered, means=data.task_means(train))
     scaled = data.scaled(train)
     problem = Problem(
-        method.estimator(task_column=-1 if data.stacked else None, tol=FINAL_TOL, **fixed),
+        method.make(stacked=data.stacked, tol=FINAL_TOL, **fixed),
         scaled.X[train],
         scaled.y[train],
-        None if data.stacked else scaled.y[train],
-        _n_folds(unit.quick),
-        unit.split,
-        data.loss,
         method.path,
-        PATH_TOL,
+        _n_folds(arguments.quick),
+        split,
+        path_tol=PATH_TOL,
     )
-    grid = {name: values[:1] for name, values in method.grid.items()} if unit.quick else method.grid
-    # So small matrices are slower on several threads, some of them many times.
-    with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        (row,) = tune({unit.method: method.rule}, problem, grid)
+        (row,) = tune(method, problem, quick=arguments.quick)
     # In the units of all rows: those of a training part are as different as the parts.
     units = data.units(train) / data.units(np.arange(len(data.y)))
-    squares = data.loss(row.coef, row.intercept, scaled.X[test], scaled.y[test])
-    errors = np.sqrt(squares) * units
-    return {
-        "data": unit.data,
-        "method": unit.method,
-        "split": unit.split,
+    errors = np.sqrt(squared_loss(row.coef, row.intercept, scaled.X[test], scaled.y[test])) * units
+    return row.record() | {
+        "data": name,
+        "split": split,
         "error": float(errors.mean()),
         "task_errors": errors.tolist(),
-        "alpha": row.strength,
-        "setting": row.setting,
-        "seconds": row.seconds,
         "unconverged": sum(issubclass(each.category, ConvergenceWarning) for each in caught),
     }
 
@@ -220,49 +153,41 @@ def compare(ours: list[Record], theirs: list[Record]) -> Difference:
     )
     by_task = ours_by_task - theirs_by_task
     values = by_task.mean(axis=0 if by_task.shape[1] >= MANY_TASKS else 1)
-    if len(values) < 2:
-        return Difference(float(values.mean()), np.nan)
-    quantile = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)
-    return Difference(float(values.mean()), float(quantile * stats.sem(values)))
+    return Difference(float(values.mean()), float(report.half_width(values)))
 
 
 def _report(records: list[Record], arguments: argparse.Namespace) -> str:
     """The table and its notes."""
     by_data = _by_data(records)
-    baseline = {
-        data: min(BASELINES, key=lambda name: _error(methods[name]))
-        for data, methods in by_data.items()
-    }
-    best = {
-        data: min(methods, key=lambda name: _error(methods[name]))
-        for data, methods in by_data.items()
-    }
-    rows = []
-    for method in METHODS:
-        cells = []
-        for data, methods in by_data.items():
-            ours = methods[method]
-            cell = mean_and_sd([record["error"] for record in ours], 3)
-            if method == best[data]:
-                cell = f"**{cell}**"
-            if method not in BASELINES:
-                cell += f" ({compare(ours, methods[baseline[data]])})"
-            cells.append(cell)
-        seconds = sum(
-            float(np.mean([record["seconds"] for record in methods[method]]))
-            for methods in by_data.values()
-        )
-        rows.append([method, *cells, f"{seconds:.1f}"])
-    told = [_told(data, methods, best[data], baseline[data]) for data, methods in by_data.items()]
-    return "\n".join(
-        [
-            markdown_table(["method", *by_data, "seconds"], rows, n_left=1),
-            "",
-            *map(bullet, told),
-            "",
-            *map(bullet, _notes(records, arguments)),
-        ]
-    )
+    told: list[str] = []
+    columns: dict[str, report.Column] = {"method": str}
+    for data, methods in by_data.items():
+        baseline = min(BASELINES, key=lambda name: _error(methods[name]))
+        best = min(methods, key=lambda name: _error(methods[name]))
+        columns[data] = _column(methods, best, baseline)
+        told.append(_told(data, methods, best, baseline))
+
+    def seconds(method: str) -> str:
+        runs = [[r["seconds"] for r in methods[method]] for methods in by_data.values()]
+        return f"{sum(float(np.mean(each)) for each in runs):.1f}"
+
+    rows = report.table(METHODS, columns | {"seconds": seconds}, n_left=1)
+    notes = report.bullets(_notes(records, arguments))
+    return "\n\n".join((rows, report.bullets("\n\n".join(told)), notes))
+
+
+def _column(methods: dict[str, list[Record]], best: str, baseline: str) -> Callable[[str], str]:
+    """The errors on some data, a method's minus the better baseline's in brackets."""
+
+    def cell(method: str) -> str:
+        text = report.mean_and_sd([record["error"] for record in methods[method]], 3)
+        if method == best:
+            text = f"**{text}**"
+        if method not in BASELINES:
+            text += f" ({compare(methods[method], methods[baseline])})"
+        return text
+
+    return cell
 
 
 def _told(data: str, methods: dict[str, list[Record]], best: str, baseline: str) -> str:
@@ -280,11 +205,11 @@ def _told(data: str, methods: dict[str, list[Record]], best: str, baseline: str)
     return f"{text}. Not told apart from it: {', '.join(ties) or 'none'}."
 
 
-def _notes(records: list[Record], arguments: argparse.Namespace) -> list[str]:
+def _notes(records: list[Record], arguments: argparse.Namespace) -> str:
     """How the table came about."""
     sizes = []
     for name in arguments.data:
-        data, parts = _load(name, str(arguments.data_home), arguments.quick)
+        data, parts = _load(name, arguments.data_home, arguments.quick)
         train, test = parts[0]
         rows = f"{len(train) / data.n_tasks:.0f}" if data.stacked else f"{len(train)}"
         shared = "each of its own" if data.stacked else "the same for all"
@@ -293,34 +218,31 @@ def _notes(records: list[Record], arguments: argparse.Namespace) -> list[str]:
             f"{name}: {data.n_tasks} tasks, {data.features.shape[1]} features, {rows} training "
             f"rows a task, {shared}, {n_splits} splits, {len(test)} test rows"
         )
-    several = "; ".join(
-        f"{name}: " + ", ".join(f"{key} {'/'.join(map(str, v))}" for key, v in method.grid.items())
-        for name, method in METHODS.items()
-        if method.grid
-    )
-    return [
-        "; ".join(sizes) + ". Training parts are small, and do not overlap.",
-        "Error: the root mean squared error of a task over the standard deviation of y (of all "
-        "tasks together where they measure the same, School and survey, otherwise its own), mean "
-        "over tasks; mean ± standard deviation over splits. Bold: the least. In brackets: minus "
-        f"the better baseline, with half a {LEVEL:.0%} t interval, over tasks where there are "
-        f"{MANY_TASKS} or more, otherwise over splits. No correction for the number of methods.",
-        "Features and y are scaled by the training part (missing values are its mean). Everything "
-        f"is chosen there, by {_n_folds(arguments.quick)}-fold cross-validation on the same folds: "
-        "alpha in steps of 10^(1/3) down from where next to nothing is learned, until 2 steps were "
-        "no better and the loss is 1% above its least"
-        + ("." if arguments.quick else f", then one by one {several}.")
-        + f" Independent: one alpha for all tasks or one for each, by a nested {N_NESTED}-fold "
-        "cross-validation.",
-        "Methods are the estimators of these names; block-sparse + low rank is MultiTask* with "
-        "Superposition(L21(0.5), TraceNorm(1.0)). Graph: every two tasks are neighbours, on SARCOS "
-        "the joints of the arm in their order. Fused: a chain, of the joints in their order, "
-        "otherwise of the tasks in the order of their means of y. Tree: from fits of each task "
-        "alone.",
-        "Seconds: processor time of one split of each data set, cross-validation and final fit, "
-        "on one thread (without the nested one). Fits that ran out of iterations: "
-        f"{_unconverged(records)}.",
-    ]
+    others = "." if arguments.quick else f", then one by one {grids(METHODS)}."
+    return f"""
+        {"; ".join(sizes)}. Training parts are small, and do not overlap.
+
+        Error: the root mean squared error of a task over the standard deviation of y (of all tasks
+        together where they measure the same, School and survey, otherwise its own), mean over
+        tasks; mean ± standard deviation over splits. Bold: the least. In brackets: minus the better
+        baseline, with half a {LEVEL:.0%} t interval, over tasks where there are {MANY_TASKS}
+        or more, otherwise over splits. No correction for the number of methods.
+
+        Features and y are scaled by the training part (missing values are its mean). Everything is
+        chosen there, by {_n_folds(arguments.quick)}-fold cross-validation on the same folds: alpha
+        in steps of 10^(1/3) down from where next to nothing is learned, until 2 steps were no
+        better and the loss is 1% above its least{others} Independent: one alpha for all tasks or
+        one for each, by a nested {N_NESTED}-fold cross-validation.
+
+        Methods are the estimators of these names; block-sparse + low rank is MultiTask* with
+        Superposition(L21(0.5), TraceNorm(1.0)). Graph: every two tasks are neighbours, on SARCOS
+        the joints of the arm in their order. Fused: a chain, of the joints in their order,
+        otherwise of the tasks in the order of their means of y. Tree: from fits of each task alone.
+
+        Seconds: processor time of one split of each data set, cross-validation and final fit, on
+        one thread (without the nested one). Fits that ran out of iterations:
+        {_unconverged(records)}.
+        """
 
 
 def _unconverged(records: list[Record]) -> str:

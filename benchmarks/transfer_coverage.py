@@ -14,12 +14,10 @@ independent: what the correction for overlapping training sets is there to preve
   is known exactly. Per task: the tasks stay, the rows are new; overall: the tasks are new too.
 """
 
-import argparse
-import json
 import time
 import zlib
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -27,6 +25,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from benchmarks._command import Command
+from benchmarks._report import half_width, markdown_table, table, write_json
+from benchmarks._tuning import predict
 from skmtl import IndependentTaskRegressor, PooledTaskRegressor
 from skmtl.inspection import TransferGain, transfer_gain
 
@@ -35,6 +36,7 @@ Array = NDArray[Any]
 N_FRESH = 2000
 
 
+@dataclass(eq=False, repr=False)
 class Ridges(RegressorMixin, BaseEstimator):
     """A ridge per task, or one for all, in closed form: a tenth of the time of the estimators.
 
@@ -52,22 +54,12 @@ class Ridges(RegressorMixin, BaseEstimator):
     random_state : int
     """
 
-    def __init__(
-        self,
-        alpha: float = 0.1,
-        *,
-        pooled: bool = False,
-        hidden: tuple[int, ...] = (),
-        noise: float = 0.0,
-        task_column: int = -1,
-        random_state: int = 0,
-    ) -> None:
-        self.alpha = alpha
-        self.pooled = pooled
-        self.hidden = hidden
-        self.noise = noise
-        self.task_column = task_column
-        self.random_state = random_state
+    alpha: float = 0.1
+    pooled: bool = False
+    hidden: tuple[int, ...] = ()
+    noise: float = 0.0
+    task_column: int = -1
+    random_state: int = 0
 
     def fit(self, X: Array, y: Array) -> Self:
         """Fit; each task has an intercept."""
@@ -98,8 +90,7 @@ class Ridges(RegressorMixin, BaseEstimator):
 
     def predict(self, X: Array) -> Array:
         """Each row by its own task."""
-        codes = X[:, -1].astype(int)
-        return (X[:, :-1] * self.coef_[codes]).sum(axis=1) + self.intercept_[codes]
+        return predict(self.coef_, self.intercept_, X)
 
 
 @dataclass(frozen=True)
@@ -138,11 +129,6 @@ def compare(estimator: Any, baseline: Any, X: Array, y: Array, seed: int) -> Tra
     return transfer_gain(estimator, X, y, baselines=pair, tune=False, random_state=seed)
 
 
-def plain_error(fold_gains: Array) -> Array:
-    """The standard error of a mean of independent values."""
-    return fold_gains.std(axis=0, ddof=1) / np.sqrt(len(fold_gains))
-
-
 def null(name: str, world: World, models: tuple[Ridges, Ridges], n_seeds: int) -> dict[str, Any]:
     """How often two models that differ by noise alone raise an alarm."""
     alarms = np.zeros((n_seeds, 4), dtype=bool)
@@ -150,18 +136,14 @@ def null(name: str, world: World, models: tuple[Ridges, Ridges], n_seeds: int) -
         rng = np.random.default_rng([1, seed])
         X, y = world.rows(world.tasks(rng), rng)
         estimator, baseline = (
-            Ridges(**{**model.get_params(), "random_state": 2 * seed + side})
-            for side, model in enumerate(models)
+            replace(model, random_state=2 * seed + side) for side, model in enumerate(models)
         )
         part = compare(estimator, baseline, X, y, seed)["baseline"]
-        t = np.abs(part.gain) / plain_error(part.fold_gains)
-        plain = 2 * stats.t.sf(t, len(part.fold_gains) - 1)
+        plain = stats.ttest_1samp(part.fold_gains, 0.0).pvalue
         task, overall = (part.p_holm < 0.05).any(), part.overall.p < 0.05
         alarms[seed] = task, overall, task | overall, plain.min() * world.n_tasks < 0.05
-    row = dict(
-        zip(("task", "overall", "any", "plain_t"), alarms.mean(axis=0).tolist(), strict=True)
-    )
-    return {"null": name, "seeds": n_seeds, **row}
+    shares = zip(("task", "overall", "any", "plain_t"), alarms.mean(axis=0).tolist(), strict=True)
+    return {"null": name, "seeds": n_seeds} | dict(shares)
 
 
 def harm(n_seeds: int, n_unrelated: int = 2) -> dict[str, Any]:
@@ -202,12 +184,10 @@ def coverage(name: str, world: World, alpha: float, n_seeds: int, new: bool) -> 
         rng = np.random.default_rng([4, seed])
         X, y = world.rows(world.tasks(rng) if new else fixed, rng)
         part = compare(estimator, baseline, X, y, seed)["baseline"]
-        n_folds = len(part.fold_gains)
         found = part.overall if new else part
         gains = part.fold_gains.mean(axis=1) if new else part.fold_gains
-        half = stats.t.ppf(0.975, n_folds - 1) * plain_error(gains)
         covered.append((found.low <= truth) & (truth <= found.high))
-        plain.append(np.abs(found.gain - truth) <= half)
+        plain.append(np.abs(found.gain - truth) <= half_width(gains))
     return {
         "models": name,
         "interval": "overall" if new else "per task",
@@ -218,68 +198,66 @@ def coverage(name: str, world: World, alpha: float, n_seeds: int, new: bool) -> 
     }
 
 
-def main(argv: list[str] | None = None) -> dict[str, Any]:
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the benchmark, print tables, and return their rows."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=200, help="data sets per row")
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
-    arguments = parser.parse_args(argv)
+    command = Command("transfer_coverage", __doc__)
+    command.common("seeds", default=200, help="data sets per row")
+    command.common("json")
+    arguments = command.read(argv)
     start, seeds = time.perf_counter(), arguments.seeds
 
     few, useless = World(n_rows=12, n_features=2, n_tasks=20), World(n_useless=12)
     noisy = (Ridges(noise=0.2), Ridges(noise=0.2))
-    a, b = tuple(range(4, 10)), tuple(range(10, 16))
+    own = (Ridges(0.01, hidden=(4, 5, 6, 7, 8, 9)), Ridges(0.01, hidden=(10, 11, 12, 13, 14, 15)))
+    usual, steep = World(), World(n_features=16, own=0.1)
     rows: dict[str, Any] = {
         "null": [
-            null("noise on coefficients, 6 tasks x 30 labels", World(), noisy, seeds),
+            null("noise on coefficients, 6 tasks x 30 labels", usual, noisy, seeds),
             null("noise on coefficients, 20 tasks x 12 labels", few, noisy, seeds),
-            null(
-                "6 useless features each, 6 tasks x 30 labels",
-                useless,
-                (Ridges(0.01, hidden=a), Ridges(0.01, hidden=b)),
-                seeds,
-            ),
+            null("6 useless features each, 6 tasks x 30 labels", useless, own, seeds),
         ],
         "harm": harm(max(1, seeds // 10)),
         "coverage": [
             coverage(name, world, alpha, seeds, new)
             for name, world, alpha in (
-                ("30 labels, 4 features, alpha 0.1", World(), 0.1),
-                ("30 labels, 16 features, alpha 0.001", World(n_features=16, own=0.1), 0.001),
+                ("30 labels, 4 features, alpha 0.1", usual, 0.1),
+                ("30 labels, 16 features, alpha 0.001", steep, 0.001),
             )
             for new in (False, True)
         ],
     }
     print(_tables(rows))
     print(f"\n{time.perf_counter() - start:.0f} s")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    write_json(arguments.json, rows)
     return rows
 
 
 def _tables(rows: dict[str, Any]) -> str:
-    lines = ["| exact null, alarms at 5% | a task (Holm) | overall | either | plain t, a task |"]
-    lines.append("|---|---:|---:|---:|---:|")
-    for row in rows["null"]:
-        cells = " | ".join(f"{row[key]:.1%}" for key in ("task", "overall", "any", "plain_t"))
-        lines.append(f"| {row['null']}, {row['seeds']} seeds | {cells} |")
+    null_columns = {
+        "exact null, alarms at 5%": "{null}, {seeds} seeds",
+        "a task (Holm)": "{task:.1%}",
+        "overall": "{overall:.1%}",
+        "either": "{any:.1%}",
+        "plain t, a task": "{plain_t:.1%}",
+    }
     found = rows["harm"]
-    lines += [
-        "",
-        "| pooled against independent | reported hurt | reported helped |",
-        "|---|---:|---:|",
-        f"| 2 unrelated tasks, {found['seeds']} seeds | {found['unrelated_hurt']:.1%} | |",
-        f"| 8 related tasks | {found['related_hurt']:.1%} | {found['related_helped']:.1%} |",
-        "",
-        "| 95% intervals, pooled against independent | true gain | coverage | plain t |",
-        "|---|---:|---:|---:|",
+    harmed = [
+        (f"2 unrelated tasks, {found['seeds']} seeds", f"{found['unrelated_hurt']:.1%}", ""),
+        ("8 related tasks", f"{found['related_hurt']:.1%}", f"{found['related_helped']:.1%}"),
     ]
-    for row in rows["coverage"]:
-        lines.append(
-            f"| {row['interval']}: {row['models']}, {row['seeds']} seeds | {row['true_gain']:.3f} "
-            f"| {row['coverage']:.1%} | {row['plain_t']:.1%} |"
-        )
-    return "\n".join(lines)
+    harm_header = ("pooled against independent", "reported hurt", "reported helped")
+    covered_columns = {
+        "95% intervals, pooled against independent": "{interval}: {models}, {seeds} seeds",
+        "true gain": "{true_gain:.3f}",
+        "coverage": "{coverage:.1%}",
+        "plain t": "{plain_t:.1%}",
+    }
+    tables = (
+        table(rows["null"], null_columns, n_left=1),
+        markdown_table(harm_header, harmed, n_left=1),
+        table(rows["coverage"], covered_columns, n_left=1),
+    )
+    return "\n\n".join(tables)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,9 +50,14 @@ def floor_of(package: str) -> int:
     return floor
 
 
-def imports_of(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+@cache
+def imports_of(path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The modules of skmtl that a file imports, at any level, and the names imported from each."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    return tuple(_imports(ast.parse(path.read_text())))
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "skmtl":
             assert node.module is not None
             yield node.module, tuple(alias.name for alias in node.names)

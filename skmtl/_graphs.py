@@ -1,4 +1,4 @@
-"""Graphs of tasks as users write them, and their Laplacians."""
+"""Validation of users' graphs of tasks, and their Laplacians."""
 
 from numbers import Real
 from typing import Any
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# Asymmetry and negative eigenvalues up to this share of the largest entry are rounding.
+# Asymmetry and negative eigenvalues up to this fraction of the largest entry are rounding error.
 _ROUNDING = 1e-8
 
 
 def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
-    r"""The weights of a graph's edges (n_tasks, n_tasks), symmetric with a zero diagonal.
+    r"""The edge weights (n_tasks, n_tasks) of a graph, symmetric with a zero diagonal.
 
     Parameters
     ----------
     graph : "complete", "chain", array, sparse matrix or data frame (n_tasks, n_tasks), or list
-        "complete": every two tasks, weight 1 / n_tasks. "chain": each task and the next, weight 1.
-        A matrix: the weights, whose diagonal does not count. A data frame: the same, its rows and
-        columns in any order if they bear the tasks' names. A list: edges by task name, pairs of
-        weight 1 or triples with their weight.
+        "complete": all pairs of tasks, with weight 1 / n_tasks. "chain": each task and the next,
+        with weight 1. A matrix: the weights; its diagonal is ignored. A data frame: likewise, with
+        rows and columns in any order if they have the tasks' names. A list: edges by task name, as
+        pairs (weight 1) or triples with a weight.
     tasks : array of shape (n_tasks,)
         The tasks' names.
 
@@ -30,8 +30,8 @@ def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
     ------
     ValueError
         If a matrix is not square of n_tasks, finite, symmetric and non-negative; if a data frame
-        lacks a task or names an unknown one; if an edge is not a pair or a triple, names no task,
-        joins a task to itself or is there twice, or if its weight is negative.
+        lacks a task or names an unknown one; if an edge is not a pair or a triple, names an
+        unknown task, joins a task to itself or is repeated, or if its weight is negative.
     """
     n_tasks = len(tasks)
     if isinstance(graph, str):
@@ -43,22 +43,22 @@ def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
     weights = _symmetric(graph, name, tasks)
     if (weights < 0).any():
         raise ValueError(
-            f"The weights of '{name}' must be >= 0, got {weights.min():.4g}. Where tasks repel one "
-            f"another, a positive semidefinite 'laplacian' says so, where one is accepted."
+            f"The weights of '{name}' must be >= 0, got {weights.min():.4g}. To represent negative "
+            f"relations, pass a positive semidefinite 'laplacian' if the estimator accepts one."
         )
     np.fill_diagonal(weights, 0.0)
     return weights
 
 
 def laplacian_of(weights: Array) -> Array:
-    """D - A for the weights A of a graph's edges and their row sums D (n_tasks, n_tasks)."""
+    """The Laplacian D - A (n_tasks, n_tasks) for edge weights A and their row sums D."""
     return np.asarray(np.diag(weights.sum(axis=1)) - weights)
 
 
 def read_laplacian(laplacian: Any, tasks: Array, name: str = "laplacian") -> Array:
-    """A positive semidefinite matrix (n_tasks, n_tasks), ``name`` in error messages.
+    """A positive semidefinite matrix (n_tasks, n_tasks), called ``name`` in error messages.
 
-    The rows and columns of a data frame are in any order if they bear the tasks' names.
+    The rows and columns of a data frame may be in any order if they have the tasks' names.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def read_laplacian(laplacian: Any, tasks: Array, name: str = "laplacian") -> Arr
     if lowest < -_ROUNDING * np.abs(matrix).max():
         raise ValueError(
             f"The '{name}' must be positive semidefinite, its smallest eigenvalue is "
-            f"{lowest:.4g}. Add a multiple of the identity, or take the Laplacian of a graph with "
+            f"{lowest:.4g}. Add a multiple of the identity, or use the Laplacian of a graph with "
             f"weights >= 0."
         )
     if lowest < 0:
@@ -86,7 +86,7 @@ def labels_of(matrix: Any) -> tuple[list[Any], list[Any] | None] | None:
 
 
 def names_of(matrix: Any) -> list[Any] | None:
-    """The names that a data frame gives its columns or its rows, None where there are none."""
+    """The names of a data frame's columns or rows; None if it has no names."""
     if not _is_frame(matrix):
         return None
     columns, rows = _labels(matrix)
@@ -98,7 +98,7 @@ def _is_frame(given: Any) -> bool:
 
 
 def _labels(frame: Any) -> tuple[list[Any], list[Any] | None]:
-    """The labels of the columns and, if there are such, of the rows."""
+    """The labels of the columns and, if they are names, of the rows."""
     columns, rows = frame.columns, getattr(frame, "index", None)
     columns = columns.tolist() if hasattr(columns, "tolist") else list(columns)
     if rows is None or _are_positions(rows.tolist()):
@@ -107,25 +107,25 @@ def _labels(frame: Any) -> tuple[list[Any], list[Any] | None]:
 
 
 def _are_positions(labels: list[Any]) -> bool:
-    """Whether labels are those that pandas or polars give where there are no names."""
+    """Whether labels are the defaults that pandas or polars assign in place of names."""
     n = len(labels)
     return labels == list(range(n)) or labels == [f"column_{k}" for k in range(n)]
 
 
 def _symmetric(given: Any, name: str, tasks: Array) -> Array:
-    """A copy of a matrix of all tasks, exactly symmetric."""
+    """Validate a matrix between the tasks; return an exactly symmetric copy."""
     n_tasks, names = len(tasks), tasks.tolist()
     rule = (
         f"it must be a matrix of shape ({n_tasks}, {n_tasks}), a row and a column for each of the "
         f"{n_tasks} tasks"
     )
-    if np.ma.isMaskedArray(given) and np.ma.count_masked(given):
+    if np.ma.isMaskedArray(given) and np.ma.getmaskarray(given).any():
         raise ValueError(f"The '{name}' must not have masked entries. Fill them: .filled(0).")
     order = _order(given, name, names) if _is_frame(given) else None
     try:
         matrix = np.array(given.toarray() if sp.issparse(given) else given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        remedy = " Edges are a list of pairs of tasks." if name == "graph" else ""
+        remedy = " Pass edges as a list of pairs of tasks." if name == "graph" else ""
         raise ValueError(
             f"The '{name}' cannot be read as numbers ({error}); {rule}. Got "
             f"{type(given).__name__}: {given!r:.200}.{remedy}"
@@ -133,28 +133,28 @@ def _symmetric(given: Any, name: str, tasks: Array) -> Array:
     if matrix.shape != (n_tasks, n_tasks):
         raise ValueError(
             f"The '{name}' has shape {matrix.shape}; {rule} in the order of tasks_, or a data "
-            f"frame whose rows and columns bear their names."
+            f"frame whose rows and columns have their names."
         )
     if order is not None:
         matrix = matrix[np.ix_(*order)]
     if not np.isfinite(matrix).all():
-        raise ValueError(f"The '{name}' must be finite; it holds NaN or infinity. Use 0 instead.")
+        raise ValueError(f"The '{name}' must be finite, got NaN or infinity. Use 0 instead.")
     gaps = np.abs(matrix - matrix.T)
     if gaps.max() > _ROUNDING * np.abs(matrix).max():
         s, t = np.unravel_index(np.argmax(gaps), gaps.shape)
         raise ValueError(
             f"The '{name}' must be symmetric; entries (s, t) and (t, s) differ by up to "
-            f"{gaps.max():.4g}: from task {names[s]!r} to {names[t]!r} it holds "
-            f"{matrix[s, t]:.4g}, back {matrix[t, s]:.4g}. Use (A + A.T) / 2."
+            f"{gaps.max():.4g}: the entry from task {names[s]!r} to {names[t]!r} is "
+            f"{matrix[s, t]:.4g}, the reverse is {matrix[t, s]:.4g}. Use (A + A.T) / 2."
         )
     return np.asarray((matrix + matrix.T) / 2)
 
 
 def _order(frame: Any, name: str, tasks: list[Any]) -> tuple[Array, Array] | None:
-    """The rows and the columns of a data frame that are the tasks', None if those it has.
+    """The row and column of each task in a data frame; None if it has no names.
 
-    Rows without names are in the order of the columns, as those of polars always are, and columns
-    in that of the rows.
+    Rows without names, as always in polars, are in the order of the columns, and columns without
+    names in that of the rows.
     """
     columns, rows = _labels(frame)
     if _are_positions(columns) and set(columns) != set(tasks):
@@ -166,7 +166,7 @@ def _order(frame: Any, name: str, tasks: list[Any]) -> tuple[Array, Array] | Non
 
 
 def _positions(labels: list[Any], what: str, tasks: list[Any]) -> NDArray[np.intp]:
-    """Where each task is among the labels; numbers may be written as strings."""
+    """The position of each task among the labels; numbers may be written as strings."""
     known, words = set(tasks), {str(task): task for task in tasks}
     named = [label if label in known else words.get(str(label), label) for label in labels]
     places = {label: k for k, label in enumerate(named)}
@@ -180,12 +180,13 @@ def _positions(labels: list[Any], what: str, tasks: list[Any]) -> NDArray[np.int
         raise ValueError(
             f"The {what}, a data frame, {listed}; they must be the tasks {tasks[:10]}"
             f"{', ...' if len(tasks) > 10 else ''}, in any order. Rename them, pass an array in "
-            f"the order of tasks_, or the rows of a frame of edges as a list."
+            f"the order of tasks_, or pass the rows of a frame of edges as a list."
         )
     return np.array([places[task] for task in tasks], dtype=np.intp)
 
 
 def _from_edges(edges: Any, names: list[Any]) -> Array:
+    """The edge weights of a list of edges by task name."""
     positions = {name: k for k, name in enumerate(names)}
     weights = np.full((len(names), len(names)), np.nan)
     for edge in edges:
@@ -201,20 +202,20 @@ def _from_edges(edges: Any, names: list[Any]) -> Array:
                 known = False
             if not known:
                 raise ValueError(
-                    f"The 'graph' names {name!r}, which is no task; the tasks are {names}. A list "
-                    f"holds edges: pass a matrix of weights as an array."
+                    f"The 'graph' names {name!r}, which is not a task; the tasks are {names}. A "
+                    f"list must contain edges; pass a matrix of weights as an array."
                 )
         s, t = positions[edge[0]], positions[edge[1]]
         weight = edge[2] if len(edge) == 3 else 1.0
         if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
             raise ValueError(
                 f"The weight of an edge of 'graph' must be a finite number >= 0, got {edge!r}. "
-                f"Leave the edge out where tasks have nothing in common."
+                f"Leave out edges between unrelated tasks."
             )
         if s == t or not np.isnan(weights[s, t]):
-            wrong = "joins a task to itself" if s == t else "is there twice"
+            wrong = "joins a task to itself" if s == t else "is repeated"
             raise ValueError(
                 f"The edge {edge!r} of 'graph' {wrong}. Name each pair of different tasks once."
             )
         weights[s, t] = weights[t, s] = weight
-    return np.nan_to_num(weights)
+    return np.asarray(np.nan_to_num(weights))

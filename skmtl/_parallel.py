@@ -1,4 +1,4 @@
-"""One function on many arguments, in threads or processes, with the caller's warnings."""
+"""Calls of a function on many arguments in threads or processes, with the caller's warnings."""
 
 import os
 import warnings
@@ -23,9 +23,9 @@ def run_parallel(
     """Return ``function(*each)`` for each of the arguments, in their order.
 
     scikit-learn's ``Parallel`` sets the warning filters within each job, and so do its validation
-    and scorers. The filters belong to the process: of several threads that do so at once, one may
-    restore what another has set. Here they are restored after the last job. The library's own
-    warnings are issued by the calling thread, each once, at the user's line.
+    and scorers. The filters belong to the process: if several threads set them at the same time,
+    one may restore filters that another has set. They are therefore restored here after the last
+    job. The calling thread issues the warnings of this library, each once, at the user's line.
     """
     job = _Job(function)
     with warnings.catch_warnings():
@@ -39,7 +39,7 @@ def run_parallel(
 
 
 class _Job:
-    """A function that also returns the warnings that have not reached the user."""
+    """A function that also returns the warnings that have not been issued to the user."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -49,7 +49,7 @@ class _Job:
         with config_context(**self.config), gather_warnings() as own:
             if os.getpid() == self.process:
                 return self.function(*args), own, []
-            # Another process does not know the user's filters.
+            # Another process does not have the user's filters.
             with warnings.catch_warnings(record=True) as others:
                 warnings.simplefilter("always")
                 result = self.function(*args)

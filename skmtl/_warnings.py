@@ -11,7 +11,7 @@ from typing import Any
 # A warning's text and category.
 Message = tuple[str, type[Warning]]
 
-# Collects this thread's warnings; None: they are issued.
+# The collected warnings of this thread; None if they are issued at once.
 _gathered: ContextVar[list[Message] | None] = ContextVar("gathered", default=None)
 
 
@@ -31,8 +31,8 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 def gather_warnings() -> Iterator[list[Message]]:
     """Collect this library's warnings instead of issuing them.
 
-    ``warnings.catch_warnings`` changes the filters of the whole process: in several threads at
-    once it leaves them changed.
+    ``warnings.catch_warnings`` changes the filters of the whole process, and leaves them changed
+    if several threads use it at the same time.
     """
     gathered: list[Message] = []
     token = _gathered.set(gathered)
@@ -43,13 +43,13 @@ def gather_warnings() -> Iterator[list[Message]]:
 
 
 def forward(old: str, package: ModuleType, names: tuple[str, ...]) -> Callable[[str], Any]:
-    """A module's ``__getattr__`` that takes its former names from a package, with a warning."""
+    """A ``__getattr__`` for a module that takes moved names from a package, with a warning."""
 
     def get(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {old!r} has no attribute {name!r}")
         warn(
-            f"{old} is internal, and goes in the next release: its {name} is now in "
+            f"{old} is internal and will be removed in the next release: its {name} is now in "
             f"{package.__name__}.",
             FutureWarning,
         )

@@ -1,8 +1,8 @@
-"""The same objectives for cvxpy: slow, general, and independent of our solvers.
+"""The objectives in cvxpy: slow, general, and independent of the solvers.
 
-Needs cvxpy (``pip install "skmtl[reference]"``). The problem is written from the formula in the
-estimator's docstring, task by task; of the library it uses the data door, and each loss's and
-penalty's definition as a cvxpy expression, but no prox, dual or centring.
+Needs cvxpy (``pip install "skmtl[reference]"``). The problem follows the formula in the estimator's
+docstring, task by task. It shares with the estimators only the validation of data, and the
+definitions of losses and penalties as cvxpy expressions, but no prox, dual or centring.
 """
 
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ _CLARABEL = {
 
 
 class Reference(NamedTuple):
-    """What cvxpy found, in the fitted estimator's shapes."""
+    """The solution found by cvxpy, in the shapes of the fitted estimator's attributes."""
 
     coef_: Array
     intercept_: Array
@@ -40,23 +40,24 @@ def to_cvxpy(
     Parameters
     ----------
     estimator : estimator of skmtl with a convex objective
-        Its parameters state the objective; it is neither fitted nor changed.
+        Its parameters define the objective; it is neither fitted nor changed.
     X, y, sample_weight : as in the estimator's fit
 
     Returns
     -------
     problem : cvxpy.Problem
-        Minimises loss plus penalty.
+        Minimises the loss plus the penalty.
     variables : dict
-        "coef": the variable W (n_features, n_tasks), one column where tasks are pooled.
+        "coef": the variable W (n_features, n_tasks), with one column if tasks are pooled.
         "intercept": the variable b (n_tasks,), (1,) for a common intercept, or None; with the
-        multinomial loss an expression whose sum is zero. Tasks that leave the objective (labels
-        of one class only) have no column; where all do, both are None and the problem is empty.
+        multinomial loss an expression whose sum is zero. Tasks left out of the objective (with
+        labels of one class only) have no column; if all are left out, both are None and the
+        problem is empty.
 
     Raises
     ------
     ValueError
-        If the estimator's objective is not convex, or its alpha is not known before it is fitted.
+        If the estimator's objective is not convex, or its alpha is unknown before the fit.
 
     Examples
     --------
@@ -77,12 +78,12 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
     ----------
     estimator, X, y, sample_weight : as in :func:`to_cvxpy`
     **options
-        For ``cvxpy.Problem.solve``; by default Clarabel with tight tolerances.
+        For ``cvxpy.Problem.solve``. Default: Clarabel with tight tolerances.
 
     Returns
     -------
     Reference
-        ``coef_``, ``intercept_`` in the fitted estimator's shapes, and ``objective``.
+        ``coef_`` and ``intercept_`` in the fitted estimator's shapes, and ``objective``.
 
     Raises
     ------
@@ -116,12 +117,12 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
 
 
 def _read(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, TaskData]:
-    """A copy of the estimator, and what its fit would learn from."""
+    """A clone of the estimator, and the validated data of its fit."""
     name = type(estimator).__name__
     if not isinstance(estimator, TaskEstimator):
         raise TypeError(
-            f"estimator must be one of skmtl's, got {name}. From a pipeline or a search, pass "
-            f"the last step, with X as it sees it."
+            f"estimator must be one of skmtl's, got {name}. For a pipeline or a search, pass the "
+            f"last step, with the X that it is fitted on."
         )
     if estimator._not_stated is not None:
         raise ValueError(f"{name} has no reference: {estimator._not_stated}.")
@@ -131,17 +132,17 @@ def _read(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Task
 
 
 def _minimise(problem: Any, options: dict[str, Any]) -> None:
-    """Solve, as tightly as Clarabel can where no options are given."""
+    """Solve the problem, by default with Clarabel and tight tolerances."""
     import cvxpy as cp
 
     if options:
         problem.solve(**options)
     else:
         try:
-            # Joint problems over a singular matrix lose digits when asked for too many.
+            # Tight tolerances lose accuracy in joint problems with a singular matrix.
             problem.solve(solver="CLARABEL", **({} if problem.constraints else _CLARABEL))
         except cp.SolverError:
-            # Its rescaling of the problem can end in a nearly singular factorisation.
+            # Clarabel's equilibration may lead to a nearly singular factorisation.
             problem.solve(solver="CLARABEL", equilibrate_enable=False)
     if problem.status not in ("optimal", "optimal_inaccurate"):
         raise RuntimeError(f"cvxpy found no optimum: its status is {problem.status}.")
@@ -166,11 +167,11 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
     loss, total = estimator._get_loss().columns(data.positions), 0.0
     if loss.couples_tasks:
         if b is not None:
-            # The loss does not change when all intercepts move together.
+            # The loss is invariant to adding a constant to all intercepts; fix their sum.
             others = cp.Variable(n_tasks - 1, name="intercept")
             b = cp.hstack([others, -cp.sum(others)])
         Z = data.X @ W if b is None else data.X @ W + b[None, :]
-        # The weights are the same in every column, so their sum is T times S.
+        # All columns have the same weights, so that their sum is T times S.
         total = data.weights[:, 0] @ loss.to_cvxpy(data.y, Z)
     for t in range(0 if loss.couples_tasks else n_tasks):
         X, y, s = _rows_of(data, t)
@@ -198,14 +199,14 @@ def _state_pull(estimator: Any, data: TaskData, factors: Any, W: Any, b: Any) ->
     for t in range(data.n_tasks):
         X, _, s = _rows_of(data, t)
         total, mean = total + c[t] * s.sum(), mean + c[t] * (X.T @ s)
-    # One column of W broadcasts where tasks are pooled.
+    # If tasks are pooled, W has a single column, which broadcasts.
     at_mean = b + (mean / total) @ W
     away = cp.multiply(np.sqrt(c), at_mean - cp.Variable(name="beta"))
     return data.n_tasks / data.weights.sum() * estimator._pull / 2 * cp.sum_squares(away)
 
 
 def _rows_of(data: TaskData, t: int) -> tuple[Any, Array, Array]:
-    """A task's features, labels and weights, its unlabelled rows left out."""
+    """The features, labels and weights of a task's labelled rows."""
     if data.codes is None:
         rows = np.flatnonzero(data.weights[:, t] > 0)
         return data.X[rows], data.y[rows, t], data.weights[rows, t]

@@ -1,4 +1,4 @@
-"""The former place of what is now internal."""
+"""The former import path of names that are now internal."""
 
 import skmtl._numerics
 from skmtl._warnings import forward

@@ -1,8 +1,8 @@
-"""Compile ahead of time what fits use: ``python -m skmtl.warmup``.
+"""Compile the kernels of all estimators ahead of time: ``python -m skmtl.warmup``.
 
-numba compiles a kernel when it is first called with a combination of array types, and keeps the
-result on disk for later processes. Here every family is fitted to a few numbers, in both layouts,
-dense and sparse, in double and single precision, so that no later fit has to wait.
+numba compiles a kernel when it is first called with a combination of array types, and caches the
+result on disk for later processes. This module fits every family to small data, in both layouts,
+dense and sparse, in double and single precision, so that later fits need not compile anything.
 """
 
 import warnings
@@ -20,19 +20,19 @@ from skmtl._numerics import kernels
 
 Array = NDArray[Any]
 
-# Parameters with which a family uses other kernels than by default.
+# Parameters with which a family uses other kernels than with its defaults.
 _OPTIONS: dict[str, list[dict[str, Any]]] = {
     "BlockSparse": [{"sparsity": 0.5}],
     "FusedTask": [{"sparse": 0.5}, {"graph": "complete"}, {"graph": "complete", "sparse": 0.5}],
     "GraphRegularized": [{"block": 0.1}],
 }
-# Enough to call every kernel.
+# Enough iterations to call every kernel.
 _ENOUGH = {"max_iter": 20, "max_stages": 1}
 _N_SAMPLES, _N_FEATURES, _N_TASKS = 24, 6, 3
 
 
 def warm_up(report: Callable[[str], None] = print) -> None:
-    """Fit every family to a few numbers, so that its kernels are compiled and cached.
+    """Fit every family to small data, so that its kernels are compiled and cached.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def warm_up(report: Callable[[str], None] = print) -> None:
     for family in _families():
         since, had = perf_counter(), count_compiled()
         with warnings.catch_warnings():
-            # Some fits to so few numbers do not converge, which does not matter.
+            # Some of these fits do not converge, which is irrelevant here.
             warnings.simplefilter("ignore")
             for fit in _fits(family):
                 fit()
@@ -56,11 +56,11 @@ def warm_up(report: Callable[[str], None] = print) -> None:
         report(f"{family}: {compiled} compiled, {perf_counter() - since:.1f} s")
     _call_rare()
     compiled = count_compiled() - before
-    report(f"{compiled} compiled in all, {perf_counter() - began:.1f} s; the rest was on disk")
+    report(f"{compiled} compiled in total, {perf_counter() - began:.1f} s; the rest was cached")
 
 
 def _call_rare() -> None:
-    """Call the kernels that only larger fits use, with the types that those pass."""
+    """Call the kernels that only larger fits use, with the array types of such fits."""
     grams, features = np.stack([np.eye(3), np.eye(3)]), np.arange(2)
     kernels.take_grams(grams, features, np.empty((2, 2, 2)))
     kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
@@ -73,7 +73,7 @@ def _call_rare() -> None:
 def count_compiled() -> int:
     """Return how many specialisations of kernels this process has compiled itself."""
     compiled = (getattr(kernels, name) for name in kernels.__all__)
-    # Without compilation kernels are plain functions.
+    # If compilation is disabled, kernels are plain functions.
     statistics = (each.stats for each in compiled if hasattr(each, "stats"))
     return sum(sum(each.cache_misses.values()) for each in statistics)
 
@@ -85,7 +85,7 @@ def _families() -> list[str]:
 
 
 def _fits(family: str) -> Iterator[Callable[[], Any]]:
-    """Fits of a family to every kind of data."""
+    """The fits of a family to every kind of data."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((_N_SAMPLES, _N_FEATURES))
     Y = X[:, :_N_TASKS] + rng.standard_normal((_N_SAMPLES, _N_TASKS))
@@ -105,7 +105,7 @@ def _fits(family: str) -> Iterator[Callable[[], Any]]:
 
 
 def _layouts(X: Array, Y: Array) -> Iterator[tuple[Any, Array, dict[str, Any]]]:
-    """The same data shared, shared with a label missing, and stacked; dense and sparse."""
+    """The same data in the shared layout, with a missing label, and stacked; dense and sparse."""
     missing = Y.copy()
     missing[0, 0] = np.nan
     tasks = np.repeat(np.arange(Y.shape[1]), len(Y))
@@ -117,7 +117,7 @@ def _layouts(X: Array, Y: Array) -> Iterator[tuple[Any, Array, dict[str, Any]]]:
 
 
 def _fit(cls: Any, params: dict[str, Any], X: Any, y: Array) -> Callable[[], Any]:
-    """The fit of an estimator with those of the parameters that it has."""
+    """A call that fits an estimator with those of the parameters that it has."""
     known = set(cls._get_param_names())
     return lambda: cls(**{k: v for k, v in params.items() if k in known}).fit(X, y)
 

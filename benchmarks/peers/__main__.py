@@ -21,17 +21,14 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
-from importlib.util import find_spec  # noqa: E402
-from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
+from benchmarks._command import Command  # noqa: E402
 from benchmarks._report import write_json  # noqa: E402
 from benchmarks.peers import families, growth, memory, summary  # noqa: E402
 from benchmarks.peers.problems import PROBLEMS  # noqa: E402
 from benchmarks.peers.runner import Runner, Settings  # noqa: E402
 from benchmarks.peers.solvers import OURS, PEERS  # noqa: E402
-
-_LARGE = ("p4-large", "p6-large")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -50,13 +47,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     content = {"threads": settings.threads, "quick": quick, "repeats": settings.repeats}
     others = {"growth": growth.run, "families": families.run, "memory": memory.run}
-    asked = [run for name, run in others.items() if getattr(arguments, name)]
-    if asked:
-        content |= asked[0](settings, arguments.plot)
-        if arguments.json:
-            write_json(arguments.json, content)
-    else:
-        _compare(settings, arguments, content)
+    for name, run in others.items():
+        if getattr(arguments, name):
+            write_json(arguments.json, content | run(settings, arguments.plot))
+            return
+    _compare(settings, arguments, content)
 
 
 def _compare(settings: Settings, arguments: argparse.Namespace, content: dict[str, Any]) -> None:
@@ -68,8 +63,7 @@ def _compare(settings: Settings, arguments: argparse.Namespace, content: dict[st
             sessions = {name: found for name, found in runner.sessions.items() if found}
             content |= summary.environment(sessions)
             content |= {"clock": clock, "ratios": rows, "problems": problems}
-            if arguments.json:  # after every problem: a long run may be broken off
-                write_json(arguments.json, content)
+            write_json(arguments.json, content)  # each time: a long run may be broken off
     if not problems:
         return
     print(f"### {clock} seconds to the target, threads: {settings.threads}\n")
@@ -86,43 +80,33 @@ def _compare(settings: Settings, arguments: argparse.Namespace, content: dict[st
 
 
 def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    description = (__doc__ or "").split("\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=description)
-    add = parser.add_argument
+    command = Command("peers", __doc__)
+    add = command.add_argument
     # The names are checked below: argparse checks defaults of lists against choices as a whole.
     add("--problem", nargs="+", metavar="NAME", help=f"of {', '.join(PROBLEMS)}, or a prefix")
     add("--peer", nargs="+", metavar="NAME", choices=list(PEERS), help=f"of {', '.join(PEERS)}")
-    add("--quick", action="store_true", help="a look: small problems, few repeats")
+    command.common("quick", help="a look: small problems, few repeats")
     add("--threads", type=int, choices=(1, 2), default=1, help="of every peer (default 1)")
-    add("--repeats", type=int, metavar="N", help="timed runs (default 5, quick 1)")
+    command.common("repeats", help="timed runs (default 5, quick 1)")
     add("--limit", type=float, metavar="S", help="end a run after S seconds (default 60, quick 2)")
     add("--clock", choices=("cpu", "wall"), help="what counts (default: cpu with one thread)")
     add("--legacy-python", metavar="PATH", help="interpreter with the peers that need NumPy 1")
     add("--growth", action="store_true", help="skmtl's time against n, d, T and support")
     add("--families", action="store_true", help="every convex estimator's time and its growth")
     add("--memory", action="store_true", help="skmtl's peak memory beside the size of its input")
-    add("--json", type=Path, metavar="FILE", help="write the raw numbers")
-    add("--plot", type=Path, metavar="FILE", help="draw; the name says the format")
-    arguments = parser.parse_args(argv)
+    command.common("json", "plot")
+    arguments = command.read(argv)
     chosen: set[str] = set()
     for name in arguments.problem or PROBLEMS:
         named = {name} & PROBLEMS.keys() or {each for each in PROBLEMS if each.startswith(name)}
         if not named:
-            parser.error(f"--problem: there is no {name}; choose from {', '.join(PROBLEMS)}")
+            command.error(f"--problem: there is no {name}; choose from {', '.join(PROBLEMS)}")
         chosen |= named
     arguments.problem = [name for name in PROBLEMS if name in chosen]
     arguments.peer = [OURS, *(arguments.peer or PEERS)]
     arguments.clock = arguments.clock or ("cpu" if arguments.threads == 1 else "wall")
-    for name in ("repeats", "limit"):
-        value = getattr(arguments, name)
-        if value is not None and value <= 0:
-            parser.error(f"--{name} must be positive, got {value}")
-    for option in ("json", "plot"):
-        path = getattr(arguments, option)
-        if path is not None and not path.resolve().parent.is_dir():
-            parser.error(f"--{option}: there is no folder {path.parent}")
-    if arguments.plot and find_spec("matplotlib") is None:
-        parser.error('--plot needs matplotlib: pip install "skmtl[plot]"')
+    if arguments.limit is not None and arguments.limit <= 0:
+        command.error(f"--limit must be positive, got {arguments.limit}")
     return arguments
 
 

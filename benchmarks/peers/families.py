@@ -1,8 +1,6 @@
 """Every convex estimator on School-sized stacked tasks: seconds of a warm fit, and their growth."""
 
-import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,15 +8,13 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 import skmtl
-from benchmarks._report import markdown_table
+from benchmarks._report import Record, say, seconds, table
 from benchmarks.peers.growth import slope
 from benchmarks.peers.runner import Settings
-from benchmarks.peers.summary import number
 from skmtl.model_selection import path
 from skmtl.penalties import L1, TraceNorm
 
 Array = NDArray[Any]
-Record = dict[str, Any]
 
 _TOL = 1e-4
 _DIVISOR = 10.0
@@ -34,32 +30,32 @@ _LABELS = {"rows": "rows a task", "d": "features", "n_tasks": "tasks"}
 def estimators(n_tasks: int) -> dict[str, Any]:
     """The convex estimators in the stacked layout, by name."""
     ring = np.roll(np.eye(n_tasks), 1, axis=0)
-    options: dict[str, Any] = {"task_column": -1, "tol": _TOL}
-    return {
-        "BlockSparse": skmtl.BlockSparseRegressor(**options),
-        "BlockSparse, sparsity .5": skmtl.BlockSparseRegressor(sparsity=0.5, **options),
-        "BlockSparse, linf": skmtl.BlockSparseRegressor(norm="linf", **options),
-        "BlockSparse, shrunk b": skmtl.BlockSparseRegressor(intercept="shrunk", **options),
-        "LowRank": skmtl.LowRankRegressor(**options),
-        "LowRank, shrunk b": skmtl.LowRankRegressor(intercept="shrunk", **options),
-        "TaskRelation": skmtl.TaskRelationRegressor(**options),
-        "ClusteredTask": skmtl.ClusteredTaskRegressor(**options),
-        "ClusteredTask, relaxed": skmtl.ClusteredTaskRegressor(form="relaxed", **options),
-        "GraphRegularized": skmtl.GraphRegularizedRegressor(**options),
-        "GraphRegularized, block .1": skmtl.GraphRegularizedRegressor(block=0.1, **options),
-        "FusedTask": skmtl.FusedTaskRegressor(**options),
-        "FusedTask, ring, sparse .5": skmtl.FusedTaskRegressor(
-            graph=np.maximum(ring, ring.T), sparse=0.5, **options
-        ),
-        "FusedTask, all pairs": skmtl.FusedTaskRegressor(graph="complete", **options),
-        "DirtyModel": skmtl.DirtyModelRegressor(**options),
-        "RobustTask": skmtl.RobustTaskRegressor(**options),
-        "SparseLowRank": skmtl.SparseLowRankRegressor(**options),
-        "TreeGuided": skmtl.TreeGuidedRegressor(**options),
-        "MultiTask, L1 + trace norm": skmtl.MultiTaskRegressor(
-            penalty=L1(0.5) + TraceNorm(0.5), **options
-        ),
+    variants: dict[str, dict[str, Any]] = {
+        "BlockSparse": {},
+        "BlockSparse, sparsity .5": {"sparsity": 0.5},
+        "BlockSparse, linf": {"norm": "linf"},
+        "BlockSparse, shrunk b": {"intercept": "shrunk"},
+        "LowRank": {},
+        "LowRank, shrunk b": {"intercept": "shrunk"},
+        "TaskRelation": {},
+        "ClusteredTask": {},
+        "ClusteredTask, relaxed": {"form": "relaxed"},
+        "GraphRegularized": {},
+        "GraphRegularized, block .1": {"block": 0.1},
+        "FusedTask": {},
+        "FusedTask, ring, sparse .5": {"graph": np.maximum(ring, ring.T), "sparse": 0.5},
+        "FusedTask, all pairs": {"graph": "complete"},
+        "DirtyModel": {},
+        "RobustTask": {},
+        "SparseLowRank": {},
+        "TreeGuided": {},
+        "MultiTask, L1 + trace norm": {"penalty": L1(0.5) + TraceNorm(0.5)},
     }
+    models = {}
+    for name, options in variants.items():
+        estimator = getattr(skmtl, name.split(",")[0] + "Regressor")
+        models[name] = estimator(task_column=-1, tol=_TOL, **options)
+    return models
 
 
 def make(n_tasks: int, rows: int, d: int) -> tuple[Array, Array]:
@@ -77,29 +73,24 @@ def run(settings: Settings, plot: Any = None) -> Record:
     """Time fits, print a table, and return the raw numbers."""
     records = []
     for name in estimators(3):
-        seconds, gap, n_iter = _time(name, _SCHOOL, settings)
-        record: Record = {"name": name, "seconds": seconds, "gap": gap, "n_iter": n_iter}
+        median, gap, n_iter = _time(name, _SCHOOL, settings)
+        record: Record = {"name": name, "seconds": median, "gap": gap, "n_iter": n_iter}
         for size, values in _SIZES.items():
             values = values[:2] if settings.quick else values
             grown = [_time(name, {**_SCHOOL, size: v}, settings)[0] for v in values]
             record[size] = {"x": values, "seconds": grown, "slope": slope(values, grown)[0]}
         records.append(record)
-        print(f"{name}: {seconds:.4f} s", file=sys.stderr, flush=True)
+        say(f"{name}: {median:.4f} s")
     sizes = ", ".join(f"{_SCHOOL[name]} {label}" for name, label in _LABELS.items())
     print(f"### Seconds of a warm fit: {sizes}; alpha a tenth of the grid's top, tol {_TOL:g}\n")
-    header = ["estimator", "seconds", "gap / null", "iterations"]
-    header += [f"slope, {label}" for label in _LABELS.values()]
-    rows = [
-        [
-            one["name"],
-            number(one["seconds"]),
-            f"{one['gap']:.1e}",
-            str(one["n_iter"]),
-            *(f"{one[size]['slope']:.2f}" for size in _SIZES),
-        ]
-        for one in records
-    ]
-    print(markdown_table(header, rows))
+    columns = {
+        "estimator": "{name}",
+        "seconds": "{seconds:.3g}",
+        "gap / null": "{gap:.1e}",
+        "iterations": "{n_iter}",
+    }
+    columns |= {f"slope, {label}": f"{{{size}[slope]:.2f}}" for size, label in _LABELS.items()}
+    print(table(records, columns))
     return {"families": records}
 
 
@@ -112,10 +103,5 @@ def _time(name: str, sizes: dict[str, int], settings: Settings) -> tuple[float, 
     task = X[:, -1].astype(int)
     means = np.bincount(task, y) / np.bincount(task)
     null = ((y - means[task]) ** 2).mean() * len(means) / 2
-    clock: Callable[[], float] = time.process_time
-    seconds = []
-    for _ in range(settings.repeats):
-        start = clock()
-        model.fit(X, y)
-        seconds.append(clock() - start)
-    return float(np.median(seconds)), model.dual_gap_ / null, model.n_iter_
+    times = [seconds(model.fit, X, y, clock=time.process_time) for _ in range(settings.repeats)]
+    return float(np.median(times)), model.dual_gap_ / null, model.n_iter_

@@ -1,22 +1,16 @@
 """How skmtl's time grows with rows, features, tasks and support, each alone."""
 
-import sys
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks._report import markdown_table
+from benchmarks._report import Column, Record, number, say, table
 from benchmarks.peers.problem import Problem
 from benchmarks.peers.problems import shared, wide
 from benchmarks.peers.runner import Settings
 from benchmarks.peers.session import Session
 from benchmarks.peers.solvers import OURS
-from benchmarks.peers.summary import number
-
-Record = dict[str, Any]
 
 _TOL = 1e-6
 _DIVISOR = 10.0
@@ -43,16 +37,13 @@ def run(settings: Settings, plot: Path | None = None) -> Record:
         environment = session.hello
     base = f"n={_BASE['n']}, d={_BASE['d']}, T={_BASE['n_tasks']}, alpha_max / {_DIVISOR:g}"
     print(f"### skmtl's seconds, one size growing, the others {base} (tol {_TOL:g})\n")
-    rows = [
-        [
-            one["label"],
-            " ".join(f"{value:g}" for value in one["x"]),
-            " ".join(number(value) for value in one["seconds"]),
-            f"{one['slope']:.2f}",
-        ]
-        for one in series
-    ]
-    print(markdown_table(["size", "values", "seconds", "slope"], rows, n_left=3))
+    columns: dict[str, Column] = {
+        "size": "{label}",
+        "values": lambda one: " ".join(f"{value:g}" for value in one["x"]),
+        "seconds": lambda one: " ".join(number(value) for value in one["seconds"]),
+        "slope": "{slope:.2f}",
+    }
+    print(table(series, columns, n_left=3))
     if plot:
         from benchmarks.peers.plots import draw_growth
 
@@ -68,37 +59,26 @@ def slope(x: Any, seconds: Any) -> tuple[float, float]:
 
 def _series(name: str, settings: Settings, session: Session) -> Record:
     values = _SIZES[name][:2] if settings.quick else _SIZES[name]
-    measured = [_measure(_maker(name, value), settings, session) for value in values]
-    x = [one["support"] for one in measured] if name == "divisor" else [float(v) for v in values]
+    measured = [_measure(_build(name, value), settings, session) for value in values]
+    support = [one["support"] for one in measured]
+    x = support if name == "divisor" else [float(v) for v in values]
     seconds = [one["seconds"] for one in measured]
-    fitted = slope(x, seconds)
-    print(f"{_LABELS[name]}: slope {fitted[0]:.2f}", file=sys.stderr, flush=True)
-    return {
-        "name": name,
-        "label": _LABELS[name],
-        "x": x,
-        "seconds": seconds,
-        "support": [one["support"] for one in measured],
-        "slope": fitted[0],
-        "intercept": fitted[1],
-    }
+    steepness, intercept = slope(x, seconds)
+    say(f"{_LABELS[name]}: slope {steepness:.2f}")
+    found = {"name": name, "label": _LABELS[name], "x": x, "seconds": seconds}
+    return found | {"support": support, "slope": steepness, "intercept": intercept}
 
 
-def _maker(name: str, value: float) -> Callable[[], Problem]:
+def _build(name: str, value: float) -> Problem:
     sizes = _BASE | ({name: int(value)} if name in _BASE else {})
-    divisor = value if name == "divisor" else _DIVISOR
-
-    def make() -> Problem:
-        return shared("growth", *wide(**sizes), divisor)
-
-    return make
+    return shared("growth", *wide(**sizes), value if name == "divisor" else _DIVISOR)
 
 
-def _measure(make: Callable[[], Problem], settings: Settings, session: Session) -> Record:
-    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        make().save(Path(folder))
-        session.load(Path(folder))
+def _measure(problem: Problem, settings: Settings, session: Session) -> Record:
+    with problem.saved() as folder:
+        session.load(folder)
         session.run(_TOL, settings.limit, at_least=0)
         runs = [session.run(_TOL, settings.limit) for _ in range(settings.repeats)]
-    seconds = float(np.median([run["cpu" if settings.threads == 1 else "wall"] for run in runs]))
+    clock = "cpu" if settings.threads == 1 else "wall"
+    seconds = float(np.median([run[clock] for run in runs]))
     return {"seconds": seconds, "support": runs[0]["support"]}

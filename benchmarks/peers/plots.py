@@ -3,23 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from benchmarks._plots import GREY, PALETTE, panels, save, tidy
+from benchmarks._report import Record
 from benchmarks.peers.problem import TARGET
 from benchmarks.peers.solvers import OURS, PEERS
 from benchmarks.peers.summary import curve, peers_of
 
-Record = dict[str, Any]
-
-# Okabe and Ito's colours, told apart by colour-blind readers; markers for print in grey.
-_COLOURS = ("#D55E00", "#000000", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "v", "D", "P", "X", "<", ">", "*")
 _FLOOR = 1e-11
 _COLUMNS = 4
@@ -38,13 +31,8 @@ def draw(path: Path, problems: list[Record], clock: str) -> None:
     """
     n_columns = min(_COLUMNS, len(problems))
     n_rows = -(-len(problems) // n_columns)
-    figure, axes = plt.subplots(
-        n_rows,
-        n_columns,
-        figsize=(max(3.4 * n_columns, 6), 2.9 * n_rows + 0.7),
-        squeeze=False,
-        layout="constrained",
-    )
+    size = max(3.4 * n_columns, 6), 2.9 * n_rows + 0.7
+    figure, axes = panels(len(problems), n_columns, size)
     handles: dict[str, Any] = {}
     for ax, problem in zip(axes.flat, problems, strict=False):
         for peer in peers_of(problem):
@@ -56,10 +44,8 @@ def draw(path: Path, problems: list[Record], clock: str) -> None:
             (handles[peer],) = ax.plot(
                 seconds[order], np.maximum(left[order], _FLOOR), **_style(peer)
             )
-        ax.axhline(TARGET, color="#7F7F7F", lw=0.9, ls=":")
+        ax.axhline(TARGET, color=GREY, lw=0.9, ls=":")
         _finish(ax, problem)
-    for ax in axes.flat[len(problems) :]:
-        ax.set_visible(False)
     for ax in axes[:, 0]:
         ax.set_ylabel("suboptimality")
     names = [peer for peer in PEERS if peer in handles]
@@ -75,45 +61,40 @@ def draw(path: Path, problems: list[Record], clock: str) -> None:
         "Left and low is better",
         fontsize=11,
     )
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    save(figure, path)
 
 
 def draw_growth(path: Path, series: list[Record]) -> None:
     """Draw time against each size in turn, the fitted slope in the legend."""
-    figure, axes = plt.subplots(
-        1, len(series), figsize=(3.2 * len(series), 3.2), squeeze=False, layout="constrained"
-    )
+    figure, axes = panels(len(series), len(series), (3.2 * len(series), 3.2))
     for ax, one in zip(axes[0], series, strict=True):
         x, seconds = np.array(one["x"], dtype=float), np.array(one["seconds"])
-        ax.plot(x, seconds, color=_COLOURS[0], marker="o", ms=5, lw=1.6)
+        ax.plot(x, seconds, color=PALETTE[0], marker="o", ms=5, lw=1.6)
         fitted = np.exp(one["intercept"]) * x ** one["slope"]
-        ax.plot(x, fitted, color="#7F7F7F", lw=1, ls="--", label=f"slope {one['slope']:.2f}")
+        ax.plot(x, fitted, color=GREY, lw=1, ls="--", label=f"slope {one['slope']:.2f}")
         ax.set(xscale="log", yscale="log", xlabel=one["label"])
         ax.set_xticks(x, [f"{value:g}" for value in x])
         ax.xaxis.set_minor_formatter(NullFormatter())
         ax.minorticks_off()
         ax.legend(frameon=False)
-        ax.grid(color="#E5E5E5")
-        ax.spines[["top", "right"]].set_visible(False)
+        tidy(ax)
     axes[0, 0].set_ylabel("seconds")
     # Common limits, so that the steepness can be compared by eye.
     lows, highs = zip(*(ax.get_ylim() for ax in axes[0]), strict=True)
     for ax in axes[0]:
         ax.set_ylim(min(lows), max(highs))
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    save(figure, path)
 
 
 def _style(peer: str) -> dict[str, Any]:
     position = list(PEERS).index(peer)
     ours = peer == OURS
     return {
-        "color": _COLOURS[position % len(_COLOURS)],
+        "color": PALETTE[position % len(PALETTE)],
         "marker": _MARKERS[position % len(_MARKERS)],
         "ms": 5.5 if ours else 4.5,
         "lw": 2.2 if ours else 1.3,
-        "ls": "-" if position < len(_COLOURS) else "--",
+        "ls": "-" if position < len(PALETTE) else "--",
         "zorder": 3 if ours else 2,
     }
 
@@ -130,6 +111,4 @@ def _finish(ax: Axes, problem: Record) -> None:
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, _FLOOR / 2), min(high, 1.0))
     ax.yaxis.set_major_locator(LogLocator(numticks=7))
-    ax.grid(color="#E5E5E5")
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    tidy(ax)

@@ -1,9 +1,11 @@
 """A problem as data: what every peer is given, and how it is handed to another process."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -94,6 +96,13 @@ class Problem:
         """The suboptimality at which the time of a peer counts."""
         return self.loose.get(peer, TARGET)
 
+    @contextmanager
+    def saved(self) -> Iterator[Path]:
+        """A folder with the problem's files, for a while."""
+        with TemporaryDirectory(prefix="peers-") as folder:
+            self.save(Path(folder))
+            yield Path(folder)
+
     def save(self, folder: Path) -> None:
         """Write the problem as files that any release of NumPy reads."""
         arrays = {"y": self.y, "alphas": self.alphas}
@@ -124,9 +133,7 @@ class Problem:
     def describe(self) -> dict[str, Any]:
         """All but the arrays, for the raw numbers."""
         skipped = ("X", "y", "task", "alphas")
-        shallow = {name: getattr(self, name) for name in asdict(_EMPTY) if name not in skipped}
+        names = [each.name for each in fields(self) if each.name not in skipped]
+        shallow = {name: getattr(self, name) for name in names}
         shallow |= {"loose": dict(self.loose), "alphas": self.alphas.tolist()}
         return shallow | {"shape": list(self.X.shape), "n_tasks": self.n_tasks, "kind": self.kind}
-
-
-_EMPTY = Problem("", np.zeros((0, 0)), np.zeros((0, 0)), np.zeros(0))

@@ -1,18 +1,18 @@
 """The table of problems. Each is built when it is asked for; ``quick`` makes it small."""
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from benchmarks._command import data_home
 from benchmarks.peers.objectives import dual_norm, null_gradient, null_value
 from benchmarks.peers.problem import Problem
+from skmtl.datasets import fetch_mnist
 
 Array = NDArray[Any]
 
@@ -73,20 +73,16 @@ def _noise_like(rng: np.random.Generator, signal: Array) -> Array:
 
 
 # alpha_max / 2 finds the three rows of W, the smaller ones noise: supports of about 3, 90 and 1150.
-def _wide(divisor: float, speed: float, l1_ratio: float = 1.0) -> Callable[[str, bool], Problem]:
-    def make(name: str, quick: bool) -> Problem:
-        X, Y = wide(100, 600, 10) if quick else wide(300, 7500, 50, seed=6)
-        return shared(name, X, Y, divisor, speed=speed, l1_ratio=l1_ratio)
+def _wide(
+    name: str, quick: bool, *, divisor: float, speed: float, l1_ratio: float = 1.0
+) -> Problem:
+    X, Y = wide(100, 600, 10) if quick else wide(300, 7500, 50, seed=6)
+    return shared(name, X, Y, divisor, speed=speed, l1_ratio=l1_ratio)
 
-    return make
 
-
-def _tall(divisor: float, speed: float) -> Callable[[str, bool], Problem]:
-    def make(name: str, quick: bool) -> Problem:
-        X, Y = wide(3000, 60, 8) if quick else wide(50000, 200, 20)
-        return shared(name, X, Y, divisor, speed=speed)
-
-    return make
+def _tall(name: str, quick: bool, *, divisor: float, speed: float) -> Problem:
+    X, Y = wide(3000, 60, 8) if quick else wide(50000, 200, 20)
+    return shared(name, X, Y, divisor, speed=speed)
 
 
 def _sparse(name: str, quick: bool) -> Problem:
@@ -103,13 +99,9 @@ def _small(name: str, quick: bool) -> Problem:
     return shared(name, *wide(200, 100, 5), 10, speed=1)
 
 
-def _path(what: str, speed: float) -> Callable[[str, bool], Problem]:
-    def make(name: str, quick: bool) -> Problem:
-        X, Y = wide(80, 200, 5) if quick else wide(200, 2000, 20)
-        n_alphas = 10 if quick else 50
-        return grid(shared(name, X, Y, 1, what=what, speed=speed), n_alphas, 100)
-
-    return make
+def _path(name: str, quick: bool, *, what: str, speed: float) -> Problem:
+    X, Y = wide(80, 200, 5) if quick else wide(200, 2000, 20)
+    return grid(shared(name, X, Y, 1, what=what, speed=speed), 10 if quick else 50, 100)
 
 
 def _relation(name: str, quick: bool) -> Problem:
@@ -130,36 +122,31 @@ def _relation(name: str, quick: bool) -> Problem:
     return grid(replace(problem, alphas=np.array([top])), n_alphas, 1e4)
 
 
-def _stacked(penalty: str, large: bool, speed: float) -> Callable[[str, bool], Problem]:
-    def make(name: str, quick: bool) -> Problem:
-        rng = np.random.default_rng(0)
-        if large:
-            n_tasks, d = (40, 40) if quick else (500, 300)
-            counts = np.full(n_tasks, 120 if quick else 1000)
-        else:
-            n_tasks, d = (30, 10) if quick else (139, 28)
-            counts = rng.integers(80, 111, size=n_tasks)
-        X = rng.normal(size=(int(counts.sum()), d))
-        task = np.repeat(np.arange(n_tasks), counts)
-        if penalty == "trace":
-            W = rng.normal(size=(d, 3)) @ rng.normal(size=(3, n_tasks))
-        else:
-            W = rng.normal(size=(d, n_tasks)) * (rng.permutation(d) < d // 3)[:, None]
-        ends = np.cumsum(counts)[:-1]
-        parts = [part @ w for part, w in zip(np.split(X, ends), W.T, strict=True)]
-        y = np.concatenate(parts)
-        y = y + _noise_like(rng, y)
-        return shared(name, X, y, 10, task=task, penalty=penalty, speed=speed)
-
-    return make
+def _stacked(name: str, quick: bool, *, penalty: str, large: bool, speed: float) -> Problem:
+    rng = np.random.default_rng(0)
+    if large:
+        n_tasks, d = (40, 40) if quick else (500, 300)
+        counts = np.full(n_tasks, 120 if quick else 1000)
+    else:
+        n_tasks, d = (30, 10) if quick else (139, 28)
+        counts = rng.integers(80, 111, size=n_tasks)
+    X = rng.normal(size=(int(counts.sum()), d))
+    task = np.repeat(np.arange(n_tasks), counts)
+    if penalty == "trace":
+        W = rng.normal(size=(d, 3)) @ rng.normal(size=(3, n_tasks))
+    else:
+        W = rng.normal(size=(d, n_tasks)) * (rng.permutation(d) < d // 3)[:, None]
+    ends = np.cumsum(counts)[:-1]
+    parts = [part @ w for part, w in zip(np.split(X, ends), W.T, strict=True)]
+    y = np.concatenate(parts)
+    y = y + _noise_like(rng, y)
+    return shared(name, X, y, 10, task=task, penalty=penalty, speed=speed)
 
 
 @cache
 def _mnist() -> tuple[Array, Array]:
     """The training part, grey values from 0 to 1."""
-    from skmtl.datasets import fetch_mnist
-
-    home = os.environ.get("SKMTL_DATA", Path(__file__).parents[3] / "shared" / "data")
+    home = data_home()
     try:
         data = fetch_mnist(home)
     except (OSError, ValueError) as error:
@@ -168,36 +155,41 @@ def _mnist() -> tuple[Array, Array]:
 
 
 def _digits(
-    loss: str, divisor: float, speed: float, **loose: float
-) -> Callable[[str, bool], Problem]:
-    def make(name: str, quick: bool) -> Problem:
-        X, y = _mnist()
-        if quick:
-            X, y = X[:300], y[:300]
-        at = {peer.replace("_", "-"): target for peer, target in loose.items()}
-        options: dict[str, Any] = {"loss": loss, "speed": speed, "loose": at, "patience": 4.0}
-        return shared(name, X, y, divisor, **options)
+    name: str,
+    quick: bool,
+    *,
+    loss: str,
+    speed: float,
+    divisor: float = 10.0,
+    loose: Mapping[str, float],
+) -> Problem:
+    X, y = _mnist()
+    if quick:
+        X, y = X[:300], y[:300]
+    options: dict[str, Any] = {"loss": loss, "speed": speed, "loose": loose, "patience": 4.0}
+    return shared(name, X, y, divisor, **options)
 
-    return make
 
+_ovr = partial(_digits, loss="logistic", loose={"skmtl-fista": 1e-4})
+_multinomial_reach = {"lightning": 1.5e-3, "adelie": 2.8e-3}
 
 PROBLEMS: dict[str, Callable[[str, bool], Problem]] = {
-    "p1a/2": _wide(2, speed=4),
-    "p1a/10": _wide(10, speed=6),
-    "p1a/20": _wide(20, speed=3),
-    "p1b/10": _tall(10, speed=5),
-    "p1b/100": _tall(100, speed=15),
+    "p1a/2": partial(_wide, divisor=2, speed=4),
+    "p1a/10": partial(_wide, divisor=10, speed=6),
+    "p1a/20": partial(_wide, divisor=20, speed=3),
+    "p1b/10": partial(_tall, divisor=10, speed=5),
+    "p1b/100": partial(_tall, divisor=100, speed=15),
     "p1c": _sparse,
     "p1d": _small,
-    "p1e-path": _path("path", speed=2),
-    "p1e-cv": _path("cv", speed=2.5),
-    "p2": _wide(10, speed=3.5, l1_ratio=0.5),
-    "p3-ovr/10": _digits("logistic", 10, speed=30, skmtl_fista=1e-4),
-    "p3-ovr/100": _digits("logistic", 100, speed=6, skmtl_fista=1e-4),
-    "p3-multinomial": _digits("multinomial", 10, speed=3.5, lightning=1.5e-3, adelie=2.8e-3),
-    "p4-school": _stacked("l21", large=False, speed=8),
-    "p4-large": _stacked("l21", large=True, speed=4),
-    "p6-school": _stacked("trace", large=False, speed=8),
-    "p6-large": _stacked("trace", large=True, speed=4),
+    "p1e-path": partial(_path, what="path", speed=2),
+    "p1e-cv": partial(_path, what="cv", speed=2.5),
+    "p2": partial(_wide, divisor=10, speed=3.5, l1_ratio=0.5),
+    "p3-ovr/10": partial(_ovr, divisor=10, speed=30),
+    "p3-ovr/100": partial(_ovr, divisor=100, speed=6),
+    "p3-multinomial": partial(_digits, loss="multinomial", speed=3.5, loose=_multinomial_reach),
+    "p4-school": partial(_stacked, penalty="l21", large=False, speed=8),
+    "p4-large": partial(_stacked, penalty="l21", large=True, speed=4),
+    "p6-school": partial(_stacked, penalty="trace", large=False, speed=8),
+    "p6-large": partial(_stacked, penalty="trace", large=True, speed=4),
     "p5": _relation,
 }

@@ -2,9 +2,7 @@
 
 import hashlib
 import io
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._report import Record, say
 from benchmarks.peers.objectives import null_value, objective
 from benchmarks.peers.problem import TARGET, Problem
 from benchmarks.peers.problems import Missing, build
@@ -20,7 +19,6 @@ from benchmarks.peers.session import Session, TookTooLong
 from benchmarks.peers.solvers import OURS, PEERS
 
 Array = NDArray[Any]
-Record = dict[str, Any]
 
 _REFERENCE_TOL = 1e-8
 _TIGHTEST = 1e-13
@@ -78,7 +76,6 @@ class Runner:
         self.settings = settings
         self.peers = [peer for peer in PEERS if peer in peers]
         self.sessions: dict[str, Session | None] = {}
-        self.folder = Path(tempfile.mkdtemp(prefix="peers-"))
 
     def __enter__(self) -> "Runner":
         return self
@@ -87,7 +84,6 @@ class Runner:
         for session in self.sessions.values():
             if session is not None:
                 session.close()
-        shutil.rmtree(self.folder)
 
     def run(self, names: Sequence[str]) -> Iterator[Record]:
         """Measure the problems of these names one by one; what cannot be built is left out."""
@@ -95,79 +91,77 @@ class Runner:
             try:
                 problem = build(name, self.settings.quick)
             except Missing as error:
-                _say(f"{name}: left out: {error}")
+                say(f"{name}: left out: {error}")
                 continue
             yield self.measure(problem)
 
     def measure(self, problem: Problem) -> Record:
         """Every peer's runs on one problem."""
-        _say(f"{problem.name}: {problem.shape}, {problem.kind}")
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        problem.save(folder)
+        say(f"{problem.name}: {problem.shape}, {problem.kind}")
         measured = _Measured(problem)
-        present = []
         if OURS in self.peers:
             self._find_reference(measured)
-        for name in self.peers:
-            if not PEERS[name].takes(problem) or (session := self._session(name)) is None:
-                continue
-            try:
-                session.load(folder)
-            except (Missing, TookTooLong) as error:
-                _say(f"  {name}: left out: {error}")
-                continue
-            present.append(name)
-        if problem.what == "cv" and OURS in present:
-            self._run(OURS, _SCORES_TOL, measured, repeat=-1)
-        ladders = {name: self._descend(name, measured) for name in present}
-        for repeat in range(1, self.settings.repeats + 1):
-            for name, rungs in ladders.items():
-                # A rung that fails once is not worth its limit again.
-                ladders[name] = [
-                    tol for tol in rungs if self._run(name, tol, measured, repeat) is not None
-                ]
-        shutil.rmtree(folder)
+        with problem.saved() as folder:
+            present = [
+                name
+                for name in self.peers
+                if PEERS[name].takes(problem) and self._load(name, folder) is not None
+            ]
+            if problem.what == "cv" and OURS in present:
+                self._run(OURS, _SCORES_TOL, measured, repeat=-1)
+            ladders = {name: self._descend(name, measured) for name in present}
+            for repeat in range(1, self.settings.repeats + 1):
+                for name, rungs in ladders.items():
+                    # A rung that fails once is not worth its limit again.
+                    ladders[name] = [
+                        tol for tol in rungs if self._run(name, tol, measured, repeat) is not None
+                    ]
         return measured.record()
+
+    def _load(self, name: str, folder: Path) -> Session | None:
+        """The peer's process with a problem; None where it is absent or cannot take it."""
+        session = self._session(name)
+        try:
+            if session is not None:
+                session.load(folder)
+        except (Missing, TookTooLong) as error:
+            say(f"  {name}: left out: {error}")
+            return None
+        return session
 
     def _session(self, name: str) -> Session | None:
         """The peer's process, started when it is first needed; None where it is absent."""
         if name not in self.sessions:
-            if self.settings.quick and PEERS[name].compiles_long:
-                _say(f"  {name}: left out of quick runs, for it compiles long")
-                self.sessions[name] = None
-                return None
-            try:
-                session = Session(name, self.settings.threads, self.settings.pythons)
-            except Missing as error:
-                _say(f"  {name}: absent: {error}")
-                self.sessions[name] = None
-                return None
-            self.sessions[name] = session
-            pools = session.hello["blas"] or {}
-            if set(pools.values()) - {self.settings.threads}:
-                _say(f"  {name}: not all of it has {self.settings.threads} threads: {pools}")
+            self.sessions[name] = self._start(name)
         return self.sessions[name]
+
+    def _start(self, name: str) -> Session | None:
+        if self.settings.quick and PEERS[name].compiles_long:
+            say(f"  {name}: left out of quick runs, for it compiles long")
+            return None
+        try:
+            session = Session(name, self.settings.threads, self.settings.pythons)
+        except Missing as error:
+            say(f"  {name}: absent: {error}")
+            return None
+        pools = session.hello["blas"] or {}
+        if set(pools.values()) - {self.settings.threads}:
+            say(f"  {name}: not all of it has {self.settings.threads} threads: {pools}")
+        return session
 
     def _find_reference(self, measured: "_Measured") -> None:
         """A first estimate of the optimum, by our own solver, tight and with a certificate."""
-        problem, session = measured.problem, self._session(OURS)
-        if session is None:
-            return
+        problem = measured.problem
         if problem.what == "cv":  # whose estimators return no certificates
             problem = replace(problem, what="path")
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        problem.save(folder)
-        try:
-            session.load(folder)
-        except (Missing, TookTooLong) as error:
-            _say(f"  no reference: {error}")
-            return
-        if problem is measured.problem:  # the first fit is a loose one, as every peer's
-            self._run(OURS, PEERS[OURS].loosest, measured, repeat=-2)
-        self._run(OURS, _REFERENCE_TOL, measured, repeat=-1)
+        with problem.saved() as folder:
+            if self._load(OURS, folder) is None:
+                return
+            if problem is measured.problem:  # the first fit is a loose one, as every peer's
+                self._run(OURS, PEERS[OURS].loosest, measured, repeat=-2)
+            self._run(OURS, _REFERENCE_TOL, measured, repeat=-1)
         if not measured.is_certified:
-            _say(f"  the optimum is not certified: peers go {_BEYOND} tolerances beyond the target")
-        shutil.rmtree(folder)
+            say(f"  the optimum is not certified: peers go {_BEYOND} tolerances beyond the target")
 
     def _descend(self, name: str, measured: "_Measured") -> list[float]:
         """Tighten the peer's tolerance until the target is met; return the rungs to repeat."""
@@ -197,7 +191,7 @@ class Runner:
                 found[between] = record
                 met += [between] * (measured.suboptimality(record) <= target)
         line = f"{found[max(met)]['cpu']:.4g} s (tol {max(met):.1g})" if met else "not reached"
-        _say(f"  {name}: {line}, {len(found)} tolerances")
+        say(f"  {name}: {line}, {len(found)} tolerances")
         fast, target_tol = self.settings.repeat_below, max(met, default=None)
         return [
             tol
@@ -216,11 +210,11 @@ class Runner:
             at_least = 0.0 if repeat < 0 else self.settings.at_least
             reply = session.run(tol, limit, at_least=at_least)
         except TookTooLong:
-            _say(f"  {name}: ended after {limit:g} s at tol {tol:.1g}")
+            say(f"  {name}: ended after {limit:g} s at tol {tol:.1g}")
             measured.notes.append(f"{name}: more than {limit:g} s at tolerance {tol:.1g}")
             return None
         except Missing as error:
-            _say(f"  {name}: failed at tol {tol:.1g}: {error}")
+            say(f"  {name}: failed at tol {tol:.1g}: {error}")
             measured.notes.append(f"{name}: {error}")
             return None
         return measured.add(name, tol, repeat, reply)
@@ -309,7 +303,3 @@ class _Measured:
 def _finite(value: Any) -> float:
     """The number, or one that is as bad and that JSON knows."""
     return float(np.nan_to_num(value, nan=_WORST, posinf=_WORST))
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -48,7 +48,7 @@ class Session:
         self._start()
 
     def load(self, folder: Path) -> None:
-        """Hand over a saved problem."""
+        """Hand over a saved problem, whose files stay until another is handed over."""
         self.folder = str(folder)
         self._ask("load", self.folder, _START_SECONDS)
 

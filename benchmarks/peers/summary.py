@@ -3,14 +3,11 @@
 import os
 import platform
 import statistics
-from typing import Any
 
-from benchmarks._report import markdown_table
+from benchmarks._report import Column, Record, markdown_table, number, table
 from benchmarks.peers.problem import TARGET
 from benchmarks.peers.session import Session
-from benchmarks.peers.solvers import OURS
-
-Record = dict[str, Any]
+from benchmarks.peers.solvers import OURS, PEERS
 
 
 def curve(problem: Record, peer: str, clock: str) -> list[tuple[float, float, float]]:
@@ -63,19 +60,15 @@ def compare(problem: Record, clock: str) -> Record:
 
 def ratio_table(rows: list[Record]) -> str:
     """The comparison as Markdown."""
-    header = ["problem", "best peer", "seconds", "skmtl, seconds", "ratio", "target"]
-    cells = [
-        [
-            row["problem"],
-            row["best_peer"] or "-",
-            number(row["best_seconds"]),
-            number(row["skmtl_seconds"]),
-            "-" if row["ratio"] is None else f"{row['ratio']:.2g}",
-            f"{row['target_ratio']:g}",
-        ]
-        for row in rows
-    ]
-    return markdown_table(header, cells)
+    columns: dict[str, Column] = {
+        "problem": "{problem}",
+        "best peer": lambda row: row["best_peer"] or "-",
+        "seconds": lambda row: number(row["best_seconds"]),
+        "skmtl, seconds": lambda row: number(row["skmtl_seconds"]),
+        "ratio": lambda row: "-" if row["ratio"] is None else f"{row['ratio']:.2g}",
+        "target": "{target_ratio:g}",
+    }
+    return table(rows, columns)
 
 
 def peer_table(rows: list[Record]) -> str:
@@ -89,8 +82,6 @@ def peer_table(rows: list[Record]) -> str:
 
 def process_table(sessions: dict[str, Session], problems: list[Record]) -> str:
     """Each peer's release, import and first fit, compilation included."""
-    from benchmarks.peers.solvers import PEERS
-
     cells = []
     for name, session in sessions.items():
         release = session.hello["versions"].get(PEERS[name].distribution, "-")
@@ -115,8 +106,3 @@ def environment(sessions: dict[str, Session]) -> Record:
         "cores": os.cpu_count(),
         "peers": {name: session.hello for name, session in sessions.items()},
     }
-
-
-def number(value: float | None) -> str:
-    """Three digits, or a dash."""
-    return "-" if value is None else f"{value:.3g}"

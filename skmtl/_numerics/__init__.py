@@ -1,4 +1,4 @@
-"""What all else stands on: numba kernels, linear algebra, threads."""
+"""Numerical building blocks: numba kernels, linear algebra, threads."""
 
 from skmtl._numerics import kernels, linalg
 from skmtl._numerics.linalg import (

@@ -1,4 +1,4 @@
-"""Products with mixed precision, centred Gram matrices, largest eigenvalues."""
+"""Mixed-precision products, centred Gram matrices, eigenvalues and singular values."""
 
 import math
 from collections.abc import Callable
@@ -17,24 +17,26 @@ from skmtl._numerics.threads import one_blas_thread
 
 Array = NDArray[Any]
 
-# Below this side length an exact eigenvalue costs less than the iterations a poor one wastes.
+# Up to this side length an exact largest eigenvalue costs less than the solver iterations that an
+# inexact one would add.
 EXACT_SIDE = 2000
-# The same for the eigenvalues of many matrices, and for all eigenvectors of one.
+# Up to this side length full decompositions cost less than partial ones.
 SMALL_SIDE = 64
-# Decompositions of this side and below gain nothing from a second thread, and lose much where
-# other processes want the processor.
+# Up to this side length a second thread does not speed up decompositions, and slows them down if
+# other processes use the processor.
 ONE_THREAD_SIDE = 512
 _EPS = np.finfo(np.float64).eps
 _BATCH_BYTES = 2**24
-# Rows weighted one after the other while the caches hold them.
+# The size of the blocks of rows that are weighted and multiplied while in the cache.
 _BLOCK_BYTES = 2**20
-# What is added to a diagonal for the rounding of single precision, and for rows left out.
+# Relative increases of a diagonal for single-precision rounding, and for rows left out.
 _ROUNDING, _SAMPLING = 4e-6, 1e-3
+# Features with norms outside this value and its inverse are rescaled for single precision.
 _EXTREME = 1e-12
 
 
 def multiply(X: Any, W: Array) -> Array:
-    """X @ W in W's precision, X (n, d) dense or sparse, without a converted copy of X."""
+    """X @ W in the precision of W, for dense or sparse X (n, d), without converting all of X."""
     if sp.issparse(X) or X.dtype == W.dtype:
         return np.asarray(X @ W)
     out = np.empty((X.shape[0], *W.shape[1:]), dtype=W.dtype)
@@ -44,12 +46,12 @@ def multiply(X: Any, W: Array) -> Array:
 
 
 def multiply_transposed(X: Any, U: Array) -> Array:
-    """X' @ U in U's precision, X (n, d) dense or sparse, without a converted copy of X."""
+    """X' @ U in the precision of U, for dense or sparse X (n, d), without converting all of X."""
     if sp.issparse(X) or U.ndim == 1:
         if sp.issparse(X) or X.dtype == U.dtype:
             return np.asarray(X.T @ U)
     elif X.dtype == U.dtype:
-        # BLAS takes nearly twice as long for X' U, where U has few columns.
+        # If U has few columns, BLAS takes nearly twice as long for X' U.
         return np.ascontiguousarray((U.T @ X).T)
     out = np.zeros((X.shape[1], *U.shape[1:]), dtype=U.dtype)
     for rows in row_batches(X):
@@ -64,7 +66,7 @@ def row_batches(X: Any) -> list[slice]:
 
 
 def without_constant_columns(X: Any) -> Any:
-    """A CSR matrix whose constant, non-zero columns are zero: centring would leave rounding."""
+    """Set constant, non-zero columns of a CSR matrix to 0: centring would leave rounding error."""
     low, high = min_max_axis(X, axis=0)
     constant = (low == high) & (low != 0)
     if not constant.any():
@@ -75,7 +77,7 @@ def without_constant_columns(X: Any) -> Any:
 
 
 def weighted_gram(X: Any, weights: Array) -> Array:
-    """X' diag(weights) X as a dense float64 (d, d) matrix; weights (n,) not negative."""
+    """X' diag(weights) X as a dense float64 (d, d) matrix; weights (n,) non-negative."""
     if sp.issparse(X):
         weighted = X.multiply(weights[:, None]).tocsr()
         return np.asarray((X.T @ weighted).toarray(), dtype=np.float64)
@@ -87,7 +89,7 @@ def weighted_gram(X: Any, weights: Array) -> Array:
 
 
 def centred_gram(X: Any, weights: Array) -> Array:
-    """The weighted Gram matrix of X around its weighted mean."""
+    """The weighted Gram matrix of X, centred at the weighted mean."""
     total = weights.sum()
     gram = weighted_gram(X, weights)
     if total <= 0:
@@ -96,10 +98,10 @@ def centred_gram(X: Any, weights: Array) -> Array:
     sums = multiply_transposed(X, weights)
     gram -= np.outer(sums, sums / total)
     left = np.diag(gram) / np.where(raw > 0, raw, 1.0)
-    # A constant feature leaves rounding noise, which is no feature.
+    # Remove the rounding error that remains of constant features.
     constant = left <= X.shape[0] * np.finfo(np.float64).eps
     if sp.issparse(X) and ((left < 1e-6) & ~constant).any():
-        # Far from zero: the difference has lost its digits, and the feature is not sparse.
+        # The mean is far from zero: the difference is inaccurate, and the feature is not sparse.
         gram = _shifted_gram(X, weights, sums / total)
     gram[constant] = 0.0
     gram[:, constant] = 0.0
@@ -116,16 +118,17 @@ def _shifted_gram(X: Any, weights: Array, mean: Array) -> Array:
 
 
 def sample(shares: Array, count: int) -> tuple[Any, Array]:
-    """About ``count`` indices drawn by their shares (n,), and how many each stands for.
+    """Draw about ``count`` indices in proportion to shares (n,); return them with weights.
 
-    All of them, as a slice, where not many fewer would be drawn. The same ones every time.
+    A weight is the number of indices that the drawn one represents. All indices are returned, as a
+    slice, if ``count`` is at least half of n. The draw is deterministic.
     """
     n, total = len(shares), shares.sum()
     if 2 * count >= n or not total > 0:
         return slice(None), np.ones(n)
-    # Each index has a chance, so that what none of the others knows is not left out for ever.
+    # Uniform probabilities are mixed in, so that every index can be drawn.
     chances = 0.9 * shares / total + 0.1 / n
-    # One draw from each of as many equal parts: what stands together is drawn together.
+    # Stratified: one draw from each of ``count`` equal parts of the cumulative probabilities.
     parts = (np.arange(count) + np.random.default_rng(0).random(count)) / count
     drawn = np.searchsorted(np.cumsum(chances), parts).clip(max=n - 1)
     rows, times = np.unique(drawn, return_counts=True)
@@ -135,14 +138,15 @@ def sample(shares: Array, count: int) -> tuple[Any, Array]:
 def sampled_grams(X: Array, weights: Array, count: int, *, centre: bool) -> Array:
     """Gram matrices (T, d, d) for weights (n, T), each from about ``count`` rows of X (n, d).
 
-    Around the weighted means or around 0. Products in single precision, sums in double; the
-    diagonals are raised by the rounding, and where rows were left out.
+    They are centred at the weighted means if ``centre``. Products are computed in single
+    precision, sums in double; the diagonals are raised to allow for rounding, and for rows that
+    are left out.
     """
     d = X.shape[1]
-    # Few rows know a rare feature: no diagonal falls below that of all rows.
+    # A rare feature may be missing from the sample: diagonals are at least those of all rows.
     least = weighted_squares(X, weights)
     largest = np.sqrt(least.max(axis=1))
-    # Of features in extreme units the products would overflow.
+    # Rescale features in extreme units, whose products would overflow.
     scale = np.where((largest > _EXTREME) & (largest < 1 / _EXTREME), 1.0, largest)
     scale[scale == 0] = 1.0
     scaled = (scale != 1.0).any()
@@ -179,17 +183,17 @@ def weighted_squares(X: Any, weights: Array) -> Array:
         return np.asarray(X.multiply(X).T @ weights, dtype=np.float64)
     out = np.zeros((X.shape[1], *weights.shape[1:]))
     if weights.size == len(weights) and X.dtype == np.float64:
-        return np.einsum("ij,ij,i->j", X, X, weights.ravel()).reshape(out.shape)
+        return np.asarray(np.einsum("ij,ij,i->j", X, X, weights.ravel()).reshape(out.shape))
     for rows in row_batches(X):
         out += np.square(X[rows], dtype=np.float64).T @ weights[rows]
     return out
 
 
 def squared_norm(X: Any, weights: Array, offset: Array | None, scale: Array) -> float:
-    """Largest eigenvalue of B'B, B = sqrt(weights) (X - offset) scale, or nearly.
+    """Largest eigenvalue of B'B for B = sqrt(weights) (X - offset) scale, possibly underestimated.
 
-    Exact where the smaller side of X is at most ``EXACT_SIDE``, otherwise by Lanczos, which
-    approaches it from below: the solver that uses it as a step must check its steps.
+    It is exact if the smaller side of X is at most ``EXACT_SIDE``. Otherwise it is a lower bound by
+    Lanczos, and a solver that derives its step from it must check its steps.
     """
     n, d = X.shape
     if min(n, d) > EXACT_SIDE:
@@ -239,7 +243,7 @@ def lanczos(apply: Callable[[Array], Array], size: int) -> float:
     start /= np.linalg.norm(start)
     quotient = max(float(start @ apply(start)), 0.0)
     if quotient == 0.0:
-        # The zero operator: ARPACK has no vector to start from.
+        # ARPACK cannot start with the zero operator.
         return 0.0
     operator = LinearOperator((size, size), matvec=apply, dtype=np.float64)
     try:
@@ -254,43 +258,43 @@ def lanczos(apply: Callable[[Array], Array], size: int) -> float:
 
 def singular_values(W: Array) -> Array:
     """All min(W.shape) singular values, in descending order."""
-    with _fair_threads(W):
+    with _limit_threads(W):
         return np.linalg.svd(W, compute_uv=False) if W.size else np.zeros(0)
 
 
 def largest_singular_value(W: Array) -> float:
-    """The largest singular value, by way of the smaller side; its square is exact to rounding."""
+    """The largest singular value, from the Gram matrix of the smaller side."""
     size = float(np.abs(W).max(initial=0.0))
     if not 0 < size < np.inf:
         return size
-    M = W.astype(np.float64) / size  # whose squares neither overflow nor vanish
-    with _fair_threads(W):
+    M = W.astype(np.float64) / size  # so that squares neither overflow nor underflow
+    with _limit_threads(W):
         gram = M @ M.T if M.shape[0] <= M.shape[1] else M.T @ M
         return size * math.sqrt(largest_eigenvalue(gram))
 
 
 def rescale_singular_values(V: Array, factors: Callable[[Array], Array]) -> Array:
-    """V with each singular value multiplied by its factor, by way of the smaller side.
+    """Multiply the singular values of V by factors, using the Gram matrix of the smaller side.
 
-    ``factors`` takes all min(V.shape) singular values in descending order. Directions are
-    computed for those alone whose factor differs from that of the last.
+    ``factors`` maps all min(V.shape) singular values, in descending order, to their factors.
+    Singular vectors are computed only up to the last factor that differs from the final one.
     """
-    with _fair_threads(V):
+    with _limit_threads(V):
         return _rescaled(V, factors)
 
 
-def _fair_threads(W: Array) -> AbstractContextManager[None]:
-    """One BLAS thread for the decompositions of a small matrix."""
+def _limit_threads(W: Array) -> AbstractContextManager[None]:
+    """Limit BLAS to one thread for decompositions of a small matrix."""
     return one_blas_thread() if min(W.shape) <= ONE_THREAD_SIDE else nullcontext()
 
 
 def _rescaled(V: Array, factors: Callable[[Array], Array]) -> Array:
     wide = V.shape[0] <= V.shape[1]
     M = V.astype(np.float64, copy=False)
-    # numpy leaves half of the product of a matrix with itself to symmetry.
+    # numpy computes only half of a product of a matrix with its own transpose.
     tridiagonal = _Tridiagonal(M @ M.T if wide else M.T @ M)
     sigma = np.sqrt(np.maximum(tridiagonal.eigenvalues[::-1], 0))
-    # What the squares cannot resolve is zero.
+    # Set singular values to zero that are below the rounding error of the squares.
     sigma[sigma <= math.sqrt(len(sigma) * _EPS) * sigma[:1]] = 0.0
     scales = factors(sigma)
     rest = float(scales[-1])
@@ -307,7 +311,7 @@ def _rescaled(V: Array, factors: Callable[[Array], Array]) -> Array:
 
 
 class _Tridiagonal:
-    """A symmetric matrix, all of whose eigenvalues are wanted, and some of its eigenvectors."""
+    """A symmetric matrix with all its eigenvalues, and some eigenvectors on request."""
 
     def __init__(self, matrix: Array) -> None:
         self.n, self.matrix = len(matrix), matrix
@@ -321,10 +325,10 @@ class _Tridiagonal:
             raise np.linalg.LinAlgError("eigenvalues did not converge")
 
     def top_eigenvectors(self, count: int) -> Array:
-        """Those of the largest eigenvalues (n, count), descending."""
+        """The eigenvectors (n, count) of the largest eigenvalues, in descending order."""
         n = self.n
         if n > SMALL_SIDE and 4 * count > n:
-            # So many are found faster together.
+            # For so many eigenvectors the full decomposition is faster.
             self.vectors = np.linalg.eigh(self.matrix)[1]
         if n <= SMALL_SIDE or 4 * count > n:
             top: Array = self.vectors[:, : -count - 1 : -1]
@@ -341,10 +345,10 @@ class _Tridiagonal:
 
 
 def solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:
-    """Column t solves (matrices[t] + ridges[t] I) w = G[:, t]; one matrix may serve all.
+    """Solve (matrices[t] + ridges[t] I) w = G[:, t] for each column t; tasks may share a matrix.
 
-    The smallest solution where a matrix is singular. Scaled to a unit diagonal first, so that
-    features in unequal units do not look like a deficient rank.
+    Matrices are scaled to a unit diagonal first, so that features in different units do not appear
+    rank deficient. If one is singular, the solution of least norm (after scaling) is returned.
     """
     out = np.empty_like(G)
     single = len(matrices) == 1 and (ridges == ridges[0]).all()

@@ -1,4 +1,4 @@
-"""A quadratic per task in the eigenbasis of its Hessian: exact solutions for any step."""
+"""One quadratic per task in the eigenbasis of its Hessian, with exact solutions for any step."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ class Spectrum:
     ----------
     eigenvalues : ndarray of shape (n_tasks, n_features)
     bases : ndarray of shape (n_tasks or 1, n_features, n_features) or None
-        Eigenvectors in columns; one basis may serve all tasks. None: the unit vectors.
+        Eigenvectors in columns; all tasks may share one basis. None for the unit vectors.
     linear : ndarray of shape (n_features, n_tasks)
     mean_free : bool
-        Whether the penalty leaves the mean of W's columns free.
+        Whether the penalty leaves the mean of W's columns unpenalised.
     rotates : bool
-        Whether the penalty is the same for W and for U W, whatever rotation U is.
+        Whether the penalty is invariant under W -> U W for all orthogonal U.
     memory : dict or None
-        What a solver keeps for the next fit of the same quadratics.
+        State that a solver stores for the next fit of the same quadratics.
     """
 
-    # The rows of W are these multiples (n_features, 1) of what the quadratics are in.
+    # W is this factor (n_features, 1) times the variable of the quadratics; None: W itself.
     scale: Array | None = None
 
     def __init__(
@@ -49,8 +49,11 @@ class Spectrum:
         return float(self.eigenvalues.mean())
 
     def rotated(self) -> "tuple[Spectrum, Array | None]":
-        """The same in the coordinates U' W of one basis U, where that is all the same to the
-        penalty, and U: nothing is left to multiply by. Otherwise itself, and None."""
+        """The quadratics in the coordinates U' W of a common basis U, and U.
+
+        Their Hessians are then diagonal. If the penalty is not invariant under rotations, or the
+        tasks have no common basis: itself, and None.
+        """
         if not self.rotates or self.bases is None or len(self.bases) > 1:
             return self, None
         if "rotated" not in self.memory or self.memory["rotated"][0] is not self.linear:
@@ -59,7 +62,7 @@ class Spectrum:
         return Spectrum(self.eigenvalues, None, self.memory["rotated"][1], **options), self.bases[0]
 
     def rescaled(self, scale: Array) -> "Spectrum":
-        """The same for W / scale, scale (n_features, 1), where each task has its own basis."""
+        """The quadratics in W / scale, for scale (n_features, 1) and a separate basis per task."""
         assert self.bases is not None and len(self.bases) > 1
         scaled = scale * self.bases
         matrices = (scaled * self.eigenvalues[:, None, :]) @ scaled.transpose(0, 2, 1)
@@ -69,14 +72,14 @@ class Spectrum:
         return other
 
     def residual(self, W: Array) -> Array:
-        """The columns linear_t - Hessian_t w_t: minus the gradient."""
+        """Minus the gradient: the columns linear_t - Hessian_t w_t."""
         return self.linear - self._scale(W, np.ascontiguousarray(self.eigenvalues.T))
 
     def solve(self, A: Array, rho: float) -> Array:
         """The minimiser of the quadratics + rho ||W - A||_F^2 / 2, in O(d^2) per task.
 
-        With a free mean only the distance of the centred columns counts, so that the mean task
-        follows the data at once.
+        If the mean is free, the distance is that of the centred columns only, so that the mean
+        task is determined by the data alone.
         """
         if self._factors is None or self._factors[0] != rho:
             self._factors = rho, np.ascontiguousarray(1 / (self.eigenvalues.T + rho))
@@ -88,7 +91,7 @@ class Spectrum:
         return W + self._scale(np.repeat(rho * mean[:, None], W.shape[1], axis=1), factors)
 
     def _free_mean_map(self, rho: float, factors: Array) -> Array:
-        """(I - rho mean_t (Hessian_t + rho I)^-1)^+, from the last call where rho is the same."""
+        """(I - rho mean_t (Hessian_t + rho I)^-1)^+, cached for the last value of rho."""
         if self._mean_map is None or self._mean_map[0] != rho:
             n_tasks, d = self.eigenvalues.shape
             if self.bases is None:
@@ -115,15 +118,15 @@ class Spectrum:
 
 
 class LinkedSpectrum(Spectrum):
-    """Quadratics of all tasks less :math:`\\langle V, W \\rangle^2 / (2 \\sigma)`.
+    """Quadratics of all tasks minus :math:`\\langle V, W \\rangle^2 / (2 \\sigma)`.
 
-    One unknown that all tasks share, when it is eliminated, links them so.
+    The term results from eliminating one unknown that all tasks share.
 
     Parameters
     ----------
     eigenvalues, bases, linear : as in :class:`Spectrum`
     link : ndarray of shape (n_features, n_tasks)
-        V; the whole stays positive semidefinite.
+        V; the difference must be positive semidefinite.
     sigma : float
         Positive.
     """
@@ -136,7 +139,8 @@ class LinkedSpectrum(Spectrum):
         self._solved: tuple[float, Array] | None = None
 
     def residual(self, W: Array) -> Array:
-        return super().residual(W) + self.link * (float(np.vdot(self.link, W)) / self.sigma)
+        linked = self.link * (float(np.vdot(self.link, W)) / self.sigma)
+        return np.asarray(super().residual(W) + linked)
 
     def solve(self, A: Array, rho: float) -> Array:
         W = super().solve(A, rho)
@@ -149,15 +153,15 @@ class LinkedSpectrum(Spectrum):
 
 
 class PartsSpectrum:
-    """The same quadratics of the sum of parts, for the parts one below the other.
+    """The quadratics of a sum of parts, as a function of the vertically stacked parts.
 
-    Parts that step together share one solution: their sum is that of a step as many times
-    longer, and what it is away from where they were is divided equally.
+    A proximal step in all parts reduces to one in their sum that is ``n_parts`` times longer; the
+    change of the sum is divided equally among the parts.
 
     Parameters
     ----------
     total : Spectrum
-        Of the sum. Its mean is not free.
+        The quadratics of the sum; ``mean_free`` must be false.
     n_parts : int
     """
 
@@ -166,7 +170,7 @@ class PartsSpectrum:
     def __init__(self, total: Spectrum, n_parts: int) -> None:
         self.total, self.n_parts = total, n_parts
         self.scale = None if total.scale is None else np.concatenate([total.scale] * n_parts)
-        # Not the memory itself: the best step for parts is another than for the whole.
+        # A separate memory, because the best step for the parts differs from that for the sum.
         self.memory: dict[str, Any] = total.memory.setdefault(f"parts-{n_parts}", {})
 
     @property
@@ -174,7 +178,7 @@ class PartsSpectrum:
         return self.total.mean_eigenvalue
 
     def rotated(self) -> "tuple[PartsSpectrum, None]":
-        """Itself, and no basis."""
+        """Itself, and None for the basis."""
         return self, None
 
     def residual(self, W: Array) -> Array:
@@ -187,4 +191,4 @@ class PartsSpectrum:
         parts = A.reshape(self.n_parts, -1, A.shape[1])
         summed = parts.sum(axis=0)
         moved = (self.total.solve(summed, rho / self.n_parts) - summed) / self.n_parts
-        return (parts + moved).reshape(A.shape)
+        return np.asarray((parts + moved).reshape(A.shape))

@@ -1,4 +1,4 @@
-"""Linear systems of all tasks together: a matrix for each, and one between them."""
+"""Linear systems that couple the tasks: one matrix per task, and one between tasks."""
 
 import numpy as np
 import scipy.linalg
@@ -8,28 +8,29 @@ from skmtl._numerics import linalg
 
 Array = NDArray[np.float64]
 
-# Up to so many unknowns are solved for at once, and this many where iterating fails.
+# The largest numbers of unknowns of a direct solution, of one after iterations have failed, and of
+# the coarse system of the preconditioner.
 _DIRECT = 600
 _LAST_RESORT = 2000
 _COARSE = 600
 _MAX_ITERATIONS = 500
 _EXACT = 1e-15
 _ENOUGH = 1e-11
-# Iterations without a smaller residual after which rounding holds it.
+# Stop after this many iterations without a smaller residual, since rounding error limits it.
 _PATIENCE = 20
 _REFINEMENTS = 3
-# Eigenvalues up to this share of the largest are rounding.
+# Eigenvalues up to this fraction of the largest are rounding error.
 _ROUNDING = 1e-12
-# Weaker coupling than this share of a matrix's largest eigenvalue drowns in that one's rounding.
+# Coupling below this fraction of a matrix's largest eigenvalue is lost in its rounding error.
 _WEAK = 1e-6
 
 
 def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
-    """The W (n_features, n_tasks) with matrices[t] W[:, t] + (W coupling)[:, t] = G[:, t].
+    """Solve matrices[t] W[:, t] + (W coupling)[:, t] = G[:, t] for W (n_features, n_tasks).
 
-    One matrix that serves all tasks makes it a Sylvester equation, which the coupling's
-    eigenvectors take apart. Otherwise tasks that nothing couples are solved alone; of the others,
-    few unknowns at once, many by conjugate gradients.
+    If all tasks share one matrix, this is a Sylvester equation, which is diagonalised by the
+    eigenvectors of the coupling. Otherwise tasks without coupling are solved separately, and the
+    others jointly: directly if there are few unknowns, by conjugate gradients if there are many.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
     coupling : ndarray of shape (n_tasks, n_tasks)
         Positive semidefinite.
     G : ndarray of shape (n_features, n_tasks)
-        In the range of the whole.
+        In the range of the system.
 
     References
     ----------
@@ -59,15 +60,16 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
             W[:, coupled] = solve_coupled(matrices[coupled], between, G[:, coupled])
         return W
     if G.size <= _DIRECT:
-        return _solve_at_once(matrices, coupling, G)
-    near, best, size = _TwoLevel(matrices, coupling), np.zeros_like(G), float(np.linalg.norm(G))
+        return _solve_directly(matrices, coupling, G)
+    preconditioner = _TwoLevel(matrices, coupling)
+    best, size = np.zeros_like(G), float(np.linalg.norm(G))
     values, vectors = _eigen(coupling)
-    # Products with the root have no rounding error in directions that are not coupled.
+    # Products with the square root have no rounding error in uncoupled directions.
     root = vectors * np.sqrt(values)
     left, least = G, size
     for _ in range(_REFINEMENTS):
-        W = best + _conjugate_gradients(matrices, root, left, near)
-        # The true residual: the one that conjugate gradients carry along drifts.
+        W = best + _conjugate_gradients(matrices, root, left, preconditioner)
+        # Recompute the residual, since the one updated by conjugate gradients drifts.
         left = G - _apply(matrices, root, W)
         norm = float(np.linalg.norm(left))
         if not norm < least:
@@ -76,29 +78,29 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
         if norm <= _EXACT * size:
             break
     if least > _ENOUGH * size and G.size <= _LAST_RESORT:
-        return best + _solve_at_once(matrices, coupling, G - _apply(matrices, root, best))
+        return best + _solve_directly(matrices, coupling, G - _apply(matrices, root, best))
     return best
 
 
 def _apply(matrices: Array, root: Array, W: Array) -> Array:
-    """The image of W, with the coupling as root root'."""
+    """The left-hand side at W, for the coupling root root'."""
     return np.asarray(np.matmul(matrices, W.T[:, :, None])[:, :, 0].T + (W @ root) @ root.T)
 
 
 def _solve_sylvester(A: Array, B: Array, G: Array) -> Array:
-    """The smallest solution of A W + W B = G."""
+    """The solution of A W + W B = G with the least norm."""
     a, left = np.linalg.eigh(A)
     b, right = _eigen(B)
     a = np.maximum(a, 0.0)
-    # There features in unequal units look like a deficient rank, unless they are scaled.
+    # With weak coupling, features in different units appear rank deficient unless scaled.
     weak = b <= _WEAK * a[-1]
     sums = a[:, None] + b[None, :]
     sums[sums <= _ROUNDING * a[-1]] = np.inf
-    # In the coupling's eigenbasis a strong direction leaves no rounding error in a weak one.
-    turned = G @ right
+    # In the eigenbasis of the coupling strong directions cause no rounding error in weak ones.
+    rotated = G @ right
     W = np.zeros_like(G)
-    for _ in range(2):  # the second time removes the eigenvectors' rounding error
-        rest = turned - A @ W - W * b
+    for _ in range(2):  # the second pass removes the rounding error of the eigenvectors
+        rest = rotated - A @ W - W * b
         solved = left @ (left.T @ rest / sums)
         if weak.any():
             solved[:, weak] = linalg.solve_semidefinite(A[None], b[weak], rest[:, weak])
@@ -107,16 +109,16 @@ def _solve_sylvester(A: Array, B: Array, G: Array) -> Array:
 
 
 def _eigen(coupling: Array) -> tuple[Array, Array]:
-    """The eigenvalues, rounding error set to 0, and the eigenvectors of a coupling."""
+    """The eigenvalues of a coupling, set to 0 if rounding error, and its eigenvectors."""
     values, vectors = np.linalg.eigh(coupling)
     values[values <= _ROUNDING * max(values[-1], 0.0)] = 0.0
     return values, vectors
 
 
-def _solve_at_once(matrices: Array, coupling: Array, G: Array) -> Array:
-    """All unknowns together, in the coupling's eigenbasis.
+def _solve_directly(matrices: Array, coupling: Array, G: Array) -> Array:
+    """Solve for all unknowns at once, in the eigenbasis of the coupling.
 
-    There strong and weak directions are scaled separately, however strong the coupling.
+    There strong and weak directions are scaled separately, so that strong coupling does no harm.
     """
     (d, n_tasks), (values, vectors) = G.shape, _eigen(coupling)
     pairs = (vectors[:, :, None] * vectors[:, None, :]).reshape(n_tasks, -1)
@@ -124,9 +126,9 @@ def _solve_at_once(matrices: Array, coupling: Array, G: Array) -> Array:
     tasks = np.arange(n_tasks)
     blocks[tasks, tasks] += values[:, None, None] * np.eye(d)
     whole = blocks.transpose(2, 0, 3, 1).reshape(d * n_tasks, d * n_tasks)
-    factor, turned = _Semidefinite(whole), (G @ vectors).ravel()
-    W = factor.solve(turned)
-    W = W + factor.solve(turned - whole @ W)
+    factor, rotated = _Semidefinite(whole), (G @ vectors).ravel()
+    W = factor.solve(rotated)
+    W = W + factor.solve(rotated - whole @ W)
     return np.asarray(W.reshape(G.shape) @ vectors.T)
 
 
@@ -154,10 +156,10 @@ class _Semidefinite:
 
 
 class _TwoLevel:
-    """Nearly the inverse: each task alone, plus what the least coupled combinations share.
+    """A two-level preconditioner: each task alone, plus a coarse system of combinations of tasks.
 
-    The combinations are eigenvectors of the coupling with its smallest eigenvalues; with all that
-    are zero among them, so is every direction in which the whole is singular.
+    The combinations are the eigenvectors of the coupling with the smallest eigenvalues. They
+    include all with eigenvalue zero, and so every direction in which the system is singular.
     """
 
     def __init__(self, matrices: Array, coupling: Array) -> None:
@@ -186,18 +188,21 @@ class _TwoLevel:
         )
 
 
-def _conjugate_gradients(matrices: Array, root: Array, G: Array, near: _TwoLevel) -> Array:
+def _conjugate_gradients(
+    matrices: Array, root: Array, G: Array, preconditioner: _TwoLevel
+) -> Array:
+    """Preconditioned conjugate gradients from zero; return the iterate of least residual."""
     W, left = np.zeros_like(G), G.copy()
-    solved = near.solve(left)
+    solved = preconditioner.solve(left)
     direction, slope = solved, float(np.vdot(left, solved))
     best, least, waited = W, np.inf, 0
     enough = _EXACT * float(np.linalg.norm(G))
     for _ in range(_MAX_ITERATIONS):
         image = _apply(matrices, root, direction)
-        bend = float(np.vdot(direction, image))
-        if slope <= 0 or bend <= 0:
+        curvature = float(np.vdot(direction, image))
+        if slope <= 0 or curvature <= 0:
             break
-        size = slope / bend
+        size = slope / curvature
         W = W + size * direction
         left = left - size * image
         norm = float(np.linalg.norm(left))
@@ -205,7 +210,7 @@ def _conjugate_gradients(matrices: Array, root: Array, G: Array, near: _TwoLevel
         least = min(norm, least)
         if norm <= enough or waited >= _PATIENCE:
             break
-        solved = near.solve(left)
+        solved = preconditioner.solve(left)
         before, slope = slope, float(np.vdot(left, solved))
         direction = solved + slope / before * direction
     return best

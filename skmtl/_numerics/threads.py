@@ -1,4 +1,4 @@
-"""One BLAS thread while small matrices are worked on: a second costs more than it brings."""
+"""One BLAS thread for small matrices, for which extra threads cost more than they save."""
 
 import threading
 from collections.abc import Iterator
@@ -16,19 +16,19 @@ _own = threading.local()
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread; afterwards it has as many as before.
+    """Limit BLAS to one thread within the context, and restore the former number afterwards.
 
-    Some libraries keep the number for each thread of Python, some for the process. Where several
-    threads overlap, the last to leave brings back what the first had found.
+    Some libraries store the number per Python thread, some per process. If several threads
+    overlap, the last to leave restores the number that the first had found.
     """
     global _inside, _first, _controller
     with _lock:
         if _controller is None:
-            # It looks for the libraries, which takes longer than a small fit.
+            # Finding the libraries takes longer than a small fit, so it is done only once.
             _controller = ThreadpoolController().select(user_api="blas")
         alone = _inside == 0 and all(each.num_threads == 1 for each in _controller.lib_controllers)
         if alone or getattr(_own, "inside", False):
-            own = None  # asking costs next to nothing, setting as much as a small product
+            own = None  # reading the number is almost free, setting it costs a small product
         else:
             own = _controller.limit(limits=1, user_api="blas")
             if _inside == 0:

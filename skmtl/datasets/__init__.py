@@ -1,4 +1,4 @@
-"""Made tasks with known truth, and readers for real ones."""
+"""Simulated tasks with known coefficients, and loaders for real data."""
 
 from skmtl.datasets._generators import make_block_sparse
 from skmtl.datasets._loaders import fetch_mnist, load_digits_tasks, load_npz

@@ -1,4 +1,4 @@
-"""Made tasks whose coefficients are known."""
+"""Simulated tasks with common features, and what all simulations share."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-# What all makers take.
+# Constraints on the parameters that all functions share.
 CONSTRAINTS: dict[str, list[Any]] = {
     "n_samples": [Interval(Integral, 1, None, closed="left"), "array-like"],
     "n_features": [Interval(Integral, 1, None, closed="left")],
@@ -30,45 +30,45 @@ CONSTRAINTS: dict[str, list[Any]] = {
 _PARTS = {
     "n_samples": """
 n_samples : int or array-like of shape (n_tasks,), default=100
-    Number of rows; with ``layout="stacked"`` the rows of each task.
+    Number of rows; with ``layout="stacked"`` the number of rows of each task.
 """,
     "common": """
 noise : float, default=1.0
     Standard deviation of the noise.
 layout : {"shared", "stacked"}, default="shared"
-    One set of rows for all tasks, or rows of their own for each.
+    "shared": all tasks have the same rows. "stacked": each task has its own rows.
 classification : bool, default=False
-    Make labels 1 where the noisy score is positive and 0 elsewhere. Nothing guarantees that
-    both occur in every task; few rows or a large bias may leave one out.
+    Whether labels are 1 where the noisy score is positive and 0 elsewhere. With few rows or a
+    large bias, a task may have labels of one class only.
 bias : float or array-like of shape (n_tasks,), default=0.0
     The intercepts.
 missing : float in [0, 1), default=0.0
-    Share of the labels that are NaN, at random; shared layout only. Two labels per task are
-    always kept, so that the share may be smaller where there are few rows.
+    Proportion of labels that are NaN, at random; shared layout only. At least two labels per
+    task are kept, so that the proportion may be smaller if there are few rows.
 random_state : int, RandomState instance or None, default=None
     Pass an int for the same data in every call.
 """,
     "returned": """
-With ``data``: (n, d), or (sum of n_samples, d + 1) with the task ids 0 to T - 1 last;
-``target``: (n, T) or (sum of n_samples,), integers for complete 0/1 labels, floats
+With ``data`` (n, d), or (sum of n_samples, d + 1) with the task ids 0 to T - 1 last;
+``target`` (n, T) or (sum of n_samples,), integers for complete 0/1 labels, floats
 otherwise; and the truth: ``tasks`` (T,), ``coef`` (T, d), ``intercept`` (T,),
 """,
 }
 
-Maker = TypeVar("Maker", bound=Callable[..., Bunch])
+Simulation = TypeVar("Simulation", bound=Callable[..., Bunch])
 
 
-def document(maker: Maker) -> Maker:
-    """Fill ``{common}`` and the like in a maker's docstring, keeping its indentation."""
-    if maker.__doc__ is None:  # python -OO
-        return maker
+def document(simulation: Simulation) -> Simulation:
+    """Replace placeholders such as ``{common}`` in a docstring, keeping the indentation."""
+    if simulation.__doc__ is None:  # python -OO
+        return simulation
     lines = []
-    for line in inspect.cleandoc(maker.__doc__).split("\n"):
+    for line in inspect.cleandoc(simulation.__doc__).split("\n"):
         part = _PARTS.get(line.strip().strip("{}"))
         indent = line[: len(line) - len(line.lstrip())]
         lines += [line] if part is None else [indent + text for text in part.strip().split("\n")]
-    maker.__doc__ = "\n".join(lines) + "\n"
-    return maker
+    simulation.__doc__ = "\n".join(lines) + "\n"
+    return simulation
 
 
 _BLOCK_SPARSE: dict[str, list[Any]] = {
@@ -92,10 +92,10 @@ def make_block_sparse(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    """Make linear tasks that share their informative features.
+    """Simulate linear tasks that share their informative features.
 
     The scores of task t are ``x . coef[t] + intercept[t] + noise * e`` with standard normal e.
-    Features are standard normal, those i and j apart correlated by ``correlation ** |i - j|``.
+    Features are standard normal; features i and j have correlation ``correlation ** |i - j|``.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def make_block_sparse(
     n_tasks : int, default=10
         Number of tasks T.
     n_informative : int, default=5
-        Number of features that matter, the same for all tasks. Their coefficients are
-        independent standard normal in each task, all others zero.
+        Number of informative features, the same for all tasks. Their coefficients are independent
+        standard normal in each task; all others are zero.
     correlation : float in (-1, 1), default=0.0
         Correlation of neighbouring features.
     {common}
@@ -115,13 +115,13 @@ def make_block_sparse(
     -------
     bunch : Bunch
         {returned}
-        ``support`` (d,) bool.
+        ``support`` (d,) bool, the informative features.
 
     Raises
     ------
     ValueError
         If a parameter is out of its range, ``n_informative`` exceeds ``n_features``, or
-        ``missing`` or per-task ``n_samples`` are asked of the layout that has none.
+        ``missing`` or per-task ``n_samples`` are given for a layout that does not support them.
 
     References
     ----------
@@ -156,14 +156,13 @@ def make_block_sparse(
 
 
 def check_at_most(name: str, value: int, of: str, most: int) -> None:
-    """Refuse a number of things that is larger than the number of all things."""
+    """Raise if a number of selected items is larger than the number of candidates."""
     if value > most:
-        what = of.removeprefix("n_")
-        raise ValueError(f"{name}={value} exceeds {of}={most}. Lower it, or make more {what}.")
+        raise ValueError(f"{name}={value} exceeds {of}={most}. Lower {name}, or increase {of}.")
 
 
 class Rows:
-    """The rows of made tasks, checked: how many there are, whose they are, what hides labels.
+    """The rows of simulated tasks: validated sizes, intercepts and the proportion missing.
 
     Parameters
     ----------
@@ -175,13 +174,13 @@ class Rows:
     ) -> None:
         if missing and layout == "stacked":
             raise ValueError(
-                "missing needs layout='shared': the stacked layout has one label per row. Pass "
-                "fewer n_samples instead."
+                "missing needs layout='shared', since the stacked layout has one label per row. "
+                "Lower n_samples instead."
             )
         if layout == "shared" and np.ndim(n_samples) > 0:
             raise ValueError(
                 "n_samples must be one number with layout='shared', where all tasks have the same "
-                "rows. Use layout='stacked' for tasks of different sizes, or missing > 0."
+                "rows. Use layout='stacked', or missing > 0, for tasks of different sizes."
             )
         sizes = _per_task(n_samples, n_tasks, "n_samples")
         if sizes.dtype.kind not in "iu" or sizes.min() < 1:
@@ -201,13 +200,13 @@ class Rows:
         rng: np.random.RandomState,
         **truth: Any,
     ) -> Bunch:
-        """Draw labels of features (n_rows, d) from coefficients (T, d); return all there is."""
+        """Draw labels for features (n_rows, d) and coefficients (T, d); return data and truth."""
         if self._row_tasks is None:
             target = data @ coef.T + self.intercept
         else:
-            owners = self._row_tasks
-            target = np.einsum("ij,ij->i", data, coef[owners]) + self.intercept[owners]
-            data = np.column_stack([data, owners])
+            row_tasks = self._row_tasks
+            target = np.einsum("ij,ij->i", data, coef[row_tasks]) + self.intercept[row_tasks]
+            data = np.column_stack([data, row_tasks])
         target = target + noise * rng.standard_normal(target.shape)
         if classification:
             target = (target > 0).astype(np.float64 if self.missing else np.int64)
@@ -224,7 +223,7 @@ class Rows:
 
 
 def _per_task(value: Any, n_tasks: int, name: str) -> NDArray[Any]:
-    """Return one value per task from one for all or from one for each."""
+    """Return one value per task, from a number or from one value for each task."""
     values = np.asarray(value)
     if values.dtype.kind not in "iufb":
         raise ValueError(f"{name} must be one number or one per task, got {value!r:.200}.")
@@ -241,21 +240,21 @@ def _per_task(value: Any, n_tasks: int, name: str) -> NDArray[Any]:
 def _correlated_features(
     n_rows: int, n_features: int, correlation: float, rng: np.random.RandomState
 ) -> NDArray[np.float64]:
-    """Draw rows of a stationary AR(1) process."""
+    """Draw rows of features from a stationary AR(1) process."""
     X = rng.standard_normal((n_rows, n_features))
     if correlation:
-        fresh = np.sqrt(1.0 - correlation**2)
+        scale = np.sqrt(1.0 - correlation**2)
         for j in range(1, n_features):
-            X[:, j] = correlation * X[:, j - 1] + fresh * X[:, j]
+            X[:, j] = correlation * X[:, j - 1] + scale * X[:, j]
     return X
 
 
 def _hide_labels(Y: NDArray[np.float64], missing: float, rng: np.random.RandomState) -> None:
-    """Set a share of the labels to NaN in place, but never a task's last two."""
+    """Set a proportion of the labels to NaN in place, keeping at least two per task."""
     n_rows, n_tasks = Y.shape
-    may_go = np.ones(Y.shape, dtype=bool)
+    removable = np.ones(Y.shape, dtype=bool)
     for task in range(n_tasks):
-        may_go[rng.permutation(n_rows)[:2], task] = False
-    candidates = np.flatnonzero(may_go)
+        removable[rng.permutation(n_rows)[:2], task] = False
+    candidates = np.flatnonzero(removable)
     n_missing = min(round(missing * Y.size), len(candidates))
     Y.flat[rng.permutation(candidates)[:n_missing]] = np.nan

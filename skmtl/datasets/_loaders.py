@@ -1,4 +1,4 @@
-"""Readers for real data: from scikit-learn, from files, and once from the network."""
+"""Loaders for real data: from scikit-learn, from files, or from the network."""
 
 import gzip
 import math
@@ -27,13 +27,13 @@ _IDX_NAMES = (
 
 
 def load_digits_tasks() -> Bunch:
-    """Load scikit-learn's digits as ten tasks: is it a 0, is it a 1, ...
+    """Load scikit-learn's digits as ten tasks, one for each digit.
 
     Returns
     -------
     bunch : Bunch
         With ``data`` (1797, 64), grey values from 0 to 1; ``target`` (1797,), the digits; ``Y``
-        (1797, 10), 1 in the digit's column and 0 in the others; ``task_names`` (10,);
+        (1797, 10), 1 in the digit's column and 0 in all others; ``task_names`` (10,);
         ``image_shape`` (8, 8).
 
     References
@@ -61,27 +61,27 @@ def load_digits_tasks() -> Bunch:
 def fetch_mnist(data_home: str | os.PathLike[str] | None = None) -> Bunch:
     """Load the 70000 handwritten digits of MNIST.
 
-    Files are looked for first; only without them is the network used, through scikit-learn's
-    ``fetch_openml``, which keeps what it has fetched.
+    Local files are used if there are any. Otherwise the data are downloaded by scikit-learn's
+    ``fetch_openml``, which caches them.
 
     Parameters
     ----------
     data_home : path, default=None
         Folder with ``mnist.npz`` (arrays X, y, is_test) or with the four files of the original
-        distribution, ``train-images-idx3-ubyte`` and so on, plain or ``.gz``, and where
-        ``fetch_openml`` keeps its files. None is scikit-learn's own folder.
+        distribution, ``train-images-idx3-ubyte`` and so on, plain or ``.gz``; also the cache
+        folder of ``fetch_openml``. None: scikit-learn's data folder.
 
     Returns
     -------
     bunch : Bunch
-        With ``data`` (70000, 784) uint8, ``target`` (70000,) int, ``is_test`` (70000,) bool, true
+        With ``data`` (70000, 784) uint8, ``target`` (70000,) int, ``is_test`` (70000,) bool, True
         for the last 10000, and ``image_shape`` (28, 28).
 
     Raises
     ------
     OSError
-        If there are no files and the network cannot be reached; the message says which files to
-        put where.
+        If there are no local files and the download fails; the message says which files to put
+        into which folder.
     ValueError
         If a file is damaged.
 
@@ -117,36 +117,37 @@ def fetch_mnist(data_home: str | os.PathLike[str] | None = None) -> Bunch:
 
 
 def load_npz(path: str | os.PathLike[str], *, stack: bool = False) -> Bunch:
-    """Load a data set kept in an npz file.
+    """Load a data set from an npz file.
 
     The file holds X (n, d) and the labels: y (n,), or Y (n, n_tasks) for tasks that share their
-    rows. With y, an array ``task`` (n,) may give each row's task. Nothing is unpickled.
+    rows. With y, an array ``task`` (n,) may give each row's task. Pickled objects are never loaded.
 
     Parameters
     ----------
     path : path
         The npz file.
     stack : bool, default=False
-        Append ``task`` to ``data`` as its last column, the stacked layout that estimators with
-        ``task_column=-1`` take. ``feature_names``, where present, gets the name "task".
+        Whether to append ``task`` to ``data`` as its last column: the stacked layout, for
+        estimators with ``task_column=-1``. The name "task" is appended to ``feature_names``, if
+        present.
 
     Returns
     -------
     bunch : Bunch
-        With ``data`` (X), ``target`` (y, or Y where there is no y), and every other array under
-        its own name, e.g. ``task``, ``feature_names``, ``target_names``, ``is_test``.
+        With ``data`` (X), ``target`` (y, or Y if there is no y), and all other arrays under their
+        own names, e.g. ``task``, ``feature_names``, ``target_names``, ``is_test``.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is no npz file, or holds no X, no labels, no ``task`` though ``stack=True``, or
-        pickled objects.
+        If the file is not an npz file, holds pickled objects, or lacks X, labels, or with
+        ``stack=True`` the array ``task``.
 
     See Also
     --------
-    skmtl.preprocessing.stack_tasks : Lists of per-task arrays to the stacked layout.
+    skmtl.preprocessing.stack_tasks : Converts lists of per-task arrays to the stacked layout.
 
     Examples
     --------
@@ -168,7 +169,7 @@ def load_npz(path: str | os.PathLike[str], *, stack: bool = False) -> Bunch:
     if labels not in arrays:
         raise ValueError(
             f"{path} has no labels, neither an array 'y' nor 'Y'; it holds {sorted(arrays)}. Read "
-            f"files of other kinds with numpy.load."
+            f"other files with numpy.load."
         )
     data, target = arrays.pop("X"), arrays.pop(labels)
     if stack:
@@ -201,7 +202,7 @@ def read_npz(path: Path, required: tuple[str, ...]) -> dict[str, NDArray[Any]]:
 
 
 def _find_idx(folder: Path, name: str) -> Path | None:
-    """Return the file of this name, however it was unpacked."""
+    """Find the file by its usual names, plain or compressed."""
     for stem in (name, name.replace("-idx", ".idx")):
         for candidate in (folder / stem, folder / f"{stem}.gz"):
             if candidate.is_file():
@@ -210,7 +211,7 @@ def _find_idx(folder: Path, name: str) -> Path | None:
 
 
 def _read_mnist_idx(paths: list[Path]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Read the four IDX files, in the order of their names, into X, y and is_test."""
+    """Read X, y and is_test from the four IDX files, in the order of ``_IDX_NAMES``."""
     arrays = [_read_idx(path, n_dims) for path, n_dims in zip(paths, (3, 1, 3, 1), strict=True)]
     for images, labels, path in zip(arrays[::2], arrays[1::2], paths[1::2], strict=True):
         if len(images) != len(labels):
@@ -221,7 +222,10 @@ def _read_mnist_idx(paths: list[Path]) -> tuple[NDArray[Any], NDArray[Any], NDAr
 
 
 def _read_idx(path: Path, n_dims: int) -> NDArray[np.uint8]:
-    """Read one IDX file of unsigned bytes: two zeros, type 8, n_dims, the shape, the values."""
+    """Read an IDX file of unsigned bytes.
+
+    It consists of two zero bytes, the type 8, the number of dimensions, the shape and the values.
+    """
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":
@@ -236,14 +240,14 @@ def _read_idx(path: Path, n_dims: int) -> NDArray[np.uint8]:
         raise ValueError(f"{path} holds images of {shape[1]} x {shape[2]} instead of 28 x 28.")
     if len(content) - header != math.prod(shape):
         raise ValueError(
-            f"{path} is damaged: its header promises {math.prod(shape)} values, it holds "
+            f"{path} is damaged: its header announces {math.prod(shape)} values, but it holds "
             f"{len(content) - header}."
         )
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
 
 
 def _fetch_mnist_openml(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return X and y from scikit-learn's cache or from the network."""
+    """Load X and y from scikit-learn's cache or from openml.org."""
     try:
         bunch = fetch_openml(
             "mnist_784",
@@ -254,8 +258,8 @@ def _fetch_mnist_openml(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         )
     except (OSError, ValueError, EOFError, HTTPException) as error:
         raise OSError(
-            f"MNIST was neither found nor fetched from openml.org ({error}). Put mnist.npz (arrays "
-            f"X, y, is_test), or the files {', '.join(_IDX_NAMES)} (plain or .gz), into {folder}, "
-            f"or pass the folder that has them as data_home."
+            f"MNIST was not found, and could not be downloaded from openml.org ({error}). Put "
+            f"mnist.npz (arrays X, y, is_test), or the files {', '.join(_IDX_NAMES)} (plain or "
+            f".gz), into {folder}, or pass the folder that contains them as data_home."
         ) from error
     return np.asarray(bunch.data), np.asarray(bunch.target).astype(np.int64)

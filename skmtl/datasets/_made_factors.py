@@ -1,4 +1,4 @@
-"""Made tasks whose coefficients are products: of low rank, or of few latent tasks each."""
+"""Simulated tasks of low rank, and tasks that combine a few latent tasks."""
 
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -37,16 +37,16 @@ def make_low_rank_tasks(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make linear tasks that depend on the same few directions of the features.
+    r"""Simulate linear tasks that depend on the same few directions of the features.
 
     .. math::
 
         y = x \cdot w_t + b_t + \text{noise} \cdot e , \qquad
         w_t = C' a_t + s_t , \qquad a_t \sim N(0, \tfrac{d}{r} I_r)
 
-    with standard normal features x and e, the r orthonormal rows of C drawn uniformly, and few
-    entries in all :math:`s_t` together that are not zero. Entries of the low-rank part have a
-    variance of 1 on average.
+    with standard normal features x and e. The r orthonormal rows of C are drawn uniformly, and
+    only ``n_sparse`` entries of all :math:`s_t` together are non-zero. The entries of the low-rank
+    part have variance 1 on average.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ def make_low_rank_tasks(
     n_tasks : int, default=10
         Number of tasks T.
     rank : int, default=2
-        The rank r of the tasks' coefficients but for ``n_sparse``, at most ``n_tasks`` and
+        The rank r of the coefficients without the sparse part, at most ``n_tasks`` and
         ``n_features``.
     n_sparse : int, default=0
-        Number of coefficients, at random, to which something is added.
+        Number of non-zero entries of the sparse part, at random positions.
     sparse_size : float, default=5.0
-        The absolute value of what is added; its sign is random.
+        Absolute value of the non-zero entries of the sparse part; their signs are random.
     {common}
 
     Returns
@@ -76,8 +76,8 @@ def make_low_rank_tasks(
     ------
     ValueError
         If a parameter is out of its range, ``rank`` exceeds ``n_tasks`` or ``n_features``,
-        ``n_sparse`` the number of coefficients, or ``missing`` or per-task ``n_samples`` are
-        asked of the layout that has none.
+        ``n_sparse`` exceeds the number of coefficients, or ``missing`` or per-task ``n_samples``
+        are given for a layout that does not support them.
 
     References
     ----------
@@ -90,7 +90,7 @@ def make_low_rank_tasks(
 
     See Also
     --------
-    skmtl.LowRankRegressor : Finds such directions.
+    skmtl.LowRankRegressor : Estimates such directions.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def make_low_rank_tasks(
     if n_sparse > n_tasks * n_features:
         raise ValueError(
             f"n_sparse={n_sparse} exceeds the n_tasks * n_features = {n_tasks * n_features} "
-            f"coefficients. Lower it, or make more tasks or features."
+            f"coefficients. Lower n_sparse, or increase n_tasks or n_features."
         )
     rows = Rows(n_samples, n_tasks, layout, bias, missing)
 
@@ -154,15 +154,15 @@ def make_overlapping_tasks(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make linear tasks in groups that overlap: each combines few of the same latent tasks.
+    r"""Simulate linear tasks in overlapping groups: each combines a few common latent tasks.
 
     .. math::
 
         y = x \cdot w_t + b_t + \text{noise} \cdot e , \qquad
         w_t = \sum_k s_{tk} \, l_k , \qquad l_k \sim N(0, I_d)
 
-    with standard normal features x and e. Each task has m coefficients :math:`s_{tk}` that are not
-    zero, independent with variance 1 / m.
+    with standard normal features x and e. Each task has m non-zero coefficients :math:`s_{tk}`,
+    which are independent normal with variance 1 / m.
 
     Parameters
     ----------
@@ -172,10 +172,10 @@ def make_overlapping_tasks(
     n_tasks : int, default=15
         Number of tasks T.
     n_latent : int, default=4
-        Number of latent tasks. Each is part of some task where ``n_tasks`` are as many.
+        Number of latent tasks. Each is used by some task if ``n_tasks`` >= ``n_latent``.
     n_combined : int, default=2
-        Number m of latent tasks that a task combines, at most ``n_latent``. Which they are is
-        random; 1 makes groups that do not overlap.
+        Number m of latent tasks that each task combines, selected at random; at most
+        ``n_latent``. With 1 the groups do not overlap.
     {common}
 
     Returns
@@ -188,7 +188,7 @@ def make_overlapping_tasks(
     ------
     ValueError
         If a parameter is out of its range, ``n_combined`` exceeds ``n_latent``, or ``missing`` or
-        per-task ``n_samples`` are asked of the layout that has none.
+        per-task ``n_samples`` are given for a layout that does not support them.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Made tasks in an order, or on a tree."""
+"""Simulated tasks on a chain or on a tree."""
 
 from collections.abc import Iterator
 from numbers import Integral
@@ -38,15 +38,15 @@ def make_chain_tasks(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make linear tasks in an order, with coefficients that seldom change along it.
+    r"""Simulate ordered linear tasks, with coefficients that rarely change along the order.
 
     .. math::
 
         y = x \cdot w_t + b_t + \text{noise} \cdot e
 
     with standard normal features x and e. Along the tasks 0, 1, ..., T - 1 the coefficient of an
-    informative feature is constant but for few jumps, at links of its own. Between jumps its
-    values are independent standard normal.
+    informative feature is piecewise constant, with jumps at positions drawn for each feature. The
+    values of the pieces are independent standard normal.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def make_chain_tasks(
     n_jumps : int, default=2
         Number of jumps of each informative feature, at most ``n_tasks - 1``.
     n_informative : int, default=5
-        Number of features that matter, at most ``n_features``; the coefficients of all others are
+        Number of informative features, at most ``n_features``; the coefficients of all others are
         zero.
     {common}
 
@@ -66,15 +66,15 @@ def make_chain_tasks(
     -------
     bunch : Bunch
         {returned}
-        ``jumps`` (d, T - 1) bool, whether a feature's coefficient changes from a task to the next,
-        and ``support`` (d,) bool, the features that matter.
+        ``jumps`` (d, T - 1) bool, whether a feature's coefficient changes from one task to the
+        next, and ``support`` (d,) bool, the informative features.
 
     Raises
     ------
     ValueError
         If a parameter is out of its range, ``n_jumps`` exceeds ``n_tasks - 1``, ``n_informative``
-        exceeds ``n_features``, or ``missing`` or per-task ``n_samples`` are asked of the layout
-        that has none.
+        exceeds ``n_features``, or ``missing`` or per-task ``n_samples`` are given for a layout
+        that does not support them.
 
     References
     ----------
@@ -83,7 +83,7 @@ def make_chain_tasks(
 
     See Also
     --------
-    skmtl.FusedTaskRegressor : Finds such jumps.
+    skmtl.FusedTaskRegressor : Estimates such jumps.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def make_chain_tasks(
     if n_jumps > n_tasks - 1:
         raise ValueError(
             f"n_jumps={n_jumps} exceeds n_tasks - 1 = {n_tasks - 1}, the links of the chain. Lower "
-            f"it, or make more tasks."
+            f"n_jumps, or increase n_tasks."
         )
     rows = Rows(n_samples, n_tasks, layout, bias, missing)
 
@@ -131,16 +131,16 @@ def make_tree_tasks(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make linear tasks on a tree: the closer two tasks are, the more features they share.
+    r"""Simulate linear tasks on a tree: the closer two tasks are, the more features they share.
 
     .. math::
 
         y = x \cdot w_t + b_t + \text{noise} \cdot e
 
-    with standard normal features x and e. The tasks are the leaves of a tree. Each of its nodes,
-    the leaves and the root included, has features of its own, that matter to all tasks below it
-    and to no other: the tasks that use a feature, and those that use another, are disjoint, or
-    one set holds the other. Coefficients that are not zero are independent standard normal.
+    with standard normal features x and e. The tasks are the leaves of a tree. Each node, including
+    the leaves and the root, has features of its own, which are informative for the tasks below it
+    and for no others. The sets of tasks that use two different features are therefore disjoint or
+    nested. Non-zero coefficients are independent standard normal.
 
     Parameters
     ----------
@@ -148,10 +148,10 @@ def make_tree_tasks(
     n_features : int, default=40
         Number of features d, at least ``n_informative`` for each node of the tree.
     n_tasks : int, default=8
-        Number of tasks T. Which of them are close is random.
+        Number of tasks T, assigned to the leaves at random.
     branching : int, default=2
-        Number of branches at a node, which hold the same number of tasks, or differ by one. A node
-        with fewer tasks has a branch for each.
+        Number of branches at a node. Their numbers of tasks differ by at most one. A node with
+        fewer tasks has one branch per task.
     n_informative : int, default=2
         Number of features of each node.
     {common}
@@ -161,15 +161,15 @@ def make_tree_tasks(
     bunch : Bunch
         {returned}
         ``tree``, nested lists of tasks, such as ``[[0, 3], [1, 2]]``; ``linkage`` (T - 1, 4), the
-        same in SciPy's form (``scipy.cluster.hierarchy``), a node's distance being its height;
-        ``groups`` (n_nodes, T) bool, the tasks below each node, the root first; and
-        ``feature_groups`` (d,), the node that each feature belongs to, -1 where it has none.
+        tree in SciPy's form (``scipy.cluster.hierarchy``), with the heights of the nodes as
+        distances; ``groups`` (n_nodes, T) bool, the tasks below each node, root first; and
+        ``feature_groups`` (d,), the node that each feature belongs to, or -1.
 
     Raises
     ------
     ValueError
         If a parameter is out of its range, the nodes need more features than ``n_features``, or
-        ``missing`` or per-task ``n_samples`` are asked of the layout that has none.
+        ``missing`` or per-task ``n_samples`` are given for a layout that does not support them.
 
     References
     ----------
@@ -210,7 +210,7 @@ def make_tree_tasks(
     if needed > n_features:
         raise ValueError(
             f"n_features={n_features} is less than {needed}, n_informative={n_informative} for "
-            f"each of the tree's {len(groups)} nodes. Make more features, or lower n_informative "
+            f"each of the tree's {len(groups)} nodes. Increase n_features, or lower n_informative "
             f"or n_tasks."
         )
     feature_groups = np.full(n_features, -1)
@@ -235,7 +235,7 @@ def make_tree_tasks(
 
 
 def _grow(tasks: list[int], branching: int) -> Tree:
-    """A balanced tree over tasks: one task itself, or the list of branches."""
+    """Build a balanced tree: a single task, or the list of the branches."""
     if len(tasks) == 1:
         return tasks[0]
     parts = np.array_split(tasks, min(branching, len(tasks)))
@@ -243,7 +243,7 @@ def _grow(tasks: list[int], branching: int) -> Tree:
 
 
 def _walk(tree: Tree) -> Iterator[Tree]:
-    """All nodes, each before its branches."""
+    """Yield all nodes, each before its branches."""
     yield tree
     for branch in tree if isinstance(tree, list) else []:
         yield from _walk(branch)
@@ -258,7 +258,7 @@ def _height(tree: Tree) -> int:
 
 
 def _link(tree: Tree, n_tasks: int) -> NDArray[np.float64]:
-    """The tree as a SciPy linkage; of more than two branches one joins the others at a time."""
+    """Convert the tree to a SciPy linkage; more than two branches are joined one by one."""
     inner = [node for node in _walk(tree) if isinstance(node, list)]
     linkage = np.zeros((n_tasks - 1, 4))
     names: dict[tuple[int, ...], int] = {(task,): task for task in range(n_tasks)}

@@ -1,4 +1,4 @@
-"""Reader for the School data: exam scores of the pupils of 139 schools."""
+"""Loader for the School data: exam scores of pupils in 139 schools."""
 
 import os
 from pathlib import Path
@@ -13,13 +13,13 @@ _SCHOOL, _SPLITS = "school.npz", "school_splits.npz"
 
 
 def load_school(path: str | os.PathLike[str] | None = None) -> Bunch:
-    """Load the School data: exam scores of 15362 pupils of 139 schools, a task each.
+    """Load the School data: exam scores of 15362 pupils in 139 schools, one task per school.
 
     Parameters
     ----------
     path : path, default=None
-        The file ``school.npz`` (arrays X, y and task), under any name, or the folder that has it.
-        None: the folder named by the environment variable SKMTL_DATA. The data are not part of
+        The file ``school.npz`` (arrays X, y and task), under any name, or the folder that contains
+        it. None: the folder given by the environment variable SKMTL_DATA. The data are not part of
         this package.
 
     Returns
@@ -27,19 +27,19 @@ def load_school(path: str | os.PathLike[str] | None = None) -> Bunch:
     bunch : Bunch
         With ``data`` (15362, 28), the school last; ``target`` (15362,); ``tasks`` (139,);
         ``feature_names`` (28,), the last "task"; ``splits``, a list of pairs (train, test) of
-        row numbers read from ``school_splits.npz`` (train0, test0, train1, ...) beside the file,
-        or None where there is none; and every other array of the file under its own name.
+        row numbers read from ``school_splits.npz`` (train0, test0, train1, ...) in the same folder,
+        or None if that file does not exist; and all other arrays of the file under their own names.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file, or ``path`` is None and SKMTL_DATA is not set.
+        If the file does not exist, or ``path`` is None and SKMTL_DATA is not set.
     ValueError
-        If the file is damaged, lacks an array, or the splits are not of these rows.
+        If the file is damaged or lacks an array, or the splits do not match its rows.
 
     Notes
     -----
-    The customary splits, 75 % for training, are those of Argyriou et al. [2]_.
+    The usual splits, with 75 % of the rows for training, are those of Argyriou et al. [2]_.
 
     References
     ----------
@@ -69,18 +69,18 @@ def load_school(path: str | os.PathLike[str] | None = None) -> Bunch:
         file = file / _SCHOOL
     if not file.is_file():
         raise FileNotFoundError(
-            f"There is no file {file}. Pass the path of {_SCHOOL} or of the folder that has it, or "
-            f"set the environment variable SKMTL_DATA to that folder."
+            f"There is no file {file}. Pass the path of {_SCHOOL} or of its folder, or set the "
+            f"environment variable SKMTL_DATA to that folder."
         )
     bunch = load_npz(file, stack=True)
     bunch["tasks"] = np.unique(bunch.pop("task"))
-    beside = file.with_name(_SPLITS)
-    bunch["splits"] = _read_splits(beside, len(bunch.data)) if beside.is_file() else None
+    splits_file = file.with_name(_SPLITS)
+    bunch["splits"] = _read_splits(splits_file, len(bunch.data)) if splits_file.is_file() else None
     return bunch
 
 
 def _read_splits(path: Path, n_rows: int) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Read pairs of row numbers, and make sure that they are of these rows."""
+    """Read pairs of row numbers, and check that they match the number of rows."""
     arrays = read_npz(path, required=("train0", "test0"))
     splits: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
     while f"train{len(splits)}" in arrays:
@@ -92,7 +92,7 @@ def _read_splits(path: Path, n_rows: int) -> list[tuple[NDArray[np.intp], NDArra
         known = rows.dtype.kind in "iu" and rows.min() >= 0 and rows.max() < n_rows
         if not known or len(np.unique(rows)) < len(rows):
             raise ValueError(
-                f"Split {k} of {path} does not belong to this data set: it must hold different "
+                f"Split {k} of {path} does not belong to this data set: it must hold distinct "
                 f"row numbers from 0 to {n_rows - 1}."
             )
         splits.append((train.astype(np.intp), test.astype(np.intp)))

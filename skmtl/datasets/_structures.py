@@ -1,4 +1,4 @@
-"""Made tasks that lie in clusters, are correlated, or share with all but a few outliers."""
+"""Simulated tasks in clusters, correlated tasks, and similar tasks with a few outliers."""
 
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -30,8 +30,8 @@ _OUTLIERS: dict[str, list[Any]] = {
     "n_informative": [Interval(Integral, 1, None, closed="left")],
     "spread": _SPREAD,
 }
-# Of a covariance drawn at random: few common directions make strong relations, and a small
-# variance of each task's own keeps it regular.
+# A covariance drawn at random has few common directions, for strong correlations, and a small
+# variance for each task, which keeps it regular.
 _RANDOM_RANK, _OWN_VARIANCE = 2, 0.1
 
 
@@ -50,14 +50,14 @@ def make_clustered_tasks(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make linear tasks that lie in clusters.
+    r"""Simulate linear tasks in clusters.
 
     .. math::
 
         y = x \cdot w_t + b_t + \text{noise} \cdot e , \qquad
         w_t = c_{k(t)} + \text{spread} \cdot v_t , \qquad c_k, v_t \sim N(0, I_d)
 
-    with standard normal features x and e, and a cluster k(t) for each task.
+    with standard normal features x and e. Task t belongs to cluster k(t).
 
     Parameters
     ----------
@@ -67,24 +67,24 @@ def make_clustered_tasks(
     n_tasks : int, default=12
         Number of tasks T.
     n_clusters : int, default=3
-        Number of clusters, at most ``n_tasks``. Their sizes differ by one task at most, and which
-        tasks are in which is random.
+        Number of clusters, at most ``n_tasks``. Tasks are assigned to clusters at random, with
+        cluster sizes that differ by at most one.
     spread : float, default=0.1
-        Standard deviation of a task's coefficients around its cluster's centre; those of the
-        centres have 1.
+        Standard deviation of a task's coefficients around the centre of its cluster; those of the
+        centres have standard deviation 1.
     {common}
 
     Returns
     -------
     bunch : Bunch
         {returned}
-        ``labels`` (T,), each task's cluster, and ``centers`` (n_clusters, d).
+        ``labels`` (T,), the cluster of each task, and ``centers`` (n_clusters, d).
 
     Raises
     ------
     ValueError
         If a parameter is out of its range, ``n_clusters`` exceeds ``n_tasks``, or ``missing`` or
-        per-task ``n_samples`` are asked of the layout that has none.
+        per-task ``n_samples`` are given for a layout that does not support them.
 
     References
     ----------
@@ -93,7 +93,7 @@ def make_clustered_tasks(
 
     See Also
     --------
-    skmtl.ClusteredTaskRegressor : Finds such clusters.
+    skmtl.ClusteredTaskRegressor : Estimates such clusters.
 
     Examples
     --------
@@ -136,14 +136,14 @@ def make_related_tasks(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make linear tasks whose coefficients are correlated across tasks.
+    r"""Simulate linear tasks whose coefficients are correlated across tasks.
 
     .. math::
 
         y = x \cdot w_t + b_t + \text{noise} \cdot e , \qquad
         (w_{1j}, \dots, w_{Tj}) \sim N(0, \Omega) \text{ for each feature } j
 
-    with standard normal features x and e: the matrix of coefficients has a matrix normal
+    with standard normal features x and e. The matrix of coefficients has a matrix normal
     distribution with independent features.
 
     Parameters
@@ -154,36 +154,37 @@ def make_related_tasks(
     n_tasks : int, default=10
         Number of tasks T.
     covariance : array-like of shape (n_tasks, n_tasks), str or None, default=None
-        :math:`\Omega`, symmetric and positive semi-definite. Those with a name have a unit
-        diagonal, and off it, with ``strength`` s: "ar1", ``s ** |t - u|``, neighbours are alike;
-        "equal", s for all pairs; "opposed", s within each half of the tasks and -s between the
-        halves. None: drawn at random, two common directions and a little variance of each task's
-        own, so that relations of both signs and unequal variances occur.
+        :math:`\Omega`, symmetric and positive semi-definite. Named covariances have a unit
+        diagonal, and these correlations, where s is ``strength``: "ar1": ``s ** |t - u|``, so that
+        neighbours are similar; "equal": s for all pairs; "opposed": s within each half of the
+        tasks and -s between the halves. None: drawn at random, from two common directions and a
+        small variance for each task, with correlations of both signs and unequal variances.
     strength : float in [-1, 1], default=0.9
-        Correlation of a named covariance: at least -1 / (n_tasks - 1) for "equal", not negative
-        for "opposed".
+        The correlation s of a named covariance: at least -1 / (n_tasks - 1) for "equal",
+        non-negative for "opposed".
     {common}
 
     Returns
     -------
     bunch : Bunch
         {returned}
-        ``covariance`` (T, T), what the coefficients are drawn from, ``normalised_covariance``
-        (T, T), the same divided by its trace, and ``correlation`` (T, T), scaled to a unit
-        diagonal (tasks without variance are correlated with no other).
+        ``covariance`` (T, T), from which the coefficients are drawn, ``normalised_covariance``
+        (T, T), the covariance divided by its trace, and ``correlation`` (T, T), the covariance
+        scaled to a unit diagonal (with correlations 0 for tasks of zero variance).
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range, ``covariance`` is no covariance of ``n_tasks`` tasks,
-        or ``missing`` or per-task ``n_samples`` are asked of the layout that has none.
+        If a parameter is out of its range, ``covariance`` is not a covariance of ``n_tasks``
+        tasks, or ``missing`` or per-task ``n_samples`` are given for a layout that does not
+        support them.
 
     Notes
     -----
     ``task_covariance_`` of :class:`skmtl.TaskRelationRegressor` minimises
-    :math:`\operatorname{tr}(W \Omega^{-1} W')`, which makes it proportional to the square root of
-    :math:`W'W`. Given enough features it has the eigenvectors of this :math:`\Omega`, and the
-    square roots of its eigenvalues, scaled.
+    :math:`\operatorname{tr}(W \Omega^{-1} W')`, and is therefore proportional to the square root of
+    :math:`W'W`. With enough features it has the eigenvectors of this :math:`\Omega`, and
+    eigenvalues proportional to the square roots of those of :math:`\Omega`.
 
     References
     ----------
@@ -192,7 +193,7 @@ def make_related_tasks(
 
     See Also
     --------
-    skmtl.TaskRelationRegressor : Learns relations.
+    skmtl.TaskRelationRegressor : Learns the covariance of tasks.
 
     Examples
     --------
@@ -236,24 +237,25 @@ def make_related_tasks(
 
 
 def _named_covariance(name: str, strength: float, n_tasks: int) -> NDArray[np.float64]:
-    """The covariance of this name, of unit diagonal."""
+    """The named covariance, with unit diagonal."""
     least = {"equal": -1 / max(n_tasks - 1, 1), "opposed": 0.0}.get(name, -1.0)
     if strength < least:
         raise ValueError(
-            f"strength={strength} makes no covariance of {n_tasks} tasks with "
-            f"covariance={name!r}: it must be at least {least:.4g}."
+            f"strength must be at least {least:.4g} for {n_tasks} tasks with "
+            f"covariance={name!r}, got {strength}."
         )
     position = np.arange(n_tasks)
     if name == "ar1":
-        return strength ** np.abs(np.subtract.outer(position, position)).astype(np.float64)
+        distances = np.abs(np.subtract.outer(position, position)).astype(np.float64)
+        return np.asarray(strength**distances)
     side = np.where(position < n_tasks / 2, 1.0, -1.0) if name == "opposed" else np.ones(n_tasks)
-    omega = strength * np.outer(side, side)
+    omega: NDArray[np.float64] = strength * np.outer(side, side)
     np.fill_diagonal(omega, 1.0)
     return omega
 
 
 def _read_covariance(covariance: ArrayLike, n_tasks: int) -> NDArray[np.float64]:
-    """A user's covariance, checked."""
+    """Validate a user's covariance."""
     omega = np.array(as_floats(covariance, "covariance"))
     if omega.shape != (n_tasks, n_tasks):
         raise ValueError(
@@ -261,24 +263,25 @@ def _read_covariance(covariance: ArrayLike, n_tasks: int) -> NDArray[np.float64]
             f"{omega.shape}."
         )
     if not np.isfinite(omega).all():
-        raise ValueError("covariance must be finite, it holds NaN or infinity.")
+        raise ValueError("covariance must be finite, but it holds NaN or infinity.")
     size = np.abs(omega).max()
     if np.abs(omega - omega.T).max() > 1e-8 * size:
         raise ValueError("covariance must be symmetric. Pass (covariance + covariance.T) / 2.")
-    omega = (omega + omega.T) / 2
-    least = np.linalg.eigvalsh(omega)[0]
+    symmetric: NDArray[np.float64] = (omega + omega.T) / 2
+    least = np.linalg.eigvalsh(symmetric)[0]
     if size == 0 or least < -1e-8 * size:
         raise ValueError(
-            f"covariance must be positive semi-definite and not zero; its least eigenvalue is "
+            f"covariance must be positive semi-definite and not zero; its smallest eigenvalue is "
             f"{least:.4g}, its largest entry {size:.4g}."
         )
-    return omega
+    return symmetric
 
 
 def _to_correlation(omega: NDArray[np.float64]) -> NDArray[np.float64]:
     deviations = np.sqrt(np.diag(omega))
     outer = np.outer(deviations, deviations)
-    correlation = np.divide(omega, outer, out=np.zeros_like(omega), where=outer > 0)
+    correlation = np.zeros_like(omega)
+    np.divide(omega, outer, out=correlation, where=outer > 0)
     np.fill_diagonal(correlation, 1.0)
     return correlation
 
@@ -300,15 +303,15 @@ def make_outlier_tasks(
     missing: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Make linear tasks that share a structure, but for a few outliers.
+    r"""Simulate linear tasks that share a structure, except for a few outliers.
 
     .. math::
 
         y = x \cdot w_t + b_t + \text{noise} \cdot e
 
-    with standard normal features x and e. The coefficients of ordinary tasks share their few
-    informative features, or one centre. Those of outliers are all independent normal, with the
-    same expected length, so that the length does not give outliers away.
+    with standard normal features x and e. Ordinary tasks have the same few informative features,
+    or coefficients around the same centre. The coefficients of outliers are independent normal,
+    with the same expected squared norm, so that outliers cannot be identified by their norm.
 
     Parameters
     ----------
@@ -316,32 +319,32 @@ def make_outlier_tasks(
     n_features : int, default=50
         Number of features d.
     n_tasks : int, default=10
-        Number of tasks T, outliers included.
+        Number of tasks T, including outliers.
     n_outliers : int, default=2
-        Number of outliers; which tasks they are is random.
+        Number of outliers, which are selected at random.
     structure : {"features", "center"}, default="features"
-        What ordinary tasks share: the same ``n_informative`` features, with coefficients that are
-        independent standard normal in each task; or one centre, standard normal, that they are
-        around with a standard deviation of ``spread``.
+        The structure that ordinary tasks share. "features": the same ``n_informative`` features,
+        with independent standard normal coefficients in each task. "center": a standard normal
+        centre, around which coefficients have a standard deviation of ``spread``.
     n_informative : int, default=5
-        Number of shared features, at most ``n_features``; with ``structure="features"``.
+        Number of shared features, at most ``n_features``; only for ``structure="features"``.
     spread : float, default=0.1
-        Standard deviation around the centre; with ``structure="center"``.
+        Standard deviation around the centre; only for ``structure="center"``.
     {common}
 
     Returns
     -------
     bunch : Bunch
         {returned}
-        ``outliers`` (T,) bool, and what ordinary tasks share: ``support`` (d,) bool, the features
-        that matter, and ``center`` (d,), zero with ``structure="features"``.
+        ``outliers`` (T,) bool, and for ordinary tasks: ``support`` (d,) bool, the informative
+        features, and ``center`` (d,), zero with ``structure="features"``.
 
     Raises
     ------
     ValueError
         If a parameter is out of its range, ``n_outliers`` exceeds ``n_tasks``, ``n_informative``
-        exceeds ``n_features``, or ``missing`` or per-task ``n_samples`` are asked of the layout
-        that has none.
+        exceeds ``n_features``, or ``missing`` or per-task ``n_samples`` are given for a layout
+        that does not support them.
 
     References
     ----------
@@ -371,17 +374,17 @@ def make_outlier_tasks(
     rng = check_random_state(random_state)
     outliers = np.zeros(n_tasks, dtype=bool)
     outliers[rng.permutation(n_tasks)[:n_outliers]] = True
-    own = rng.standard_normal((n_tasks, n_features))
+    draws = rng.standard_normal((n_tasks, n_features))
     if by_features:
         support = np.zeros(n_features, dtype=bool)
         support[rng.permutation(n_features)[:n_informative]] = True
         center = np.zeros(n_features)
-        ordinary, scale = np.where(support, own, 0.0), np.sqrt(n_informative / n_features)
+        ordinary, scale = np.where(support, draws, 0.0), np.sqrt(n_informative / n_features)
     else:
         support = np.ones(n_features, dtype=bool)
         center = rng.standard_normal(n_features)
-        ordinary, scale = center + spread * own, np.hypot(1.0, spread)
-    coef = np.where(outliers[:, None], scale * own, ordinary)
+        ordinary, scale = center + spread * draws, np.hypot(1.0, spread)
+    coef = np.where(outliers[:, None], scale * draws, ordinary)
     data = rng.standard_normal((rows.n_rows, n_features))
     return rows.observe(
         data, coef, noise, classification, rng, outliers=outliers, support=support, center=center

@@ -1,4 +1,4 @@
-"""Look at what was learned: importances that know the task column, and what sharing gained."""
+"""Inspection of fitted models: feature importances, and the gain from sharing across tasks."""
 
 from skmtl.inspection._importance import column_importance
 from skmtl.inspection._transfer import transfer_gain

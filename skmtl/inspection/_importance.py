@@ -1,4 +1,4 @@
-"""How much each feature matters to all tasks together."""
+"""Feature importances over all tasks."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def column_importance(estimator: Any) -> NDArray[np.float64]:
-    """Return the importance of each column of X, the task column always among the kept.
+    """Return the importance of each column of X, such that the task column is always kept.
 
     A feature's importance is the Euclidean norm of its coefficients over the tasks. Pass this
     function as ``importance_getter`` to scikit-learn's RFE, RFECV or SelectFromModel.
@@ -21,20 +21,21 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
     Returns
     -------
     importance : ndarray of shape (`n_features_in_`,)
-        With a task column, its entry, at its place, is twice the largest (1.0 if all are zero).
+        The entry of the task column, if there is one, is twice the largest (1.0 if all others are
+        zero).
 
     Raises
     ------
     ValueError
-        If the estimator has no ``coef_``, or lacks the task column that it names.
+        If the estimator has no ``coef_``, or was not fitted on its ``task_column``.
 
     Notes
     -----
-    The selectors remove columns, so that other columns move up: give the task column's position
-    from the end (``task_column=-1``). RFE turns data frames into arrays: a task column given by
-    name works in SelectFromModel only, and RFE needs numeric task ids. The task column is one of
-    RFE's ``n_features_to_select``; RFECV needs ``min_features_to_select=2``, the task column and
-    a feature.
+    Selectors remove columns and thereby shift the positions of others: give the task column's
+    position from the end (``task_column=-1``). RFE converts data frames to arrays: a task column
+    given by name works in SelectFromModel only, and RFE needs numeric task ids. The task column
+    counts towards RFE's ``n_features_to_select``; RFECV needs ``min_features_to_select=2``, for
+    the task column and a feature.
 
     References
     ----------
@@ -58,10 +59,11 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
     if not hasattr(estimator, "coef_"):
         raise ValueError(
             f"column_importance needs an estimator with coef_, but {type(estimator).__name__} has "
-            f"none. Pass a fitted linear estimator; of a pipeline its last step."
+            f"none. Pass a fitted linear estimator; for a pipeline, pass its last step."
         )
     coef = estimator.coef_.toarray() if sp.issparse(estimator.coef_) else estimator.coef_
-    importance = np.linalg.norm(np.atleast_2d(np.asarray(coef, dtype=np.float64)), axis=0)
+    matrix = np.atleast_2d(np.asarray(coef, dtype=np.float64))
+    importance = np.asarray(np.linalg.norm(matrix, axis=0))
     task_column = getattr(estimator, "task_column", None)
     if task_column is None:
         return importance
@@ -76,14 +78,14 @@ def _position(estimator: Any, task_column: str | int, n_columns: int) -> int:
         if not -n_columns <= task_column < n_columns:
             raise ValueError(
                 f"task_column={task_column} is not one of the {n_columns} columns that "
-                f"{type(estimator).__name__} was fitted on. Use task_column=-1, the last."
+                f"{type(estimator).__name__} was fitted on. Use task_column=-1 for the last."
             )
         return task_column % n_columns
     names = [str(name) for name in getattr(estimator, "feature_names_in_", [])]
     if task_column not in names:
         raise ValueError(
             f"task_column={task_column!r} is not among the columns that "
-            f"{type(estimator).__name__} was fitted on: {names or 'they have no names'}. Use the "
-            f"position, task_column=-1 for the last."
+            f"{type(estimator).__name__} was fitted on: {names or 'they have no names'}. Give the "
+            f"position instead, such as task_column=-1 for the last."
         )
     return names.index(task_column)

@@ -1,4 +1,4 @@
-"""Did sharing help? The cross-validated comparison with models that share less or more."""
+"""Cross-validated comparison of a multi-task model with models that share less or more."""
 
 from collections.abc import Callable
 from copy import copy
@@ -52,83 +52,84 @@ def transfer_gain(
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> TransferGain:
-    """Measure, task by task, whether learning the tasks together helped.
+    """Measure for each task whether learning the tasks together helped.
 
-    The gain of a task is a baseline's loss minus the estimator's on rows that neither has seen,
-    averaged over repeated cross-validation with the same folds for all.
+    The gain of a task is a baseline's loss minus the estimator's on held-out rows, averaged over
+    repeated cross-validation with the same folds for all models.
 
     Parameters
     ----------
     estimator : estimator
         A regressor or classifier of either layout, alone, in a pipeline or in a search. The
-        task column is that of the estimator, or of a pipeline's first step that names one.
+        task column is that of the estimator, or of the first step of a pipeline that has one.
     X, y : as in the estimator's fit
-        At least two tasks. For one target of several classes pass the matrix of the tasks
-        one against the rest.
+        At least two tasks. For a single target with several classes pass the matrix of
+        one-against-rest labels.
     baselines : sequence of str and (name, estimator) pairs, or dict, default=("independent", \
 "pooled")
-        "independent": each task alone, "pooled": one coefficient vector for all tasks, both
-        ridges that choose their strength by cross-validation. They take the parameters they
-        have in common with ``estimator`` (task column, intercept, weights) from it, and the
-        place of a pipeline's last step; of a search only the pipeline is kept.
+        "independent": each task alone; "pooled": one coefficient vector for all tasks. Both are
+        ridge models that select their strength by cross-validation. They copy the parameters
+        that they have in common with ``estimator`` (task column, intercept, weights). In a
+        pipeline they replace the last step; a search is replaced by its pipeline.
     cv : int, splitter or iterable, default=None
-        Outer folds. None or an int: that many (5) folds of
-        :class:`~skmtl.model_selection.StratifiedTaskKFold`, ``n_repeats`` times. A splitter
-        that shuffles is repeated as well, with other random states; all others are used once.
+        Outer folds. An int, or None for 5: the number of folds of
+        :class:`~skmtl.model_selection.StratifiedTaskKFold`, drawn ``n_repeats`` times. A splitter
+        that shuffles is repeated as well, with different random states; any other is used once.
     groups : array-like of shape (n_samples,), default=None
-        Rows of one group, such as a patient's, are never split between training and test set.
-        Passed to the outer folds, to the inner ones that choose ``alpha``, to estimators whose
-        fit takes ``groups``, and to searches whose ``cv`` does.
+        Rows of the same group, for example of a patient, are never split between training and
+        test set. Passed to the outer folds, to the inner folds that select ``alpha``, to
+        estimators whose fit accepts ``groups``, and to searches whose ``cv`` does.
     n_repeats : int, default=5
-        How many times the folds are drawn.
+        Number of times the folds are drawn.
     scoring : str, callable or None, default=None
-        The loss of a task. None: mean squared error, for classifiers the log loss. Otherwise
-        what :func:`skmtl.metrics.make_task_scorer` takes, or a scorer made by it; of a score
-        the loss is 1 - score.
+        The loss of a task. None: mean squared error for regressors, log loss for classifiers.
+        Otherwise a metric for :func:`skmtl.metrics.make_task_scorer`, or a scorer returned by it;
+        if greater is better, the loss is 1 - score.
     tune : bool, default=True
-        Whether to choose ``alpha`` of estimators of skmtl, alone or at a pipeline's end, on the
-        training rows of each outer fold; the given value is not used then. See Notes.
+        Whether to select ``alpha`` of skmtl's estimators, alone or as a pipeline's last step, on
+        the training rows of each outer fold, ignoring the given value; see Notes.
         All other estimators, such as searches, are fitted as they are.
     n_jobs : int or None, default=None
-        Processes over the outer folds.
+        Number of processes for the outer folds.
     random_state : int, RandomState instance or None, default=None
         Makes the outer and the inner folds reproducible.
 
     Returns
     -------
     TransferGain
-        Prints as a summary; ``to_frame()`` has a row per baseline and task, ``plot()`` draws.
+        Prints as a summary; ``to_frame()`` returns a row per baseline and task, and ``plot()``
+        draws the gains.
 
     Raises
     ------
     ValueError
-        If there are fewer than two tasks, or none with ten labels; if a baseline or the scoring
-        is unknown; if ``cv`` gives fewer than two test sets.
+        If there are fewer than two tasks, or no task has ten labels; if a baseline or the scoring
+        is unknown; if ``cv`` yields fewer than two test sets.
 
     Notes
     -----
-    **Tuning.** By five inner folds stratified by task, and the loss that is judged, averaged over
-    tasks: 13 strengths, three decades down from :func:`~skmtl.model_selection.alpha_max`, or, for
-    penalties that have none, six decades down from where next to nothing is learned. Estimators
-    that allow ``alpha="cv"`` choose by themselves; with ``groups``, which their own folds
-    ignore, the inner folds choose one strength for all tasks. That is 66 fits for each of the 25
-    outer folds: the time of a call is about 1700 fits.
+    **Tuning.** Five inner folds, stratified by task, select ``alpha`` by the same loss, averaged
+    over tasks. The candidates are 13 strengths, three decades down from
+    :func:`~skmtl.model_selection.alpha_max`, or, for penalties without one, six decades down from
+    a strength at which almost nothing is learned. Estimators that allow ``alpha="cv"`` select it
+    themselves; with ``groups``, which their own folds ignore, the inner folds select one strength
+    for all tasks. This takes 66 fits for each of the 25 outer folds, about 1700 fits a call.
 
-    **Per task.** The J gains of a task, one per test set, have variance s². Their training sets
-    overlap, so that the variance of their mean is taken as (1/J + n_test/n_train) s² [1]_, n the
-    task's labels; the p-value is that of Student's t with J - 1 degrees of freedom, and Holm's
-    method [2]_ adjusts it for the number of tasks (not for that of baselines). Intervals are not
-    adjusted. The gain is that of models trained on the outer training sets, four fifths of the
-    rows by default. Resampling the test rows alone would leave out that the models vary with
-    their training rows. Tasks with fewer than ten labels, or fewer than two test sets with a
-    defined loss, get no p-value and no interval and do not count in Holm's method. Losses that
-    agree to 12 digits are ties.
+    **Per task.** A task has J gains, one per test set, with variance s². Since the training sets
+    overlap, the variance of their mean is estimated by (1/J + n_test/n_train) s² [1]_, where
+    n_test and n_train are numbers of the task's labels. The p-value comes from Student's t
+    distribution with J - 1 degrees of freedom, and is adjusted by Holm's method [2]_ for the
+    number of tasks (not for that of baselines). Intervals are not adjusted. The gain is that of
+    models trained on the outer training sets, four fifths of the rows by default. Resampling only
+    the test rows would ignore that the models vary with their training rows. Tasks with fewer than
+    ten labels, or fewer than two test sets with a defined loss, get no p-value and no interval and
+    are left out of Holm's method. Losses that agree to 12 digits are ties.
 
-    **Overall.** The mean over the tasks with enough labels, each counting the same: where tasks
-    have different units, look at the relative gains. Its variance has two parts: that of the
-    tasks' gains over their number, as if the tasks were drawn at random, and that of the
-    resampling, the formula above on the mean gain of each test set. The degrees of freedom are
-    Satterthwaite's.
+    **Overall.** The unweighted mean over the tasks with enough labels; if tasks have different
+    units, use the relative gains. Its variance is the sum of two terms: the variance of the tasks'
+    gains divided by the number of tasks, as if the tasks were drawn at random, and the variance
+    due to resampling, by the formula above from the mean gain of each test set. The degrees of
+    freedom are Satterthwaite's.
 
     References
     ----------
@@ -139,14 +140,14 @@ def transfer_gain(
 
     See Also
     --------
-    TransferGainDisplay : The picture.
+    TransferGainDisplay : Draws the gains.
 
     Examples
     --------
     >>> from skmtl import IndependentTaskRegressor, PooledTaskRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> from skmtl.inspection import transfer_gain
-    >>> made = make_block_sparse(99, 4, 3, n_informative=4, random_state=0)  # nothing in common
+    >>> made = make_block_sparse(99, 4, 3, n_informative=4, random_state=0)  # unrelated tasks
     >>> alone = ("alone", IndependentTaskRegressor(alpha=0.1))
     >>> result = transfer_gain(
     ...     PooledTaskRegressor(alpha=0.1), made.data, made.target, baselines=[alone],
@@ -174,7 +175,7 @@ def transfer_gain(
     splits = _split(cv, n_repeats, X, y, groups, task_column, rng)
     if len(splits) < 2:
         raise ValueError(
-            f"cv gives {len(splits)} test set, but an error needs two or more. Pass cv=5."
+            f"cv gives {len(splits)} test set, but a standard error needs two or more. Pass cv=5."
         )
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
     jobs = (
@@ -200,7 +201,7 @@ def transfer_gain(
 
 @dataclass(frozen=True)
 class _Tasks:
-    """Which labels are whose: all columns of ``labels``, or its rows by ``codes``."""
+    """The labels of each task: a column of ``labels``, or its rows with the task's code."""
 
     names: Array
     labels: Array
@@ -211,13 +212,13 @@ class _Tasks:
         return self.count(np.arange(len(self.labels)))
 
     def count(self, rows: Array) -> Array:
-        """Number of labels (n_tasks,) in these rows."""
+        """Each task's number of labels (n_tasks,) in some rows."""
         if self.codes is not None:
             return np.bincount(self.codes[rows], minlength=len(self.names))
-        return (~np.isnan(self.labels[rows].astype(np.float64))).sum(axis=0)
+        return np.asarray((~np.isnan(self.labels[rows].astype(np.float64))).sum(axis=0))
 
     def present(self, rows: Array) -> Array:
-        """The tasks for which a metric of these rows has an entry."""
+        """The tasks that a metric scores, given some rows."""
         return np.arange(len(self.names)) if self.codes is None else np.unique(self.codes[rows])
 
 
@@ -230,7 +231,7 @@ def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool)
         remedy = "Pass y with one column per task, or an estimator with a task_column."
         if classifier and len(np.unique(labels)) > 2:
             remedy = (
-                "For the tasks of each class against the rest, which a 1-D y becomes in fit, pass "
+                "For one-against-rest tasks, as fit makes them from a 1-D y, pass "
                 "(y[:, None] == numpy.unique(y)).astype(int)."
             )
         raise ValueError(
@@ -241,19 +242,20 @@ def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool)
         tasks = _Tasks(task_names(y, labels.shape[1]), labels, None)
     if len(tasks.names) < 2:
         raise ValueError(
-            f"transfer_gain needs 2 or more tasks, got {len(tasks.names)}: nothing is shared."
+            f"transfer_gain needs 2 or more tasks, got {len(tasks.names)}. Pass the data of "
+            f"several tasks."
         )
     most = tasks.n_labels.max()
     if most < MIN_LABELS:
         raise ValueError(
-            f"No task has {MIN_LABELS} or more labels (the largest has {most}): nothing can be "
-            f"said about any. Collect more labels."
+            f"No task has {MIN_LABELS} or more labels (the largest has {most}), too few to test a "
+            f"gain. Collect more labels."
         )
     return tasks
 
 
 def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[TaskScorer, str]:
-    """The scorer, and what its loss is called."""
+    """The scorer, and the name of its loss."""
     if scoring is None and classifier:
         positive = None if tasks.codes is None else np.unique(tasks.labels)[-1]
         loss = partial(_log_loss, positive=positive)
@@ -298,26 +300,26 @@ def _fold_losses(
     tune: bool,
     seed: int,
 ) -> Array:
-    """The losses (n_models, n_tasks) on the test rows; NaN where undefined."""
+    """Each model's losses (n_models, n_tasks) on the test rows; NaN where undefined."""
     X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
-    own_groups = None if groups is None else groups[train]
+    train_groups = None if groups is None else groups[train]
     X_test, labels = _safe_indexing(X, test), tasks.labels[test]
-    judge, column = replace(scorer, average=None), scorer.task_column
-    chooser, grouped = replace(scorer, average="macro"), groups is not None
+    task_scorer, column = replace(scorer, average=None), scorer.task_column
+    mean_scorer, grouped = replace(scorer, average="macro"), groups is not None
     best = 1.0 if scorer.greater_is_better else 0.0
     losses = np.full((len(models), len(tasks.names)), np.nan)
     for k, model in enumerate(models):
         if tune:
-            model = make_tuned(model, X_train, y_train, chooser, column, seed, grouped=grouped)
-        fitted = clone(model).fit(X_train, y_train, **fit_params(model, own_groups))
-        losses[k, tasks.present(test)] = best - judge(fitted, X_test, labels)
+            model = make_tuned(model, X_train, y_train, mean_scorer, column, seed, grouped=grouped)
+        fitted = clone(model).fit(X_train, y_train, **fit_params(model, train_groups))
+        losses[k, tasks.present(test)] = best - task_scorer(fitted, X_test, labels)
     return losses
 
 
 def _squared_error(
     y_true: Any, y_pred: Array, *, task: Any, sample_weight: Any, average: str | None
 ) -> Any:
-    """Mean squared error of each task; an own one because it is called once per fit."""
+    """Mean squared error of each task, with little overhead since it is called for every fit."""
     truth = as_label_array(y_true, "transfer_gain").astype(np.float64)
     return _average(lambda p: (truth - p) ** 2, truth, y_pred, task, average)
 
@@ -339,7 +341,7 @@ def _log_loss(
 
     def loss(p: Array) -> Array:
         p = np.clip(p, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
-        return -(truth * np.log(p) + (1 - truth) * np.log1p(-p))
+        return np.asarray(-(truth * np.log(p) + (1 - truth) * np.log1p(-p)))
 
     return _average(loss, truth, y_pred, task, average)
 
@@ -347,13 +349,13 @@ def _log_loss(
 def _average(
     loss: Callable[[Array], Array], truth: Array, y_pred: Array, task: Any, average: str | None
 ) -> Any:
-    """Each task's mean loss (n_tasks,), or with "macro" the mean of those that are defined."""
+    """Each task's mean loss (n_tasks,), or with "macro" the mean over the tasks with labels."""
     y_pred = np.asarray(y_pred, dtype=np.float64)
     observed = ~np.isnan(truth)
     if y_pred.shape != truth.shape:
         raise ValueError(f"The predictions have shape {y_pred.shape}, the labels {truth.shape}.")
     if not np.isfinite(y_pred[observed]).all():
-        raise ValueError("A model predicts NaN or infinity, which has no loss.")
+        raise ValueError("A model predicts NaN or infinity, for which the loss is undefined.")
     values = np.where(observed, loss(np.where(observed, y_pred, 0.5)), 0.0)
     codes = np.indices(truth.shape)[1] if task is None else encode_tasks(task)[1]
     n_tasks = codes.max() + 1

@@ -1,4 +1,4 @@
-"""The picture of transfer_gain. matplotlib is imported only when it is drawn."""
+"""The plot of transfer gains; matplotlib is imported only to draw it."""
 
 from typing import Any, Self
 
@@ -11,25 +11,25 @@ from skmtl.inspection._transfer_result import BaselineGain, TransferGain
 
 Array = NDArray[Any]
 
-# Marker, colour (Okabe and Ito's, safe for the colour-blind), and whether the marker is filled.
+# Marker, colour (from Okabe and Ito's colour-blind safe palette), and whether the marker is filled.
 _STYLES = {
     "helped": ("o", "#0072B2", True),
     "unclear": ("o", "#5A5A5A", False),
     "hurt": ("v", "#D55E00", True),
     "too few labels": ("x", "#B0B0B0", True),
 }
-# With more tasks than this, only those that were hurt have their names written.
-_MAX_NAMED = 40
-_INCHES_PER_NAME, _INCHES_PER_TASK = 0.22, 0.045
+# With more tasks than this, only those that were hurt are labelled.
+_MAX_LABELLED = 40
+_INCHES_PER_LABEL, _INCHES_PER_POINT = 0.22, 0.045
 _FONT_SIZE = 8.0
 _POINTS_PER_LEGEND_ROW = 14.0
 _LEGEND_COLUMNS = 3
 
 
 class TransferGainDisplay:
-    """Sorted gains of all tasks over one baseline, with their intervals.
+    """Plot of all tasks' gains over one baseline, sorted, with their intervals.
 
-    Use :meth:`from_estimator` or :meth:`from_result` to make one.
+    Use :meth:`from_estimator` or :meth:`from_result` to create one.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class TransferGainDisplay:
 
     See Also
     --------
-    transfer_gain : The comparison itself.
+    transfer_gain : Computes the gains.
 
     Examples
     --------
@@ -56,8 +56,8 @@ class TransferGainDisplay:
     ...     BlockSparseRegressor(alpha=0.1), made.data, made.target,
     ...     baselines="pooled", tune=False, n_repeats=1, random_state=0,
     ... )  # doctest: +SKIP
-    >>> display.ax_.get_xlabel()  # doctest: +SKIP
-    'gain in mean squared error'
+    >>> display.baseline_  # doctest: +SKIP
+    'pooled'
     """
 
     def __init__(self, *, result: TransferGain) -> None:
@@ -75,7 +75,7 @@ class TransferGainDisplay:
         ax: Any = None,
         **options: Any,
     ) -> Self:
-        """Run :func:`transfer_gain` and draw it.
+        """Run :func:`transfer_gain` and draw the result.
 
         Parameters
         ----------
@@ -112,25 +112,25 @@ class TransferGainDisplay:
         """
         if not isinstance(result, TransferGain):
             raise TypeError(
-                f"from_result takes what transfer_gain returns, got {type(result).__name__}. Use "
-                f"from_estimator(estimator, X, y) for what is not measured yet."
+                f"from_result takes the result of transfer_gain, got {type(result).__name__}. Use "
+                f"from_estimator(estimator, X, y) to compute and draw gains."
             )
         return cls(result=result).plot(ax, baseline=baseline, relative=relative)
 
     def plot(self, ax: Any = None, *, baseline: str | None = None, relative: bool = False) -> Self:
         """Draw the gains, the largest on top.
 
-        Up to 40 tasks are named on the axis; of more only those that were hurt, the worst
-        first, as many as fit.
+        Up to 40 tasks are labelled on the axis. Among more tasks only those that were hurt are
+        labelled, the worst first, as many as fit.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            None: a new figure, as high as the tasks need.
+            None: a new figure, whose height depends on the number of tasks.
         baseline : str, default=None
-            None: the first.
+            The name of the baseline. None: the first.
         relative : bool, default=False
-            Gains in percent of the baseline's loss, task by task, instead of in its units.
+            Whether to draw each task's gain in percent of the baseline's loss, not in its units.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class TransferGainDisplay:
         Raises
         ------
         KeyError
-            If there is no such baseline.
+            If the result has no such baseline.
         ImportError
             If matplotlib is not installed.
         """
@@ -149,34 +149,34 @@ class TransferGainDisplay:
         part = self.result[self.baseline_]
         if ax is None:
             n = len(part.gain)
-            per_task = _INCHES_PER_NAME if n <= _MAX_NAMED else _INCHES_PER_TASK
+            per_task = _INCHES_PER_LABEL if n <= _MAX_LABELLED else _INCHES_PER_POINT
             _, ax = plt.subplots(figsize=(6.4, 1.5 + max(1.5, per_task * n)), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
 
         scale = np.where(part.loss_baseline > 0, part.loss_baseline, np.nan) / 100
-        gains = _Drawn(part, scale if relative else np.ones(len(part.gain)))
+        gains = _PlotData(part, scale if relative else np.ones(len(part.gain)))
         rank = gains.ranks()
         self._draw_tasks(gains, rank)
         self._draw_overall(part, relative)
         self._draw_axes(gains, rank, relative)
-        self._name_tasks(gains, rank)
+        self._label_tasks(gains, rank)
         return self
 
-    def _draw_tasks(self, gains: "_Drawn", rank: Array) -> None:
-        many = len(rank) > _MAX_NAMED
+    def _draw_tasks(self, gains: "_PlotData", rank: Array) -> None:
+        many = len(rank) > _MAX_LABELLED
         size, width = (3.5, 0.7) if many else (6.0, 1.3)
         for verdict, (marker, colour, filled) in _STYLES.items():
-            chosen = (gains.verdict == verdict) & ~np.isnan(gains.gain)
-            if not chosen.any():
+            selected = (gains.verdict == verdict) & ~np.isnan(gains.gain)
+            if not selected.any():
                 continue
-            at, errors = gains.gain[chosen], None
+            at, errors = gains.gain[selected], None
             if verdict == "too few labels":
-                self._point_outside(gains, rank, chosen, size)
+                self._mark_outside(gains, rank, selected, size)
             else:
-                errors = [at - gains.low[chosen], gains.high[chosen] - at]
+                errors = [at - gains.low[selected], gains.high[selected] - at]
             self.ax_.errorbar(
                 at,
-                rank[chosen],
+                rank[selected],
                 xerr=errors,
                 fmt=marker,
                 color=colour,
@@ -187,14 +187,14 @@ class TransferGainDisplay:
                 zorder=4 if verdict == "hurt" else 3,
             )
 
-    def _point_outside(self, gains: "_Drawn", rank: Array, chosen: Array, size: float) -> None:
-        """Arrowheads at the edges for gains that lie beyond them."""
+    def _mark_outside(self, gains: "_PlotData", rank: Array, selected: Array, size: float) -> None:
+        """Draw arrowheads at the edges of the plot for gains beyond its limits."""
         left, right = gains.limits()
         for marker, edge, beyond in (
             ("<", left, gains.gain < left),
             (">", right, gains.gain > right),
         ):
-            for height in rank[chosen & beyond]:
+            for height in rank[selected & beyond]:
                 self.ax_.plot(
                     [edge],
                     [height],
@@ -205,17 +205,17 @@ class TransferGainDisplay:
                 )
 
     def _draw_overall(self, part: BaselineGain, relative: bool) -> None:
-        """The mean over tasks, as a band; in percent it would be another mean."""
+        """Draw the mean over tasks and its interval, which do not apply to gains in percent."""
         self.ax_.axvline(0.0, color="black", linewidth=1.0, zorder=2)
         overall = part.overall
         if relative or not np.isfinite(overall.se):
             return
         self.ax_.axvspan(overall.low, overall.high, color="#009E73", alpha=0.15, lw=0, zorder=0)
         self.ax_.axvline(
-            overall.gain, color="#009E73", lw=1.2, ls="--", zorder=1, label="mean of the tasks"
+            overall.gain, color="#009E73", lw=1.2, ls="--", zorder=1, label="mean over tasks"
         )
 
-    def _draw_axes(self, gains: "_Drawn", rank: Array, relative: bool) -> None:
+    def _draw_axes(self, gains: "_PlotData", rank: Array, relative: bool) -> None:
         ax, unit = self.ax_, self.result.loss_name
         unit = f"% of the baseline's {unit}" if relative else unit
         ax.set_xlabel(f"gain in {unit}\n← worse than {self.baseline_}  |  sharing helped →")
@@ -226,7 +226,7 @@ class TransferGainDisplay:
         ax.set_axisbelow(True)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
-        legend = ax.legend(  # above the axes, where no task is
+        legend = ax.legend(  # above the axes, so that it hides no task
             fontsize=_FONT_SIZE,
             loc="lower center",
             bbox_to_anchor=(0.5, 1.0),
@@ -241,19 +241,19 @@ class TransferGainDisplay:
             pad=8.0 + _POINTS_PER_LEGEND_ROW * rows,
         )
 
-    def _name_tasks(self, gains: "_Drawn", rank: Array) -> None:
+    def _label_tasks(self, gains: "_PlotData", rank: Array) -> None:
         ax, names = self.ax_, [str(task) for task in self.result.tasks]
-        if len(rank) <= _MAX_NAMED:
+        if len(rank) <= _MAX_LABELLED:
             ax.set_yticks(rank, names, fontsize=_FONT_SIZE)
             for tick, verdict in zip(ax.get_yticklabels(), gains.verdict, strict=True):
                 if verdict in ("hurt", "too few labels"):
                     tick.set_color(_STYLES[verdict][1])
             return
         ax.set_yticks([])
-        self._call_out(gains, rank, names)
+        self._label_hurt(gains, rank, names)
 
-    def _call_out(self, gains: "_Drawn", rank: Array, names: list[str]) -> None:
-        """Write the names of the tasks that were hurt on the axis, moved apart where they touch."""
+    def _label_hurt(self, gains: "_PlotData", rank: Array, names: list[str]) -> None:
+        """Label the tasks that were hurt, and move labels apart that would overlap."""
         height = 0.85 * self.ax_.get_window_extent().height * 72 / self.figure_.dpi
         gap = 1.25 * _FONT_SIZE / height * len(rank)
         hurt = np.flatnonzero(gains.verdict == "hurt")
@@ -262,16 +262,16 @@ class TransferGainDisplay:
             return
         hurt = hurt[np.argsort(rank[hurt])]
         colour = _STYLES["hurt"][1]
-        across = self.ax_.get_yaxis_transform()  # x in shares of the width, y in ranks
+        transform = self.ax_.get_yaxis_transform()  # x as a fraction of the width, y in ranks
         for task, place in zip(hurt, spread(rank[hurt], gap, len(rank) - 1.0), strict=True):
             line = [self.ax_.get_xlim()[0], gains.low[task]]
             self.ax_.plot(line, 2 * [rank[task]], color=colour, lw=0.4, alpha=0.4, zorder=1)
             self.ax_.annotate(
                 names[task],
                 xy=(0.0, rank[task]),
-                xycoords=across,
+                xycoords=transform,
                 xytext=(-0.04, place),
-                textcoords=across,
+                textcoords=transform,
                 ha="right",
                 va="center",
                 fontsize=_FONT_SIZE,
@@ -285,27 +285,28 @@ TransferGain._display = TransferGainDisplay
 
 
 def spread(places: Array, gap: float, top: float) -> Array:
-    """Move ascending places in [0, top] apart by ``gap``, as little as possible in squares."""
+    """Move ascending positions in [0, top] at least ``gap`` apart, by least squares."""
     steps = gap * np.arange(len(places))
     highest = max(0.0, top - steps.max(initial=0.0))
-    return isotonic_regression(places - steps, y_min=0.0, y_max=highest) + steps
+    apart = isotonic_regression(places - steps, y_min=0.0, y_max=highest) + steps
+    return np.asarray(apart)
 
 
-class _Drawn:
-    """Gains and intervals in the units of the picture."""
+class _PlotData:
+    """Gains and intervals in the units of the plot."""
 
     def __init__(self, part: BaselineGain, scale: Array) -> None:
         self.gain, self.low, self.high = part.gain / scale, part.low / scale, part.high / scale
         self.verdict = part.verdict
 
     def ranks(self) -> Array:
-        """Each task's height: sorted by gain, those with too few labels below all others."""
+        """The rank of each task by gain; tasks with too few labels are below all others."""
         few = self.verdict == "too few labels"
         order = np.lexsort((np.where(np.isnan(self.gain), -np.inf, self.gain), ~few))
         return np.argsort(order)
 
     def limits(self) -> tuple[float, float]:
-        """Limits of the gains' axis, 0 included; tasks without a claim do not stretch it."""
+        """Limits of the gain axis, which include 0 and all intervals, but no gain without one."""
         ends = np.concatenate([self.low, self.high, [0.0]])
         ends = ends[np.isfinite(ends)]
         margin = 0.05 * (np.ptp(ends) or 1.0)

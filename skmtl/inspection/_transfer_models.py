@@ -1,4 +1,4 @@
-"""The models that transfer_gain compares: the baselines, and how each is tuned."""
+"""The models that transfer_gain compares: baselines, and the tuning of all models."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -27,19 +27,19 @@ from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
 N_INNER_FOLDS = 5
 N_ALPHAS = 13
 
-# Name: the regressor and the classifier.
+# The regressor and the classifier of each named baseline.
 _NAMED: dict[str, tuple[type, type]] = {
     "independent": (IndependentTaskRegressor, IndependentTaskClassifier),
     "pooled": (PooledTaskRegressor, PooledTaskClassifier),
 }
-# What says how a model is computed, not which one it is, is not copied to a baseline.
-_OWN = {"alpha", "max_iter", "tol", "warm_start", "solver", "verbose"}
+# Not copied to a baseline: its strength is tuned, the others only control the computation.
+_NOT_COPIED = {"alpha", "max_iter", "tol", "warm_start", "solver", "verbose"}
 
 
 def find_task_column(estimator: Any) -> str | int | None:
-    """The task column of the X that ``estimator`` is given; None: the shared layout.
+    """The task column in the X that ``estimator`` takes; None for the shared layout.
 
-    That of a pipeline's first step that has one: later steps may see the column elsewhere.
+    For a pipeline it is that of the first step that has one, since steps may move the column.
     """
     if isinstance(estimator, Pipeline):
         columns = [find_task_column(step) for _, step in estimator.steps]
@@ -50,7 +50,7 @@ def find_task_column(estimator: Any) -> str | int | None:
 
 
 def find_last(estimator: Any) -> Any:
-    """The model itself: a pipeline's last step, what a search or a meta-estimator holds."""
+    """The model within pipelines, searches and meta-estimators."""
     if isinstance(estimator, Pipeline):
         return find_last(estimator.steps[-1][1])
     inner = getattr(estimator, "estimator", None)
@@ -58,19 +58,19 @@ def find_last(estimator: Any) -> Any:
 
 
 def read_baselines(baselines: Any, estimator: Any) -> dict[str, Any]:
-    """The baselines by name, unfitted.
+    """Unfitted baselines by name.
 
     Parameters
     ----------
     baselines : str, sequence of str and (name, estimator) pairs, or dict
     estimator : estimator
-        What the named baselines take their parameters and preprocessing from.
+        The source of the named baselines' parameters and preprocessing.
 
     Raises
     ------
     ValueError
-        If there is no baseline, a name is unknown or occurs twice, or an estimator cannot be
-        fitted.
+        If there is no baseline, a name is unknown or occurs twice, or a baseline is not an
+        estimator.
     """
     if isinstance(baselines, str):
         baselines = [baselines]
@@ -88,10 +88,10 @@ def read_baselines(baselines: Any, estimator: Any) -> dict[str, Any]:
         if not (hasattr(model, "fit") and hasattr(model, "get_params")):
             raise ValueError(_not_a_baseline(entry))
         if name in found:
-            raise ValueError(f"Two baselines are called {name!r}. Give each a name of its own.")
+            raise ValueError(f"Two baselines are called {name!r}. Give them different names.")
         found[name] = model
     if not found:
-        raise ValueError(f"baselines is empty. Name at least one of {[*_NAMED]}.")
+        raise ValueError(f"baselines is empty. Pass at least one of {[*_NAMED]}.")
     return found
 
 
@@ -103,17 +103,17 @@ def _not_a_baseline(entry: Any) -> str:
 
 
 def _named(name: str, estimator: Any) -> Any:
-    """The baseline of this name in the estimator's place, tuning itself."""
+    """The named baseline in place of the estimator, with ``alpha="cv"``."""
     if name not in _NAMED:
         raise ValueError(
-            f"Unknown baseline {name!r}. Known are {[*_NAMED]}; any other is passed as a pair "
+            f"Unknown baseline {name!r}. Known are {[*_NAMED]}; pass any other as a pair "
             f"(name, estimator)."
         )
     return _replace_last(estimator, _NAMED[name][is_classifier(estimator)])
 
 
 def _replace_last(estimator: Any, kind: type) -> Any:
-    """``kind`` with alpha="cv" in place of a pipeline's last step, without a search around."""
+    """``kind`` with alpha="cv", in place of a pipeline's last step; searches are dropped."""
     if isinstance(estimator, Pipeline):
         *before, (name, last) = clone(estimator).steps
         steps = [*before, (name, _replace_last(last, kind))]
@@ -122,7 +122,7 @@ def _replace_last(estimator: Any, kind: type) -> Any:
     if inner is not None:
         return _replace_last(inner, kind)
     own = estimator.get_params(deep=False)
-    common = {key for key in kind._get_param_names() if key in own} - _OWN  # type: ignore[attr-defined]
+    common = {key for key in kind._get_param_names() if key in own} - _NOT_COPIED  # type: ignore[attr-defined]
     return kind(alpha="cv", **{key: own[key] for key in common})
 
 
@@ -136,22 +136,22 @@ def make_tuned(
     *,
     grouped: bool = False,
 ) -> Any:
-    """What to fit on the training rows X, y so that ``alpha`` is chosen within them.
+    """An estimator that selects ``alpha`` within the training rows X, y when it is fitted.
 
-    Estimators of skmtl with a parameter ``alpha``, alone or at a pipeline's end, are tuned. All
-    others, searches above all, are taken as they are.
+    This applies to skmtl's estimators with a parameter ``alpha``, alone or as a pipeline's last
+    step. All others, such as searches, are only cloned.
 
     Parameters
     ----------
     estimator : estimator
     X, y : the training rows
-    scorer : scorer to choose by
+    scorer : scorer to maximise
     task_column : str, int or None
-        Of X.
+        The task column of X.
     seed : int
-        For the inner folds.
+        Random state of the inner folds.
     grouped : bool, default=False
-        Whether fit is given groups, which an estimator that tunes itself would split.
+        Whether groups are passed to fit; the folds of ``alpha="cv"`` would split them.
     """
     estimator = clone(estimator)
     last, prefix = estimator, ""
@@ -166,22 +166,22 @@ def make_tuned(
     if type(estimator).fit is TaskEstimator.fit:
         alphas = alpha_grid(last, X, y)
         return _InnerSearch(last, alphas=alphas, cv=cv, scoring=partial(_score, scorer))
-    # What else a fit does, such as a pipeline's preprocessing, is part of each inner fit too.
-    seen = X if last is estimator else _transform(estimator, X, y)
+    # GridSearchCV repeats all steps of the fit, such as preprocessing, in each inner fold.
+    transformed = X if last is estimator else _transform(estimator, X, y)
     return GridSearchCV(
-        estimator, {f"{prefix}alpha": alpha_grid(last, seen, y)}, scoring=scorer, cv=cv
+        estimator, {f"{prefix}alpha": alpha_grid(last, transformed, y)}, scoring=scorer, cv=cv
     )
 
 
 class _InnerSearch(AlphaSearchCV):
-    """A search over a grid that the user cannot change: no warning at its edge."""
+    """A search without a warning at the edge of the grid, which users cannot change."""
 
     def _warn_at_edge(self, found: Search) -> None:
         pass
 
 
 def _score(scorer: Any, estimator: Any, X: Any, y: Any) -> float:
-    """A score, the worst where it is undefined: another strength may have one."""
+    """A score, or -inf if it is undefined, so that another strength is selected."""
     try:
         score = scorer(estimator, X, y)
     except ValueError:  # predictions that are not finite
@@ -190,7 +190,7 @@ def _score(scorer: Any, estimator: Any, X: Any, y: Any) -> float:
 
 
 def fit_params(model: Any, groups: Any) -> dict[str, Any]:
-    """The groups as a keyword argument of fit, where fit or a search's splitter takes them."""
+    """The groups as a keyword argument of fit, if fit or a search's splitter accepts them."""
     searches = isinstance(getattr(model, "cv", None), GroupsConsumerMixin)
     if groups is None or not (searches or has_fit_parameter(model, "groups")):
         return {}
@@ -198,24 +198,24 @@ def fit_params(model: Any, groups: Any) -> dict[str, Any]:
 
 
 def _tunes_itself(estimator: TaskEstimator) -> bool:
-    """Whether ``alpha="cv"`` is allowed."""
+    """Whether the estimator accepts ``alpha="cv"``."""
     allowed = estimator._parameter_constraints["alpha"]
     return any(isinstance(rule, StrOptions) and "cv" in rule.options for rule in allowed)
 
 
 def _transform(pipeline: Pipeline, X: Any, y: Any) -> Any:
-    """What a pipeline's last step is given."""
+    """The input of a pipeline's last step."""
     if len(pipeline.steps) == 1:
         return X
     return clone(pipeline[:-1]).fit_transform(X, y)
 
 
 def alpha_grid(estimator: TaskEstimator, X: Any, y: Any) -> NDArray[np.float64]:
-    """Strengths to try, the strongest first: three decades down from alpha_max.
+    """Candidate strengths, in descending order: three decades down from alpha_max.
 
-    For a penalty without a kink at zero, that has no alpha_max: six decades down from ten times
-    the largest eigenvalue of the features' weighted Gram matrices, at which next to nothing is
-    learned, as in ``IndependentTaskRegressor(alpha="cv")``.
+    Penalties without a kink at zero have no alpha_max. Their strengths are six decades down from
+    ten times the largest eigenvalue of the features' weighted Gram matrices, where almost nothing
+    is learned, as in ``IndependentTaskRegressor(alpha="cv")``.
     """
     try:
         top = alpha_max(estimator, X, y)

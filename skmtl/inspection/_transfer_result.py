@@ -1,4 +1,4 @@
-"""What transfer_gain returns, and the statistics in it."""
+"""The result of transfer_gain, and its statistics."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,15 +13,15 @@ Array = NDArray[Any]
 LEVEL = 0.05
 MIN_LABELS = 10
 VERDICTS = ("helped", "hurt", "unclear", "too few labels")
-# Losses that agree to so many digits are a tie: the rest is rounding, and rounding has a sign.
+# Relative differences up to this are rounding error, and must not give a gain its sign.
 _TIE = 1e-12
 
 
 @dataclass(frozen=True)
 class OverallGain:
-    """Mean gain over the tasks with enough labels, the tasks taken as drawn at random.
+    """Mean gain over the tasks with enough labels, treated as a random sample of tasks.
 
-    The interval is NaN where only one task has enough labels.
+    The interval is NaN if only one task has enough labels.
     """
 
     gain: float
@@ -34,25 +34,25 @@ class OverallGain:
 
 @dataclass(frozen=True, eq=False)
 class BaselineGain:
-    """Gains over one baseline, task by task.
+    """The gains of each task over one baseline.
 
     Attributes
     ----------
     name : str
     fold_gains : ndarray of shape (n_folds, n_tasks)
-        The baseline's loss minus the estimator's; NaN where a fold tests no label of a task.
+        The baseline's loss minus the estimator's; NaN where a test set has no label of a task.
     loss_estimator, loss_baseline : ndarrays of shape (n_tasks,)
         Means over folds.
     gain, relative_gain : ndarrays of shape (n_tasks,)
-        Mean over folds, positive where sharing helped; divided by ``loss_baseline``.
+        Mean over folds, positive if sharing helped; the same divided by ``loss_baseline``.
     se, low, high, p, p_holm : ndarrays of shape (n_tasks,)
         Corrected standard error, 95% interval, p-value, and the p-value adjusted for the number
-        of tasks. NaN for tasks without a claim.
+        of tasks. NaN for tasks with too few labels.
     verdict : ndarray of shape (n_tasks,)
-        "helped" or "hurt" where ``p_holm`` < 0.05, otherwise "unclear" or "too few labels".
+        "helped" or "hurt" if ``p_holm`` < 0.05, otherwise "unclear" or "too few labels".
     overall : OverallGain
     share_hurt : float
-        Share of "hurt" among the tasks with enough labels.
+        Proportion of "hurt" among the tasks with enough labels.
     """
 
     name: str
@@ -73,7 +73,7 @@ class BaselineGain:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TransferGain:
-    """The result of :func:`transfer_gain`; ``result["pooled"]`` is the part of one baseline.
+    """The result of :func:`transfer_gain`; ``result["pooled"]`` holds the gains over a baseline.
 
     Attributes
     ----------
@@ -81,9 +81,9 @@ class TransferGain:
     tasks, n_labels : ndarrays of shape (n_tasks,)
         The tasks' names and numbers of labels.
     n_folds : int
-        Number of test sets, over all repeats.
+        Number of test sets in all repeats.
     baselines : dict
-        A :class:`BaselineGain` per baseline, by name.
+        The :class:`BaselineGain` of each baseline, by name.
     """
 
     estimator_name: str
@@ -93,7 +93,7 @@ class TransferGain:
     n_folds: int
     baselines: dict[str, BaselineGain]
 
-    # TransferGainDisplay, which knows this class and enters itself here.
+    # TransferGainDisplay, set in its own file, which imports this one.
     _display: ClassVar[Any]
 
     def __getitem__(self, baseline: str) -> BaselineGain:
@@ -102,7 +102,7 @@ class TransferGain:
         return self.baselines[baseline]
 
     def to_frame(self) -> Any:
-        """The results as a pandas data frame, one row per baseline and task.
+        """Return the results as a pandas data frame, one row per baseline and task.
 
         Returns
         -------
@@ -123,7 +123,7 @@ class TransferGain:
         return pd.concat(parts, ignore_index=True)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Draw the gains: :meth:`TransferGainDisplay.from_result`."""
+        """Draw the gains by :meth:`TransferGainDisplay.from_result`."""
         return self._display.from_result(self, ax=ax, **options)
 
     def __repr__(self) -> str:
@@ -137,16 +137,16 @@ class TransferGain:
 
 
 def _summary(result: TransferGain, part: BaselineGain) -> list[str]:
-    all_in_all = part.overall
+    overall = part.overall
     interval = (
-        f"[{all_in_all.low:.3g}, {all_in_all.high:.3g}], p = {all_in_all.p:.2g}"
-        if np.isfinite(all_in_all.se)
-        else "no interval: a single task has enough labels"
+        f"[{overall.low:.3g}, {overall.high:.3g}], p = {overall.p:.2g}"
+        if np.isfinite(overall.se)
+        else "not available: only one task has enough labels"
     )
-    share = f" ({all_in_all.relative_gain:+.1%})" if np.isfinite(all_in_all.relative_gain) else ""
+    share = f" ({overall.relative_gain:+.1%})" if np.isfinite(overall.relative_gain) else ""
     counts = {verdict: int((part.verdict == verdict).sum()) for verdict in VERDICTS}
     lines = [
-        f"against {part.name}: mean gain {all_in_all.gain:.3g}{share}, 95% interval {interval}",
+        f"against {part.name}: mean gain {overall.gain:.3g}{share}, 95% interval {interval}",
         "  tasks: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()),
     ]
     hurt = np.flatnonzero(part.verdict == "hurt")
@@ -167,7 +167,7 @@ def compare(
     n_train: Array,
     n_labels: Array,
 ) -> BaselineGain:
-    """Gains over one baseline from the losses of both.
+    """Compute the gains over one baseline from the losses of both models.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def compare(
     losses, baseline_losses : ndarrays of shape (n_folds, n_tasks)
         NaN where undefined.
     n_test, n_train : ndarrays of shape (n_folds, n_tasks)
-        Numbers of labels in the fold's test and training set.
+        Numbers of each task's labels in the fold's test and training set.
     n_labels : ndarray of shape (n_tasks,)
     """
     gains = baseline_losses - losses
@@ -196,9 +196,9 @@ def compare(
     p_holm = holm(p)
     half = stats.t.ppf(1 - LEVEL / 2, df) * se
     verdict = np.where(enough, "unclear", "too few labels").astype(object)
-    certain = enough & (p_holm < LEVEL)
-    verdict[certain & (gain > 0)] = "helped"
-    verdict[certain & (gain < 0)] = "hurt"
+    significant = enough & (p_holm < LEVEL)
+    verdict[significant & (gain > 0)] = "helped"
+    verdict[significant & (gain < 0)] = "hurt"
     hurt = np.count_nonzero(verdict == "hurt")
     return BaselineGain(
         name=name,
@@ -221,11 +221,11 @@ def compare(
 def _overall(
     gains: Array, loss_baseline: Array, enough: Array, n_test: Array, n_train: Array
 ) -> OverallGain:
-    """Mean gain over tasks, its error that of tasks drawn at random and of the resampling.
+    """Mean gain over tasks, with an error for the sampling of tasks and for the resampling.
 
-    The variance is that of the tasks' gains over T, as of any sample of T, plus the corrected
-    variance of the mean gain of these very tasks, whose errors may go together. What of the
-    first is error of single tasks counts twice; without it, coverage falls short.
+    The variance is that of the tasks' gains divided by T, as for any sample of size T, plus the
+    corrected variance of the mean gain of these tasks, whose errors may be correlated. The errors
+    of single tasks are thus counted twice; counting them once gives intervals that are too short.
     """
     kept = gains[:, enough]
     gain = _mean(kept)
@@ -234,7 +234,7 @@ def _overall(
     relative = float(_divide(np.array([mean]), loss_baseline[enough].mean())[0])
     if n_tasks < 2:
         return OverallGain(mean, relative, np.nan, np.nan, np.nan, np.nan)
-    # Of residuals: a task that a fold does not test must not move the fold's mean.
+    # Residuals, so that a task without test labels in a fold does not shift the fold's mean.
     by_fold = _mean((kept - gain).T)
     tested = ~np.isnan(by_fold)
     ratio = float((n_test[tested] / n_train[tested]).mean())
@@ -252,8 +252,8 @@ def _overall(
 def corrected_error(values: Array, ratio: float) -> float:
     """Standard error of a mean over resamplings, with Nadeau and Bengio's correction.
 
-    Training sets overlap, so that J values tell less than J independent ones: their variance
-    counts 1 / J + n_test / n_train times instead of 1 / J.
+    Since training sets overlap, J values are less informative than J independent ones: their
+    variance is multiplied by 1 / J + n_test / n_train instead of 1 / J.
 
     Parameters
     ----------
@@ -265,7 +265,7 @@ def corrected_error(values: Array, ratio: float) -> float:
 
 
 def p_values(gain: Array, se: Array, df: Array) -> Array:
-    """Two-sided p-values of the t distribution; 1 for a gain of exactly 0, NaN without error."""
+    """Two-sided p-values of the t-test; 1 for a gain of exactly 0, NaN if ``se`` is NaN."""
     t = np.zeros(len(gain))
     moved = gain != 0
     with np.errstate(divide="ignore"):
@@ -274,7 +274,7 @@ def p_values(gain: Array, se: Array, df: Array) -> Array:
 
 
 def holm(p: Array) -> Array:
-    """Holm's adjusted p-values; NaN stays NaN and does not count.
+    """Holm's adjusted p-values; NaN stays NaN and is not counted as a test.
 
     References
     ----------
@@ -290,15 +290,18 @@ def holm(p: Array) -> Array:
 
 
 def _mean(values: Array) -> Array:
-    """Mean of each column's known values; NaN, silently, where there are none."""
+    """Mean of each column without NaN; NaN, without a warning, if all values are NaN."""
     known = ~np.isnan(values)
     counts = known.sum(axis=0)
     totals = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(totals, counts, out=np.full(values.shape[1], np.nan), where=counts > 0)
+    means = np.full(values.shape[1], np.nan)
+    np.divide(totals, counts, out=means, where=counts > 0)
+    return means
 
 
 def _divide(gain: Array, loss: Any) -> Array:
-    """gain / loss; 0 / 0 is no gain, anything else over 0 is NaN."""
+    """gain / loss, where 0 / 0 is 0 and any other gain over a loss of 0 is NaN."""
     loss = np.broadcast_to(loss, gain.shape)
-    empty = np.where(gain == 0, 0.0, np.nan)
-    return np.divide(gain, loss, out=empty, where=loss > 0)
+    ratio = np.where(gain == 0, 0.0, np.nan)
+    np.divide(gain, loss, out=ratio, where=loss > 0)
+    return ratio

@@ -1,4 +1,4 @@
-"""A kernel on the features times a covariance between tasks: what every task kernel shares."""
+"""The base class of task kernels: a kernel on the features times a covariance between tasks."""
 
 import inspect
 from abc import abstractmethod
@@ -19,11 +19,11 @@ Array = NDArray[Any]
 class BaseTaskKernel(Kernel):
     """The product of a base kernel and a task matrix B (n_tasks, n_tasks).
 
-    A subclass gives B, its gradient, and a ``hyperparameter_*`` property for each parameter of B
+    Subclasses define B, its gradient, and a ``hyperparameter_*`` property for each parameter of B
     that can be learned.
     """
 
-    # Hyperparameters whose theta is the value itself: they may be negative, and have no logarithm.
+    # Hyperparameters that may be negative: theta holds their values instead of logarithms.
     _linear: ClassVar[frozenset[str]] = frozenset()
 
     base_kernel: Any
@@ -36,23 +36,23 @@ class BaseTaskKernel(Kernel):
 
     @abstractmethod
     def _task_gradient(self) -> Array:
-        """Return dB / dtheta (n_tasks, n_tasks, n_own), n_own counting what is not fixed."""
+        """Return dB / dtheta (n_tasks, n_tasks, n_free) for the free hyperparameters of B."""
 
     def _values(self, name: str) -> Array:
-        """Return the current value of a hyperparameter of B, flat."""
+        """Return the current value of a hyperparameter of B as a flat array."""
         return np.ravel(np.asarray(getattr(self, name), dtype=np.float64))
 
     def _assign(self, name: str, values: Array) -> None:
-        """Set a hyperparameter of B from its flat value."""
+        """Set a hyperparameter of B from a flat array."""
         setattr(self, name, float(values[0]))
 
     def _implied_ids(self) -> Array | None:
-        """Return the ids of the tasks that other parameters than ``tasks`` tell, or None."""
+        """Return the task ids implied by parameters other than ``tasks``, or None."""
         return None
 
     @property
     def _base(self) -> Kernel:
-        """The base kernel, checked."""
+        """The base kernel, validated."""
         base, name = self.base_kernel, type(self).__name__
         if isinstance(base, Kernel):
             return base
@@ -60,24 +60,24 @@ class BaseTaskKernel(Kernel):
         if isinstance(base, type) and issubclass(base, Kernel):
             got, remedy = f"the class {base.__name__}", f"{base.__name__}()"
         elif isinstance(base, str):
-            remedy = "RBF(), or PairwiseKernel(metric='rbf') for one by name"
+            remedy = "RBF(), or PairwiseKernel(metric='rbf') for a kernel given by name"
         raise ValueError(
             f"The 'base_kernel' parameter of {name} must be a kernel of "
             f"sklearn.gaussian_process.kernels, got {got:.200}. Pass {remedy}."
         )
 
     def _numbers(self, name: str) -> Array:
-        """Return a parameter that holds numbers."""
+        """Return a numeric parameter as an array."""
         try:
             return np.asarray(getattr(self, name), dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"The '{name}' parameter of {type(self).__name__} must hold numbers ({error}), got "
-                f"{getattr(self, name)!r:.200}. Pass numbers, or leave it out."
+                f"{getattr(self, name)!r:.200}. Pass numbers, or omit the parameter."
             ) from error
 
     def _hyperparameter(self, name: str, n_elements: int = 1) -> Hyperparameter:
-        """Return scikit-learn's description of a hyperparameter, its bounds checked."""
+        """Return scikit-learn's description of a hyperparameter, with validated bounds."""
         bounds = getattr(self, f"{name}_bounds")
         if not (isinstance(bounds, str) and bounds == "fixed"):
             try:
@@ -90,8 +90,8 @@ class BaseTaskKernel(Kernel):
                 raise ValueError(
                     f"The '{name}_bounds' parameter of {type(self).__name__} must be 'fixed', a "
                     f"pair (low, high) or one pair for each of {n_elements} entries"
-                    f"{'' if name in self._linear else ', >= 0'}, got {bounds!r:.200}. Leave it "
-                    f"out, or pass 'fixed' to learn nothing of '{name}'."
+                    f"{'' if name in self._linear else ', >= 0'}, got {bounds!r:.200}. Omit it, "
+                    f"or pass 'fixed' to keep '{name}' as it is."
                 )
         return Hyperparameter(name, "numeric", bounds, n_elements)
 
@@ -106,12 +106,12 @@ class BaseTaskKernel(Kernel):
         return self._task_matrix()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, with ``deep`` those of the base kernel too.
+        """Return the parameters, with ``deep`` also those of the base kernel.
 
         Parameters
         ----------
         deep : bool, default=True
-            Whether to add ``base_kernel__<parameter>``.
+            Whether to include ``base_kernel__<parameter>``.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class BaseTaskKernel(Kernel):
 
     @property
     def theta(self) -> Array:
-        """The hyperparameters that are not fixed, flat: logarithms, but for ``loadings``."""
+        """The free hyperparameters as a flat array: logarithms, except for ``loadings``."""
         parts = [self._base.theta]
         for parameter in self._free():
             values = self._values(parameter.name)
@@ -154,13 +154,13 @@ class BaseTaskKernel(Kernel):
         for parameter in free:
             values = theta[start : start + parameter.n_elements]
             start += parameter.n_elements
-            # A copy: an optimiser may go on writing to its theta.
+            # Copy, since optimisers may write to their theta later.
             linear = parameter.name in self._linear
             self._assign(parameter.name, values.copy() if linear else np.exp(values))
 
     @property
     def bounds(self) -> Array:
-        """The bounds of ``theta``, (n_dims, 2), on its scale."""
+        """The bounds (n_dims, 2) of ``theta``, on the same scale."""
         parts = [self._base.bounds] if self._base.n_dims else []
         for parameter in self._free():
             linear = parameter.name in self._linear
@@ -168,16 +168,16 @@ class BaseTaskKernel(Kernel):
         return np.vstack(parts) if parts else np.array([])
 
     def __call__(self, X: Any, Y: Any = None, eval_gradient: bool = False) -> Any:
-        """Return the kernel between the rows of X and of Y, and optionally its gradient.
+        """Return the kernel between the rows of X and those of Y, and optionally its gradient.
 
         Parameters
         ----------
         X : array or data frame of shape (n_samples_X, n_features + 1)
             Features and the task column.
         Y : array or data frame of shape (n_samples_Y, n_features + 1), default=None
-            The other rows; None: those of X.
+            The other rows. None: those of X.
         eval_gradient : bool, default=False
-            Whether to return the gradient with respect to ``theta`` too. Only with ``Y=None``.
+            Whether to return also the gradient with respect to ``theta``. Only with ``Y=None``.
 
         Returns
         -------
@@ -188,7 +188,7 @@ class BaseTaskKernel(Kernel):
         Raises
         ------
         ValueError
-            If a row has a task that is not among ``tasks``, or the gradient is asked with a Y.
+            If a row has a task that is not in ``tasks``, or ``eval_gradient`` is combined with Y.
         """
         if eval_gradient and Y is not None:
             raise ValueError(
@@ -207,14 +207,14 @@ class BaseTaskKernel(Kernel):
         n_base, task_gradient = base_gradient.shape[2], self._task_gradient()
         gradient = np.empty((*K.shape, n_base + task_gradient.shape[2]))
         np.multiply(base_gradient, between[:, :, np.newaxis], out=gradient[:, :, :n_base])
-        # Row by row: temporaries of the gradient's size would take longer than its values.
+        # Row by row, since allocating temporaries of the gradient's size would dominate the time.
         for i, code in enumerate(codes):
             by_row = task_gradient[code][codes]
             np.multiply(by_row, K[i][:, np.newaxis], out=gradient[i, :, n_base:])
         return K * between, gradient
 
     def diag(self, X: Any) -> Array:
-        """Return the diagonal of the kernel between the rows of X and themselves.
+        """Return the diagonal of the kernel matrix of the rows of X.
 
         Parameters
         ----------
@@ -230,11 +230,11 @@ class BaseTaskKernel(Kernel):
         return np.asarray(self._base.diag(features) * variances[codes])
 
     def is_stationary(self) -> bool:
-        """Return False: the kernel depends on the tasks, not on a difference of them."""
+        """Return False: the kernel does not depend on differences between rows alone."""
         return False
 
     def __eq__(self, other: object) -> bool:
-        # scikit-learn compares entry by entry, which fails for arrays of different shapes.
+        # scikit-learn compares parameters by np.any(a != b), which fails if shapes differ.
         if type(self) is not type(other):
             return False
         mine, theirs = self.get_params(deep=False), other.get_params(deep=False)
@@ -264,8 +264,8 @@ class BaseTaskKernel(Kernel):
         if self.tasks is None:
             if implied is None:
                 raise ValueError(
-                    f"{name} has to know the tasks before it sees data. Set tasks to their number "
-                    f"(ids 0, 1, ...) or to the list of their ids."
+                    f"{name} has to know the tasks before it is called on data, but tasks=None. "
+                    f"Set tasks to their number (ids 0, 1, ...) or to the list of their ids."
                 )
             return implied
         if isinstance(self.tasks, Integral) and not isinstance(self.tasks, bool):
@@ -279,7 +279,7 @@ class BaseTaskKernel(Kernel):
             try:
                 ids = np.asarray(self.tasks)
                 ids = ids if ids.ndim != 1 else read_ids(ids, warn=False)
-            except ValueError:  # missing, ragged, or of several types
+            except ValueError:  # missing ids, nested lists of unequal lengths, or mixed types
                 ids = np.empty(0)
             if ids.ndim != 1 or len(ids) == 0 or len(np.unique(ids)) < len(ids):
                 raise ValueError(
@@ -288,8 +288,8 @@ class BaseTaskKernel(Kernel):
                 )
         if implied is not None and len(implied) != len(ids):
             raise ValueError(
-                f"{name} has {len(ids)} tasks, but its parameters describe {len(implied)}. Make "
-                f"'tasks' and the arrays given agree."
+                f"{name} has {len(ids)} tasks, but its parameters describe {len(implied)}. Pass "
+                f"arrays with one row for each of 'tasks'."
             )
         return ids
 
@@ -308,8 +308,8 @@ class BaseTaskKernel(Kernel):
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"The features in X must be numbers ({error}). Encode them, or, if that "
-                    f"column holds the tasks, set task_column of {type(self).__name__} to it; it "
-                    f"is {self.task_column!r}."
+                    f"column holds the tasks, set task_column of {type(self).__name__} to it; now "
+                    f"it is {self.task_column!r}."
                 ) from error
         ids = read_ids(ids, warn=False)
         tasks = self._ids()
@@ -318,7 +318,7 @@ class BaseTaskKernel(Kernel):
             unknown = np.unique(ids[codes == UNKNOWN]).tolist()
             scaled = "; was it scaled?" if ids.dtype.kind == "f" else "."
             raise ValueError(
-                f"X holds tasks {_brief(unknown)} that {type(self).__name__} does not know: its "
+                f"X holds tasks {_brief(unknown)} that {type(self).__name__} does not know; its "
                 f"tasks are {_brief(tasks.tolist())}. Add them to 'tasks', leave those rows out, "
                 f"or check task_column={self.task_column!r}{scaled}"
             )
@@ -326,23 +326,23 @@ class BaseTaskKernel(Kernel):
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether two parameters have the same value."""
+    """Whether two parameter values are equal."""
     if isinstance(a, Kernel) or isinstance(b, Kernel):
         return bool(a == b)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        # Edges are pairs and triples: no array holds both.
+        # Edges may be pairs and triples, which do not form an array.
         return len(a) == len(b) and all(map(_same, a, b))
     if labels_of(a) != labels_of(b):
         return False
     a, b = (value.toarray() if sp.issparse(value) else value for value in (a, b))
     try:
         return bool(np.array_equal(np.asarray(a), np.asarray(b)))
-    except ValueError:  # one of them is ragged
+    except ValueError:  # one of them has nested lists of unequal lengths
         return False
 
 
 def _brief(value: Any) -> str:
-    """Return a parameter as text; of arrays the shape, of long lists the beginning."""
+    """Return a parameter as text: arrays by their shape, long lists by their first entries."""
     if hasattr(value, "shape") and np.ndim(value) > 0:
         return f"<{'x'.join(str(size) for size in value.shape)}>"
     if isinstance(value, (list, tuple)) and len(value) > 10:

@@ -1,4 +1,4 @@
-"""Coregionalisation: a covariance between tasks, of low rank plus a diagonal, that is learned."""
+"""Coregionalisation: a learned covariance between tasks, of low rank plus a diagonal."""
 
 from numbers import Integral
 from typing import Any, ClassVar
@@ -19,36 +19,36 @@ class TaskKernel(BaseTaskKernel):
         K\bigl((x, s), (x', t)\bigr) = B_{st} \, k(x, x') , \qquad
         B = A A' + \operatorname{diag}(\kappa)
 
-    with the base kernel k, ``loadings`` A (n_tasks, rank), of any sign, and ``variances``
-    :math:`\kappa` (n_tasks,), not negative. scikit-learn's GaussianProcessRegressor and
-    GaussianProcessClassifier learn A, :math:`\kappa` and the parameters of k together, by the
-    marginal likelihood.
+    with the base kernel k, ``loadings`` A (n_tasks, rank), of any sign, and non-negative
+    ``variances`` :math:`\kappa` (n_tasks,). scikit-learn's GaussianProcessRegressor and
+    GaussianProcessClassifier learn A, :math:`\kappa` and the parameters of k jointly, by
+    maximising the marginal likelihood.
 
     Parameters
     ----------
     base_kernel : Kernel
-        k, any kernel of :mod:`sklearn.gaussian_process.kernels`. It sees the features without the
-        task column. Leave its constant factor out: B has one.
+        k, any kernel of :mod:`sklearn.gaussian_process.kernels`. It is called on the features
+        without the task column. Omit a constant factor, which B already contains.
     task_column : str or int, default=-1
-        Position of the column of X that holds the task ids; -1 is the last. Where the kernel is
-        called on data frames, also a name.
+        Position of the column of X that holds the task ids; -1 is the last. May be a name if the
+        kernel is called on data frames.
     tasks : int or array-like of shape (n_tasks,), default=None
         The number of tasks, with ids 0, 1, ..., or their ids in the order of B's rows. None: the
         number of rows of ``loadings`` or of ``variances``.
     rank : int, default=1
-        Number of columns of A, from 0 to n_tasks. 0: B is diagonal, independent tasks of unequal
-        variances.
+        Number of columns of A, from 0 to n_tasks. 0: B is diagonal, and the tasks are independent
+        with different variances.
     loadings : array-like of shape (n_tasks, rank), default=None
-        A, the value from which learning starts. None: drawn from a normal distribution of
+        A, as the starting value for learning. None: drawn from a normal distribution with
         variance 1 / rank by ``random_state``; zeros would be a saddle point.
     loadings_bounds : pair of floats, pair of arrays or "fixed", default=(-100, 100)
-        Bounds of A's entries. "fixed": A is not learned.
+        Bounds on the entries of A. "fixed": A is not learned.
     variances : float or array-like of shape (n_tasks,), default=1.0
-        :math:`\kappa`, > 0, or >= 0 where fixed.
+        :math:`\kappa`, > 0, or >= 0 if fixed.
     variances_bounds : pair of floats > 0, pair of arrays or "fixed", default=(1e-5, 1e5)
-        Bounds of the entries of :math:`\kappa`. "fixed": it is not learned.
+        Bounds on the entries of :math:`\kappa`. "fixed": :math:`\kappa` is not learned.
     random_state : int, default=0
-        Seed of the start of ``loadings``.
+        Seed for the starting value of ``loadings``.
 
     Attributes
     ----------
@@ -57,33 +57,35 @@ class TaskKernel(BaseTaskKernel):
     n_tasks : int
         Number of tasks.
     theta : ndarray of shape (n_dims,)
-        What is learned: the base kernel's, A's entries themselves, row by row, then the
-        logarithms of :math:`\kappa`. ``bounds`` and the gradient are on the same scale.
+        The free hyperparameters: those of the base kernel, the entries of A (not logarithms), row
+        by row, and the logarithms of :math:`\kappa`. ``bounds`` and the gradient are on the same
+        scale.
 
     Raises
     ------
     ValueError
-        When used, if the tasks are not known or a row has another one, ``loadings`` or
-        ``variances`` have the wrong shape, or a parameter is out of its range.
+        When the kernel is used, if the tasks are not given or a row has an unknown task, if
+        ``loadings`` or ``variances`` have the wrong shape, or if a parameter is out of its range.
 
     Notes
     -----
-    The marginal likelihood is not concave: labels far from unit variance need
-    ``normalize_y=True`` or ``n_restarts_optimizer`` in GaussianProcessRegressor, as they do with
-    scikit-learn's own kernels. A is unique up to a rotation of its columns (the sign of its
-    column, for rank 1); B does not depend on it. Where scikit-learn warns that one of
-    ``variances`` is close to its lower bound, that task has no part of its own; no harm is done.
+    The marginal likelihood is not concave: if the variance of the labels is far from 1, use
+    ``normalize_y=True`` or ``n_restarts_optimizer`` in GaussianProcessRegressor, as with
+    scikit-learn's own kernels. A is unique up to a rotation of its columns (up to its sign, for
+    rank 1), on which B does not depend. scikit-learn's warning that an entry of ``variances`` is
+    close to its lower bound is harmless: that task has no component of its own.
 
-    A gradient holds n_samples ** 2 (n_tasks (rank + 1) + the base kernel's) numbers.
+    The gradient holds n_samples ** 2 (n_tasks (rank + 1) + the base kernel's n_dims) numbers.
 
-    Sums go outside or inside: ``TaskKernel(k1, ...) + TaskKernel(k2, ...)`` is the linear model of
-    coregionalisation, ``TaskKernel(k, ...) + WhiteKernel()`` adds noise of one variance, and
-    ``TaskKernel(k, ...) + TaskKernel(WhiteKernel(1, "fixed"), rank=0, ...)`` a noise variance for
-    each task. A kernel that stands beside a task kernel sees the task column as a feature.
+    Sums may be taken outside or inside: ``TaskKernel(k1, ...) + TaskKernel(k2, ...)`` is the linear
+    model of coregionalisation, ``TaskKernel(k, ...) + WhiteKernel()`` adds noise with a common
+    variance, and ``TaskKernel(k, ...) + TaskKernel(WhiteKernel(1, "fixed"), rank=0, ...)`` noise
+    with a variance for each task. Any other kernel added to a task kernel treats the task column
+    as a feature.
 
-    SVC, SVR and KernelRidge take the kernel as ``kernel=``; they learn nothing of it, so B is what
-    ``loadings`` and ``variances`` say. X has to be dense with numeric task ids. For string ids or
-    data frames call the kernel and use ``kernel="precomputed"``.
+    SVC, SVR and KernelRidge take the kernel as ``kernel=``. They do not learn hyperparameters, so
+    B is given by ``loadings`` and ``variances``. X must be dense with numeric task ids. For string
+    ids or data frames call the kernel and use ``kernel="precomputed"``.
 
     References
     ----------
@@ -96,12 +98,12 @@ class TaskKernel(BaseTaskKernel):
 
     See Also
     --------
-    MeanRegularizedTaskKernel : One number says how alike all tasks are.
-    GraphTaskKernel : Tasks that are neighbours are alike.
+    MeanRegularizedTaskKernel : One number controls how similar all tasks are.
+    GraphTaskKernel : Tasks that are neighbours in a graph are similar.
 
     Examples
     --------
-    Two tasks that are opposites, the second labelled in one half only:
+    Two tasks with opposite signs, the second with labels in the first half only:
 
     >>> import numpy as np
     >>> from sklearn.gaussian_process import GaussianProcessRegressor
@@ -181,7 +183,7 @@ class TaskKernel(BaseTaskKernel):
         free = {parameter.name for parameter in self._free()}
         if "loadings" in free:
             A = self._checked_loadings()
-            # Entry (s, r) of A moves row and column s of B, by column r of A.
+            # The derivative by entry (s, r) of A is column r of A, in row and column s of B.
             gradient = np.zeros((n_tasks, n_tasks, *A.shape))
             gradient[tasks, :, tasks] += A
             gradient[:, tasks, tasks] += A[:, np.newaxis]
@@ -193,7 +195,7 @@ class TaskKernel(BaseTaskKernel):
         return np.concatenate(parts, axis=2)
 
     def _by_task(self, name: str) -> Array:
-        """A parameter's numbers, in the order of the tasks where an index names them."""
+        """A numeric parameter, reordered to match the tasks if it has an index."""
         values, labels = self._numbers(name), index_of(getattr(self, name))
         if labels is None:
             return values
@@ -204,8 +206,8 @@ class TaskKernel(BaseTaskKernel):
 
     def _checked_loadings(self) -> Array:
         n_tasks = self.n_tasks
-        whole = isinstance(self.rank, Integral) and not isinstance(self.rank, bool)
-        if not whole or not 0 <= self.rank <= n_tasks:
+        is_integer = isinstance(self.rank, Integral) and not isinstance(self.rank, bool)
+        if not is_integer or not 0 <= self.rank <= n_tasks:
             raise ValueError(
                 f"The 'rank' parameter of TaskKernel must be an int from 0 to the number of tasks, "
                 f"{n_tasks}, got {self.rank!r}. Pass rank={n_tasks} for any covariance, 0 for "
@@ -215,8 +217,8 @@ class TaskKernel(BaseTaskKernel):
         if self.loadings is None:
             if not isinstance(self.random_state, Integral):
                 raise ValueError(
-                    f"The 'random_state' parameter of TaskKernel must be an int, for the kernel to "
-                    f"start from the same loadings at each use, got {self.random_state!r}. Pass 0."
+                    f"The 'random_state' parameter of TaskKernel must be an int, so that loadings "
+                    f"start from the same values every time, got {self.random_state!r}. Pass 0."
                 )
             draws = check_random_state(self.random_state).standard_normal(shape)
             return np.asarray(draws / np.sqrt(max(1, shape[1])))
@@ -225,7 +227,7 @@ class TaskKernel(BaseTaskKernel):
             raise ValueError(
                 f"The 'loadings' parameter of TaskKernel must be finite and of shape (n_tasks, "
                 f"rank) = {shape}, got {self.loadings!r:.200} of shape {A.shape}. Leave "
-                f"it out for a random start."
+                f"it out to start from random values."
             )
         return A
 

@@ -1,4 +1,4 @@
-"""Covariances between tasks that come from a regulariser: inverses of a Laplacian and a ridge."""
+"""Task covariances that correspond to a regulariser: the inverse of a Laplacian plus a ridge."""
 
 from abc import abstractmethod
 from numbers import Real
@@ -55,7 +55,7 @@ class _RegularisedTaskKernel(BaseTaskKernel):
                 f"{self.normalize!r}. Leave it out for True."
             )
         values, U = np.linalg.eigh(self._laplacian())
-        # An eigenvalue 0 comes out as rounding, which a small ridge would not outweigh.
+        # Zero eigenvalues are computed as rounding errors, which may exceed a small ridge.
         values[values < 1e-12 * values[-1]] = 0.0
         inverse = 1 / (values + ridge)
         slope = -ridge * inverse**2
@@ -67,7 +67,7 @@ class _RegularisedTaskKernel(BaseTaskKernel):
 
 
 class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
-    r"""The kernel of tasks that are alike: each is the mean task plus its own deviation.
+    r"""A kernel for similar tasks: each is the mean task plus a deviation of its own.
 
     .. math::
 
@@ -82,20 +82,21 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
     Parameters
     ----------
     base_kernel : Kernel
-        k, any kernel of :mod:`sklearn.gaussian_process.kernels`. It sees the features without the
-        task column.
+        k, any kernel of :mod:`sklearn.gaussian_process.kernels`. It is called on the features
+        without the task column.
     task_column : str or int, default=-1
-        Position of the column of X that holds the task ids; -1 is the last. Where the kernel is
-        called on data frames, also a name.
+        Position of the column of X that holds the task ids; -1 is the last. May be a name if the
+        kernel is called on data frames.
     tasks : int or array-like of shape (n_tasks,), default=None
         The number of tasks, with ids 0, 1, ..., or their ids. Required.
     ridge : float, default=1.0
         :math:`\rho`, > 0: the weight of the mean task's norm relative to that of the deviations.
     ridge_bounds : pair of floats > 0 or "fixed", default=(1e-5, 1e5)
-        Bounds between which a Gaussian process learns the ridge. "fixed": it does not.
+        Bounds on the ridge in a Gaussian process, which learns it. "fixed": the ridge is not
+        learned.
     normalize : bool, default=True
-        True: c is such that B's diagonal has the mean 1, so that C of an SVM and the noise of a
-        Gaussian process keep their meaning while the ridge changes. False: c = 1.
+        True: c is such that the diagonal of B has mean 1, so that the C of an SVM and the noise of
+        a Gaussian process keep their meaning as the ridge changes. False: c = 1.
 
     Attributes
     ----------
@@ -104,39 +105,40 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
     n_tasks : int
         Number of tasks.
     theta : ndarray of shape (n_dims,)
-        Logarithms of what is learned: the base kernel's hyperparameters and the ridge.
+        Logarithms of the free hyperparameters: those of the base kernel and the ridge.
 
     Raises
     ------
     ValueError
-        When used, if the tasks are not known, a row has another one, or the ridge is not > 0.
+        When the kernel is used, if the tasks are not given, a row has an unknown task, or the ridge
+        is not > 0.
 
     Notes
     -----
     With a linear base kernel, ``DotProduct(0, "fixed")``, predictions are :math:`x \cdot w_s`, and
-    the squared norm of the kernel's space is
+    the squared norm in the reproducing kernel Hilbert space is
 
     .. math::
 
         \operatorname{tr}(W B^{-1} W') = \tfrac1c \Bigl( \sum_t \lVert w_t - \bar w \rVert_2^2
         + \rho \lVert W \rVert_F^2 \Bigr)
 
-    for W (n_features, n_tasks), :math:`\bar w` its mean column. ``KernelRidge(alpha=lam)`` and
+    for W (n_features, n_tasks) with mean column :math:`\bar w`. ``KernelRidge(alpha=lam)`` and
     ``GaussianProcessRegressor(alpha=lam, optimizer=None)`` minimise
-    :math:`\sum_i (y_i - x_i \cdot w_{t(i)})^2` plus lam times it: for n labels, the mean
-    regularisation
+    :math:`\sum_i (y_i - x_i \cdot w_{t(i)})^2` plus lam times this norm. For n labels this is mean
+    regularisation,
     :math:`\tfrac{T}{2n} \sum_i (y_i - x_i \cdot w_{t(i)})^2 + \tfrac{\alpha}{2} \bigl( \sum_t
-    \lVert w_t - \bar w \rVert_2^2 + \rho \lVert W \rVert_F^2 \bigr)` without intercepts at
+    \lVert w_t - \bar w \rVert_2^2 + \rho \lVert W \rVert_F^2 \bigr)`, without intercepts, for
     lam = c :math:`\alpha` n / T. In the notation of Evgeniou and Pontil, with
     :math:`w_t = w_0 + v_t` and the penalty :math:`\tfrac{\lambda_1}{T} \sum_t \lVert v_t
     \rVert_2^2 + \lambda_2 \lVert w_0 \rVert_2^2`, the ridge is :math:`\lambda_2 / \lambda_1`.
 
-    No task has an unpenalised intercept of its own: SVC and SVR have one for all, KernelRidge and
-    the Gaussian processes none. Centre the labels of each task, or use
-    ``DotProduct(sigma_0)``, whose intercepts are penalised with the coefficients.
+    No task has an unpenalised intercept of its own: SVC and SVR have a common intercept,
+    KernelRidge and the Gaussian processes have none. Centre the labels of each task, or use
+    ``DotProduct(sigma_0)``, whose intercepts are penalised like the coefficients.
 
-    SVC, SVR and KernelRidge take the kernel as ``kernel=``; a grid search reaches the ridge as
-    ``kernel__ridge``. X has to be dense with numeric task ids. For string ids or data frames call
+    SVC, SVR and KernelRidge take the kernel as ``kernel=``; a grid search sets the ridge as
+    ``kernel__ridge``. X must be dense with numeric task ids. For string ids or data frames call
     the kernel and use ``kernel="precomputed"``.
 
     References
@@ -150,7 +152,7 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
     See Also
     --------
     GraphTaskKernel : The same for any graph of tasks.
-    TaskKernel : Learns how tasks are related.
+    TaskKernel : Learns the covariance between tasks.
 
     Examples
     --------
@@ -192,7 +194,7 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
 
 
 class GraphTaskKernel(_RegularisedTaskKernel):
-    r"""The kernel of tasks that are alike where a graph joins them.
+    r"""A kernel for tasks on a graph: tasks joined by an edge are similar.
 
     .. math::
 
@@ -203,28 +205,29 @@ class GraphTaskKernel(_RegularisedTaskKernel):
     Parameters
     ----------
     base_kernel : Kernel
-        k, any kernel of :mod:`sklearn.gaussian_process.kernels`. It sees the features without the
-        task column.
+        k, any kernel of :mod:`sklearn.gaussian_process.kernels`. It is called on the features
+        without the task column.
     task_column : str or int, default=-1
-        Position of the column of X that holds the task ids; -1 is the last. Where the kernel is
-        called on data frames, also a name.
+        Position of the column of X that holds the task ids; -1 is the last. May be a name if the
+        kernel is called on data frames.
     graph : "complete", "chain", array, sparse matrix, data frame or list, default=None
         "complete": :math:`L = I - \mathbf{1}\mathbf{1}'/T`, the same as MeanRegularizedTaskKernel.
         "chain": each task is joined to the next in the order of ``tasks``. A matrix G (n_tasks,
-        n_tasks): the symmetric weights of the edges, >= 0, and L = diag(G 1) - G; rows and columns
-        of a data frame are matched to the tasks by id. A list: edges by task id, pairs of weight
-        1 or triples with their weight.
+        n_tasks): the symmetric weights of the edges, >= 0, with L = diag(G 1) - G; rows and columns
+        of a data frame are matched to the tasks by id. A list: edges by task id, as pairs with
+        weight 1 or triples with a weight.
     laplacian : array, sparse matrix or data frame of shape (n_tasks, n_tasks), default=None
-        L itself, symmetric and positive semidefinite, in place of a graph.
+        L itself, symmetric and positive semidefinite, instead of a graph.
     tasks : int or array-like of shape (n_tasks,), default=None
-        The number of tasks, with ids 0, 1, ..., or their ids in the order of L's rows. None: as
-        many as L has rows, or the names of a data frame's.
+        The number of tasks, with ids 0, 1, ..., or their ids in the order of L's rows. None: the
+        number of rows of L, or the row names of a data frame.
     ridge : float, default=1.0
-        :math:`\rho`, > 0: small ones make neighbours alike, large ones all tasks independent.
+        :math:`\rho`, > 0: a small one makes neighbours similar, a large one all tasks independent.
     ridge_bounds : pair of floats > 0 or "fixed", default=(1e-5, 1e5)
-        Bounds between which a Gaussian process learns the ridge. "fixed": it does not.
+        Bounds on the ridge in a Gaussian process, which learns it. "fixed": the ridge is not
+        learned.
     normalize : bool, default=True
-        True: c is such that B's diagonal has the mean 1. False: c = 1.
+        True: c is such that the diagonal of B has mean 1. False: c = 1.
 
     Attributes
     ----------
@@ -233,19 +236,19 @@ class GraphTaskKernel(_RegularisedTaskKernel):
     n_tasks : int
         Number of tasks.
     theta : ndarray of shape (n_dims,)
-        Logarithms of what is learned: the base kernel's hyperparameters and the ridge.
+        Logarithms of the free hyperparameters: those of the base kernel and the ridge.
 
     Raises
     ------
     ValueError
-        When used, if not exactly one of ``graph`` and ``laplacian`` is given, it is not symmetric,
-        has negative weights or a negative eigenvalue, the tasks are not known, a row has another
-        one, or the ridge is not > 0.
+        When the kernel is used, if not exactly one of ``graph`` and ``laplacian`` is given, if it
+        is not symmetric or has negative weights or a negative eigenvalue, if the tasks are not
+        given or a row has an unknown task, or if the ridge is not > 0.
 
     Notes
     -----
-    With a linear base kernel, ``DotProduct(0, "fixed")``, the squared norm of the kernel's space
-    is
+    With a linear base kernel, ``DotProduct(0, "fixed")``, the squared norm in the reproducing
+    kernel Hilbert space is
 
     .. math::
 
@@ -255,13 +258,13 @@ class GraphTaskKernel(_RegularisedTaskKernel):
 
     for W (n_features, n_tasks). ``KernelRidge(alpha=lam)`` and
     ``GaussianProcessRegressor(alpha=lam, optimizer=None)`` minimise the sum of the squared errors
-    of n labels plus lam times it: the graph-regularised linear model
+    of n labels plus lam times this norm: the graph-regularised linear model
     :math:`\tfrac{T}{2n} \sum_i (y_i - x_i \cdot w_{t(i)})^2 + \tfrac{\alpha}{2} \bigl(
-    \operatorname{tr}(W L W') + \rho \lVert W \rVert_F^2 \bigr)` without intercepts at
+    \operatorname{tr}(W L W') + \rho \lVert W \rVert_F^2 \bigr)`, without intercepts, for
     lam = c :math:`\alpha` n / T. With ``normalize``, c = T / tr((L + :math:`\rho` I)^-1).
 
-    Intercepts, and use in SVMs: as in MeanRegularizedTaskKernel. One decomposition of L per
-    evaluation.
+    For intercepts, and for use in SVMs, see MeanRegularizedTaskKernel. Each evaluation computes
+    one eigendecomposition of L.
 
     References
     ----------
@@ -270,12 +273,12 @@ class GraphTaskKernel(_RegularisedTaskKernel):
 
     See Also
     --------
-    MeanRegularizedTaskKernel : All tasks are alike.
-    TaskKernel : Learns how tasks are related.
+    MeanRegularizedTaskKernel : All tasks are equally similar.
+    TaskKernel : Learns the covariance between tasks.
 
     Examples
     --------
-    Months in a row, each like the ones before and after it:
+    Consecutive months, each similar to the months before and after it:
 
     >>> from sklearn.gaussian_process.kernels import RBF
     >>> from skmtl.kernels import GraphTaskKernel
@@ -310,7 +313,7 @@ class GraphTaskKernel(_RegularisedTaskKernel):
 
     def _implied_ids(self) -> Array | None:
         for matrix in (self.graph, self.laplacian):
-            # Edges, a list, need not reach all tasks.
+            # A list of edges need not contain all tasks.
             if len(getattr(matrix, "shape", ())) == 2:
                 names = names_of(matrix)
                 return np.arange(matrix.shape[0]) if names is None else np.asarray(names)
@@ -327,6 +330,6 @@ class GraphTaskKernel(_RegularisedTaskKernel):
         if isinstance(self.graph, str) and self.graph not in ("complete", "chain"):
             raise ValueError(
                 f"The 'graph' parameter of GraphTaskKernel must be 'complete', 'chain' or a matrix "
-                f"of weights, got {self.graph!r}. Use edges, a list of pairs, for other graphs."
+                f"of weights, got {self.graph!r}. Pass a list of edges for other graphs."
             )
         return laplacian_of(read_graph(self.graph, self._ids()))

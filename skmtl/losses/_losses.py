@@ -1,9 +1,9 @@
 r"""Losses: functions of labels y and linear predictors z.
 
-Each is convex in z and shifted so that its minimum over z is 0, which makes the null objective
-F(0, b*) a scale that gaps can be compared with. A new loss is a class here: six elementwise
-methods, three traits, and the same function for cvxpy (used by :mod:`skmtl.reference` alone).
-All are elementwise but the multinomial, in which the classes of a row depend on each other.
+Each is convex in z and shifted so that its minimum over z is 0, so that duality gaps can be
+compared with the null objective F(0, b*). A new loss is a class in this file with elementwise
+methods, attributes, and a cvxpy expression (only for :mod:`skmtl.reference`). All losses are
+elementwise except the multinomial, which couples the classes of a row.
 """
 
 from typing import Any
@@ -17,24 +17,27 @@ Array = NDArray[Any]
 
 
 class Loss(BaseEstimator):
-    """What the objective asks of a loss. All methods work elementwise and keep the dtype.
+    """The interface of losses. All methods work elementwise and preserve the dtype.
 
     Attributes
     ----------
     curvature_bound : float
-        The largest second derivative in z (eigenvalue of the Hessian); infinite where there is
-        none.
+        The largest second derivative in z (eigenvalue of the Hessian); infinite if it is
+        unbounded.
     constant_curvature : bool
         Whether the second derivative is the same everywhere.
     translates : bool
-        Whether loss(y + c, z + c) = loss(y, z), so that labels may be centred.
+        Whether loss(y + c, z + c) = loss(y, z), so that labels can be centred.
     recedes : bool
-        Whether the loss of a label falls for ever, so that separable data have no minimiser.
+        Whether the loss of every label decreases without attaining its infimum, so that separable
+        data have no minimiser.
     couples_tasks : bool
-        Whether the columns of a row depend on each other. Then a row's Hessian is diag(p) - p p'
-        with p = ``probabilities(z)``, and what the methods return adds up over a row's columns.
+        Whether the loss of a row couples its columns. The Hessian of a row is then
+        diag(p) - p p' with p = ``probabilities(z)``, and the values that the methods return sum
+        over the columns to the value of the row.
     compares_tasks : bool
-        Whether predictors mean the same in every column, so that intercepts may be compared.
+        Whether predictors have the same meaning in every column, so that intercepts are
+        comparable.
     """
 
     curvature_bound: float = np.inf
@@ -57,11 +60,11 @@ class Loss(BaseEstimator):
         raise NotImplementedError
 
     def newton_weight(self, y: Array, z: Array) -> Array:
-        """What Newton steps take for the curvature: where that vanishes, a majorant of it."""
+        """The curvature for Newton steps; a majorant for losses whose curvature can vanish."""
         return self.curvature(y, z)
 
     def gradient_change(self, y: Array, z: Array, step: Array) -> Array:
-        """The change of the gradient along a step in z, to first order: Hessian times step."""
+        """The first-order change of the gradient for a step in z: Hessian times step."""
         return self.newton_weight(y, z) * step
 
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
@@ -73,11 +76,11 @@ class Loss(BaseEstimator):
         raise NotImplementedError
 
     def dual_scale(self, u: Array) -> float:
-        """A factor in (0, 1] that brings u into the conjugate's domain, if scaling can."""
+        """A factor in (0, 1] that scales u into the conjugate's domain, if scaling suffices."""
         return 1.0
 
     def inverse_link(self, z: Array) -> Array:
-        """The mean response that belongs to a predictor z."""
+        """The mean response for a linear predictor z."""
         raise NotImplementedError
 
     def as_response(self, y: Array) -> Array:
@@ -85,11 +88,11 @@ class Loss(BaseEstimator):
         return y
 
     def lacks_minimiser(self, label: Array) -> Array:
-        """Whether a task whose labels are all ``label`` has no (unique) finite intercept."""
+        """Whether a task with all labels equal to ``label`` has no unique finite intercept."""
         return np.zeros(np.shape(label), dtype=bool)
 
     def constant_intercept(self, label: float, n_labels: int) -> float:
-        """The intercept given to such a task."""
+        """The intercept assigned to a task that lacks a minimiser."""
         raise NotImplementedError
 
     def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
@@ -118,7 +121,8 @@ class SquaredLoss(Loss):
 
     def value(self, y: Array, z: Array) -> Array:
         residual = y - z
-        return residual * residual / 2
+        values: Array = residual * residual / 2
+        return values
 
     def gradient(self, y: Array, z: Array) -> Array:
         return z - y
@@ -146,20 +150,23 @@ class LogisticLoss(Loss):
 
     def value(self, y: Array, z: Array) -> Array:
         margin = y * z
-        return np.log1p(np.exp(-np.abs(margin))) + np.maximum(-margin, 0)
+        values: Array = np.log1p(np.exp(-np.abs(margin))) + np.maximum(-margin, 0)
+        return values
 
     def gradient(self, y: Array, z: Array) -> Array:
-        # NumPy's exp takes a fraction of the time of expit.
+        # NumPy's exp is several times faster than expit.
         with np.errstate(over="ignore"):
-            return -y / (1 + np.exp(y * z))
+            gradient: Array = -y / (1 + np.exp(y * z))
+            return gradient
 
     def curvature(self, y: Array, z: Array) -> Array:
         term = np.exp(-np.abs(z))
-        return term / np.square(1 + term)
+        curvature: Array = term / np.square(1 + term)
+        return curvature
 
     def conjugate(self, y: Array, u: Array) -> Array:
         p = -y * u
-        # Both terms are 0 at their ends; NumPy's log takes a fraction of the time of xlogy.
+        # Clipping makes both terms 0 at the ends of [0, 1]; NumPy's log is faster than xlogy.
         precision = np.finfo(p.dtype)
         own = np.log(np.maximum(p, precision.tiny))
         other = np.log1p(-np.minimum(p, 1 - precision.epsneg))
@@ -167,7 +174,8 @@ class LogisticLoss(Loss):
         return np.where((p >= 0) & (p <= 1), entropy, np.inf)
 
     def inverse_link(self, z: Array) -> Array:
-        return expit(z)
+        mean: Array = expit(z)
+        return mean
 
     def as_response(self, y: Array) -> Array:
         return (y + 1) / 2
@@ -190,7 +198,7 @@ class HuberLoss(Loss):
     Parameters
     ----------
     delta : float, default=1.35
-        Where it turns linear, positive, in y's units.
+        The absolute residual at which the loss becomes linear, positive, in the units of y.
 
     References
     ----------
@@ -207,16 +215,19 @@ class HuberLoss(Loss):
     def value(self, y: Array, z: Array) -> Array:
         size = np.abs(y - z)
         near = np.minimum(size, self.delta)
-        return near * (size - near / 2)
+        values: Array = near * (size - near / 2)
+        return values
 
     def gradient(self, y: Array, z: Array) -> Array:
-        return np.clip(z - y, -self.delta, self.delta)
+        gradient: Array = np.clip(z - y, -self.delta, self.delta)
+        return gradient
 
     def curvature(self, y: Array, z: Array) -> Array:
-        return (np.abs(y - z) <= self.delta).astype(z.dtype)
+        curvature: Array = (np.abs(y - z) <= self.delta).astype(z.dtype)
+        return curvature
 
     def newton_weight(self, y: Array, z: Array) -> Array:
-        # The weights of iteratively reweighted least squares: never zero, always descent.
+        # The weights of iteratively reweighted least squares are positive and ensure descent.
         return np.asarray(self.delta / np.maximum(np.abs(y - z), self.delta), dtype=z.dtype)
 
     def dual_scale(self, u: Array) -> float:
@@ -240,7 +251,8 @@ class PoissonLoss(Loss):
 
     def value(self, y: Array, z: Array) -> Array:
         with np.errstate(over="ignore"):
-            return np.exp(z) - y * z + xlogy(y, y) - y
+            values: Array = np.exp(z) - y * z + xlogy(y, y) - y
+            return values
 
     def gradient(self, y: Array, z: Array) -> Array:
         with np.errstate(over="ignore"):
@@ -251,7 +263,7 @@ class PoissonLoss(Loss):
             return np.exp(z)
 
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
-        # The divergence itself, e^z (e^step - 1 - step); for short steps by its series.
+        # The exact divergence e^z (e^step - 1 - step), for short steps by its series.
         short = step * step / 2 * (1 + step / 3 * (1 + step / 4 * (1 + step / 5 * (1 + step / 6))))
         with np.errstate(over="ignore", invalid="ignore"):
             rest = np.where(np.abs(step) < 0.05, short, np.expm1(step) - step)
@@ -267,7 +279,8 @@ class PoissonLoss(Loss):
         return np.exp(z)
 
     def lacks_minimiser(self, label: Array) -> Array:
-        return label == 0
+        lacking: Array = label == 0
+        return lacking
 
     def constant_intercept(self, label: float, n_labels: int) -> float:
         return float(-np.log(2 * n_labels + 1))
@@ -288,10 +301,12 @@ class SquaredHingeLoss(Loss):
 
     def value(self, y: Array, z: Array) -> Array:
         short = np.maximum(1 - y * z, 0)
-        return short * short / 2
+        values: Array = short * short / 2
+        return values
 
     def gradient(self, y: Array, z: Array) -> Array:
-        return -y * np.maximum(1 - y * z, 0)
+        gradient: Array = -y * np.maximum(1 - y * z, 0)
+        return gradient
 
     def curvature(self, y: Array, z: Array) -> Array:
         return (y * z < 1).astype(z.dtype)
@@ -315,9 +330,9 @@ class SquaredHingeLoss(Loss):
 class MultinomialLoss(Loss):
     r"""The multinomial loss :math:`\log \sum_k e^{z_k} - z_y` of a row with class y.
 
-    Labels and predictors are (n_samples, n_classes), the labels 1 for a row's own class and
-    otherwise 0. A row's loss stands in the column of its class; its conjugate, the negative
-    entropy :math:`\sum_k p_k \log p_k` at p = y + u, is finite where p are probabilities.
+    Labels and predictors have shape (n_samples, n_classes); the labels are 1 for a row's own
+    class and 0 for the others. The loss of a row is in the column of its class. Its conjugate is
+    the negative entropy :math:`\sum_k p_k \log p_k` at p = y + u, finite if p are probabilities.
 
     References
     ----------
@@ -332,30 +347,35 @@ class MultinomialLoss(Loss):
 
     def value(self, y: Array, z: Array) -> Array:
         shifted, others = _shifted(z)
-        # All but the largest term, so that no digit of a small loss is lost beside the 1.
-        return y * (np.log1p(_sums(others)) - shifted)
+        # log1p of all terms but the largest, 1, preserves the digits of small losses.
+        values: Array = y * (np.log1p(_sums(others)) - shifted)
+        return values
 
     def probabilities(self, z: Array) -> Array:
-        """The classes' probabilities, the softmax of each row."""
+        """The class probabilities: the softmax of each row."""
         terms = np.exp(z - z.max(axis=-1, keepdims=True))
-        return terms / terms.sum(axis=-1, keepdims=True)
+        shares: Array = terms / terms.sum(axis=-1, keepdims=True)
+        return shares
 
     def gradient(self, y: Array, z: Array) -> Array:
         others = self.probabilities(z) * (1 - y)
-        # Its row sums are zero, and no probability leaves [0, 1] by rounding.
-        return others - y * np.minimum(_sums(others), 1)
+        # Rows sum to zero, and rounding moves no probability out of [0, 1].
+        gradient: Array = others - y * np.minimum(_sums(others), 1)
+        return gradient
 
     def curvature(self, y: Array, z: Array) -> Array:
         p = self.probabilities(z)
-        return p * (1 - p)
+        curvature: Array = p * (1 - p)
+        return curvature
 
     def newton_weight(self, y: Array, z: Array) -> Array:
-        # 2 diag(p (1 - p)) - (diag(p) - p p') is diagonally dominant: a diagonal majorant.
+        # A diagonal majorant: 2 diag(p (1 - p)) - (diag(p) - p p') is diagonally dominant.
         return 2 * self.curvature(y, z)
 
     def gradient_change(self, y: Array, z: Array, step: Array) -> Array:
         p = self.probabilities(z)
-        return p * (step - _sums(p * step))
+        change: Array = p * (step - _sums(p * step))
+        return change
 
     def conjugate(self, y: Array, u: Array) -> Array:
         p, slack = y + u, 8 * np.finfo(u.dtype).eps
@@ -382,8 +402,9 @@ class MultinomialLoss(Loss):
 
 
 def _sums(terms: Array) -> Array:
-    """Sums over each row; numpy's own take several times as long for short rows."""
-    return np.einsum("...k->...", terms)[..., None]
+    """Sums over each row; for short rows several times faster than numpy's sum."""
+    sums: Array = np.einsum("...k->...", terms)[..., None]
+    return sums
 
 
 def _shifted(z: Array) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""A loss of its own for each task."""
+"""Losses that differ between tasks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,12 @@ from skmtl.losses._losses import Array, Loss
 
 
 class MixedLoss(Loss):
-    """A loss for each column of the labels.
+    """A separate loss for each column of the labels.
 
     Parameters
     ----------
     losses : sequence of Loss
-        One per task; tasks with the same object are computed together.
+        One per task; tasks that share an object are computed together.
     """
 
     def __init__(self, losses: tuple[Loss, ...]) -> None:
@@ -36,7 +36,7 @@ class MixedLoss(Loss):
 
     def columns(self, chosen: Array) -> Loss:
         losses = tuple(self.losses[t] for t in chosen)
-        # Tasks that share one loss need no table.
+        # If all tasks share one loss, return that loss itself.
         return losses[0] if all(loss is losses[0] for loss in losses) else MixedLoss(losses)
 
     def column(self, task: int) -> Loss:
@@ -92,8 +92,8 @@ class MixedLoss(Loss):
         return [(loss, np.array(tasks)) for loss, tasks in groups.values()]
 
     def _by_column(self, function: Callable[..., Array], *arrays: Array) -> Array:
-        """Arrays whose last axis is the tasks, each task's column by its own loss."""
-        # A step of the intercepts is the same in all rows.
+        """Apply each task's loss to its column; the last axis of the arrays is the tasks."""
+        # A step in the intercepts has a single row.
         arrays = tuple(np.broadcast_arrays(*arrays))
         out: Array = np.empty(arrays[0].shape, dtype=np.result_type(*arrays))
         for loss, tasks in self._groups():
@@ -101,4 +101,4 @@ class MixedLoss(Loss):
         return out
 
     def to_cvxpy(self, y: Array, z: Any) -> Any:
-        raise NotImplementedError("Each task's loss has its own form: column(task).to_cvxpy.")
+        raise NotImplementedError("Use column(task).to_cvxpy: each task has its own loss.")

@@ -1,7 +1,7 @@
 """Scores over tasks: scikit-learn's metrics on each task's observed labels.
 
-A metric takes a label matrix with NaN where a row is not labelled for a task (shared layout), or
-a vector and each row's task (stacked layout).
+A metric takes a label matrix with NaN for missing labels (shared layout), or a vector and the task
+of each row (stacked layout).
 """
 
 from skmtl.metrics._scorer import TaskScorer, make_task_scorer

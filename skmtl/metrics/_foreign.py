@@ -1,4 +1,4 @@
-"""Metrics without an argument ``task``, such as scikit-learn's: how to call them on one task."""
+"""Adapters for metrics without an argument ``task``, such as scikit-learn's."""
 
 import inspect
 from collections.abc import Callable
@@ -13,37 +13,38 @@ Array = NDArray[Any]
 Response = str | tuple[str, ...]
 
 _DECISION: Response = ("decision_function", "predict_proba")
-# The name of a metric's second argument in scikit-learn says which response it takes.
+# In scikit-learn the name of a metric's second argument tells which response it needs.
 _RESPONSES: dict[str, Response] = {
     "y_score": _DECISION,
     "y_proba": "predict_proba",
     "y_prob": "predict_proba",
     "pred_decision": "decision_function",
 }
-# Their second argument has another name in older releases.
+# In older releases their second argument has a different name.
 _LOG_LOSSES = (skm.log_loss, skm.d2_log_loss_score)
 
 
 def _known(*names: str) -> tuple[Any, ...]:
-    """The functions of these names that this release of scikit-learn has."""
+    """Those of the named functions that this release of scikit-learn has."""
     return tuple(getattr(skm, name) for name in names if hasattr(skm, name))
 
 
-# Undefined for fewer than two labels, and for labels of one class.
+# Undefined for fewer than two labels.
 _TWO_LABELS = _known(
     "r2_score", "explained_variance_score", "d2_absolute_error_score", "d2_pinball_score",
     "d2_tweedie_score",
 )  # fmt: skip
+# Undefined for labels of a single class.
 _TWO_CLASSES = _known(
     "roc_auc_score", "average_precision_score", "balanced_accuracy_score", "matthews_corrcoef",
     "cohen_kappa_score", "hinge_loss", "d2_log_loss_score", "d2_brier_score",
 )  # fmt: skip
-# Return nan where they are undefined, if told to.
+# With zero_division=nan these return nan where they are undefined.
 _RATIOS = _known("precision_score", "recall_score", "f1_score", "fbeta_score")
 
 
 def takes_tasks(metric: Callable[..., Any]) -> bool:
-    """Whether a metric has the argument ``task``, as those of :mod:`skmtl.metrics`."""
+    """Whether a metric has an argument ``task``, as those of :mod:`skmtl.metrics` do."""
     return "task" in _parameters(metric)
 
 
@@ -55,7 +56,7 @@ def is_loss(metric: Callable[..., Any]) -> bool:
 
 
 def find_response(metric: Callable[..., Any]) -> Response:
-    """The method, or the first of several, whose result a metric judges."""
+    """The estimator's method that gives a metric's y_pred; of several the first available."""
     plain = _unwrap(metric)
     if plain in _LOG_LOSSES:
         return "predict_proba"
@@ -66,53 +67,55 @@ def find_response(metric: Callable[..., Any]) -> Response:
 
 
 def least_labels(metric: Callable[..., Any]) -> int:
-    """How many labels a task needs for its score to be defined."""
+    """The number of labels that a task needs for its score to be defined."""
     return 2 if _unwrap(metric) in _TWO_LABELS + _TWO_CLASSES else 1
 
 
 def adapt(
     metric: Callable[..., Any], kwargs: dict[str, Any], classes: Array | None, *, of_labels: bool
 ) -> Callable[..., float]:
-    """A metric as :func:`skmtl.metrics._tasks.score_tasks` calls it, on one task at a time.
+    """Adapt a metric to :func:`skmtl.metrics._tasks.score_tasks`, which calls it on each task.
 
-    A task may lack a class, and scikit-learn's metrics infer the classes from the labels they see:
-    they are passed all of them. Of two classes the greater is the positive one, as in
-    :func:`skmtl.metrics.roc_auc_score`.
+    scikit-learn's metrics infer the classes from the labels, but a task may lack a class; all
+    classes are therefore passed to the metric. The greater of two classes is the positive one, as
+    in :func:`skmtl.metrics.roc_auc_score`.
 
     Parameters
     ----------
     metric : callable
     kwargs : dict
-        The user's, which take precedence.
+        The user's arguments, which take precedence.
     classes : ndarray or None
-        All classes, sorted; None for numbers.
+        All classes, sorted; None for numeric targets.
     of_labels : bool
-        Whether the metric judges predicted labels, not scores or probabilities.
+        Whether y_pred holds predicted labels, not scores or probabilities.
     """
     parameters = _parameters(metric)
     bound = metric.keywords if isinstance(metric, partial) else {}
-    told: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     if classes is not None:
         if "labels" in parameters and not of_labels:
-            told["labels"] = classes
-        # A metric averaged over classes has no positive one.
+            arguments["labels"] = classes
+        # A metric averaged over classes has no positive class.
         if "pos_label" in parameters and len(classes) == 2 and "average" not in bound:
-            told["pos_label"] = classes[1]
+            arguments["pos_label"] = classes[1]
     if _unwrap(metric) in _RATIOS:
-        told["zero_division"] = np.nan  # not 0 with a warning
-    told = {name: value for name, value in told.items() if name not in bound} | kwargs
-    two, any_name = _unwrap(metric) in _TWO_CLASSES, inspect.Parameter.VAR_KEYWORD
-    weighs = "sample_weight" in parameters or any_name in {p.kind for p in parameters.values()}
+        arguments["zero_division"] = np.nan  # by default 0, with a warning
+    arguments = {name: value for name, value in arguments.items() if name not in bound} | kwargs
+    compares_classes = _unwrap(metric) in _TWO_CLASSES
+    takes_weights = "sample_weight" in parameters or any(
+        parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()
+    )
 
     def call(labels: Array, predictions: Array, sample_weight: Array | None) -> float:
-        if two and len(np.unique(labels)) < 2:
+        if compares_classes and len(np.unique(labels)) < 2:
             return np.nan
         if sample_weight is None:
-            return float(metric(labels, predictions, **told))
-        if weighs:
-            return float(metric(labels, predictions, sample_weight=sample_weight, **told))
+            return float(metric(labels, predictions, **arguments))
+        if takes_weights:
+            return float(metric(labels, predictions, sample_weight=sample_weight, **arguments))
         if (sample_weight == sample_weight[0]).all():
-            return float(metric(labels, predictions, **told))
+            return float(metric(labels, predictions, **arguments))
         raise ValueError(
             f"The metric {getattr(_unwrap(metric), '__name__', metric)} has no argument "
             f"sample_weight, but the weights differ. Score without weights, or use a metric that "
@@ -123,12 +126,12 @@ def adapt(
 
 
 def _unwrap(metric: Any) -> Any:
-    """The function that a partial wraps; any other as it is."""
+    """The function within a ``functools.partial``; any other callable itself."""
     return _unwrap(metric.func) if isinstance(metric, partial) else metric
 
 
 def _parameters(metric: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """A metric's parameters; none for a callable without a signature."""
+    """A metric's parameters; empty if it has no signature."""
     try:
         return dict(inspect.signature(metric).parameters)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Scorers for scikit-learn's tools, from metrics over tasks and from any others."""
+"""Scorers for scikit-learn's tools, from metrics over tasks and from other metrics."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from skmtl.metrics._foreign import (
 )
 from skmtl.metrics._tasks import Avg, Scores, find_observed, read_labels, score_tasks
 
-# Name: metric, whether greater is better, methods of the estimator that give its y_pred.
+# For each name the metric, whether greater is better, and the methods that give its y_pred.
 _METRICS: dict[str, tuple[Callable[..., Scores], bool, Response]] = {
     "r2": (_scores.r2_score, True, "predict"),
     "rmse": (_scores.root_mean_squared_error, False, "predict"),
@@ -33,7 +33,7 @@ _METRICS: dict[str, tuple[Callable[..., Scores], bool, Response]] = {
 
 @dataclass(eq=False)
 class TaskScorer(BaseEstimator):
-    """The scorer; its base class gives it clone and scikit-learn's metadata routing."""
+    """A scorer; as a BaseEstimator it supports clone and scikit-learn's metadata routing."""
 
     __metadata_request__score: ClassVar[dict[str, str]] = {"estimator": UNUSED}
 
@@ -70,7 +70,7 @@ class TaskScorer(BaseEstimator):
             )
         return score if self.greater_is_better else -score
 
-    __call__ = score  # under that name scikit-learn looks for the metadata to route
+    __call__ = score  # scikit-learn reads the metadata to route from a method named score
 
     def _respond(self, estimator: Any, X: Any) -> tuple[str, NDArray[Any]]:
         """The method that was called, and its result."""
@@ -87,7 +87,7 @@ class TaskScorer(BaseEstimator):
 
 
 def _find_classes(estimator: Any, y: Any, method: str) -> NDArray[Any] | None:
-    """All classes, sorted; None where labels are numbers."""
+    """All classes, sorted; None for numeric targets."""
     known = getattr(estimator, "classes_", None)
     if known is None and method == "predict":
         return None
@@ -108,8 +108,8 @@ def make_task_scorer(
 ) -> TaskScorer:
     """Make a scorer, to be called with (estimator, X, y), from a metric.
 
-    The metric is evaluated on each task's observed labels, missing labels (NaN) and labels of
-    weight zero left out, and the tasks' scores are averaged.
+    The metric is evaluated on each task's observed labels, without missing labels (NaN) and labels
+    of weight zero, and the scores of the tasks are averaged.
 
     Parameters
     ----------
@@ -117,22 +117,22 @@ def make_task_scorer(
         "r2", "rmse", "explained_variance", "accuracy", "roc_auc", or a function:
 
         - with an argument ``task``: one of this module's, or one with the same signature;
-        - any other (y_true, y_pred), such as scikit-learn's: it is called once for each task.
+        - any other function of (y_true, y_pred), such as scikit-learn's, which is called once for
+          each task.
     task_column : str, int or None, default=None
-        Stacked layout: the column of the scored X that holds the task ids.
+        Stacked layout: the column of X that holds the task ids.
     average : {"macro", "pooled"} or None, default="macro"
-        As in :func:`r2_score`. A metric's own parameter ``average`` is set by
+        As in :func:`r2_score`. Set a metric's own parameter ``average`` by
         ``functools.partial``.
     greater_is_better : bool or None, default=None
-        False: the score is negated. None: False for "rmse" and for scikit-learn's functions
+        If False, the score is negated. None: False for "rmse" and for scikit-learn's functions
         whose name ends in ``_loss``, ``_error`` or ``_deviance``, otherwise True.
     response_method : str, tuple of str or None, default=None
-        The estimator's method that gives y_pred; of several, the first it has. None: what the
-        metric takes. That is decision_function, or else predict_proba, for "roc_auc" and
-        scikit-learn's metrics of scores; predict_proba for those of probabilities; predict for
-        all others.
+        The estimator's method that gives y_pred; of several, the first that it has. None:
+        decision_function, or else predict_proba, for "roc_auc" and scikit-learn's metrics of
+        scores; predict_proba for scikit-learn's metrics of probabilities; predict for all others.
     **kwargs
-        Passed to the metric: ``beta=2`` for scikit-learn's ``fbeta_score``.
+        Passed to the metric, for example ``beta=2`` for scikit-learn's ``fbeta_score``.
 
     Returns
     -------
@@ -142,19 +142,20 @@ def make_task_scorer(
     Raises
     ------
     ValueError
-        If ``metric`` is an unknown name. When it scores: if the weights differ and the metric
-        takes none.
+        If ``metric`` is an unknown name. When the scorer is called, if the weights differ and the
+        metric does not accept weights.
 
     Notes
     -----
-    A metric without the argument ``task`` is also passed what the labels of a single task do not
-    show: all classes as ``labels``, where it judges probabilities; the greater of two classes as
-    ``pos_label``; and ``zero_division=nan`` for precision, recall and F-scores. Your own
+    Since a task may lack a class, a metric without the argument ``task`` is also passed all
+    classes as ``labels``, if it takes probabilities, and the greater of two classes as
+    ``pos_label``; precision, recall and F-scores are passed ``zero_division=nan``. Your own
     arguments take precedence.
 
-    A task for which the metric is undefined is left out of the mean: one for which it returns
-    nan; one with fewer than two labels for R2 and the like; one with labels of a single class for
-    metrics that compare two (areas under curves, balanced accuracy, Matthews correlation, kappa).
+    Tasks for which the metric is undefined are left out of the mean: those for which it returns
+    nan; those with fewer than two labels for R2 and similar metrics; those with labels of a single
+    class for metrics that compare two classes (areas under curves, balanced accuracy, Matthews
+    correlation, kappa).
 
     Examples
     --------
@@ -176,8 +177,8 @@ def make_task_scorer(
         greater, response = not is_loss(key), find_response(key)
     else:
         raise ValueError(
-            f"metric must be a function or one of {[*_METRICS]}, got {metric!r}. Of scikit-learn's "
-            f"metrics pass the function, such as sklearn.metrics.average_precision_score."
+            f"metric must be a function or one of {[*_METRICS]}, got {metric!r}. For a metric of "
+            f"scikit-learn pass the function, such as sklearn.metrics.average_precision_score."
         )
     return TaskScorer(
         key,

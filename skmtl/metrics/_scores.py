@@ -22,27 +22,27 @@ from skmtl.metrics._tasks import (
 def r2_score(
     y_true: Any, y_pred: Any, *, task: Any = None, sample_weight: Any = None, average: Avg = "macro"
 ) -> Scores:
-    """R2, the share of a task's variance that the predictions explain.
+    """R2 of each task: the proportion of variance that the predictions explain.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples, n_tasks) or (n_samples,)
-        True values; NaN = not labelled.
+        True values; NaN for missing labels.
     y_pred : array-like of the same shape
-        Predictions; not read where y_true is NaN.
+        Predictions; ignored where y_true is NaN.
     task : array-like of shape (n_samples,), default=None
-        Stacked layout: each row's task. None: one task per column, or one task in all.
+        Stacked layout: each row's task. None: one task per column, or a single task.
     sample_weight : array-like of shape (n_samples,) or the shape of y_true, default=None
-        Weights. A zero weight equals leaving the label out.
+        Weights. A weight of zero is equivalent to leaving the label out.
     average : {"macro", "pooled"} or None, default="macro"
-        "macro": the mean over tasks, each counting the same. "pooled": one score of all labels
-        together. None: one score per task, in the order of the columns or of the sorted ids.
+        "macro": the unweighted mean over tasks. "pooled": one score of all labels together.
+        None: one score per task, in the order of the columns or of the sorted ids.
 
     Returns
     -------
     float or ndarray of shape (n_tasks,)
-        A task with fewer than two labels has nan, and is left out of the mean. If no task is
-        left: nan, with an UndefinedMetricWarning.
+        The score is nan for tasks with fewer than two labels, which are left out of the mean. If
+        no task is left, the mean is nan, with an UndefinedMetricWarning.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def r2_score(
 def root_mean_squared_error(
     y_true: Any, y_pred: Any, *, task: Any = None, sample_weight: Any = None, average: Avg = "macro"
 ) -> Scores:
-    """Root mean squared error of each task; the smaller the better.
+    """Root mean squared error of each task; smaller is better.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def root_mean_squared_error(
     Returns
     -------
     float or ndarray of shape (n_tasks,)
-        As in :func:`r2_score`; a task without labels has nan.
+        As in :func:`r2_score`; nan for tasks without labels.
 
     Raises
     ------
@@ -98,17 +98,17 @@ def root_mean_squared_error(
 def explained_variance_score(
     y_true: Any, y_pred: Any, *, task: Any = None, sample_weight: Any = None, average: Avg = "macro"
 ) -> Scores:
-    """Explained variance: R2 that forgives each task a constant error.
+    """Explained variance of each task: R2 that ignores a constant error.
 
     Parameters
     ----------
     y_true, y_pred, task, sample_weight, average
-        As in :func:`r2_score`. With "pooled" one constant is forgiven to all tasks together.
+        As in :func:`r2_score`. With "pooled" the constant is common to all tasks.
 
     Returns
     -------
     float or ndarray of shape (n_tasks,)
-        As in :func:`r2_score`; a task with fewer than two labels has nan.
+        As in :func:`r2_score`; nan for tasks with fewer than two labels.
 
     Raises
     ------
@@ -130,9 +130,9 @@ def explained_variance_score(
 def accuracy_score(
     y_true: Any, y_pred: Any, *, task: Any = None, sample_weight: Any = None, average: Avg = "macro"
 ) -> Scores:
-    """Share of each task's labels that are predicted correctly.
+    """Proportion of each task's labels that are predicted correctly.
 
-    With a matrix this is the accuracy of each label; scikit-learn's own function counts a row
+    For a matrix this is the accuracy of single labels; scikit-learn's own function counts a row
     as correct only if all its labels are, as :func:`subset_accuracy_score` does.
 
     Parameters
@@ -143,7 +143,7 @@ def accuracy_score(
     Returns
     -------
     float or ndarray of shape (n_tasks,)
-        As in :func:`r2_score`; a task without labels has nan.
+        As in :func:`r2_score`; nan for tasks without labels.
 
     Raises
     ------
@@ -162,26 +162,26 @@ def accuracy_score(
 
 
 def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
-    r"""Share of rows whose observed labels are all predicted correctly.
+    r"""Proportion of rows whose observed labels are all predicted correctly.
 
-    The ``score`` of classifiers with a matrix y. A row without any observed label does not count.
-    Where no label is missing this is scikit-learn's ``accuracy_score`` of a label matrix. It
+    This is the ``score`` of classifiers with a matrix y. Rows without observed labels are ignored.
+    If no label is missing, it equals scikit-learn's ``accuracy_score`` of a label matrix. It
     scores rows, not tasks: for ``scoring`` make a scorer by :func:`sklearn.metrics.make_scorer`.
 
     Parameters
     ----------
     y_true : array-like or sparse matrix of shape (n_samples, n_tasks) or (n_samples,)
-        True labels, numbers; NaN = not labelled.
+        True labels, numeric; NaN for missing labels.
     y_pred : array-like of the same shape
-        Predicted labels; not read where y_true is NaN.
+        Predicted labels; ignored where y_true is NaN.
     sample_weight : array-like of shape (n_samples,) or the shape of y_true, default=None
-        Weights of rows, or of single labels; see Notes. A zero weight equals leaving the label
-        out.
+        Weights of rows, or of single labels; see Notes. A weight of zero is equivalent to leaving
+        the label out.
 
     Returns
     -------
     float
-        nan, with an UndefinedMetricWarning, if there is no label.
+        nan, with an UndefinedMetricWarning, if no label is observed.
 
     Raises
     ------
@@ -190,16 +190,16 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
 
     Notes
     -----
-    With weights :math:`s_{it}` of single labels a row counts with the largest weight of its
-    labels, and loses the largest weight of those that are wrong:
+    With weights :math:`s_{it}` of single labels, a row has the largest weight of its labels, and
+    its error is the largest weight of its wrong labels:
 
     .. math::
 
         1 - \frac{\sum_i \max_t \{ s_{it} : \hat y_{it} \neq y_{it} \}}{\sum_i \max_t s_{it}} ,
 
-    over observed labels, the maximum of none being 0. Where a row's labels all have the same
-    weight, that is the share of rows weighted by row. The score is continuous in the weights: a
-    label drops out as its weight goes to zero.
+    over observed labels, where an empty maximum is 0. If all labels of a row have the same weight,
+    this is the proportion of correct rows, weighted by row. The score is continuous in the
+    weights, also where a weight goes to zero.
 
     See Also
     --------
@@ -231,23 +231,23 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
 def roc_auc_score(
     y_true: Any, y_pred: Any, *, task: Any = None, sample_weight: Any = None, average: Avg = "macro"
 ) -> Scores:
-    """Area under each task's ROC curve: how often a positive row scores above a negative one.
+    """Area under each task's ROC curve: how often a positive row scores higher than a negative one.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples, n_tasks) or (n_samples,)
-        A matrix of 0, 1 and NaN (not labelled), or a vector of any two labels, of which the
-        greater is the positive one.
+        A matrix of 0, 1 and NaN (missing), or a vector with two distinct labels, the greater of
+        which is the positive one.
     y_pred : array-like of the same shape
-        Scores: decision function, or probability of the positive label. With "pooled" they are
-        compared across tasks.
+        Scores: the decision function, or the probability of the positive label. With "pooled"
+        they are compared across tasks.
     task, sample_weight, average
         As in :func:`r2_score`.
 
     Returns
     -------
     float or ndarray of shape (n_tasks,)
-        As in :func:`r2_score`; a task with labels of one class has nan.
+        As in :func:`r2_score`; nan for tasks with labels of a single class.
 
     Raises
     ------
@@ -272,7 +272,10 @@ def roc_auc_score(
 def _binary_auc(y_true: NDArray[Any], y_pred: NDArray[Any], sample_weight: Any) -> float:
     classes = np.unique(y_true)
     if len(classes) > 2:
-        raise ValueError(f"roc_auc_score takes two labels, but one task has {classes[:9]}.")
+        raise ValueError(
+            f"roc_auc_score takes two labels, but one task has {classes[:9]}. Score each class "
+            f"against the rest."
+        )
     if len(classes) < 2:
         return np.nan
-    return skm.roc_auc_score(y_true, y_pred, sample_weight=sample_weight)
+    return float(skm.roc_auc_score(y_true, y_pred, sample_weight=sample_weight))

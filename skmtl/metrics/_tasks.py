@@ -1,4 +1,4 @@
-"""A metric on each task's observed labels, and the average over tasks."""
+"""Evaluation of a metric on each task's observed labels, and averages over tasks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,19 +26,19 @@ Scores = Any  # a float, or with average=None an array (n_tasks,)
 def score_tasks(
     metric: Callable[..., float], at_least: int, average: Avg, *data: Any, wide: bool = False
 ) -> Scores:
-    """Evaluate a metric on each task's observed labels, and average.
+    """Evaluate a metric on each task's observed labels, and average over tasks.
 
     Parameters
     ----------
     metric : callable (labels, predictions, sample_weight) -> float
-        NaN where the task's score is undefined.
+        Returns NaN if the task's score is undefined.
     at_least : int
-        A task with fewer labels has NaN.
+        The score of tasks with fewer labels is NaN.
     average : {"macro", "pooled"} or None
     *data : y_true, y_pred, task, sample_weight
         As in :func:`skmtl.metrics.r2_score`.
     wide : bool, default=False
-        Whether each label of a vector may have a row of predictions (class probabilities).
+        Whether predictions may be rows (class probabilities) if the labels are a vector.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def score_tasks(
 def _split_tasks(
     y_true: Any, y_pred: Any, task: Any, sample_weight: Any, *, pool: bool, wide: bool
 ) -> list[tuple[Any, Any, Any]]:
-    """Return each task's observed labels, their predictions and weights; pool: all in one."""
+    """Each task's observed labels, predictions and weights; with ``pool`` all in one group."""
     y_true, y_pred, sample_weight = align_frames(y_true, y_pred, sample_weight)
     y_true, y_pred = read_labels(y_true, "y_true"), read_labels(y_pred, "y_pred")
     shape = y_true.shape
@@ -75,8 +75,8 @@ def _split_tasks(
         ids = read_ids(task, warn=False)
         if len(shape) != 1 or ids.shape != shape:
             raise ValueError(
-                f"With task, y_true and task must be vectors of one length, one entry per row; "
-                f"got shapes {shape} and {ids.shape}."
+                f"With task, y_true and task must be vectors of the same length, one entry per "
+                f"row; got shapes {shape} and {ids.shape}."
             )
         codes = encode_tasks(ids)[1]
     observed = find_observed(y_true)
@@ -84,7 +84,7 @@ def _split_tasks(
     if sample_weight is not None:
         weight = read_label_weights(sample_weight, shape)
         observed &= weight > 0
-    # The tasks are counted before labels are left out: one that has none left scores nan.
+    # Count the tasks first: a task that is left without labels scores nan.
     n_groups = 1 if pool else codes.max() + 1
     codes = np.zeros(observed.sum(), dtype=np.intp) if pool else codes[observed]
     rows = np.argsort(codes, kind="stable")
@@ -97,7 +97,7 @@ def _split_tasks(
 
 
 def read_label_weights(sample_weight: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Weights of rows or labels in the labels' shape; a data frame's columns are in order."""
+    """Weights of rows or labels in the labels' shape; columns of data frames must be in order."""
     if is_frame(sample_weight):
         sample_weight = np.asarray(sample_weight)
     return read_weights(sample_weight, shape, np.arange(shape[-1]))
@@ -113,10 +113,11 @@ def read_labels(labels: Any, name: str) -> NDArray[Any]:
     labels = as_label_array(labels, f"The metric's {name}")
     if labels.ndim == 2:
         labels = as_floats(labels, name)
-        return check_array(labels, ensure_all_finite="allow-nan", input_name=name)
-    vector = check_array(
+        matrix: NDArray[Any] = check_array(labels, ensure_all_finite="allow-nan", input_name=name)
+        return matrix
+    vector: NDArray[Any] = check_array(
         labels, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name=name
     )
     if vector.dtype.kind == "O" and not any(isinstance(label, str) for label in vector):
-        return np.asarray(vector.tolist())  # scikit-learn takes no numbers in object arrays
+        return np.asarray(vector.tolist())  # scikit-learn rejects numbers in object arrays
     return vector

@@ -1,4 +1,4 @@
-"""What the objective, the solvers and the reference ask of a penalty, and sums of penalties."""
+"""The interface of penalties, and sums of penalties."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,65 +14,67 @@ Array = NDArray[Any]
 
 
 class Penalty(BaseEstimator):
-    """A convex function of the coefficients W (n_features, n_tasks) that has a prox.
+    """A convex function of the coefficients W (n_features, n_tasks) with a proximal operator.
 
-    A norm defines ``value``, ``prox``, ``dual_norm`` and ``to_cvxpy``. A penalty that is finite
-    in the dual everywhere (a squared norm, say) defines ``conjugate`` and ``dual_scale`` instead
-    of ``dual_norm``. Penalties hold their parameters only, and are never mutated.
+    A norm defines ``value``, ``prox``, ``dual_norm`` and ``to_cvxpy``. A penalty whose conjugate
+    is finite everywhere (a squared norm, for example) defines ``conjugate`` and ``dual_scale``
+    instead of ``dual_norm``. Penalties store only their parameters, and are never mutated.
 
-    Whatever else objectives, solvers and other penalties need to know of it they read off its
-    properties. Their defaults are right for any norm; a class declares more of itself by an
-    attribute (``is_absolute = True``), or by a property where it depends on the parameters.
+    Objectives, solvers and other penalties ask for everything else through properties. The
+    defaults are valid for every norm; a class overrides them by an attribute
+    (``is_absolute = True``), or by a property if the answer depends on the parameters.
     """
 
     alpha: Any
 
-    # What an objective may ask for, and how solvers may go about it
+    # Properties for objectives and solvers
 
     @property
     def separates_over_rows(self) -> bool:
-        """Whether it is a sum over the rows of W, so that its prox takes a step per row."""
+        """Whether it is a sum over the rows of W; its prox then accepts a step per row."""
         return False
 
     @property
     def leaves_mean_free(self) -> bool:
-        """Whether it does not change when the same vector is added to all columns of W."""
+        """Whether adding the same vector to all columns of W leaves it unchanged."""
         return False
 
     @property
     def ignores_rotations(self) -> bool:
-        """Whether it is the same for Q W, whatever the orthogonal Q: it depends on the singular
-        values of W, and perhaps on their directions between tasks.
+        """Whether it is invariant under W -> Q W for all orthogonal Q.
+
+        It then depends only on the singular values and right singular vectors of W.
         """
         return False
 
     @property
     def is_norm(self) -> bool:
-        """Whether it grows in proportion to W near zero, so that a finite strength makes W zero."""
+        """Whether it grows linearly near zero, so that a finite strength makes W zero."""
         return True
 
     @property
     def is_absolute(self) -> bool:
-        """Whether it depends on the absolute values of the entries of W alone, and does not fall
-        where one of them grows: the penalty that :class:`Positive` takes.
+        """Whether it is a non-decreasing function of the absolute values of the entries of W.
+
+        :class:`Positive` accepts only such penalties.
         """
         return False
 
     @property
     def is_positive(self) -> bool:
-        """Whether it is infinite where an entry of W is negative."""
+        """Whether it is infinite if an entry of W is negative."""
         return False
 
     @property
     def is_zero(self) -> bool:
-        """Whether it costs nothing, whatever W is: by default where ``alpha`` is the number 0."""
-        # An array of strengths may have zeros.
+        """Whether it is zero for every W; by default, whether ``alpha`` is the number 0."""
+        # An array of strengths counts as non-zero, even if it contains zeros.
         alpha = getattr(self, "alpha", 1.0)
         return np.ndim(alpha) == 0 and bool(alpha == 0)
 
     @property
     def has_prox(self) -> bool:
-        """Whether ``prox`` is known; a sum or a superposition is solved by its parts."""
+        """Whether ``prox`` is implemented; sums and superpositions are solved by their parts."""
         return True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -80,12 +82,12 @@ class Penalty(BaseEstimator):
     }
 
     def check(self, n_features: int, n_tasks: int) -> None:
-        """Refuse parameters that make no penalty on W (n_features, n_tasks).
+        """Raise unless the parameters define a penalty on W (n_features, n_tasks).
 
         Raises
         ------
         ValueError
-            That names the parameter, the rule, the value received, and the remedy.
+            With the parameter, the rule, the value received, and the remedy.
         """
         self._validate_params()
         for name, value in self.get_params(deep=False).items():
@@ -99,58 +101,58 @@ class Penalty(BaseEstimator):
 
     @property
     def row_thresholds(self) -> tuple[float | Array, float | Array] | None:
-        """(a, b) where it is the sum over rows of a times their L1 plus b times their L2 norm.
+        """(a, b) if it is the sum over rows of a times the L1 norm plus b times the L2 norm.
 
-        Numbers, or arrays (n_features,).
+        Numbers, or arrays (n_features,); None for other penalties.
         """
         return None
 
     @property
     def free_rows(self) -> Array | None:
-        """Which rows of W (n_features,) are not penalised, None where all are."""
+        """A mask (n_features,) of the unpenalised rows of W; None if all rows are penalised."""
         return None
 
     def of_rows(self, features: Array) -> "Penalty":
-        """The penalty on some rows of W alone, the others being zero; it separates over rows."""
+        """Restrict a penalty that separates over rows to the given rows of W."""
         return self
 
-    # How it goes together with others
+    # Combination with other penalties
 
     @property
     def summands(self) -> "tuple[Penalty, ...]":
-        """The penalties on the same W that it is the sum of: itself, unless it is written so."""
+        """The penalties on W whose sum it is; itself, unless it is a ``PenaltySum``."""
         return (self,)
 
     @property
     def quadratic_form(self) -> "Quadratic | None":
-        """The same for an objective to add to the loss, where it is smooth and quadratic."""
+        """The penalty as a smooth quadratic to add to the loss; None if it is not quadratic."""
         return None
 
     @property
     def adds_row_norms(self) -> bool:
-        """Whether ``plus_row_norms`` is known."""
+        """Whether ``plus_row_norms`` is implemented."""
         return False
 
     def plus_row_norms(self, entries: float, rows: float) -> "Penalty":
-        """The sum of it, ``entries`` times the L1 and ``rows`` times the L2,1 norm, by one prox."""
+        """Its sum with ``entries`` times the L1 and ``rows`` times the L2,1 norm; has a prox."""
         raise NotImplementedError
 
     def combinations(self, n_tasks: int) -> Any:
-        """K (n_tasks, n_combinations), dense or sparse, where it is a penalty on W K; else None."""
+        """K (n_tasks, n_combinations), dense or sparse, if it is a penalty on W K; else None."""
         return None
 
     @property
     def on_combinations(self) -> "Penalty":
-        """The penalty on W K, which has a prox: itself where there is no K."""
+        """The penalty on W K, which has a prox; the penalty itself if it has no K."""
         return self
 
     @property
     def n_superposed(self) -> int:
-        """How many parts W is the sum of, with a penalty each; 1 unless it is a superposition."""
+        """The number of parts of W with a penalty each; 1 unless it is a superposition."""
         return 1
 
     def value_of_parts(self, parts: Array) -> float:
-        """The sum of the penalties at parts (n_superposed, n_features, n_tasks)."""
+        """The sum of the penalties of parts (n_superposed, n_features, n_tasks)."""
         return self.value(parts[0])
 
     def prox_of_parts(self, parts: Array, step: float | Array) -> Array:
@@ -159,10 +161,10 @@ class Penalty(BaseEstimator):
 
     @property
     def named_parts(self) -> "dict[str, Penalty]":
-        """The penalties that it is made of, by name; none for one that stands for itself."""
+        """The penalties that it is composed of, by name; empty unless it is a composite."""
         return {}
 
-    # The function itself
+    # The function and its dual
 
     def value(self, W: Array) -> float:
         """The penalty at W."""
@@ -171,13 +173,13 @@ class Penalty(BaseEstimator):
     def prox(self, V: Array, step: float | Array) -> Array:
         """The minimiser over W of half the squared distance to V plus step times the value.
 
-        Where the penalty separates over rows, ``step`` may be a column (n_features, 1): the
-        minimiser of the rows' squared distances, each over twice its step, plus the value.
+        If the penalty separates over rows, ``step`` may be a column (n_features, 1): W then
+        minimises the rows' squared distances, each divided by twice its step, plus the value.
         """
         raise NotImplementedError
 
     def dual_norm(self, G: Array) -> float:
-        """The smallest nu >= 0 for which <G, W> <= nu * value(W) for all W."""
+        """The smallest nu >= 0 such that <G, W> <= nu * value(W) for all W."""
         raise NotImplementedError
 
     def conjugate(self, G: Array) -> float:
@@ -185,34 +187,34 @@ class Penalty(BaseEstimator):
         return 0.0 if self.dual_norm(G) <= 1.0 else np.inf
 
     def dual_scale(self, G: Array) -> float:
-        """The largest s in [0, 1] for which conjugate(s * G) is surely finite."""
+        """The largest s in [0, 1] that makes conjugate(s * G) finite, rounded down."""
         nu = self.dual_norm(G)
-        # A little inside, or rounding would leave s * G just outside.
+        # With a margin, so that rounding does not make s * G infeasible.
         return 1.0 if nu <= 1.0 else (1.0 - 1e-14) / nu
 
     def to_cvxpy(self, W: Any) -> Any:
         """The penalty as a cvxpy expression, written from its definition.
 
-        Or a pair of an expression and a list of constraints, where the definition is a minimum
-        over further variables.
+        A definition as a minimum over further variables is returned as a pair of an expression
+        and a list of constraints.
         """
         raise NotImplementedError
 
     def stated(self, W: Any) -> tuple[Any, list[Any]]:
-        """``to_cvxpy`` as a pair: the expression, and the constraints if there are any."""
+        """``to_cvxpy`` as a pair of the expression and a possibly empty list of constraints."""
         form = self.to_cvxpy(W)
         return form if isinstance(form, tuple) else (form, [])
 
     def scaled(self, factor: float) -> "Penalty":
-        """The same penalty, ``factor`` times as strong."""
+        """The penalty multiplied by ``factor``."""
         return type(self)(**{**self.get_params(deep=False), "alpha": self.alpha * factor})
 
     def without_zeros(self) -> "Penalty | None":
-        """The penalty without the summands that cost nothing, None where nothing is left."""
+        """The penalty without summands that are zero; None if no summand is left."""
         return None if self.is_zero else self
 
     def for_tasks(self, chosen: Array) -> "Penalty":
-        """The penalty on the columns of W where ``chosen`` (n_tasks,) is true, others being 0."""
+        """Restrict the penalty to the columns of W selected by the mask ``chosen`` (n_tasks,)."""
         return self
 
     def __add__(self, other: "Penalty") -> "Penalty":
@@ -225,7 +227,7 @@ class Quadratic(Penalty):
     """A smooth, positive semidefinite quadratic penalty tr(W M W') / 2.
 
     The objective adds it to the loss. Its conjugate at its own gradient equals its value, which
-    is all a certificate needs where a norm is present too.
+    is all that a certificate needs if the penalty also includes a norm.
     """
 
     is_norm = False
@@ -244,11 +246,11 @@ class Quadratic(Penalty):
         raise NotImplementedError
 
     def lipschitz(self) -> float:
-        """The largest curvature."""
+        """The Lipschitz constant of the gradient."""
         raise NotImplementedError
 
     def task_curvature(self, n_tasks: int) -> Array:
-        """The Hessian's diagonal per task (n_tasks,), for one that couples nothing."""
+        """The diagonal (n_tasks,) of a diagonal M."""
         raise NotImplementedError
 
     def hessian(self, n_tasks: int) -> Array:
@@ -256,26 +258,26 @@ class Quadratic(Penalty):
         return np.diag(self.task_curvature(n_tasks))
 
     def pull(self, n_tasks: int) -> Array:
-        """M 1 (n_tasks,): what the mean task adds to the slopes; zero where it is rounding."""
+        """The row sums M 1 (n_tasks,), set to zero if they are only rounding error."""
         M = self.hessian(n_tasks)
         sums: Array = M.sum(axis=0)
         return sums if np.abs(sums).max() > 1e-12 * np.abs(M).max() else np.zeros(n_tasks)
 
 
 class Composite(Penalty):
-    """Penalties by the lower-case names of their classes, for nested parameters.
+    """A penalty composed of parts, which nested parameters address by lower-case class names.
 
     Parameters
     ----------
     parts : sequence of Penalty
-        Of two or more of the same class the names end in -1, -2, ...
+        If several parts have the same class, their names end in -1, -2, ...
     """
 
     has_prox = False
     parts: Sequence[Penalty]
 
     def _with(self, parts: Sequence[Penalty]) -> Self:
-        """The same with other parts."""
+        """A copy with other parts."""
         raise NotImplementedError
 
     @property
@@ -304,7 +306,7 @@ class Composite(Penalty):
                 raise ValueError(
                     f"{self!r} has no part {name!r}; its parts are {', '.join(named)}."
                 )
-            # A part is never mutated: others may hold it too.
+            # Clone a part instead of mutating it: other composites may share it.
             named[name] = clone(named[name]).set_params(**{rest: value}) if rest else value
         self.parts = self._with(list(named.values())).parts
         return self
@@ -330,14 +332,14 @@ class Composite(Penalty):
 class PenaltySum(Composite):
     """A sum of penalties on the same W, written ``L21(0.1) + Ridge(0.01)``.
 
-    Quadratic parts join the loss. L1, L21 and FusedTasks or PairwiseFusion together have a prox;
-    of the others one alone keeps its own. Several are minimised by splitting, with a dual point
-    for each.
+    Quadratic parts are added to the loss. L1, L21 and one FusedTasks or PairwiseFusion are merged
+    into one part with a joint prox. If several parts remain, the sum is minimised by splitting,
+    with a dual point for each part.
     """
 
     def __init__(self, parts: tuple[Penalty, ...]) -> None:
         if not parts or not all(isinstance(part, Penalty) for part in parts):
-            raise ValueError(f"A sum needs penalties, one at least; got {parts!r}.")
+            raise ValueError(f"A sum needs at least one penalty and nothing else, got {parts!r}.")
         self.parts = tuple(summand for part in parts for summand in part.summands)
 
     def _with(self, parts: Sequence[Penalty]) -> Self:

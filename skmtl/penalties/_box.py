@@ -1,14 +1,14 @@
-r"""The weights of the spectral box norms, exactly and without bisection.
+r"""The weights of the spectral box norms, computed exactly, without bisection.
 
-For K singular values, zeros included, and bounds :math:`0 \le a \le b`, total c,
+For K singular values (zeros included), bounds :math:`0 \le a \le b` and the total c,
 
 .. math:: \lVert W \rVert_{box}^2 = \min_\theta \sum_i \sigma_i^2 / \theta_i ,
           \qquad a \le \theta_i \le b , \quad \sum_i \theta_i = c .
 
 The minimiser is :math:`\theta_i = clip(\mu \sigma_i, a, b)`; in the prox of
 :math:`\tfrac{\lambda}{2} \lVert \cdot \rVert_{box}^2` it is
-:math:`clip(\mu \sigma_i - \lambda, a, b)`. In both the sum is piecewise linear in :math:`\mu`, so
-that sorting its breakpoints finds the root.
+:math:`clip(\mu \sigma_i - \lambda, a, b)`. In both cases the sum is piecewise linear in
+:math:`\mu`, and its root is found by sorting the breakpoints.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def box_weights(sigma: Array, lam: float, a: float, b: float, c: float) -> Array
 
     Parameters
     ----------
-    sigma : ndarray of shape (K,), not negative
+    sigma : ndarray of shape (K,), non-negative
     lam : float
         Strength times step in a prox, 0 for the value.
     a, b, c : float
@@ -38,7 +38,7 @@ def box_weights(sigma: Array, lam: float, a: float, b: float, c: float) -> Array
     n_positive = int(np.count_nonzero(positive))
     n_zero = len(sigma) - n_positive
     if n_positive == 0 or n_positive * b + n_zero * a <= c:
-        # With every positive one at b, the rest of the total falls to the zeros.
+        # All positive ones have the weight b; the zeros share the rest of the total.
         theta = np.full(len(sigma), b)
         theta[~positive] = (c - (n_positive * b if n_positive else 0.0)) / max(n_zero, 1)
         return theta
@@ -48,16 +48,16 @@ def box_weights(sigma: Array, lam: float, a: float, b: float, c: float) -> Array
 
 
 def _positive_weights(values: Array, lam: float, a: float, b: float, c: float) -> Array:
-    """clip(mu values - lam, a, b), mu the root of their sum = c; values positive.
+    """clip(mu values - lam, a, b) for positive values, where mu makes the sum equal to c.
 
-    On each piece between two breakpoints of mu the sum comes from the values strictly inside the
-    box, whatever their size: an accumulated slope would lose the small beside the large.
+    Between two breakpoints of mu the sum is computed from the values strictly inside the box. An
+    accumulated slope would lose small values to rounding next to large ones.
     """
     ascending = np.sort(values)
     below = np.concatenate([[0.0], np.cumsum(ascending)])
 
     def counts(mu: Array) -> tuple[Array, Array]:
-        """How many values are at a, and how many are not at b, for each mu."""
+        """The number of values at a, and the number below b, for each mu."""
         at_a = np.searchsorted(ascending, (a + lam) / mu, side="right")
         return at_a, np.maximum(at_a, np.searchsorted(ascending, (b + lam) / mu, side="left"))
 
@@ -82,20 +82,20 @@ def _positive_weights(values: Array, lam: float, a: float, b: float, c: float) -
 
 
 def _times(b: float, count: Any) -> Any:
-    """b times a count; 0 where b is infinite, as then no weight is at b."""
+    """b times a count; 0 if b is infinite, since no weight is then at b."""
     return b * count if np.isfinite(b) else 0.0 * count
 
 
 def box_value(sigma: Array, a: float, b: float, c: float) -> float:
     """The squared box norm for singular values ``sigma`` (K,)."""
     theta = box_weights(sigma, 0.0, a, b, c)
-    # Only a singular value that counts as zero has no weight.
+    # Only singular values that are treated as zero can have the weight zero.
     weighted = theta > 0
     return float((sigma[weighted] ** 2 / theta[weighted]).sum())
 
 
 def box_support(sigma: Array, a: float, b: float, c: float) -> float:
-    """max over theta of sum theta_i sigma_i^2: what the conjugate needs."""
+    """max over theta of sum theta_i sigma_i^2, as in the conjugate."""
     squares = np.sort(sigma**2)[::-1]
     value, rest = a * squares.sum(), c - a * len(sigma)
     if np.isinf(b):
@@ -107,7 +107,7 @@ def box_support(sigma: Array, a: float, b: float, c: float) -> float:
 
 
 def padded(sigma: Array, size: int) -> Array:
-    """The singular values (size,), with zeros where there are fewer, of more the largest."""
+    """The ``size`` largest singular values, padded with zeros if there are fewer."""
     values = np.zeros(size)
     values[: len(sigma)] = sigma[:size]
     return values
@@ -116,7 +116,10 @@ def padded(sigma: Array, size: int) -> Array:
 def box_shrinkage(
     size: int, lam: float, bounds: tuple[float, float, float]
 ) -> Callable[[Array], Array]:
-    """The factors of a squared box norm's prox, for norms of ``size`` singular values."""
+    """The function from singular values to the shrinkage factors of a squared box norm's prox.
+
+    The norm is one of ``size`` singular values.
+    """
 
     def shrink(sigma: Array) -> Array:
         theta = np.ones_like(sigma)
@@ -127,7 +130,7 @@ def box_shrinkage(
 
 
 def check_clusters(n_clusters: int, n_tasks: int) -> None:
-    """Refuse more clusters than tasks."""
+    """Raise if there are more clusters than tasks."""
     if n_clusters > n_tasks:
         raise ValueError(
             f"The 'n_clusters' parameter must be at most the number of tasks, {n_tasks}. Got "

@@ -1,4 +1,4 @@
-"""Penalties on rows of W made of others: a factor for each feature, signs, entries left out."""
+"""Penalties with weights for features, sign constraints, or a fixed support."""
 
 from typing import Any, ClassVar
 
@@ -8,18 +8,18 @@ from skmtl.penalties._base import Array, Penalty
 
 
 class WeightedRows(Penalty):
-    r"""A norm's rows weighted: :math:`\sum_j f_j \, \omega(W_{j\cdot})`.
+    r"""A norm with row weights, :math:`\sum_j f_j \, \omega(W_{j\cdot})`.
 
-    Its prox is the norm's with a step for each row; its dual norm the largest of
-    :math:`\omega^*(G_{j\cdot}) / f_j`. A row with :math:`f_j = 0` is free: where its slopes do not
-    vanish, the dual norm is infinite.
+    Its prox is the norm's prox with a step for each row; its dual norm is the largest of
+    :math:`\omega^*(G_{j\cdot}) / f_j`. Rows with :math:`f_j = 0` are unpenalised: the dual norm is
+    infinite unless those rows of G are zero.
 
     Parameters
     ----------
     penalty : Penalty
         A norm :math:`\sum_j \omega(W_{j\cdot})` of the rows: L1, L21, L1Inf, SparseGroup.
     weights : ndarray of shape (n_features,)
-        The factors f, not negative.
+        The weights f, non-negative.
 
     References
     ----------
@@ -95,15 +95,15 @@ class WeightedRows(Penalty):
         return self.penalty.prox(V, step * self._column)
 
     def dual_norm(self, G: Array) -> float:
-        held = self._column[:, 0] > 0
-        if G[~held].any():
+        penalised = self._column[:, 0] > 0
+        if G[~penalised].any():
             return np.inf
-        return self.penalty.dual_norm(G[held] / self._column[held])
+        return self.penalty.dual_norm(G[penalised] / self._column[penalised])
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
 
-        # Norms: a factor of a row is a factor of its norm.
+        # Norms are homogeneous: scaling a row scales its norm.
         return self.penalty.to_cvxpy(cp.multiply(np.repeat(self._column, W.shape[1], axis=1), W))
 
     @property
@@ -112,17 +112,17 @@ class WeightedRows(Penalty):
 
 
 class Positive(Penalty):
-    r"""A penalty on coefficients that may not be negative: infinite elsewhere.
+    r"""A penalty on non-negative coefficients; infinite if a coefficient is negative.
 
-    The prox and the dual norm are the penalty's, of the positive parts. That holds for a penalty
-    which depends on the absolute values of the entries alone and does not fall where one of them
-    grows: L1, L21, L1Inf, SparseGroup, TaskGroup, TreeGroup, and WeightedRows of them, but no
-    spectral norm.
+    The prox and the dual norm are those of the given penalty, evaluated at the positive parts.
+    This is valid for penalties that are non-decreasing functions of the absolute values of the
+    entries: L1, L21, L1Inf, SparseGroup, TaskGroup, TreeGroup, and WeightedRows of these, but not
+    for spectral norms.
 
     Parameters
     ----------
     penalty : Penalty
-        One whose ``is_absolute`` is true: a class of your own declares it.
+        Its ``is_absolute`` must be true; set this attribute in your own classes.
 
     References
     ----------
@@ -147,16 +147,16 @@ class Positive(Penalty):
             self.penalty.check(n_features, n_tasks)
         if not known or not self.penalty.is_absolute or not self.penalty.has_prox:
             raise ValueError(
-                f"The 'penalty' parameter of Positive must be a norm that takes absolute values "
-                f"of the entries (L1, L21, L1Inf, SparseGroup, TaskGroup, TreeGroup, or "
-                f"WeightedRows of one). Got {self.penalty!r} instead. If it is a norm of your own "
-                f"that does not change where entries of W change their signs, nor falls where one "
-                f"of them grows, declare it: set is_absolute = True in its class."
+                f"The 'penalty' parameter of Positive must be a norm of the absolute values of "
+                f"the entries (L1, L21, L1Inf, SparseGroup, TaskGroup, TreeGroup, or "
+                f"WeightedRows of one). Got {self.penalty!r} instead. If it is your own norm, "
+                f"and a non-decreasing function of the absolute values of the entries of W, set "
+                f"is_absolute = True in its class."
             )
         if self.penalty.is_zero:
             raise ValueError(
-                "The norm of Positive must have a strength > 0, or nothing holds positive "
-                "coefficients back. Choose a small alpha."
+                "The norm of Positive must have a strength > 0; otherwise positive coefficients "
+                "are unpenalised. Use a small alpha."
             )
 
     @property
@@ -201,15 +201,17 @@ class Positive(Penalty):
 
 
 class ChosenEntries(Penalty):
-    """Nothing on some entries of W, which may be kept from being negative; the others are zero.
+    """No penalty on a given support, optionally with non-negative entries; zero elsewhere.
 
-    Its conjugate is infinite where the slopes of a chosen entry do not vanish (are positive): it
-    certifies beside a ridge alone.
+    Its conjugate is infinite unless the gradient vanishes on the support (with ``positive``:
+    unless it is non-positive there). A certificate therefore requires a ridge.
 
     Parameters
     ----------
     chosen : bool array of shape (n_features, n_tasks)
+        The support.
     positive : bool, default=False
+        Whether entries must be non-negative.
     """
 
     separates_over_rows = True
@@ -232,7 +234,7 @@ class ChosenEntries(Penalty):
         if chosen.shape != (n_features, n_tasks):
             raise ValueError(
                 f"The 'chosen' parameter of ChosenEntries must be of shape ({n_features}, "
-                f"{n_tasks}), the features and the tasks. Got the shape {chosen.shape} instead."
+                f"{n_tasks}), features by tasks. Got the shape {chosen.shape} instead."
             )
 
     @property

@@ -1,4 +1,4 @@
-"""Concave penalties of the rows' norms, and the convex ones that touch them from above."""
+"""Concave penalties on the norms of rows, and their convex majorisers."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ import numpy as np
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._shrinkage import row_norms, shrink_entries
 
-# How many times its size a row may grow below a majoriser.
+# The radius of a majoriser's ball, as a multiple of the row's size.
 _GROWTH = 2.0
 
 
 @dataclass(frozen=True)
 class RowConcave:
-    """sum_j h(||w_j||), h concave and increasing, the norms l1 ("capped") or l2 ("mcp")."""
+    """sum_j h(||w_j||) with h concave and increasing; l1 norms ("capped") or l2 ("mcp")."""
 
     penalty: str
     alpha: float
@@ -31,31 +31,31 @@ class RowConcave:
         return float((self.alpha * short - short**2 / (2 * self.gamma)).sum())
 
     def slopes(self, W: Array) -> Array:
-        """h' at the rows' norms (n_features,); at a kink from above, where h' is smaller."""
+        """h' at the rows' norms (n_features,); at a kink the right derivative, the smaller."""
         norms = self.norms(W).astype(np.float64)
         if self.penalty == "capped":
             return np.where(norms < self.threshold, self.alpha, 0.0)
         return np.maximum(self.alpha - norms / self.gamma, 0.0)
 
     def majoriser(self, W: Array) -> "RowMajoriser":
-        """The convex penalty, up to a constant, that lies above and touches this one at W.
+        """The convex penalty that majorises this one, up to a constant, and touches it at W.
 
-        Its balls let a row grow to twice its size.
+        Its balls let each row grow to twice its size.
         """
         sizes = np.abs(W).max(axis=1) if self.penalty == "capped" else row_norms(W)
-        # Rows out of use have the full slope, and need no ball for their certificate.
+        # Zero rows have the full slope, and need no ball for a finite conjugate.
         radii = np.where(sizes > 0, _GROWTH * sizes, np.inf)
         return RowMajoriser(self.slopes(W), radii, self.penalty == "capped")
 
 
 class RowMajoriser(Penalty):
-    r"""The norm of each row times a slope, within a ball around zero.
+    r"""A weighted sum of the norms of rows, each restricted to a ball around zero.
 
     .. math:: \sum_j a_j \lVert W_{j\cdot} \rVert \quad \text{with} \quad
               \lVert W_{j\cdot} \rVert_* \le r_j
 
-    where both norms are Euclidean, or the first is l1 and the second the largest entry. A finite
-    radius makes the conjugate finite, so that rows of slope zero have a certificate too.
+    where both norms are Euclidean, or the first is l1 and the second the largest absolute entry.
+    Finite radii make the conjugate finite, so that rows of slope zero have a certificate too.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class RowMajoriser(Penalty):
         return np.asarray(V * np.divide(kept, norms, out=np.zeros_like(norms), where=norms > 0))
 
     def _excess(self, G: Array) -> Array:
-        """By how much the dual norms of rows, or of their entries, exceed the slopes."""
+        """The excess of the rows' norms, or of the absolute entries, over the slopes."""
         sizes = np.abs(G) if self.entries else row_norms(G)[:, None]
         return np.asarray(np.maximum(sizes - self.slopes[:, None], 0.0))
 

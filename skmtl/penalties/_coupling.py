@@ -12,15 +12,15 @@ from skmtl.penalties._forms import TaskForm, squares_in_cvxpy
 class TaskQuadratic(Quadratic):
     r"""The quadratic form :math:`\tfrac{\alpha}{2} \operatorname{tr}(W M W')` between tasks.
 
-    With the Laplacian of a graph of tasks for M it is the sum over the graph's edges of
-    :math:`\tfrac{\alpha}{2} a_{st} \lVert w_s - w_t \rVert_2^2`.
+    If M is the Laplacian of a graph of tasks, this is the sum of
+    :math:`\tfrac{\alpha}{2} a_{st} \lVert w_s - w_t \rVert_2^2` over the edges of the graph.
 
     Parameters
     ----------
     matrix : array of shape (n_tasks, n_tasks)
         M, symmetric and positive semidefinite.
     alpha : float, default=1.0
-        Strength, not negative.
+        Strength, non-negative.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Penalties on the entries of W, one by one."""
+"""Entrywise penalties on W."""
 
 from typing import Any
 

@@ -1,21 +1,21 @@
-"""A penalty on one factor of W as one on W."""
+"""The penalty on W that a penalty on one of its factors induces."""
 
 from skmtl.penalties._base import Array, Penalty
 
 
 class FactoredPenalty(Penalty):
-    r"""A penalty on V as one on W = L V R: :math:`\min_{L V R = W} \Omega(V)`.
+    r"""The penalty on W = L V R induced by one on V: :math:`\min_{L V R = W} \Omega(V)`.
 
-    Its conjugate at G is the penalty's at L' G R', which makes it all that a certificate needs.
+    Its conjugate at G is that of :math:`\Omega` at L' G R', which is all that a certificate needs.
 
     Parameters
     ----------
     inner : Penalty
-        On V.
+        The penalty :math:`\Omega` on V.
     left : ndarray of shape (n_features, n_left) or None
-        L; None: the identity.
+        L; None for the identity.
     right : ndarray of shape (n_right, n_tasks) or None
-        R.
+        R; None for the identity.
     """
 
     def __init__(self, inner: Penalty, left: Array | None, right: Array | None) -> None:
@@ -26,7 +26,7 @@ class FactoredPenalty(Penalty):
         return self.inner.is_norm
 
     def adjoint(self, G: Array) -> Array:
-        """L' G R', the gradient in V where G is that in W."""
+        """L' G R', the gradient with respect to V if G is the gradient with respect to W."""
         if self.left is not None:
             G = self.left.T @ G
         return G if self.right is None else G @ self.right.T

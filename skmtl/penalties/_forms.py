@@ -1,4 +1,4 @@
-"""Quadratic forms of the tasks: of each alone, of all together, and sums of forms."""
+"""Quadratic forms of the coefficients: diagonal in the tasks, coupled, and their sums."""
 
 from functools import cached_property
 from typing import Any, Self
@@ -7,7 +7,7 @@ import numpy as np
 
 from skmtl.penalties._base import Array, Quadratic
 
-# Eigenvalues below this share of the largest are rounding.
+# Eigenvalues below this fraction of the largest are rounding error.
 _ROUNDING = 1e-12
 
 
@@ -60,10 +60,10 @@ class DiagonalForm(Quadratic):
 
 
 class TaskForm(Quadratic):
-    """tr(W M W') / 2 by the eigenvectors of M, which are computed once.
+    """tr(W M W') / 2, computed from the eigenvectors of M, which are found once.
 
-    Directions that M leaves free then cost exactly nothing: products with M itself would leave
-    rounding error there in proportion to M, larger than the loss where the coupling is strong.
+    The form is then exactly zero on the null space of M. Products with M itself would leave
+    rounding error there in proportion to M, larger than the loss if the coupling is strong.
 
     Parameters
     ----------
@@ -80,16 +80,16 @@ class TaskForm(Quadratic):
     def _eigen(self) -> tuple[Array, Array]:
         """The positive eigenvalues and their eigenvectors."""
         eigenvalues, basis = np.linalg.eigh(self.matrix)
-        held = eigenvalues > _ROUNDING * max(eigenvalues[-1], 0.0)
-        return eigenvalues[held], basis[:, held]
+        positive = eigenvalues > _ROUNDING * max(eigenvalues[-1], 0.0)
+        return eigenvalues[positive], basis[:, positive]
 
     def hessian(self, n_tasks: int) -> Array:
         return self.matrix
 
     def value(self, W: Array) -> float:
         eigenvalues, basis = self._eigen
-        turned = W @ basis
-        return float(np.einsum("jt,jt,t->", turned, turned, eigenvalues) / 2)
+        rotated = W @ basis
+        return float(np.einsum("jt,jt,t->", rotated, rotated, eigenvalues) / 2)
 
     def gradient(self, W: Array) -> Array:
         eigenvalues, basis = self._eigen
@@ -100,9 +100,9 @@ class TaskForm(Quadratic):
 
     def prox(self, V: Array, step: float | Array) -> Array:
         eigenvalues, basis = self._eigen
-        turned = V @ basis
-        # Free directions stay as they are, the others shrink.
-        return np.asarray(V - turned * (1 - 1 / (1 + step * eigenvalues)) @ basis.T, dtype=V.dtype)
+        rotated = V @ basis
+        # The component in the null space of M stays, the others shrink.
+        return np.asarray(V - rotated * (1 - 1 / (1 + step * eigenvalues)) @ basis.T, dtype=V.dtype)
 
     def scaled(self, factor: float) -> Self:
         return type(self)(factor * self.matrix)
@@ -115,12 +115,12 @@ class TaskForm(Quadratic):
 
     def conjugate(self, G: Array) -> float:
         eigenvalues, basis = self._eigen
-        turned = G @ basis
-        free = G - turned @ basis.T
-        # Even the penalty's own gradient has rounding error there.
+        rotated = G @ basis
+        free = G - rotated @ basis.T
+        # Even gradients of this form have rounding errors in the null space.
         if np.square(free).sum() > 1e-24 * np.square(G).sum():
             return np.inf
-        return float((turned**2 / eigenvalues).sum() / 2)
+        return float((rotated**2 / eigenvalues).sum() / 2)
 
     def dual_scale(self, G: Array) -> float:
         return 1.0 if np.isfinite(self.conjugate(G)) else 0.0
@@ -180,6 +180,6 @@ def squares_in_cvxpy(matrix: Array, W: Any) -> Any:
     """tr(W M W') as a cvxpy expression."""
     import cvxpy as cp
 
-    # The square of W times a root of M.
+    # The squared norm of W times a square root of M.
     eigenvalues, basis = np.linalg.eigh(np.asarray(matrix, dtype=np.float64))
     return cp.sum_squares(W @ (basis * np.sqrt(np.maximum(eigenvalues, 0.0))))

@@ -1,4 +1,4 @@
-"""Total variation along an order of the tasks: neighbours share their coefficients."""
+"""Total variation along a chain of tasks: neighbours share coefficients."""
 
 from typing import Any, Self
 
@@ -6,39 +6,40 @@ import numpy as np
 
 from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
-from skmtl.penalties._fusion import Fusion
+from skmtl.penalties._fusion import Fusion, Strengths
 
 
 class FusedTasks(Fusion):
-    r"""Differences between neighbouring tasks, with the L1 and the row norm at will.
+    r"""Differences between neighbouring tasks, with optional L1 and row norms.
 
     .. math:: \alpha \sum_j \Bigl( \text{fused} \sum_{k=1}^{T-1}
               |W_{j, o(k+1)} - W_{j, o(k)}| + \text{sparse} \, \lVert W_{j\cdot} \rVert_1
               + \text{block} \, \lVert W_{j\cdot} \rVert_2 \Bigr)
 
-    Its prox is that of the total variation of each row, exact, then a soft threshold of the
-    entries, then of the row; no other order is right. Its dual norm is the largest sum of G along
-    the order over alpha * fused where the differences stand alone, in which case the rows of G
-    have to sum to zero (what they sum to is left out); otherwise the smallest strength for which
-    the prox vanishes, by root finding, from above.
+    Its prox is the exact prox of the total variation of each row, followed by soft-thresholding of
+    the entries and then of the row; no other order is correct. If the differences are the only
+    term, the dual norm is the largest absolute partial sum of G along the order, divided by
+    alpha * fused; the rows of G must then sum to zero, and their mean is subtracted. Otherwise the
+    dual norm is the smallest strength at which the prox vanishes, found by root finding and
+    rounded up.
 
     Parameters
     ----------
     alpha : float, default=1.0
         Strength, positive.
     fused : float, default=1.0
-        Relative strength of the differences, not negative.
+        Relative strength of the differences, non-negative.
     sparse : float, default=0.0
-        Relative strength of the L1 norm, not negative.
+        Relative strength of the L1 norm, non-negative.
     block : float, default=0.0
-        Relative strength of the rows' Euclidean norms, not negative.
+        Relative strength of the rows' Euclidean norms, non-negative.
     order : array-like of shape (n_tasks,) or None, default=None
-        The columns of W along the chain, each once; None: as they are.
+        The columns of W along the chain, each once; None for the order of the columns.
 
     Raises
     ------
     ValueError
-        On use, where ``order`` is not a permutation of the columns.
+        On use, if ``order`` is not a permutation of the columns.
 
     References
     ----------
@@ -76,7 +77,7 @@ class FusedTasks(Fusion):
         return W
 
     def for_tasks(self, chosen: Array) -> Self:
-        # The neighbours of a task that is left out become neighbours.
+        # The neighbours of a task that is left out become neighbours of each other.
         if self.order is None:
             return self
         order = np.asarray(self.order)
@@ -95,7 +96,7 @@ class FusedTasks(Fusion):
         whole = order.ndim == 1 and order.dtype.kind in "iu"
         if not whole or not np.array_equal(np.sort(order), np.arange(W.shape[1])):
             raise ValueError(
-                f"The 'order' parameter of FusedTasks must hold each of the columns 0 to "
+                f"The 'order' parameter of FusedTasks must contain each of the columns 0 to "
                 f"{W.shape[1] - 1} once, got {self.order!r}."
             )
         return np.ascontiguousarray(W[:, order])
@@ -110,5 +111,5 @@ class FusedTasks(Fusion):
     def _largest_sum(self, rows: Array) -> float:
         return float(np.abs(np.cumsum(rows, axis=1)[:, :-1]).max(initial=0.0))
 
-    def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
+    def _exceed(self, rows: Array, nu: float, strengths: Strengths, out: Array) -> None:
         kernels.exceed_chains(rows, nu, *strengths, out)

@@ -1,4 +1,4 @@
-"""What penalties on differences between tasks share: the other parts, and the dual norm."""
+"""The base of penalties on differences between tasks: their other terms and dual norm."""
 
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -10,18 +10,21 @@ from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._roots import RowRootNorm
 from skmtl.penalties._shrinkage import row_norms
 
+# The absolute strengths of the differences, the L1 norm and the row norms.
+Strengths = tuple[float, float, float]
+
 
 class Fusion(RowRootNorm):
-    r"""Differences within each row of W, with the L1 and the row norm at will.
+    r"""Differences within each row of W, with optional L1 and row norms.
 
     .. math:: \alpha \sum_j \bigl( \text{fused} \, D(W_{j\cdot})
               + \text{sparse} \, \lVert W_{j\cdot} \rVert_1
               + \text{block} \, \lVert W_{j\cdot} \rVert_2 \bigr)
 
-    The prox of D, then a soft threshold of the entries, then of the row; no other order is right.
+    The prox is that of D, followed by soft-thresholding of the entries and then of the row; no
+    other order is correct.
 
-    Hooks: ``_arranged``, ``_differences``, ``_largest_sum``, ``_exceed``; ``prox`` and
-    ``_pairs``, the tasks whose difference counts.
+    Hooks: ``_arranged``, ``_differences``, ``_largest_sum``, ``_exceed``, ``_pairs`` and ``prox``.
     """
 
     alpha: float
@@ -37,7 +40,7 @@ class Fusion(RowRootNorm):
     }
 
     def _arranged(self, W: Array) -> Array:
-        """A C-contiguous copy of W, each row in the order that the differences are taken in."""
+        """A C-contiguous copy of W, with each row in the order of the differences."""
         raise NotImplementedError
 
     def _differences(self, rows: Array) -> Array:
@@ -45,15 +48,18 @@ class Fusion(RowRootNorm):
         raise NotImplementedError
 
     def _largest_sum(self, rows: Array) -> float:
-        """The dual norm of D alone, of arranged rows that sum to zero."""
+        """The dual norm of D alone at arranged rows that sum to zero."""
         raise NotImplementedError
 
-    def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
-        """By how much arranged rows survive the prox with nu times the strengths."""
+    def _exceed(self, rows: Array, nu: float, strengths: Strengths, out: Array) -> None:
+        """Set ``out`` (n_features,) to the excess of arranged rows over nu times the strengths.
+
+        The excess is at most 0 if the prox with these strengths makes the row zero.
+        """
         raise NotImplementedError
 
     def _pairs(self, n_tasks: int) -> tuple[Array, Array]:
-        """The tasks whose differences D sums."""
+        """The pairs of tasks whose absolute differences D sums."""
         raise NotImplementedError
 
     @property
@@ -75,9 +81,7 @@ class Fusion(RowRootNorm):
         return super().is_zero or not (self.fused or self.sparse or self.block)
 
     def plus_row_norms(self, entries: float, rows: float) -> Self:
-        fused, sparse, block = (
-            float(self.alpha * strength) for strength in (self.fused, self.sparse, self.block)
-        )
+        fused, sparse, block = self._strengths
         strengths = {"fused": fused, "sparse": sparse + entries, "block": block + rows}
         return type(self)(**{**self.get_params(deep=False), "alpha": 1.0, **strengths})
 
@@ -101,8 +105,13 @@ class Fusion(RowRootNorm):
             value += self.fused * cp.sum(cp.abs(W[:, first] - W[:, second]))
         return self.alpha * value
 
+    @property
+    def _strengths(self) -> Strengths:
+        alpha = self.alpha
+        return float(alpha * self.fused), float(alpha * self.sparse), float(alpha * self.block)
+
     def _thresholds(self, n_rows: int, step: float | Array) -> tuple[Array, Array, Array]:
-        """What a prox with a step takes from the differences, entries and rows of each row."""
+        """The thresholds (n_rows,) of a prox step for differences, entries and row norms."""
         scaled = np.asarray(step, dtype=np.float64) * self.alpha
         steps = np.broadcast_to(scaled, (n_rows, 1))[:, 0]
         return steps * self.fused, steps * self.sparse, steps * self.block
@@ -113,7 +122,7 @@ class Fusion(RowRootNorm):
         return np.asarray(self.alpha * (values + self.block * row_norms(rows)))
 
     def _norm_alone(self, G: Array) -> float:
-        """The dual norm of the differences alone, for rows that sum to zero up to rounding."""
+        """The dual norm of the differences alone, at rows that sum to zero up to rounding."""
         rows = self._arranged(np.asarray(G, dtype=np.float64))
         rows -= rows.mean(axis=1, keepdims=True)
         largest, strength = self._largest_sum(rows), self.alpha * self.fused
@@ -123,17 +132,16 @@ class Fusion(RowRootNorm):
 
     def _bounds(self, G: Array) -> tuple[Array, Array]:
         sizes, upper = row_norms(G), np.full(len(G), np.inf)
-        # One part of the penalty alone would ask for more.
+        # The dual norm of one term alone is an upper bound.
         if self.sparse > 0:
             upper = np.abs(G).max(axis=1, initial=0.0) / (self.alpha * self.sparse)
         if self.block > 0:
             upper = np.minimum(upper, sizes / (self.alpha * self.block))
-        # From below by the product with G itself, over its value.
+        # The lower bound is <G, G> / value(G).
         values = self._row_values(self._arranged(G))
         return np.divide(sizes**2, values, out=np.zeros_like(sizes), where=values > 0), upper
 
     def _excess(self, G: Array, nu: float) -> Array:
         out = np.empty(len(G))
-        strengths = [float(self.alpha * part) for part in (self.fused, self.sparse, self.block)]
-        self._exceed(self._arranged(G), nu, strengths, out)
+        self._exceed(self._arranged(G), nu, self._strengths, out)
         return out

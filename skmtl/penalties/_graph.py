@@ -13,12 +13,13 @@ from skmtl.penalties._thresholds import RowThresholds
 class GraphTotalVariation(Penalty):
     r"""The total variation :math:`\alpha \sum_j \sum_{(s,t)} a_{st} |W_{js} - W_{jt}|` over edges.
 
-    Its dual norm is that of the flows on the edges whose divergence is G; any flow bounds it.
+    Its dual norm at G is the smallest norm of a flow on the edges with divergence G; every such
+    flow gives an upper bound.
 
     Parameters
     ----------
     adjacency : array or sparse matrix of shape (n_tasks, n_tasks)
-        The weights a of the edges, symmetric, not negative; the diagonal does not count.
+        The weights a of the edges, symmetric and non-negative; the diagonal is ignored.
     alpha : float, default=1.0
         Strength, positive.
 

@@ -1,41 +1,42 @@
-"""Differences between every two tasks: some of them share their coefficients."""
+"""Differences between all pairs of tasks: groups of tasks share coefficients."""
 
 import numpy as np
 
 from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
-from skmtl.penalties._fusion import Fusion
+from skmtl.penalties._fusion import Fusion, Strengths
 
 
 class PairwiseFusion(Fusion):
-    r"""Differences between every two tasks, with the L1 and the row norm at will.
+    r"""Differences between all pairs of tasks, with optional L1 and row norms.
 
     .. math:: \alpha \sum_j \Bigl( \text{fused} \sum_{s < t} |W_{js} - W_{jt}|
               + \text{sparse} \, \lVert W_{j\cdot} \rVert_1
               + \text{block} \, \lVert W_{j\cdot} \rVert_2 \Bigr)
 
-    Total variation on the complete graph of tasks, all edges of one weight. Its prox is exact:
-    isotonic regression of each row, sorted, from which the k-th smallest of T entries has lost
-    step * alpha * fused * (2k - T - 1); then a soft threshold of the entries, then of the row. Its
-    dual norm where the differences stand alone is
+    This is total variation on the complete graph of tasks with equal edge weights. Its prox is
+    exact: each row is sorted, step * alpha * fused * (2k - T - 1) is subtracted from the k-th
+    smallest of its T entries, and isotonic regression of the result is followed by
+    soft-thresholding of the entries and then of the row. If the differences are the only term, the
+    dual norm is
 
     .. math:: \max_{j,\, k < T} \;
               \frac{\text{the sum of the $k$ largest entries of } G_{j\cdot}}
               {\alpha \; \text{fused} \; k \, (T - k)} ,
 
-    for rows of G that sum to zero (what they sum to is left out); otherwise the smallest strength
-    for which the prox vanishes, by root finding, from above.
+    for rows of G that sum to zero (their mean is subtracted). Otherwise it is the smallest strength
+    at which the prox vanishes, found by root finding and rounded up.
 
     Parameters
     ----------
     alpha : float, default=1.0
         Strength, positive.
     fused : float, default=1.0
-        Relative strength of the differences, not negative.
+        Relative strength of the differences, non-negative.
     sparse : float, default=0.0
-        Relative strength of the L1 norm, not negative.
+        Relative strength of the L1 norm, non-negative.
     block : float, default=0.0
-        Relative strength of the rows' Euclidean norms, not negative.
+        Relative strength of the rows' Euclidean norms, non-negative.
 
     References
     ----------
@@ -72,19 +73,19 @@ class PairwiseFusion(Fusion):
         return np.triu_indices(n_tasks, k=1)
 
     def _differences(self, rows: Array) -> Array:
-        # As gaps of the sorted row, each of which all pairs across it have: nothing cancels.
+        # Sum the gaps of the sorted row, each times the number of pairs across it: no cancellation.
         return np.asarray((np.diff(rows, axis=1) * _cuts(rows)).sum(axis=1))
 
     def _largest_sum(self, rows: Array) -> float:
-        # Those below a cut sum to minus what those above it do.
+        # The entries below a cut sum to minus the sum of those above it.
         sums = np.cumsum(rows, axis=1)[:, :-1]
         return float((np.abs(sums) / _cuts(rows)).max(initial=0.0))
 
-    def _exceed(self, rows: Array, nu: float, strengths: list[float], out: Array) -> None:
+    def _exceed(self, rows: Array, nu: float, strengths: Strengths, out: Array) -> None:
         kernels.exceed_pairs(rows, nu, *strengths, out)
 
 
 def _cuts(W: Array) -> Array:
-    """How many pairs of tasks are on two sides: of the k first, for k = 1 to n_tasks - 1."""
+    """The number of pairs with one task among the first k, for k = 1 to n_tasks - 1."""
     k = np.arange(1, W.shape[1], dtype=W.dtype)
     return np.asarray(k * (W.shape[1] - k))

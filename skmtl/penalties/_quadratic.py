@@ -14,7 +14,7 @@ class Ridge(DiagonalForm):
     Parameters
     ----------
     alpha : float or array of shape (n_tasks,), default=1.0
-        Strength, not negative; an array gives each task its own.
+        Strength, non-negative; an array has one strength per task.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Task clusters without a mean: k-means relaxed, which is also a shared feature subspace."""
+"""Relaxed k-means clusters of tasks, equivalent to a shared feature subspace."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -19,17 +19,17 @@ from skmtl.penalties._box import (
 
 
 class RelaxedClusterNorm(Penalty):
-    r"""k-means over the tasks and a ridge, relaxed.
+    r"""A convex relaxation of k-means over the tasks plus a ridge.
 
     .. math:: \tfrac{\alpha}{2} \eta (1 + \eta) \min_M \operatorname{tr}(W (\eta I + M)^{-1} W') ,
               \qquad 0 \preceq M \preceq I , \; \operatorname{tr} M = k
 
-    Were M the projection on the indicators of k clusters, this would be
-    :math:`\tfrac{\alpha}{2}` times the squared distances of the tasks to their cluster's centre
-    plus :math:`\eta \lVert W \rVert_F^2`. With as many singular values as tasks it is a spectral
-    box norm: weights between 1 / (1 + eta) and 1 / eta. They depend on the singular values alone,
-    so that an M between features, k at most their number, gives the same: convex alternating
-    structure optimisation.
+    If M were the projection onto the indicators of k clusters, this would be
+    :math:`\tfrac{\alpha}{2}` times the sum of the squared distances of the tasks to the centres of
+    their clusters and :math:`\eta \lVert W \rVert_F^2`. It is a spectral box norm of as many
+    singular values as tasks, with weights between 1 / (1 + eta) and 1 / eta. It depends only on
+    the singular values, so that an M between features gives the same penalty if k is at most
+    their number: this is convex alternating structure optimisation.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class RelaxedClusterNorm(Penalty):
 
     @property
     def n_directions(self) -> int:
-        """How many directions between tasks tell the clusters apart."""
+        """The number of directions between tasks that distinguish the clusters."""
         return self.n_clusters
 
     def box(self, n_tasks: int) -> tuple[float, float, float]:
@@ -96,7 +96,7 @@ class RelaxedClusterNorm(Penalty):
         return 1.0
 
     def weights(self, W: Array) -> tuple[Array, Array]:
-        """The weights theta and directions R (n_tasks, n_tasks) of the tasks."""
+        """The weights theta (n_tasks,) and directions R (n_tasks, n_tasks) between tasks."""
         n_tasks = W.shape[1]
         _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
         return box_weights(padded(sigma, n_tasks), 0.0, *self.box(n_tasks)), rotation.T

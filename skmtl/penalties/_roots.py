@@ -6,12 +6,12 @@ import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
 
-# The bracket that is left, relative to the root.
+# The width of the final bracket, relative to the root.
 _WIDTH = 1e-13
 
 
 class RowRootNorm(Penalty):
-    """A norm, row by row, whose dual norm is a root.
+    """A sum of norms of rows, with a dual norm that is found as a root.
 
     Hooks: ``_excess`` and ``_bounds``.
     """
@@ -19,11 +19,11 @@ class RowRootNorm(Penalty):
     separates_over_rows = True
 
     def _excess(self, G: Array, nu: float) -> Array:
-        """Decreasing in nu, (n_rows,): at most 0 where the prox with step nu makes a row zero."""
+        """A decreasing function of nu (n_rows,), at most 0 if the prox with step nu is zero."""
         raise NotImplementedError
 
     def _bounds(self, G: Array) -> tuple[Array, Array]:
-        """Bounds of each row's dual norm (n_rows,), from below and from above."""
+        """Lower and upper bounds of each row's dual norm (n_rows,)."""
         raise NotImplementedError
 
     def dual_norm(self, G: Array) -> float:
@@ -34,25 +34,25 @@ class RowRootNorm(Penalty):
         return scale * largest_root(self._excess, scaled, *self._bounds(scaled))
 
     def conjugate(self, G: Array) -> float:
-        # Whether the root is below 1 takes no root.
+        # To compare the root with 1, one evaluation at 1 suffices.
         excess = self._excess(np.array(G, dtype=np.float64, order="C"), 1.0)
         return 0.0 if (excess <= 0.0).all() else np.inf
 
     def dual_scale(self, G: Array) -> float:
         nu = self.dual_norm(G)
-        # Inside by more than the root's own error.
+        # With a margin larger than the error of the root.
         return min(1.0, (1.0 - 2 * _WIDTH) / nu) if nu > 0.0 else 1.0
 
 
 def largest_root(
     excess: Callable[[Array, float], Array], G: Array, lower: Array, upper: Array
 ) -> float:
-    """The smallest nu at which excess is at most 0 for every row, from above.
+    """The smallest nu at which the excess is at most 0 for every row, rounded up.
 
     Parameters
     ----------
     excess : callable
-        (rows of G, nu) to a number per row, decreasing in nu.
+        Takes rows of G and nu; returns a number per row, decreasing in nu.
     G : ndarray of shape (n_rows, n_tasks)
     lower, upper : ndarray of shape (n_rows,)
         Bounds of each row's root.
@@ -60,10 +60,10 @@ def largest_root(
     Returns
     -------
     float
-        The upper end of a bracket that is 1e-13 wide, relative to the root.
+        The upper end of a bracket of relative width 1e-13.
     """
     high = float(upper.max(initial=0.0))
-    # The bounds may be equal, and rounded apart.
+    # Equal bounds may differ by rounding error.
     low = min(float(lower.max(initial=0.0)), high)
     if high == 0.0:
         return 0.0
@@ -74,11 +74,11 @@ def largest_root(
         return low
     last, n_steps = 0, 0
     while high - low > _WIDTH * high:
-        # Rows that have vanished at the lower end have their root below it.
+        # Drop rows whose root is below the lower end.
         if (values <= 0).any():
             G, values = G[values > 0], values[values > 0]
         n_steps += 1
-        # The secant, and every third time the middle: never many more steps than halving takes.
+        # Secant steps, and bisection in every third, which bounds the number of steps.
         share = 0.5 if n_steps % 3 == 0 else above / (above - below)
         inside = _WIDTH / 4 * high
         nu = min(max(low + share * (high - low), low + inside), high - inside)
@@ -89,7 +89,7 @@ def largest_root(
             low, above, values = nu, largest, tried
         else:
             high, below = nu, largest
-        # An end that stays counts half: the secant would approach from one side alone (Illinois).
+        # Halve the value at an end that stays (Illinois), or secants approach from one side only.
         if side == last and side > 0:
             below /= 2
         elif side == last:

@@ -1,4 +1,4 @@
-"""Penalties on the rows of W: all tasks use, or drop, a feature together."""
+"""Penalties on the rows of W, which select features for all tasks together."""
 
 from typing import Any
 
@@ -52,8 +52,8 @@ class L21(Penalty):
 class L1Inf(Penalty):
     r"""The block norm :math:`\alpha \sum_j \max_t |W_{jt}|`.
 
-    Its prox takes from each row its projection on an l1 ball; its dual norm is the largest l1
-    norm of a row over alpha.
+    Its prox subtracts from each row its projection onto an l1 ball; its dual norm is the largest
+    l1 norm of a row over alpha.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The proxes of the norms of entries and of rows, which others are made of."""
+"""The proximal operators of entrywise and row norms, from which others are composed."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ def row_norms(W: Array) -> Array:
 
 
 def shrink_entries(V: Array, threshold: float | Array) -> Array:
-    """V with each entry nearer to zero by the threshold, a number or one for each row (n, 1)."""
+    """Soft-threshold the entries of V by a number, or by one threshold per row (n, 1)."""
     threshold = np.asarray(threshold, dtype=V.dtype)
     return np.asarray(V - np.clip(V, -threshold, threshold))
 
 
 def shrink_rows(V: Array, threshold: float | Array) -> Array:
-    """V with the Euclidean norm of each row smaller by the threshold."""
+    """Reduce the Euclidean norm of each row of V by the threshold."""
     norms = row_norms(V)[:, None]
     threshold = np.broadcast_to(threshold, norms.shape)
     ratio = np.divide(threshold, norms, out=np.ones_like(norms), where=norms > threshold)
@@ -28,11 +28,11 @@ def shrink_rows(V: Array, threshold: float | Array) -> Array:
 
 
 def clip_rows(V: Array, radius: float | Array) -> Array:
-    """V minus the projection of each row on the l1 ball of a radius."""
+    """V minus the projection of each row onto the l1 ball of the given radius."""
     radius = np.broadcast_to(radius, (len(V), 1))
     sizes = np.abs(V)
-    # The projection lowers all sizes by the level at which what is left sums to the radius; what
-    # was lowered is the row, clipped at that level.
+    # The projection soft-thresholds the row at the level where the remaining absolute values sum
+    # to the radius; the row minus its projection is the row clipped at that level.
     ordered = -np.sort(-sizes, axis=1)
     levels = (np.cumsum(ordered, axis=1) - radius) / np.arange(1, V.shape[1] + 1)
     above = np.count_nonzero(ordered > levels, axis=1)

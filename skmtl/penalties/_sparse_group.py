@@ -1,4 +1,4 @@
-"""Block sparsity with sparse rows: features are dropped together, tasks may drop some more."""
+"""Sparse groups: features are dropped for all tasks together, and further ones for some tasks."""
 
 from numbers import Real
 from typing import Any, ClassVar
@@ -16,16 +16,16 @@ class SparseGroup(Penalty):
     :math:`\alpha \sum_j [(1 - \kappa) \lVert W_{j\cdot} \rVert
     + \kappa \lVert W_{j\cdot} \rVert_1]`.
 
-    Its prox thresholds the entries, then shrinks (clips) the rows. Its dual norm is the largest
-    over rows of the number :math:`\nu` at which the entries of :math:`G_{j\cdot}`, thresholded at
-    :math:`\nu \alpha \kappa`, have the dual norm :math:`\nu \alpha (1 - \kappa)`.
+    Its prox soft-thresholds the entries, then shrinks (for "linf": clips) the rows. Its dual norm
+    is the largest over rows of the number :math:`\nu` at which the entries of :math:`G_{j\cdot}`,
+    thresholded at :math:`\nu \alpha \kappa`, have the dual norm :math:`\nu \alpha (1 - \kappa)`.
 
     Parameters
     ----------
     alpha : float, default=1.0
         Strength, positive.
     sparsity : float, default=0.5
-        :math:`\kappa`, the share of the entries' norm, in [0, 1].
+        :math:`\kappa`, the share of the L1 norm, in [0, 1].
     norm : {"l2", "linf"}, default="l2"
         The norm of a row: Euclidean, or its largest absolute entry.
 
@@ -39,7 +39,7 @@ class SparseGroup(Penalty):
     https://doi.org/10.1214/09-AOAS271
 
     R. Jenatton, J. Mairal, G. Obozinski and F. Bach, "Proximal methods for hierarchical sparse
-    coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html (one prox after the other)
+    coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html (composition of proxes)
     """
 
     separates_over_rows = True

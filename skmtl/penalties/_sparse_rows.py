@@ -1,4 +1,4 @@
-"""The dual norm of rows with a share for entries, which has no closed form."""
+"""The dual norm of a sum of the L1 norm and a row norm, which has no closed form."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,14 +16,14 @@ _MAX_STEPS = 60
 def sparse_dual_norm(G: Array, entry: float, group: float, norm: str = "l2") -> float:
     """The dual norm of ``entry`` times the L1 norm plus ``group`` times a norm of each row.
 
-    The largest over rows of the number nu at which the entries of G, thresholded at nu * entry,
-    have the dual norm nu * group.
+    It is the largest over rows of the number nu at which the entries of the row of G, thresholded
+    at nu * entry, have the dual norm nu * group.
 
     Parameters
     ----------
     G : ndarray of shape (n_features, n_tasks)
     entry, group : float
-        One of them at least positive.
+        At least one of them positive.
     norm : {"l2", "linf"}, default="l2"
         The norm of a row.
     """
@@ -31,13 +31,13 @@ def sparse_dual_norm(G: Array, entry: float, group: float, norm: str = "l2") -> 
         return 0.0
     sizes, total = np.abs(G).astype(np.float64, copy=False), entry + group
     lengths, slopes = _NORMS[norm]
-    # The norm of a row is between its largest entry and its entries' sum, nu between these; the
-    # rows that cannot have the largest leave.
+    # nu times the total lies between a row's largest absolute entry and its dual length; drop the
+    # rows that cannot attain the maximum.
     least = sizes.max(axis=1) / total
     sizes = sizes[lengths(sizes) / total >= 0.999 * least.max()]
-    # The excess of the thresholded entries' length over its bound is convex in nu and falls by at
-    # least entry + group: Newton's method from below stays below, and what is left divided by that
-    # slope leads above.
+    # The excess of the thresholded entries' length over its bound is convex in nu and decreases at
+    # a rate of at least entry + group: Newton's method from below stays below, and the remaining
+    # excess divided by that rate leads to an upper bound.
     nu = sizes.max(axis=1) / total
     excess = np.zeros_like(nu)
     for _ in range(_MAX_STEPS):
@@ -56,7 +56,7 @@ def _l1_norms(sizes: Array) -> Array:
 
 
 def _l2_slopes(left: Array, lengths: Array) -> Array:
-    """How fast the Euclidean norm of a row falls with its threshold."""
+    """The rate at which the Euclidean norm of a row decreases with the threshold."""
     ones = np.ones_like(lengths)
     return np.asarray(np.divide(left.sum(axis=1), lengths, out=ones, where=lengths > 0))
 
@@ -66,7 +66,7 @@ def _l1_slopes(left: Array, lengths: Array) -> Array:
 
 
 _Measure = Callable[[Array], Array]
-# By the norm of a row: its dual norm, and how fast that falls as the entries are thresholded.
+# For each norm of a row: its dual norm, and the rate at which that decreases with the threshold.
 _NORMS: dict[str, tuple[_Measure, Callable[[Array, Array], Array]]] = {
     "l2": (row_norms, _l2_slopes),
     "linf": (_l1_norms, _l1_slopes),

@@ -1,4 +1,4 @@
-"""Penalties on the singular values of W: tasks share directions, or lie in clusters."""
+"""Penalties on the singular values of W: tasks share directions, or form clusters."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -21,7 +21,7 @@ _TINY = np.finfo(np.float64).tiny
 
 
 class TraceNorm(Penalty):
-    r"""The trace norm :math:`\alpha \sum_i \sigma_i(W)`: few common directions.
+    r"""The trace norm :math:`\alpha \sum_i \sigma_i(W)`, for coefficients of low rank.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class TraceNorm(Penalty):
         threshold = float(np.max(step)) * self.alpha
 
         def shrink(sigma: Array) -> Array:
-            # One that exceeds the threshold is positive.
+            # _TINY avoids 0 / 0 and changes no value above the threshold.
             return np.asarray(np.maximum(sigma - threshold, 0) / np.maximum(sigma, _TINY))
 
         return rescale_singular_values(V, shrink)
@@ -61,7 +61,7 @@ class TraceNorm(Penalty):
 
 
 class SquaredTraceNorm(Penalty):
-    r"""Half the squared trace norm, a learned task covariance.
+    r"""Half the squared trace norm, which learns a task covariance.
 
     .. math:: \tfrac{\alpha}{2} \Bigl( \sum_i \sigma_i(W) \Bigr)^2
               = \min_\Omega \tfrac{\alpha}{2} \operatorname{tr}(W \Omega^{-1} W') ,
@@ -101,7 +101,7 @@ class SquaredTraceNorm(Penalty):
         return rescale_singular_values(V, shrink)
 
     def conjugate(self, G: Array) -> float:
-        # The whole trace on the largest.
+        # The maximiser assigns the whole trace to the largest singular value.
         return float(largest_singular_value(G) ** 2 / (2 * self.alpha))
 
     def dual_scale(self, G: Array) -> float:
@@ -122,7 +122,7 @@ class SquaredTraceNorm(Penalty):
 
 
 class ClusterNorm(Penalty):
-    r"""The cluster norm: tasks near their cluster's centre, clusters apart, the mean small.
+    r"""The cluster norm, with strengths within and between clusters and for the mean task.
 
     .. math:: \tfrac{\alpha}{2} \Bigl[ \epsilon_M T \lVert \bar w \rVert^2
               + \min_\Sigma \operatorname{tr}(W \Pi \, \Sigma^{-1} \, \Pi W') \Bigr] ,
@@ -130,8 +130,9 @@ class ClusterNorm(Penalty):
               \operatorname{tr} \Sigma = T - r + \tfrac{r - 1}{\epsilon_B}
 
     with :math:`\Pi = I - 1 1' / T`, :math:`\Sigma` acting on the T - 1 directions between tasks,
-    and :math:`\bar w` the mean task. It relaxes a sum of squared distances within r clusters
-    (weight 1), between their centres (:math:`\epsilon_B`) and of the mean (:math:`\epsilon_M`).
+    and :math:`\bar w` the mean task. It is a convex relaxation of the squared distances within r
+    clusters (weight 1), between their centres (:math:`\epsilon_B`), and of the mean task from zero
+    (:math:`\epsilon_M`).
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ class ClusterNorm(Penalty):
     between : float, default=0.3
         :math:`\epsilon_B` in (0, 1].
     mean : float, default=0.01
-        :math:`\epsilon_M` >= 0; at 0 the mean task is not penalised.
+        :math:`\epsilon_M` >= 0; if 0, the mean task is not penalised.
 
     References
     ----------
@@ -178,7 +179,7 @@ class ClusterNorm(Penalty):
 
     @property
     def n_directions(self) -> int:
-        """How many directions between tasks tell the clusters apart."""
+        """The number of directions between tasks that distinguish the clusters."""
         return self.n_clusters - 1
 
     def box(self, n_tasks: int) -> tuple[float, float, float]:
@@ -219,7 +220,7 @@ class ClusterNorm(Penalty):
         return theta, basis @ rotation.T
 
     def covariance(self, W: Array) -> Array:
-        """The minimising Sigma (n_tasks, n_tasks), the mean's direction included if penalised."""
+        """The minimising Sigma (n_tasks, n_tasks), with the mean's direction if penalised."""
         theta, directions = self.weights(W)
         sigma = (directions * theta) @ directions.T
         return sigma + (1 / (self.mean * W.shape[1]) if self.mean > 0 else 0.0)

@@ -1,4 +1,4 @@
-"""The normal form of a penalty: what an objective adds to the loss, and what it takes proxes of."""
+"""The normal form of a penalty: a part with a prox, and a smooth quadratic part."""
 
 import numpy as np
 
@@ -9,14 +9,14 @@ from skmtl.penalties._thresholds import RowThresholds
 
 
 def split(penalty: Penalty) -> tuple[Penalty | None, Quadratic | None]:
-    """The part of a penalty for a prox, and its smooth quadratic part; None where there is none.
+    """Split a penalty into a non-smooth and a smooth quadratic part, either of which may be None.
 
-    The former has a prox, or is a superposition, or :class:`Terms`.
+    The former has a prox, or is a superposition or :class:`Terms`.
 
     Raises
     ------
     ValueError
-        If it adds to a norm what does not go together with another.
+        If a sum of norms contains one that cannot be combined with others.
     """
     forms = [part.quadratic_form for part in penalty.summands]
     quadratics = [form for form in forms if form is not None]
@@ -28,35 +28,35 @@ def split(penalty: Penalty) -> tuple[Penalty | None, Quadratic | None]:
 
 
 def _together(whole: Penalty, parts: list[Penalty]) -> Penalty | None:
-    """The sum of the parts of a penalty that are not quadratic."""
+    """The sum of the non-quadratic parts of a penalty."""
     if len(parts) > 1:
-        _refuse_unsolved(whole, parts)
+        _check_combinable(whole, parts)
         parts = _merged(parts)
     if len(parts) == 1 and (parts[0].has_prox or parts[0].n_superposed > 1):
         return parts[0]
     return Terms(tuple(parts)) if parts else None
 
 
-def _refuse_unsolved(whole: Penalty, parts: list[Penalty]) -> None:
-    """Refuse a part that has to stand alone."""
+def _check_combinable(whole: Penalty, parts: list[Penalty]) -> None:
+    """Raise if one of several parts cannot be combined with others."""
     for part in parts:
         if part.n_superposed > 1:
             raise ValueError(
-                f"{whole!r} adds a superposition to another norm. A superposition stands "
-                f"alone, or with quadratic penalties (Ridge, TaskQuadratic)."
+                f"{whole!r} adds a superposition to another norm. A superposition can be added "
+                f"only to quadratic penalties (Ridge, TaskQuadratic)."
             )
         if part.is_positive:
             raise ValueError(
-                f"{whole!r} adds {part!r} to another norm, which are solved one beside the "
-                f"other: neither keeps the other's signs. Use one norm (SparseGroup) within "
+                f"{whole!r} adds {part!r} to another norm. These would be solved by splitting, "
+                f"which does not preserve signs. Use a single norm (SparseGroup) within "
                 f"Positive, alone or with a ridge."
             )
 
 
 def _merged(parts: list[Penalty]) -> list[Penalty]:
-    """The parts, those that threshold entries and rows as one, with one that can add these.
+    """Merge the parts that threshold entries and rows, into a part that can add them if any.
 
-    The merged one comes first.
+    The merged part comes first.
     """
     hosts = [part for part in parts if part.adds_row_norms]
     thresholds = [part for part in parts if _has_thresholds(part)]
@@ -70,12 +70,12 @@ def _merged(parts: list[Penalty]) -> list[Penalty]:
         return [*thresholds, *others]
     total = entries + rows
     share = entries / total
-    # Rounded as in SparseGroup(total, share), which then gives the same fit to the last digit.
+    # The same arithmetic as in SparseGroup(total, share), so that fits agree bit for bit.
     return [RowThresholds(total * share, total * (1 - share)), *others]
 
 
 def _has_thresholds(part: Penalty) -> bool:
-    """Whether it is the same norm of all rows and their entries, and nothing else."""
+    """Whether it consists of L1 and row norms alone, with the same strengths for all rows."""
     thresholds = part.row_thresholds
     if thresholds is None or part.adds_row_norms:
         return False
@@ -83,7 +83,7 @@ def _has_thresholds(part: Penalty) -> bool:
 
 
 def _summed(parts: list[Penalty]) -> tuple[float, float]:
-    """The thresholds of a sum of parts that have any."""
+    """The total thresholds of the parts that have thresholds."""
     pairs = [part.row_thresholds for part in parts]
     known = [pair for pair in pairs if pair is not None]
     return sum(float(a) for a, _ in known), sum(float(b) for _, b in known)

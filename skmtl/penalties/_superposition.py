@@ -13,13 +13,14 @@ class Superposition(Composite):
 
     .. math:: \Omega(W) = \min_{W = P_1 + \dots + P_K} \; \sum_k \Omega_k(P_k)
 
-    All parts share one gradient, so that a step in all of them together is K times too long.
-    The conjugate is the sum of the parts' conjugates; the dual norm the largest of theirs.
+    All parts have the same gradient, so that the Lipschitz constant in all parts jointly is K times
+    that in W. The conjugate is the sum of the parts' conjugates, the dual norm the largest of
+    their dual norms.
 
     Parameters
     ----------
     *parts : Penalty
-        Two or more, each with a prox.
+        At least two, each with a prox.
 
     References
     ----------
@@ -32,14 +33,14 @@ class Superposition(Composite):
         self.parts = parts
         if len(parts) < 2 or not all(isinstance(part, Penalty) for part in parts):
             raise ValueError(
-                f"A superposition needs penalties, two at least; got {parts!r}. Pass one penalty "
-                f"as it is."
+                f"A superposition needs at least two penalties and nothing else, got {parts!r}. "
+                f"Use a single penalty without Superposition."
             )
         for part in parts:
             if not part.has_prox:
                 raise ValueError(
-                    f"A part of a superposition needs a prox of its own; {part!r} has none. Pass "
-                    f"its parts one by one, or one penalty that stands for them (SparseGroup)."
+                    f"Each part of a superposition needs a prox of its own; {part!r} has none. "
+                    f"Pass its parts separately, or use one penalty for their sum (SparseGroup)."
                 )
 
     def _with(self, parts: Sequence[Penalty]) -> Self:
@@ -50,8 +51,8 @@ class Superposition(Composite):
         for part in self.parts:
             if part.free_rows is not None:
                 raise ValueError(
-                    f"{part!r} leaves features free, which a part of a superposition cannot: its "
-                    f"weights must be positive."
+                    f"{part!r} leaves features unpenalised, which is not allowed within a "
+                    f"Superposition. Its weights must be positive."
                 )
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
@@ -63,7 +64,7 @@ class Superposition(Composite):
 
     @property
     def is_zero(self) -> bool:
-        # All of W may go into the part that costs nothing.
+        # All of W can be assigned to the part whose penalty is zero.
         return any(part.is_zero for part in self.parts)
 
     @property

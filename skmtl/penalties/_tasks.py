@@ -1,4 +1,4 @@
-"""Penalties on the columns of W: whole tasks are dropped or kept."""
+"""Penalties on the columns of W, which select whole tasks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A sum of penalties that have a prox each, but none together."""
+"""Sums of penalties that have a prox each, but no joint prox."""
 
 from typing import Any
 
@@ -10,17 +10,18 @@ _TINY = np.finfo(np.float64).tiny
 
 
 class Terms(Penalty):
-    r"""The sum :math:`\sum_k \Omega_k(W K_k)` of penalties, each on linear images of the tasks.
+    r"""The sum :math:`\sum_k \Omega_k(W K_k)` of penalties on linear combinations of the tasks.
 
-    A certificate needs slopes G written as :math:`\sum_k G_k K_k'` with each :math:`G_k` feasible
-    for its penalty. Any such split bounds the conjugate from above by
-    :math:`\sum_k \Omega_k^*(G_k)`; near a solution the solver's dual variables are the best.
+    A certificate needs the gradient G as a sum :math:`\sum_k G_k K_k'` with each :math:`G_k`
+    feasible for its penalty. Every such decomposition gives the upper bound
+    :math:`\sum_k \Omega_k^*(G_k)` of the conjugate; near a solution the bound from the solver's
+    dual variables is the tightest.
 
     Parameters
     ----------
     parts : tuple of Penalty
     duals : tuple of ndarray or None, default=None
-        A split of slopes near those asked for; None: all zero.
+        A decomposition of a gradient close to those evaluated; None for zeros.
     """
 
     has_prox = False
@@ -43,16 +44,16 @@ class Terms(Penalty):
 
     @property
     def takes_copies(self) -> bool:
-        """Whether each part is one of W itself, and together they hold all of it."""
+        """Whether each part is a penalty on W itself, and not all leave the mean task free."""
         return all(part.has_prox for part in self.parts) and not self.leaves_mean_free
 
     @property
     def sparsest(self) -> int:
-        """Which part makes most zeros: one that takes rows by themselves, if there is."""
+        """The part with the sparsest prox: the first that separates over rows, if any."""
         return max(range(len(self.parts)), key=lambda k: self._inner[k].separates_over_rows)
 
     def with_duals(self, duals: tuple[Array, ...]) -> "Terms":
-        """The same sum, for slopes near the sum of these duals."""
+        """A copy for gradients close to the one that these duals decompose."""
         other = Terms(self.parts, duals)
         other._maps = self._maps
         return other
@@ -62,18 +63,18 @@ class Terms(Penalty):
         return sum(inner.value(image) for inner, image in pairs)
 
     def images(self, W: Array) -> tuple[Array, ...]:
-        """What each part sees of W."""
+        """The image W K_k of W for each part."""
         return tuple(W if K is None else np.asarray(W @ K) for K in self._maps_for(W.shape[1]))
 
     def adjoint(self, duals: tuple[Array, ...], n_tasks: int) -> Array:
-        """The slopes that duals of the images add up to."""
+        """The gradient (n_features, n_tasks) that duals of the images decompose."""
         total = np.zeros((len(duals[0]), n_tasks))
         for dual, K in zip(duals, self._maps_for(n_tasks), strict=True):
             total += dual if K is None else np.asarray(dual @ K.T)
         return total
 
     def proxes(self, images: tuple[Array, ...], step: float | Array) -> tuple[Array, ...]:
-        """The prox of each part at an image of its own."""
+        """The prox of each part at its image."""
         pairs = zip(self._inner, images, strict=True)
         return tuple(inner.prox(image, step) for inner, image in pairs)
 
@@ -112,9 +113,10 @@ class Terms(Penalty):
         return self._maps
 
     def _split(self, G: Array) -> tuple[Array, ...]:
-        """Duals that add up to G: the known ones, the rest of G where it weighs least.
+        """Decompose G into the known duals, scaled, and shares of the rest.
 
-        Multiples of G are split alike. Infinite where no part takes the rest.
+        Decompositions of multiples of G are multiples. They are infinite if no part can take the
+        rest.
         """
         n_tasks = G.shape[1]
         maps = self._maps_for(n_tasks)
@@ -129,19 +131,19 @@ class Terms(Penalty):
         if all(K is not None for K in maps):
             return self._combined(duals, rest, np.abs(G).max(initial=0.0))
         takes = np.array([K is None for K in maps])
-        holds = takes & ~np.array([inner.leaves_mean_free for inner in self._inner])
-        if not holds.any():
-            # The certificate has made the mean of G vanish.
+        takes_mean = takes & ~np.array([inner.leaves_mean_free for inner in self._inner])
+        if not takes_mean.any():
+            # The certificate has already made the rows of G sum to zero.
             return self._shared(duals, rest, takes)
-        if holds.sum() < takes.sum():
-            # A penalty that leaves the mean free has no finite conjugate there.
+        if takes_mean.sum() < takes.sum():
+            # Only penalties that do not leave the mean free have a finite conjugate there.
             mean = np.repeat(rest.mean(axis=1, keepdims=True), n_tasks, axis=1)
-            duals, rest = self._shared(duals, mean, holds), rest - mean
+            duals, rest = self._shared(duals, mean, takes_mean), rest - mean
         return self._shared(duals, rest, takes)
 
     def _shared(self, duals: tuple[Array, ...], rest: Array, takes: Array) -> tuple[Array, ...]:
-        """The duals plus shares of the rest, for those parts that take it."""
-        # Shares in inverse proportion to their sizes make the largest as small as can be.
+        """Add shares of the rest to the duals of those parts that take it."""
+        # Shares inversely proportional to the sizes minimise the largest of them.
         sizes = np.array(
             [
                 max(_size(inner, rest), _TINY) if takes_it else np.inf
@@ -154,7 +156,7 @@ class Terms(Penalty):
         return tuple(dual + share * rest if takes_it else dual for dual, share, takes_it in triples)
 
     def _combined(self, duals: tuple[Array, ...], rest: Array, size: float) -> tuple[Array, ...]:
-        """The duals plus the smallest that add up to the rest."""
+        """Add to the duals the decomposition of the rest with the least norm."""
         maps = self._maps_for(rest.shape[1])
         total = sum(np.asarray((K @ K.T).toarray()) for K in maps)
         solved = rest @ np.linalg.pinv(total, rcond=1e-12, hermitian=True)
@@ -164,7 +166,7 @@ class Terms(Penalty):
 
 
 def _size(penalty: Penalty, G: Array) -> float:
-    """How hard it is to make G feasible: homogeneous in G."""
+    """The size of G relative to the feasible set: homogeneous in G."""
     if penalty.is_norm:
         return penalty.dual_norm(G)
     return float(np.sqrt(2 * penalty.conjugate(G)))

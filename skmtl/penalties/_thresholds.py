@@ -1,4 +1,4 @@
-"""The norm that thresholds the entries and the rows of W: what others amount to, and sum to."""
+"""The sum of L1 and row norms, whose prox thresholds the entries and the rows of W."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class RowThresholds(Penalty):
     Parameters
     ----------
     entries, rows : float
-        The strengths a and b, not negative.
+        The strengths a and b, non-negative.
     """
 
     separates_over_rows = True

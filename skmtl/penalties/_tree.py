@@ -1,4 +1,4 @@
-"""Norms of nested groups of tasks: a feature is dropped by whole branches of a tree."""
+"""Norms of nested groups of tasks, which drop a feature for whole branches of a tree."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
@@ -13,14 +13,14 @@ from skmtl.penalties._shrinkage import row_norms
 
 
 class _Tree(NamedTuple):
-    """The groups with a weight, children first."""
+    """The groups of positive weight, children first."""
 
     parents: Array  # (n_groups,), -1 for a root
     owners: Array  # (n_tasks,), the smallest group of each task
     weights: Array  # (n_groups,)
 
 
-# By penalty: reading the groups costs more than a prox, and penalties hold parameters alone.
+# A cache: reading the groups costs more than a prox, and penalties store only their parameters.
 _TREES: "WeakKeyDictionary[TreeGroup, tuple[Any, Any, int, _Tree]]" = WeakKeyDictionary()
 
 
@@ -29,24 +29,24 @@ class TreeGroup(RowRootNorm):
 
     .. math:: \alpha \sum_j \sum_g v_g \lVert W_{j g} \rVert_2
 
-    Each two groups are disjoint, or one contains the other. The prox shrinks each group of a row
-    after those inside it, in one pass, which is exact. The dual norm is the smallest strength for
-    which the prox vanishes, by root finding, from above.
+    Any two groups are disjoint, or one contains the other. The prox shrinks each group of a row
+    after the groups inside it, which is exact in one pass. The dual norm is the smallest strength
+    at which the prox vanishes, found by root finding and rounded up.
 
     Parameters
     ----------
     alpha : float, default=1.0
         Strength, positive.
     groups : sequence of sequences of int, default=()
-        The columns of W in each group; together, those of positive weight hold every column.
+        The columns of W in each group; the groups of positive weight must cover all columns.
     weights : array-like of shape (n_groups,), default=()
-        The groups' weights v, not negative.
+        The weights v of the groups, non-negative.
 
     Raises
     ------
     ValueError
-        On use, where two groups cross, where a task is in no group of positive weight, or where
-        the groups name a column twice or one that W lacks.
+        On use, if two groups overlap without being nested, if a task is in no group of positive
+        weight, or if a group repeats a column or contains one that W lacks.
 
     References
     ----------
@@ -102,7 +102,7 @@ class TreeGroup(RowRootNorm):
         )
 
     def _measure(self, W: Array) -> tuple[Array, Array]:
-        """The value of each row, and the dual norm that the roots alone would have."""
+        """The value of each row, and its dual norm for the root groups alone."""
         tree = self._tree(W.shape[1])
         values, norms = np.empty(len(W)), np.empty(len(W))
         W = np.array(W, order="C")
@@ -111,7 +111,7 @@ class TreeGroup(RowRootNorm):
 
     def _bounds(self, G: Array) -> tuple[Array, Array]:
         values, upper = self._measure(G)
-        # From below by the product with G itself, over its value.
+        # The lower bound is <G, G> / value(G).
         lower = np.divide(row_norms(G) ** 2, values, out=np.zeros_like(values), where=values > 0)
         return lower, upper
 
@@ -132,6 +132,7 @@ class TreeGroup(RowRootNorm):
 
 
 def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _Tree:
+    """Validate the groups and weights, and order the groups by inclusion."""
     try:
         members = [np.asarray(group).ravel() for group in groups]
     except (TypeError, ValueError):
@@ -139,7 +140,7 @@ def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _
     if not all(group.dtype.kind in "iu" or not group.size for group in members):
         raise ValueError(
             f"The 'groups' parameter of TreeGroup must be sequences of columns, each a number from "
-            f"0 to {n_tasks - 1}, got {groups!r:.200}. Tasks have names in TreeGuidedRegressor."
+            f"0 to {n_tasks - 1}, got {groups!r:.200}. For groups by name use TreeGuidedRegressor."
         )
     try:
         weights = np.asarray(weights, dtype=np.float64)
@@ -147,7 +148,7 @@ def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _
         weights = np.array(np.nan)
     if weights.shape != (len(groups),) or not (weights >= 0).all() or np.isinf(weights).any():
         raise ValueError(
-            f"The 'weights' parameter of TreeGroup must hold a finite number >= 0 for each of the "
+            f"The 'weights' parameter of TreeGroup must have a finite number >= 0 for each of the "
             f"{len(groups)} groups, got {weights.tolist()}. Pass as many weights as groups."
         )
     members = [group.astype(np.intp) for group in members]
@@ -155,8 +156,8 @@ def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _
         seen = np.unique(group)
         if len(seen) != len(group) or (seen.size and (seen[0] < 0 or seen[-1] >= n_tasks)):
             raise ValueError(
-                f"A group of TreeGroup must hold columns from 0 to {n_tasks - 1}, each once, got "
-                f"{group.tolist()}."
+                f"A group of TreeGroup must contain columns from 0 to {n_tasks - 1}, each once, "
+                f"got {group.tolist()}."
             )
     kept = [
         g
@@ -171,8 +172,8 @@ def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _
         for child in inside[inside >= 0]:
             if not np.isin(members[child], group).all():
                 raise ValueError(
-                    f"Each two groups of TreeGroup must be disjoint, or one inside the other: "
-                    f"{sorted(members[child].tolist())} and {sorted(group.tolist())} cross."
+                    f"Any two groups of TreeGroup must be disjoint or nested, but "
+                    f"{sorted(members[child].tolist())} and {sorted(group.tolist())} overlap."
                 )
             parents[child] = g
         owners[group] = np.where(owners[group] < 0, g, owners[group])

@@ -1,4 +1,4 @@
-"""Bring data into the stacked layout, and transform it without touching the task column."""
+"""Conversion to the stacked layout, and transformers that leave the task column unchanged."""
 
 from skmtl.preprocessing._containers import insert_task_column
 from skmtl.preprocessing._stack import stack_tasks

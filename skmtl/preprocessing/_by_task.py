@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from skmtl.design import is_frame
 from skmtl.preprocessing._containers import shorten, stack_rows, take_rows
 
-SAME_COLUMNS = "Use per_task=False, or a transformer that makes the same columns for every task."
+SAME_COLUMNS = "Use per_task=False, or a transformer that gives the same columns for every task."
 
 
 def _by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Yield each code with the rows that have it."""
+    """Yield each task's code and rows."""
     order = np.argsort(codes, kind="stable")
     present, starts = np.unique(codes[order], return_index=True)
     yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)
@@ -24,21 +24,21 @@ def map_tasks(
     function: Callable[[int, NDArray[np.intp]], Any],
     tasks: list[Any],
 ) -> Any:
-    """Apply ``function`` to the rows of each task; return the results in the rows' order."""
+    """Apply ``function`` to the rows of each task; return the results in the original order."""
     parts, rows = [], []
     expected: Any = None
     for code, task_rows in _by_task(codes):
         part = function(code, task_rows)
-        # Data frames are stacked by column name: different names would give a wider frame.
+        # Concatenation aligns data frames by column name: other names would add columns.
         columns = list(part.columns) if is_frame(part) else part.shape[1]
         if expected not in (None, columns):
-            made, before = (
+            found, before = (
                 (shorten(columns), shorten(expected))
                 if is_frame(part)
                 else (f"{columns} columns", f"{expected}")
             )
             raise ValueError(
-                f"The transformer makes {made} for task {tasks[code]!r}, but {before} for the "
+                f"The transformer gives {found} for task {tasks[code]!r}, but {before} for the "
                 f"tasks before it. {SAME_COLUMNS}"
             )
         expected = columns

@@ -1,6 +1,6 @@
-"""Rows and columns of data frames (pandas, polars), sparse matrices and arrays alike.
+"""Rows and columns of data frames (pandas, polars), sparse matrices and arrays.
 
-The libraries are imported only once a data frame of theirs has come in or was asked for.
+pandas and polars are imported only if one of their data frames is passed or requested.
 """
 
 import importlib
@@ -18,7 +18,7 @@ NUMERIC = "iufb"
 def insert_task_column(features: Any, ids: NDArray[Any], place: int) -> Any:
     """Insert task ids as a column of an array or a sparse matrix, at a position >= 0.
 
-    Objects only where they must be; float32 features stay float32 if it holds the ids exactly.
+    The result has objects only if necessary, and stays float32 if it represents the ids exactly.
     """
     if is_frame(features):
         features = np.asarray(features)
@@ -30,8 +30,8 @@ def insert_task_column(features: Any, ids: NDArray[Any], place: int) -> Any:
     if sp.issparse(features):
         if not numeric:
             raise ValueError(
-                f"A sparse matrix cannot hold task ids such as {ids.tolist()[0]!r}. Number the "
-                f"tasks, or use dense features (e.g. OneHotEncoder(sparse_output=False))."
+                f"A sparse matrix cannot hold task ids such as {ids.tolist()[0]!r}. Use numbers as "
+                f"ids, or dense features (e.g. OneHotEncoder(sparse_output=False))."
             )
         column, columns = sp.csr_matrix(ids[:, np.newaxis]), features.tocsc()
         return sp.hstack([columns[:, :place], column, columns[:, place:]], format="csr")
@@ -47,7 +47,7 @@ def insert_task_column(features: Any, ids: NDArray[Any], place: int) -> Any:
 
 
 def stack_rows(parts: list[Any]) -> Any:
-    """Stack containers of one kind one under the other."""
+    """Concatenate containers of the same kind by rows."""
     if all(is_frame(part) for part in parts):
         if library_of(parts[0]) == "pandas":
             return importlib.import_module("pandas").concat(parts, ignore_index=True)
@@ -69,14 +69,14 @@ def library_of(frame: Any) -> str:
 
 
 def as_frame(library: str, values: Any, names: list[str]) -> Any:
-    """Return a new data frame with these names."""
+    """Return a new data frame with the given column names."""
     module = importlib.import_module(library)
     if is_frame(values) and library_of(values) == library:
         frame = values.copy() if library == "pandas" else values.clone()
         frame.columns = names
         return frame
     values = np.asarray(values)
-    if values.dtype == object:  # lists let the library find each column's own type
+    if values.dtype == object:  # from lists the library infers a type for each column
         return module.DataFrame({name: values[:, j].tolist() for j, name in enumerate(names)})
     if library == "pandas":
         return module.DataFrame(values, columns=names)
@@ -84,7 +84,7 @@ def as_frame(library: str, values: Any, names: list[str]) -> Any:
 
 
 def with_column(frame: Any, name: str, column: Any, place: int) -> Any:
-    """Return the frame with one more column, at a position >= 0."""
+    """Return the data frame with a column inserted at a position >= 0."""
     if library_of(frame) == "pandas":
         frame = frame.copy()
         frame.insert(place, name, column)
@@ -94,7 +94,7 @@ def with_column(frame: Any, name: str, column: Any, place: int) -> Any:
 
 
 def shorten(values: list[Any]) -> str:
-    """Return a list as text, at most ten values of it."""
+    """Return a list as text, with at most ten of its values."""
     if len(values) <= 10:
         return str(values)
     return f"[{', '.join(repr(v) for v in values[:10])}, ...] ({len(values)} in all)"

@@ -1,4 +1,4 @@
-"""Lists of per-task data to the stacked layout."""
+"""Conversion from lists of per-task data to the stacked layout."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,37 +19,38 @@ from skmtl.preprocessing._containers import (
 def stack_tasks(
     Xs: Sequence[Any], ys: Sequence[ArrayLike], names: Sequence[Any] | None = None
 ) -> tuple[Any, NDArray[Any]]:
-    """Put lists of per-task data into the stacked layout.
+    """Convert lists of per-task data to the stacked layout.
 
-    The lists are what MATLAB toolboxes such as MALSAR work with: one cell per task.
+    MATLAB toolboxes such as MALSAR use such lists, with one cell per task.
 
     Parameters
     ----------
     Xs : list of n_tasks data frames, arrays or sparse matrices of shape (n_t, n_features)
-        The features of each task; all of one kind. Data frames need the same columns, in any
-        order.
+        The features of each task, in containers of the same kind. Data frames must have the same
+        columns, in any order.
     ys : list of n_tasks arrays of shape (n_t,) or (n_t, 1)
         The labels of each task.
     names : list of n_tasks strings or numbers, default=None
-        The task ids; None numbers the tasks from 0.
+        The task ids. None: the tasks are numbered from 0.
 
     Returns
     -------
     X : data frame, ndarray or CSR of shape (n_samples, n_features + 1)
-        The tasks' rows one under the other, the task ids in the last column: a data frame with
-        a column ``"task"`` from data frames, CSR from sparse matrices, otherwise an array of
-        floats (float32 if all parts are), or of objects where the names are strings.
+        The rows of all tasks, with the task ids in the last column: a data frame with a column
+        ``"task"`` from data frames, CSR from sparse matrices, otherwise an array of floats
+        (float32 if all parts are), or of objects if the names are strings.
     y : ndarray of shape (n_samples,)
 
     Raises
     ------
     ValueError
-        If the lists differ in length, a task has no rows, other features than the first task or
-        not one label per row, if names repeat, or if they are strings and the parts sparse.
+        If the lists differ in length; if a task has no rows, different features from the first
+        task, or a number of labels that differs from its number of rows; if names repeat; or if
+        names are strings and the features sparse.
 
     See Also
     --------
-    TaskTransformer : Transforms such data without touching the task column.
+    TaskTransformer : Transforms such data and leaves the task column unchanged.
 
     References
     ----------
@@ -71,8 +72,8 @@ def stack_tasks(
     for what, given in (("Xs", Xs), ("ys", ys), ("names", () if names is None else names)):
         if isinstance(given, (dict, str)) or not hasattr(given, "__len__"):
             raise ValueError(
-                f"{what} must be a list with one entry per task, got {type(given).__name__}. Of a "
-                f"dict by task pass list(d.values()), and names=list(d)."
+                f"{what} must be a list with one entry per task, got {type(given).__name__}. For a "
+                f"dict d by task pass list(d.values()), and names=list(d)."
             )
     ids = np.arange(len(Xs)) if names is None else read_ids(np.array(list(names), dtype=object))
     if not len(Xs) == len(ys) == len(ids):
@@ -87,7 +88,8 @@ def stack_tasks(
     present, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         raise ValueError(
-            f"names must differ from task to task, but {present[counts > 1].tolist()} repeat."
+            f"names must be different, but {present[counts > 1].tolist()} repeat. Give each task "
+            f"its own id."
         )
     labels = [f"Xs[{k}] (task {name!r})" for k, name in enumerate(ids.tolist())]
     parts = _same_kind(Xs, labels)
@@ -111,7 +113,7 @@ def stack_tasks(
 
 
 def _same_kind(Xs: Sequence[Any], labels: list[str]) -> list[Any]:
-    """Return the parts as 2-D containers of one kind with the same features."""
+    """Return the parts as 2-D containers of the same kind with the same features."""
     Xs = [from_arrow(X) for X in Xs]
     for X, label in zip(Xs, labels, strict=True):
         refuse_mask(X, label, MASKED_FEATURES)
@@ -138,7 +140,7 @@ def _same_kind(Xs: Sequence[Any], labels: list[str]) -> list[Any]:
         return parts
     if "task" in first.columns:
         raise ValueError(
-            "The data frames in Xs already have a column 'task', which the task ids would "
-            "replace. Rename or drop it."
+            "The data frames in Xs already have a column 'task', the name of the column of task "
+            "ids. Rename or drop it."
         )
     return [part[list(first.columns)] for part in parts]

@@ -1,4 +1,4 @@
-"""A transformer that leaves the task column alone."""
+"""A transformer that leaves the task column unchanged."""
 
 from numbers import Integral
 from typing import Any, Self
@@ -35,26 +35,27 @@ from skmtl.preprocessing._containers import (
 
 
 class TaskTransformer(TransformerMixin, BaseEstimator):
-    """Apply a transformer to every column but the task's.
+    """Apply a transformer to all columns except the task column.
 
-    The task column keeps its values and its name; given by position it keeps that too, so that the
-    same ``task_column`` finds it in the next step. A data frame in gives a data frame out (pandas
-    or polars), an array gives an array.
+    The task column keeps its values and its name. If it is given by position, it also keeps its
+    position, so that the next step finds it by the same ``task_column``. The output is a data frame
+    if the input is one (pandas or polars), and an array if the input is an array.
 
     Parameters
     ----------
     transformer : transformer
         Any object with ``fit`` and ``transform``; it is cloned.
     task_column : str or int
-        Name (data frames) or position of the task column; -1 is the last. In the output a column
-        given by name is the last. A position >= 0 counts from the first column and one below 0 from
-        the last, also where the transformer changes the number of columns.
+        Name (data frames) or position of the task column; -1 is the last. A column given by name
+        becomes the last column of the output. Positions >= 0 count from the first column and
+        negative ones from the last, in the input and in the output, even if the transformer
+        changes the number of columns.
     per_task : bool, default=False
-        Fit one clone on the rows of each task instead of one on all rows. The clones must give
-        the same columns: standardising does, one-hot encoding need not.
+        Whether to fit one clone on the rows of each task instead of one on all rows. All clones
+        must give the same columns, as standardisation does and one-hot encoding may not.
     unknown_task : {"error", "mean"}, default="error"
-        With ``per_task=True``, what ``transform`` does with tasks that ``fit`` has not seen:
-        raise an error, or use a clone fitted on the rows of all tasks.
+        With ``per_task=True``, how ``transform`` treats tasks that were not seen in ``fit``:
+        "error" raises an error, "mean" applies a clone fitted on the rows of all tasks.
 
     Attributes
     ----------
@@ -65,25 +66,26 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
     tasks_ : ndarray of shape (n_tasks,)
         The task ids seen in ``fit``, sorted.
     n_features_in_ : int
-        Number of columns seen in ``fit``, with the task column.
+        Number of columns seen in ``fit``, including the task column.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, if all are strings.
+        Names of the columns seen in ``fit``, if all are strings.
 
     See Also
     --------
-    stack_tasks : Brings lists of per-task data into the stacked layout.
+    stack_tasks : Converts lists of per-task data to the stacked layout.
 
     Notes
     -----
-    Sparse output is never made dense: where the inner transformer returns a sparse matrix, so does
-    this one, for data frames too, and the task ids must be numbers.
+    Sparse output is never converted to dense: if the inner transformer returns a sparse matrix,
+    the output is sparse, also for data frames, and the task ids must be numbers.
 
     ``fit_transform`` uses the inner ``fit_transform``, which differs from ``fit`` followed by
     ``transform`` for some transformers, e.g. scikit-learn's TargetEncoder.
 
-    The columns' names come from the inner ``get_feature_names_out``. Without it they are those of
-    the data frame it returns, the names that came in if the number of columns is the same, or
-    ``x0``, ``x1``, ... If the columns of the input have no names, the task column is "task".
+    Column names come from the ``get_feature_names_out`` of the inner transformer. If it has no such
+    method, they are those of the data frame that it returns, the names of the input if the number
+    of columns is the same, or ``x0``, ``x1``, ... If the columns of the input have no names, the
+    task column is named "task".
 
     Examples
     --------
@@ -132,7 +134,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         -------
         self : TaskTransformer
         """
-        # The output is what tells the number of columns where the transformer has no names.
+        # Also transforms: the output tells the number of columns of a transformer without names.
         self._fit(from_arrow(X), y)
         return self
 
@@ -154,7 +156,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         return self._join(*self._fit(X, y), X)
 
     def transform(self, X: Any) -> Any:
-        """Transform every column but the task's.
+        """Transform all columns except the task column.
 
         Parameters
         ----------
@@ -186,7 +188,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
                 f"{shorten(self.tasks_.tolist())}. Set unknown_task='mean' to use a transformer "
                 f"fitted on the rows of all tasks, or leave those rows out."
             )
-        # UNKNOWN is -1: the last entry serves the tasks that fit has not seen.
+        # UNKNOWN is -1: the last transformer is applied to unknown tasks.
         fitted = [*self.transformers_.values(), self.transformer_]
         values = map_tasks(
             codes,
@@ -196,12 +198,12 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         return self._join(values, ids, X)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
-        """Return the names of the columns that ``transform`` returns, with the task's.
+        """Return the names of the output columns, including the task column.
 
         Parameters
         ----------
         input_features : array-like of str of shape (`n_features_in_`,), default=None
-            Names of the columns of X, if ``fit`` has not seen any.
+            Names of the columns of X, if none were seen in ``fit``.
 
         Returns
         -------
@@ -216,7 +218,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         names_out = list(self._names_from(fitted[0], names))
         if task in names_out:
             raise ValueError(
-                f"The transformer makes a column {task!r}, but that is the task column's name. "
+                f"The transformer gives a column {task!r}, which is the task column's name. "
                 f"Rename the task column."
             )
         names_out.insert(self._place, task)
@@ -266,21 +268,22 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         return values, ids
 
     def _find_place(self) -> int:
-        """The task column's position among the columns of the output."""
-        n_out, column = self._n_out, self.task_column
+        """The position of the task column in the output."""
+        n_out: int = self._n_out
+        column = self.task_column
         if isinstance(column, str):
             return n_out
         place = int(column) if column >= 0 else n_out + 1 + int(column)
         if not 0 <= place <= n_out:
             raise ValueError(
                 f"The task column cannot stay at task_column={self.task_column}: the transformer "
-                f"makes {n_out} columns of {self.n_features_in_ - 1}. Use a data frame and the "
-                f"column's name, or put the column first (0) or last (-1)."
+                f"gives {n_out} columns for {self.n_features_in_ - 1}. Use a data frame and the "
+                f"column's name, or make it the first column (0) or the last (-1)."
             )
         return place
 
     def _check_same_names(self) -> None:
-        """Refuse per-task transformers whose columns mean different things."""
+        """Raise if the columns of the tasks' transformers have different names."""
         fitted = list(self.transformers_.items())
         if self.transformers_ and self.transformer_ is not None:
             fitted.append(("all tasks", self.transformer_))
@@ -291,22 +294,22 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         for (task, _), names in zip(fitted, all_names, strict=True):
             if names != all_names[0]:
                 raise ValueError(
-                    f"The transformer makes the columns {shorten(names)} for task {task!r}, but "
+                    f"The transformer gives the columns {shorten(names)} for task {task!r}, but "
                     f"{shorten(all_names[0])} for task {fitted[0][0]!r}. {SAME_COLUMNS}"
                 )
 
     def _names_from(self, inner: Any, names_in: list[str]) -> list[str]:
-        """Return the names of the columns that a fitted inner transformer makes."""
+        """Return the names of the output columns of a fitted inner transformer."""
         try:
             return [str(name) for name in inner.get_feature_names_out(names_in)]
-        except AttributeError:  # a pipeline has the method, and only then finds a step without it
+        except AttributeError:  # a pipeline has the method even if one of its steps does not
             pass
         if self._own_names is not None:
             return self._own_names
         return names_in if len(names_in) == self._n_out else [f"x{j}" for j in range(self._n_out)]
 
     def _join(self, values: Any, ids: NDArray[Any], X: Any) -> Any:
-        """Put the task column back among the transformed features."""
+        """Insert the task column into the transformed features."""
         if not (is_frame(values) or sp.issparse(values)):
             values = np.asarray(values)
         if values.shape != (len(ids), self._n_out):
@@ -314,8 +317,8 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
                 f"The transformer must return {self._n_out} columns, as in fit, for each of the "
                 f"{len(ids)} rows, but returned the shape {values.shape}."
             )
-        asked = getattr(self, "_sklearn_output_config", {}).get("transform")
-        library = asked or get_config()["transform_output"]
+        requested = getattr(self, "_sklearn_output_config", {}).get("transform")
+        library = requested or get_config()["transform_output"]
         if library == "default":
             library = library_of(X) if is_frame(X) else ""
         if sp.issparse(values) or not library:
@@ -324,7 +327,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         task = names.pop(self._place)
         column: Any = ids
         if is_frame(X) and library_of(X) == library:
-            # The column itself, not the ids read from it: it may be categorical.
+            # Take the original column, which may be categorical, and not the ids read from it.
             column = (
                 X.iloc[:, self._position].array if library == "pandas" else X[:, self._position]
             )
@@ -335,7 +338,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
 
 
 def _split(X: Any, task_column: str | int, *, warn: bool) -> tuple[Any, NDArray[Any]]:
-    """Split off the task ids; objects that are all numbers become numbers again."""
+    """Split off the task ids; convert the features from objects to numbers if possible."""
     features, ids = split_task_column(X, task_column)
     if len(ids) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
@@ -347,7 +350,7 @@ def _split(X: Any, task_column: str | int, *, warn: bool) -> tuple[Any, NDArray[
     if isinstance(features, np.ndarray) and features.dtype == object:
         try:
             numbers = np.array(features.tolist())
-        except ValueError:  # cells that are sequences of different lengths
+        except ValueError:  # entries are sequences of different lengths
             numbers = features
         if numbers.dtype.kind in NUMERIC and numbers.shape == features.shape:
             features = numbers
@@ -355,7 +358,7 @@ def _split(X: Any, task_column: str | int, *, warn: bool) -> tuple[Any, NDArray[
 
 
 def _fit_clone(transformer: Any, features: Any, y: Any) -> tuple[Any, Any]:
-    """Return a fitted clone and its output on the data it was fitted on."""
+    """Return a fitted clone and its output on the training data."""
     inner = clone(transformer)
     labels = () if y is None else (y,)
     if hasattr(inner, "fit_transform"):

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import is_classifier
 
 from benchmarks import school
-from benchmarks._methods import CLUSTERED, DENSE, FAMILIES, METHODS, LassoClassifier, LassoRegressor
+from benchmarks._experiments import CLUSTERED, DENSE, INDEPENDENT_LASSO, METHODS, ROWS
 from benchmarks._report import markdown_table, mean_and_sd
 from benchmarks._tuning import (
     CLUSTER,
@@ -55,8 +56,8 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         # Only to save time.
         patch.setattr("benchmarks._experiments.N_FOLDS", 2)
         patch.setattr("benchmarks._tuning.N_NESTED", 2)
-        for name, family in FAMILIES.items():
-            patch.setitem(FAMILIES, name, replace(family, path=shortened(family.path)))
+        for name, method in METHODS.items():
+            patch.setitem(METHODS, name, replace(method, path=shortened(method.path)))
         main(arguments)
     content = json.loads((folder / "raw.json").read_text(encoding="utf-8"))
     return content | {
@@ -72,7 +73,7 @@ def test_raw_numbers(raw: dict[str, Any]) -> None:
     assert set(raw["versions"]) == versions
     assert raw["processes"] == raw["threads_per_process"] == 1
     for table, n in (("digits", 50), ("made", 10), ("related", 10), ("clustered", 10)):
-        assert [record["method"] for record in raw[table]] == list(METHODS)
+        assert [record["method"] for record in raw[table]] == list(ROWS)
         for record in raw[table]:
             assert (record["n"], record["seed"]) == (n, 0)
             assert record["seconds"] > 0
@@ -91,7 +92,7 @@ def test_raw_numbers(raw: dict[str, Any]) -> None:
 def test_printed_tables(raw: dict[str, Any]) -> None:
     lines = raw["printed"].splitlines()
     rows = [line for line in lines if line.startswith("|")]
-    size = 2 + len(METHODS)
+    size = 2 + len(ROWS)
     assert len(rows) == 3 * size
     for table in (rows[:size], rows[size : 2 * size], rows[2 * size :]):
         assert len({len(row) for row in table}) == 1
@@ -221,14 +222,14 @@ def test_school_bad_arguments(
 def test_parameters_are_searched_one_by_one() -> None:
     made = make_clustered_tasks(12, 3, 6, n_clusters=2, layout="stacked", random_state=0)
     model = ClusteredTaskRegressor(task_column=-1)
-    problem = Problem(model, made.data, made.target, None, 2, 0, squared_loss, shortened(CLUSTER))
+    problem = Problem(model, made.data, made.target, shortened(CLUSTER), 2, 0)
     grid: dict[str, tuple[Any, ...]] = {"n_clusters": (6, 2), "mean": (1.0, 0.01)}
-    best, held_out = search(problem, grid)
-    assert best.estimator.get_params()["n_clusters"] == 2
+    held_out = search(problem, grid)
+    assert held_out.problem.estimator.get_params()["n_clusters"] == 2
     for n_clusters, mean in ((6, 1.0), (2, 1.0)):
         model.set_params(n_clusters=n_clusters, mean=mean)
         assert held_out.best <= follow_path(replace(problem, estimator=model)).best
-    assert search(problem, {})[0].estimator.get_params() == problem.estimator.get_params()
+    assert search(problem, {}).problem.estimator.get_params() == problem.estimator.get_params()
 
 
 def test_losses() -> None:
@@ -239,14 +240,12 @@ def test_losses() -> None:
 
 def test_lasso_is_each_task_alone() -> None:
     made = make_block_sparse(30, 12, 3, random_state=0)
-    for labels, joint, single in (
-        (made.target, LassoRegressor(0.2, tol=1e-10), BlockSparseRegressor(0.2, tol=1e-10)),
-        (
-            (made.target > 0).astype(int),
-            LassoClassifier(0.03, tol=1e-10),
-            BlockSparseClassifier(0.03, tol=1e-10),
-        ),
+    for labels, single in (
+        (made.target, BlockSparseRegressor(0.2, tol=1e-10)),
+        ((made.target > 0).astype(int), BlockSparseClassifier(0.03, tol=1e-10)),
     ):
+        options = {"stacked": False, "classes": is_classifier(single)}
+        joint = METHODS[INDEPENDENT_LASSO].make(alpha=single.alpha, tol=single.tol, **options)
         joint.fit(made.data, labels)
         for t in range(3):
             single.fit(made.data, labels[:, [t]])
@@ -258,14 +257,14 @@ def test_rules_of_choice() -> None:
     losses = np.array(
         [[[3.0, 3.0], [3.0, 3.4]], [[1.0, 1.2], [1.2, 1.3]], [[2.0, 0.6], [2.0, 0.6]]]
     )
-    held_out = HeldOut(np.array([4.0, 2.0, 1.0]), losses)
     problem: Any = None
-    np.testing.assert_array_equal(one_for_all(problem, held_out), [2.0, 2.0])
-    np.testing.assert_array_equal(one_for_each(problem, held_out), [2.0, 1.0])
+    held_out = HeldOut(problem, np.array([4.0, 2.0, 1.0]), losses)
+    np.testing.assert_array_equal(one_for_all(held_out), [2.0, 2.0])
+    np.testing.assert_array_equal(one_for_each(held_out), [2.0, 1.0])
     # The error of the best, 1.1 and 1.25 by fold, is 0.075: 3.1 is not within it, 1.24 would be.
-    np.testing.assert_array_equal(one_standard_error(problem, held_out), [2.0, 2.0])
+    np.testing.assert_array_equal(one_standard_error(held_out), [2.0, 2.0])
     losses[0] = 1.24
-    np.testing.assert_array_equal(one_standard_error(problem, held_out), [4.0, 4.0])
+    np.testing.assert_array_equal(one_standard_error(held_out), [4.0, 4.0])
 
 
 def test_formatting() -> None:

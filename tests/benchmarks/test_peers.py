@@ -214,7 +214,7 @@ def test_quick_problems_have_peers(name: str) -> None:
     ("arguments", "message"),
     [
         (["--problem", "p9"], "there is no p9"),
-        (["--repeats", "0"], "--repeats must be positive"),
+        (["--repeats", "0"], "--repeats must be at least 1"),
         (["--json", "no/such/folder/raw.json"], "there is no folder"),
         (["--threads", "3"], "invalid choice"),
     ],

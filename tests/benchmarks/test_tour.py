@@ -11,9 +11,10 @@ import pytest
 from scipy import stats
 
 import skmtl
-from benchmarks import _tour_data, tour
+from benchmarks import tour
 from benchmarks._tour_data import RIVER, SARCOS, SCHOOL, SOURCES, SURVEY, Data, read, splits
 from benchmarks._tour_methods import BASELINES, METHODS, PATH, alphas, parameters
+from benchmarks._tuning import squared_loss
 from skmtl import BlockSparseRegressor
 from skmtl.datasets import make_clustered_tasks
 from skmtl.model_selection import alpha_max
@@ -112,7 +113,7 @@ def test_every_regressor_is_in_the_tour() -> None:
     regressors = {
         name for name in skmtl.__all__ if name.endswith("Regressor") and name != "TaskRegressor"
     }
-    assert {method.estimator.__name__ for method in METHODS.values()} == regressors
+    assert {f"{method.family}Regressor" for method in METHODS.values()} == regressors
 
 
 def test_training_parts_do_not_overlap(folder: Path) -> None:
@@ -145,7 +146,7 @@ def test_scaling() -> None:
     np.testing.assert_allclose(stacked.scaled(rows).y, Y[:, 0] / deviation)
     np.testing.assert_allclose(stacked.task_means(np.arange(4)), [2.0, 4.0])
     coef, intercept = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([1.0, 0.0])
-    losses = _tour_data.shared_squared_loss(coef, intercept, X[[0, 2]], Y[[0, 2]])
+    losses = squared_loss(coef, intercept, X[[0, 2]], Y[[0, 2]])
     np.testing.assert_allclose(losses, [1.0, (81 + 49**2) / 2])
 
 

@@ -124,9 +124,9 @@ def test_mnist_offline_names_the_remedy(tmp_path: Path) -> None:
     [
         ("train-images-idx3-ubyte", b"", "not an IDX file of 3-D"),
         ("train-images-idx3-ubyte", idx(np.zeros(5)), "not an IDX file of 3-D"),
-        ("train-images-idx3-ubyte", idx(np.zeros((6, 28, 28)))[:-1], "promises 4704 values.* 4703"),
+        ("train-images-idx3-ubyte", idx(np.zeros((6, 28, 28)))[:-1], "4704 values.* 4703"),
         ("train-images-idx3-ubyte", idx(np.zeros((6, 27, 28))), "27 x 28 instead of 28 x 28"),
-        ("t10k-labels-idx1-ubyte", idx(np.zeros(4)) + b"!", "promises 4 values.* 5"),
+        ("t10k-labels-idx1-ubyte", idx(np.zeros(4)) + b"!", "announces 4 values.* 5"),
         ("t10k-labels-idx1-ubyte", idx(np.zeros(3)), "3 labels for 4 images"),
     ],
 )

@@ -69,7 +69,7 @@ def test_seed_and_documented_truth(make: Any) -> None:
 @pytest.mark.parametrize(
     ("make", "parameters", "message"),
     [
-        (make_chain_tasks, dict(n_jumps=12), "n_jumps=12 exceeds n_tasks - 1 = 11.*more tasks"),
+        (make_chain_tasks, dict(n_jumps=12), "n_jumps=12 exceeds n_tasks - 1 = 11.*increase"),
         (make_chain_tasks, dict(n_informative=21), "n_informative=21 exceeds n_features=20"),
         (make_chain_tasks, dict(n_jumps=-1), "'n_jumps' parameter of make_chain_tasks"),
         (make_tree_tasks, dict(branching=1), "'branching' parameter of make_tree_tasks"),

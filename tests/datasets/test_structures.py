@@ -61,7 +61,7 @@ def test_seed(make: Any) -> None:
 @pytest.mark.parametrize(
     ("make", "parameters", "message"),
     [
-        (make_clustered_tasks, dict(n_clusters=13), "n_clusters=13 exceeds n_tasks=12.*more tasks"),
+        (make_clustered_tasks, dict(n_clusters=13), "n_clusters=13 exceeds n_tasks=12.*increase"),
         (make_clustered_tasks, dict(spread=-0.1), "'spread' parameter of make_clustered_tasks"),
         (make_clustered_tasks, dict(missing=0.1, layout="stacked"), "missing needs layout"),
         (make_clustered_tasks, dict(n_samples=[5] * 12), "n_samples must be one number"),

@@ -183,7 +183,7 @@ def test_data_frames_of_other_tasks(model):
         r"rows of a frame of edges as a list": pd.DataFrame({"from": ["ash"], "to": ["elm"]}),
         r"has shape \(2, 2\); it must be a matrix of shape \(3, 3\)": pd.DataFrame(np.eye(2)),
         r"cannot be read as numbers.*Got DataFrame": weights.astype(object).replace(0, "none"),
-        r"from task 'ash' to 'fir' it holds .*, back .*\(A \+ A.T\) / 2": (
+        r"from task 'ash' to 'fir' is .*, the reverse is .*\(A \+ A.T\) / 2": (
             weights + 5 * np.eye(3)[::-1] * np.arange(3)
         ),
     }
@@ -199,18 +199,18 @@ def test_data_frames_of_other_tasks(model):
         ({"graph": np.triu(np.ones((3, 3)))}, "must be symmetric; entries .* differ by up to 1"),
         ({"graph": -MATRIX}, "must be >= 0, got -2"),
         ({"graph": MATRIX * np.nan}, "must be finite"),
-        ({"graph": [(0, 7)]}, r"names 7, which is no task; the tasks are \[0, 1, 2\]"),
-        ({"graph": [(0, [1])]}, r"names \[1\], which is no task"),
+        ({"graph": [(0, 7)]}, r"names 7, which is not a task; the tasks are \[0, 1, 2\]"),
+        ({"graph": [(0, [1])]}, r"names \[1\], which is not a task"),
         ({"graph": [(0, 1, -2.0)]}, "finite number >= 0"),
         ({"graph": [(1, 1)]}, "joins a task to itself"),
-        ({"graph": [(0, 1), (1, 0)]}, "is there twice"),
+        ({"graph": [(0, 1), (1, 0)]}, "is repeated"),
         ({"graph": [(0, 1, 2, 3)]}, "must be a pair of task names or a triple"),
         ({"graph": "ring"}, "'graph' parameter"),
         ({"graph": None}, "'graph' parameter .* Got None"),
         ({"graph": {(0, 1): 2.0}}, "cannot be read as numbers.*Got dict.*a list of pairs"),
         (
             {"graph": (MATRIX / 4).tolist()},
-            "A list holds edges: pass a matrix of weights",
+            "A list must contain edges; pass a matrix of weights",
         ),
         ({"graph": np.ones(3)}, r"has shape \(3,\)"),
         ({"laplacian": "chain"}, "'laplacian' parameter .* Got 'chain'"),

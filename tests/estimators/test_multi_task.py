@@ -303,7 +303,7 @@ class TestWrongPenalties:
             (ClusterNorm(1.0, 50), "at most the number of tasks, 3"),
             (ClusterNorm(1.0, 2, 0.0), "'between' parameter of ClusterNorm"),
             (FusedTasks(1.0, -1.0), "'fused' parameter of FusedTasks"),
-            (L21() + Positive(L1()), "neither keeps the other's signs"),
+            (L21() + Positive(L1()), "does not preserve signs"),
         ],
         ids=repr,
     )
@@ -315,7 +315,7 @@ class TestWrongPenalties:
     def test_what_is_no_penalty(self):
         with pytest.raises(TypeError, match="unsupported operand"):
             L21() + 1
-        with pytest.raises(ValueError, match="two at least"):
+        with pytest.raises(ValueError, match="at least two"):
             Superposition(L21())
         with pytest.raises(ValueError, match="needs a prox of its own"):
             Superposition(L21(), GraphTotalVariation(CHAIN))

@@ -1,4 +1,4 @@
-"""Laws of all penalties and losses: a rounding error changes a value by no more than rounding.
+"""Laws of all penalties and losses: rounding errors in arguments cause only rounding errors.
 
 A new penalty is a row of the table.
 """
@@ -73,7 +73,7 @@ PENALTIES = {
 
 
 def _points():
-    """Matrices at which a formula may change its branch: deficient ranks, ties, duplicates."""
+    """Matrices at which a formula may branch: deficient ranks, ties, duplicates."""
     rng = np.random.default_rng(0)
     full = rng.standard_normal(SHAPE)
     zeros = np.zeros(SHAPE)
@@ -123,7 +123,7 @@ def _value(penalty, W):
 
 
 def _perturbed(W):
-    """The same but for rounding errors, of the entries and of the whole."""
+    """The matrix with rounding errors in the entries, and relative to the largest entry."""
     rng = np.random.default_rng(1)
     for _ in range(3):
         noise = rng.standard_normal(W.shape)
@@ -133,7 +133,7 @@ def _perturbed(W):
 
 @pytest.mark.parametrize("name", PENALTIES)
 class TestContinuity:
-    """A rounding error in its argument changes a penalty by no more than rounding."""
+    """A rounding error in its argument changes a penalty only by rounding error."""
 
     def test_value(self, name):
         penalty = PENALTIES[name]
@@ -157,7 +157,7 @@ class TestContinuity:
     def test_dual_norm_or_conjugate(self, name):
         penalty = PENALTIES[name]
         function = penalty.dual_norm if penalty.is_norm else penalty.conjugate
-        # Outside the slopes whose rows sum to zero these are infinite.
+        # These are infinite unless the rows of the gradient sum to zero.
         centred = penalty.leaves_mean_free or isinstance(penalty, TaskQuadratic)
         for at, G in POINTS.items():
             project = _centred if centred else np.asarray
@@ -185,7 +185,7 @@ def test_conjugates_of_losses_are_continuous_inside_their_domain(loss, labels):
     expected = loss.conjugate(y, U)
     assert np.isfinite(expected).all()
     for shrink in (1e-15, 3e-16, 1e-14):
-        # A smaller multiple of a slope is a slope.
+        # A smaller multiple of a feasible gradient is feasible.
         other = loss.conjugate(y, (1 - shrink) * U)
         np.testing.assert_allclose(other, expected, rtol=1e-12, atol=1e-12 * (1 + np.abs(U).max()))
 

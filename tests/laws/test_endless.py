@@ -85,12 +85,12 @@ class TestLimits:
         Y = X[:, :5] @ rng.standard_normal((5, 4)) + rng.standard_normal((60, 4))
         with pytest.warns(ConvergenceWarning, match="Increase max_iter"):
             model = BlockSparseRegressor(1e-4, tol=1e-12, max_iter=20).fit(X, Y)
-        # Far fewer rounds than allowed: each takes hundreds of sweeps.
+        # Far fewer rounds than allowed, since each takes hundreds of sweeps.
         assert model.n_iter_ < 20
 
     @pytest.mark.parametrize("seed", [1000, 1012, 1018])
     def test_dual_steps_do_not_shrink_to_nothing(self, seed):
-        # Duals that wait at their bounds took ever shorter steps: up to 2640 iterations.
+        # Duals at their bounds once caused ever shorter steps, and up to 2640 iterations.
         rng = np.random.RandomState(seed)
         n, d, n_tasks = rng.randint(5, 40), rng.randint(1, 12), rng.randint(1, 6)
         X = rng.randn(n, d) * (10.0 ** rng.uniform(-1, 1, d) if rng.rand() < 0.3 else 1)
@@ -107,7 +107,7 @@ class TestLimits:
 
 
 def _weakly_penalised(seed, classify):
-    """Few rows, features in unequal units, missing labels and outliers."""
+    """Few rows, features in different units, missing labels and outliers."""
     rng = np.random.default_rng(seed)
     n, d, n_tasks = (int(rng.integers(*ends)) for ends in ((20, 40), (3, 10), (2, 6)))
     X = rng.standard_normal((n, d)) * 10 ** rng.uniform(-1, 1, d)
@@ -121,7 +121,7 @@ def _weakly_penalised(seed, classify):
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("seed", range(3))
 class TestSlowFits:
-    """Losses of varying curvature under weak penalties: to the tolerance within the limit."""
+    """Losses of varying curvature with weak penalties reach the tolerance within the limit."""
 
     @pytest.mark.parametrize(
         "model",
@@ -165,7 +165,7 @@ class TestSlowFits:
 
 
 def _kinked(seed, *, classify):
-    """Few rows for many coefficients, a feature without variation."""
+    """Few rows for many coefficients, and a constant feature."""
     rng = np.random.default_rng(seed)
     n, d, n_tasks = (7, 6, 5) if classify else (15, 6, 5)
     X = rng.standard_normal((n, d))
@@ -181,7 +181,7 @@ def _kinked(seed, *, classify):
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning", "error::RuntimeWarning")
 @pytest.mark.parametrize("seed", range(3))
 class TestKinks:
-    """Slopes with kinks: quadratic models reach no further than gradient steps, which continue."""
+    """Gradients with kinks: quadratic models fail, and gradient steps continue."""
 
     @pytest.mark.parametrize(
         "model",

@@ -1,4 +1,4 @@
-"""Estimators that must equal one another, or scikit-learn's, or themselves on the same data."""
+"""Estimators that must agree with each other, with scikit-learn's, or between layouts."""
 
 import warnings
 
@@ -61,7 +61,7 @@ def classifies(model):
 
 
 def make(classify=False, n=50, d=7, n_tasks=3, seed=0):
-    """Shared data whose tasks have unequal intercepts, features unequal means and scales."""
+    """Shared data with different intercepts of tasks, and means and scales of features."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, d)) * rng.uniform(0.5, 2, d) + rng.standard_normal(d)
     truth = rng.standard_normal((d, n_tasks)) * (np.arange(d) < 4)[:, None]
@@ -70,7 +70,7 @@ def make(classify=False, n=50, d=7, n_tasks=3, seed=0):
 
 
 def make_stacked(classify=False, seed=0):
-    """X with ids 2, 5, 9 in its last column; unequal tasks, rows in no order."""
+    """X with ids 2, 5, 9 in its last column; tasks of different sizes, rows in random order."""
     rng = np.random.default_rng(seed)
     codes = rng.permutation(np.repeat([0, 1, 2], [20, 35, 27]))
     X, Y = make(classify, n=82, seed=seed)
@@ -172,7 +172,7 @@ class TestScikitLearn:
     def test_no_penalty_is_least_squares(self, n):
         X, Y = make(n=n)
         ours = IndependentTaskRegressor(alpha=0, tol=1e-10).fit(X, Y)
-        # With more features than rows, the smallest of the many solutions.
+        # With more features than rows, the solution of least norm.
         theirs = LinearRegression().fit(X, Y)
         np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=0, atol=1e-6)
         if n == 50:
@@ -283,14 +283,14 @@ class TestLayouts:
         by_weight = clone(model).fit(X, Y, sample_weight=seen)
         assert_same(by_weight, masked, atol=1e-7)
         rows, tasks = np.nonzero(seen)
-        # Rows in no order, the task column first.
+        # Rows in random order, the task column first.
         order = np.random.default_rng(9).permutation(len(rows))
         stacked_X = np.column_stack([tasks + 10, X[rows]])[order]
         stacked = clone(model).set_params(task_column=0).fit(stacked_X, Y[seen][order])
         assert stacked.tasks_.tolist() == [10, 11, 12]
         assert_same(stacked, masked, atol=1e-6)
         assert stacked.objective_ == pytest.approx(masked.objective_, rel=1e-9)
-        # Every cell of the block matrix: all tasks share all rows.
+        # Every entry of the block matrix: all tasks share all rows.
         predicted = masked.predict(X)
         for t in range(3):
             one = stacked.predict(np.column_stack([np.full(len(X), 10 + t), X]))
@@ -392,7 +392,7 @@ class TestInvariances:
         )
         X, y = make_stacked(classifies(model))
         kept = np.random.default_rng(1).random(82) > 0.3
-        # A whole task: it is not there.
+        # A whole task of weight zero is left out.
         kept &= X[:, -1] != 5
         model.set_params(task_column=-1)
         without = clone(model).fit(X[kept], y[kept])
@@ -438,7 +438,7 @@ class TestInvariances:
             clone(model).set_params(task_column=-1, task_weight=c).fit(X, y, sample_weight=s)
             for c in ("balanced", factors, dict(zip((2, 5, 9), factors, strict=True)))
         ]
-        # And the factors are nothing but weights.
+        # The factors are equivalent to weights.
         codes = np.searchsorted([2, 5, 9], X[:, -1])
         fits.append(
             clone(model).set_params(task_column=-1).fit(X, y, sample_weight=s * factors[codes])
@@ -495,7 +495,7 @@ class TestAlphaMax:
         expected = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / 50
         assert alpha_max(BlockSparseRegressor(), X, y) == pytest.approx(expected)
         assert alpha_max(BlockSparseRegressor(l1_ratio=0.25), X, y) == pytest.approx(4 * expected)
-        # Whatever alpha the estimator has.
+        # For any alpha of the estimator.
         assert alpha_max(BlockSparseRegressor(7.0), X, y) == pytest.approx(expected)
         raw = np.abs(X.T @ y).max() / 50
         assert alpha_max(BlockSparseRegressor(fit_intercept=False), X, y) == pytest.approx(raw)
@@ -565,7 +565,7 @@ class TestPrecision:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", ConvergenceWarning)
                 model.fit(X.astype(np.float32), y)
-            # What single precision cannot resolve is not tried for ever, nor passed over.
+            # A tolerance below single precision is neither pursued for ever nor ignored.
             loose = model.dual_gap_
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -586,7 +586,7 @@ class TestPrecision:
             y[::4, 1] = np.nan
             moved, tolerance = X + 1e6, 1e-5
             if layout == "sparse":
-                # Implicit centring subtracts products of a million: six digits are left.
+                # Implicit centring subtracts products of the size 1e6, which leaves six digits.
                 moved, tolerance = sp.csr_array(moved), 1e-3
         labels = y if classifies(model) else y + 1e6
         model.set_params(tol=1e-8, max_iter=10_000)
@@ -624,7 +624,7 @@ class TestWarmStart:
         model.set_params(warm_start=True, solver="fista").fit(X, Y)
         first = model.n_iter_
         model.fit(X, Y)
-        # The lower bounds met on the way are not kept: a round or two until the next.
+        # Lower bounds from earlier iterations are not stored, so that one or two rounds are needed.
         assert model.n_iter_ <= min(40, first)
         assert_same(model, cold, atol=1e-4)
         model.set_params(alpha=model.alpha * 0.7).fit(X, Y)

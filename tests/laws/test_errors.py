@@ -1,4 +1,4 @@
-"""Every error and warning names the rule, what was met, and the remedy."""
+"""Every error and warning names the rule, the value received, and the remedy."""
 
 import numpy as np
 import pytest
@@ -164,7 +164,7 @@ def test_class_weights_that_are_no_numbers():
 
 
 def test_complex_weights():
-    # NumPy would drop the imaginary part, with a warning of its own.
+    # NumPy would drop the imaginary part with a warning.
     weights = np.ones(len(X)) + 1j
     with pytest.raises(ValueError, match="sample_weight must hold numbers .*complex"):
         BlockSparseRegressor().fit(X, Y, sample_weight=weights)
@@ -181,7 +181,7 @@ def test_score_refuses_labels_that_fit_refuses():
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("model", [BlockSparseRegressor(), PooledTaskRegressor()], ids=repr)
 def test_numbers_whose_squares_overflow(model):
-    # Coefficients of zero with a gap of zero were the answer.
+    # Once this returned zero coefficients with a gap of zero.
     for data in (1e200 * np.asarray(X), sp.csr_array(1e200 * np.asarray(X))):
         with pytest.raises(ValueError, match="X must not be so large .*Divide by a power"):
             model.fit(data, Y)
@@ -424,7 +424,7 @@ def test_arguments_of_the_other_functions():
     for baselines in (None, 3, model):
         with pytest.raises(ValueError, match=r"A baseline must be one of \['independent'"):
             transfer_gain(model, X, Y, baselines=baselines)
-    with pytest.raises(TypeError, match="from_result takes what transfer_gain returns, got list"):
+    with pytest.raises(TypeError, match="from_result takes the result of transfer_gain, got list"):
         TransferGainDisplay.from_result([0.1])
     with pytest.raises(ValueError, match="bias must be one number or one per task, got {}"):
         make_block_sparse(bias={})

@@ -1,7 +1,7 @@
-"""Laws of all convex estimators: what must not depend on rounding or on order.
+"""Laws of all convex estimators: results must not depend on rounding or on order.
 
-A change of the data that leaves the mathematical problem the same must change the answer by no
-more than rounding.
+A change of the data that does not change the mathematical problem must change the result only by
+rounding error.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from skmtl.penalties import L1, TraceNorm
 RING = np.array([[0.0, 1, 0, 2], [1, 0, 3, 0], [0, 3, 0, 1], [2, 0, 1, 0]])
 N_TASKS, N_FEATURES = 4, 5
 
-# Families by name: every set of parameters that leads to another objective or another solver. The
+# Families by name, with all parameter settings that lead to different objectives or solvers. The
 # defaults of RobustTask's and SparseLowRank's second strength depend on the number of features.
 FAMILIES = {
     "BlockSparse": [{}, {"l1_ratio": 0.6}, {"sparsity": 0.4}, {"norm": "linf"}, {"positive": True}],
@@ -47,7 +47,7 @@ LOSSES = {
     "logistic": ("Classifier", 0.03),
     "squared_hinge": ("Classifier", 0.03),
 }
-# The objective names the tasks' order here.
+# Here the objective depends on the order of the tasks.
 ORDERED = ("FusedTask",)
 
 
@@ -80,7 +80,7 @@ def _degenerate_data(loss):
 @pytest.mark.parametrize("layout", ["shared", "stacked"])
 @pytest.mark.parametrize(("family", "cls", "params"), list(_estimators()))
 def test_irrelevant_changes_change_nothing(family, cls, params, layout):
-    """A zero feature, a row split in two, other orders of rows and of tasks."""
+    """A zero feature, a row split in two, and permutations of rows and of tasks."""
     X, Y = _degenerate_data(params["loss"])
 
     def fit(X, Y, sample_weight=None, **others):
@@ -114,7 +114,7 @@ def test_irrelevant_changes_change_nothing(family, cls, params, layout):
         assert model.objective_ == pytest.approx(base.objective_, abs=allowed), name
         coef = model.coef_[:, :N_FEATURES]
         coef = coef[np.argsort(order)] if name == "tasks" else coef
-        # Of a duplicate feature only the sum is determined.
+        # For duplicate features only the sum of their coefficients is determined.
         moved = (coef - base.coef_) @ np.array([1.0, 1, 1, 0, 1]) + (coef - base.coef_)[:, 3]
         assert np.abs(moved).max() <= 1e-3 * (1 + np.abs(base.coef_).max()), name
 

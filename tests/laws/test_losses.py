@@ -96,7 +96,7 @@ class TestDerivatives:
         y, z = pairs(labels)
         h = 1e-5
         bend = (loss.gradient(y, z + h) - loss.gradient(y, z - h)) / (2 * h)
-        # Not where a piecewise quadratic changes from one piece to the next.
+        # Except at the kinks of piecewise quadratic losses.
         smooth = np.abs(loss.curvature(y, z + 2 * h) - loss.curvature(y, z - 2 * h)) < 0.5
         smooth |= not np.isfinite(loss.curvature_bound)
         assert smooth.mean() > 0.9
@@ -116,7 +116,7 @@ class TestDerivatives:
     @pytest.mark.parametrize(("loss", "labels"), LOSSES)
     @pytest.mark.parametrize("size", [1e-7, 1e-3, 0.04999, 0.05001, 1.0, 20.0])
     def test_divergence_bound(self, loss, labels, size):
-        # By the integral of (1 - s) curvature(z + s step) step^2 over s in [0, 1].
+        # It is the integral of (1 - s) curvature(z + s step) step^2 over s in [0, 1].
         y, z = pairs(labels)
         for step in (size, -size):
             nodes, weights = np.polynomial.legendre.leggauss(60)
@@ -164,7 +164,7 @@ class TestConjugate:
 
     @pytest.mark.parametrize(("loss", "labels"), LOSSES)
     def test_is_zero_at_zero(self, loss, labels):
-        # The loss is shifted to the smallest value 0.
+        # The loss is shifted so that its minimum is 0.
         y = np.array(labels)
         np.testing.assert_allclose(loss.conjugate(y, np.zeros_like(y)), 0, atol=1e-15)
 
@@ -177,7 +177,7 @@ class TestConjugate:
         np.testing.assert_allclose(half, -np.log(2))
         for u in (y * 1e-12, -y * (1 + 1e-12), y, 1e300 * y, -1e300 * y, y * np.inf):
             assert (loss.conjugate(y, u) == np.inf).all()
-        # Just inside.
+        # Just inside the domain.
         for u in (-y * 1e-300, -y * (1 - 1e-16), -y * np.finfo(float).tiny):
             conjugate = loss.conjugate(y, u)
             assert (np.abs(conjugate) < 1e-14).all()
@@ -210,7 +210,7 @@ class TestExtremes:
                 assert np.isfinite(result).all() and result.dtype == dtype
         assert (loss.curvature(y, z) >= 0).all()
         u = loss.gradient(y, z).astype(np.float64)
-        # However far out, the gradient is in the conjugate's domain.
+        # Even for extreme predictors the gradient is in the conjugate's domain.
         assert np.isfinite(loss.conjugate(y.astype(np.float64), u)).all()
 
     def test_poisson_where_exp_overflows(self):

@@ -1,4 +1,4 @@
-"""Entries and columns that bear names are read by name, in every parameter of that kind."""
+"""Named entries and columns are read by name, in every parameter that accepts them."""
 
 import numpy as np
 import pytest
@@ -50,7 +50,7 @@ def test_a_series_by_task_is_read_as_a_dict(estimator, parameter, given, stacked
     for by_name in (given, pd.Series(given)):
         coef = estimator.set_params(**{parameter: by_name}).fit(*data).coef_
         np.testing.assert_array_equal(coef, expected)
-    # A Series whose index only counts is read by position, as an array is.
+    # A Series with a default index is read by position, like an array.
     coef = estimator.set_params(**{parameter: pd.Series(in_order)}).fit(*data).coef_
     np.testing.assert_array_equal(coef, expected)
     wrong = pd.Series(given).rename({"fig": "plum"})
@@ -132,7 +132,7 @@ def test_weights_and_scored_labels_in_another_order(library):
     assert named.score(X, labels, other) == pytest.approx(expected)
     prediction = library(pd.DataFrame(model.predict(X), columns=TASKS))
     assert r2_score(labels, prediction, sample_weight=other) == pytest.approx(expected)
-    # By position where one side has no names.
+    # By position if one side has no names.
     assert model.score(X, Y, WEIGHTS.to_numpy()) == pytest.approx(expected)
     classifier = BlockSparseClassifier().fit(X, library((Y > 0).astype(int)))
     right = (classifier.predict(X) == (Y > 0).to_numpy()).all(axis=1).mean()

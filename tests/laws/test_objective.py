@@ -22,7 +22,7 @@ IGNORED = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
 def stated(model, X, y, coef, intercept):
-    """cvxpy's value of the objective, all variables but the coefficients at their best."""
+    """cvxpy's value of the objective, minimised over all variables but the coefficients."""
     problem, variables = reference.to_cvxpy(model, X, y)
     W, b = variables["coef"], variables["intercept"]
     # Pooled tasks have one column, and may have one intercept.
@@ -35,7 +35,7 @@ def stated(model, X, y, coef, intercept):
         return float(problem.objective.value), 0.0
     problem = cp.Problem(problem.objective, problem.constraints + fixed)
     problem.solve(solver="CLARABEL")
-    # cvxpy splits W anew, no worse than the fit, which may be off by its gap.
+    # cvxpy splits W optimally; the fit may exceed it by its gap.
     return float(problem.value), model.dual_gap_ + 1e-6 * abs(problem.value)
 
 

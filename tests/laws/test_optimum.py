@@ -89,7 +89,7 @@ def test_scaled_tasks_do_not_see_units(estimator):
 
 
 class AnyPenalty(BlockSparseRegressor):
-    """A penalty that no estimator of its own uses yet."""
+    """A penalty without an estimator of its own."""
 
     def __init__(self, alpha=1.0, penalty=None, tol=1e-10, task_column=None, solver="auto"):
         super().__init__(alpha, tol=tol, task_column=task_column, solver=solver)

@@ -57,14 +57,14 @@ def _ridge_each(W):
 
 
 def _one_cluster(W):
-    """Distances to the mean, and the mean."""
+    """One cluster: squared distances to the mean, and the mean."""
     mean = W.mean(axis=1)
     distances = sum(((w - mean) ** 2).sum() for w in W.T)
     return 0.5 / 2 * (distances + 0.2 * W.shape[1] * (mean**2).sum())
 
 
 def _all_clusters(W):
-    """Each task its own cluster: distances between centres at 0.3, no mean."""
+    """Each task is its own cluster: squared distances between centres with weight 0.3, no mean."""
     mean = W.mean(axis=1)
     return 0.5 / 2 * 0.3 * sum(((w - mean) ** 2).sum() for w in W.T)
 
@@ -154,7 +154,7 @@ any_shapes = st.tuples(st.integers(1, 5), st.integers(1, 4)).flatmap(
 
 
 def neighbours(W, V, seed):
-    """Points near the prox, near its input, and simpler than it."""
+    """Points near the prox, near its input, and with more zeros."""
     rng = np.random.default_rng(seed)
     for scale in (1e-4, 1e-2, 1.0, 30.0):
         yield W + scale * rng.standard_normal(W.shape)
@@ -242,7 +242,7 @@ class TestProx:
         best = prox_objective(penalty, W, V, column)
         for other in neighbours(W, V, seed):
             assert best <= prox_objective(penalty, other, V, column) * (1 + 1e-9) + 1e-9
-        # Rows do not see each other.
+        # Rows do not affect each other.
         for j in range(SHAPE[0]):
             alone = penalty.prox(V[j : j + 1], float(column[j, 0]))
             np.testing.assert_allclose(W[j : j + 1], alone, rtol=1e-13, atol=0)
@@ -295,7 +295,7 @@ class TestProx:
         objective = cp.sum_squares(variable - V) / 2 + 0.9 * expression
         exact = {} if constraints else TIGHT
         cp.Problem(cp.Minimize(objective), constraints).solve(solver="CLARABEL", **exact)
-        # Where cvxpy minimises over a matrix too, it is less exact.
+        # cvxpy is less accurate if it also minimises over a matrix.
         atol = 1e-4 if constraints else 1e-5
         np.testing.assert_allclose(penalty.prox(V, 0.9), variable.value, atol=atol)
 
@@ -321,7 +321,7 @@ class TestProx:
     @pytest.mark.parametrize("penalty", ALL)
     def test_tiny_input(self, penalty):
         W = penalty.prox(np.full(SHAPE, 1e-200), 1e-3)
-        # A coupling moves entries towards each other.
+        # A coupling shrinks differences between entries.
         assert np.isfinite(W).all() and (np.abs(W) <= 1.01e-200).all()
 
     @pytest.mark.parametrize("penalty", ROW_NORMS)

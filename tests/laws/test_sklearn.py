@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, and its tools once each on the layout they are promised for."""
+"""scikit-learn's own checks, and its tools on the layouts for which they are documented to work."""
 
 import pickle
 import warnings
@@ -69,7 +69,7 @@ def _is_block_sparse(cls):
 
 
 def _mostly_slow(classes, is_quick):
-    """Classes for parametrize: all but the quick ones are marked slow."""
+    """Classes for parametrize, with all but the fast ones marked slow."""
     slow = pytest.mark.slow
     return [cls if is_quick(cls) else pytest.param(cls, marks=slow) for cls in classes]
 
@@ -217,7 +217,7 @@ def test_cross_val_predict(shared, stacked):
 def test_learning_and_validation_curves(stacked):
     cv = StratifiedTaskKFold(3, task_column=-1, random_state=0)
     model = BlockSparseRegressor(0.1, task_column=-1)
-    # Shuffled, or the first third of rows sorted by task would hold the first tasks alone.
+    # Shuffled, since the first third of rows sorted by task has only the first tasks.
     _, _, test = learning_curve(
         model, stacked.data, stacked.target, cv=cv, train_sizes=[0.6, 1.0], shuffle=True,
         random_state=0,

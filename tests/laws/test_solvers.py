@@ -1,4 +1,4 @@
-"""Laws of solvers: certificates are reached, and true at every stage."""
+"""Laws of solvers: tolerances are reached, and certificates are valid at every stage."""
 
 import warnings
 
@@ -36,7 +36,7 @@ class TestCertificates:
         assert iterations[0] == 0 and (np.diff(iterations) > 0).all()
         assert (np.diff(values) <= 0).all()
         assert (gaps >= values - best.objective - 1e-11 * scale).all()
-        # It starts from a gap worth closing.
+        # The initial gap is far from zero.
         assert gaps[0] > 1e-3 * scale
 
     @pytest.mark.parametrize("loss", LOSSES)

@@ -1,4 +1,4 @@
-"""Fits by single losses; the laws of all are in laws/test_losses.py."""
+"""Fits by single losses; the laws of all losses are in laws/test_losses.py."""
 
 import numpy as np
 

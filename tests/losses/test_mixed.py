@@ -1,4 +1,4 @@
-"""A loss for each task."""
+"""Losses that differ between tasks."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ class TestMixedLosses:
         model = MultiTaskRegressor(0.01, loss=loss, tol=1e-8).fit(X, Y)
         predicted = model.predict(X)
         assert (predicted[:, 1] > 0).all() and (predicted[:, 1] < 1).all()
-        # With free intercepts the fitted means add up to the labels, for every canonical link.
+        # With free intercepts the fitted means sum to the sum of labels, for every canonical link.
         seen = ~np.isnan(Y)
         for t in range(3):
             assert predicted[seen[:, t], t].mean() == pytest.approx(

@@ -25,7 +25,7 @@ CLASS_WEIGHT = {"ash": 0.5, "fir": 3.0}
 
 
 def make(n_classes=4, n=90, *, seed=0, sparse=False):
-    """Features in unequal units, off centre, labels by name, and weights."""
+    """Uncentred features in different units, named labels, and weights."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, N_FEATURES)) * [1, 2, 0.5, 1, 1, 1] + [0, 1, -1, 0.5, 0, 2]
     if sparse:
@@ -100,11 +100,11 @@ def test_minimises_its_stated_objective(name, solver):
     np.testing.assert_allclose(model.intercept_.sum(), 0, atol=1e-14)
     assert model.coef_.shape == (len(model.classes_), N_FEATURES)
     if model.norm == "l2":
-        # Nothing is gained by what the classes have in common, and it costs.
+        # A component common to all classes does not change the loss, and is penalised.
         np.testing.assert_allclose(model.coef_.sum(axis=0), 0, atol=1e-12)
         np.testing.assert_allclose(best.coef_.sum(axis=0), 0, atol=1e-4 * largest)
 
-    # Stopped early, the gap still is a bound.
+    # The gap of an early stop is still a bound.
     null = stated(model, X, y, s, np.zeros_like(model.coef_), null_intercepts(model, y, s))
     for tol in (0.3, 0.03, 1e-3):
         with warnings.catch_warnings():
@@ -253,7 +253,7 @@ class TestClasses:
         repeated = clone(model).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
         np.testing.assert_allclose(weighted.coef_, repeated.coef_, atol=1e-6)
         np.testing.assert_allclose(weighted.intercept_, repeated.intercept_, atol=1e-6)
-        # A class without weight is no class, and class_weight does not know it.
+        # A class with zero weight is not a class, also in class_weight.
         weights = {"ash": 2.0, "elm": 0.5}
         few = clone(model).set_params(class_weight=weights).fit(X, y, (y != "oak").astype(float))
         assert few.classes_.tolist() == ["ash", "elm", "fir"]
@@ -459,7 +459,7 @@ def one_of(labels, n_classes):
 
 
 class TestMultinomial:
-    """The one loss whose columns depend on each other: the laws hold for rows."""
+    """The only loss that couples columns: the laws hold for rows."""
 
     loss = MultinomialLoss()
 
@@ -473,7 +473,7 @@ class TestMultinomial:
         y, z = rows
         by_row = np.logaddexp.reduce(z, axis=1) - (y * z).sum(axis=1)
         np.testing.assert_allclose(self.loss.value(y, z).sum(axis=1), by_row, rtol=1e-9, atol=1e-14)
-        # All of it in the column of the row's class.
+        # The whole loss is in the column of the row's class.
         assert not (self.loss.value(y, z) * (1 - y)).any()
 
     def test_value_is_what_cvxpy_sees(self, rows):

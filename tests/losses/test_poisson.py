@@ -1,4 +1,4 @@
-"""Counts of unequal sizes, far-out rows without a label, single precision."""
+"""Counts of different sizes, outlying rows without a label, single precision."""
 
 import warnings
 
@@ -85,7 +85,7 @@ def test_rows_that_only_one_task_has(far):
 @pytest.mark.parametrize("mean", [10, 300, 1e6])
 @pytest.mark.parametrize("sparsity", [0.0, 0.5])
 def test_counts_of_unequal_sizes(mean, sparsity):
-    """Large counts beside small ones, many draws: no division by a vanished residual."""
+    """Large and small counts, over many draws: no division by a residual of zero."""
     for seed in range(8):
         rng = np.random.RandomState(seed)
         X = rng.standard_normal((80, 5))
@@ -129,7 +129,7 @@ def test_poisson_predicts_the_mean_response():
     X = rng.normal(size=(400, 3))
     means = np.exp(X @ np.array([[0.5, 0.3], [0.0, -0.4], [0.2, 0.2]]) + [1.0, 2.0])
     counts = rng.poisson(means)
-    # With a free intercept the fitted means add up to the counts.
+    # With a free intercept the fitted means sum to the sum of counts.
     model = BlockSparseRegressor(1e-3, loss="poisson", tol=1e-8).fit(X, counts)
     np.testing.assert_allclose(model.predict(X).mean(axis=0), counts.mean(axis=0), rtol=1e-3)
     scaled = BlockSparseRegressor(1e-3, loss="poisson", scale_tasks=True, tol=1e-8)

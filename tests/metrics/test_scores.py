@@ -204,7 +204,7 @@ def test_nothing_defined_warns(name, average):
     [
         (([1, 2], [1, 2, 3]), {}, r"differ in shape: \(2,\) and \(3,\)"),
         (([[1], [2]], [1, 2]), {}, r"\(2, 1\) and \(2,\)"),
-        (([1, 2], [1, 2]), {"task": [1]}, r"vectors of one length.*\(2,\) and \(1,\)"),
+        (([1, 2], [1, 2]), {"task": [1]}, r"vectors of the same length.*\(2,\) and \(1,\)"),
         (([[1], [2]], [[1], [2]]), {"task": [1, 1]}, r"got shapes \(2, 1\) and \(2,\)"),
         (([1, 2], [1, 2]), {"sample_weight": [1]}, r"must have shape \(2,\) or \(2,\), got \(1,\)"),
         (([1, 2], [1, 2]), {"average": "mean"}, "'macro', 'pooled' or None, got 'mean'"),

@@ -577,7 +577,7 @@ def test_the_benchmark_agrees_with_grid_search(capsys, tmp_path):
     rows = benchmark.main(arguments)
     assert len(rows) == 3 and (tmp_path / "rows").exists()
     assert all(row["same_alpha"] and row["score_difference"] < 1e-3 for row in rows)
-    assert "| tall 2000 x 20, T=20 |" in capsys.readouterr().out
+    assert "| tall 2000 x 20, T=20 " in capsys.readouterr().out
 
 
 # Groups

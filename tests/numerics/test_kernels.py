@@ -119,7 +119,7 @@ PACKAGE = Path(skmtl.__file__).parent
 
 
 def run_python(code):
-    """Run code in a fresh process that compiles; returns the lines it prints."""
+    """Run code in a new process with compilation; return the lines it prints."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": str(PACKAGE.parent), "NUMBA_DISABLE_JIT": "0"},
@@ -134,5 +134,5 @@ def test_without_a_folder_to_write_to_one_warning_says_what_to_do():
     messages, taken = map(ast.literal_eval, run_python(NOWHERE))
     assert len(messages) == 1
     assert "NUMBA_CACHE_DIR" in messages[0]
-    # Compiled all the same.
+    # It is compiled nevertheless.
     assert taken == [[[3.0]]]

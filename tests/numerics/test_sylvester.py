@@ -16,7 +16,7 @@ def complete(n):
 
 
 def pieces(n):
-    """Two chains and two tasks alone, one of them without a ridge."""
+    """Two chains and two uncoupled tasks, one of them without a ridge."""
     L = np.zeros((n, n))
     half = (n - 2) // 2
     L[:half, :half], L[half:-2, half:-2] = chain(half), chain(n - 2 - half)
@@ -37,7 +37,7 @@ def times(matrices, M, W):
 
 
 def dense(matrices, M, G):
-    """The smallest least-squares solution of the whole system, unknowns task by task."""
+    """The least-squares solution of least norm, with the unknowns task by task."""
     d, n_tasks = G.shape
     whole = np.kron(M, np.eye(d))
     for t in range(n_tasks):

@@ -1,4 +1,4 @@
-"""One BLAS thread while small matrices are worked on."""
+"""One BLAS thread for small matrices."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The algebra of penalties: what sums and wrappers ask of their parts, and what files know."""
+"""The algebra of penalties: traits of sums and wrappers, and imports of their files."""
 
 import ast
 from pathlib import Path
@@ -43,7 +43,7 @@ TIGHT = {"tol_gap_abs": 1e-9, "tol_gap_rel": 1e-9, "tol_feas": 1e-9}
 
 
 class TaskNorms(Penalty):
-    """The norm in CONTRIBUTING, which no file of the package knows."""
+    """The norm in CONTRIBUTING, which is not part of the package."""
 
     def __init__(self, alpha=1.0):
         self.alpha = alpha
@@ -59,7 +59,7 @@ class TaskNorms(Penalty):
         return float(np.linalg.norm(G, axis=0).max() / self.alpha)
 
     def to_cvxpy(self, W):
-        # A pair: a minimum over further variables.
+        # A minimum over further variables is a pair.
         bounds = cp.Variable(W.shape[1])
         return self.alpha * cp.sum(bounds), [cp.norm(W, 2, axis=0) <= bounds]
 
@@ -86,7 +86,7 @@ matrices = arrays(np.float64, SHAPE, elements=numbers)
 
 
 class TestFiles:
-    """Norms know the base and what all may use; the algebra knows these, and no norm."""
+    """Norms import the base and shared files; the algebra imports these, but no norm."""
 
     SHARED = {
         "_base", "_box", "_forms", "_fusion", "_roots", "_shrinkage", "_sparse_rows", "_thresholds",
@@ -163,7 +163,7 @@ class TestAbsolute:
         problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(V, W))), [value <= 1, *constraints])
         problem.solve(solver="CLARABEL", **TIGHT)
         assert positive.dual_norm(V) == pytest.approx(problem.value, rel=1e-6)
-        # What is scaled by it is inside.
+        # G scaled by it is feasible.
         scale = positive.dual_scale(V)
         assert 0 < scale < 1 and positive.conjugate(scale * V) == 0
         assert positive.conjugate(1.001 * V / positive.dual_norm(V)) == np.inf

@@ -1,4 +1,4 @@
-"""What a user's own penalty is given."""
+"""The arguments that a user's own penalty receives."""
 
 import warnings
 
@@ -10,7 +10,7 @@ from skmtl.penalties import L1, Penalty, Superposition, TraceNorm
 
 
 class Recording(Penalty):
-    """TaskNorms, or with ``rows`` the norms of rows, that keeps the steps it is given."""
+    """TaskNorms, or with ``rows`` the norms of rows, that records the steps it receives."""
 
     def __init__(self, alpha=1.0, rows=False, steps=None):
         self.alpha, self.rows, self.steps = alpha, rows, steps

@@ -36,7 +36,7 @@ def test_weights_are_feasible_and_optimal(box, lam):
     theta = box_weights(sigma, lam, a, b, c)
     assert theta.sum() == pytest.approx(c, rel=1e-9, abs=1e-12)
     assert (theta >= a - 1e-12).all() and (theta <= b + 1e-9).all()
-    # min sum sigma^2 / (theta + lam): no pair of weights can gain by an exchange.
+    # min sum sigma^2 / (theta + lam): no exchange between two weights is an improvement.
     value = (sigma**2 / (theta + lam)).sum()
     for i in range(len(sigma)):
         for j in range(len(sigma)):
@@ -53,7 +53,7 @@ def test_weights_are_feasible_and_optimal(box, lam):
 def test_support_is_attained_by_the_greedy_weights(box):
     sigma, a, b, c = box
     best = box_support(sigma, a, b, c)
-    # No feasible weights reach more: all the rest to one, to two, or evenly.
+    # No feasible weights have a larger sum: all the rest on one, on two, or spread evenly.
     rest, size = c - a * len(sigma), len(sigma)
     room = b - a if np.isfinite(b) else rest
     for order in (

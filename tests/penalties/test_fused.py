@@ -34,7 +34,7 @@ class TestFusedTasks:
         level=st.floats(1e-4, 1e3),
     )
     def test_prox_obeys_the_optimality_conditions(self, row, size, level):
-        # The running sum of what was taken away stays within the level, and is there at jumps.
+        # The running sum of V - W stays within [-level, level], and is at an end at jumps.
         V, step = size * row, size * level
         W = FusedTasks().prox(V, step)
         sums, jumps = np.cumsum((V - W)[0]), np.diff(W[0])
@@ -46,7 +46,7 @@ class TestFusedTasks:
 
     @given(V=arrays(np.float64, (4, 2), elements=numbers), step=steps)
     def test_two_tasks_in_closed_form(self, V, step):
-        # The mean stays; the difference is soft-thresholded by twice the step.
+        # The mean is unchanged; the difference is soft-thresholded by twice the step.
         mean, half = V.mean(axis=1), (V[:, 1] - V[:, 0]) / 2
         half = np.sign(half) * np.maximum(np.abs(half) - step, 0)
         expected = np.stack([mean - half, mean + half], axis=1)
@@ -92,13 +92,13 @@ class TestFusedTasks:
         penalty = FusedTasks(0.8, 0.6, order=rng.permutation(n_tasks))
         G = rng.standard_normal((3, n_tasks))
         G -= G.mean(axis=1, keepdims=True)
-        # W with mean zero: <G, W> does not see the mean.
+        # W with mean zero: <G, W> does not depend on the mean.
         W = cp.Variable(G.shape)
         constraints = [penalty.to_cvxpy(W) <= 1, cp.sum(W, axis=1) == 0]
         problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), constraints)
         truth = problem.solve(solver="CLARABEL", **TIGHT)
         assert truth * (1 - 1e-9) <= penalty.dual_norm(G) <= truth * (1 + 1e-6)
-        # What the rows sum to by rounding does not matter.
+        # Row sums at the level of rounding error are ignored.
         assert penalty.dual_norm(G + 1e-12) == pytest.approx(penalty.dual_norm(G), rel=1e-9)
 
     def test_traits(self):

@@ -44,8 +44,8 @@ class TestPairwiseFusion:
         level=st.floats(1e-5, 1e2),
     )
     def test_prox_obeys_the_optimality_conditions(self, row, size, level):
-        # Each task is pushed by those on its two sides; tasks that became equal push each other,
-        # k of them by at most one step for each of their pairs with the others.
+        # The tasks on its two sides shift each task; equal tasks also shift each other, k of them
+        # by at most one step for each of their pairs with the others.
         V, step = size * row, size * level
         W = PairwiseFusion().prox(V, step)
         taken = (V - W)[0]
@@ -125,12 +125,12 @@ class TestPairwiseFusion:
                 pairs = sum(abs(a - b) for a, b in itertools.combinations(chosen, 2))
                 best = max(best, (G @ np.array(chosen)).max() / (0.8 * 0.6 * pairs))
         assert penalty.dual_norm(G) == pytest.approx(best, rel=1e-12)
-        # W with mean zero: <G, W> does not see the mean.
+        # W with mean zero: <G, W> does not depend on the mean.
         W = cp.Variable(G.shape)
         constraints = [penalty.to_cvxpy(W) <= 1, cp.sum(W, axis=1) == 0]
         problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), constraints)
         assert problem.solve(solver="CLARABEL", **TIGHT) == pytest.approx(best, rel=1e-6)
-        # What the rows sum to by rounding does not matter.
+        # Row sums at the level of rounding error are ignored.
         assert penalty.dual_norm(G + 1e-12) == pytest.approx(best, rel=1e-9)
 
     @given(G=matrices, step=steps)

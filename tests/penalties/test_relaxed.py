@@ -1,4 +1,4 @@
-"""The relaxed cluster norm: k-means from below, prox and conjugate."""
+"""The relaxed cluster norm: lower bound of k-means, prox and conjugate."""
 
 import cvxpy as cp
 import numpy as np
@@ -30,7 +30,7 @@ def test_the_penalty_relaxes_k_means(seed):
         best = min(k_means_cost(W, labels) for labels in partitions(5, k))
         value = RelaxedClusterNorm(alpha, k, eta).value(W)
         assert value <= alpha / 2 * (best + eta * (W**2).sum()) + 1e-12
-        # Nothing is lost where the tasks are their centres.
+        # The relaxation is exact if all tasks equal their centres.
         W = rng.normal(size=(4, k))[:, rng.permutation(np.r_[np.arange(k), 0, k - 1])]
         value = RelaxedClusterNorm(alpha, k, eta).value(W)
         assert value == pytest.approx(alpha / 2 * eta * (W**2).sum(), rel=1e-12)

@@ -1,4 +1,4 @@
-"""Laws of the penalties on rows that have a share for entries, weights or signs."""
+"""Laws of penalties on rows with entrywise shares, weights or sign constraints."""
 
 import copy
 import pickle
@@ -109,7 +109,7 @@ def prox_objective(penalty, W, V, step):
 
 
 def stated_prox(penalty, V, step):
-    """The prox as cvxpy finds it; step may be a column."""
+    """The prox by cvxpy; step may be a column."""
     W = cp.Variable(V.shape)
     form = penalty.to_cvxpy(W)
     expression, constraints = form if isinstance(form, tuple) else (form, [])

@@ -1,4 +1,4 @@
-"""Sums of penalties: what has a common prox, what becomes terms."""
+"""Sums of penalties: parts with a joint prox, and parts that become terms."""
 
 import cvxpy as cp
 import numpy as np

@@ -66,7 +66,7 @@ class TestTreeGroup:
     @pytest.mark.parametrize(
         ("groups", "weights", "message"),
         [
-            ([[0, 1], [2, 1], [0, 1, 2]], [1, 1, 1], r"\[0, 1\] and \[1, 2\] cross"),
+            ([[0, 1], [2, 1], [0, 1, 2]], [1, 1, 1], r"\[0, 1\] and \[1, 2\] overlap"),
             ([[0, 1]], [1], r"columns \[2\] are in none"),
             ([[0, 1], [2]], [1, 0], r"columns \[2\] are in none"),
             ([[0, 1, 2]], [-1], "'weights' parameter of TreeGroup"),

@@ -173,7 +173,7 @@ def test_a_sparse_output_keeps_the_position() -> None:
 @pytest.mark.parametrize("position", [3, -4])
 def test_a_position_that_cannot_stay(position: int) -> None:
     X = np.insert(FEATURES, position % 4, CODES, axis=1)
-    with pytest.raises(ValueError, match=rf"task_column={position}: .* 2 columns of 3.*\(0\)"):
+    with pytest.raises(ValueError, match=rf"task_column={position}: .* 2 columns for 3.*\(0\)"):
         TaskTransformer(PCA(2), task_column=position).fit(X)
 
 
@@ -467,7 +467,7 @@ def test_columns_must_agree_over_tasks() -> None:
     kinds = np.where(CODES == 0, "u", SCHOOLS)
     X = np.column_stack([kinds.astype(object), CODES])
     encoder = OneHotEncoder(sparse_output=False, handle_unknown="ignore")
-    with pytest.raises(ValueError, match=r"makes the columns \['x0_south'\] for task 1"):
+    with pytest.raises(ValueError, match=r"gives the columns \['x0_south'\] for task 1"):
         TaskTransformer(encoder, task_column=-1, per_task=True).fit(X)
     kinds[:2] = "v"
     X[:, 0] = kinds
@@ -475,7 +475,7 @@ def test_columns_must_agree_over_tasks() -> None:
         TaskTransformer(encoder, task_column=-1, per_task=True).fit(X)
     frame = pd.DataFrame({"kind": kinds, "school": SCHOOLS})
     encoder = FunctionTransformer(lambda f: pd.get_dummies(f, columns=["kind"]))
-    with pytest.raises(ValueError, match=r"makes \['kind_.* for task .* before it"):
+    with pytest.raises(ValueError, match=r"gives \['kind_.* for task .* before it"):
         TaskTransformer(encoder, task_column="school", per_task=True).fit(frame)
     assert TaskTransformer(encoder, task_column="school").fit_transform(frame).shape == (12, 5)
 
@@ -530,7 +530,7 @@ def test_errors_of_the_data() -> None:
 
 def test_errors_of_the_output() -> None:
     frame = pandas_frame().rename(columns={"school": "x0"})
-    with pytest.raises(ValueError, match="makes a column 'x0', but that is the task column's"):
+    with pytest.raises(ValueError, match="gives a column 'x0', which is the task column's"):
         TaskTransformer(AddColumn(), task_column="x0").fit_transform(frame)
     positive = FunctionTransformer(lambda X: X[:, X.sum(axis=0) > 0])
     X = np.column_stack([np.abs(FEATURES), CODES])

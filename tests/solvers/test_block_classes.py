@@ -153,7 +153,7 @@ class TestMemory:
                 patch.setattr("skmtl.objective._rows.FEWEST_ROWS", 4)
                 patch.setattr("skmtl.objective._coupled.FEWEST_ROWS", 4)
                 if limit is None:
-                    patch.setattr("skmtl.objective._rows._GRAM_BYTES", 8 * K * 16)
+                    patch.setattr("skmtl.objective._rows.GRAM_BYTES", 8 * K * 16)
                 else:
                     patch.setattr("skmtl.objective._coupled.LARGEST_SIDE", limit)
                 started = []

@@ -6,10 +6,11 @@ constructor brings the data into the form that the peer takes without copying, a
 package at the top, for the import is timed too, and nothing of the other peers.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -29,16 +30,27 @@ class Result:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-class Solver(Protocol):
-    """What a module of this package defines under the name Solver."""
+class Solver(ABC):
+    """What a module of this package defines under this name, with the arguments of a Solver."""
 
+    coefs: NDArray[Any]
+
+    @abstractmethod
     def __init__(self, problem: Any, threads: int, **options: Any) -> None: ...
 
+    @abstractmethod
     def run(self, tol: float) -> None:
-        """Solve the problem; nothing is kept from an earlier run."""
+        """Solve the problem, and set ``coefs``; nothing is kept from an earlier run."""
 
     def result(self) -> Result:
         """What the last run found."""
+        return Result(self.coefs)
+
+
+def cross_validated(problem: Any, model: Any) -> Result:
+    """What a fitted CV estimator found: the model at the chosen alpha, and all scores."""
+    chosen = int(abs(problem.alphas - model.alpha_).argmin())
+    return Result(model.coef_[None], [chosen], {"mse_path": model.mse_path_.mean(axis=1).tolist()})
 
 
 @dataclass(frozen=True)

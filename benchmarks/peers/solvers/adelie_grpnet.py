@@ -11,11 +11,11 @@ import adelie as ad
 import numpy as np
 import scipy.sparse as sp
 
+from benchmarks.peers import solvers
 from benchmarks.peers.problem import Problem
-from benchmarks.peers.solvers import Result
 
 
-class Solver:
+class Solver(solvers.Solver):
     """Block coordinate descent with a screening rule, in C++."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
@@ -67,8 +67,8 @@ class Solver:
         )
         self.betas = state.betas
 
-    def result(self) -> Result:
+    def result(self) -> solvers.Result:
         """Coefficients."""
         shape = (len(self.problem.alphas), self.problem.n_features, self.problem.n_tasks)
         betas = self.betas.toarray() if sp.issparse(self.betas) else np.asarray(self.betas)
-        return Result(betas.reshape(shape).transpose(0, 2, 1))
+        return solvers.Result(betas.reshape(shape).transpose(0, 2, 1))

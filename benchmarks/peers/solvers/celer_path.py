@@ -7,22 +7,18 @@ Y are Fortran-contiguous; pruning of the working set is on, its default.
 import numpy as np
 from celer.homotopy import mtl_path
 
+from benchmarks.peers import solvers
 from benchmarks.peers.problem import Problem
-from benchmarks.peers.solvers import Result
 
 
-class Solver:
+class Solver(solvers.Solver):
     """Working sets with extrapolated dual points."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
         self.alphas = problem.alphas
         self.X, self.Y = np.asfortranarray(problem.X), np.asfortranarray(problem.y)
-        self.coefs = np.zeros((problem.n_tasks, problem.n_features, 0))
 
     def run(self, tol: float) -> None:
         """Fit."""
-        self.coefs = mtl_path(self.X, self.Y, alphas=self.alphas, tol=tol, max_iter=1000)[1]
-
-    def result(self) -> Result:
-        """Coefficients."""
-        return Result(np.moveaxis(self.coefs, 2, 0))
+        coefs = mtl_path(self.X, self.Y, alphas=self.alphas, tol=tol, max_iter=1000)[1]
+        self.coefs = np.moveaxis(coefs, 2, 0)

@@ -8,16 +8,15 @@ many of its slow iterations, so that it is given their number here: one over the
 import numpy as np
 from lightning.classification import CDClassifier
 
+from benchmarks.peers import solvers
 from benchmarks.peers.problem import Problem
-from benchmarks.peers.solvers import Result
 
 
-class Solver:
+class Solver(solvers.Solver):
     """Block coordinate descent with a line search, in Cython."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
         self.X, self.y, self.alpha = np.asfortranarray(problem.X), problem.y, problem.alphas[0]
-        self.coef = np.zeros((problem.n_tasks, problem.n_features))
 
     def run(self, tol: float) -> None:
         """Fit."""
@@ -31,8 +30,4 @@ class Solver:
             max_iter=round(1 / tol),
             random_state=0,
         )
-        self.coef = model.fit(self.X, self.y).coef_
-
-    def result(self) -> Result:
-        """Coefficients."""
-        return Result(self.coef[None])
+        self.coefs = model.fit(self.X, self.y).coef_[None]

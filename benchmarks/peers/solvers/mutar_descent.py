@@ -8,11 +8,11 @@ compiled loop takes without a copy.
 import numpy as np
 from mutar import GroupLasso
 
+from benchmarks.peers import solvers
 from benchmarks.peers.problem import Problem
-from benchmarks.peers.solvers import Result
 
 
-class Solver:
+class Solver(solvers.Solver):
     """Block coordinate descent compiled by numba."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
@@ -24,13 +24,8 @@ class Solver:
             self.X[t, : part.stop - part.start] = problem.X[part]
             self.y[t, : part.stop - part.start] = problem.y[part]
         self.alpha = problem.alphas[0] * len(problem.y) / len(rows) / longest
-        self.coef = np.zeros((problem.n_features, problem.n_tasks))
 
     def run(self, tol: float) -> None:
         """Fit."""
         model = GroupLasso(alpha=self.alpha, fit_intercept=False, tol=tol, max_iter=100_000)
-        self.coef = model.fit(self.X, self.y).coef_
-
-    def result(self) -> Result:
-        """Coefficients."""
-        return Result(self.coef.T[None])
+        self.coefs = model.fit(self.X, self.y).coef_.T[None]

@@ -11,20 +11,19 @@ from skglm.datafits import QuadraticMultiTask
 from skglm.penalties import L2_1
 from skglm.solvers import MultiTaskBCD
 
+from benchmarks.peers import solvers
 from benchmarks.peers.problem import Problem
-from benchmarks.peers.solvers import Result
 
 _MAX_ITER = 1000
 
 
-class Solver:
+class Solver(solvers.Solver):
     """Block coordinate descent on working sets, along a path by warm starts."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
         self.alphas = problem.alphas
         self.X = problem.X.tocsc() if hasattr(problem.X, "tocsc") else np.asfortranarray(problem.X)
         self.Y = np.asfortranarray(problem.y)
-        self.coefs = np.zeros((0, problem.n_tasks, problem.n_features))
 
     def run(self, tol: float) -> None:
         """Fit."""
@@ -45,7 +44,3 @@ class Solver:
             solver.solve(self.X, self.Y, QuadraticMultiTask(), L2_1(alpha), W, XW)  # in place
             coefs.append(W.T.copy())
         self.coefs = np.array(coefs)
-
-    def result(self) -> Result:
-        """Coefficients."""
-        return Result(self.coefs)

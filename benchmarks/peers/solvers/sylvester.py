@@ -12,20 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_sylvester
 
+from benchmarks.peers import solvers
 from benchmarks.peers.problem import Problem
-from benchmarks.peers.solvers import Result
 
 _MAX_ROUNDS = 1000
 # A round that gains less than this share of the tolerance is the last.
 _GAIN = 1e-5
 
 
-class Solver:
+class Solver(solvers.Solver):
     """Alternating minimisation."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
         self.X, self.Y, self.alphas = problem.X, problem.y, problem.alphas
-        self.coefs = np.zeros((0, problem.n_tasks, problem.n_features))
 
     def run(self, tol: float) -> None:
         """Solve for every alpha."""
@@ -48,10 +47,6 @@ class Solver:
                 before = value
             found.append(W.T)
         self.coefs = np.array(found)
-
-    def result(self) -> Result:
-        """Coefficients."""
-        return Result(self.coefs)
 
 
 def _inverse_root(

@@ -1,8 +1,9 @@
-"""Every numba kernel: arrays in, arrays out.
+"""All numba kernels: functions of arrays.
 
-Lazily compiled and, where a folder is writable, cached on disk. Kernels take C-contiguous
-arrays of one dtype owned by the design or a solver, so that each has one specialisation per dtype.
-A kernel calls only kernels of its own file: the cache does not see changes elsewhere.
+They are compiled on first use and, if a folder is writable, cached on disk. Kernels take
+C-contiguous arrays of one dtype that belong to a design or a solver, so that each has one
+specialisation per dtype. A kernel calls only kernels of its own file, because the cache does not
+detect changes in other files.
 """
 
 from skmtl._numerics.kernels._classes import minimise_classes

@@ -1,11 +1,11 @@
-"""Block coordinate descent over the rows of W where the classes of a row depend on each other.
+"""Block coordinate descent over the rows of W, for losses that couple the classes of a row.
 
-Minimises the quadratic model of a loss, with a penalty on rows,
+It minimises the quadratic model of a loss, with a penalty on rows,
 
     -<H, D> + <D, A'A D> / 2 + sum_k ridges_k |w_k|^2 / 2
         + sum_j (entry_j |W_j|_1 + group_j |W_j|_2)
 
-over W = W_0 + D (s, K), or those W >= 0, by the matrix A'A of all its entries.
+over W = W_0 + D (s, K), optionally with W >= 0, from the matrix A'A between all its entries.
 """
 
 import math
@@ -22,7 +22,7 @@ Penalty = tuple[Array, Array, Array, bool]
 # The same for one row.
 RowPenalty = tuple[Array, float, float, bool]
 
-# Extrapolate from this many differences of iterates, each this many sweeps apart.
+# Extrapolate from _DEPTH differences of iterates that are _SWEEPS sweeps apart.
 _DEPTH = 5
 _SWEEPS = 5
 
@@ -38,10 +38,10 @@ def minimise_classes(
     tol: float,
     max_sweeps: int,
 ) -> int:
-    """Sweep over the rows until the model's duality gap is at most tol; W and H are updated.
+    """Sweep over the rows until the model's duality gap is at most tol; update W and H.
 
-    gram is A'A (s K, s K), bends (s,) the largest eigenvalues of its blocks (K, K), H (s, K) = A'r
-    and residual |r|^2 at the start. Returns the number of sweeps.
+    gram is A'A (s K, s K), bends (s,) the largest eigenvalues of its diagonal blocks (K, K),
+    H (s, K) = A'r, and residual the initial |r|^2. Returns the number of sweeps.
     """
     s, n_classes = W.shape
     curvature = bends + penalty[0].max()
@@ -55,8 +55,8 @@ def minimise_classes(
                 if _update_row(W[j], H[j], _of_row(penalty, j), curvature[j], step):
                     _subtract(gram[j * n_classes : (j + 1) * n_classes], step, slopes)
         n_sweeps += _SWEEPS
-        fall = _fall(first_W, first_H, W, H)
-        if _gap(W, H, max(residual - 2.0 * fall, 0.0), penalty) <= tol:
+        decrease = _decrease(first_W, first_H, W, H)
+        if _gap(W, H, max(residual - 2.0 * decrease, 0.0), penalty) <= tol:
             break
         past_W[n_kept], past_H[n_kept] = W, H
         n_kept += 1
@@ -64,15 +64,16 @@ def minimise_classes(
             n_kept = 0
             tried_W, tried_H = np.empty_like(W), np.empty_like(H)
             if _extrapolate(past_W, past_H, tried_W, tried_H):
-                tried = _penalty_value(tried_W, penalty) - _fall(first_W, first_H, tried_W, tried_H)
-                if tried < _penalty_value(W, penalty) - fall:
+                tried = _penalty_value(tried_W, penalty)
+                tried -= _decrease(first_W, first_H, tried_W, tried_H)
+                if tried < _penalty_value(W, penalty) - decrease:
                     W[:], H[:] = tried_W, tried_H
     return n_sweeps
 
 
 @kernel(fastmath=FAST)
 def _subtract(rows: Array, step: Array, slopes: Array) -> None:
-    """Take the combination ``step`` of the rows from the slopes, four rows at a time."""
+    """Subtract the rows, with coefficients ``step``, from the slopes, four rows at a time."""
     n_rows = step.size
     whole = n_rows - n_rows % 4
     for k in range(0, whole, 4):
@@ -96,7 +97,7 @@ def _of_row(penalty: Penalty, j: int) -> RowPenalty:
 
 @kernel(fastmath=FAST)
 def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step: Array) -> bool:
-    """Minimise over one row, majorised by its curvature; step is the change, if any."""
+    """Minimise over one row with a curvature bound; set step, and return whether it changed."""
     ridges, entry, group, positive = penalty
     if curvature <= 0.0:
         return False
@@ -130,18 +131,18 @@ def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step:
 
 
 @kernel(fastmath=FAST)
-def _fall(first_W: Array, first_H: Array, W: Array, H: Array) -> float:
-    """What the quadratic has fallen since the first W, from the slopes at both: exact."""
-    fall = 0.0
+def _decrease(first_W: Array, first_H: Array, W: Array, H: Array) -> float:
+    """The decrease of the quadratic since the first W, exact from the slopes at both points."""
+    decrease = 0.0
     for j in range(W.shape[0]):
         for k in range(W.shape[1]):
-            fall += (W[j, k] - first_W[j, k]) * (first_H[j, k] + H[j, k])
-    return fall / 2.0
+            decrease += (W[j, k] - first_W[j, k]) * (first_H[j, k] + H[j, k])
+    return decrease / 2.0
 
 
 @kernel(fastmath=FAST)
 def _penalty_value(W: Array, penalty: Penalty) -> float:
-    """The thresholds' norms and the ridges."""
+    """The value of the norms and of the ridges."""
     value = 0.0
     for j in range(W.shape[0]):
         ridges, entry, group, positive = _of_row(penalty, j)
@@ -158,13 +159,13 @@ def _penalty_value(W: Array, penalty: Penalty) -> float:
 
 @kernel(fastmath=FAST)
 def _gap(W: Array, H: Array, square: float, penalty: Penalty) -> float:
-    """The distance of the model's value to the dual value of the scaled residual.
+    """The duality gap of the model, with the scaled residual as the dual point.
 
-    With the scale c of the residual it is, by the conjugates of the three parts,
+    With the scale c of the residual it is, from the conjugates of the three terms,
 
         Omega(W) - c <H, W> + (1 + c^2) sum_k ridges_k |w_k|^2 / 2 + (1 - c)^2 |r|^2 / 2
 
-    in which |r|^2 counts little near the minimum, where c is nearly 1.
+    where |r|^2 has little weight near the minimum, since c is close to 1.
     """
     ridge, inner, norms, ratio = 0.0, 0.0, 0.0, 0.0
     for j in range(W.shape[0]):
@@ -194,7 +195,7 @@ def _gap(W: Array, H: Array, square: float, penalty: Penalty) -> float:
 
 @kernel(fastmath=FAST)
 def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
-    """The nu at which soft-thresholding the slopes at nu entry leaves the length nu group."""
+    """The nu at which the slopes, soft-thresholded at nu entry, have the norm nu group."""
     ridges, entry, group, positive = penalty
     nu = least
     for _ in range(30):
@@ -209,7 +210,7 @@ def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
         excess = length - nu * group
         if excess <= 1e-9 * length or length == 0.0:
             break
-        # Newton from below on a convex, decreasing function stays below.
+        # Newton's method from below stays below the root of a convex, decreasing function.
         nu += excess / (group + entry * inner / length)
     return nu
 
@@ -218,7 +219,7 @@ def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
 def _extrapolate(past_W: Array, past_H: Array, W: Array, H: Array) -> bool:
     """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
 
-    False where the differences leave nothing to solve.
+    Returns False if the system for the coefficients is degenerate.
     """
     depth = past_W.shape[0] - 1
     system = np.empty((depth, depth))

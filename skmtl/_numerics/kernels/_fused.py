@@ -1,4 +1,4 @@
-"""Total variation along each row, then thresholds of its entries and of the whole row."""
+"""The prox of the total variation of each row, then of its L1 and L2 norms."""
 
 import math
 from typing import Any
@@ -36,9 +36,10 @@ def shrink_chains(W: Array, variation: Array, entry: Array, group: Array) -> Non
 def exceed_chains(
     G: Array, nu: float, variation: float, entry: float, group: float, out: Array
 ) -> None:
-    """By how much each row of G survives thresholds of nu times the given: out (n_rows,).
+    """Set out (n_rows,) to the excess of each row of G over nu times the given thresholds.
 
-    Decreasing in nu; at most 0 where the row becomes zero. entry or group is positive.
+    The excess decreases in nu, and is at most 0 if the prox of the row is zero. At least one of
+    entry and group is positive.
     """
     n_tasks = G.shape[1]
     row = np.empty(n_tasks)
@@ -50,7 +51,7 @@ def exceed_chains(
         if group > 0.0:
             out[j] = _threshold(row, nu * entry) - nu * group
         else:
-            # Of the entries alone: below 0 too, as a secant needs.
+            # The excess of the largest entry; it may be negative, as secant steps require.
             largest = 0.0
             for t in range(n_tasks):
                 largest = max(largest, abs(row[t]))
@@ -59,7 +60,7 @@ def exceed_chains(
 
 @kernel
 def _threshold(row: Array, level: float) -> float:
-    """Soft-threshold the entries in place; returns the Euclidean norm of what is left."""
+    """Soft-threshold the entries in place; return the Euclidean norm of the result."""
     largest = 0.0
     for t in range(len(row)):
         size = abs(row[t]) - level
@@ -67,7 +68,7 @@ def _threshold(row: Array, level: float) -> float:
         largest = max(largest, abs(row[t]))
     if largest == 0.0:
         return 0.0
-    # Relative to the largest, whose square might be infinite or zero.
+    # Divide by the largest entry, whose square might overflow or underflow.
     total = 0.0
     for t in range(len(row)):
         total += (row[t] / largest) ** 2
@@ -85,7 +86,7 @@ def _smooth(row: Array, level: float, ends: Array, signs: Array) -> None:
     for k in range(n_jumps + 1):
         end = ends[k] if k < n_jumps else n - 1
         after = signs[k] if k < n_jumps else 0.0
-        # From the piece's own entries: nothing drifts along the row.
+        # Computed from the entries of the piece, so that no error accumulates along the row.
         total = 0.0
         for t in range(first, end + 1):
             total += row[t]
@@ -97,13 +98,12 @@ def _smooth(row: Array, level: float, ends: Array, signs: Array) -> None:
 
 @kernel
 def _find_jumps(y: Array, level: float, ends: Array, signs: Array) -> int:
-    """Where the prox of the total variation jumps after ends[k], up or down by signs[k].
+    """Find the jumps of the prox of the total variation: after ends[k], with the sign signs[k].
 
-    Condat's direct algorithm. A piece that starts at ``first`` may have any height from low to
+    Condat's direct algorithm. A piece that starts at ``first`` can have any height from low to
     high that keeps the dual variable, the running sum of y minus the height, within
-    [-level, level]; spare and excess are that sum for the two heights. Where even low is too
-    high, the piece ended where low was last touched, and the same for high. Returns the number
-    of jumps.
+    [-level, level]; spare and excess are that sum for the two heights. If even low is too high,
+    the piece ends where low was last updated, and likewise for high. Returns the number of jumps.
     """
     n, n_jumps = len(y), 0
     first, k, low_end, high_end = 0, 0, 0, 0
@@ -111,7 +111,7 @@ def _find_jumps(y: Array, level: float, ends: Array, signs: Array) -> int:
     spare, excess = level, -level
     while True:
         if k == n - 1:
-            # The sum has to end at zero.
+            # The sum must be zero at the end.
             if spare < 0.0:
                 low_end = max(low_end, first)
                 ends[n_jumps], signs[n_jumps] = low_end, -1.0

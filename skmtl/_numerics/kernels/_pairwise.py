@@ -1,4 +1,4 @@
-"""Differences between all entries of each sorted row, then thresholds of its entries and of it."""
+"""The prox of the differences between all entries of each row, then of its L1 and L2 norms."""
 
 import math
 from typing import Any
@@ -13,11 +13,11 @@ Array = NDArray[Any]
 
 @kernel
 def shrink_pairs(W: Array, fusion: Array, entry: Array, group: Array) -> None:
-    """Replace each row w of W, sorted from its smallest entry, by the minimiser over x of
+    """Replace each row w of W, sorted in ascending order, by the minimiser over x of
 
         |x - w|^2 / 2 + fusion sum_{s<t} |x_s - x_t| + entry |x|_1 + group |x|_2.
 
-    The thresholds are (n_rows,) each. What remains is sorted as well.
+    The thresholds are (n_rows,) each. The result is sorted as well.
     """
     n_tasks = W.shape[1]
     row = np.empty(n_tasks)
@@ -37,9 +37,10 @@ def shrink_pairs(W: Array, fusion: Array, entry: Array, group: Array) -> None:
 def exceed_pairs(
     G: Array, nu: float, fusion: float, entry: float, group: float, out: Array
 ) -> None:
-    """By how much each sorted row of G survives thresholds of nu times the given: out (n_rows,).
+    """Set out (n_rows,) to the excess of each sorted row of G over nu times the given thresholds.
 
-    Decreasing in nu; at most 0 where the row becomes zero. entry or group is positive.
+    The excess decreases in nu, and is at most 0 if the prox of the row is zero. At least one of
+    entry and group is positive.
     """
     n_tasks = G.shape[1]
     row = np.empty(n_tasks)
@@ -52,16 +53,17 @@ def exceed_pairs(
         if group > 0.0:
             out[j] = _threshold(row, nu * entry) - nu * group
         else:
-            # Of the entries alone, the largest first or last: below 0 too, as a secant needs.
+            # The largest absolute entry is the first or the last; its excess may be negative, as
+            # secant steps require.
             out[j] = max(abs(row[0]), abs(row[n_tasks - 1])) - nu * entry
 
 
 @kernel
 def _fuse(row: Array, level: float, firsts: Array, sums: Array, heights: Array) -> None:
-    """The prox of level times the sum of all differences, in place; the others are buffers.
+    """The prox of level times the sum of all absolute differences, in place; with buffers.
 
-    The minimiser has the order of the row, in which the differences are linear: the k-th of n
-    entries is pushed by level * (2k - n - 1) towards the others. Then pool adjacent violators.
+    The minimiser is in the order of the row, in which the differences are linear and shift the
+    k-th of n entries by -level * (2k - n - 1). Adjacent violators of the order are then pooled.
     """
     n = len(row)
     if n < 2 or not level > 0.0:
@@ -69,11 +71,11 @@ def _fuse(row: Array, level: float, firsts: Array, sums: Array, heights: Array) 
     n_pieces = 0
     for t in range(n):
         first, total, height = t, row[t], row[t] - level * (2 * t + 1 - n)
-        # Equal heights too: pieces differ.
+        # Pool equal heights too, so that the pieces have different heights.
         while n_pieces > 0 and heights[n_pieces - 1] >= height:
             n_pieces -= 1
             first, total = firsts[n_pieces], sums[n_pieces] + total
-            # From the piece's own entries; the pushes of its first and last have the mean of all.
+            # The mean of the piece's entries; the mean shift is that of its first and last entry.
             height = total / (t - first + 1) - level * (first + t + 1 - n)
         firsts[n_pieces], sums[n_pieces], heights[n_pieces] = first, total, height
         n_pieces += 1
@@ -86,7 +88,7 @@ def _fuse(row: Array, level: float, firsts: Array, sums: Array, heights: Array) 
 
 @kernel
 def _threshold(row: Array, level: float) -> float:
-    """Soft-threshold the entries in place; returns the Euclidean norm of what is left."""
+    """Soft-threshold the entries in place; return the Euclidean norm of the result."""
     largest = 0.0
     for t in range(len(row)):
         size = abs(row[t]) - level
@@ -94,7 +96,7 @@ def _threshold(row: Array, level: float) -> float:
         largest = max(largest, abs(row[t]))
     if largest == 0.0:
         return 0.0
-    # Relative to the largest, whose square might be infinite or zero.
+    # Divide by the largest entry, whose square might overflow or underflow.
     total = 0.0
     for t in range(len(row)):
         total += (row[t] / largest) ** 2

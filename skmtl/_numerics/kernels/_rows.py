@@ -1,11 +1,12 @@
 """Block coordinate descent over the rows of W, with Anderson extrapolation.
 
-All three kernels minimise
+The kernels minimise
 
     |r|^2 / 2 + sum_t ridges_t |w_t|^2 / 2 + sum_j (entry_j |W_j|_1 + group_j |W_j|_2)
 
-over W (s, T), or W >= 0, r the residual of a quadratic model of the loss. They differ in what they
-keep up to date: the slopes H = A'r by Gram matrices, or the residual by dense or sparse columns.
+over W (s, T), optionally with W >= 0, where r is the residual of a quadratic model of the loss.
+They update either the slopes H = A'r, by Gram matrices, or the residual, by dense or sparse
+columns.
 """
 
 import math
@@ -22,7 +23,7 @@ Penalty = tuple[Array, Array, Array, bool]
 # The same for one row.
 RowPenalty = tuple[Array, float, float, bool]
 
-# Extrapolate from this many differences of iterates, each this many sweeps apart.
+# Extrapolate from _DEPTH differences of iterates that are _SWEEPS sweeps apart.
 _DEPTH = 5
 _SWEEPS = 5
 
@@ -39,10 +40,10 @@ def minimise_rows(
     tol: float,
     max_sweeps: int,
 ) -> int:
-    """Sweep over the rows until the model's duality gap is at most tol; W and H are updated.
+    """Sweep over the rows until the model's duality gap is at most tol; update W and H.
 
-    A'A is gram (s, s) times factors (T,), or where that is empty grams (s, s, T). residual is
-    |r|^2 at the start. Returns the number of sweeps.
+    A'A is gram (s, s) times factors (T,) or, if gram is empty, grams (s, s, T). residual is the
+    initial |r|^2. Returns the number of sweeps.
     """
     s, n_tasks = W.shape
     shared = gram.size > 0
@@ -50,8 +51,8 @@ def minimise_rows(
     for j in range(s):
         curvature[j] = 0.0
         for t in range(n_tasks):
-            bend = gram[j, j] * factors[t] if shared else grams[j, j, t]
-            curvature[j] = max(curvature[j], bend + penalty[0][t])
+            diagonal = gram[j, j] * factors[t] if shared else grams[j, j, t]
+            curvature[j] = max(curvature[j], diagonal + penalty[0][t])
     first_W, first_H = W.copy(), H.copy()
     past_W, past_H = np.empty((_DEPTH + 1, s, n_tasks)), np.empty((_DEPTH + 1, s, n_tasks))
     step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
@@ -64,10 +65,10 @@ def minimise_rows(
                     for t in range(n_tasks):
                         step[t] *= factors[t]
                     for k in range(s):
-                        bend = gram[j, k]
-                        if bend != 0.0:
+                        product = gram[j, k]
+                        if product != 0.0:
                             for t in range(n_tasks):
-                                H[k, t] -= bend * step[t]
+                                H[k, t] -= product * step[t]
                 else:
                     for k in range(s):
                         for t in range(n_tasks):
@@ -99,10 +100,11 @@ def minimise_rows_dense(
     tol: float,
     max_sweeps: int,
 ) -> int:
-    """The same on the residual R (T, n), by columns of A (s, n), both times the rows' root weights.
+    """Minimise by updates of the residual R (T, n) with the columns of A (s, n).
 
-    The residual of task t counts factors[t]. Costs 4 n T operations a row, where a Gram matrix
-    costs 2 s T: for large supports.
+    Both are multiplied by the rows' root weights; the residual of task t has the weight
+    factors[t]. A row costs 4 n T operations, compared with 2 s T for Gram matrices, so that this
+    suits large supports.
     """
     s, n_tasks = W.shape
     squares = np.empty(s)
@@ -116,7 +118,7 @@ def minimise_rows_dense(
     past_R = np.empty((_DEPTH + 1, n_tasks, R.shape[1]))
     step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
     while n_sweeps < max_sweeps:
-        last = -1  # the row whose step R lacks: it is taken while the next slopes are summed
+        last = -1  # the row whose step is pending; it is applied while the next slopes are summed
         for _ in range(_SWEEPS):
             for j in range(s):
                 if not active[j]:
@@ -125,10 +127,10 @@ def minimise_rows_dense(
                     _step_and_correlate(columns[last], step, R, columns[j], factors, H[j])
                 else:
                     _correlate(columns[j], R, factors, H[j])
-                bend = 0.0
+                curvature = 0.0
                 for t in range(n_tasks):
-                    bend = max(bend, squares[j] * factors[t] + penalty[0][t])
-                last = j if _update_row(W[j], H[j], _of_row(penalty, j), bend, step) else -1
+                    curvature = max(curvature, squares[j] * factors[t] + penalty[0][t])
+                last = j if _update_row(W[j], H[j], _of_row(penalty, j), curvature, step) else -1
         if last >= 0:
             _step_and_correlate(columns[last], step, R, columns[last], factors, H[last])
         n_sweeps += _SWEEPS
@@ -163,10 +165,10 @@ def minimise_rows_sparse(
     tol: float,
     max_sweeps: int,
 ) -> int:
-    """The same by sparse columns (CSC) minus their weighted means (s,), without centring them.
+    """Minimise with sparse columns (CSC), centred implicitly by their weighted means (s,).
 
-    R (n, T), whose weighted sums vanish where means do not, is kept without the means' part,
-    which is the same for all rows of a task.
+    R is (n, T); its weighted sums must be zero unless the means are. During a sweep R is stored
+    without the contribution of the means, which is the same for all rows of a task.
     """
     data, indices, indptr = columns
     s, n_tasks = W.shape
@@ -192,10 +194,10 @@ def minimise_rows_sparse(
                 _correlate_sparse(
                     data[first:last], indices[first:last], weights, R, shift, factors, H[j]
                 )
-                bend = 0.0
+                curvature = 0.0
                 for t in range(n_tasks):
-                    bend = max(bend, squares[j] * factors[t] + penalty[0][t])
-                if _update_row(W[j], H[j], _of_row(penalty, j), bend, step):
+                    curvature = max(curvature, squares[j] * factors[t] + penalty[0][t])
+                if _update_row(W[j], H[j], _of_row(penalty, j), curvature, step):
                     for q in range(first, last):
                         for t in range(n_tasks):
                             R[indices[q], t] -= data[q] * step[t]
@@ -235,7 +237,7 @@ def _of_row(penalty: Penalty, j: int) -> RowPenalty:
 
 @kernel(fastmath=FAST)
 def _enters(w: Array, h: Array, penalty: RowPenalty) -> bool:
-    """Whether a row is in use, or its slopes exceed the thresholds."""
+    """Whether a row is not zero, or its slopes exceed the thresholds."""
     _, entry, group, positive = penalty
     square = 0.0
     for t in range(w.size):
@@ -249,7 +251,7 @@ def _enters(w: Array, h: Array, penalty: RowPenalty) -> bool:
 
 @kernel(fastmath=FAST)
 def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step: Array) -> bool:
-    """Minimise over one row, majorised by its curvature; step is the change, if any."""
+    """Minimise over one row with a curvature bound; set step, and return whether it changed."""
     ridges, entry, group, positive = penalty
     if curvature <= 0.0:
         return False
@@ -309,7 +311,7 @@ def _correlate(column: Array, R: Array, factors: Array, h: Array) -> None:
 def _step_and_correlate(
     moved: Array, step: Array, R: Array, column: Array, factors: Array, h: Array
 ) -> None:
-    """Take step times the column ``moved`` from R, then as _correlate: R is read only once."""
+    """Subtract step times the column ``moved`` from R, and set h; R is read only once."""
     n_tasks, n = R.shape
     for t in range(0, n_tasks - 1, 2):
         a, b, one, other = step[t], step[t + 1], 0.0, 0.0
@@ -364,7 +366,7 @@ def _weighted_square(R: Array, weights: Array, factors: Array) -> float:
 
 @kernel(fastmath=FAST)
 def _moved_square(residual: float, first_W: Array, first_H: Array, W: Array, H: Array) -> float:
-    """|r|^2 at W, from its value and the slopes at the first W: exact for a quadratic."""
+    """|r|^2 at W, exact from its value at the first W and the slopes at both points."""
     change = 0.0
     for j in range(W.shape[0]):
         for t in range(W.shape[1]):
@@ -390,7 +392,7 @@ def _value(W: Array, square: float, penalty: Penalty) -> float:
 
 @kernel(fastmath=FAST)
 def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple[float, float]:
-    """The model's value, and its distance to the dual value of the scaled residual."""
+    """The model's value, and its duality gap with the scaled residual as the dual point."""
     ridge, with_targets, ratio = 0.0, square, 0.0
     for j in range(W.shape[0]):
         ridges, entry, group, positive = _of_row(penalty, j)
@@ -411,16 +413,16 @@ def _value_and_gap(W: Array, H: Array, square: float, penalty: Penalty) -> tuple
             ratio = max(ratio, _row_ratio(W[j], H[j], _of_row(penalty, j), ratio))
     value = _value(W, square, penalty)
     scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
-    bent = square + ridge
-    if scale * bent > with_targets:
-        scale = max(with_targets / bent, 0.0) if bent > 0.0 else 0.0
-    dual = scale * with_targets - scale * scale * bent / 2.0
+    quadratic = square + ridge
+    if scale * quadratic > with_targets:
+        scale = max(with_targets / quadratic, 0.0) if quadratic > 0.0 else 0.0
+    dual = scale * with_targets - scale * scale * quadratic / 2.0
     return value, value - dual
 
 
 @kernel(fastmath=FAST)
 def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
-    """The nu at which soft-thresholding the slopes at nu entry leaves the length nu group."""
+    """The nu at which the slopes, soft-thresholded at nu entry, have the norm nu group."""
     ridges, entry, group, positive = penalty
     nu = least
     for _ in range(30):
@@ -435,7 +437,7 @@ def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
         excess = length - nu * group
         if excess <= 1e-9 * length or length == 0.0:
             break
-        # Newton from below on a convex, decreasing function stays below.
+        # Newton's method from below stays below the root of a convex, decreasing function.
         nu += excess / (group + entry * inner / length)
     return nu
 
@@ -444,8 +446,8 @@ def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
 def _extrapolate(past_W: Array, past_A: Array, W: Array, A: Array) -> bool:
     """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
 
-    A depends on W affinely, so that it takes the same combination. False where the differences
-    leave nothing to solve.
+    A is an affine function of W, so that the same combination applies to it. Returns False if the
+    system for the coefficients is degenerate.
     """
     depth = past_W.shape[0] - 1
     system = np.empty((depth, depth))

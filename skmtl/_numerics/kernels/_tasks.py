@@ -1,4 +1,4 @@
-"""Products with the rows of each task, one task under the other, and with their Gram matrices."""
+"""Products with the stacked rows of the tasks, and with the tasks' Gram matrices."""
 
 import math
 from typing import Any
@@ -15,8 +15,8 @@ Array = NDArray[Any]
 def multiply_tasks(X: Array, starts: Array, weights: Array, out: Array) -> None:
     """Set out[i] = X[i] . weights[t] for the rows i of each task t.
 
-    X (n, d) holds the tasks' rows one under the other, task t from starts[t] to starts[t + 1];
-    weights (T, d); out (n,).
+    X (n, d) contains the stacked rows of the tasks, task t from starts[t] to starts[t + 1];
+    weights is (T, d) and out (n,).
     """
     for t in range(starts.size - 1):
         first, last = starts[t], starts[t + 1]
@@ -43,10 +43,10 @@ def sum_products(
     xx: Array,
     xy: Array,
 ) -> None:
-    """Set the weighted sums of each task's rows around its origin, and of their products.
+    """Set x, xx and xy to weighted sums of each task's rows minus its origin, and of products.
 
-    X (n, d) holds the tasks' rows one under the other, task t from starts[t] to starts[t + 1];
-    weights and weighted labels wy (n,); origin and x (T, d), xx (T, d, d), xy (T, d). With
+    X (n, d) contains the stacked rows of the tasks, task t from starts[t] to starts[t + 1];
+    weights and weighted labels wy are (n,); origin and x (T, d), xx (T, d, d), xy (T, d). With
     ``centre`` the origins are set to the means first.
     """
     d = X.shape[1]
@@ -77,7 +77,7 @@ def sum_products(
 def multiply_grams(grams: Array, W: Array, out: Array) -> None:
     """Set out[t] = grams[t] @ W[t] for symmetric matrices (T, d, d); W and out (T, d).
 
-    What is above the diagonals is not read: memory is what such products wait for.
+    Only the lower triangles are read, since memory bandwidth limits such products.
     """
     n_tasks, d = W.shape
     whole = d - d % 4
@@ -85,7 +85,7 @@ def multiply_grams(grams: Array, W: Array, out: Array) -> None:
         w, z, gram = W[t], out[t], grams[t]
         z[:] = 0.0
         for j in range(0, whole, 4):
-            # Four rows at a time: z is read and written once for all.
+            # Four rows at a time, so that z is read and written once for all of them.
             p, q, r, s = gram[j], gram[j + 1], gram[j + 2], gram[j + 3]
             wp, wq, wr, ws = w[j], w[j + 1], w[j + 2], w[j + 3]
             zp, zq, zr, zs = 0.0, 0.0, 0.0, 0.0
@@ -110,7 +110,7 @@ def multiply_grams(grams: Array, W: Array, out: Array) -> None:
 
 @kernel(fastmath=FAST)
 def multiply_gram_rows(grams: Array, rows: Array, W: Array, out: Array) -> None:
-    """Set out[t] = grams[t] @ W[t] where only the entries ``rows`` of W[t] are not zero."""
+    """Set out[t] = grams[t] @ W[t], where only the entries ``rows`` of W[t] are non-zero."""
     n_tasks, d = W.shape
     for t in range(n_tasks):
         w, z, gram = W[t], out[t], grams[t]
@@ -152,12 +152,12 @@ def sweep_task_rows(
     H: Array,
     n_sweeps: int,
 ) -> None:
-    """Sweeps of exact block coordinate descent over the rows of W, for a quadratic per task.
+    """Sweeps of block coordinate descent over the rows of W, for one quadratic per task.
 
-    grams (T, s, s) times scales (T,) are its Hessians, without the ridges; where ``turned``,
-    grams (s, T, s) are, in the order in which they are read. The rows W (s, T) and
-    the slopes H (T, s), ridges left out, are updated; curvature (s,) bounds that of each row.
-    penalty: ridges (T,), the thresholds (s,) of each row's entries and of the row, and whether
+    grams (T, s, s) times scales (T,) are the Hessians without the ridges; if ``turned``, grams has
+    the shape (s, T, s), the order in which it is read. The rows W (s, T) and the slopes H (T, s),
+    without the ridges, are updated; curvature (s,) is an upper bound for each row. penalty
+    contains the ridges (T,), the thresholds (s,) of each row's entries and of the row, and whether
     W >= 0.
     """
     ridges, entries, groups, positive = penalty
@@ -202,8 +202,8 @@ def task_rows_gap(
 ) -> tuple[float, float]:
     """The model's value at W (s, T) with slopes H (T, s), and its duality gap.
 
-    residual is |r|^2 at the rows ``first`` with the slopes ``slope`` (s, T); for a quadratic the
-    slopes at both ends tell how it has changed.
+    residual is |r|^2 at the rows ``first`` with the slopes ``slope`` (s, T); the change of a
+    quadratic follows exactly from the slopes at both points.
     """
     ridges, entries, groups, positive = penalty
     s, n_tasks = W.shape
@@ -229,7 +229,7 @@ def task_rows_gap(
         if group == 0.0:
             ratio = max(ratio, largest / entry)
             continue
-        # The nu at which soft-thresholding the slopes at nu entry leaves the length nu group.
+        # The nu at which the slopes, soft-thresholded at nu entry, have the norm nu group.
         nu = math.sqrt(reach) / group if entry == 0.0 else ratio
         for _ in range(30 if entry > 0.0 else 0):
             left, inner = 0.0, 0.0
@@ -240,14 +240,14 @@ def task_rows_gap(
             left = math.sqrt(left)
             if left - nu * group <= 1e-9 * left or left == 0.0:
                 break
-            # Newton from below on a convex, decreasing function stays below.
+            # Newton's method from below stays below the root of a convex, decreasing function.
             nu += (left - nu * group) / (group + entry * inner / left)
         ratio = max(ratio, nu)
     square = max(square, 0.0)
     with_targets += square
-    bent = square + ridge
+    quadratic = square + ridge
     scale = 1.0 if ratio <= 1.0 else 1.0 / ratio
-    if scale * bent > with_targets:
-        scale = max(with_targets / bent, 0.0) if bent > 0.0 else 0.0
-    value += bent / 2.0
-    return value, value - scale * with_targets + scale * scale * bent / 2.0
+    if scale * quadratic > with_targets:
+        scale = max(with_targets / quadratic, 0.0) if quadratic > 0.0 else 0.0
+    value += quadratic / 2.0
+    return value, value - scale * with_targets + scale * scale * quadratic / 2.0

@@ -1,8 +1,8 @@
-"""Nested groups of the entries of each row, from the leaves to the root.
+"""The prox and value of norms of nested groups of the entries of each row.
 
 A tree lists its groups children first: parents (n_groups,), -1 for a root, and owners (n_tasks,),
 the smallest group of each entry. Shrinking a group multiplies its entries by a number, so that
-norms go up the tree, and factors down it: no entry is touched twice.
+norms are passed up the tree and factors down it, and each entry is updated only once.
 """
 
 import math
@@ -24,7 +24,7 @@ def shrink_trees(W: Array, steps: Array, parents: Array, owners: Array, weights:
     for j in range(len(W)):
         for t in range(n_tasks):
             row[t] = W[j, t]
-        scale = _climb(row, steps[j], parents, owners, weights, left)
+        scale = _group_factors(row, steps[j], parents, owners, weights, left)
         if scale == 0.0:
             continue
         for g in range(len(parents) - 1, -1, -1):
@@ -38,9 +38,9 @@ def shrink_trees(W: Array, steps: Array, parents: Array, owners: Array, weights:
 def measure_trees(
     W: Array, parents: Array, owners: Array, weights: Array, values: Array, bounds: Array
 ) -> None:
-    """Each row's sum_g weights_g |x_g|_2, and its largest |x_g|_2 / weights_g of a root g.
+    """Set values and bounds (n_rows,) for each row x of W.
 
-    values and bounds are (n_rows,).
+    The value is sum_g weights_g |x_g|_2, the bound the largest |x_g|_2 / weights_g of a root g.
     """
     squares = np.empty(len(parents))
     for j in range(len(W)):
@@ -61,9 +61,9 @@ def measure_trees(
 def exceed_trees(
     G: Array, nu: float, parents: Array, owners: Array, weights: Array, out: Array
 ) -> None:
-    """By how much each row of G survives shrinking by nu times the weights: out (n_rows,).
+    """Set out (n_rows,) to the excess of each row of G over shrinkage by nu times the weights.
 
-    Decreasing in nu; at most 0 where the row becomes zero.
+    The excess decreases in nu, and is at most 0 if the prox of the row is zero.
     """
     n_groups, n_tasks = len(parents), G.shape[1]
     squares = np.empty(n_groups)
@@ -81,16 +81,16 @@ def exceed_trees(
 
 
 @kernel
-def _climb(
+def _group_factors(
     row: Array, step: float, parents: Array, owners: Array, weights: Array, left: Array
 ) -> float:
-    """Each group's own factor, left (n_groups,). Returns the row's largest size."""
+    """Set left (n_groups,) to each group's own factor; return the largest absolute entry."""
     scale = 0.0
     for t in range(len(row)):
         scale = max(scale, abs(row[t]))
     if scale == 0.0:
         return scale
-    # Relative to the largest entry, whose square might be infinite or zero.
+    # Divide by the largest entry, whose square might overflow or underflow.
     left[:] = 0.0
     for t in range(len(row)):
         left[owners[t]] += (row[t] / scale) ** 2
