@@ -1,6 +1,6 @@
-"""The house: on which floor each package of skmtl stands, and what it imports.
+"""The layers (floors) of skmtl's packages, and the imports between them.
 
-``python docs/house.py`` draws it into CONTRIBUTING.md. tests/test_house.py holds the rules.
+``python docs/house.py`` draws them into CONTRIBUTING.md; tests/test_house.py enforces the rules.
 """
 
 import ast
@@ -13,7 +13,8 @@ PACKAGE = ROOT / "skmtl"
 FILES = sorted(PACKAGE.rglob("*.py"))
 DRAWING = ROOT / "CONTRIBUTING.md"
 
-# From the ground up. Each may import from the floors below it, never from its own unless listed.
+# From the lowest floor up. A package may import from lower floors, and from its own floor only if
+# the pair is listed in SIBLINGS.
 FLOORS = (
     ("_numerics", "losses", "_folds", "_graphs", "_parallel", "_warnings"),
     ("design", "penalties"),
@@ -25,33 +26,33 @@ FLOORS = (
 )
 SIBLINGS = {
     ("_parallel", "_warnings"),
-    ("objective", "solvers"),  # what solvers ask of it
+    ("objective", "solvers"),  # the protocols that solvers require
     ("datasets", "preprocessing"),  # data in the stacked layout
     ("estimators", "metrics"),  # score
     ("warmup", "__init__"),
 }
-# Names that were public: they forward to where their contents are, with a warning.
+# Former public modules, which forward to the new place of their contents with a warning.
 MOVED = {"spectrum", "certificate"}
-# What solvers see of data, losses and penalties is an objective.
+# Solvers access data, losses and penalties only through the objective.
 FORBIDDEN = {"solvers": {"losses", "design", "penalties"}}
-# Facts that anyone may know.
+# Modules that every file may import.
 FREE = {"_version"}
 
 
 def package_of(path: Path) -> str:
-    """The package or module of skmtl's own folder that a file belongs to."""
+    """The top-level package or module of skmtl that a file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def floor_of(package: str) -> int:
-    """The floor that a package is on."""
+    """The index of a package's floor."""
     (floor,) = (k for k, packages in enumerate(FLOORS) if package in packages)
     return floor
 
 
 @cache
 def imports_of(path: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The modules of skmtl that a file imports, anywhere in it, and the names it takes of each."""
+    """The modules of skmtl that a file imports, at any level, and the names imported from each."""
     return tuple(_imports(ast.parse(path.read_text())))
 
 
@@ -66,7 +67,7 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def packages_imported(path: Path) -> set[str]:
-    """The other packages of skmtl that a file imports."""
+    """The other top-level packages of skmtl that a file imports."""
     found = set()
     for module, names in imports_of(path):
         parts = module.split(".")
@@ -83,7 +84,7 @@ def _is_module(name: str) -> bool:
 
 
 def draw() -> str:
-    """The floors from the top down: each package, what it is, and what it imports."""
+    """The floors from the top down: each package with its summary and its imports."""
     lines = []
     for floor in reversed(range(len(FLOORS))):
         lines.append(f"{floor}  {'─' * 96}")
@@ -104,7 +105,7 @@ def _summary(package: str) -> str:
 
 
 def drawn(text: str) -> str:
-    """A text with the drawing between its two marks."""
+    """A text with the current drawing between its two markers."""
     before, rest = text.split("<!-- house -->\n")
     after = rest[rest.index("<!-- end -->") :]
     return f"{before}<!-- house -->\n```text\n{draw()}\n```\n{after}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# What these assert is explained as in the tests that import them.
+# Rewrite the assertions of these modules, so that failures are explained as in tests.
 pytest.register_assert_rewrite("nonconvex_families", "problems")
 
 settings.register_profile("skmtl", deadline=None, derandomize=True, max_examples=50)
@@ -22,7 +22,7 @@ def _skip(needed: str) -> None:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """Return the folder of the real data sets; skip where there is none."""
+    """Return the folder of the real data sets; skip the test if there is none."""
     folder = Path(os.environ.get("SKMTL_DATA") or REPOSITORY.parent / "shared" / "data")
     if not folder.is_dir():
         _skip("school.npz and the others")
@@ -31,7 +31,7 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def data_file(data_dir: Path) -> Callable[[str], Path]:
-    """Return a function from a file's name to its path, which skips where it is absent."""
+    """Return a function from a file's name to its path, which skips the test if it is missing."""
 
     def find(name: str) -> Path:
         path = data_dir / name

@@ -1,4 +1,4 @@
-"""What tests of kernels share: graphs, loadings, rows of tasks."""
+"""Shared by tests of kernels: graphs, loadings, rows of tasks."""
 
 import numpy as np
 from sklearn.gaussian_process.kernels import DotProduct

@@ -1,4 +1,4 @@
-"""Data whose squared loss may be written in moments."""
+"""Data whose squared loss can be computed from moments."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The non-convex estimators, what they minimise, and how far a point is from stationary."""
+"""The non-convex estimators, their objectives, and the distance of a point from stationarity."""
 
 import numpy as np
 from sklearn.covariance import graphical_lasso
@@ -40,7 +40,7 @@ def overlap_penalty(model, W, _):
 
 
 def away_from_slopes(G, W, slope):
-    """How far -G is from the subdifferential of slope |W|, entry by entry."""
+    """The entrywise distance of -G from the subdifferential of slope |W|."""
     return np.where(W != 0, np.abs(G + slope * np.sign(W)), np.maximum(np.abs(G) - slope, 0))
 
 
@@ -100,6 +100,6 @@ FAMILIES = {
 def made(name, classify, **params):
     classes, own, alphas, _, _ = FAMILIES[name]
     if classify and name in ("capped", "mcp"):
-        # Rows that are free would grow without end where they separate the labels.
+        # Unpenalised rows would diverge if they separate the labels.
         own = {**own, "threshold": 4.0, "gamma": 60.0}
     return classes[classify](alphas[classify], **{**own, **params})

@@ -1,4 +1,4 @@
-"""Designs, the same as dense matrices by plain NumPy, and objectives on them."""
+"""Designs with their dense NumPy equivalents, and objectives on them."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,7 +12,7 @@ N_TASKS, N_FEATURES = 3, 5
 
 
 class Case:
-    """A design, and the same as dense matrices by plain NumPy."""
+    """A design and its dense NumPy equivalent."""
 
     def __init__(self, layout, centre, pooled, sparse, weighted, *, dtype=np.float64, seed=0):
         rng = np.random.default_rng(seed)
@@ -78,7 +78,7 @@ class Case:
 
 
 def objective_of(loss, penalty, *, centre="task", pooled=False, seed=0):
-    """An objective whose labels no coefficients separate."""
+    """An objective whose labels are not separable."""
     case = Case("shared", centre, pooled, False, "labels", seed=seed)
     z = case.design.forward(case.random_W())
     z = z / z.std() + 2 * case.rng.standard_normal(case.omega.shape)

@@ -1,4 +1,4 @@
-"""What tests of penalties share: shapes, random matrices, cvxpy's prox and dual norm."""
+"""Shared by tests of penalties: shapes, random matrices, cvxpy's prox and dual norm."""
 
 import cvxpy as cp
 import numpy as np
@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 SHAPE = (4, 3)
 EACH = np.array([0.0, 0.5, 3.0])
 TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
-# Singular: the vector (1, 2, 3) costs nothing.
+# Singular: the penalty of the vector (1, 2, 3) is zero.
 COUPLING = np.array([[13.0, -2.0, -3.0], [-2.0, 10.0, -6.0], [-3.0, -6.0, 5.0]]) / 14
 
 
@@ -25,12 +25,12 @@ steps = st.floats(1e-3, 1e3)
 
 
 def prox_objective(penalty, W, V, step):
-    """||W - V||^2 / (2 step) + value(W), the step per row if it is a column."""
+    """||W - V||^2 / (2 step) + value(W), with a step per row if step is a column."""
     return float((np.square(W - V) / (2 * step)).sum()) + penalty.value(W)
 
 
 def largest_product(penalty, G):
-    """max <G, W> where the penalty is at most 1, by cvxpy."""
+    """max <G, W> subject to penalty <= 1, by cvxpy."""
     W = cp.Variable(G.shape)
     problem = cp.Problem(cp.Maximize(cp.sum(cp.multiply(G, W))), [penalty.to_cvxpy(W) <= 1])
     return problem.solve(solver="CLARABEL", **TIGHT)

@@ -1,4 +1,4 @@
-"""Problems that many tests share: data as users pass them, and by task as plain lists."""
+"""Problems shared by many tests: data as users pass them, and as plain lists by task."""
 
 import numpy as np
 import pytest
@@ -124,7 +124,7 @@ class Problem:
     def _class_factors(class_weight, y, s):
         if class_weight == "dict":
             return np.where(y > 0, CLASS_WEIGHT[1], CLASS_WEIGHT[0])
-        # Both classes of a task weigh half its total.
+        # Each class of a task has half of its total weight.
         return np.where(y > 0, s.sum() / (2 * s[y > 0].sum()), s.sum() / (2 * s[y < 0].sum()))
 
     def loss(self, y, z):
@@ -141,7 +141,7 @@ class Problem:
         return self.scale * total
 
     def objective(self, spec, coef, intercept):
-        """The stated objective, from the raw data alone."""
+        """The stated objective, computed from the raw data."""
         cls, _, block, ridge = spec
         coef = np.atleast_2d(np.asarray(coef, dtype=float))
         ridge = EACH[: len(coef)] if isinstance(ridge, str) else [ridge] * len(coef)
@@ -152,7 +152,7 @@ class Problem:
         return self.data_term(coef, intercept) + block * rows + squares
 
     def null(self, common):
-        """F(0, b*), from the best constant of each task, or of all."""
+        """F(0, b*), with the best constant of each task or of all tasks."""
         b = np.zeros(len(self.by_task))
         if self.fit_intercept:
             sums = np.array(
@@ -193,7 +193,7 @@ def assert_is_the_optimum(model, problem, *, coef=True, null=None):
 
 
 def planted(n_clusters=3, n_tasks=9, noise=0.1, seed=0, rows=20):
-    """Stacked data of tasks at their cluster's centre."""
+    """Stacked data of tasks near their cluster's centre."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n_tasks) % n_clusters
     W = rng.normal(size=(6, n_clusters))[:, labels] + 0.05 * rng.normal(size=(6, n_tasks))

@@ -1,4 +1,4 @@
-"""The assignment of rows to folds: its guarantees, on any data."""
+"""The assignment of rows to folds: guarantees for all data."""
 
 import time
 
@@ -98,7 +98,7 @@ def test_shared_guarantees(data, n_splits, rng):
 
 
 def test_two_labels_each_are_kept_apart_without_sacrifice():
-    """A chain of tasks with two labels each: only the alternating assignment will do."""
+    """A chain of tasks with two labels each: only the alternating assignment is valid."""
     n = 12
     Y = np.full((n, n - 1), np.nan)
     for t in range(n - 1):
@@ -125,7 +125,7 @@ def test_repair_moves_a_row_where_that_breaks_no_other_task():
     _repair(folds, labelled, 2)
     np.testing.assert_array_equal(folds, [0, 1, 1])
     folds = np.array([0, 0, 1])
-    _repair(folds, labelled, 3)  # the empty third fold would do for either
+    _repair(folds, labelled, 3)  # the empty third fold would be possible for either
     np.testing.assert_array_equal(folds, [2, 0, 1])
 
 
@@ -200,7 +200,7 @@ def test_groups_stay_together_and_every_task_trains(data, n_splits, rng):
     assert (folds[must_train] == ALWAYS_TRAIN).all()
     if len(np.unique(groups[~must_train])) >= n_splits:
         assert set(range(n_splits)) <= set(folds)
-    if labelled.sum(axis=1).max() <= 1:  # stacked: nothing else needs to train always
+    if labelled.sum(axis=1).max() <= 1:  # stacked: no other rows must be in every training set
         assert (folds[~must_train] >= 0).all()
 
 
@@ -215,7 +215,7 @@ def test_groups_of_single_rows_are_even(data, n_splits, rng):
 
 
 def test_groups_by_hand():
-    # Two tasks, in each a group of four rows, one of two, and two of one.
+    # Two tasks, each with a group of four rows, one of two rows, and two of one row.
     groups = np.repeat(np.arange(8), [4, 2, 1, 1] * 2)
     labelled = sp.csr_array(np.repeat(np.eye(2), 8, axis=0))
     folds = assign_groups(groups, labelled, labelled, 2, None)

@@ -1,4 +1,4 @@
-"""The house: which module may import which, what an import costs, how long functions may be."""
+"""The house: rules for imports, import cost, typing and the length of functions."""
 
 import ast
 import importlib
@@ -27,7 +27,7 @@ from docs.house import (
     packages_imported,
 )
 
-# Checked by mypy as strictly as can be, and free of parameters that may be anything.
+# Checked by mypy in strict mode, and without parameters of type Any.
 CORE = ("design", "penalties", "solvers", "objective")
 CONTRACT = {"objective", "start", "point", "model", "penalty", "solver", "old", "new"}
 
@@ -73,11 +73,11 @@ def test_files_import_each_other_in_no_circle():
     for path in FILES:
         found = imports[name_of(path)] = set()
         for module, names in imports_of(path):
-            # Of a package either its modules, or what it exports.
+            # Names are either modules of the package or its exports.
             inside = {f"{module}.{name}" for name in names} & modules
             found |= inside or {module} & modules
         found.discard(name_of(path))
-    # Raises CycleError, which names the circle.
+    # Raises CycleError, which names the cycle.
     tuple(TopologicalSorter(imports).static_order())
 
 
@@ -88,7 +88,7 @@ def test_core_is_typed():
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.arg) and getattr(node.annotation, "id", None) == "Any":
                     loose.append((path.name, node.arg))
-    # Others may be: a matrix dense or sparse, a precision, an expression of cvxpy.
+    # Other parameters may be Any: dense or sparse matrices, dtypes, cvxpy expressions.
     assert not [pair for pair in loose if pair[1] in CONTRACT]
 
 
@@ -101,8 +101,8 @@ def test_core_is_checked_strictly():
 
 @each_file
 def test_functions_are_short(path):
-    # A kernel calls kernels of its own file alone, which keeps more of them together; a
-    # constructor has a line for each parameter.
+    # Kernels call only kernels of the same file, and may be longer; a constructor has a line
+    # for each parameter.
     if "_numerics" in path.parts:
         return
     for node in ast.walk(ast.parse(path.read_text())):

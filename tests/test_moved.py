@@ -1,4 +1,4 @@
-"""Modules that were public and have moved: they forward for one release, with a warning."""
+"""Former public modules forward to the new ones for one release, with a warning."""
 
 import importlib
 

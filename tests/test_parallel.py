@@ -37,7 +37,7 @@ def test_each_warning_of_a_job_reaches_the_caller_once(n_jobs, backend):
     own = [("the same", ConvergenceWarning)] + [(f"of {k}", ConvergenceWarning) for k in (1, 2, 3)]
     assert [each for each in found if each[1] is ConvergenceWarning] == own
     assert set(found) == {*own, ("from elsewhere", RuntimeWarning)}
-    # At the line that called, of this file.
+    # At the calling line in this file.
     assert {w.filename for w in caught if w.category is ConvergenceWarning} == {__file__}
 
 
@@ -66,7 +66,7 @@ def test_jobs_whose_changes_of_the_filters_overlap_leave_them_as_they_were():
     left = threading.Event()
 
     def change(first):
-        # The first to enter is the first to leave, and the second puts back what it had set.
+        # The first to enter leaves first; the second then restores the first one's settings.
         if not first:
             inside.wait()
         with warnings.catch_warnings():
@@ -113,7 +113,7 @@ def test_the_users_filters_are_left_alone(fit):
     made = make_block_sparse(40, 6, 3, n_informative=2, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # The very list: what is put into another is gone with it.
+        # The same list object: entries appended to a copy would be lost.
         before, kept = warnings.filters, warnings.filters[:]
         for _ in range(20):
             fit(made)

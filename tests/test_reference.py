@@ -47,7 +47,7 @@ def assert_agrees(problem, spec):
     best = reference.solve(model, *data)
     scale = problem.null(common=model.get_params().get("task_intercepts") is False)
 
-    # The reference minimises what is stated: its value at its own solution.
+    # The reference's value equals the stated objective at its own solution.
     stated_best = problem.objective(spec, best.coef_, best.intercept_)
     assert best.objective == pytest.approx(stated_best, rel=1e-7)
 
@@ -65,7 +65,7 @@ def assert_agrees(problem, spec):
     assert 0 <= model.dual_gap_ <= 1e-12 * scale * (1 + 1e-6)
     assert model.dual_gap_ >= stated - stated_best - 1e-8 * scale
 
-    # Stopped early by the solver whose every step is inexact, the gap still is a bound.
+    # The gap is a bound also if an inexact solver stops early.
     rough = problem.estimator(spec, tol=2e-2, solver="fista").fit(*data)
     reached = problem.objective(spec, rough.coef_, rough.intercept_)
     assert rough.objective_ == pytest.approx(reached, rel=1e-10)
@@ -159,13 +159,13 @@ def test_tasks_with_one_class_leave_the_reference_too(cls):
     assert not best.coef_[1].any()
     assert model.intercept_[1] == pytest.approx(np.log(2 * 40 + 1))
     np.testing.assert_allclose(model.intercept_, best.intercept_, atol=1e-4)
-    # T and S count the other two tasks alone.
+    # T and S count only the other two tasks.
     kept = cls(alpha=0.05, tol=1e-10).fit(X, Y[:, [0, 2]])
     np.testing.assert_allclose(model.coef_[[0, 2]], kept.coef_, atol=1e-6)
 
 
 def _convex_estimators():
-    """Every estimator with a convex objective, once for each loss that may leave tasks out."""
+    """Every convex estimator, with each loss for which tasks can be left out."""
     for name in skmtl.__all__:
         cls = getattr(skmtl, name)
         if name.endswith(("CV", "_")) or any(each in name for each in NOT_CONVEX):
@@ -190,7 +190,7 @@ def test_whatever_tasks_leave_the_objective_the_reference_is_fits(cls, loss, lef
     Z = X @ rng.standard_normal((4, 4)) + rng.standard_normal((30, 4))
     Y = rng.poisson(np.exp(Z / 3)) if loss == "poisson" else Z > 0
     Y = Y.astype(float)
-    # Labels of one class, or no event: the constant is no finite minimiser.
+    # Labels of one class, or no events: the intercept has no finite minimiser.
     constant = 0.0 if loss == "poisson" else 1.0
     Y[:, {"none": [], "one": [1], "all but one": [0, 1, 3], "all": [*range(4)]}[left_out]] = (
         constant
@@ -211,10 +211,10 @@ def test_whatever_tasks_leave_the_objective_the_reference_is_fits(cls, loss, lef
         model = cls(loss=loss, tol=1e-7, **params)
         try:
             model.fit(features, labels)
-        except ValueError as refused:
-            # A 1-D y of one class says nothing of the other.
+        except ValueError as error:
+            # A 1-D y of one class does not determine the other class.
             assert np.ndim(labels) == 1 and np.unique(labels).size == 1
-            with pytest.raises(ValueError, match=re.escape(str(refused))):
+            with pytest.raises(ValueError, match=re.escape(str(error))):
                 reference.solve(model, features, labels)
             continue
         best = reference.solve(model, features, labels)
@@ -239,7 +239,7 @@ def test_no_task_left_is_an_empty_problem():
 
 
 @pytest.mark.parametrize("state", [reference.solve, reference.to_cvxpy])
-def test_what_no_convex_problem_states_is_refused(state):
+def test_estimators_without_a_reference_raise(state):
     X, Y = np.eye(6), np.eye(6)[:, :2]
     for name in skmtl.__all__:
         if any(each in name for each in NOT_CONVEX):

@@ -1,4 +1,4 @@
-"""What must not change while the code moves: signatures, defaults, docstrings, and small fits.
+"""Signatures, defaults, docstrings and small fits against a recorded snapshot.
 
 ``python tests/test_snapshot.py`` records the present state; commit the new record together with a
 change that is meant to alter a number or a signature.
@@ -102,7 +102,7 @@ def _fit(cls, params, loss, layout, solver, name):
             warnings.simplefilter("ignore")
             model.fit(*_data(loss, layout))
     except ValueError:
-        return  # a solver that does not fit the objective
+        return  # a solver that is not available for the objective
     found = np.concatenate([model.coef_.ravel(), np.ravel(model.intercept_), [model.objective_]])
     yield f"{name} {loss} {layout} {solver}", found.tolist()
 
@@ -124,7 +124,7 @@ def test_fits(recorded):
     found = dict(fits())
     assert found.keys() == recorded["fits"].keys()
     for name, numbers in found.items():
-        # Other releases of BLAS sum in other orders.
+        # Other releases of BLAS sum in a different order.
         np.testing.assert_allclose(
             numbers, recorded["fits"][name], rtol=1e-3, atol=1e-4, err_msg=name
         )

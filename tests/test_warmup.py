@@ -1,4 +1,4 @@
-"""After warming up nothing is left to compile."""
+"""After a warm-up nothing is compiled by later fits."""
 
 import ast
 import os
@@ -68,8 +68,8 @@ print({name: len(getattr(kernels, name).signatures) for name in kernels.__all__}
 
 @pytest.fixture(scope="module")
 def warm():
-    """What a process that warms up reports, and the number of types each kernel has seen."""
-    # From the cache that the other tests fill and use, so that little is left to compile.
+    """The report of a process that warms up, and the number of signatures per kernel."""
+    # Use the cache of the other tests, so that little needs compiling.
     *report, counts = run_python(WARM)
     return report, ast.literal_eval(counts)
 
@@ -83,5 +83,5 @@ def test_after_warming_up_a_new_process_compiles_nothing(warm):
 
 
 def test_warming_up_calls_every_kernel_with_few_types(warm):
-    # One for each precision at most.
+    # At most one for each precision.
     assert set(warm[1].values()) == {1, 2}

@@ -1,4 +1,4 @@
-"""Related tasks, some of them not, and the gain measured quickly."""
+"""Related and unrelated tasks, and a quick transfer gain."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ ALONE = [("alone", IndependentTaskRegressor(0.1, task_column=-1))]
 
 
 def related(sizes: Any, n_unrelated: int = 0, noise: float = 1.0, seed: int = 0) -> Any:
-    """Stacked tasks with all but the same coefficients; the first ones' have the other sign."""
+    """Stacked tasks with nearly equal coefficients, of opposite sign in the first tasks."""
     rng = np.random.default_rng(seed)
     codes = np.repeat(np.arange(len(sizes)), sizes)
     coef = 1.0 + 0.05 * rng.standard_normal((len(sizes), 6))

@@ -1,4 +1,4 @@
-"""Made data with known truth."""
+"""Simulated data with known truth."""
 
 from typing import Any
 

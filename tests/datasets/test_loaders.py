@@ -1,4 +1,4 @@
-"""Readers for files, damaged ones too. No network."""
+"""Readers for files, including damaged ones. No network."""
 
 import gzip
 import importlib
@@ -55,10 +55,10 @@ def write_idx(folder: Path, *, dot: bool = False, packed: bool = False) -> dict[
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any, **kwargs: Any) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
         raise URLError("no route to host")
 
-    monkeypatch.setattr(loaders, "fetch_openml", refuse)
+    monkeypatch.setattr(loaders, "fetch_openml", fail)
 
 
 @pytest.mark.usefixtures("offline")
@@ -215,7 +215,7 @@ def test_npz_damaged(tmp_path: Path) -> None:
         load_npz(path)
 
 
-# --- the real files, where they are -------------------------------------------------------------
+# --- the real files, if present -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Made tasks of low rank, and of few latent tasks."""
+"""Simulated tasks of low rank, and of few latent tasks."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Made chains, trees, low ranks and overlaps have the structure they state."""
+"""Simulated chains, trees, low ranks and overlaps have the documented structure."""
 
 from itertools import combinations
 from typing import Any
@@ -100,7 +100,7 @@ def test_coefficients_jump_as_often_as_stated(n_jumps: int) -> None:
     np.testing.assert_array_equal(changes, made.jumps)
     assert (changes[made.support].sum(axis=1) == n_jumps).all()
     if n_jumps in (1, 3):
-        # Each feature has its own places, and none is preferred.
+        # Each feature has its own change points.
         assert len(np.unique(made.jumps[made.support], axis=0)) > 4
 
 
@@ -125,7 +125,7 @@ def test_supports_are_nested_along_the_tree(n_tasks: int, branching: int) -> Non
     sets = [frozenset(np.flatnonzero(used[:, j])) for j in np.flatnonzero(used.any(axis=0))]
     for one, other in combinations(set(sets), 2):
         assert one <= other or other <= one or not one & other
-    # Each node has its features, and no other set of tasks has any.
+    # Each node has features of its own, and no other set of tasks has any.
     nodes = {frozenset(np.flatnonzero(group)) for group in made.groups}
     assert len(nodes) == len(made.groups) and set(sets) == nodes
     assert all(sets.count(node) == 2 for node in nodes)
@@ -153,7 +153,7 @@ def test_linkage_is_the_tree(n_tasks: int, branching: int) -> None:
     made = make_tree_tasks(5, 60, n_tasks, branching=branching, random_state=1)
     assert made.linkage.shape == (n_tasks - 1, 4)
     assert is_valid_linkage(made.linkage) and is_monotonic(made.linkage)
-    # Cut at each height, its clusters are nodes; together they are all of them.
+    # The clusters over all cut heights are exactly the nodes.
     nodes = {frozenset(np.flatnonzero(group)) for group in made.groups}
     found = set()
     for height in range(int(made.linkage[:, 2].max()) + 1):

@@ -1,4 +1,4 @@
-"""Made tasks have the structure they state; real files."""
+"""Simulated tasks have the documented structure; real files."""
 
 from typing import Any
 
@@ -131,7 +131,7 @@ def test_coefficients_have_the_covariance(parameters: dict[str, Any]) -> None:
     )
     assert made.normalised_covariance.trace() == pytest.approx(1)
     np.testing.assert_allclose(made.correlation, np.corrcoef(made.coef), atol=0.03)
-    # Features are independent: the columns of neighbouring features do not go together.
+    # Features are independent: neighbouring features are uncorrelated.
     lagged = made.coef[:, 1:] @ made.coef[:, :-1].T / 40_000
     np.testing.assert_allclose(lagged, 0, atol=0.03 * largest)
 
@@ -157,7 +157,7 @@ def test_outliers_share_no_features() -> None:
     np.testing.assert_array_equal((made.coef != 0).all(axis=1), made.outliers)
     for task in np.flatnonzero(~made.outliers):
         np.testing.assert_array_equal(made.coef[task] != 0, made.support)
-    # The length does not give outliers away.
+    # Outlier tasks cannot be identified by the norm of their coefficients.
     lengths = (made.coef**2).sum(axis=1)
     np.testing.assert_allclose(lengths[made.outliers].mean(), lengths.mean(), rtol=0.2)
     np.testing.assert_array_equal(made.center, 0)

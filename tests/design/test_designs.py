@@ -1,4 +1,4 @@
-"""Designs of every layout against dense matrices by plain NumPy."""
+"""Designs of every layout against dense NumPy matrices."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ DESIGNS = [
     for centre in ("task", "common", None)
     for pooled in (False, True)
     for sparse in (False, True)
-    # One mean for all tasks goes with one intercept for all.
+    # A common mean requires a common intercept.
     if pooled or centre != "common"
 ]
 

@@ -1,4 +1,4 @@
-"""What users pass: frames, sparse matrices, missing labels, weights, unsorted rows."""
+"""Input validation: frames, sparse matrices, missing labels, weights, unsorted rows."""
 
 import numpy as np
 import pytest
@@ -181,7 +181,7 @@ def test_a_mask_in_y_means_not_labelled(gaps):
         np.testing.assert_array_equal(test, same)
 
 
-def test_a_mask_elsewhere_is_refused(gaps):
+def test_a_mask_elsewhere_is_an_error(gaps):
     X, Y, missing = gaps
     rows = missing[:, 0]
     stacked = np.column_stack([X, np.arange(40) % 2])
@@ -226,7 +226,7 @@ def test_a_mask_elsewhere_is_refused(gaps):
     words = np.ma.array(np.where(Y[:, 0] > 0, "yes", "no"), mask=rows)
     with pytest.raises(ValueError, match=f"{rows.sum()} of 40 without one"):
         BlockSparseClassifier(task_column=-1).fit(stacked, words)
-    # A mask that hides nothing is none.
+    # A mask without masked entries has no effect.
     coef = model.fit(X, Y).coef_.copy()
     np.testing.assert_array_equal(model.fit(np.ma.array(X), np.ma.array(Y)).coef_, coef)
 
@@ -276,7 +276,7 @@ def test_dates(gaps, kind):
     for cls in (BlockSparseRegressor, BlockSparseClassifier):
         with pytest.raises(ValueError, match="y must hold numbers or classes, got dates"):
             cls(0.1).fit(X, pd.Series(days))
-    # As task ids they are dates, in whatever unit.
+    # Dates are accepted as task ids, in any unit.
     weight = {pd.Timestamp("2024-03-02"): 2.0, pd.Timestamp("2024-03-01"): 1.0}
     model = BlockSparseRegressor(**TIGHT, task_column="day", task_weight=weight)
     model.fit(dated, Y[:, 0])

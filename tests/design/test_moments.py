@@ -1,4 +1,4 @@
-"""Moments are plain sums, and their differences those of the rest."""
+"""Moments are plain sums; differences are the moments of the remaining rows."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The ids of tasks, of every type."""
+"""Task ids of every type."""
 
 import numpy as np
 import pytest
@@ -91,12 +91,12 @@ def test_a_task_whose_weights_are_all_zero(made, unknown_task):
     said = {"error": "unknown to predict", "mean": "predicted by the average task"}[unknown_task]
     with pytest.warns(UserWarning, match=rf"positive weight: \[2\]. They are left out and {said}"):
         model.fit(made.data, made.target, weights)
-    # As if its rows were not there.
+    # Equivalent to dropping its rows.
     assert model.tasks_.tolist() == [0, 1, 3]
     np.testing.assert_allclose(model.coef_, without.coef_, atol=1e-9)
     with pytest.warns(UserWarning, match=r"positive weight: \[2\]"):
         BlockSparseClassifier(task_column=-1).fit(made.data, made.target > 0, weights)
-    # A column of y cannot be left out: predictions have it.
+    # A column of y cannot be dropped: predictions include it.
     shared = make_block_sparse(30, 5, 3, n_informative=2, random_state=0)
     with pytest.raises(ValueError, match=r"no label: \[1\]"):
         BlockSparseRegressor(0.1).fit(shared.data, shared.target, np.tile([1.0, 0.0, 1.0], (30, 1)))

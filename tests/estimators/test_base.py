@@ -1,4 +1,4 @@
-"""What all estimators share: warnings of unlike units, predictions, scores."""
+"""Behaviour of all estimators: warnings of unequal units, predictions, scores."""
 
 import warnings
 
@@ -107,7 +107,7 @@ def test_scores(made):
 
 @pytest.fixture(scope="module")
 def classified():
-    """A fitted classifier of three tasks, its data, and which labels it gets right."""
+    """A fitted classifier of three tasks, its data, and which labels are predicted correctly."""
     made = make_block_sparse(40, 5, 3, n_informative=2, classification=True, random_state=0)
     labels = made.target.astype(float)
     labels[::7, 2] = 1 - labels[::7, 2]  # so that some are wrong
@@ -119,7 +119,7 @@ def test_accuracy_counts_rows_with_all_observed_labels_right(classified):
     model, X, Y, right = classified
     assert 0.1 < right.all(axis=1).mean() < right.mean()
     assert model.score(X, Y) == sklearn_accuracy_score(Y, model.predict(X))
-    # Without its wrong label a row is right; without a right one nothing changes.
+    # Removing the wrong label makes a row correct; removing a correct one has no effect.
     wrong, fine = np.argwhere(~right)[0], np.argwhere(right & (right.sum(1) > 1)[:, None])[0]
     for where, gain in ((fine, 0), (wrong, right[wrong[0]].sum() == 2)):
         fewer = Y.copy()

@@ -1,4 +1,4 @@
-"""Block sparsity with sparse rows, factors for features, signs, and a second fit."""
+"""Block sparsity with sparse rows, feature weights, sign constraints, and refits."""
 
 import warnings
 
@@ -54,7 +54,7 @@ def stack(X, Y):
 
 
 def stated(model, X, y, sample_weight=None):
-    """cvxpy's optimum of the docstring's objective; several solvers, as some lose digits."""
+    """cvxpy's optimum of the documented objective, the best of several solvers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         return reference.solve(model, X, y, sample_weight)
@@ -125,7 +125,7 @@ class TestOptimum:
             model.set_params(tol=1e-8).fit(X, y)
         best = stated(model, X, y)
         assert model.objective_ == pytest.approx(best.objective, rel=1e-6)
-        # What the classes of a free feature have in common is nothing to the objective.
+        # The part of a free feature common to all classes does not change the objective.
         centred = [coef - coef.mean(axis=0) for coef in (model.coef_, best.coef_)]
         np.testing.assert_allclose(*centred, atol=5e-3)
 
@@ -325,7 +325,7 @@ class TestRefit:
         model = BlockSparseClassifier(refit_support=True, **params).fit(X, y)
         assert 0 < model.support_.sum() < 8
         assert not model.coef_[plain.coef_ == 0].any()
-        # The gradient vanishes at the chosen entries but for the ridge.
+        # The gradient at the selected entries vanishes, up to that of the ridge.
         Z = X @ model.coef_.T + model.intercept_
         if loss == "multinomial":
             p = np.exp(Z - Z.max(axis=1, keepdims=True))
@@ -478,7 +478,7 @@ class TestWeightsByName:
         for given in (by_name, in_order):
             model = BlockSparseRegressor(task_column="school", feature_weight=given)
             found.append([alpha_max(model, frame, y), path(model, frame, y, alphas=3)[1]])
-            # Held-out scores of folds, which see rows and no names.
+            # Held-out scores of folds, which index rows without names.
             for scoring in (None, "r2"):
                 cv = BlockSparseRegressorCV(
                     alphas=3, task_column="school", feature_weight=given, scoring=scoring, cv=2

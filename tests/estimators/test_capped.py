@@ -26,7 +26,7 @@ class TestCapped:
 
         found = model.coef_.T.ravel()
         assert stated(found) == pytest.approx(model.objective_, rel=1e-9)
-        # No point nearby is lower, and no descent from nearby comes lower nearby.
+        # No nearby point is lower, nor is any end point of a descent from one.
         for radius in (1e-4, 1e-3, 1e-2):
             for _ in range(500):
                 near = found + radius * rng.uniform(-1, 1, 4)
@@ -36,7 +36,7 @@ class TestCapped:
             other = minimize(stated, near, method="Nelder-Mead", options={"xatol": 1e-9})
             if np.abs(other.x - found).max() < 0.05:
                 assert other.fun >= stated(found) - 1e-8
-        # Here it is the minimum over a grid, too.
+        # In this case it is also the minimum over a grid.
         grid = np.linspace(-0.5, 2.0, 26)
         best = min(
             stated(np.array([a, b, c, e]))

@@ -1,4 +1,4 @@
-"""Known clusters, and clusters relaxed as k-means or a shared subspace: against other solutions."""
+"""Known clusters and relaxed clusters (k-means, shared subspace) against other solutions."""
 
 import cvxpy as cp
 import numpy as np
@@ -55,7 +55,7 @@ def test_losses_against_cvxpy(form, loss):
     problem = Problem(SCENARIOS[1], classify=classify)
     if loss == "poisson":
         problem.y = np.round(np.exp(np.clip(problem.y / 2, -3, 2)))
-    # Where the loss turns linear rounding keeps Newton steps from more.
+    # Where the loss is linear, rounding errors limit the accuracy of Newton steps.
     tight = {**TIGHT, "tol": 1e-8} if loss == "huber" else TIGHT
     model = cls(0.1, loss=loss, **FORMS[form], **problem.params, **tight)
     assert_is_the_optimum(model, problem, coef=loss != "huber")
@@ -89,7 +89,7 @@ def test_relaxed_clusters_are_alternating_structure_optimisation(n_tasks, n_feat
     model.fit(X, Y)
     assert model.objective_ == pytest.approx(problem.value, rel=1e-7)
     np.testing.assert_allclose(model.coef_, W.value.T, atol=2e-5 * np.abs(W.value).max())
-    # The subspace that the tasks share holds the largest eigenvectors of the learned N.
+    # The shared subspace is spanned by the leading eigenvectors of the learned N.
     values, vectors = np.linalg.eigh(N.value)
     subspace = model.feature_subspace_
     np.testing.assert_allclose(subspace @ subspace.T, np.eye(k), atol=1e-12)
@@ -143,12 +143,12 @@ def test_no_known_clusters_reach_below_the_relaxation():
 @pytest.mark.parametrize(("n_tasks", "n_features"), [(6, 4), (3, 8)])
 def test_limits_are_ridges(n_tasks, n_features):
     X, Y = shared_problem(n_tasks, n_features)
-    # All of M is the identity where there are as many clusters as tasks.
+    # M is the identity if there are as many clusters as tasks.
     ridge = IndependentTaskRegressor(0.12).fit(X, Y).coef_
     options = {"form": "relaxed", **TIGHT}
     full = ClusteredTaskRegressor(0.3, n_clusters=n_tasks, eta=0.4, **options).fit(X, Y)
     np.testing.assert_allclose(full.coef_, ridge, atol=1e-5)
-    # With a large eta M makes no difference.
+    # With a large eta M has no effect.
     far = ClusteredTaskRegressor(0.12 / 1e6, n_clusters=2, eta=1e6, **options).fit(X, Y)
     np.testing.assert_allclose(far.coef_, ridge, atol=1e-5)
     single = ClusteredTaskRegressor(0.3, eta=0.4, **options).fit(X, Y[:, 0])
@@ -159,7 +159,7 @@ def test_limits_are_ridges(n_tasks, n_features):
 def test_known_clusters_by_a_direct_solution(mean):
     X, Y = shared_problem(6, 4)
     labels, alpha, between, n, d = np.array([0, 1, 1, 0, 2, 1]), 0.3, 0.25, len(X), 4
-    # Its normal equations, from the sum of squared distances term by term.
+    # The normal equations, from the sum of squared distances term by term.
     form = np.zeros((6, 6))
     average = np.full(6, 1 / 6)
     form += mean * 6 * np.outer(average, average)
@@ -255,7 +255,7 @@ def test_planted_clusters_and_their_subspace_are_found(seed):
     np.testing.assert_allclose(model.cluster_centers_, centres)
     subspace = model.feature_subspace_
     assert subspace.shape == (3, 6)
-    # It holds the centres but for what the tasks differ by.
+    # It contains the centres, up to the differences within clusters.
     left = centres - centres @ subspace.T @ subspace
     assert np.linalg.norm(left) < 0.1 * np.linalg.norm(centres)
     X, y, labels = planted(seed=seed, rows=100)
@@ -272,7 +272,7 @@ def test_more_clusters_than_features():
     assert adjusted_rand_score(labels, model.labels_) == 1
     np.testing.assert_allclose(np.abs(model.feature_subspace_ @ model.feature_subspace_.T),
                                np.eye(2), atol=1e-12)  # fmt: skip
-    # Every direction of the features is shared: a ridge.
+    # All directions of the features are shared: a ridge.
     ridge = IndependentTaskRegressor(0.01).fit(X, Y)
     np.testing.assert_allclose(model.coef_, ridge.coef_, atol=1e-4)
 
@@ -344,7 +344,7 @@ def test_the_choice_of_alpha_knows_the_forms(form):
     plain = ClusteredTaskRegressor(model.alpha_, **FORMS[form]).fit(X, Y)
     np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-2)
     assert model.labels_.shape == (3,) and model.task_covariance_.shape == (3, 3)
-    # Next to nothing is learned where the grid begins.
+    # At the start of the grid the coefficients are close to zero.
     top = ClusteredTaskRegressor(model.alphas_[0], **FORMS[form], tol=1e-9).fit(X, Y)
     null = ((Y - Y.mean(axis=0)) ** 2).sum() / 180
     if form != "known-free-mean":
@@ -407,7 +407,7 @@ def test_one_cluster_is_mean_plus_ridge_and_one_task_a_ridge():
     X, y, _ = planted()
     model = ClusteredTaskRegressor(0.4, n_clusters=1, mean=1.0, task_column=-1, tol=1e-12)
     alone = IndependentTaskRegressor(0.4, task_column=-1).fit(X, y)
-    # A gap of 1e-12 leaves the coefficients its root.
+    # A gap of 1e-12 implies coefficients accurate to about its square root.
     np.testing.assert_allclose(model.fit(X, y).coef_, alone.coef_, atol=1e-5)
     model.set_params(between=1.0, n_clusters=4)
     np.testing.assert_allclose(model.fit(X, y).coef_, alone.coef_, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Covariances of tasks, of those of one class too."""
+"""Covariances of tasks, including tasks with labels of one class."""
 
 import numpy as np
 import pytest

@@ -108,7 +108,7 @@ def test_the_complete_graph_is_what_splitting_finds(parts, classify):
     np.testing.assert_allclose(
         other(alpha, penalty=penalty, **params).fit(X, y).coef_, model.coef_, atol=1e-5
     )
-    # An exact prox makes equal what is shared.
+    # With an exact prox shared coefficients are exactly equal.
     np.testing.assert_array_equal(model.change_points_, model.jumps_ != 0)
     assert model.change_points_.any() and not model.change_points_.all()
     assert model.edges_.shape == (28, 2)
@@ -122,7 +122,7 @@ def test_two_groups_of_tasks_are_found():
         assert len(np.unique(found)) == len(np.unique(planted))
         for value in np.unique(planted):
             assert len(np.unique(found[planted == value])) == 1
-    # A weight apart leaves no exact prox: equal up to the tolerance.
+    # With an unequal weight there is no exact prox: equal up to the tolerance.
     adjacency = complete(8)
     adjacency[0, 1] = adjacency[1, 0] = 0.2
     graph = FusedTaskRegressor(0.3, graph=adjacency, block=0.2, task_column=-1, tol=1e-6)
@@ -139,7 +139,7 @@ def test_a_complete_graph_without_the_tasks_that_leave():
         model = FusedTaskClassifier(0.02, graph=graph, **params)
         with pytest.warns(UserWarning, match=r"same in the tasks \[2\]"):
             model.fit(X, labels)
-        # The name is of the tasks that are left, a matrix keeps its weights.
+        # The named graph is built for the remaining tasks; a matrix keeps its weights.
         penalty = GraphTotalVariation(7 * weight * complete(7)) + L1(0.1)
         stated = MultiTaskClassifier(0.02, penalty=penalty, task_column=-1)
         exact = reference.solve(stated, X[kept], labels[kept])
@@ -159,7 +159,7 @@ def test_change_points_are_found(graph, seed):
     assert np.abs(model.coef_[:, 3]).max() < 1e-5
     if graph is None:
         assert not model.coef_[:, 3].any()
-        # Shared to the last digit.
+        # Shared coefficients are exactly equal.
         assert len(np.unique(model.coef_[:, 0])) == 2 and len(np.unique(model.coef_[:, 2])) == 1
     labels = FusedTaskClassifier(0.05, block=0.2, **params).fit(X, y > 0)
     assert not labels.change_points_[:, 2:].any()
@@ -211,7 +211,7 @@ def test_special_cases():
     free = np.linalg.lstsq(centred, y, rcond=None)[0].T
     for params in ({"alpha": 0.0}, {"fused": 0.0}, {"alpha": 0.0, "graph": MATRIX}):
         np.testing.assert_allclose(FusedTaskRegressor(**params).fit(X, y).coef_, free, atol=1e-8)
-    # Strong ties: one vector for all tasks, which nothing shrinks.
+    # Strong fusion: one vector for all tasks, without shrinkage.
     tied = FusedTaskRegressor(100.0, **TIGHT).fit(X, y)
     np.testing.assert_allclose(tied.coef_, np.tile(free.mean(axis=0), (3, 1)), atol=1e-5)
     assert not tied.change_points_.any() and not tied.jumps_.any()

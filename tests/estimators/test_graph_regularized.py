@@ -1,4 +1,4 @@
-"""Graph-regularised tasks: against cvxpy, direct solves, and by their laws."""
+"""Graph-regularised tasks: against cvxpy and direct solves, and by their properties."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def stacked(n_tasks=6, d=4, rows=15, seed=0):
 
 
 def direct_solve(X, y, M):
-    """The normal equations of all tasks and their intercepts, one dense system."""
+    """The normal equations of all tasks and their intercepts as one dense system."""
     d, ids = X.shape[1] - 1, X[:, -1].astype(int)
     n_tasks = len(M)
     A = np.zeros((len(y), n_tasks * (d + 1)))
@@ -82,7 +82,7 @@ def test_complete_graph_is_mean_regularisation():
     np.testing.assert_allclose(model.coef_, expected[:, :-1], atol=1e-9)
     np.testing.assert_allclose(model.intercept_, expected[:, -1], atol=1e-9)
     np.testing.assert_allclose(model.laplacian_, np.eye(6) - 1 / 6)
-    # Strong ties leave one vector for all, without shrinking it.
+    # In the limit of strong coupling all tasks have one vector, which is not shrunk.
     tied = GraphRegularizedRegressor(1e4, task_column=-1).fit(X, y).coef_
     dummies = np.column_stack([X[:, :-1], X[:, -1:] == np.arange(6)])
     pooled = np.linalg.lstsq(dummies, y, rcond=None)[0][:4]
@@ -257,7 +257,7 @@ def test_tasks_that_leave_the_objective_leave_the_graph():
         with pytest.warns(UserWarning, match=r"same in the tasks \[2\]"):
             model.fit(X, labels)
         assert not model.coef_[2].any() and model.laplacian_.shape == (6, 6)
-        # A chain falls into two.
+        # A chain splits into two.
         rest = {"complete": "complete", "chain": [(0, 1), (3, 4), (4, 5)]}
         rest = rest[graph] if isinstance(graph, str) else [(0, 5)]
         other = GraphRegularizedClassifier(0.05, graph=rest, ridge=0.1, task_column=-1)
@@ -297,7 +297,7 @@ def test_more_features_than_rows():
     whole = np.kron(np.eye(4), Xc.T @ Xc / 20) + np.kron(M, np.eye(60))
     expected = np.linalg.solve(whole, (Xc.T @ Yc / 20).T.ravel()).reshape(4, 60)
     np.testing.assert_allclose(model.coef_, expected, atol=1e-8)
-    # Interpolated: nothing is left to gain, and that is certified.
+    # Interpolation: the minimum is zero, and the fit is certified.
     free = GraphRegularizedRegressor(0.5).fit(X, np.tile(Y[:, :1], (1, 4)))
     assert free.objective_ <= 1e-4 and free.dual_gap_ <= 1e-4 * 100
 
@@ -342,7 +342,7 @@ def _stacked(X, Y):
 @pytest.mark.parametrize("intercept", ["free", "shrunk"])
 @pytest.mark.parametrize("kind", ["Regressor", "Classifier"])
 class TestStrongCoupling:
-    """Couplings far stronger than the loss: the common part is still the data's."""
+    """Couplings far stronger than the loss: the common part is still fitted to the data."""
 
     def _fit(self, X, Y, alpha, kind, layout, intercept):
         cls = GraphRegularizedRegressor if kind == "Regressor" else GraphRegularizedClassifier
@@ -370,7 +370,7 @@ class TestStrongCoupling:
 
     @pytest.mark.parametrize("unit", [1e-3, 1e-5, 1e-8, 1e5])
     def test_does_not_depend_on_the_unit_of_the_features(self, kind, layout, intercept, unit):
-        # The coefficients are in 1 / unit, and alpha in unit^2.
+        # The coefficients scale with 1 / unit, and alpha with unit^2.
         X, Y = self._data(kind)
         base = self._fit(X, Y, 0.5, kind, layout, intercept)
         other = self._fit(X * unit, Y, 0.5 * unit**2, kind, layout, intercept)
@@ -379,7 +379,7 @@ class TestStrongCoupling:
 
 
 @pytest.mark.parametrize("parameter", ["graph", "laplacian"])
-def test_a_masked_matrix_is_refused(parameter):
+def test_a_masked_matrix_is_an_error(parameter):
     matrix = np.ma.array([[1.0, -1.0], [-1.0, 1.0]], mask=[[False, True], [True, False]])
     X = np.random.default_rng(0).normal(size=(20, 2))
     with pytest.raises(ValueError, match=rf"'{parameter}' must not have masked entries"):

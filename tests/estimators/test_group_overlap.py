@@ -1,4 +1,4 @@
-"""Latent tasks: the best shears, recovery, starts."""
+"""Latent tasks: optimal shears, recovery, starts."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ class TestOverlap:
         alone = IndependentTaskRegressor(0.01).fit(data.data, data.target)
         error = np.square(model.coef_ - data.coef).sum()
         assert error < 0.5 * np.square(alone.coef_ - data.coef).sum()
-        # Each latent task is one of the true ones, up to sign and order.
+        # The latent tasks are the true ones, up to sign and order.
         found = model.latent_tasks_ / np.linalg.norm(model.latent_tasks_, axis=1, keepdims=True)
         truth = data.latent / np.linalg.norm(data.latent, axis=1, keepdims=True)
         likeness = np.abs(found @ truth.T)

@@ -40,7 +40,7 @@ def test_low_rank_against_cvxpy(scenario, classify, power):
     alpha = 0.06 if classify else 0.4
     model = CLASSES[classify](alpha, power=power, **problem.params, **TIGHT)
     assert_is_the_optimum(model, problem)
-    # cvxpy's penalty is the trace norm itself, or half its square, and not only in our words.
+    # cvxpy's penalty is its own trace norm, or half its square.
     best = reference.solve(model, problem.X, problem.y, problem.sample_weight)
     norm = np.linalg.svd(np.atleast_2d(best.coef_), compute_uv=False).sum()
     stated = problem.data_term(best.coef_, best.intercept_) + alpha * norm**power / power
@@ -58,13 +58,13 @@ def test_half_the_square_is_the_learned_task_relation(scenario, classify):
     other = relation(alpha, **problem.params, **TIGHT).fit(*data)
     np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-6)
     np.testing.assert_allclose(model.intercept_, other.intercept_, atol=1e-5)
-    # Both covariances have the roots of the same matrix's eigenvalues.
+    # The eigenvalues of both covariances are square roots of the same matrix's eigenvalues.
     np.testing.assert_allclose(
         np.sort(np.linalg.eigvalsh(model.feature_covariance_))[-3:],
         np.sort(np.linalg.eigvalsh(other.task_covariance_)),
         atol=1e-6,
     )
-    # And the norm itself finds the same at another strength.
+    # The trace norm itself has the same solution at another strength.
     plain = CLASSES[classify](alpha * model.singular_values_.sum(), **problem.params, **TIGHT)
     np.testing.assert_allclose(plain.fit(*data).coef_, model.coef_, atol=1e-5)
 
@@ -124,7 +124,7 @@ def test_singular_values_are_exactly_zero_or_clearly_not(solver, tol, dtype):
     assert model.components_.dtype == model.transform(X).dtype == dtype
     spectrum = np.linalg.svd(model.coef_.astype(float), compute_uv=False)
     np.testing.assert_allclose(spectrum[:3], model.singular_values_, rtol=1e-5)
-    # Between what counts and what does not lie many orders of magnitude.
+    # Relevant and irrelevant singular values differ by many orders of magnitude.
     assert spectrum[3] < (1e-15 if dtype == np.float64 else 1e-7) * spectrum[0] * 10
     assert spectrum[2] > 0.1 * spectrum[0]
 
@@ -214,7 +214,7 @@ def test_transform_is_the_features_in_the_directions():
         unseen[:, column] = 77
         np.testing.assert_allclose(model.transform(unseen), shared[:3])
         np.testing.assert_allclose(model.fit_transform(data, y), shared)
-        # All that the tasks see of a row is its representation.
+        # Predictions depend on a row only through its representation.
         loadings = model.coef_ @ model.components_.T
         codes = X[:, -1].astype(int)
         by_hand = (shared * loadings[codes]).sum(axis=1) + model.intercept_[codes]
@@ -236,7 +236,7 @@ def test_names_of_the_directions():
 
 
 def test_representation_for_a_further_task_in_a_pipeline():
-    # Many tasks teach two directions of 40; 20 labels of another suffice for its own place.
+    # Two directions in 40 dimensions are learned from many tasks; 20 labels then suffice.
     made = make_low_rank_tasks(400, 40, 31, rank=2, noise=0.5, random_state=0)
     X, y, new = made.data, made.target[:, :30], made.target[:, 30]
     low = LowRankRegressor(0.5).fit(X[:200], y[:200])

@@ -50,7 +50,7 @@ def test_penalty_against_cvxpy(name, scenario, classify):
     alpha = 0.05 if classify else 0.4
     tight = {**TIGHT, "tol": 1e-8}
     model = cls(alpha, penalty=PENALTIES[name], **problem.params, **tight)
-    # Where only the difference between tasks is held, cvxpy's coefficients are less exact.
+    # If only differences between tasks are penalised, cvxpy's coefficients are less exact.
     assert_is_the_optimum(model, problem, coef=not name.endswith("variation"))
 
 
@@ -81,7 +81,7 @@ class TestSpecialCases:
     def test_a_dominated_part_vanishes(self):
         X, Y, _ = small()
         tight = {"tol": 1e-10, "max_iter": 50_000}
-        # Of two multiples of a norm only the smaller is used.
+        # Of two multiples of the same norm only the smaller one has a non-zero part.
         model = MultiTaskRegressor(penalty=Superposition(L21(0.2), L21(0.5)), **tight).fit(X, Y)
         parts = model.parts_
         assert sorted(parts) == ["l21-1", "l21-2"] and not parts["l21-2"].any()
@@ -236,7 +236,7 @@ class TestAsAnEstimator:
 
 
 class TestFreeMean:
-    """Penalties that leave the mean task free, beside others: the certificate must not."""
+    """Certificates in sums of penalties of which one leaves the mean task unpenalised."""
 
     @pytest.mark.parametrize(
         "penalty",

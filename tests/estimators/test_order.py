@@ -1,4 +1,4 @@
-"""Which tasks are neighbours: categories, names, numbers."""
+"""The order of tasks from categories, names and numbers."""
 
 import itertools
 import warnings
@@ -102,7 +102,7 @@ def test_an_order_by_name(by_week):
     ):
         with pytest.raises(ValueError, match=message):
             FusedTaskRegressor(0.1, order=order, task_column="week").fit(frame, y)
-    # Of tasks that are numbers both could be meant.
+    # For numeric tasks the argument is ambiguous.
     numbered = np.column_stack([X, codes])
     with pytest.raises(ValueError, match="index and values are both names of tasks"):
         FusedTaskRegressor(0.1, order=pd.Series([2, 0, 1, 3]), task_column=-1).fit(numbered, y)

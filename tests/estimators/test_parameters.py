@@ -153,7 +153,7 @@ class TestPublicClasses:
             stated = ast.literal_eval(re.search(r"default=(.*)$", head).group(1))
             assert stated == default and type(stated) is type(default), name
             assert text.strip(), name
-        # The defaults obey the rules.
+        # The defaults satisfy the constraints.
         cls()._validate_params()
 
     @each_class

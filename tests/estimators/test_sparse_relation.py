@@ -17,7 +17,7 @@ class TestRelation:
             prior.minimise(None, 1e-9 * prior.factor)
             moments = W.T @ W / 40 + sparsity * np.eye(8)
             _, P = graphical_lasso(moments, sparsity, tol=1e-9, enet_tol=1e-11, max_iter=2000)
-            # The stated terms, for both.
+            # The stated objective at both solutions.
             h = [
                 np.trace(W @ Q @ W.T) + 40 * (sparsity * np.abs(Q).sum() - np.log(np.linalg.det(Q)))
                 for Q in (prior.P, P)
@@ -46,7 +46,7 @@ class TestRelation:
         Y = X @ W + 0.1 * rng.standard_normal((1000, 5))
         model = SparseTaskRelationRegressor(1e-3, sparsity=0.16).fit(X, Y)
         chain = np.eye(5, k=1, dtype=bool) | np.eye(5, k=-1, dtype=bool)
-        # All its edges, and of the six others one that chance has made.
+        # All true edges, and by chance at most one of the six others.
         assert model.task_graph_[chain].all()
         assert model.task_graph_[~chain].sum() <= 2
         assert (model.task_graph_ == model.task_graph_.T).all()

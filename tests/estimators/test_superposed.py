@@ -87,7 +87,7 @@ def made(family, alpha=1.0, strength=None, *, classify=False, **params):
 
 
 def by_hand(family, X, Y, alpha, strength, *, fit_intercept=True):
-    """The least objective and its W, of the problem written in P and Q."""
+    """The minimum and the minimiser W of the problem written in P and Q."""
     first, second = FAMILIES[family][5]
     if fit_intercept:
         X, Y = X - X.mean(axis=0), Y - Y.mean(axis=0)
@@ -107,7 +107,7 @@ def small(seed=0, n=50, d=6, n_tasks=3):
 
 
 def stacked(seed=0, n_tasks=6, rows=30, units=1.0):
-    """Tasks with rows of their own, whose Gram matrices differ."""
+    """Tasks with separate rows and different Gram matrices."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_tasks * rows, 5)) * units
     ids = np.repeat(np.arange(n_tasks), rows)
@@ -137,7 +137,7 @@ class TestOptimum:
         assert model.objective_ == pytest.approx(value, rel=1e-7)
         np.testing.assert_allclose(model.coef_, coef, atol=1e-4)
         np.testing.assert_allclose(model.shared_coef_ + model.task_coef_, model.coef_, atol=1e-12)
-        # The parts it returns cost what it says.
+        # The returned parts have the reported objective.
         first, second = FAMILIES[family][6]
         P, Q = model.shared_coef_.T, model.task_coef_.T
         loss = ((Y - model.predict(X)) ** 2).sum() / (2 * len(X))
@@ -146,7 +146,7 @@ class TestOptimum:
 
     @pytest.mark.parametrize("solver", ["fista", "admm"])
     def test_identity_design_does_not_diverge(self, family, solver):
-        # Both parts follow one gradient: the step for one of them is twice too long for both.
+        # Both parts share one gradient: the step for one part is twice too long for both.
         Y = np.diag([5.0, -3.0, 2.0, 0.1, 4.0]) + 1.0
         strength = {"robust-block": 1.1}.get(family, 0.7)
         model = made(
@@ -164,7 +164,7 @@ class TestOptimum:
         if family.startswith("dirty"):
             exact = made(family, 0.1 * alpha_max(made(family, task_column=-1), X, y), **tight)
         else:
-            # These norms mix the features: only in units of their own is FISTA fast enough.
+            # These norms mix the features: FISTA is fast enough only after scaling them.
             X = X_plain
             exact = made(family, 0.1, **tight)
         fits = {}
@@ -187,7 +187,7 @@ class TestOptimum:
 
 
 def extremes(T=4, d=5):
-    """Matrices at which a first norm is least, and largest, beside a second one."""
+    """Matrices with the smallest and the largest ratio of a first norm to a second one."""
     column = np.zeros((d, T))
     column[:, 0] = 3.0
     entry = np.zeros((d, T))
@@ -208,7 +208,7 @@ SHARP = {
 
 
 class TestVanishingParts:
-    """Of two norms, one of which is nowhere the larger, the minimum over sums is that one."""
+    """If one norm is nowhere larger than the other, the superposition equals that norm."""
 
     @pytest.mark.parametrize("side", [0, 1], ids=["lower", "upper"])
     def test_bounds_are_sharp(self, family, side):
@@ -224,7 +224,7 @@ class TestVanishingParts:
                 model = made(family, 0.05, strength, **options).fit(X, X @ W)
             assert not getattr(model, vanishing).any() and model.coef_.any()
             np.testing.assert_array_equal(model.shared_coef_ + model.task_coef_, model.coef_)
-            # The problem in both parts has no lower value.
+            # The problem in both parts does not have a lower minimum.
             value, _ = by_hand(family, X, X @ W, 0.05, strength, fit_intercept=False)
             assert model.objective_ == pytest.approx(value, rel=1e-7)
         with warnings.catch_warnings():
@@ -237,7 +237,7 @@ class TestVanishingParts:
         "seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))]
     )
     def test_a_part_vanishes_on_any_data(self, family, seed):
-        # Solved as the sum it is, with a part that need not be zero but gains nothing.
+        # Solved as a superposition, with a part that may be non-zero but does not lower the value.
         X, Y = small(seed, d=5, n_tasks=4)
         low, high = FAMILIES[family][4](4, 5)
         first, second = FAMILIES[family][6]
@@ -373,7 +373,7 @@ class TestRecovery:
         model.set_params(alpha=0.25 * alpha_max(model, X, Y)).fit(X, Y)
         assert np.flatnonzero(model.shared_coef_.any(axis=0)).tolist() == [0, 1, 2]
         assert np.argwhere(model.task_coef_).tolist() == [[0, 10], [3, 11], [5, 12]]
-        # Neither part alone finds both: block sparsity takes the three features for all tasks.
+        # Neither part alone finds both: block sparsity selects the three features for all tasks.
         block = BlockSparseRegressor(0.1).fit(X, Y)
         assert {10, 11, 12} <= set(np.flatnonzero(block.support_))
 

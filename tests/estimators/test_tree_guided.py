@@ -61,7 +61,7 @@ def test_losses_against_cvxpy(loss):
 
 
 def planted(n_samples=80, seed=0, noise=0.5):
-    """Six tasks in two branches; each branch has features of its own, one is for all."""
+    """Six tasks in two branches; each branch has its own features, and one feature is common."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_samples, 12))
     used = np.zeros((12, 6), dtype=bool)
@@ -86,7 +86,7 @@ def test_one_list_is_the_block_norm():
 def test_lists_of_single_tasks_and_linkages_of_two_are_lassos():
     X, Y, _ = planted()
     lasso = [BlockSparseRegressor(0.2 / 2, **TIGHT).fit(X, Y[:, t]).coef_ for t in range(2)]
-    # F of two tasks sums what each of them averages: twice as strong beside a task's own.
+    # F sums the averages of both tasks: twice the penalty of single-task fits.
     both = TreeGuidedRegressor(0.1, **TIGHT).fit(X, Y[:, :2])
     np.testing.assert_allclose(both.coef_, lasso, atol=1e-6)
     one = TreeGuidedRegressor(0.1, **TIGHT).fit(X, Y[:, 0])
@@ -147,7 +147,7 @@ def test_the_automatic_tree_is_of_single_task_ridges(layout):
         ridge = 0.3 * np.trace(gram) / len(gram)
         coef.append(np.linalg.solve(gram + ridge * np.eye(len(gram)), X.T @ y / len(X)))
     np.testing.assert_allclose(model.tree_, linkage(coef, "ward"), atol=1e-7)
-    # As it is, it is a tree to pass on.
+    # The attribute can be passed as a tree.
     again = TreeGuidedRegressor(0.2, tree=model.tree_, **problem.params)
     np.testing.assert_allclose(again.fit(problem.X, problem.y).coef_, model.coef_, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""The tuning engine: folds as they come, one score or one for each task, the choice."""
+"""The tuning engine: user-defined folds, scores overall and by task, selection."""
 
 import warnings
 
@@ -51,7 +51,7 @@ def _folds(n, n_splits=4):
 
 
 def _ridge_losses(kind, X, Y, alphas, **params):
-    """The mean losses (n_alphas, n_tasks) of held-out labels, each fit from scratch."""
+    """The mean losses (n_alphas, n_tasks) of held-out labels, without warm starts."""
     by_class = kind is IndependentTaskClassifier
     strata = label_strata(Y, by_class)
     folds = assign_shared(*strata, N_FOLDS, np.random.default_rng(0))
@@ -106,10 +106,10 @@ def test_a_score_for_each_task_or_one_for_all(labels):
     one = score_fold(RowFolds(data, HeldOutLoss(data)), [model], [alphas], fold)
     assert own.shape == (2, 2, 3) and one.shape == (1, 2)
     assert_array_equal(own[0], own[1])
-    # Half squared errors summed against the mean of squared errors.
+    # Half the sum of squared errors against their mean.
     n_labels = (~np.isnan(Y[fold.test])).sum()
     assert_allclose(own[0].sum(axis=1) * 2 / n_labels, one[0])
-    assert model.alpha == 1.0  # the models are copied
+    assert model.alpha == 1.0  # the models are cloned
 
 
 def test_the_path_shares_its_objective_and_starts_from_the_fit_before(labels):

@@ -1,4 +1,4 @@
-"""The gain that tests of its picture and of its table share."""
+"""The transfer gain shared by the tests of its plot and its table."""
 
 import pytest
 from transfer_problems import ALONE, quick, related

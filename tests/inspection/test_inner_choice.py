@@ -1,4 +1,4 @@
-"""The strength that transfer_gain chooses within a training set."""
+"""The strength that transfer_gain selects within a training set."""
 
 import warnings
 from typing import Any
@@ -41,7 +41,7 @@ def test_is_grid_searchs(name: str, layout: str) -> None:
     metric = "accuracy" if "Classifier" in name else "rmse"
     scorer = make_task_scorer(metric, task_column=column)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # none at the edge of the grid
+        warnings.simplefilter("error")  # no optimum at the edge of the grid
         found = make_tuned(model, X, y, scorer, column, 0).fit(X, y)
     assert isinstance(found, AlphaSearchCV)
     grid = _grid_search(model, X, y, scorer, column).fit(X, y)
@@ -51,7 +51,7 @@ def test_is_grid_searchs(name: str, layout: str) -> None:
 
 
 class OwnFit(BlockSparseRegressor):
-    """A fit that does more than the library's."""
+    """A user's subclass whose fit does more than the library's."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         return super().fit(X, y, sample_weight)
@@ -70,7 +70,7 @@ def test_groups_stay_together() -> None:
     X, Y, groups = np.repeat(X, 2, axis=0), np.repeat(Y, 2, axis=0), np.repeat(np.arange(30), 2)
     scorer = make_task_scorer("rmse")
     tuned = make_tuned(IndependentTaskRegressor(), X, Y, scorer, None, 0, grouped=True)
-    # Noise: the copy of a row would help a weak strength.
+    # Pure noise: leaked copies of rows would favour a small alpha.
     assert tuned.fit(X, Y, groups=groups).alpha_ > tuned.fit(X, Y).alpha_
 
 

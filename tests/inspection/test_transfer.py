@@ -1,4 +1,4 @@
-"""Did sharing help: layouts, models, tuning, groups, folds."""
+"""transfer_gain: layouts, models, tuning, groups, folds."""
 
 import warnings
 from functools import partial
@@ -210,7 +210,7 @@ def test_scoring() -> None:
     assert name == "1 - r2" and (unexplained < 1).all()
     with pytest.raises(ValueError, match="metric must be a function or one of"):
         losses("mse")
-    # Those of scikit-learn, task by task: losses as they are, scores from 1 down.
+    # scikit-learn's metrics by task: losses unchanged, scores subtracted from 1.
     squared, name = losses(mean_squared_error)
     assert name == "mean squared error"
     assert_allclose(squared, quick(model, X, y, baselines=ALONE)["alone"].loss_estimator)
@@ -266,7 +266,7 @@ def test_tuning() -> None:
     assert tuned(ALONE[0][1]).alpha == "cv"
     assert isinstance(tuned(Ridge()), Ridge)
     assert tuned(search).get_params()["estimator__alpha"] == 0.5
-    # No alpha_max: six decades, from where next to nothing is learned.
+    # No alpha_max: six decades, starting where the coefficients are close to zero.
     ridge = BlockSparseRegressor(l1_ratio=0.0, task_column=-1)
     alphas = alpha_grid(ridge, X, y)
     assert_allclose(alphas[0] / alphas[-1], 1e6)
@@ -280,7 +280,7 @@ def test_tuning() -> None:
 
 
 class GroupSpy(IndependentTaskRegressor):
-    """Remembers the rows that it was fitted on; the first feature numbers them."""
+    """Records the rows of each fit; the first feature is the row number."""
 
     seen: ClassVar[list[Any]] = []
 
@@ -298,7 +298,7 @@ def test_groups_are_never_split(cv: Any, tune: bool) -> None:
     GroupSpy.seen.clear()
     spy = GroupSpy(0.1, task_column=-1)
     quick(spy, X, y, baselines=ALONE, cv=cv, groups=groups, tune=tune)
-    # Four rows each: all or none of them train, in the outer folds and in the inner ones.
+    # Groups of four rows are never split, in the outer and in the inner folds.
     for rows in GroupSpy.seen:
         assert set(np.bincount(rows // 4)) <= {0, 4}
     n_folds = 5 if cv is None else 3
@@ -332,7 +332,7 @@ def test_groups_keep_copies_of_a_row_from_helping() -> None:
         model = KNeighborsRegressor(1)
         result = quick(model, X, Y, baselines=ALONE_SHARED, groups=given)
         losses.append(result["alone"].loss_estimator)
-    # The nearest neighbour of most rows is their copy; of what is left each errs by 2 on average.
+    # The nearest neighbour of most rows is their copy; the others have mean squared error 2.
     assert (losses[0] < 1.0).all() and (losses[1] > 1.2).all()
 
 
@@ -352,7 +352,7 @@ def test_deterministic_and_the_same_in_two_processes() -> None:
 
 
 class Mean(RegressorMixin, BaseEstimator):
-    """Quick to fit."""
+    """A model that is quick to fit."""
 
     def fit(self, X: Any, y: Any) -> "Mean":
         self.mean_ = np.mean(y, axis=0)

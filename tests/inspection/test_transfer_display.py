@@ -1,4 +1,4 @@
-"""The picture of gains."""
+"""The plot of transfer gains."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_display_names_few_tasks(figures: Any, result: TransferGain, relative: b
     labels = [tick.get_text() for tick in ticks]
     gain = result["alone"].relative_gain if relative else result["alone"].gain
     order = sorted(range(6), key=lambda t: gain[t])
-    assert labels == [str(t) for t in [6, *order]]  # the task with too few labels lowest
+    assert labels == [str(t) for t in [6, *order]]  # the task with too few labels is at the bottom
     texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert "too few labels (1)" in texts
 
@@ -65,7 +65,7 @@ def test_display_of_many_tasks_names_the_hurt_without_overlap(figures: Any) -> N
     texts = [text for text in display.ax_.texts if text.get_text().isdigit()]
     assert {int(text.get_text()) for text in texts} <= set(np.flatnonzero(part.verdict == "hurt"))
     assert len(texts) > 20
-    extent = type(texts[0]).__mro__[1].get_window_extent  # of the text without its line
+    extent = type(texts[0]).__mro__[1].get_window_extent  # position of the text without its line
     boxes = sorted((extent(text) for text in texts), key=lambda box: box.y0)
     for lower, upper in zip(boxes, boxes[1:], strict=False):
         assert lower.y1 <= upper.y0 + 1

@@ -1,4 +1,4 @@
-"""Gains task by task: their statistics, and what is returned."""
+"""Gains by task: their statistics and the returned object."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def test_holm_rejects_what_the_steps_reject() -> None:
     for _ in range(50):
         p = rng.uniform(size=7) ** 3
         rejected = np.zeros(7, dtype=bool)
-        for k, task in enumerate(np.argsort(p)):  # from the least on, until one is too large
+        for k, task in enumerate(np.argsort(p)):  # from the smallest on, until one is too large
             if p[task] > 0.05 / (7 - k):
                 break
             rejected[task] = True
@@ -50,7 +50,7 @@ def test_compare_against_numbers_by_hand() -> None:
     assert_allclose(part.gain, [2.5, -4 / 3, 0.0])
     assert_allclose(part.loss_baseline, [3.0, 10 / 3, 1.0])
     assert_allclose(part.relative_gain, [2.5 / 3, -0.4, 0.0])
-    # Gains 1, 2, 3, 4 and -1, -2, -1 (the fold without labels does not count); 3/12 = 1/4.
+    # Gains 1, 2, 3, 4 and -1, -2, -1 (the fold without labels is ignored); 3/12 = 1/4.
     se = np.sqrt([(1 / 4 + 1 / 4) * 5 / 3, (1 / 3 + 1 / 4) / 3])
     assert_allclose(part.se, [*se, np.nan])
     half = stats.t.ppf(0.975, [3, 2]) * se
@@ -70,11 +70,11 @@ def test_overall_error_has_both_parts() -> None:
     def overall(gains: Any) -> Any:
         return compare("b", -gains, np.zeros_like(gains), *counts).overall
 
-    alike = overall(1 + noise)  # no difference between tasks but for their errors
+    alike = overall(1 + noise)  # tasks differ only by their errors
     assert_allclose(alike.se, np.sqrt(0.29 / 400), rtol=0.5)
     spread_out = overall(1 + 10 * tasks + noise)
     assert_allclose(spread_out.se, 10 / np.sqrt(400), rtol=0.1)
-    together = overall(1 + noise[:, :1] + np.zeros(400))  # one error in common
+    together = overall(1 + noise[:, :1] + np.zeros(400))  # a common error
     assert_allclose(together.se, np.sqrt(0.29 * noise[:, 0].var(ddof=1)), rtol=1e-6)
 
 

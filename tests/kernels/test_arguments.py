@@ -1,4 +1,4 @@
-"""Task kernels with each form of their arguments: text, equality, copies, use in scikit-learn."""
+"""Task kernels with each form of their arguments: repr, equality, copies, use in scikit-learn."""
 
 import copy
 import pickle
@@ -29,7 +29,7 @@ KAPPA = [0.3, 0.05, 1.2, 0.7]
 FRAME = pd.DataFrame(WEIGHTS, IDS, IDS)
 
 
-# Each makes the same kernel anew: nothing is equal for being the same object.
+# Each makes a new kernel, so that equality does not rest on identity.
 FORMS = {
     "pairs": lambda: GraphTaskKernel(RBF(), graph=[(0, 1), (1, 2)], tasks=4),
     "pairs, lists": lambda: GraphTaskKernel(RBF(), graph=[[0, 1], [1, 3]], tasks=4),

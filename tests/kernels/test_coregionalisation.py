@@ -80,7 +80,7 @@ def make_waves(n_labels, noise=0.1, seed=0):
 
 def fit_gp(kernel, X, y, **params):
     with warnings.catch_warnings():
-        # A hyperparameter at its bound: a variance of nought, or a length of many times the range.
+        # A hyperparameter at its bound: zero variance, or a length scale far above the range.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return GaussianProcessRegressor(kernel, **params).fit(X, y)
 

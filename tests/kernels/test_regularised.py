@@ -1,4 +1,4 @@
-"""Kernels of graphs and means: closed forms, linear twins, learning the ridge."""
+"""Kernels of graphs and means: closed forms, equivalent linear models, learning the ridge."""
 
 import warnings
 
@@ -166,14 +166,14 @@ def make_waves(n_labels, noise=0.1, seed=0):
 
 def fit_gp(kernel, X, y, **params):
     with warnings.catch_warnings():
-        # A hyperparameter at its bound: a variance of nought, or a length of many times the range.
+        # A hyperparameter at its bound: zero variance, or a length scale far above the range.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return GaussianProcessRegressor(kernel, **params).fit(X, y)
 
 
 def test_gaussian_process_learns_the_ridge():
     X, y, X_test, f_test, _ = make_waves([10] * 6)
-    # With the second group's sign turned all tasks are alike.
+    # After a change of the second group's sign all tasks are alike.
     y, f_test = y * np.where(X[:, 1] < 3, 1, -1), f_test * np.where(X_test[:, 1] < 3, 1, -1)
     gp = fit_gp(MeanRegularizedTaskKernel(RBF(), tasks=6, ridge=10.0) + WhiteKernel(0.1), X, y)
     assert gp.kernel_.k1.ridge < 0.1

@@ -1,4 +1,4 @@
-"""scikit-learn's metrics and one's own, by task."""
+"""scikit-learn's and user-defined metrics, by task."""
 
 import functools
 import pickle
@@ -49,7 +49,7 @@ def test_foreign_metric():
 
 
 def hospitals(seed=0):
-    """Rows of three tasks, of which the last has a single class, and labels of two strings."""
+    """Three tasks with two string labels; the last task has a single class."""
     X, y = schools(seed)
     labels = np.where((y > 1) | (X["school"] == 2), "sick", "healthy")
     return X, labels
@@ -85,7 +85,7 @@ def test_scikit_learns_metrics_of_classes_by_task(metric, method, kwargs, weight
     sign = -1 if metric.__name__.endswith("loss") else 1
     beta = {"beta": 2} if "beta" in kwargs else {}
     options = {"task_column": "school", **beta}
-    # What each metric judges, and whether greater is better, need not be said.
+    # The response method and the sign of each metric are inferred.
     for said in ({}, {"response_method": method, "greater_is_better": sign == 1}):
         scorer = metrics.make_task_scorer(metric, average=None, **options, **said)
         np.testing.assert_allclose(scorer(model, X, labels, weight), sign * expected, rtol=1e-12)
@@ -149,7 +149,7 @@ def test_the_layouts_agree_on_scikit_learns_metrics():
             stacked, np.column_stack([X[rows], task]), Y[rows, task]
         )
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
-        # No task has a positive label: nothing to find, nothing to rank.
+        # No task has a positive label: recall and ranking are undefined.
         undefined = metric in (skm.average_precision_score, skm.f1_score, skm.recall_score)
         assert np.isnan(ours[2]) == undefined
 

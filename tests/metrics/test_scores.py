@@ -183,7 +183,7 @@ def test_zero_weight_nan_and_the_stacked_layout_agree(name, case, average):
         np.testing.assert_allclose(kept, defined.mean() if defined.size else NAN)
 
 
-# Nothing to score; wrong data
+# No labels to score; invalid data
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -1,4 +1,4 @@
-"""AlphaSearchCV of every estimator: GridSearchCV's choice, the CV estimators', delegation."""
+"""AlphaSearchCV of every estimator: against GridSearchCV and CV estimators, delegation."""
 
 import pickle
 import warnings
@@ -39,7 +39,7 @@ from skmtl.penalties import Ridge as RidgePenalty
 FAMILIES = [
     getattr(skmtl, name) for name in skmtl.__all__ if name[0].isupper() and not name.endswith("CV")
 ]
-# What an estimator cannot do without, or is random.
+# Required parameters, and random_state.
 NEEDED = {
     "GraphRegularized": {"graph": "complete"},
     "ClusteredTask": {"n_clusters": 2},
@@ -63,14 +63,14 @@ def stacked():
 
 
 def _quietly(fit, *args, **kwargs):
-    """Short grids end at the edge, and unpenalised directions make alphas of no effect."""
+    """Ignore warnings of optima at the edge of short grids, and of alphas without effect."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return fit(*args, **kwargs)
 
 
 def held_out_loss(model, X, y):
-    """The default criterion, written from its definition."""
+    """The default criterion, computed from its definition."""
     truth = np.asarray(y)
     if is_classifier(model):
         p = model.predict_proba(X)
@@ -82,7 +82,7 @@ def held_out_loss(model, X, y):
 
 
 def _assert_grid_searchs(search, X, y, scoring=held_out_loss, atol=1e-4):
-    """The scores and the choice are GridSearchCV's over the same alphas."""
+    """Check that the scores and the selection equal GridSearchCV's over the same alphas."""
     _quietly(search.fit, X, y)
     grid = GridSearchCV(
         search.estimator, {"alpha": search.alphas_}, scoring=scoring, cv=search.cv
@@ -259,7 +259,7 @@ def test_groups(shared):
 
 
 def test_tasks_that_a_fold_leaves_out(stacked):
-    # The tasks' own parts leave with them.
+    # Parameters of single tasks are dropped with their tasks.
     for cls in (skmtl.DirtyModelRegressor, skmtl.GraphRegularizedRegressor, BlockSparseRegressor):
         model = _make(cls, task_column=-1, unknown_task="mean")
         search = AlphaSearchCV(model, alphas=[0.5, 0.1], cv=KFold(4))

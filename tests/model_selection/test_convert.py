@@ -1,4 +1,4 @@
-"""Converted strengths: others' objectives, minimised on their own scale, have our coefficients."""
+"""Converted strengths: other packages' objectives, on their own scale, give our coefficients."""
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_published_objectives_with_tasks_of_different_sizes(published, norm):
     model.fit(*stack_tasks(Xs, ys))
     assert np.abs(W).max() > 0.1
     np.testing.assert_allclose(model.coef_, W, atol=1e-4 * np.abs(W).max())
-    # The other weighting is another estimator, at this alpha too.
+    # With the other weighting the coefficients differ, also at this alpha.
     model.set_params(task_weight=None if task_weight else "balanced").fit(*stack_tasks(Xs, ys))
     assert np.abs(model.coef_ - W).max() > 0.01 * np.abs(W).max()
 

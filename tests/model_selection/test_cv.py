@@ -1,4 +1,4 @@
-"""Estimators that choose alpha: scikit-learn's, GridSearchCV's choice, the rule, folds, errors."""
+"""Estimators that select alpha: against scikit-learn and GridSearchCV, the rule, folds, errors."""
 
 import pickle
 import warnings
@@ -33,7 +33,7 @@ from skmtl.estimators.tuning._moment_folds import MomentFolds
 from skmtl.metrics import make_task_scorer, subset_accuracy_score
 from skmtl.model_selection import StratifiedTaskKFold
 
-# What scikit-learn calls the number of strengths depends on its release.
+# scikit-learn's name for the number of strengths depends on the release.
 COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
 
 CV = [getattr(skmtl, name) for name in skmtl.__all__ if name.endswith("CV")]
@@ -67,14 +67,14 @@ def _plain(model):
 
 
 def _quietly(fit, *args, **kwargs):
-    """The warning of a choice at the edge is expected of short grids."""
+    """Ignore the warning of an optimum at the edge, which short grids cause."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The (best|chosen) alpha")
         return fit(*args, **kwargs)
 
 
 def held_out_loss(model, X, y):
-    """The default criterion, written from its definition."""
+    """The default criterion, computed from its definition."""
     if _is_classifier(type(model)):
         p, truth = model.predict_proba(X), np.asarray(y)
         if truth.ndim == 1:
@@ -175,7 +175,7 @@ def test_equals_grid_search_with_other_parameters(model, shared):
 @pytest.mark.parametrize("weight", [None, "balanced", {0: 1.0, 1: 3.0}])
 def test_class_weights_are_those_of_each_training_set(weight, shared):
     Y = (shared.target > 1).astype(int)
-    # The default criterion is weighted by class; another must not be.
+    # The default criterion is weighted by class; other criteria must not be.
     model = BlockSparseClassifierCV(class_weight=weight, cv=3, scoring=held_out_loss)
     cv = StratifiedTaskKFold(3, random_state=0)
     _assert_same_choice(model, shared.data, Y, cv)
@@ -206,7 +206,7 @@ def test_scale_tasks_scales_in_each_training_set(shared):
     cv = KFold(3)
     model = BlockSparseRegressorCV(scale_tasks=True, cv=cv, scoring="r2")
     _assert_same_choice(model, shared.data, Y, cv, scoring="r2")
-    # Units change nothing, and the criterion counts each task by its own standard deviation.
+    # Units have no effect, and the criterion scales each task by its standard deviation.
     kwargs = {"scale_tasks": True, "alphas": 20, "tol": 1e-10}
     ours = _quietly(BlockSparseRegressorCV(**kwargs).fit, shared.data, Y)
     same = _quietly(BlockSparseRegressorCV(**kwargs).fit, shared.data, shared.target)
@@ -246,7 +246,7 @@ def test_subset_accuracy_takes_missing_labels(shared):
     Y[::3, 1] = np.nan
     cv = StratifiedTaskKFold(3, random_state=0)
     model = BlockSparseClassifierCV(cv=cv, scoring=make_scorer(subset_accuracy_score))
-    # Without scoring GridSearchCV takes the estimator's own score.
+    # Without scoring GridSearchCV uses the estimator's own score.
     _assert_same_choice(model, shared.data, Y, cv, scoring=None)
 
 
@@ -303,7 +303,8 @@ def test_moments_of_folds_are_those_of_rows(layout, offset, fit_intercept):
     measure = HeldOutLoss(data)
     moments, rows = MomentFolds(model, data, measure), RowFolds(data, measure)
     folds = _folds(len(data.y))
-    folds.append(Fold(4, folds[0].train[::2], folds[0].test, folds[0].test))  # no complement
+    # Training sets that are not the complements of their test sets.
+    folds.append(Fold(4, folds[0].train[::2], folds[0].test, folds[0].test))
     folds.append(Fold(5, np.sort(np.r_[folds[0].train, folds[0].train[:5]]), *[folds[0].test] * 2))
     for fold in folds:
         part, objective, judge = moments(model, fold)
@@ -318,7 +319,7 @@ def test_moments_of_folds_are_those_of_rows(layout, offset, fit_intercept):
 def test_a_fold_that_takes_nearly_all_is_summed_from_rows(monkeypatch):
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(2000, 3)), rng.normal(size=(2000, 2))
-    X[5:, 2] = 1e8 * rng.normal(size=1995)  # what is left has another scale
+    X[5:, 2] = 1e8 * rng.normal(size=1995)  # the remaining rows have a different scale
     model = TaskRelationRegressor(1e-3, tol=1e-12)
     data = model._read(X, Y, None)
     source = MomentFolds(model, data, HeldOutLoss(data))
@@ -593,7 +594,7 @@ def test_groups_are_never_split(layout, shared, stacked):
         model = BlockSparseRegressorCV(alphas=5, cv=cv, task_column=column)
         _quietly(model.fit, made.data, made.target, weights, groups=groups)
         seen.append(model.mse_path_)
-    # A number of folds is the splitter's, on the rows that count.
+    # An integer cv means the splitter, on rows with positive weight.
     splitter = StratifiedTaskKFold(3, task_column=column, random_state=0)
     X, y = made.data[held], made.target[held]
     splits = list(splitter.split(X, y, groups[held]))

@@ -1,4 +1,4 @@
-"""Regularisation paths: scikit-learn's, single fits, certificates, the grid's promise, errors."""
+"""Regularisation paths: against scikit-learn and single fits, certificates, the grid, errors."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from skmtl.datasets import make_block_sparse
 from skmtl.model_selection import alpha_max, block_sparse_path, path
 from skmtl.penalties import L21
 
-# What scikit-learn calls the number of strengths depends on its release.
+# scikit-learn's name for the number of strengths depends on the release.
 COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
 
 REGRESSORS = [
@@ -94,7 +94,7 @@ def test_equals_single_fits(shared, model):
     alphas, coefs, gaps, intercepts = path(model, X, y, alphas=4, eps=0.03, return_intercepts=True)
     for k, alpha in enumerate(alphas):
         fit = model.set_params(alpha=alpha).fit(X, y)
-        # Both are within tol of the minimum; how far apart, the curvature tells.
+        # Both are within tol of the minimum; the curvature bounds their distance.
         np.testing.assert_allclose(coefs[:, :, k], fit.coef_, atol=2e-3)
         np.testing.assert_allclose(intercepts[:, k], fit.intercept_, atol=2e-3)
         assert gaps[k] <= 1e-8 * (1 + fit.objective_)

@@ -24,7 +24,7 @@ from skmtl.model_selection import RepeatedStratifiedTaskKFold, StratifiedTaskKFo
 
 
 def held_out(cv, X, y=None):
-    """Return the test sets of ``cv``, having checked that each training set is the rest."""
+    """Return the test sets of ``cv``; check that each training set is the complement."""
     n = X.shape[0]
     tests = []
     for train, test in cv.split(X, y):
@@ -35,7 +35,7 @@ def held_out(cv, X, y=None):
 
 
 def assert_even(tests, groups):
-    """Each group's numbers of rows in the test sets differ by one at most."""
+    """Check that the test sets' numbers of rows differ by at most one in each group."""
     for group in np.unique(groups):
         numbers = [np.sum(np.asarray(groups)[test] == group) for test in tests]
         assert np.ptp(numbers) <= 1, (group, numbers)
@@ -280,7 +280,7 @@ def test_in_scikit_learns_tools():
     assert search.n_splits_ == 3
 
 
-def test_cross_val_predict_refuses_single_row_tasks():
+def test_cross_val_predict_rejects_single_row_tasks():
     X, y = np.column_stack([np.arange(13.0), [0] * 12 + [1]]), np.arange(13.0)
     cv = StratifiedTaskKFold(3, task_column=-1, random_state=0)
     with pytest.raises(ValueError, match="only works for partitions"):
@@ -316,7 +316,7 @@ def test_groups_are_never_split_and_tasks_are_spread(kind, shuffle):
     np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.arange(300))
     for hospital in range(4):
         numbers = [np.sum(X[test, -1] == hospital) for test in tests]
-        # What whole groups allow: no more than the largest apart.
+        # With whole groups, sizes differ by at most the largest group.
         largest = np.unique(patient[X[:, -1] == hospital], return_counts=True)[1].max()
         assert np.ptp(numbers) <= largest
 
@@ -347,14 +347,14 @@ def test_a_group_that_holds_a_whole_task_always_trains():
     splits = list(StratifiedTaskKFold(2, task_column=0, random_state=0).split(X, groups=groups))
     for train, test in splits:
         assert set(X[train, 0]) == {0, 1, 2} and set(X[test, 0]) == {0, 1}
-    # Hospitals as groups leave nothing to test; groups across tasks may be fewer than folds.
+    # Hospitals as groups cannot be split; groups across tasks may be fewer than folds.
     with pytest.raises(
         ValueError, match=r"number of groups that can be tested: 0 of 3.*fine enough"
     ):
         next(StratifiedTaskKFold(2, task_column=0).split(X, groups=X[:, 0]))
     with pytest.raises(ValueError, match=r"n_splits=3 .* tested: 2 of 2. Lower n_splits"):
         next(StratifiedTaskKFold(3, task_column=0).split(X, groups=np.tile([0, 1], 6)))
-    # Where there is no task column, it is not to blame.
+    # Without a task column the message does not mention it.
     with pytest.raises(ValueError, match=r"2 of 2. Lower n_splits, or check whether the groups"):
         next(StratifiedTaskKFold(3).split(X, X != 1, groups=np.tile([0, 1], 6)))
 

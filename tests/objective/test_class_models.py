@@ -1,4 +1,4 @@
-"""Matrices of the coupled classes: the Hessian, sweeps over it."""
+"""Models of coupled classes: the Hessian and sweeps over it."""
 
 import numpy as np
 import pytest

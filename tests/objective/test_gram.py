@@ -1,4 +1,4 @@
-"""Objectives from moments agree with objectives on rows, and moments with plain sums."""
+"""Objectives from moments equal objectives on rows, and moments equal plain sums."""
 
 import warnings
 from dataclasses import replace
@@ -164,7 +164,7 @@ class TestFits:
         other = solve(gram, FISTA, gram.start(), max_iter=50_000, tol=1e-11)
         np.testing.assert_allclose(found.point.W, other.point.W, atol=1e-4)
         np.testing.assert_allclose(found.point.Z, gram.point(found.point.W, np.zeros(0)).Z)
-        # A copy starts with the step that served.
+        # A copy starts with the last accepted step.
         copied = gram.with_penalty(SquaredTraceNorm(0.09))
         assert copied.spectrum.memory.get("rho") == gram.spectrum.memory.get("rho")
 

@@ -1,4 +1,4 @@
-"""Models on sets of rows of W: their minimum against cvxpy, their gap."""
+"""Models on sets of rows of W: minimum against cvxpy, duality gap."""
 
 import cvxpy as cp
 import numpy as np
@@ -19,7 +19,7 @@ def small_problem(n=12, s=9, n_tasks=5, seed=0):
 
 
 def stated_minimum(A, R, factors, ridges, entry, group):
-    """The models' problem as cvxpy states it: the minimum and the minimiser."""
+    """The minimum and the minimiser of the models' problem, by cvxpy."""
     W = cp.Variable((A.shape[1], R.shape[1]))
     loss = sum(
         f * cp.sum_squares(R[:, t] - A @ W[:, t]) + ridges[t] * cp.sum_squares(W[:, t])

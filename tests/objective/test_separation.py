@@ -1,4 +1,4 @@
-"""Labels that some coefficients separate: no finite minimiser, and a warning."""
+"""Separable labels: no finite minimiser, and a warning."""
 
 import warnings
 

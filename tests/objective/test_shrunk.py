@@ -1,4 +1,4 @@
-"""Intercepts that are pulled to their mean: against cvxpy, closed forms, limits and likelihoods."""
+"""Intercepts shrunk towards their mean: against cvxpy, closed forms, limits and likelihoods."""
 
 import warnings
 
@@ -53,7 +53,7 @@ CLASSES = {
     for name, (family, params) in FAMILIES.items()
 }
 WITH_INTERCEPTS = mostly_slow(scenario for scenario in SCENARIOS[:13] if scenario[5])
-# The mean task of a graph, or a feature, that nothing holds.
+# An unpenalised mean task of a graph, or an unpenalised feature.
 HELD = pytest.mark.filterwarnings("ignore:With ridge=0 nothing holds")
 
 
@@ -148,7 +148,7 @@ def test_limits(classify):
 
 @pytest.mark.parametrize("m", [1e-300, 1e-12, 1e-6, 1e3, 1e6, 1e12, 1e300])
 def test_any_number_of_labels(m):
-    """Certified, in as few steps as others: the mean is free however strong the pull is."""
+    """Certified in as few steps as others: the mean is unpenalised for any strength."""
     X, y, _ = tiny_tasks(n_tasks=6, per_task=8)
     labels = (X[:, 0] > np.median(X[:, 0])) ^ (np.arange(len(y)) % 3 == 0)
     with warnings.catch_warnings():
@@ -159,7 +159,7 @@ def test_any_number_of_labels(m):
 
 
 def test_a_mean_that_features_replace():
-    """Newton steps where the coefficients can do what the intercepts' mean does."""
+    """Newton steps if the coefficients can replace the intercepts' mean."""
     X, y, _ = tiny_tasks(n_tasks=3, per_task=4)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -195,7 +195,7 @@ def test_tasks_of_one_class_stay():
     assert np.abs(model.coef_[0]).max() > 0
     exact = reference.solve(model, X, Y)
     np.testing.assert_allclose(model.intercept_, exact.intercept_, atol=1e-4)
-    # All of one class: nothing pulls to the other.
+    # All labels are of one class: the mean diverges.
     Y[:] = np.where(np.isnan(Y), np.nan, 1.0)
     with pytest.warns(UserWarning, match=r"same in the tasks \[0, 1, 2, 3, 4\]"):
         model.fit(X, Y)
@@ -233,7 +233,7 @@ def test_what_does_not_change_the_model():
 
 @HELD
 def test_graph_certificate_without_newton_steps(monkeypatch):
-    """A mean that nothing holds, certified by a step of the mean task."""
+    """An unpenalised mean, certified by a step of the mean task."""
     X, y, _ = tiny_tasks(n_tasks=6, per_task=10)
     model = GraphRegularizedRegressor(
         0.5, graph="chain", intercept="shrunk", task_column=-1, tol=1e-9
@@ -244,7 +244,7 @@ def test_graph_certificate_without_newton_steps(monkeypatch):
         0.5, graph="complete", intercept="shrunk", task_column=-1, tol=1e-9
     ).fit(X, labels)
     assert classifier.dual_gap_ <= 2e-8
-    # So are free intercepts where features are too many for Newton steps.
+    # So are free intercepts if there are too many features for Newton steps.
     for kind in (GramObjective, Objective):
         monkeypatch.setattr(kind, "has_newton", property(lambda self: False))
     for cls, target, layout in (
@@ -274,7 +274,7 @@ def test_float32_warm_start_and_path():
     assert alphas[0] == pytest.approx(top) and len(gaps) == 5
     alone = clone(model).set_params(alpha=alphas[-1], warm_start=False).fit(X, y)
     np.testing.assert_allclose(coefs[..., -1], alone.coef_, atol=1e-2)
-    # What has no smallest alpha begins where next to nothing is learned.
+    # Without an alpha_max the grid starts where the coefficients are close to zero.
     top = path(FusedTaskRegressor(intercept="shrunk", task_column=-1), X, y, alphas=3)[0]
     assert np.isfinite(top).all()
 
@@ -306,7 +306,7 @@ def test_stages_never_rise(name, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         free.fit(X, y)
-    # At the features' mean, where they are pulled together.
+    # At the features' mean, where the intercepts are compared.
     mean = X[:, :-1].mean(axis=0)
     pulled = model.coef_ @ mean + model.intercept_
     if kind == "Regressor":

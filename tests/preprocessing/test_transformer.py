@@ -1,4 +1,4 @@
-"""The stacked layout from lists, and transformers that leave the task column alone."""
+"""The stacked layout from lists, and transformers that keep the task column unchanged."""
 
 import pickle
 import warnings
@@ -85,7 +85,7 @@ class StackedRidge(RegressorMixin, BaseEstimator):
 
 
 class AddColumns(TransformerMixin, BaseEstimator):
-    """Two columns more than came in."""
+    """A transformer that adds two columns."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
         self.n_features_in_ = X.shape[1]
@@ -118,7 +118,7 @@ def test_frames(make_frame: Callable[[], Any], per_task: bool) -> None:
     assert transformer.tasks_.tolist() == ["north", "south", "west"]
     if make_frame is pandas_frame:
         assert out.index.equals(frame.index)
-    assert list(frame.columns) == ["a", "school", "b", "c"]  # the caller's frame is as it was
+    assert list(frame.columns) == ["a", "school", "b", "c"]  # the caller's frame is unchanged
 
 
 @pytest.mark.parametrize("position", [0, 1, 3, -1, -3])
@@ -178,7 +178,7 @@ def test_a_position_that_cannot_stay(position: int) -> None:
 
 
 def test_a_position_means_the_same_in_the_next_step() -> None:
-    # A feature of integers after the task column would pass for the tasks.
+    # An integer feature after the task column could be mistaken for the tasks.
     ages = RNG.integers(30, 33, 12)
     X = np.column_stack([CODES, ages, FEATURES])
     scaler = TaskTransformer(MaxAbsScaler(), task_column=0)
@@ -198,7 +198,7 @@ def test_object_arrays(per_task: bool) -> None:
     assert out[:, -1].tolist() == SCHOOLS.tolist()
     expected = SCALED_BY_TASK if per_task else SCALED
     np.testing.assert_allclose(out[:, :-1].astype(float), expected, atol=1e-12)
-    # The features of an object array reach the transformer as the numbers that they are.
+    # The features of an object array reach the transformer as numbers.
     out = TaskTransformer(FunctionTransformer(np.exp), task_column=-1).fit_transform(X)
     np.testing.assert_allclose(out[:, :-1].astype(float), np.exp(FEATURES))
 
@@ -270,7 +270,7 @@ def test_categorical_ids_stay_categorical() -> None:
 
 
 class AddColumn(TransformerMixin, BaseEstimator):
-    """A transformer without names: arrays out, one column more."""
+    """A transformer without feature names that returns arrays with an added column."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
         self.n_features_in_ = X.shape[1]
@@ -282,7 +282,7 @@ class AddColumn(TransformerMixin, BaseEstimator):
 
 
 class ByHand(BaseEstimator):
-    """Neither fit_transform nor names."""
+    """A transformer with neither fit_transform nor feature names."""
 
     def fit(self, X: Any, y: Any = None) -> Self:
         self.mean_ = np.asarray(X).mean(axis=0)
@@ -377,7 +377,7 @@ def test_set_output_of_the_other_library(make_frame: Callable[[], Any]) -> None:
         np.testing.assert_allclose(np.asarray(out[["a", "b", "c"]]), SCALED, atol=1e-12)
 
 
-def test_set_output_refuses_sparse() -> None:
+def test_set_output_rejects_sparse() -> None:
     X = np.column_stack([CODES, CODES])
     transformer = TaskTransformer(OneHotEncoder(), task_column=-1).set_output(transform="pandas")
     with pytest.raises(ValueError, match="sparse"):

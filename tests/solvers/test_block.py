@@ -1,4 +1,4 @@
-"""Block coordinate descent: the working sets, the screening, when it is chosen."""
+"""Block coordinate descent: working sets, screening, and when it is selected."""
 
 import warnings
 
@@ -28,7 +28,7 @@ class TestAgainstScikitLearn:
     @pytest.mark.parametrize("intercept", [True, False])
     @pytest.mark.parametrize("divisor", [2, 20, 100])
     def test_multi_task_lasso(self, divisor, intercept):
-        """At the smallest strength the support passes the rows: the residual form."""
+        """At the smallest strength the support exceeds the number of rows: the residual form."""
         X, Y = many_features()
         top = np.linalg.norm((X - X.mean(0)).T @ (Y - Y.mean(0)), axis=1).max() / len(X)
         parameters = {"alpha": top / divisor, "fit_intercept": intercept}

@@ -83,7 +83,7 @@ def test_agrees_with_gradient_steps(model, weighted, precision):
 def test_sparse_features(loss, container, precision):
     X, y = make()
     X = np.where(np.random.default_rng(2).random(X.shape) < 0.15, X + 2, 0.0)
-    X[3:, -1] = 0.0  # three labels know it
+    X[3:, -1] = 0.0  # at most three rows contain the feature
     dense, _ = both(BlockSparseClassifier(loss=loss), X, y)
     sparse, _ = both(BlockSparseClassifier(loss=loss), container(X), y)
     assert sparse.objective_ == pytest.approx(dense.objective_, rel=1e-8)
@@ -128,7 +128,7 @@ def test_thresholds_of_entries(loss, penalty):
         for kind in (Block, FISTA)
     ]
     assert found[0].objective == pytest.approx(found[1].objective, rel=1e-8)
-    # Without a squared length the classes' common part is not unique.
+    # Without a ridge the part common to all classes is not unique.
     found = [solution.point.W - solution.point.W.mean(axis=1, keepdims=True) for solution in found]
     np.testing.assert_allclose(*found, atol=1e-3)
 
@@ -143,7 +143,7 @@ def recording(function, calls):
 
 class TestMemory:
     def test_sets_stay_below_the_largest_matrix(self, monkeypatch):
-        # Four of thirty features fit, of which eleven are needed: gradient steps in all of them.
+        # Four of thirty features fit but eleven are needed: gradient steps in all features.
         X, y = make()
         for loss, limit in [("logistic", None), ("multinomial", 16)]:
             model = BlockSparseClassifier(loss=loss)

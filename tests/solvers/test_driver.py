@@ -1,4 +1,4 @@
-"""The loop of all solvers: limits, warnings, fits without penalty, hard cases."""
+"""The main loop of all solvers: limits, warnings, unpenalised fits, hard cases."""
 
 import warnings
 
@@ -151,9 +151,9 @@ class TestWithoutPenalty:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model.fit(X, Y)
-        # It is told as such, or as a fit that did not converge; no arithmetic fails.
+        # Warnings of separation or of non-convergence are allowed, numerical errors are not.
         assert {w.category for w in caught} <= {ConvergenceWarning, UserWarning}
-        # Either it says so, or its loss is within the tolerance of the infimum, zero.
+        # Either a warning is given, or the loss is within the tolerance of its infimum, zero.
         assert caught or model.objective_ <= 1e-8 * 2 * np.log(2)
         assert np.isfinite(model.coef_).all() and np.isfinite(model.intercept_).all()
         assert np.isfinite(model.predict_proba(X)).all()
@@ -189,7 +189,7 @@ class TestHardCases:
         assert_sound(model, container(with_constant), Y)
         without = clone(model).fit(X, Y)
         np.testing.assert_allclose(np.delete(model.coef_, 2, axis=1), without.coef_, atol=2e-2)
-        # Whatever the constant's coefficient, it has no say.
+        # The constant feature's coefficient has no effect.
         shown = "decision_function" if classifies(model) else "predict"
         with_it = getattr(model, shown)(with_constant)
         np.testing.assert_allclose(with_it, getattr(without, shown)(X), atol=0.1)
