@@ -353,7 +353,7 @@ class TestProx:
 
     @pytest.mark.parametrize("penalty", SPARSE)
     @pytest.mark.parametrize("empty", [(0, 3), (4, 0)])
-    def test_nothing_at_all(self, penalty, empty):
+    def test_empty_matrices(self, penalty, empty):
         W = np.zeros(empty)
         assert penalty.prox(W, 1.0).shape == empty
         assert penalty.value(W) == 0 and penalty.dual_norm(W) == 0

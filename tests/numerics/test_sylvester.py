@@ -92,7 +92,7 @@ def test_features_in_unequal_units(n_tasks, d, one):
     assert (np.abs(left) <= 1e-9 * size).all()
 
 
-def test_nothing_couples_and_nothing_is_asked():
+def test_without_coupling_or_right_hand_side():
     matrices = grams(5, 4, 10)
     G = np.random.default_rng(0).normal(size=(4, 5))
     alone = np.linalg.solve(matrices, G.T[:, :, None])[:, :, 0].T

@@ -115,7 +115,7 @@ class TestFiles:
             assert ready, f"a circle among {sorted(left)}"
             left = {name: needed for name, needed in left.items() if name not in ready}
 
-    def test_nothing_but_the_package_itself_knows_a_norm(self):
+    def test_only_the_package_init_imports_norms(self):
         imports = self._imports()
         assert imports.keys() >= self.SHARED | self.ALGEBRA
         for name, needed in imports.items():
@@ -145,7 +145,7 @@ class TestAbsolute:
         ],
         ids=repr,
     )
-    def test_what_does_not_declare_it_is_refused(self, penalty):
+    def test_undeclared_penalties_are_rejected(self, penalty):
         rule = r"(?s)'penalty' parameter of Positive must be .* set is_absolute = True in its class"
         with pytest.raises(ValueError, match=rule):
             Positive(penalty).check(*SHAPE)
@@ -197,7 +197,7 @@ class TestZeros:
         ],
         ids=repr,
     )
-    def test_costs_nothing(self, penalty):
+    def test_is_zero(self, penalty):
         assert penalty.is_zero and penalty.without_zeros() is None
 
     @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ class TestMerging:
         ],
         ids=repr,
     )
-    def test_what_thresholds_rows_is_one_prox(self, parts):
+    def test_row_thresholds_are_merged_into_one_prox(self, parts):
         merged, _ = split(PenaltySum(parts))
         assert merged.has_prox
         assert merged.value(self.V) == pytest.approx(sum(part.value(self.V) for part in parts))

@@ -316,7 +316,7 @@ class TestHouse:
         np.testing.assert_allclose(twice.prox(V, 0.2), penalty.prox(V, 0.4), rtol=1e-12)
 
     @pytest.mark.parametrize("empty", [(0, 3), (4, 0)])
-    def test_nothing_at_all(self, empty):
+    def test_empty_matrices(self, empty):
         penalty, W = SparseGroup(0.9, 0.4), np.zeros(empty)
         assert penalty.prox(W, 1.0).shape == empty
         assert penalty.value(W) == 0 and penalty.dual_norm(W) == 0
