@@ -161,7 +161,7 @@ class TaskCV(TaskEstimator):
     def _keep(self, found: Search) -> None:
         """Set the attributes of the grid, without an axis for a single value."""
         one = len(found.grids) == 1
-        self.alphas_ = np.stack(found.grids) if found.made and not one else found.grids[0]
+        self.alphas_ = np.stack(found.grids) if found.computed and not one else found.grids[0]
         keep_search(self, found, found.scores[0] if one else found.scores)
 
 
