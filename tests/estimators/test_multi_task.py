@@ -97,7 +97,7 @@ class TestSpecialCases:
         np.testing.assert_allclose(sum(model.parts_.values()), model.coef_, rtol=1e-9, atol=1e-12)
         single = MultiTaskRegressor(0.1, penalty=Superposition(L21(), L1(0.7))).fit(X, Y[:, 0])
         assert single.parts_["l21"].shape == single.coef_.shape == (6,)
-        with pytest.raises(AttributeError, match="parts_ exists where the penalty"):
+        with pytest.raises(AttributeError, match="parts_ exists if the penalty"):
             _ = MultiTaskRegressor(0.1).fit(X, Y).parts_
 
     def test_identity_design_does_not_diverge(self):

@@ -1,6 +1,7 @@
 """The base class of classifiers."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 _LOSSES: dict[str, type[Loss]] = {
     "logistic": LogisticLoss,
@@ -41,6 +43,12 @@ MULTICLASS_LOSS: tuple[list[Any], str, str] = (
     for two classes.
     """,
 )
+
+
+def _if_probabilities(method: Method) -> Method:
+    """A decorator for methods that exist if the loss gives probabilities."""
+    decorated: Method = available_if(lambda model: model.loss != "squared_hinge")(method)
+    return decorated
 
 
 @estimator
@@ -123,11 +131,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
             return z
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
-    def _has_probabilities(self) -> bool:
-        """Whether the loss gives probabilities."""
-        return bool(self.loss != "squared_hinge")
-
-    @available_if(_has_probabilities)
+    @_if_probabilities
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, with the logistic and the multinomial loss.
 
@@ -150,7 +154,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
             return np.column_stack([1 - p, p])
         total = p.sum(axis=1, keepdims=True)
         even = np.full_like(p, 1 / p.shape[1])
-        return np.divide(p, total, out=even, where=total > 0)
+        return np.asarray(np.divide(p, total, out=even, where=total > 0))
 
     def predict(self, X: Any) -> Array:
         """Predict labels.

@@ -341,7 +341,7 @@ class TaskEstimator(BaseEstimator):
         if self._pooling(data) == "all" or self._shrinks_intercepts(data):
             # A task with one class is fine if another task has the other class.
             same = labels[labelled] == labels[labelled][:1]
-            return labelled & ~(lacking[labelled] & same).all()
+            return np.asarray(labelled & ~(lacking[labelled] & same).all())
         return labelled & ~lacking
 
     def _left_out_intercepts(self, data: TaskData) -> Array:
