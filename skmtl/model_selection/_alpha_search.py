@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
@@ -16,15 +16,20 @@ from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 
 Array = NDArray[Any]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def _has(method: str) -> Callable[[Any], bool]:
-    """A check whether the selected estimator (before fit, the given one) has a method."""
+def _if_estimator_has(method: str) -> Callable[[Method], Method]:
+    """A decorator for methods that exist if the estimator has them.
+
+    That is the selected estimator, or before fit the given one.
+    """
 
     def check(search: "AlphaSearchCV") -> bool:
         return hasattr(vars(search).get("best_estimator_", search.estimator), method)
 
-    return check
+    decorator: Callable[[Method], Method] = available_if(check)
+    return decorator
 
 
 class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
@@ -184,7 +189,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         """A hook for searches within other methods, whose users do not control the grid."""
         found.warn_at_edge()
 
-    @available_if(_has("predict"))
+    @_if_estimator_has("predict")
     def predict(self, X: Any) -> Array:
         """Predict with the selected estimator.
 
@@ -201,7 +206,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         predicted: Array = self._best().predict(X)
         return predicted
 
-    @available_if(_has("predict_proba"))
+    @_if_estimator_has("predict_proba")
     def predict_proba(self, X: Any) -> Array:
         """Probabilities from the selected estimator.
 
@@ -218,7 +223,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         probabilities: Array = self._best().predict_proba(X)
         return probabilities
 
-    @available_if(_has("decision_function"))
+    @_if_estimator_has("decision_function")
     def decision_function(self, X: Any) -> Array:
         """Linear predictors of the selected estimator.
 
