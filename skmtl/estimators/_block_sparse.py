@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData
 from skmtl.estimators._feature_weight import read_feature_weight
-from skmtl.estimators._refit import refit_chosen
+from skmtl.estimators._refit import refit_selected
 from skmtl.estimators.base import (
     MULTICLASS_LOSS,
     Fit,
@@ -132,7 +132,7 @@ class _BlockSparse(TaskEstimator):
         shrinkage. Rows and entries of W that are zero stay zero, and W >= 0 still holds. The ridge
         remains, plus a millionth of the largest curvature of a selected feature, so that separable
         classes have a minimiser. ``objective_``, ``dual_gap_`` and ``n_iter_`` are those of the
-        penalised fit, which made the selection.
+        penalised fit, which selected the coefficients.
         """,
     )
 
@@ -142,7 +142,7 @@ class _BlockSparse(TaskEstimator):
             if ridge.alpha == 0 and (block is None or block.free_rows is not None):
                 raise ValueError(
                     f"positive=True needs a penalty on every feature in {type(self).__name__}: "
-                    f"no dual bound is known without. Use alpha > 0 and feature_weight > 0, or a "
+                    f"no dual bound exists without one. Use alpha > 0 and feature_weight > 0, or a "
                     f"ridge (l1_ratio < 1)."
                 )
             everywhere = np.ones((data.X.shape[1], data.n_tasks), dtype=bool)
@@ -152,7 +152,7 @@ class _BlockSparse(TaskEstimator):
         return ridge if block is None else block + ridge
 
     def _get_block(self, data: TaskData) -> Penalty | None:
-        """The norm on the rows of W, or None where no row has any."""
+        """The norm on the rows of W, or None if no row is penalised."""
         strength = self.alpha * self.l1_ratio
         weights = read_feature_weight(self, data.X.shape[1])
         if strength == 0 or (weights is not None and not weights.any()):
@@ -166,7 +166,7 @@ class _BlockSparse(TaskEstimator):
         fit = super()._minimise(objective, start, dtype)
         if not self.refit_support:
             return fit
-        coef, intercept = refit_chosen(
+        coef, intercept = refit_selected(
             objective,
             fit.coef.T,
             fit.intercept,
@@ -198,13 +198,13 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
     With a complete matrix y and the defaults this is scikit-learn's MultiTaskLasso /
-    MultiTaskElasticNet for the same ``alpha`` and ``l1_ratio``; one task alone is Lasso /
+    MultiTaskElasticNet for the same ``alpha`` and ``l1_ratio``; with a single task it is Lasso /
     ElasticNet.
 
     See Also
     --------
     sklearn.linear_model.MultiTaskElasticNet : The same estimator for complete dense data.
-    IndependentTaskRegressor : A ridge for each task alone (``l1_ratio=0``).
+    IndependentTaskRegressor : A separate ridge for each task (``l1_ratio=0``).
 
     Examples
     --------
@@ -250,7 +250,7 @@ class BlockSparseClassifier(_BlockSparse, TaskClassifier):
     --------
     sklearn.linear_model.LogisticRegression : ``loss="multinomial", l1_ratio=0``, with
         C = 1 / (n_samples * alpha).
-    IndependentTaskClassifier : A ridge for each task alone (``l1_ratio=0``).
+    IndependentTaskClassifier : A separate ridge for each task (``l1_ratio=0``).
 
     Examples
     --------

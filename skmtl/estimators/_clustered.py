@@ -1,4 +1,4 @@
-"""Task clusters: tasks near their cluster's centre, clusters apart."""
+"""Task clusters: tasks are close to the centres of their clusters."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -28,8 +28,8 @@ class _ClusteredTask(TaskClusters):
     which relaxes the squared distances of the tasks to their cluster's centre (weight 1), the
     cost of k-means, plus :math:`\eta \lVert W \rVert_F^2`. It is also convex alternating structure
     optimisation (cASO): a matrix M between features instead of tasks gives the same W if there are
-    at least r features. If ``clusters`` are known, the penalty is the quadratic that the chosen
-    form relaxes.
+    at least r features. If ``clusters`` are known, the penalty is the quadratic of
+    which the given form is a relaxation.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     See Also
     --------
     TaskRelationRegressor : Learns a covariance without clusters.
-    IndependentTaskRegressor : A ridge for each task alone (``between=1, mean=1``).
+    IndependentTaskRegressor : A separate ridge for each task (``between=1, mean=1``).
 
     Examples
     --------
@@ -182,7 +182,7 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
     See Also
     --------
     TaskRelationClassifier : Learns a covariance without clusters.
-    IndependentTaskClassifier : A ridge for each task alone (``between=1, mean=1``).
+    IndependentTaskClassifier : A separate ridge for each task (``between=1, mean=1``).
 
     Examples
     --------

@@ -17,7 +17,7 @@ _SEPARATION = 0.1
 
 
 class TaskClusters(TaskCovariance):
-    """The penalty for known or unknown clusters; labels, centres and subspace on access."""
+    """The penalty for known or unknown clusters, and the attributes computed from it on access."""
 
     n_clusters: Any
     clusters: Any
@@ -40,7 +40,7 @@ class TaskClusters(TaskCovariance):
             if self.alpha == 0:
                 return None
             return TaskQuadratic(self._matrix(labels[data.positions]), self.alpha)
-        # With one task the penalty is a ridge, whatever the number of clusters.
+        # With one task the penalty is a ridge for any number of clusters.
         if self.n_clusters is not None and self.n_clusters > n_tasks > 1:
             raise ValueError(
                 f"n_clusters={self.n_clusters} is more than the {n_tasks} tasks. Use "

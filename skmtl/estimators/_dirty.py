@@ -45,8 +45,8 @@ class _Dirty(TwoPartTasks):
         """
         Strength of the private part relative to the shared one, > 0. With T tasks, both parts can
         be non-zero only between 1 / T and 1 for ``norm="linf"``, and between 1 / sqrt(T) and 1 for
-        ``norm="l2"``; outside these bounds one of them is zero whatever the data are, and a
-        warning says so. None: 0.5 if that lies between the bounds, and otherwise (two tasks with
+        ``norm="l2"``; outside these bounds one of them is zero for any data, and a warning
+        says so. None: 0.5 if that lies between the bounds, and otherwise (two tasks with
         "linf", up to four with "l2") their geometric mean.
         """,
     )

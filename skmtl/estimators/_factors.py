@@ -12,12 +12,12 @@ from skmtl.penalties import L1, Ridge
 Array = NDArray[Any]
 
 # Singular values and eigenvalues below this fraction of the largest count as zero.
-_NONE = 1e-12
+_RANK_TOL = 1e-12
 _MAX_SWEEPS = 20
 # Sweeps stop when one lowers the cost by less than this fraction.
-_GAINED = 1e-8
+_MIN_DECREASE = 1e-8
 # Factors beyond the rank of a matrix start at this fraction of the root of its mean singular value.
-_FAINT = 1e-2
+_SMALL = 1e-2
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Factors:
         return self.alpha * (float(np.abs(self.S).sum()) + self.ridge / 2 * square)
 
     def balanced(self) -> "Factors":
-        """The same product, with each latent task scaled to the lowest cost."""
+        """The same product, with each latent task scaled so that the cost is lowest."""
         square = np.einsum("jk,jk->k", self.L, self.L)
         norm = np.abs(self.S).sum(axis=1)
         used = (square > 0) & (norm > 0)
@@ -58,7 +58,7 @@ class Factors:
 
         For any c the product stays the same if c L_k is added to L_m and c S_m is subtracted from
         S_k. The cost is convex in c, and the minimiser usually makes an entry of S zero.
-        Alternating steps over S and L would get there slowly.
+        Alternating steps over S and L alone would converge slowly.
         """
         factors = self.balanced()
         cost = factors.value()
@@ -82,7 +82,7 @@ class Factors:
             if not reached < cost:
                 break
             factors, before, cost = sheared, cost, reached
-            if reached > before * (1 - _GAINED):
+            if reached > before * (1 - _MIN_DECREASE):
                 break
         return factors
 
@@ -96,7 +96,7 @@ class Factors:
         The rows of T S are orthonormal, and the ridge on L is a separate ridge on each column of V.
         """
         squares, basis = np.linalg.eigh(self.S @ self.S.T)
-        kept = squares > _NONE * max(squares[-1], np.finfo(np.float64).tiny)
+        kept = squares > _RANK_TOL * max(squares[-1], np.finfo(np.float64).tiny)
         roots, basis = np.sqrt(squares[kept]), basis[:, kept]
         turned = (basis / roots).T
         penalty = Ridge(self.alpha * self.ridge / squares[kept])
@@ -106,17 +106,17 @@ class Factors:
 def split(W: Array, n_latent: int, rng: np.random.RandomState) -> tuple[Array, Array]:
     """L and S from the leading singular vectors of W; beyond its rank they are small and random."""
     U, sizes, V = np.linalg.svd(W, full_matrices=False)
-    rank = min(n_latent, int((sizes > _NONE * sizes[:1]).sum()))
+    rank = min(n_latent, int((sizes > _RANK_TOL * sizes[:1]).sum()))
     roots = np.sqrt(sizes[:rank])
-    faint = _FAINT * np.sqrt(sizes.mean()) if rank else 0.0
-    L = rng.standard_normal((len(W), n_latent)) * faint / np.sqrt(len(W))
-    S = rng.standard_normal((n_latent, W.shape[1])) * faint / np.sqrt(W.shape[1])
+    small = _SMALL * np.sqrt(sizes.mean()) if rank else 0.0
+    L = rng.standard_normal((len(W), n_latent)) * small / np.sqrt(len(W))
+    S = rng.standard_normal((n_latent, W.shape[1])) * small / np.sqrt(W.shape[1])
     L[:, :rank], S[:rank] = U[:, :rank] * roots, roots[:, None] * V[:rank]
     return L, S
 
 
-def _best_shear(taken: Array, given: Array, slope: float, bend: float) -> tuple[float, Any]:
-    """The c that minimises sum_t |taken_t - c given_t| + slope c + bend c^2 / 2.
+def _best_shear(taken: Array, given: Array, slope: float, curvature: float) -> tuple[float, Any]:
+    """The c that minimises sum_t |taken_t - c given_t| + slope c + curvature c^2 / 2.
 
     Also returns the positions of the entries of the sum that are zero at c.
     """
@@ -126,10 +126,10 @@ def _best_shear(taken: Array, given: Array, slope: float, bend: float) -> tuple[
     ratios, weights = ratios[order], weights[order]
     # The derivative of the sum on the intervals between the ratios, from left to right.
     steps = np.concatenate([[0.0], np.cumsum(weights)]) * 2 - weights.sum()
-    above = slope + bend * ratios + steps[1:]
+    above = slope + curvature * ratios + steps[1:]
     k = int(np.searchsorted(above >= 0, True))
     if k == len(ratios):
-        return -(slope + steps[-1]) / bend, used[:0]
+        return -(slope + steps[-1]) / curvature, used[:0]
     if above[k] - 2 * weights[k] <= 0:
         return float(ratios[k]), used[order[ratios == ratios[k]]]
-    return -(slope + steps[k]) / bend, used[:0]
+    return -(slope + steps[k]) / curvature, used[:0]

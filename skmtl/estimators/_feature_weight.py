@@ -1,4 +1,4 @@
-"""Factors of the features, as users write them."""
+"""Validate ``feature_weight``."""
 
 from typing import Any
 
@@ -9,20 +9,20 @@ from skmtl.design import entries_by_name, refuse_mask
 
 
 def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] | None:
-    """``feature_weight`` as an array (n_features,), None where all are one.
+    """``feature_weight`` as an array (n_features,), or None if all are 1.
 
     Parameters
     ----------
     estimator : estimator
-        One that has read X, so that it knows its columns' names.
+        It has read X, so that the names of the columns are known.
     n_features : int
-        How many features there are, the task column left out.
+        Number of features, without the task column.
 
     Raises
     ------
     ValueError
-        If it is not one finite number >= 0 per feature; if a dict or a Series names an unknown
-        feature.
+        If it does not hold one finite number >= 0 per feature, or if a dict or a Series names an
+        unknown feature.
     """
     given = estimator.feature_weight
     if given is None:
@@ -35,31 +35,32 @@ def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] 
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{rule} hold numbers ({error}), got {given!r:.200}. Pass one number per feature, or "
-            f"of a data frame's features a dict of name to number."
+            f"a dict of numbers by column name of a data frame."
         ) from error
     if weights.shape != (n_features,):
         extra = weights.shape == (n_features + 1,) and estimator.task_column is not None
         remedy = (
-            "Leave out the number of the task column."
+            "Leave out the number for the task column."
             if extra
-            else "Give 1 where there is no preference, or name columns of a data frame in a dict."
+            else "Use 1 for no preference, or pass a dict by column name of a data frame."
         )
         raise ValueError(
-            f"{rule} hold one number per feature, the task column left out: {n_features}; got "
+            f"{rule} hold one number per feature, without the task column: {n_features}; got "
             f"shape {weights.shape}. {remedy}"
         )
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise ValueError(
             f"{rule} be finite and not negative, got {given!r:.200}. Use 0 for a feature that is "
-            f"always in, 1 for no preference, and more for one that should stay out."
+            f"always selected, 1 for no preference, and more for a feature that is less likely to "
+            f"matter."
         )
     return None if (weights == 1).all() else weights
 
 
 def _by_name(estimator: Any, given: Any, n_features: int, rule: str) -> Any:
-    """The numbers of a dict or a Series in the order of the features, anything else as it is.
+    """The numbers of a dict or a Series in the order of the features; other values unchanged.
 
-    Features that it does not name have 1.
+    Features that are not named have the number 1.
     """
     columns = getattr(estimator, "feature_names_in_", None)
     features = list(range(n_features)) if columns is None else columns.tolist()
@@ -72,14 +73,14 @@ def _by_name(estimator: Any, given: Any, n_features: int, rule: str) -> Any:
     unknown = [name for name in named if name not in features]
     if columns is None and (unknown or isinstance(given, dict)):
         raise ValueError(
-            f"{rule} be an array of one number per feature where X has no column names, got a "
+            f"{rule} be an array of one number per feature if X has no column names, got a "
             f"{type(given).__name__}: {named!r:.200}. Pass X as a data frame whose column names "
             f"are strings, or an array."
         )
     if unknown:
         raise ValueError(
             f"{rule} name features of X, got unknown {unknown[:10]}. The features are "
-            f"{features[:20]}{', ...' if len(features) > 20 else ''}, the task column left out; "
-            f"those not named have the weight 1."
+            f"{features[:20]}{', ...' if len(features) > 20 else ''}, without the task column; "
+            f"features that are not named have the weight 1."
         )
     return [named.get(name, 1.0) for name in features]

@@ -113,7 +113,7 @@ class _GraphRegularized(TaskEstimator):
         return quadratic if norm is None else norm + quadratic
 
     def _laplacian(self, data: TaskData, positions: NDArray[Any]) -> NDArray[Any]:
-        """L of the tasks at some positions, as if there were no others."""
+        """L of the tasks at some positions, without edges to other tasks."""
         tasks, chosen = data.all_tasks, np.ix_(positions, positions)
         if self.laplacian is not None:
             if not (isinstance(self.graph, str) and self.graph == "complete"):
@@ -121,7 +121,7 @@ class _GraphRegularized(TaskEstimator):
                     "Both 'graph' and 'laplacian' are given, and each determines how tasks are "
                     "related. Pass only one of them."
                 )
-            return read_laplacian(self.laplacian, tasks)[chosen]
+            return np.asarray(read_laplacian(self.laplacian, tasks)[chosen])
         if isinstance(self.graph, str) and self.graph == "complete":
             return laplacian_of(read_graph("complete", tasks[positions]))
         return laplacian_of(task_graph(self.graph, data)[chosen])

@@ -1,4 +1,4 @@
-"""Each task on its own: the single-task baseline."""
+"""A separate fit for each task: the single-task baseline."""
 
 from numbers import Real
 from typing import Any
@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData, as_floats, in_task_order
-from skmtl.estimators._ridge_cv import choose_ridge
+from skmtl.estimators._ridge_cv import select_ridge
 from skmtl.estimators.base import (
     Fit,
     TaskClassifier,
@@ -24,14 +24,14 @@ from skmtl.penalties import Penalty, Ridge
 
 @estimator
 class _IndependentTask(TaskEstimator):
-    """A ridge on each task.
+    """A ridge penalty for each task.
 
     Attributes
     ----------
     alpha_ : ndarray of shape (n_tasks,)
         The strengths used.
     alphas_, cv_losses_ : ndarrays of shape (n_alphas,) and (n_alphas, n_tasks)
-        With ``alpha="cv"``: the grid, and the mean loss of the held-out labels.
+        Only with ``alpha="cv"``: the grid, and the mean loss of each task's held-out labels.
 
     Notes
     -----
@@ -49,8 +49,8 @@ class _IndependentTask(TaskEstimator):
         'float, array-like of shape (n_tasks,), dict, Series or "cv"',
         """
         Strength of the ridge, >= 0: one number for all tasks, or one for each, by task in a dict or
-        a pandas Series. "cv": selected for each task by five-fold cross-validation of the loss over
-        13 values; tasks with fewer labels than folds use the value that is best overall.
+        a pandas Series. "cv": selected from 13 values for each task, by five-fold cross-validation
+        of the loss; tasks with fewer labels than folds use the value that is best overall.
         """,
     )
 
@@ -64,15 +64,16 @@ class _IndependentTask(TaskEstimator):
         return False
 
     def _strengths(self, data: TaskData) -> NDArray[Any]:
-        """``alpha`` as an array, those of a dict or a Series in the tasks' order."""
+        """``alpha`` as an array, in the order of the tasks if it is a dict or a Series."""
         return as_floats(in_task_order(self.alpha, data.all_tasks.tolist(), "alpha"), "alpha")
 
     def _fit_data(
         self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
     ) -> Fit:
         if isinstance(self.alpha, str):
-            self.alpha_, self.alphas_, self.cv_losses_ = choose_ridge(self, data, per_task=True)
-            return clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
+            self.alpha_, self.alphas_, self.cv_losses_ = select_ridge(self, data, per_task=True)
+            fit: Fit = clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
+            return fit
         alpha = self._strengths(data)
         if alpha.ndim and alpha.shape != data.all_tasks.shape:
             raise ValueError(
@@ -80,7 +81,9 @@ class _IndependentTask(TaskEstimator):
                 f"number, one per task in the order {data.all_tasks.tolist()}, or a dict by task."
             )
         if not (np.isfinite(alpha).all() and (alpha >= 0).all()):
-            raise ValueError(f"alpha must be finite and >= 0, got {alpha.tolist()}.")
+            raise ValueError(
+                f"alpha must be finite and >= 0, got {alpha.tolist()}. Use 0 for no penalty."
+            )
         self.alpha_ = np.array(np.broadcast_to(alpha, data.all_tasks.shape))
         return super()._fit_data(data, start, prepared)
 
@@ -97,7 +100,7 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
 
     See Also
     --------
-    PooledTaskRegressor : The other extreme, one coefficient vector for all tasks.
+    PooledTaskRegressor : The opposite extreme, one coefficient vector for all tasks.
 
     Examples
     --------
@@ -122,7 +125,7 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
 
     See Also
     --------
-    PooledTaskClassifier : The other extreme, one coefficient vector for all tasks.
+    PooledTaskClassifier : The opposite extreme, one coefficient vector for all tasks.
 
     Examples
     --------

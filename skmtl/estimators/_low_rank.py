@@ -113,11 +113,11 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
         """The learned covariance between features (n_features, n_features), of trace 1."""
         sigma, directions = self._factors()
         if not len(sigma):
-            return np.eye(directions.shape[1]) / directions.shape[1]
+            return np.asarray(np.eye(directions.shape[1]) / directions.shape[1])
         return np.asarray((directions.T * (sigma / sigma.sum())) @ directions)
 
     def transform(self, X: Any) -> Array:
-        """Project rows on the directions that all tasks share.
+        """Project rows onto the directions that all tasks share.
 
         Parameters
         ----------

@@ -86,16 +86,16 @@ class _MultiTask(TaskEstimator):
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         if self.alpha == 0:
             return None
-        chosen = np.zeros(len(data.all_tasks), dtype=bool)
-        chosen[data.positions] = True
+        present = np.zeros(len(data.all_tasks), dtype=bool)
+        present[data.positions] = True
         penalty = L21() if self.penalty is None else self.penalty
         penalty.check(data.X.shape[1], len(data.all_tasks))
         used = penalty.without_zeros()
-        return None if used is None else used.for_tasks(chosen).scaled(self.alpha)
+        return None if used is None else used.for_tasks(present).scaled(self.alpha)
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         if not (isinstance(self.penalty, Penalty) and self.penalty.named_parts):
-            return super().__repr__(N_CHAR_MAX)
+            return str(super().__repr__(N_CHAR_MAX))
         # scikit-learn would print a compound penalty as if it were a plain estimator.
         plain = copy.copy(self)
         plain.penalty = None
@@ -154,7 +154,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     ['l1', 'l21']
     """
 
-    # Wider than that of other regressors.
+    # This type is wider than in other regressors.
     loss: str | dict[Any, str] = parameter(  # type: ignore[assignment]
         "squared",
         [StrOptions(set(_LOSSES)), dict],
@@ -182,16 +182,16 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
         names = _loss_names(self.loss, data)
-        made: dict[str, Loss] = {
+        losses: dict[str, Loss] = {
             "squared": SquaredLoss(),
             "huber": HuberLoss(self.huber_delta),
             "poisson": PoissonLoss(),
             "logistic": LogisticLoss(),
         }
         if isinstance(self.loss, str):
-            self._loss = made[self.loss]
+            self._loss = losses[self.loss]
         else:
-            self._loss = MixedLoss(tuple(made[name] for name in names))
+            self._loss = MixedLoss(tuple(losses[name] for name in names))
         _check_labels(data, names)
         self._binary = np.array([name == "logistic" for name in names])
         as_signs = data.spread(self._binary)
@@ -217,13 +217,13 @@ def _loss_names(loss: Any, data: TaskData) -> list[str]:
             "one loss for all tasks, or Y (n_samples, n_tasks) with NaN where a label is missing."
         )
     names = data.tasks.tolist()
-    chosen = in_task_order(loss, names, "loss")
-    for name, each in zip(names, chosen, strict=True):
+    by_task: list[str] = in_task_order(loss, names, "loss")
+    for name, each in zip(names, by_task, strict=True):
         if each not in _LOSSES:
             raise ValueError(
                 f"The loss of task {name!r} must be one of {', '.join(_LOSSES)}; got {each!r}."
             )
-    return chosen
+    return by_task
 
 
 def _check_labels(data: TaskData, names: list[str]) -> None:
@@ -233,13 +233,13 @@ def _check_labels(data: TaskData, names: list[str]) -> None:
         ("poisson", "labels >= 0", data.y < 0),
         ("logistic", "labels 0 and 1", (data.y != 0) & (data.y != 1)),
     ):
-        held = data.spread(np.array([each == name for each in names]))
-        wrong = wrong & used & held
+        concerned = data.spread(np.array([each == name for each in names]))
+        wrong = wrong & used & concerned
         if wrong.any():
             tasks = data.tasks[data.per_task(wrong.astype(np.float64)) > 0].tolist()
             raise ValueError(
                 f"loss={name!r} needs {rule}; y holds {data.y[wrong][0]:.4g} in the tasks "
-                f"{tasks}. Use another loss there."
+                f"{tasks}. Use another loss for them."
             )
 
 

@@ -166,7 +166,7 @@ class NonConvexEstimator(TaskEstimator):
         raise NotImplementedError
 
     def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
-        """The non-convex penalty at W and what was learned with it."""
+        """The non-convex penalty at W and the other learned parts."""
         raise NotImplementedError
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
@@ -208,11 +208,11 @@ class NonConvexEstimator(TaskEstimator):
         )
 
     def _targets_compete(self, data: TaskData) -> bool:
-        # The relaxation may fit each task alone, but the penalty couples the tasks.
-        return self.alpha > 0
+        # The relaxation may separate over the tasks, but the penalty couples them.
+        return bool(self.alpha > 0)
 
     def _tolerance(self, objective: BaseObjective) -> float:
-        """The relative tolerance, not below the precision of the arithmetic."""
+        """The relative tolerance, at least the precision of the arithmetic."""
         return max(self.tol, 1e-12 if objective.dtype == np.float64 else 1e-6)
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:

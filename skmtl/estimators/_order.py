@@ -1,4 +1,4 @@
-"""Orders of the tasks: along a chain that users name, and along a graph that is a path."""
+"""Orders of the tasks: along a chain given by the user, and along a graph that is a path."""
 
 from numbers import Real
 from typing import Any

@@ -1,4 +1,4 @@
-"""One coefficient vector for all tasks: the other baseline."""
+"""One coefficient vector for all tasks: the pooled baseline."""
 
 from numbers import Real
 from typing import Any
@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
-from skmtl.estimators._ridge_cv import choose_ridge
+from skmtl.estimators._ridge_cv import select_ridge
 from skmtl.estimators.base import (
     Fit,
     TaskClassifier,
@@ -30,7 +30,7 @@ class _PooledTask(TaskEstimator):
     alpha_ : float
         The strength used.
     alphas_, cv_losses_ : ndarrays of shape (n_alphas,) and (n_alphas, n_tasks)
-        With ``alpha="cv"``: the grid, and the mean loss of the held-out labels.
+        Only with ``alpha="cv"``: the grid, and the mean loss of each task's held-out labels.
 
     Notes
     -----
@@ -47,8 +47,8 @@ class _PooledTask(TaskEstimator):
         [Interval(Real, 0, None, closed="left"), StrOptions({"cv"})],
         'float or "cv"',
         """
-        Strength of the ridge, >= 0. "cv": selected by five-fold cross-validation of the loss over
-        13 values.
+        Strength of the ridge, >= 0. "cv": selected from 13 values by five-fold cross-validation of
+        the loss.
         """,
     )
     task_intercepts: bool = parameter(
@@ -70,9 +70,10 @@ class _PooledTask(TaskEstimator):
         self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
     ) -> Fit:
         if isinstance(self.alpha, str):
-            chosen, self.alphas_, self.cv_losses_ = choose_ridge(self, data, per_task=False)
-            self.alpha_ = float(chosen[0])
-            return clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
+            alphas, self.alphas_, self.cv_losses_ = select_ridge(self, data, per_task=False)
+            self.alpha_ = float(alphas[0])
+            fit: Fit = clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
+            return fit
         self.alpha_ = float(self.alpha)
         return super()._fit_data(data, start, prepared)
 
@@ -87,11 +88,11 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w + b_t)
 
-    with one intercept :math:`b_t = b` unless ``task_intercepts``.
+    with one intercept :math:`b_t = b` if ``task_intercepts=False``.
 
     See Also
     --------
-    IndependentTaskRegressor : The other extreme, a coefficient vector for each task.
+    IndependentTaskRegressor : The opposite extreme, a coefficient vector for each task.
 
     Examples
     --------
@@ -114,8 +115,8 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
         \qquad
         F = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w + b_t)
 
-    with one intercept :math:`b_t = b` unless ``task_intercepts``. A 1-D y with more
-    than two classes gives ordinary one-against-rest logistic regression: classes are not pooled.
+    with one intercept :math:`b_t = b` if ``task_intercepts=False``. A 1-D y with more than two
+    classes gives ordinary one-against-rest logistic regression: classes are not pooled.
 
     Notes
     -----
@@ -123,7 +124,7 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
 
     See Also
     --------
-    IndependentTaskClassifier : The other extreme, a coefficient vector for each task.
+    IndependentTaskClassifier : The opposite extreme, a coefficient vector for each task.
 
     Examples
     --------

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# Number of iterations, larger for small matrices. The next stage continues where one stops.
+# Maximum number of iterations, larger for small matrices. The next stage continues from the result.
 _MAX_ITER, _MAX_WORK = 200, 40_000
 # Iterations between two computations of the duality gap.
 _PER_GAP = 5
 # Over-relaxation of ADMM.
 _RELAXED = 1.6
-# ADMM's penalty parameter without a previous solution, where it adapts, and with one.
+# ADMM's penalty parameter without a previous solution (it then adapts), and with one.
 _COLD, _WARM = 1.0, 0.2
 # An infeasible dual matrix is halved up to this many times.
 _HALVINGS = 3

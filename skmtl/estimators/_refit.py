@@ -11,12 +11,13 @@ from skmtl.solvers import choose_solver, solve
 
 Array = NDArray[Any]
 
-# Added to the ridge, as a fraction of the largest curvature of a feature; largest tolerance.
+# Added to the ridge, as a fraction of the largest curvature of a selected feature.
 _LEAST_RIDGE = 1e-6
+# Upper limit of the tolerance.
 _TOL = 1e-7
 
 
-def refit_chosen(
+def refit_selected(
     objective: BaseObjective,
     W: Array,
     intercepts: Array,
@@ -53,9 +54,9 @@ def refit_chosen(
     start = part.point(start.W.astype(np.float64), start.b.astype(np.float64))
     largest = float(part.curvature[1].max())
     strength = Ridge(ridge + _LEAST_RIDGE * largest)
-    chosen = W[rows] != 0
-    if positive or not chosen.all():
-        part = part.with_penalty(ChosenEntries(chosen, positive) + strength)
+    selected = W[rows] != 0
+    if positive or not selected.all():
+        part = part.with_penalty(ChosenEntries(selected, positive) + strength)
     else:
         part = part.with_penalty(strength)
     found = solve(part, choose_solver("auto", part), start, max_iter=max_iter, tol=min(tol, _TOL))

@@ -1,4 +1,4 @@
-"""Choose ridge strengths by cross-validation: one for all tasks, or one per task."""
+"""Select ridge strengths by cross-validation: one for all tasks, or one per task."""
 
 from typing import Any
 
@@ -15,30 +15,31 @@ Array = NDArray[Any]
 N_FOLDS = 5
 
 
-def choose_ridge(
+def select_ridge(
     estimator: Any, data: TaskData, *, per_task: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Cross-validate a ridge estimator's ``alpha`` on validated data.
 
-    The grid is :func:`ridge_grid`'s. Folds are stratified by task, and by class; the criterion is
-    the estimator's own loss. Tasks with fewer labels than folds take the value that is best for
-    all.
+    The grid is that of :func:`ridge_grid`. Folds are stratified by task, and for classifiers by
+    class; the criterion is the estimator's own loss. Tasks with fewer labels than folds use the
+    value that is best for all tasks.
 
     Parameters
     ----------
-    estimator : estimator with ``_fit_data``; its own ``alpha`` is not used.
+    estimator : estimator
+        Its own ``alpha`` is not used.
     data : TaskData
     per_task : bool
-        A strength for each task, or one for all.
+        Whether to select a strength for each task, or one for all.
 
     Returns
     -------
     alpha : ndarray of shape (n_tasks,)
-        The chosen strengths.
+        The selected strengths.
     alphas : ndarray of shape (n_alphas,)
         The grid.
     losses : ndarray of shape (n_alphas, n_tasks)
-        The mean loss of held-out labels.
+        The mean loss of each task's held-out labels.
     """
     learned = estimator._learnable(data)
     if not learned.any():
@@ -48,21 +49,21 @@ def choose_ridge(
     source, scores = RowFolds(data, TaskLosses(data)), np.zeros((len(alphas), data.n_tasks))
     for fold in _folds(estimator, data):
         scores += score_fold(source, [model], [alphas], fold)[0]
-    chosen = np.full(data.n_tasks, _best(scores[:, learned].sum(axis=1)))
+    selected = np.full(data.n_tasks, _best(scores[:, learned].sum(axis=1)))
     if per_task:
         for task in np.flatnonzero(data.label_counts >= N_FOLDS):
-            chosen[task] = _best(scores[:, task])
+            selected[task] = _best(scores[:, task])
     totals = np.maximum(data.per_task(data.weights), np.finfo(np.float64).tiny)
-    return alphas[chosen], alphas, (0.0 - scores) / totals
+    return alphas[selected], alphas, (0.0 - scores) / totals
 
 
 def _best(scores: Array) -> int:
-    """The best alpha's place, from scores (n_alphas,) that are sums over folds."""
+    """The index of the best alpha, from scores (n_alphas,) summed over folds."""
     return choose(scores[None, :, None], "best").column
 
 
 def _folds(estimator: Any, data: TaskData) -> list[Fold]:
-    """The folds that can be both learned and tested, the same for the same data."""
+    """The folds with training and held-out labels, the same in every call with the same data."""
     rng = np.random.default_rng(0)
     by_class = is_classifier(estimator)
     if data.codes is not None:

@@ -31,7 +31,7 @@ class _Robust(TwoPartTasks):
 
     Notes
     -----
-    Convex. If ``outlier`` is at least its upper bound, the penalty is the shared norm alone.
+    Convex. If ``outlier`` is at least its upper bound, the penalty is only the shared norm.
 
     References
     ----------
@@ -49,8 +49,8 @@ class _Robust(TwoPartTasks):
         """
         Strength of the outliers' part relative to the shared one, > 0. With T tasks and d
         features, both parts can be non-zero only between 1 / sqrt(T) and 1 (sqrt(d) with
-        ``structure="block"``); outside these bounds one of them is zero whatever the data are, and
-        a warning says so. None: (sqrt(d) + sqrt(2 log T)) / (sqrt(d) + sqrt(T)), for which pure
+        ``structure="block"``); outside these bounds one of them is zero for any data, and a
+        warning says so. None: (sqrt(d) + sqrt(2 log T)) / (sqrt(d) + sqrt(T)), for which pure
         noise enters both parts at the same ``alpha``; with "block" the geometric mean of the
         bounds, (d / T) ** (1 / 4), which is close to the value with this property.
         """,

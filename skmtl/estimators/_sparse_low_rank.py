@@ -38,7 +38,7 @@ class _SparseLowRank(TwoPartTasks):
         """
         Strength of the sparse part relative to the low-rank one, > 0. With T tasks and d features,
         both parts can be non-zero only between 1 / sqrt(d T) and 1; outside these bounds one of
-        them is zero whatever the data are, and a warning says so. None: the geometric mean of the
+        them is zero for any data, and a warning says so. None: the geometric mean of the
         bounds, (d T) ** (-1 / 4).
         """,
     )

@@ -163,9 +163,9 @@ class _SparseTaskRelation(NonConvexEstimator):
     def task_graph_(self) -> NDArray[np.bool_]:
         """Pairs of tasks (n_tasks, n_tasks) that depend on each other given all others."""
         check_is_fitted(self)
-        joined = (self.task_precision_ != 0) & ~np.isnan(self.task_precision_)
-        np.fill_diagonal(joined, False)
-        return joined
+        edges = np.asarray((self.task_precision_ != 0) & ~np.isnan(self.task_precision_))
+        np.fill_diagonal(edges, False)
+        return edges
 
 
 def _extrapolated(objective: BaseObjective, old: Point, new: Point, stretch: float) -> Point:

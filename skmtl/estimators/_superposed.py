@@ -21,7 +21,7 @@ which every coefficient is zero.
 
 @estimator
 class TwoPartTasks(TaskEstimator):
-    """W = P + Q with a norm on each part, the second relative to the first.
+    """W = P + Q with a norm on each part; the strength of the second is relative to the first.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class TwoPartTasks(TaskEstimator):
     """
 
     # A subclass names its parts and its parameter, and defines ``_norms`` and ``_limits``. If one
-    # norm is never larger than the other, the minimum over the parts is that norm alone: a part
-    # that would be zero is left out of the problem.
+    # norm is never larger than the other, the minimum over the parts is that norm, and the other
+    # part, which would be zero, is left out of the problem.
 
     # The parameter that multiplies the second norm, and the names of the parts in warnings.
     _strength: ClassVar[str]
@@ -89,8 +89,8 @@ class TwoPartTasks(TaskEstimator):
         name, without = self._strength, self._part_names[used.index(False)]
         rule = f"{high:.4g} or more" if used[0] else f"{low:.4g} or less"
         warn(
-            f"{name}={getattr(self, name):.4g} leaves no {without}: at {rule} it is zero whatever "
-            f"the data are ({size[0]} tasks, {size[1]} features). Choose {name} between {low:.4g} "
+            f"{name}={getattr(self, name):.4g} leaves no {without}: at {rule} it is zero for any "
+            f"data ({size[0]} tasks, {size[1]} features). Choose {name} between {low:.4g} "
             f"and {high:.4g}, or None (here {self._default_strength(*size):.4g})."
         )
 
@@ -99,7 +99,7 @@ class TwoPartTasks(TaskEstimator):
         parts = self._parts
         if parts is None:
             zero = np.zeros_like(self.coef_)
-            # Without a penalty all splits are equally good: the shared part gets everything.
+            # Without a penalty all decompositions are equally good; W is put in the shared part.
             shared, _ = self._used(max(int(fit.learned.sum()), 1), fit.coef.shape[1])
             is_shared = shared or self.alpha == 0
             self.shared_coef_ = self.coef_.copy() if is_shared else zero

@@ -1,4 +1,4 @@
-"""From a tree of tasks to nested groups and their weights."""
+"""Nested groups of tasks and their weights, from a tree of tasks."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,44 +9,44 @@ from numpy.typing import NDArray
 from skmtl.design import refuse_mask
 
 Array = NDArray[Any]
-# A node: its height, and its children, which are nodes or columns.
+# The height of a node, and its children, which are nodes or positions of tasks.
 _Node = tuple[float, list[Any]]
 
 
 def tree_groups(tree: Any, tasks: Sequence[Any]) -> tuple[list[list[int]], list[float]]:
-    r"""Nested groups of tasks, and weights under which every task counts the same.
+    r"""Nested groups of tasks, with weights that treat all tasks equally.
 
-    With the height :math:`h_v` in [0, 1] of an inner node v and its ancestors A(v), the group of
-    the tasks below v and the group of a single task k weigh
+    With the height :math:`h_v` in [0, 1] of an inner node v and its ancestors A(v), the weights of
+    the group of the tasks below v and of the group of a single task k are
 
     .. math:: (1 - h_v) \prod_{m \in A(v)} h_m , \qquad \prod_{m \in A(k)} h_m ,
 
-    so that the weights of the groups that hold a task sum to 1: what is joined low is selected
-    together. Groups of weight 0 are left out; equal groups are one.
+    so that the weights of the groups of each task sum to 1. Tasks that the tree joins at a low
+    height are selected together. Groups of weight 0 are left out, and equal groups are merged.
 
     Parameters
     ----------
     tree : ndarray of shape (n_tasks - 1, 4), or nested lists of task names
-        A linkage matrix of :mod:`scipy.cluster.hierarchy` over the tasks in their order: heights
-        are relative to the largest, the root's weight is 0 (where all are 0, the root has all the
-        weight). Or lists in lists: a node whose longest way down to a task has s steps, in a tree
-        whose root has D, is at height (s - 1) / D. One list of all tasks is then their joint
-        selection, the L2,1 norm; within ``[["a", "b"], ["c", "d"]]`` the root and each pair weigh
-        1/2.
+        A linkage matrix of :mod:`scipy.cluster.hierarchy` over the tasks in their order. Heights
+        are relative to the largest, so that the root has weight 0 (if all heights are 0, the root
+        has weight 1). Or nested lists: a node whose longest path down to a task has s steps is at
+        height (s - 1) / D, D being that number for the root. A flat list of all tasks gives their
+        joint selection, the L2,1 norm; in ``[["a", "b"], ["c", "d"]]`` the root and each pair have
+        weight 1/2.
     tasks : sequence of shape (n_tasks,)
-        The tasks' names in the order of the columns.
+        The names of the tasks in the order of the columns of W.
 
     Returns
     -------
     groups : list of lists of int
-        Positions in ``tasks``, small groups first.
+        Positions in ``tasks``, smallest groups first.
     weights : list of float
 
     Raises
     ------
     ValueError
-        Where the matrix is no linkage of so many tasks; where the lists name a task that does not
-        exist, omit one or name one twice, or where a list is empty.
+        If the matrix is not a linkage of these tasks; if the lists name an unknown task, omit a
+        task or name one twice, or if a list is empty.
 
     References
     ----------
@@ -69,9 +69,9 @@ def tree_groups(tree: Any, tasks: Sequence[Any]) -> tuple[list[list[int]], list[
 
 
 def _weighted(root: Any) -> Iterator[tuple[tuple[int, ...], float]]:
-    """The groups of all nodes and columns with their weights.
+    """The groups of all nodes and single tasks, with their weights.
 
-    Without recursion: a linkage may be as deep as there are tasks.
+    Not recursive, since the depth of a linkage can be the number of tasks.
     """
     pending, visited = [(root, 1.0)], []
     below: dict[int, list[int]] = {}
@@ -85,15 +85,16 @@ def _weighted(root: Any) -> Iterator[tuple[tuple[int, ...], float]]:
         pending += [(child, share * height) for child in children]
     for node, share in reversed(visited):
         height, children = node
-        columns: list[int] = []
+        positions: list[int] = []
         for child in children:
-            columns += below.pop(id(child)) if isinstance(child, tuple) else [child]
-        below[id(node)] = columns
-        yield tuple(sorted(columns)), share * (1.0 - height)
+            positions += below.pop(id(child)) if isinstance(child, tuple) else [child]
+        below[id(node)] = positions
+        yield tuple(sorted(positions)), share * (1.0 - height)
 
 
 def _from_linkage(matrix: Array, n_tasks: int) -> Any:
-    # Imported here: it takes longer than the rest of the package's own modules.
+    """The root node of a linkage matrix."""
+    # Imported here, since it takes longer to import than the rest of this package.
     from scipy.cluster.hierarchy import is_valid_linkage
 
     refuse_mask(matrix, "The 'tree'", "Pass a linkage matrix without a mask.")
@@ -104,19 +105,20 @@ def _from_linkage(matrix: Array, n_tasks: int) -> Any:
         raise ValueError(
             f"The 'tree' must be a linkage matrix of {n_tasks} tasks, of shape {shape} as "
             f"scipy.cluster.hierarchy.linkage returns it; got an array of shape {matrix.shape}"
-            f"{' that is no linkage' if matrix.shape == shape else ''}."
+            f"{' that is not a linkage' if matrix.shape == shape else ''}."
         )
     nodes: list[Any] = list(range(n_tasks))
     heights = matrix[:, 2]
-    # Divided in this order the largest is 1 exactly.
+    # Division, unlike multiplication by a reciprocal, makes the largest exactly 1.
     heights = heights / max(heights.max(initial=0.0), np.finfo(np.float64).tiny)
     for (left, right), height in zip(matrix[:, :2].astype(int), heights, strict=True):
         nodes.append((float(height), [nodes[left], nodes[right]]))
-    # One task alone is a list of one.
+    # A single task has no linkage; its tree is a list of one task.
     return nodes[-1] if n_tasks > 1 else (0.0, nodes)
 
 
 def _from_lists(tree: Any, names: list[Any]) -> Any:
+    """The root node of nested lists of task names."""
     positions = {name: k for k, name in enumerate(names)}
     if not isinstance(tree, (list, tuple)):
         raise ValueError(
@@ -125,7 +127,7 @@ def _from_lists(tree: Any, names: list[Any]) -> Any:
     found: list[int] = []
 
     def read(node: Any) -> tuple[int, Any]:
-        """Steps down to the furthest task, and the node with steps in place of heights."""
+        """Steps on the longest path down to a task, and the node with steps instead of heights."""
         if not isinstance(node, (list, tuple)):
             try:
                 known = node in positions
@@ -139,7 +141,9 @@ def _from_lists(tree: Any, names: list[Any]) -> Any:
             found.append(positions[node])
             return 0, positions[node]
         if not len(node):
-            raise ValueError("A list in the 'tree' is empty: each must hold tasks or lists.")
+            raise ValueError(
+                "Every list in the 'tree' must hold tasks or lists, got an empty one. Drop it."
+            )
         below = [read(child) for child in node]
         steps = 1 + max(steps for steps, _ in below)
         return steps, (steps, [child for _, child in below])
@@ -152,6 +156,7 @@ def _from_lists(tree: Any, names: list[Any]) -> Any:
             raise ValueError(f"The 'tree' {what} {listed}: it must name every task once.")
 
     def with_heights(node: Any) -> Any:
+        """The node with heights instead of steps."""
         if not isinstance(node, tuple):
             return node
         steps, children = node

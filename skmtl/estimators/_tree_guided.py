@@ -32,7 +32,7 @@ _RIDGE = 0.3
 
 
 class _LearnedTree(TreeGroup):
-    """The norm of a learned tree, with the tree."""
+    """The norm of a learned tree, which it keeps."""
 
     def __init__(self, alpha: float, groups: Any, weights: Any, tree: Array) -> None:
         super().__init__(alpha, groups, weights)
@@ -57,7 +57,7 @@ class _TreeGuided(TaskEstimator):
     .. math:: \omega_v = (1 - h_v) \prod_{m \in A(v)} h_m ,
 
     so that the weights of the groups of each task sum to 1. Tasks that the tree joins at a low
-    height select features together, those that it joins high select them separately.
+    height select features together; those that it joins high up select them separately.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class _TreeGuided(TaskEstimator):
     Notes
     -----
     Convex. The prox shrinks the groups of a row from the leaves to the root, which is exact. The
-    root of a linkage has weight 0, so that a linkage of only two tasks does not tie them.
+    root of a linkage has weight 0, so that a linkage of only two tasks does not couple them.
 
     References
     ----------
@@ -103,7 +103,8 @@ class _TreeGuided(TaskEstimator):
         """,
     )
 
-    _alone: ClassVar[type[TaskEstimator]]
+    # The estimator of the single-task fits.
+    _single_task: ClassVar[type[TaskEstimator]]
 
     @property
     def _penalty_reads_labels(self) -> bool:  # type: ignore[override]
@@ -115,8 +116,8 @@ class _TreeGuided(TaskEstimator):
         groups, weights = tree_groups(self.tree, data.all_tasks.tolist())
         if self.alpha == 0:
             return None
-        chosen = np.isin(np.arange(len(data.all_tasks)), data.positions)
-        return TreeGroup(self.alpha, groups, weights).for_tasks(chosen)
+        present = np.isin(np.arange(len(data.all_tasks)), data.positions)
+        return TreeGroup(self.alpha, groups, weights).for_tasks(present)
 
     def _learned_penalty(self, data: TaskData) -> Penalty:
         # Tasks left out of the objective have no coefficients, and are not in the tree.
@@ -124,7 +125,7 @@ class _TreeGuided(TaskEstimator):
         return _LearnedTree(self.alpha, *tree_groups(tree, data.tasks.tolist()), tree)
 
     def _targets_compete(self, data: TaskData) -> bool:
-        # This holds for every tree.
+        # For any tree, so that it need not be learned.
         return self.alpha > 0
 
     def _single_task_tree(self, data: TaskData) -> Array:
@@ -143,10 +144,10 @@ class _TreeGuided(TaskEstimator):
         ridges[data.positions] = np.where(curvatures > 0, _RIDGE * curvatures, 1.0)
         kept = ("loss", "huber_delta", "fit_intercept", "task_weight")
         params = {name: getattr(self, name) for name in kept if hasattr(self, name)}
-        alone = self._alone(alpha=ridges, **params)
+        single = self._single_task(alpha=ridges, **params)
         with gather_warnings():
             # A warning of slow convergence is of no interest for the tree.
-            coef = alone._fit_data(data).coef
+            coef = single._fit_data(data).coef
         return np.asarray(linkage(pdist(coef.astype(np.float64)), method="ward"))
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
@@ -178,7 +179,7 @@ class TreeGuidedRegressor(_TreeGuided, TaskRegressor):
 
     See Also
     --------
-    BlockSparseRegressor : One list of all tasks: they use the same features.
+    BlockSparseRegressor : A flat list of all tasks, which use the same features.
     ClusteredTaskRegressor : Clusters of tasks with similar coefficients.
 
     Examples
@@ -198,7 +199,7 @@ class TreeGuidedRegressor(_TreeGuided, TaskRegressor):
            [0, 1, 0, 0, 0, 0]])
     """
 
-    _alone = IndependentTaskRegressor
+    _single_task = IndependentTaskRegressor
 
 
 @estimator
@@ -213,7 +214,7 @@ class TreeGuidedClassifier(_TreeGuided, TaskClassifier):
 
     See Also
     --------
-    BlockSparseClassifier : One list of all tasks: they use the same features.
+    BlockSparseClassifier : A flat list of all tasks, which use the same features.
     ClusteredTaskClassifier : Clusters of tasks with similar coefficients.
 
     Examples
@@ -234,4 +235,4 @@ class TreeGuidedClassifier(_TreeGuided, TaskClassifier):
 
     alpha: float = strength(0.01)
 
-    _alone = IndependentTaskClassifier
+    _single_task = IndependentTaskClassifier

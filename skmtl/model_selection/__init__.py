@@ -1,4 +1,4 @@
-"""Splitters, regularisation paths, and estimators that choose their own alpha."""
+"""Splitters, regularisation paths, and estimators that select their own alpha."""
 
 from skmtl.model_selection._alpha import alpha_max
 from skmtl.model_selection._alpha_search import AlphaSearchCV

@@ -1,4 +1,4 @@
-"""The largest alpha of a path, and how users state a grid of alphas."""
+"""The largest alpha of a path, and validation of grids of alphas."""
 
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -17,14 +17,14 @@ Array = NDArray[Any]
 def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
     """Return the smallest ``alpha`` at which every coefficient is zero.
 
-    It is the dual norm, for the penalty with ``alpha=1``, of the loss gradient at W = 0 and the
-    best intercepts. Features with ``feature_weight=0`` are fitted, and do not count. For a sum of
-    penalties without a common prox it is an upper bound of that alpha.
+    This is the dual norm, for the penalty with ``alpha=1``, of the loss gradient at W = 0 and the
+    best intercepts. Features with ``feature_weight=0`` are fitted first, and their coefficients
+    need not be zero. For a sum of penalties without a common prox the result is an upper bound.
 
     Parameters
     ----------
     estimator : estimator of skmtl
-        Its parameters other than ``alpha`` count; it is neither fitted nor changed.
+        Its ``alpha`` is not used. It is neither fitted nor changed.
     X, y, sample_weight : as in the estimator's fit
 
     Returns
@@ -34,13 +34,13 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     Raises
     ------
     ValueError
-        If no finite ``alpha`` makes all coefficients zero: the penalty has no part, such as a
-        norm, with a kink at zero (a ridge shrinks, but never to zero). If features without a
-        weight keep a ridge, which alpha multiplies too.
+        If no finite ``alpha`` makes all coefficients zero, because the penalty is differentiable
+        at zero (a ridge shrinks, but never to zero) or does not penalise the mean task; or if
+        features with ``feature_weight=0`` have a ridge penalty, which depends on ``alpha`` too.
 
     See Also
     --------
-    path : Fits over a grid of alphas, for penalties of the second degree too.
+    path : Fits over a grid of alphas, also for ridge penalties and squared norms.
 
     Examples
     --------
@@ -61,25 +61,25 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
         return 0.0
     penalty = objective.penalty
     if penalty is None or not penalty.is_norm or penalty.leaves_mean_free:
-        why = "is of the second degree (a ridge, a squared norm), which shrinks but never to zero"
+        why = "is differentiable at zero (a ridge, a squared norm): it shrinks, but never to zero"
         if penalty is not None and penalty.is_norm:
-            why = "leaves the mean task free"
+            why = "does not penalise the mean task"
         raise ValueError(
             f"No finite alpha makes the coefficients of {estimator!r} zero: its penalty {why}. Use "
-            f"a block-sparse estimator with l1_ratio > 0, or choose alpha by cross-validation (the "
-            f"CV estimators and skmtl.model_selection.path make a grid; the baselines take "
+            f"a block-sparse estimator with l1_ratio > 0, or select alpha by cross-validation (the "
+            f"CV estimators and skmtl.model_selection.path compute a grid; the baselines accept "
             f"alpha='cv')."
         )
     return top_alpha(model, data, objective)
 
 
 def read_alphas(alphas: Any) -> Array | int:
-    """A number of alphas as it is, a list of them validated and sorted, largest first.
+    """Validate a number of alphas, or a list of them, which is sorted in descending order.
 
     Raises
     ------
     ValueError
-        If the number is not positive, or the list is empty, not flat, or holds anything but
+        If the number is not positive, or if the list is empty, nested, or holds values other than
         finite numbers >= 0.
     """
     rule = (
@@ -105,20 +105,21 @@ def read_alphas(alphas: Any) -> Array | int:
 
 
 def check_eps(eps: Any) -> None:
-    """Refuse a ratio of the smallest to the largest alpha outside (0, 1)."""
+    """Raise if the ratio of the smallest to the largest alpha is outside (0, 1)."""
     if not (isinstance(eps, Real) and 0 < float(eps) < 1):
         raise ValueError(
-            f"eps, the smallest alpha of the grid over the largest, must be in (0, 1); got {eps!r}."
+            f"eps, the smallest alpha of the grid divided by the largest, must be in (0, 1); got "
+            f"{eps!r}. Use for example 1e-3."
         )
 
 
 def check_estimator(estimator: Any, caller: str) -> None:
-    """Refuse what is no estimator with an alpha of its own."""
+    """Raise unless this is a skmtl estimator with a parameter alpha."""
     if isinstance(estimator, TaskEstimator) and "alpha" in estimator.get_params(deep=False):
         return
     name = type(estimator).__name__
     if hasattr(estimator, "steps"):
-        remedy = "Transform X by the steps before it, and pass the pipeline's last step"
+        remedy = "Transform X by its other steps, and pass the pipeline's last step"
     elif isinstance(estimator, TaskEstimator):
         remedy = f"Pass the estimator without cross-validation, {name.removesuffix('CV')}"
     else:

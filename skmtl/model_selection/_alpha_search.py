@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
@@ -16,15 +16,20 @@ from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 
 Array = NDArray[Any]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def _has(method: str) -> Callable[[Any], bool]:
-    """Whether the selected estimator, or before fit the given one, has a method."""
+def _if_estimator_has(method: str) -> Callable[[Method], Method]:
+    """A decorator for methods that exist if the estimator has them.
+
+    That is the selected estimator, or before fit the given one.
+    """
 
     def check(search: "AlphaSearchCV") -> bool:
         return hasattr(vars(search).get("best_estimator_", search.estimator), method)
 
-    return check
+    decorator: Callable[[Method], Method] = available_if(check)
+    return decorator
 
 
 class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
@@ -41,22 +46,23 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         search takes the place of the last step.
     alphas : int or array-like of shape (n_alphas,), default=100
         The number of strengths in a geometric grid, or the strengths themselves, finite and >= 0.
-        For norms the grid starts at :func:`alpha_max`, where all coefficients are zero; for
-        penalties of the second degree (a ridge, a squared norm) at a strength at which at most 1%
-        of the loss without coefficients can be gained.
+        For norms the grid starts at :func:`alpha_max`, where all coefficients are zero. For ridge
+        penalties and squared norms it starts at a strength at which the objective is at most 1%
+        below the loss with zero coefficients.
     eps : float or None, default=None
         The smallest strength of the grid divided by the largest, in (0, 1). None: 1e-3 for norms,
-        1e-5 for penalties of the second degree.
+        1e-5 for ridge penalties and squared norms.
     cv : int, splitter, iterable of (train, test) or None, default=None
-        An int: the number of folds; None: five. The folds are stratified by task, as those of
-        :class:`~skmtl.model_selection.StratifiedTaskKFold` with ``random_state=0``, in the stacked
-        layout, if labels are missing, for classifiers (by class too), and if fit is given
-        ``groups``; otherwise they are those of scikit-learn's KFold, in the order of the rows.
+        An int: the number of folds; None: five. In the stacked layout, if labels are missing, for
+        classifiers, and with ``groups``, the folds are those of
+        :class:`~skmtl.model_selection.StratifiedTaskKFold` with ``random_state=0``, stratified by
+        task (and by class for classifiers). Otherwise they are those of scikit-learn's KFold,
+        without shuffling.
     scoring : str, callable or None, default=None
         None: for regressors the mean squared error of the held-out labels, weighted by
         ``sample_weight`` (with ``scale_tasks`` in each task's standard deviations); for classifiers
         the mean loss, weighted by ``sample_weight`` and ``class_weight``. Otherwise a scorer: the
-        name of one of scikit-learn's, a callable (estimator, X, y), or one made by
+        name of a scikit-learn scorer, a callable (estimator, X, y), or a scorer made by
         :func:`skmtl.metrics.make_task_scorer`, which accepts missing labels. ``sample_weight`` is
         passed to scorers that accept it.
     rule : {"best", "1se"}, default="best"
@@ -75,8 +81,8 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
     mse_path_ : ndarray of shape (n_alphas, n_folds)
         Regressors without ``scoring``: the mean squared error of each fold's held-out labels.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
-        Classifiers, and with ``scoring``: the scores of each fold; without ``scoring`` minus the
-        mean loss.
+        Classifiers, and regressors with ``scoring``: the scores of each fold; without ``scoring``
+        minus the mean loss.
     best_score_ : float
         The mean score over folds of the selected strength; the greater the better.
     best_estimator_ : estimator
@@ -85,15 +91,15 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    On the training rows of each fold a path of fits, each started from the previous one, shares
-    the data and everything computed from them. A warning says if the selected alpha lies at the
+    In each fold the fits over the grid are warm-started, each from the previous one, and share all
+    computations that do not depend on alpha. A warning is issued if the selected alpha lies at the
     edge of the grid.
 
     The objectives of :class:`~skmtl.CappedBlockSparseRegressor`,
     :class:`~skmtl.GroupOverlapRegressor` and :class:`~skmtl.SparseTaskRelationRegressor` and of
     their classifiers are not convex, so that the result of a fit depends on its start. These fits
-    are therefore not warm-started, and the scores are those of the estimator itself with each
-    alpha. Give GroupOverlap an integer ``random_state``.
+    are therefore not warm-started, and the scores are those of separate fits for each alpha. Set
+    ``random_state`` of the GroupOverlap estimators to an integer.
 
     ``score`` is that of ``best_estimator_``, independent of ``scoring``. Other methods, such as
     ``transform``, are called on ``best_estimator_``.
@@ -159,7 +165,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         sample_weight : as in the estimator's fit, optional
         groups : array-like of shape (n_samples,), optional
             Rows of one group, such as a patient's, are never split between training and test set.
-            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` if that is
+            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` if ``cv`` is
             a number or None.
 
         Returns
@@ -180,10 +186,10 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _warn_at_edge(self, found: Search) -> None:
-        """A hook: a search within another has a grid that its user did not specify."""
+        """A hook for searches within other methods, whose users do not control the grid."""
         found.warn_at_edge()
 
-    @available_if(_has("predict"))
+    @_if_estimator_has("predict")
     def predict(self, X: Any) -> Array:
         """Predict with the selected estimator.
 
@@ -195,13 +201,14 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray
-            What the estimator returns.
+            As returned by the estimator.
         """
-        return self._best().predict(X)
+        predicted: Array = self._best().predict(X)
+        return predicted
 
-    @available_if(_has("predict_proba"))
+    @_if_estimator_has("predict_proba")
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities with the selected estimator.
+        """Probabilities from the selected estimator.
 
         Parameters
         ----------
@@ -211,11 +218,12 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray
-            What the estimator returns.
+            As returned by the estimator.
         """
-        return self._best().predict_proba(X)
+        probabilities: Array = self._best().predict_proba(X)
+        return probabilities
 
-    @available_if(_has("decision_function"))
+    @_if_estimator_has("decision_function")
     def decision_function(self, X: Any) -> Array:
         """Linear predictors of the selected estimator.
 
@@ -227,9 +235,10 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray
-            What the estimator returns.
+            As returned by the estimator.
         """
-        return self._best().decision_function(X)
+        predictors: Array = self._best().decision_function(X)
+        return predictors
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The score of the selected estimator: R2 or accuracy.
@@ -242,21 +251,22 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         -------
         float
         """
-        return self._best().score(X, y, sample_weight)
+        return float(self._best().score(X, y, sample_weight))
 
     def _best(self) -> Any:
+        """The selected, fitted estimator."""
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 
     def __getattr__(self, name: str) -> Any:
-        # Called for what is not found otherwise: the fitted attributes of the selected estimator.
+        # Only called if normal lookup fails: look among the fitted attributes of the estimator.
         best = vars(self).get("best_estimator_")
         if best is not None and name.endswith("_") and not name.startswith("_"):
             return getattr(best, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __sklearn_tags__(self) -> Tags:
-        # The same as the estimator, except that the search is no transformer.
+        # Those of the estimator, except that the search is not a transformer.
         tags = deepcopy(get_tags(self.estimator))
         tags.transformer_tags = None
         return tags

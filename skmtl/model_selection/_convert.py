@@ -1,4 +1,4 @@
-"""Other packages' regularisation strengths on this one's scale."""
+"""Convert regularisation strengths of other packages to the scale of this one."""
 
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple
@@ -15,11 +15,19 @@ from skmtl.design import as_floats
 
 
 class _Scale(NamedTuple):
-    """What a package's loss is summed over, and its penalties in multiples of ours.
+    """The scale of a package's objective.
 
-    ``over``: "sum" is over all labels, "task means" the sum of each task's mean, and "mean" is
-    over rows that all tasks share. ``norm`` and ``ridge``: a norm times its strength counts 1, the
-    squared Frobenius norm times its strength 2, None where the package has no such penalty.
+    Attributes
+    ----------
+    over : {"sum", "task means", "mean"}
+        The loss is the sum over all labels, the sum over tasks of each task's mean, or the mean
+        over rows that all tasks share.
+    norm, ridge : float or None
+        The package's penalty as a multiple of ours with the same strength: 1 for the norm times its
+        strength, 2 for the squared Frobenius norm times its strength. None: there is no such
+        penalty.
+    inverse : bool
+        Whether the package's parameter is the inverse of a strength.
     """
 
     over: str
@@ -46,7 +54,7 @@ _SCALES = {
     ("spams", "logistic"): _Scale("task means", ridge=1.0),
     ("spams", "multinomial"): _Scale("mean", ridge=1.0),
 }
-# Whose penalty decides its scale: of (Multi-Task) Lasso and ElasticNet, and of Ridge.
+# The scale depends on the estimator: (MultiTask)Lasso and (MultiTask)ElasticNet, or Ridge.
 _SCIKIT_LEARN = {
     ("squared", "norm"): _Scale("mean"),
     ("squared", "ridge"): _Scale("sum", norm=None, ridge=1.0),
@@ -76,19 +84,19 @@ def convert_alpha(
     penalty: Literal["norm", "ridge"] = "norm",
     task_weight: Literal["balanced"] | None = None,
 ) -> float:
-    r"""Return our ``alpha`` for another package's regularisation strength.
+    r"""Convert another package's regularisation strength to our ``alpha``.
 
-    Ours multiplies a norm, or half the squared Frobenius norm, beside
+    Our ``alpha`` multiplies a norm, or half the squared Frobenius norm, that is added to the loss
 
     .. math::
 
         \tfrac{T}{S} \sum_t \sum_{i \in t} \ell(y_i, x_i w_t + b_t) \quad \text{or} \quad
         \sum_t \tfrac{1}{n_t} \sum_{i \in t} \ell(y_i, x_i w_t + b_t) ,
 
-    the second with ``task_weight="balanced"``; :math:`n_t` labels in task t, S in all T tasks, the
-    squared loss :math:`(y - z)^2 / 2` and the logistic loss :math:`\log(1 + e^{-yz})`. For the
-    multinomial loss it is the mean over rows. The second is no multiple of the first where tasks
-    differ in size.
+    the second with ``task_weight="balanced"``. Task t has :math:`n_t` labels, and all T tasks have
+    S labels together. The squared loss is :math:`(y - z)^2 / 2`, the logistic loss
+    :math:`\log(1 + e^{-yz})`; the multinomial loss is averaged over rows. If tasks differ in size,
+    the two sums are not proportional.
 
     Parameters
     ----------
@@ -97,74 +105,76 @@ def convert_alpha(
         inverse strength ``C`` of scikit-learn's LogisticRegression, > 0.
     from_ : str
         The package: "adelie", "celer", "glmnet", "lightning", "malsar", "mutar", "rmtl",
-        "scikit-learn", "skglm" or "spams". Notes say what of it is meant.
+        "scikit-learn", "skglm" or "spams". The functions covered are listed in Notes.
     n_samples : float or array-like of shape (n_tasks,)
-        Number of labels, one for all tasks or one for each; the sum of their weights where they
-        are weighted.
+        Number of labels per task, as one number for all tasks or one for each; for weighted labels,
+        the sum of the weights.
     n_tasks : int, default=None
-        Number of tasks, of classes with the multinomial loss. Needed with ``from_="adelie"``.
+        Number of tasks, or of classes with the multinomial loss. Required with ``from_="adelie"``.
     loss : {"squared", "logistic", "multinomial"}, default="squared"
-        The loss, the package's and ours.
+        The loss of the package and of our estimator.
     penalty : {"norm", "ridge"}, default="norm"
-        What the package's strength multiplies: a norm, such as the L2,1 or the trace norm, or its
-        ridge. A ridge of our ``alpha`` is ``IndependentTask*(alpha)`` or
-        ``BlockSparse*(alpha, l1_ratio=0)``. Beside a norm convert both strengths: with the sum s
-        of the two as ``alpha``, ``l1_ratio`` is the norm's share of s.
+        The penalty that the package's strength multiplies: a norm, such as the L2,1 or the trace
+        norm, or a ridge. The ridge of our ``alpha`` is ``IndependentTask*(alpha)`` or
+        ``BlockSparse*(alpha, l1_ratio=0)``. If the package has both a norm and a ridge, convert
+        both strengths: ``alpha`` is their sum, and ``l1_ratio`` the norm's share of it.
     task_weight : None or "balanced", default=None
-        What our estimator is fitted with.
+        The ``task_weight`` of our estimator.
 
     Returns
     -------
     float
-        At this ``alpha`` our estimator has the package's coefficients.
+        The ``alpha`` at which our estimator has the same coefficients as the package.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range; if the package has no such loss or penalty; if tasks
-        of different sizes are weighted in the package as no ``alpha`` can, which another
-        ``task_weight`` may; or if it has no tasks of different sizes.
+        If a parameter is out of range; if the package has no such loss or penalty; if no ``alpha``
+        reproduces the package's weighting of tasks of different sizes with this ``task_weight``; or
+        if ``n_samples`` differs between tasks and the package does not support that.
 
     Notes
     -----
-    With :math:`\Omega` the penalty and a its strength, the packages minimise the following. Where
-    the code and its description differ, it is the code.
+    With the penalty :math:`\Omega` and its strength a, the packages minimise the following. If a
+    package's code differs from its documentation, the formula is that of the code.
 
     **malsar** (https://github.com/jiayuzhou/MALSAR): ``Least_L21``, ``Least_Trace`` and
     ``Least_Lasso`` :math:`\sum_t \tfrac12 \lVert X_t w_t - y_t \rVert^2 + a \, \Omega(W)`, "0.5 *
     norm (Y{i} - X{i}' * W(:, i))^2"; they have no intercept. ``Logistic_L21`` and
-    ``Logistic_Trace`` have one, and the mean of each task's logistic losses, "weight = ones(m,
-    1)/m": use ``task_weight="balanced"``. ``rho_L2`` multiplies :math:`\lVert W \rVert_F^2`,
-    without a half.
+    ``Logistic_Trace`` have an intercept, and average the logistic losses of each task, "weight =
+    ones(m, 1)/m": use ``task_weight="balanced"``. ``rho_L2`` multiplies
+    :math:`\lVert W \rVert_F^2`, without a half.
 
     **rmtl** (https://github.com/transbioZI/RMTL): ``MTL`` with the regularisation L21, Trace or
     Lasso :math:`\sum_t \tfrac{1}{2 n_t} \lVert X_t w_t + b_t - y_t \rVert^2 + a \, \Omega(W)`,
-    "0.5 * mean((y - x %*% w -c)^2)", and the mean of each task's logistic losses: use
-    ``task_weight="balanced"``. ``Lam2`` multiplies :math:`\lVert W \rVert_F^2`; above zero with
-    Trace in regression its fit stops before the minimum, since its line search counts this T times.
+    "0.5 * mean((y - x %*% w -c)^2)"; logistic losses are averaged over each task too. Use
+    ``task_weight="balanced"``. ``Lam2`` multiplies :math:`\lVert W \rVert_F^2`; with Trace in
+    regression and ``Lam2 > 0`` its fit stops before the minimum, because its line search counts
+    this term T times.
 
     **scikit-learn** (https://scikit-learn.org): Lasso, MultiTaskLasso and the norm in ElasticNet
-    and MultiTaskElasticNet "(1 / (2 * n_samples)) * ||Y - XW||^2_Fro + alpha * ||W||_21", the same
-    as ours; ``penalty="ridge"`` is Ridge, "||y - Xw||^2_2 + alpha * ||w||^2_2". LogisticRegression
-    :math:`C \sum_i \ell + \Omega(w)` with :math:`\Omega` the 1-norm or half the squared 2-norm;
-    its solver liblinear penalises the intercept, ours never does.
+    and MultiTaskElasticNet minimise "(1 / (2 * n_samples)) * ||Y - XW||^2_Fro + alpha *
+    ||W||_21", the same as ours; ``penalty="ridge"`` is Ridge, "||y - Xw||^2_2 + alpha *
+    ||w||^2_2". LogisticRegression minimises :math:`C \sum_i \ell + \Omega(w)`, where
+    :math:`\Omega` is the 1-norm or half the squared 2-norm; its solver liblinear penalises the
+    intercept, which our estimators never do.
 
     **glmnet** (https://glmnet.stanford.edu): "mgaussian" :math:`\tfrac{1}{2n} \lVert Y - XW
-    \rVert_F^2 + \lambda \lVert W \rVert_{2,1}`, "binomial", one task, and "multinomial" with
-    ``type.multinomial="grouped"`` the mean log-likelihood instead. Its ``standardize=TRUE``, the
-    default, divides the columns of X by their standard deviations, as StandardScaler does;
-    ``standardize.response=FALSE`` is meant, the default; and its ``alpha`` is our ``l1_ratio``.
-    The ridge of its Gaussian families, which may scale y first, is not converted.
+    \rVert_F^2 + \lambda \lVert W \rVert_{2,1}`; "binomial" (one task) and "multinomial" with
+    ``type.multinomial="grouped"`` have the negative mean log-likelihood as loss. The default
+    ``standardize=TRUE`` divides the columns of X by their standard deviations, as StandardScaler
+    does; the conversion assumes the default ``standardize.response=FALSE``; and ``alpha`` is our
+    ``l1_ratio``. The ridge of the Gaussian families, which may scale y first, is not converted.
 
     **adelie** (https://github.com/JamesYang007/adelie): ``grpnet`` with the "multigaussian" and
-    the "multinomial" family divides the mean loss by the number of responses K too, and its
-    default ``penalty`` multiplies a group by the square root of its size, K. With ``penalty`` 1
-    divide the result by :math:`\sqrt{K}`.
+    the "multinomial" family also divides the mean loss by the number of responses K, and its
+    default ``penalty`` multiplies the norm of a group by the square root of its size, K. With
+    ``penalty`` 1, divide the result by :math:`\sqrt{K}`.
 
     **celer** (https://github.com/mathurinm/celer), **skglm** (https://github.com/scikit-learn-
     contrib/skglm): MultiTaskLasso, "1 / (2 * n_samples)". **mutar**
     (https://github.com/hichamjanati/mutar): GroupLasso, "(1 / (2 * n_samples)) * ||Y - XW||^2_Fro
-    + alpha * ||W||_21", where tasks have as many rows each. All are the same as ours.
+    + alpha * ||W||_21", for tasks with equal numbers of rows. All are the same as ours.
 
     **spams** (https://thoth.inrialpes.fr/people/mairal/spams): ``fistaFlat`` "0.5||Y- X W||_F^2 +
     lambda psi(W)" for ``loss="square"``, "sum_{i=1}^n(1/m)sum_{j=1}^m log(1+e^(-y^i_j x^j' w^i)) +
@@ -172,8 +182,8 @@ def convert_alpha(
     regularisation "l2", is half the squared norm.
 
     **lightning** (https://github.com/scikit-learn-contrib/lightning): CDClassifier with
-    ``penalty="l1/l2", loss="log", multiclass=True``, "C * L(W) + alpha * R(W)", L a sum over rows:
-    pass its alpha / C. It has no intercept.
+    ``penalty="l1/l2", loss="log", multiclass=True``, "C * L(W) + alpha * R(W)", where L is a sum
+    over rows: pass its alpha / C. It has no intercept.
 
     See Also
     --------
@@ -194,14 +204,16 @@ def convert_alpha(
     sizes = _read_sizes(n_samples, n_tasks)
     if loss == "multinomial" and sizes.ndim:
         raise ValueError(
-            f"n_samples must be one number with loss='multinomial', the number of rows: its "
-            f"classes are one choice, not tasks with rows of their own. Got {sizes.tolist()}."
+            f"n_samples must be one number, the number of rows, with loss='multinomial': all "
+            f"classes share the rows. Got {sizes.tolist()}. Pass the number of rows."
         )
     _check_weighting(from_, scale.over, sizes, task_weight)
     strength = float(alpha)
     if scale.inverse:
         if strength == 0:
-            raise ValueError("alpha, here LogisticRegression's C, must be positive, got 0.")
+            raise ValueError(
+                "alpha, which is C of LogisticRegression here, must be positive, got 0. Pass C > 0."
+            )
         strength = 1 / strength
     factor = scale.norm if penalty == "norm" else scale.ridge
     assert factor is not None
@@ -210,7 +222,10 @@ def convert_alpha(
         strength /= float(sizes.mean())
     if from_ == "adelie":
         if n_tasks is None:
-            raise ValueError("n_tasks is needed with from_='adelie', which divides losses by it.")
+            raise ValueError(
+                "n_tasks is needed with from_='adelie', which divides losses by it, got None. Pass "
+                "the number of tasks, or of classes."
+            )
         strength *= n_tasks**1.5
     return strength
 
@@ -221,7 +236,7 @@ def _look_up(package: str, loss: str, penalty: str) -> _Scale:
     Raises
     ------
     ValueError
-        If it has none such, or its scale is not known.
+        If the package has no such loss or penalty, or its scale is not known.
     """
     if package == "scikit-learn":
         known = sorted(_SCIKIT_LEARN)
@@ -244,7 +259,7 @@ def _look_up(package: str, loss: str, penalty: str) -> _Scale:
 
 
 def _read_sizes(n_samples: float | ArrayLike, n_tasks: int | None) -> NDArray[np.float64]:
-    """Numbers of labels: () for all tasks, or (n_tasks,)."""
+    """Numbers of labels, of shape () if all tasks have the same, otherwise (n_tasks,)."""
     sizes = as_floats(n_samples, "n_samples")
     if sizes.ndim > 1 or (sizes.ndim == 1 and n_tasks not in (None, len(sizes))):
         wanted = "(n_tasks,)" if n_tasks is None else f"(n_tasks,) = ({n_tasks},)"
@@ -259,13 +274,13 @@ def _read_sizes(n_samples: float | ArrayLike, n_tasks: int | None) -> NDArray[np
 def _check_weighting(
     package: str, over: str, sizes: NDArray[np.float64], task_weight: str | None
 ) -> None:
-    """Refuse tasks of different sizes that the two objectives weigh differently."""
+    """Raise if the two objectives weight tasks of different sizes differently."""
     if sizes.ndim == 0 or (sizes == sizes[0]).all():
         return
     if over == "mean":
         raise ValueError(
             f"from_={package!r} takes the same number of labels for every task, so that n_samples "
-            f"must be one number, got {sizes.tolist()}."
+            f"must be one number, got {sizes.tolist()}. Pass the number of rows."
         )
     needed = "balanced" if over == "task means" else None
     if task_weight != needed:

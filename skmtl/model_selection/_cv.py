@@ -1,4 +1,4 @@
-"""Estimators that select their own alpha, with the plain estimator's other parameters."""
+"""The base classes of the CV estimators, which select alpha by cross-validation."""
 
 from typing import Any, ClassVar, Self
 
@@ -26,24 +26,24 @@ from skmtl.penalties import Penalty
 
 @estimator
 class TaskCV(TaskEstimator):
-    """What all CV estimators share; mixed into the plain estimator whose alpha is selected.
+    """The base of all CV estimators, mixed into the estimator whose alpha is selected.
 
     Attributes
     ----------
     alpha_ : float
         The selected strength.
     alphas_ : ndarray of shape (n_alphas,)
-        The grid, largest first. If another parameter is given as a list, its values are along an
-        additional first axis, also of the scores.
+        The grid, largest first. If another parameter is given as a list, the grid and the scores
+        have an additional first axis for its values.
     best_score_ : float
         The mean score over folds of the selected model; the greater the better.
 
     Notes
     -----
-    On the training rows of each fold a path of fits, each started from the previous one, shares
-    the data and everything computed from them. The scores equal those of scikit-learn's
-    GridSearchCV over the same grid and folds. The selected model is refitted to all rows. A
-    warning says if the selected alpha lies at the edge of the grid.
+    In each fold the fits over the grid are warm-started, each from the previous one, and share all
+    computations that do not depend on alpha. The scores equal those of scikit-learn's GridSearchCV
+    over the same grid and folds. The selected model is refitted to all rows. A warning is issued if
+    the selected alpha lies at the edge of the grid.
 
     References
     ----------
@@ -61,8 +61,8 @@ class TaskCV(TaskEstimator):
         "int or array-like of shape (n_alphas,)",
         """
         The number of strengths in a geometric grid, or the strengths themselves, finite and >= 0.
-        The grid starts at a strength at which at most 1% of the loss without coefficients can be
-        gained.
+        The grid starts at a strength at which the objective is at most 1% below the loss with zero
+        coefficients.
         """,
     )
     eps: float = parameter(
@@ -80,7 +80,7 @@ class TaskCV(TaskEstimator):
     _plain: ClassVar[type[TaskEstimator]]
     _varied: ClassVar[str | None] = None
     _not_stated = (
-        "it chooses alpha by cross-validation. Pass the estimator without CV in its name, with "
+        "it selects alpha by cross-validation. Pass the estimator without CV in its name, with "
         "the alpha_ of the fit"
     )
 
@@ -97,7 +97,7 @@ class TaskCV(TaskEstimator):
             Non-negative; zero leaves the label out. One per label only with a matrix y.
         groups : array-like of shape (n_samples,), optional
             Rows of one group, such as a patient's, are never split between training and test set.
-            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` if that is
+            Passed to ``cv``, or to :class:`~skmtl.model_selection.StratifiedTaskKFold` if ``cv`` is
             a number or None.
 
         Returns
@@ -113,14 +113,14 @@ class TaskCV(TaskEstimator):
         found = search_alpha(self, self, models, data, X, y, sample_weight, groups)
         found.warn_at_edge()
         self._keep(found)
-        self._chosen_value = values[found.choice.row]
+        self._selected_value = values[found.choice.row]
         if self._varied is not None:
-            setattr(self, f"{self._varied}_", self._chosen_value)
-        fit = self._chosen()._fit_data(data, self._previous_fit(data), found.prepared)
+            setattr(self, f"{self._varied}_", self._selected_value)
+        fit = self._selected()._fit_data(data, self._previous_fit(data), found.prepared)
         return self._set_fit(data, fit)
 
     def _values(self) -> list[Any]:
-        """The values of the parameter that may be given as a list."""
+        """The values of the parameter that can be given as a list; otherwise [None]."""
         if self._varied is None:
             return [None]
         given = getattr(self, self._varied)
@@ -129,45 +129,48 @@ class TaskCV(TaskEstimator):
             return [given]
         values = list(given)
         if not values or np.ndim(given) > 1:
-            raise ValueError(f"{self._varied} must be a number or a flat list; got {given!r}.")
+            raise ValueError(
+                f"{self._varied} must be a number or a flat list; got {given!r}. Pass at least one "
+                f"number."
+            )
         for value in values:
             self._model(1.0, value)._validate_params()
         return values
 
     def _model(self, alpha: float, value: Any) -> Any:
-        """The plain estimator with these parameters."""
+        """The estimator without CV, with this alpha and this value of the listed parameter."""
         names = set(self._plain._get_param_names()) - {"alpha", self._varied}
         params = {name: getattr(self, name) for name in names}
         if self._varied is not None:
             params[self._varied] = value
         if params.get("feature_weight") is not None:
-            # The data of a fold have no column names.
+            # By position, because the data of a fold have no column names.
             n_features = self.n_features_in_ - (self.task_column is not None)
             params["feature_weight"] = read_feature_weight(self, n_features)
         return self._plain(alpha=alpha, **params)
 
-    def _chosen(self) -> Any:
-        """The plain estimator with the selected parameters."""
-        return self._model(self.alpha_, self._chosen_value)
+    def _selected(self) -> Any:
+        """The estimator without CV, with the selected parameters."""
+        return self._model(self.alpha_, self._selected_value)
 
     def _targets_compete(self, data: TaskData) -> bool:
         competing: bool = self._model(1.0, self._values()[0])._targets_compete(data)
         return competing
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        penalty: Penalty | None = self._chosen()._get_penalty(data)
+        penalty: Penalty | None = self._selected()._get_penalty(data)
         return penalty
 
     def _keep(self, found: Search) -> None:
-        """Set the attributes of the grid, without an axis for a single value."""
+        """Set the grid and scores, without an axis for the listed parameter if it has one value."""
         one = len(found.grids) == 1
-        self.alphas_ = np.stack(found.grids) if found.made and not one else found.grids[0]
+        self.alphas_ = np.stack(found.grids) if found.computed and not one else found.grids[0]
         keep_search(self, found, found.scores[0] if one else found.scores)
 
 
 @estimator
 class TaskRegressorCV(TaskCV):
-    """What the CV estimators of regressors share.
+    """The base of the CV estimators that are regressors.
 
     Attributes
     ----------
@@ -180,7 +183,7 @@ class TaskRegressorCV(TaskCV):
 
 @estimator
 class TaskClassifierCV(TaskCV):
-    """What the CV estimators of classifiers share.
+    """The base of the CV estimators that are classifiers.
 
     Attributes
     ----------

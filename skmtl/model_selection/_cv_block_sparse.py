@@ -1,4 +1,4 @@
-"""Block sparsity with a strength selected by cross-validation."""
+"""Block-sparse estimators that select alpha and l1_ratio by cross-validation."""
 
 from numbers import Real
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from skmtl.model_selection._cv import TaskClassifierCV, TaskCV, TaskRegressorCV
 
 @estimator
 class _BlockSparseCV(TaskCV):
-    """The strength and the share of the block norm.
+    """Selects the strength and the share of the block norm.
 
     Attributes
     ----------
@@ -30,8 +30,8 @@ class _BlockSparseCV(TaskCV):
         text="""
         The number of strengths in a geometric grid, or the strengths themselves, finite and >= 0.
         The grid starts at the smallest alpha at which all coefficients are zero (for
-        ``l1_ratio=0``, at a strength at which at most 1% of the loss without coefficients can be
-        gained).
+        ``l1_ratio=0``, at a strength at which the objective is at most 1% below the loss with zero
+        coefficients).
         """,
     )
     eps: float = parameter(1e-3)
@@ -40,8 +40,8 @@ class _BlockSparseCV(TaskCV):
         [Interval(Real, 0, 1, closed="both"), "array-like"],
         "float or list of float",
         """
-        Share of the block norm in the penalty, in [0, 1]; the rest is a ridge. Of a list, the best
-        value is selected.
+        Share of the block norm in the penalty, in [0, 1]; the rest is a ridge. From a list, the
+        best value is selected.
         """,
     )
     feature_weight: Any = parameter(
@@ -55,8 +55,8 @@ class _BlockSparseCV(TaskCV):
     refit_support: bool = parameter(
         False,
         text="""
-        Refit the selected coefficients without the norms, in every fold too: alpha is then selected
-        for the refitted coefficients.
+        Refit the selected coefficients without the norms, also in every fold, so that alpha is
+        selected by the scores of the refitted coefficients.
         """,
     )
 

@@ -1,4 +1,4 @@
-"""Task clusters with a strength selected by cross-validation."""
+"""Clustered-task estimators that select alpha and n_clusters by cross-validation."""
 
 from numbers import Integral
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from skmtl.penalties import ClusterNorm, RelaxedClusterNorm
 
 @estimator
 class _ClusteredTaskCV(TaskCV):
-    """The strength and the number of clusters.
+    """Selects the strength and the number of clusters.
 
     Attributes
     ----------
@@ -30,8 +30,8 @@ class _ClusteredTaskCV(TaskCV):
         30,
         text="""
         The number of strengths in a geometric grid, or the strengths themselves, finite and >= 0.
-        The grid starts at a strength at which at most 1% of the loss without coefficients (with
-        ``mean=0``, of the loss with equal coefficients for all tasks) can be gained.
+        The grid starts at a strength at which the objective is at most 1% below the loss with zero
+        coefficients (with ``mean=0``, below the loss with equal coefficients for all tasks).
         """,
     )
     eps: float = parameter(1e-6)
@@ -41,7 +41,7 @@ class _ClusteredTaskCV(TaskCV):
         "int, list of int or None",
         """
         Number of clusters, at most the number of tasks. None: the square root of half the number
-        of tasks, rounded, but at least 2 and at most the number of tasks. Of a list, the best
+        of tasks, rounded, but at least 2 and at most the number of tasks. From a list, the best
         number is selected.
         """,
     )
@@ -49,7 +49,7 @@ class _ClusteredTaskCV(TaskCV):
     _varied: ClassVar[str | None] = "n_clusters"
 
     def _cluster_norm(self, n_tasks: int) -> ClusterNorm | RelaxedClusterNorm:
-        norm: ClusterNorm | RelaxedClusterNorm = self._chosen()._cluster_norm(n_tasks)
+        norm: ClusterNorm | RelaxedClusterNorm = self._selected()._cluster_norm(n_tasks)
         return norm
 
 

@@ -1,4 +1,4 @@
-"""Which validated rows train and which are held out, fold by fold."""
+"""The training and held-out rows of each fold, as rows of the validated data."""
 
 from collections.abc import Iterator
 from numbers import Integral, Number
@@ -23,12 +23,12 @@ N_FOLDS = 5
 def make_folds(
     cv: Any, model: Any, data: TaskData, X: Any, y: Any, sample_weight: Any, groups: Any = None
 ) -> tuple[list[Fold], bool]:
-    """The folds of ``cv``, and whether they keep every task in training.
+    """The folds of ``cv``, and whether every task has rows in every training set.
 
-    A number of folds, or None for five, are stratified by task (and by class) where the layout is
-    stacked, labels are missing, the model is a classifier, or there are groups; otherwise they
-    are KFold's. Only rows with a label count: a weight of zero equals leaving the label out. The
-    tasks cannot all be kept where each has a single row.
+    If ``cv`` is a number of folds, or None for five, they are stratified by task (and by class) if
+    the layout is stacked, labels are missing, the model is a classifier, or groups are given;
+    otherwise they are those of KFold. Only rows with a label are used; labels of weight zero count
+    as missing. If every task has a single row, the folds cannot keep all tasks in training.
     """
     labels = as_label_array(y, type(model).__name__)
     if groups is not None:
@@ -39,7 +39,7 @@ def make_folds(
         splits, keep = _default_splits(is_classifier(model), data, rows, n_splits, groups)
     else:
         splits = _given_splits(cv, X, y, groups)
-    # Where each row of X went; -1: it has no label.
+    # The position of each row of X in the validated data; -1: the row has no label.
     places = np.full(len(labels), -1)
     places[rows] = np.arange(len(rows))
     folds = []
@@ -59,23 +59,24 @@ def make_folds(
 
 
 def _given_splits(cv: Any, X: Any, y: Any, groups: Any) -> Iterator[tuple[Array, Array]]:
-    """The splits of a splitter, or those listed."""
+    """The splits of a splitter or of a list of splits."""
     try:
         return iter(list(check_cv(cv).split(X, y, groups)))
     except ValueError as error:
-        # scikit-learn's stratified splitters take neither NaN nor several columns.
+        # scikit-learn's stratified splitters reject NaN and several columns of y.
         raise ValueError(
             f"cv={cv!r:.200} cannot split these data: {error}\nUse cv=5 or "
-            f"cv=StratifiedTaskKFold(...), which take several tasks and missing labels."
+            f"cv=StratifiedTaskKFold(...), which accept several tasks and missing labels."
         ) from error
 
 
 def _rows_of_data(
     model: Any, data: TaskData, X: Any, labels: Array, sample_weight: Any
 ) -> NDArray[np.intp]:
-    """The row of X that each row of the validated data came from.
+    """The row number in X of each row of the validated data.
 
-    The data hold the rows with a label that counts, in the stacked layout sorted by task.
+    The data hold the rows that have a label with positive weight, in the stacked layout sorted by
+    task.
     """
     counts: Array = np.ones(len(labels), dtype=bool)
     if sample_weight is not None and not isinstance(sample_weight, Number):
@@ -94,13 +95,13 @@ def _rows_of_data(
 def _default_splits(
     by_class: bool, data: TaskData, rows: NDArray[np.intp], n_splits: int, groups: Any
 ) -> tuple[Iterator[tuple[Array, Array]], bool]:
-    """Splits (in rows of X) into ``n_splits`` folds, and whether they keep every task."""
+    """Splits of the rows of X into ``n_splits`` folds, and whether training keeps every task."""
     if len(rows) < n_splits:
         raise ValueError(
-            f"Cross-validation in {n_splits} folds needs as many rows with labels, got "
+            f"Cross-validation in {n_splits} folds needs at least as many rows with labels, got "
             f"n_samples={len(rows)}. Lower cv, or fit the estimator without cross-validation."
         )
-    # In X's order, as the splitter would meet them.
+    # In the order of X, so that the folds equal those of the splitter on X.
     order, keep = np.argsort(rows), True
     by_task, grouped = data.codes is not None, groups is not None
     labels, observed = data.y[order], data.weights[order] > 0
@@ -132,19 +133,20 @@ def _default_splits(
 
 
 def _as_rows(part: Any, n_samples: int) -> NDArray[np.intp]:
-    """Row numbers, from row numbers or a mask."""
+    """Row numbers from row numbers or a mask."""
     part = np.asarray(part)
     if part.ndim != 1 or (part.size and part.dtype.kind not in "iub"):
         raise ValueError(
             f"A split of cv must be a pair (train, test) of row numbers or masks; got "
-            f"{part.tolist()!r:.200} for one of them. Pass a splitter, a number of folds, or a "
+            f"{part.tolist()!r:.200} for one of the two. Pass a splitter, a number of folds, or a "
             f"list of such pairs."
         )
     if part.dtype == bool:
         return np.flatnonzero(part)
     if len(part) and not (-n_samples <= part.min() and part.max() < n_samples):
         raise ValueError(
-            f"A split of cv holds row {part.max()}; X has {n_samples} rows. Were the splits made "
-            f"for other data?"
+            f"The splits of cv must hold rows of X, which has {n_samples}; got row {part.max()}. "
+            f"Check that the splits were made for these data."
         )
-    return part.astype(np.intp, copy=False)
+    rows: NDArray[np.intp] = part.astype(np.intp, copy=False)
+    return rows

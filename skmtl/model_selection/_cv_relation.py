@@ -1,4 +1,4 @@
-"""Task relations with a strength selected by cross-validation."""
+"""Task-relation estimators that select alpha by cross-validation."""
 
 from skmtl.estimators import TaskRelationClassifier, TaskRelationRegressor, estimator
 from skmtl.model_selection._cv import TaskClassifierCV, TaskRegressorCV

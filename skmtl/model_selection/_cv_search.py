@@ -1,4 +1,4 @@
-"""Select alpha from a grid, by the parameters of a CV estimator."""
+"""Cross-validate alpha over a grid, with the settings of a CV estimator."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -24,16 +24,17 @@ CV_CONSTRAINTS: dict[str, list[Any]] = {
     "n_jobs": [Integral, None],
 }
 
-# The rule, type and description of the parameters that all searches have.
+# The constraints, type and description of the parameters that all searches have.
 CV_TEXTS: dict[str, tuple[list[Any], str, str]] = {
     "cv": (
         CV_CONSTRAINTS["cv"],
         "int, splitter, iterable of (train, test) or None",
         """
-        An int: the number of folds; None: five. The folds are stratified by task, as those of
-        :class:`~skmtl.model_selection.StratifiedTaskKFold` with ``random_state=0``, in the stacked
-        layout, if labels are missing, for classifiers (by class too), and if fit is given
-        ``groups``; otherwise they are those of scikit-learn's KFold, in the order of the rows.
+        An int: the number of folds; None: five. In the stacked layout, if labels are missing, for
+        classifiers, and with ``groups``, the folds are those of
+        :class:`~skmtl.model_selection.StratifiedTaskKFold` with ``random_state=0``, stratified by
+        task (and by class for classifiers). Otherwise they are those of scikit-learn's KFold,
+        without shuffling.
         """,
     ),
     "scoring": (
@@ -43,7 +44,7 @@ CV_TEXTS: dict[str, tuple[list[Any], str, str]] = {
         None: for regressors the mean squared error of the held-out labels, weighted by
         ``sample_weight`` (with ``scale_tasks`` in each task's standard deviations); for classifiers
         the mean loss, weighted by ``sample_weight`` and ``class_weight``. Otherwise a scorer: the
-        name of one of scikit-learn's, a callable (estimator, X, y), or one made by
+        name of a scikit-learn scorer, a callable (estimator, X, y), or a scorer made by
         :func:`skmtl.metrics.make_task_scorer`, which accepts missing labels. ``sample_weight`` is
         passed to scorers that accept it.
         """,
@@ -75,7 +76,7 @@ def search_alpha(
     sample_weight: Any,
     groups: Any,
 ) -> Search:
-    """Cross-validate models over their alphas.
+    """Cross-validate models over alpha.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def search_alpha(
 
 
 def keep_search(estimator: Any, found: Search, scores: Array) -> None:
-    """Set the attributes that all searches have, with errors and scores under different names."""
+    """Set ``alpha_``, ``best_score_``, and ``mse_path_`` or ``scores_path_``."""
     for name in {"mse_path_", "scores_path_"} & vars(estimator).keys():
         delattr(estimator, name)
     if estimator.scoring is None and not is_classifier(estimator):

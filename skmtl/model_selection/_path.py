@@ -1,4 +1,4 @@
-"""Fits over a grid of alphas, each from the one before."""
+"""Fits over a grid of alphas, each warm-started from the previous one."""
 
 from typing import Any
 
@@ -23,55 +23,55 @@ def path(
     return_intercepts: bool = False,
     return_n_iter: bool = False,
 ) -> tuple[Array, ...]:
-    """Fit an estimator over a grid of alphas, largest first, each fit from the one before.
+    """Fit an estimator over a descending grid of alphas, each fit warm-started from the previous.
 
-    Data are validated once, and what the fits have in common (Gram matrices, eigenbases) is
-    computed once. For estimators whose objective is not convex this is a continuation: a fit
-    depends on the alphas before it.
+    The data are validated once, and the fits share all computations that do not depend on alpha
+    (Gram matrices, eigenbases). If the objective is not convex, each fit also depends on the alphas
+    before it.
 
     Parameters
     ----------
     estimator : estimator of skmtl
-        Any with a parameter ``alpha``, whose own value is not used; it is neither fitted nor
-        changed.
+        Any estimator with a parameter ``alpha``, whose own value is not used. It is neither fitted
+        nor changed.
     X, y : as in the estimator's fit
     alphas : int or array-like of shape (n_alphas,), default=100
-        The number of alphas of a geometric grid, or the alphas themselves, finite and >= 0. The
-        grid begins, for norms, at :func:`alpha_max`, where all coefficients are zero; for
-        penalties of the second degree (a ridge, a squared norm) where at most 1% of the loss
-        without them can be gained.
+        The number of alphas in a geometric grid, or the alphas themselves, finite and >= 0. For
+        norms the grid starts at :func:`alpha_max`, where all coefficients are zero. For ridge
+        penalties and squared norms it starts at an alpha at which the objective is at most 1% below
+        the loss with zero coefficients.
     eps : float, default=1e-3
-        The smallest alpha of the grid over the largest, in (0, 1).
+        The smallest alpha of the grid divided by the largest, in (0, 1).
     sample_weight : as in the estimator's fit, default=None
     return_intercepts : bool, default=False
-        Whether to return the intercepts too.
+        Whether to return the intercepts as well.
     return_n_iter : bool, default=False
-        Whether to return the numbers of iterations too.
+        Whether to return the numbers of iterations as well.
 
     Returns
     -------
     alphas : ndarray of shape (n_alphas,)
         Descending.
     coefs : ndarray of shape (n_tasks, n_features, n_alphas)
-        One task too: (1, n_features, n_alphas).
+        With one task, (1, n_features, n_alphas).
     dual_gaps : ndarray of shape (n_alphas,)
-        Upper bounds on the suboptimality of each objective; NaN where it is not convex.
+        Upper bounds on the suboptimality of each objective; NaN if it is not convex.
     intercepts : ndarray of shape (n_tasks, n_alphas)
-        With ``return_intercepts``.
+        Only with ``return_intercepts=True``.
     n_iters : ndarray of shape (n_alphas,)
-        With ``return_n_iter``.
+        Only with ``return_n_iter=True``.
 
     Raises
     ------
     TypeError
-        If the estimator has no single ``alpha``: a pipeline, a CV estimator.
+        If the estimator has no parameter ``alpha``, such as a pipeline or a CV estimator.
     ValueError
         If ``alphas`` or ``eps`` is out of range.
 
     See Also
     --------
     block_sparse_path : The same for :class:`skmtl.BlockSparseRegressor`.
-    AlphaSearchCV : Chooses alpha on the path by cross-validation.
+    AlphaSearchCV : Selects alpha on the path by cross-validation.
 
     Examples
     --------
@@ -121,8 +121,8 @@ def block_sparse_path(
 ) -> tuple[Array, ...]:
     """Fit :class:`skmtl.BlockSparseRegressor` over a grid of alphas.
 
-    With a complete matrix Y these are the coefficients of scikit-learn's ``enet_path`` for
-    centred data, for the same alphas.
+    With a complete matrix Y the coefficients are those of scikit-learn's ``enet_path`` for centred
+    data and the same alphas.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def block_sparse_path(
     alphas : int or array-like of shape (n_alphas,), default=100
         As in :func:`path`.
     eps : float, default=1e-3
-        The smallest alpha of the grid over the largest, in (0, 1).
+        The smallest alpha of the grid divided by the largest, in (0, 1).
     l1_ratio : float, default=1.0
         Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.
     sample_weight : as in the estimator's fit, default=None
@@ -143,8 +143,8 @@ def block_sparse_path(
     Returns
     -------
     alphas, coefs, dual_gaps : ndarrays
-        (n_alphas,), (n_tasks, n_features, n_alphas) and (n_alphas,), as in :func:`path`, and what
-        else was asked for.
+        (n_alphas,), (n_tasks, n_features, n_alphas) and (n_alphas,), as in :func:`path`, followed
+        by the intercepts and numbers of iterations if requested.
 
     See Also
     --------

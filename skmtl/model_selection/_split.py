@@ -20,9 +20,9 @@ from skmtl.design import as_label_array, encode_tasks, read_ids, refuse_mask, sp
 class StratifiedTaskKFold(StratifiedGroupKFold):
     """K-fold cross-validation that spreads every task, and every class of a task, evenly.
 
-    A plain K-fold may leave all rows of a task out of a training set, above all where the rows
-    are sorted by task. Here every training set holds a label of every task that has two or
-    more labels.
+    Plain K-fold cross-validation may leave all rows of a task out of a training set, in particular
+    if the rows are sorted by task. Here every training set holds a label of every task that has two
+    or more labels.
 
     Parameters
     ----------
@@ -30,46 +30,47 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
         Number of folds, at least 2.
     task_column : str, int or None, default=None
         Stacked layout: the column of X that holds the task ids, by name (data frames) or
-        position (-1 is the last). None: y holds one column per task, or there is one task.
+        position (-1 is the last). None: y has one column per task, or there is a single task.
     shuffle : bool, default=True
-        Whether to shuffle the rows first. The folds are as even with as without.
+        Whether to shuffle the rows first. The folds are equally balanced with and without.
     random_state : int, RandomState instance or None, default=None
         Makes the shuffling reproducible. Must be None if ``shuffle=False``.
 
     Raises
     ------
     ValueError
-        If ``n_splits`` is less than 2, or more than the number of rows, or groups, that can be
-        tested; if a ``random_state`` is given with ``shuffle=False``; if ``task_column`` is not
-        a column of X; if y is None without a ``task_column``.
+        If ``n_splits`` is less than 2 or more than the number of rows (or groups) that can be in a
+        test set; if a ``random_state`` is given with ``shuffle=False``; if ``task_column`` is not a
+        column of X; if y is None without a ``task_column``.
 
     Notes
     -----
-    What is spread evenly depends on the data:
+    The stratification depends on the data:
 
-    - Stacked layout: each task's rows, and each class within a task where y holds classes
-      (integers count as classes; of integer scores each fold then gets the low ones and the
-      high ones alike). A task's numbers of rows in any two folds differ by one at most, and so
-      do those of a class within a task. y may be None: by task only.
-    - A label matrix y (n, T) of 0, 1 and NaN: each task's zeros and ones, by iterative
+    - Stacked layout: by task, and by class within a task if y holds classes. Integers count as
+      classes, so that low and high integer scores are spread evenly too. The numbers of rows of a
+      task in any two folds differ by at most one, and so do those of a class within a task. If y is
+      None, by task only.
+    - A label matrix y (n, T) of 0, 1 and NaN: by the zeros and ones of each task, with iterative
       stratification [1]_.
-    - Any other label matrix with NaN: each task's labels, likewise.
-    - Any other label matrix without NaN: :class:`~sklearn.model_selection.KFold`.
-    - A vector y: each class; where y does not hold classes,
+    - Any other label matrix with NaN: by the observed labels of each task, in the same way.
+    - Any other label matrix without NaN: not stratified, as
+      :class:`~sklearn.model_selection.KFold`.
+    - A vector y: by class; if y does not hold classes, as
       :class:`~sklearn.model_selection.KFold`.
 
     With ``split(X, y, groups)`` all rows of a group, such as a patient's, are in the same test
-    set, and tasks and classes are spread as evenly as whole groups allow: the groups that hold
-    most of a task or class are placed first, each into the fold that has the least of what it
-    holds. Every training set holds a label of every task whose labels are in two or more groups.
-    A group that holds all labels of a task always trains, like the only row of a task.
-    scikit-learn's tools pass ``groups`` on; our estimators that choose their own alpha take them
-    in fit.
+    set, and tasks and classes are spread as evenly as whole groups allow. The groups that hold the
+    largest parts of a task or class are placed first, each into the fold that has the least of the
+    group's tasks and classes. Every training set holds a label of every task whose labels are in
+    two or more groups. A group that holds all labels of a task is in every training set, like the
+    only row of a task. scikit-learn's tools pass ``groups`` on, and ``fit`` of our CV estimators
+    accepts them.
 
-    The only row of a task trains in every fold and is never tested; so does a row of a label
-    matrix with a task's only label, and, rarely, one more row of a task whose labels could not
-    be kept apart otherwise. The test sets do not partition the rows then:
-    :func:`~sklearn.model_selection.cross_val_predict` refuses such data, while
+    The only row of a task is in every training set and in no test set. The same holds for a row of
+    a label matrix with the only label of a task and, rarely, for one more row of a task whose
+    labels would otherwise all be in one fold. In these cases the test sets do not partition the
+    rows: :func:`~sklearn.model_selection.cross_val_predict` raises an error, while
     :func:`~sklearn.model_selection.cross_validate` and the searches work.
 
     References
@@ -79,9 +80,9 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
 
     See Also
     --------
-    RepeatedStratifiedTaskKFold : The same, several times over with other folds.
-    sklearn.model_selection.StratifiedKFold : The same for the classes of one task.
-    sklearn.model_selection.StratifiedGroupKFold : The same with groups.
+    RepeatedStratifiedTaskKFold : Repeats it with different folds.
+    sklearn.model_selection.StratifiedKFold : For the classes of a single task.
+    sklearn.model_selection.StratifiedGroupKFold : For a single task with groups.
 
     Examples
     --------
@@ -96,7 +97,7 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
     [1. 1. 2. 3.]
     [1. 1. 2. 3.]
 
-    Two rows of each pupil, who are never split:
+    With groups: the two rows of each pupil are never split.
 
     >>> X, pupil = np.repeat(X, 2, axis=0), np.repeat(np.arange(8), 2)
     >>> for train, test in cv.split(X, groups=pupil):
@@ -119,7 +120,7 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
     def _iter_test_masks(
         self, X: Any = None, y: Any = None, groups: Any = None
     ) -> Iterator[NDArray[np.bool_]]:
-        """Yield one mask of test rows per fold; scikit-learn's ``split`` does the rest."""
+        """Yield a mask of test rows per fold, which scikit-learn's ``split`` calls for."""
         if groups is None:
             folds = self._assign(X, y)
         else:
@@ -133,11 +134,13 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
             yield folds == fold
 
     def _check_testable(self, n_testable: int, n: int, what: str, hold: str) -> None:
-        """Refuse more folds than there are rows or groups to test."""
+        """Raise if there are more folds than rows or groups that can be in a test set."""
         if n_testable >= self.n_splits:
             return
         others = (
-            f" The other {what} hold {hold} of a task and always train." if n_testable < n else ""
+            f" The other {what} hold {hold} of a task and are always in training sets."
+            if n_testable < n
+            else ""
         )
         checks = []
         if self.task_column is not None:
@@ -151,10 +154,11 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
         )
 
     def _rng(self) -> np.random.RandomState | None:
+        """The random generator, or None without shuffling."""
         return check_random_state(self.random_state) if self.shuffle else None
 
     def _assign(self, X: Any, y: Any) -> NDArray[np.intp] | None:
-        """Return each row's fold, -1 = always trains, or None for scikit-learn's KFold."""
+        """The fold of each row (-1: always in training), or None for scikit-learn's KFold."""
         rows, rng = _read_rows(X, y, self.task_column), self._rng()
         if rows.labels is not None:
             if not rows.by_class and not np.isnan(rows.labels).any():
@@ -163,8 +167,8 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
         elif rows.codes is not None:
             folds = assign_stacked(rows.codes, rows.classes, self.n_splits, rng)
         elif rows.classes is not None:
-            one = np.zeros_like(rows.classes)
-            folds = assign_stacked(one, rows.classes, self.n_splits, rng)
+            codes = np.zeros_like(rows.classes)
+            folds = assign_stacked(codes, rows.classes, self.n_splits, rng)
         else:
             return None
         n_testable = int(np.count_nonzero(folds >= 0))
@@ -172,7 +176,7 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
         return folds
 
     def _assign_groups(self, X: Any, y: Any, groups: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return each row's fold, -1 = always trains, the same for all rows of a group."""
+        """The fold of each row (-1: always in training), the same for all rows of a group."""
         rows = _read_rows(X, y, self.task_column)
         if rows.labels is not None:
             labelled = sp.csr_array(~np.isnan(rows.labels), dtype=np.float64)
@@ -189,23 +193,23 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
 
 
 class RepeatedStratifiedTaskKFold(GroupsConsumerMixin, _RepeatedSplits):
-    """:class:`StratifiedTaskKFold`, repeated with other folds each time.
+    """:class:`StratifiedTaskKFold`, repeated with different folds.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of folds, at least 2.
     n_repeats : int, default=10
-        How many times the folds are drawn.
+        Number of repetitions.
     task_column : str, int or None, default=None
         As in :class:`StratifiedTaskKFold`.
     random_state : int, RandomState instance or None, default=None
-        An int makes all repetitions reproducible.
+        Determines the folds of all repetitions; pass an int for reproducible folds.
 
     See Also
     --------
-    StratifiedTaskKFold : One repetition, and what it promises.
-    sklearn.model_selection.RepeatedStratifiedKFold : The same for the classes of one task.
+    StratifiedTaskKFold : A single repetition, with details of the stratification.
+    sklearn.model_selection.RepeatedStratifiedKFold : For the classes of a single task.
 
     Examples
     --------
@@ -238,7 +242,7 @@ class RepeatedStratifiedTaskKFold(GroupsConsumerMixin, _RepeatedSplits):
 
 @dataclass(frozen=True)
 class _Rows:
-    """What is known of the rows: their tasks' codes and their classes, or a matrix of labels."""
+    """The tasks and classes of the rows as codes, or a matrix of labels."""
 
     codes: NDArray[np.intp] | None = None
     classes: NDArray[np.intp] | None = None
@@ -246,20 +250,21 @@ class _Rows:
 
     @property
     def by_class(self) -> bool:
-        """Whether a matrix holds classes."""
+        """Whether ``labels`` is a matrix of classes, 0 and 1."""
         labels = self.labels
         return labels is not None and bool(np.isin(labels[~np.isnan(labels)], (0, 1)).all())
 
 
 def _read_rows(X: Any, y: Any, task_column: str | int | None) -> _Rows:
+    """Validate X and y, as far as the folds depend on them."""
     labels = None if y is None else as_label_array(y, "StratifiedTaskKFold")
     if task_column is not None:
         ids = read_ids(split_task_column(X, task_column)[1], warn=False)
         return _Rows(encode_tasks(ids)[1], None if labels is None else _read_classes(labels))
     if labels is None:
         raise ValueError(
-            "StratifiedTaskKFold needs y, one column per task, or a task_column: got y=None "
-            "and task_column=None."
+            "StratifiedTaskKFold needs y with one column per task, or a task_column; got y=None "
+            "and task_column=None. Pass one of them."
         )
     if labels.ndim == 1:
         return _Rows(classes=_read_classes(labels))
@@ -268,7 +273,7 @@ def _read_rows(X: Any, y: Any, task_column: str | int | None) -> _Rows:
 
 
 def _read_groups(groups: Any) -> NDArray[np.intp]:
-    """The rank of each row's group."""
+    """The group of each row as a code, from 0."""
     refuse_mask(groups, "groups", "Give each row a group.")
     groups = column_or_1d(check_array(groups, ensure_2d=False, dtype=None, input_name="groups"))
     try:
@@ -281,17 +286,17 @@ def _read_groups(groups: Any) -> NDArray[np.intp]:
 
 
 def _indicators(codes: NDArray[np.intp]) -> Any:
-    """A sparse row for each code, 1 in the column of its rank."""
+    """A sparse indicator matrix with a row for each entry and a column for each distinct code."""
     ranks = np.unique(codes, return_inverse=True)[1].reshape(-1)
     return sp.csr_array((np.ones(len(ranks)), (np.arange(len(ranks)), ranks)))
 
 
 def _read_classes(y: Any) -> NDArray[np.intp] | None:
-    """Return the rank of each row's class in y, or None if y does not hold classes."""
+    """The class of each row as a code, or None if y does not hold classes."""
     y = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y")
     y = column_or_1d(y)
     with warnings.catch_warnings():
-        # Many distinct integers: scikit-learn asks whether this is a regression. It may be one.
+        # scikit-learn warns of many distinct integers, which may be regression labels.
         warnings.simplefilter("ignore")
         kind = type_of_target(y, input_name="y")
     if kind not in ("binary", "multiclass"):

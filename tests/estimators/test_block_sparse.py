@@ -499,10 +499,10 @@ class TestErrors:
             ({"refit_support": None}, "'refit_support' parameter"),
             ({"feature_weight": "all"}, "'feature_weight' parameter"),
             ({"feature_weight": np.ones(7)}, "one number per feature.*8; got shape"),
-            ({"feature_weight": np.ones((8, 1))}, "one number per feature.*Give 1 where there"),
+            ({"feature_weight": np.ones((8, 1))}, "one number per feature.*Use 1 for no"),
             ({"feature_weight": 2.0}, "'feature_weight' parameter .* Got 2.0"),
             ({"feature_weight": list("abcdefgh")}, "must hold numbers .*'a'.*Pass one number"),
-            ({"feature_weight": {"a": 2.0}}, "where X has no column names, got a dict.*data frame"),
+            ({"feature_weight": {"a": 2.0}}, "if X has no column names, got a dict.*data frame"),
             ({"feature_weight": -np.ones(8)}, "finite and not negative"),
             ({"feature_weight": np.full(8, np.nan)}, "finite and not negative"),
             ({"positive": True, "alpha": 0.0}, "positive=True needs a penalty on every feature"),
@@ -524,10 +524,10 @@ class TestErrors:
         ("weights", "match"),
         [
             ({"h": 2, "hh": 1}, r"got unknown \['hh'\]. The features are \['a', .*weight 1"),
-            ({"school": 2}, r"got unknown \['school'\].*the task column left out"),
+            ({"school": 2}, r"got unknown \['school'\].*without the task column"),
             ({"a": "low"}, "must hold numbers .*'low'"),
             ({"a": -1.0}, "finite and not negative"),
-            (np.ones(9), "8; got shape .*Leave out the number of the task column"),
+            (np.ones(9), "8; got shape .*Leave out the number for the task column"),
         ],
     )
     def test_names_the_feature(self, weights, match):

@@ -147,7 +147,7 @@ def test_a_search_warns_when_asked(labels):
             rule="best",
             n_jobs=None,
         )
-    assert found.alpha == 50.0 and not found.made
+    assert found.alpha == 50.0 and not found.computed
     assert found.choice == choose(found.scores, "best")
     with pytest.warns(UserWarning, match="the largest of the grid"):
         found.warn_at_edge()

@@ -304,7 +304,10 @@ def test_equal_tasks_may_be_weighted_either_way(task_weight):
             "only for loss='squared' with penalty='norm'",
         ),
         (dict(from_="scikit-learn", loss="multinomial"), "not converted .*penalty='norm'"),
-        (dict(from_="scikit-learn", loss="logistic", alpha=0.0), "C, must be positive, got 0"),
+        (
+            dict(from_="scikit-learn", loss="logistic", alpha=0.0),
+            "C of LogisticRegression here, must be positive, got 0",
+        ),
         (dict(from_="adelie"), "n_tasks is needed with from_='adelie'"),
         (dict(from_="glmnet", loss="multinomial", n_samples=[5, 5]), "number of rows"),
     ],

@@ -547,7 +547,7 @@ def test_fitting_again_forgets_the_other_scores(shared):
         ({"cv": []}, "yields no split"),
         ({"cv": [(np.arange(10), [])]}, "no label in its held-out rows"),
         ({"cv": [([], np.arange(10))]}, "no label in its training rows"),
-        ({"cv": [([0, 1], [99])]}, "row 99; X has 50 rows"),
+        ({"cv": [([0, 1], [99])]}, "rows of X, which has 50; got row 99"),
         ({"cv": 51}, "n_samples=50. Lower cv"),
         ({"cv": [([*range(25)], [*range(25, 50)])], "rule": "1se"}, "at least two folds"),
     ],

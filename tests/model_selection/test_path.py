@@ -266,5 +266,5 @@ def test_other_errors_name_the_remedy(shared):
         path("lasso", X, Y)
     with pytest.raises(ValueError, match="'l1_ratio' parameter"):
         block_sparse_path(X, Y, l1_ratio=2)
-    with pytest.raises(ValueError, match="choose alpha by cross-validation"):
+    with pytest.raises(ValueError, match="select alpha by cross-validation"):
         alpha_max(TaskRelationRegressor(), X, Y)

@@ -249,7 +249,7 @@ def test_wrong_parameters(parameters, message):
     "parameters, X, y, message",
     [
         ({"n_splits": 9}, np.ones((4, 1)), np.ones(4), "n_splits=9 greater than the number of sam"),
-        ({}, np.ones((9, 1)), None, "needs y, one column per task, or a task_column"),
+        ({}, np.ones((9, 1)), None, "needs y with one column per task, or a task_column"),
         ({"task_column": "id"}, pd.DataFrame({"a": range(9)}), None, "no task column 'id'"),
         ({"task_column": 3}, np.ones((9, 2)), None, "task_column=3 is not a column"),
         ({"task_column": 0}, np.arange(9)[:, None], None, "0 of 9.*only label.*task_column=0"),

@@ -351,10 +351,10 @@ def test_wrong_inputs():
             BlockSparseRegressor(intercept=wrong, task_column=-1).fit(X, y)
     with pytest.raises(ValueError, match="fit_intercept=True"):
         BlockSparseRegressor(intercept=True, task_column=-1).fit(X, y)
-    with pytest.raises(ValueError, match="classes of one choice.*intercept='free'"):
+    with pytest.raises(ValueError, match="with the multinomial loss.*intercept='free'"):
         BlockSparseClassifier(loss="multinomial", intercept="shrunk").fit(X, y > 5)
     Y = np.column_stack([y, y > 5])
-    with pytest.raises(ValueError, match="tasks with unlike losses.*intercept='free'"):
+    with pytest.raises(ValueError, match="different losses by task.*intercept='free'"):
         MultiTaskRegressor(loss={0: "squared", 1: "logistic"}, intercept="shrunk").fit(X, Y)
     with pytest.raises(ValueError, match="free intercepts"):
         BlockSparseRegressor(solver="block", intercept="shrunk", task_column=-1).fit(X, y)

@@ -1,4 +1,4 @@
-"""The shared fit: validate -> design -> objective -> solve -> attributes."""
+"""The base classes of all estimators, with the fit that they share."""
 
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
 from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor

@@ -1,6 +1,7 @@
-"""Classification tasks."""
+"""The base class of classifiers."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
 Array = NDArray[Any]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 _LOSSES: dict[str, type[Loss]] = {
     "logistic": LogisticLoss,
@@ -30,23 +32,30 @@ _LOSSES: dict[str, type[Loss]] = {
     "multinomial": MultinomialLoss,
 }
 
-# The rule, kind and text of ``loss`` where the multinomial loss is available too.
+# The rule, type and text of ``loss`` for estimators that also have the multinomial loss.
 MULTICLASS_LOSS: tuple[list[Any], str, str] = (
     [StrOptions({"logistic", "squared_hinge", "multinomial"})],
     '{"logistic", "squared_hinge", "multinomial"}',
     r"""
     :math:`\ell(y, z)`: :math:`\log(1 + e^{-yz})`, or :math:`\max(0, 1 - yz)^2 / 2`, which gives
-    no probabilities. "multinomial": all classes of a 1-D y together, see above; no
-    ``task_weight``, no ``task_column``, and a row of ``coef_`` for each class, even for two.
+    no probabilities. "multinomial": all classes of a 1-D y together, see above. It cannot be
+    combined with ``task_weight`` or ``task_column``, and ``coef_`` has a row for each class, even
+    for two classes.
     """,
 )
 
 
+def _if_probabilities(method: Method) -> Method:
+    """A decorator for methods that exist if the loss gives probabilities."""
+    decorated: Method = available_if(lambda model: model.loss != "squared_hinge")(method)
+    return decorated
+
+
 @estimator
 class TaskClassifier(ClassifierMixin, TaskEstimator):
-    r"""Classification: binary tasks shared or stacked, or 1-D classes one against the rest.
+    r"""Binary tasks in the shared or the stacked layout, or one-against-rest for a 1-D y.
 
-    Labels count as :math:`y_i = \pm 1`.
+    Binary labels are coded as :math:`y_i = \pm 1`.
 
     Attributes
     ----------
@@ -57,8 +66,8 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
     -----
     A task whose labels are all of one class has no finite intercept of its own. Unless
     ``fit_intercept=False`` or the intercepts are shrunk, it is left out of the objective with a
-    warning: its coefficients are zero, its intercept is +-log(2 n + 1), n its number of labels
-    (+-1 with the squared hinge), and ``unknown_task="mean"`` does not count it.
+    warning: its coefficients are zero, its intercept is +-log(2 n + 1) for n labels (+-1 with the
+    squared hinge), and ``unknown_task="mean"`` does not include it in the average.
 
     Where labels are missing (NaN), ``GridSearchCV`` and ``cross_val_score`` need
     ``cv=StratifiedTaskKFold()`` of :mod:`skmtl.model_selection`: given a number of folds,
@@ -96,8 +105,8 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         if one_of_k and self.task_weight is not None:
             raise ValueError(
                 f"task_weight must be None with loss={self.loss!r}, got {self.task_weight!r}: the "
-                f"classes are not separate terms of the objective, each row's term holds them "
-                f"all. Weigh classes by class_weight, or rows by sample_weight."
+                f"classes are not separate terms of the objective. Weigh classes by class_weight, "
+                f"or rows by sample_weight."
             )
         data, self.classes_ = read_classification(self, X, y, sample_weight, one_of_k=one_of_k)
         return data
@@ -114,18 +123,15 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         -------
         ndarray
             (n_samples, n_tasks) for a matrix y; (n_samples,) in the stacked layout and for two
-            classes; (n_samples, n_classes) for more. With the multinomial loss two classes'
-            logarithmic odds, of the second over the first.
+            classes; (n_samples, n_classes) for more. With the multinomial loss and two classes, the
+            log-odds of the second class.
         """
         z = self._predictor(X)
         if self._layout != "classes" or z.shape[1] > 2:
             return z
         return z[:, 0] if z.shape[1] == 1 else z[:, 1] - z[:, 0]
 
-    def _has_probabilities(self) -> bool:
-        return bool(self.loss != "squared_hinge")
-
-    @available_if(_has_probabilities)
+    @_if_probabilities
     def predict_proba(self, X: Any) -> Array:
         """Probabilities, with the logistic and the multinomial loss.
 
@@ -137,18 +143,18 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         Returns
         -------
         ndarray
-            For a matrix y (n_samples, n_tasks), each task's probability of 1. Otherwise
+            (n_samples, n_tasks) for a matrix y, each task's probability of class 1. Otherwise
             (n_samples, n_classes), rows summing to 1: one-against-rest probabilities are divided
-            by their sum (equal where all are zero).
+            by their sum, and are equal if all of a row are zero.
         """
-        p = self._get_loss().inverse_link(self._predictor(X))
+        p: Array = self._get_loss().inverse_link(self._predictor(X))
         if self._layout == "shared" or self.loss == "multinomial":
             return p
         if p.ndim == 1 or p.shape[1] == 1:
             return np.column_stack([1 - p, p])
         total = p.sum(axis=1, keepdims=True)
         even = np.full_like(p, 1 / p.shape[1])
-        return np.divide(p, total, out=even, where=total > 0)
+        return np.asarray(np.divide(p, total, out=even, where=total > 0))
 
     def predict(self, X: Any) -> Array:
         """Predict labels.
@@ -161,23 +167,24 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         Returns
         -------
         ndarray
-            For a matrix y (n_samples, n_tasks) of 0 and 1, otherwise (n_samples,) class labels.
+            (n_samples, n_tasks) of 0 and 1 for a matrix y, otherwise class labels (n_samples,).
 
         Raises
         ------
         ValueError
-            For a task that fit did not see, unless ``unknown_task="mean"``.
+            If X holds a task that fit did not see, unless ``unknown_task="mean"``.
         """
         z = self.decision_function(X)
         if self._layout == "shared":
             return (z > 0).astype(np.intp)
-        return self.classes_[(z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)]
+        codes = (z > 0).astype(np.intp) if z.ndim == 1 else z.argmax(axis=1)
+        return np.asarray(self.classes_[codes])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy; for a matrix y the share of rows whose observed labels are all right.
+        """Accuracy; for a matrix y the fraction of rows whose observed labels are all correct.
 
-        The latter is :func:`skmtl.metrics.subset_accuracy_score`: scikit-learn's accuracy of a
-        label matrix where no label is missing. For each task's own accuracy see
+        The latter is :func:`skmtl.metrics.subset_accuracy_score`. If no label is missing, it equals
+        scikit-learn's accuracy of a label matrix. For the accuracy of each task see
         :func:`skmtl.metrics.accuracy_score`.
 
         Parameters
@@ -185,11 +192,11 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         X : array-like, sparse matrix or data frame
             As in fit, with the task column in the stacked layout.
         y : array-like
-            (n_samples, n_tasks), NaN where a label is missing, or (n_samples,). A row without any
-            label does not count.
+            (n_samples, n_tasks), NaN where a label is missing, or (n_samples,). Rows without a
+            label are ignored.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
-            Zero leaves the label out. With a weight per label a row has the largest
-            weight of its labels, and loses the largest of those that are wrong.
+            Zero leaves the label out. With a weight per label, a row counts with the largest weight
+            of its labels, and the largest weight of its wrong labels is deducted.
 
         Returns
         -------
@@ -204,7 +211,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
                 f"y has shape {y.shape}, and X has {len(predicted)} rows to predict "
                 f"{predicted.shape[1]} tasks. Pass a column of labels for each task, as in fit."
             )
-        # -1 and 1 would be compared with predictions of 0 and 1.
+        # Predictions are 0 and 1.
         labels = (read_indicators(as_floats(y, "y")) + 1) / 2
         return metrics.subset_accuracy_score(labels, predicted, sample_weight=sample_weight)
 

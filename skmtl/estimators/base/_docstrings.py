@@ -1,4 +1,4 @@
-"""A class's docstring from its own text, its bases' and its parameters'."""
+"""Compose the docstring of a class from its own, those of its bases, and its parameters."""
 
 import inspect
 import re
@@ -17,27 +17,28 @@ _SECTIONS = (
     "Examples",
 )
 _OWN = "_own_doc"
-# A class attribute: the notes of a class hold in place of those of its own bases.
+# A class with this attribute replaces the notes of its bases by its own.
 _REPLACES_NOTES = "_replaces_notes"
 
 
 def keep_text(cls: type) -> None:
-    """Keep a class's own text, for those of the classes that are derived from it."""
+    """Store the own text of a class, which the docstrings of its subclasses include."""
     if cls.__doc__ is not None:  # python -OO drops it
         setattr(cls, _OWN, _split(inspect.cleandoc(cls.__doc__)))
 
 
 def compose(cls: type, parameters: dict[str, tuple[str, Any, str]]) -> None:
-    """Set a class's docstring: its own text, kept before, with what its bases say in each section.
+    """Set the docstring of a class: its own text, and the sections of its bases.
 
-    A class's summary and its examples are its own. Its description is followed by those of its
-    bases, that of the estimator in ``cls._plain``, which states the objective, first. Attributes
-    are listed once, as described by the class nearest in the method resolution order.
+    The summary and the examples are those of the class. Its description is followed by the
+    descriptions of its bases, first that of the estimator in ``cls._plain``, which states the
+    objective. Attributes are listed once, as described by the first class in the method resolution
+    order.
 
     Parameters
     ----------
     cls : type
-    parameters : dict of str to (kind, default, text)
+    parameters : dict of str to (type, default, text)
     """
     if cls.__doc__ is None:
         return
@@ -65,7 +66,7 @@ def compose(cls: type, parameters: dict[str, tuple[str, Any, str]]) -> None:
 
 
 def _texts_with_notes(cls: type) -> list[dict[str, str]]:
-    """The texts of a class and its bases, without those whose notes another class replaces."""
+    """The texts of a class and its bases, except bases whose notes are replaced."""
     replaced = {
         behind
         for base in cls.__mro__
@@ -76,7 +77,7 @@ def _texts_with_notes(cls: type) -> list[dict[str, str]]:
 
 
 def _split(doc: str) -> dict[str, str]:
-    """The sections of a docstring by title, what precedes them by the empty string."""
+    """The sections of a docstring by title; the text before them has the empty title."""
     titles = "|".join(_SECTIONS)
     pieces = re.split(rf"(?m)^({titles})\n-+\n", doc)
     pairs = zip(pieces[1::2], pieces[2::2], strict=True)
@@ -84,26 +85,28 @@ def _split(doc: str) -> dict[str, str]:
 
 
 def _description(text: str) -> str:
-    """What follows the summary line."""
+    """The text after the summary line."""
     return text.partition("\n\n")[2]
 
 
 def _entries(section: str) -> dict[str, str]:
-    """The entries of a section of names by name, each with its text."""
+    """The entries of a section, such as Attributes, by name."""
     entries = re.split(r"(?m)^(?=\S)", section)[1:] if section else []
     return {entry.split(" :")[0]: entry.rstrip("\n") for entry in entries}
 
 
 def _titled(title: str, text: str) -> str:
+    """A section with its title."""
     return f"{title}\n{'-' * len(title)}\n{text}"
 
 
 def _indented(text: str) -> str:
+    """A text indented by four spaces, except for empty lines."""
     return "\n".join(f"    {line}" if line else "" for line in text.split("\n"))
 
 
 def _shown(default: Any) -> str:
-    """A default as a docstring writes it."""
+    """A default value as it appears in a docstring."""
     if isinstance(default, float) and 0 < default < 1e-2:
         return np.format_float_scientific(default, trim="-", exp_digits=1)
     return f'"{default}"' if isinstance(default, str) else repr(default)

@@ -1,4 +1,4 @@
-"""The shared fit: validate -> design -> objective -> solve -> attributes."""
+"""The base class of all estimators, and the fit that they share."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ from skmtl.solvers import SOLVERS, choose_solver, solve
 
 Array = NDArray[Any]
 
-# Multiplications that take one thread a millisecond: others wait longer than they help.
+# Multiplications that take one thread about a millisecond; extra threads cost more than they save.
 _SMALL_PRODUCTS = 20_000_000
 
 
@@ -44,8 +44,8 @@ _SMALL_PRODUCTS = 20_000_000
 class Fit:
     """Coefficients and intercepts of all tasks of a :class:`TaskData`, and their certificate.
 
-    Where the coefficients (n_tasks, n_features) are a sum, ``parts`` (n_parts, n_tasks,
-    n_features) holds what of.
+    If the coefficients (n_tasks, n_features) are a sum, ``parts`` (n_parts, n_tasks, n_features)
+    holds the summands.
     """
 
     coef: Array
@@ -58,13 +58,13 @@ class Fit:
 
 
 def _is_small(data: TaskData) -> bool:
-    """Whether products with X are too small for a second BLAS thread."""
+    """Whether products with X are too small for several BLAS threads."""
     columns = data.n_tasks if data.codes is None else 1
     return bool(data.X.shape[0] * data.X.shape[1] * columns <= _SMALL_PRODUCTS)
 
 
 def linear_predictor(X: Any, codes: Array | None, coef: Array, intercept: Array) -> Array:
-    """X @ coef.T + intercept, (n, T); with codes (n,), each row by its own task, (n,)."""
+    """X @ coef.T + intercept, of shape (n, T); with codes (n,), for the task of each row, (n,)."""
     if codes is None:
         return np.asarray(X @ coef.T) + intercept
     z = np.empty(X.shape[0], dtype=np.result_type(X.dtype, coef.dtype))
@@ -76,7 +76,7 @@ def linear_predictor(X: Any, codes: Array | None, coef: Array, intercept: Array)
 
 @estimator
 class TaskEstimator(BaseEstimator):
-    r"""What all estimators share. A family is its parameters and a penalty.
+    r"""The base of all estimators; a family adds parameters and a penalty.
 
     W (n_features, n_tasks) holds a column :math:`w_t` per task, b the intercepts, :math:`s_i` the
     weights (zero where a label is missing), S their sum, T the number of tasks and :math:`c_t` the
@@ -88,7 +88,7 @@ class TaskEstimator(BaseEstimator):
         Coefficients; the task column has none.
     intercept_ : ndarray of shape (n_tasks,), or float for a 1-D regression target
     tasks_ : ndarray of shape (n_tasks,)
-        y's column names or positions, the task ids, or the classes taken against the rest.
+        The column names or positions of y, the task ids, or the classes of a 1-D y.
     objective_ : float
         The objective at the solution.
     dual_gap_ : float
@@ -97,20 +97,21 @@ class TaskEstimator(BaseEstimator):
     n_features_in_ : int
         Number of columns of X, the task column included.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Where X has column names that are strings.
+        If X has column names that are strings.
 
     Notes
     -----
-    How it is solved: smooth problems with at most 2000 features (with the multinomial loss, 2000
-    coefficients) by damped Newton steps, with one Gram matrix per task and step; penalties that
-    threshold rows and entries of W by block coordinate descent on working sets with gap-safe
-    screening, with proximal Newton steps for losses other than the squared. With a penalty that
-    couples the features, the squared loss with more rows than features is solved by ADMM in the
-    eigenbases of the Gram matrices. Everything else is solved by FISTA with adaptive restart, at
-    one product with X and one with its transpose per iteration. Where that is slow, the squared
-    loss is handed over to ADMM, and other losses except the multinomial to proximal Newton steps
-    if there are at most 300 features: one Gram matrix per task and step, and ADMM for the
-    quadratic model. The fit stops by its duality gap.
+    The algorithm depends on the problem. Smooth problems with at most 2000 features (with the
+    multinomial loss, 2000 coefficients) are solved by damped Newton steps, with one Gram matrix per
+    task and step. Penalties that threshold rows and entries of W are handled by block coordinate
+    descent on working sets with gap-safe screening, with proximal Newton steps for losses other
+    than the squared. With a penalty that couples the features, the squared loss with more rows than
+    features is minimised by ADMM in the eigenbases of the Gram matrices. All other problems are
+    solved by FISTA with adaptive restart, at one product with X and one with its transpose per
+    iteration. If FISTA is slow, the fit switches to ADMM for the squared loss and, with at most 300
+    features, to proximal Newton steps for other losses except the multinomial: one Gram matrix per
+    task and step, and ADMM for the quadratic model. The fit stops when its duality gap is small
+    enough.
     """
 
     fit_intercept: bool = parameter(
@@ -125,15 +126,15 @@ class TaskEstimator(BaseEstimator):
         [StrOptions({"free", "shrunk"}), Interval(Real, 0, None, closed="left")],
         '{"free", "shrunk"} or float',
         r"""
-        "free": each task has its own. Otherwise they are shrunk towards their mean, which helps
-        tasks with few labels: F gains :math:`\tfrac{T}{S} \tfrac{m}{2} \min_\beta \sum_t c_t
-        (b_t + \bar x w_t - \beta)^2`, where intercepts are compared at the features' mean
-        :math:`\bar x` (over all labels, weighted by :math:`c_t s_i`). The mean counts as m >= 0
-        labels of the squared loss in each task; "shrunk" means m = 1. For the squared loss the
-        best m is roughly the variance of the noise divided by that of the intercepts; choose it by
-        cross-validation, for example among "free", 1, 3, 10 and 30. It has no effect without
-        intercepts; with ``scale_tasks`` it applies to the intercepts of the scaled y. Not
-        available for ``loss="multinomial"``, nor where tasks have different losses.
+        "free": the intercepts are not penalised. Otherwise they are shrunk towards their mean,
+        which helps tasks with few labels: the penalty :math:`\tfrac{T}{S} \tfrac{m}{2} \min_\beta
+        \sum_t c_t (b_t + \bar x w_t - \beta)^2` is added to F, where intercepts are compared at
+        the features' mean :math:`\bar x` (over all labels, weighted by :math:`c_t s_i`). The mean
+        counts as m >= 0 labels of the squared loss in each task; "shrunk" means m = 1. For the
+        squared loss the best m is roughly the variance of the noise divided by that of the
+        intercepts; select it by cross-validation, for example among "free", 1, 3, 10 and 30. It has
+        no effect if ``fit_intercept=False``; with ``scale_tasks`` it applies to the intercepts of
+        the scaled y. Not available for ``loss="multinomial"`` or if tasks have different losses.
         """,
         group="data",
     )
@@ -143,8 +144,8 @@ class TaskEstimator(BaseEstimator):
         "str, int or None",
         """
         None: the shared layout, one X for all tasks and a column of y per task, or a 1-D y. A
-        column's name (data frames) or position (-1: the last): the stacked layout, the tasks' rows
-        one under the other, X (n_samples, n_features + 1) with each row's task id in that column.
+        column's name (data frames) or position (-1: the last): the stacked layout, where each row
+        of X (n_samples, n_features + 1) belongs to one task, whose id is in that column.
         """,
         group="data",
     )
@@ -163,9 +164,9 @@ class TaskEstimator(BaseEstimator):
         [StrOptions({"balanced"}), "array-like", dict, None],
         'None, "balanced", array-like of shape (n_tasks,), dict or Series',
         """
-        None: every label counts the same. "balanced": every task counts the same. Otherwise a
-        positive factor per task, in the order of ``tasks_``, or by task in a dict or a pandas
-        Series.
+        None: every label has the same weight. "balanced": every task has the same weight.
+        Otherwise a positive factor per task, in the order of ``tasks_``, or by task in a dict or a
+        pandas Series.
         """,
         group="data",
     )
@@ -205,10 +206,9 @@ class TaskEstimator(BaseEstimator):
         '{"auto", "admm", "block", "fista", "newton", "splitting"}',
         """
         "newton" is for quadratic penalties with at most 2000 features, "block" for penalties that
-        threshold rows and entries, "admm" for the squared loss where Gram matrices cost less than
-        iterating, "splitting" for sums of penalties without a common prox. "auto" chooses the
-        fastest that applies, and uses proximal Newton steps where gradient steps are slow; see
-        Notes.
+        threshold rows and entries, "admm" for the squared loss if Gram matrices cost less than
+        iterating, "splitting" for sums of penalties without a common prox. "auto" selects the
+        fastest that applies, and uses proximal Newton steps if gradient steps are slow; see Notes.
         """,
         group="solving",
     )
@@ -216,12 +216,12 @@ class TaskEstimator(BaseEstimator):
         0, ["verbose"], "int", "Print the objective and the gap at each check.", group="solving"
     )
 
-    # Whether the result is the same wherever the solver starts.
+    # Whether the objective is convex, so that the result does not depend on the start.
     _is_convex: ClassVar[bool] = True
-    # Whether the penalty depends on the labels, not only on which tasks there are.
+    # Whether the penalty depends on the labels, and not only on the set of tasks.
     _penalty_reads_labels: ClassVar[bool] = False
 
-    # Why a convex problem cannot state what fit minimises, and the remedy; None where one can.
+    # Why no convex problem states what fit minimises, and the remedy; None if one does.
     _not_stated: ClassVar[str | None] = None
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
@@ -229,7 +229,7 @@ class TaskEstimator(BaseEstimator):
         raise NotImplementedError
 
     def _pooling(self, data: TaskData) -> str | None:
-        """What all tasks have in common: nothing (None), "coefficients", or "all"."""
+        """What the tasks share: None, "coefficients", or "all" (intercepts too)."""
         return None
 
     def _get_loss(self) -> Loss:
@@ -237,7 +237,7 @@ class TaskEstimator(BaseEstimator):
         raise NotImplementedError
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        """The training data; sets what only the labels know (classes)."""
+        """The validated training data; classifiers also set ``classes_``."""
         raise NotImplementedError
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -270,7 +270,7 @@ class TaskEstimator(BaseEstimator):
     def _objective_on_rows(
         self, data: TaskData, penalty: Penalty | None, pooling: str | None
     ) -> Objective:
-        """The objective on rows of data, with another penalty and pooling than this model's."""
+        """The objective on rows of data, with the given penalty and pooling."""
         loss, factors = (
             self._get_loss().columns(data.positions),
             task_factors(self.task_weight, data),
@@ -288,27 +288,27 @@ class TaskEstimator(BaseEstimator):
 
     @property
     def _pull(self) -> float:
-        """How many labels the mean counts for in each task's intercept."""
+        """The number m of labels that the mean intercept counts for in each task."""
         if isinstance(self.intercept, str):
             return float(self.intercept == "shrunk")
-        # Beyond these rounding is all that changes.
+        # Beyond these bounds only rounding error changes.
         return min(float(self.intercept), 1e10) if self.intercept >= 1e-10 else 0.0
 
     def _shrinks_intercepts(self, data: TaskData) -> bool:
-        """Whether a quadratic holds the intercepts near their mean."""
+        """Whether the intercepts are shrunk towards their mean."""
         if isinstance(self.intercept, (bool, np.bool_)):
             raise ValueError(
-                f"intercept={self.intercept} is neither 'free', 'shrunk' nor a number of labels. "
-                f"Whether there is an intercept is fit_intercept={self.intercept}."
+                f"intercept must be 'free', 'shrunk' or a number of labels, got {self.intercept}. "
+                f"Pass fit_intercept={self.intercept} for a fit with or without intercepts."
             )
         if not self.fit_intercept or self._pull == 0:
             return False
         loss = self._get_loss().columns(data.positions)
         if not loss.compares_tasks:
-            what = "classes of one choice" if loss.couples_tasks else "tasks with unlike losses"
+            what = "the multinomial loss" if loss.couples_tasks else "different losses by task"
             raise ValueError(
-                f"intercept={self.intercept!r} pulls the tasks' intercepts to their mean, which "
-                f"{what} do not have in common. Use intercept='free'."
+                f"intercept must be 'free' with {what}, got {self.intercept!r}: the intercepts "
+                f"are not comparable between tasks. Use intercept='free'."
             )
         return True
 
@@ -322,7 +322,7 @@ class TaskEstimator(BaseEstimator):
         )
 
     def _objective_of(self, moments: Moments, data: TaskData) -> GramObjective:
-        """The objective of moments; of ``data`` only the tasks and weights count."""
+        """The objective from moments; only the tasks and weights of ``data`` are used."""
         scales = data.n_tasks / data.weights.sum() * np.ones(data.n_tasks)
         factors = task_factors(self.task_weight, data)
         if factors is not None:
@@ -332,16 +332,16 @@ class TaskEstimator(BaseEstimator):
         return GramObjective(quadratics, *((None, None) if penalty is None else split(penalty)))
 
     def _learnable(self, data: TaskData) -> Array:
-        """Which tasks have a finite minimiser and enter the objective."""
+        """Mask of the tasks that have a finite minimiser and enter the objective."""
         labelled = data.label_counts > 0
         if not self.fit_intercept:
             return labelled
         labels = data.constant_labels()
         lacking = self._get_loss().lacks_minimiser(labels)
         if self._pooling(data) == "all" or self._shrinks_intercepts(data):
-            # One class in some tasks is no harm where others have the other.
+            # A task with one class is fine if another task has the other class.
             same = labels[labelled] == labels[labelled][:1]
-            return labelled & ~(lacking[labelled] & same).all()
+            return np.asarray(labelled & ~(lacking[labelled] & same).all())
         return labelled & ~lacking
 
     def _left_out_intercepts(self, data: TaskData) -> Array:
@@ -358,13 +358,13 @@ class TaskEstimator(BaseEstimator):
         )
 
     def _warn_of_data(self, data: TaskData) -> None:
-        """Name the tasks that do not enter the objective."""
+        """Warn of tasks that do not enter the objective."""
         left_out = ~self._learnable(data)
         if left_out.any():
             warn(
                 f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: they have "
                 f"no finite minimiser and are fitted by a constant. Merge or drop such tasks, "
-                f"collect other labels for them, or pull their intercepts to the others' "
+                f"collect other labels for them, or shrink their intercepts towards the mean "
                 f"(intercept='shrunk').",
             )
 
@@ -373,7 +373,7 @@ class TaskEstimator(BaseEstimator):
     ) -> Fit:
         """Minimise the objective over the learnable tasks of ``data``.
 
-        ``prepared`` is the objective of a model that differs in nothing but its penalty.
+        ``prepared`` is the objective of a model that differs only in its penalty.
         """
         learned = self._learnable(data)
         coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
@@ -401,7 +401,7 @@ class TaskEstimator(BaseEstimator):
         return replace(found, parts=parts)
 
     def _prepared_objective(self, data: TaskData, prepared: BaseObjective | None) -> BaseObjective:
-        """The objective on learnable tasks that a solver sees, from a prepared one if there is."""
+        """The objective for the solver on learnable tasks, from a prepared one if given."""
         if prepared is None:
             objective = self._objective(data)
         else:
@@ -411,12 +411,12 @@ class TaskEstimator(BaseEstimator):
         return objective
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
-        """The minimum over the objective's own tasks, in the data's precision."""
+        """The fit of the tasks in the objective, in the data's precision."""
         origin = objective.start()
         if start is not None:
             W = start.coef.T[:, : objective.n_columns]
             if start.parts is not None and len(start.parts) * len(W) == objective.n_features:
-                # Of as many parts; another penalty may have more, or none.
+                # Another penalty may have another number of parts, or none.
                 W = np.concatenate(start.parts.transpose(0, 2, 1))
             warm = objective.start(W, start.intercept)
             if objective.value(warm) < objective.null_value:
@@ -435,15 +435,17 @@ class TaskEstimator(BaseEstimator):
                 "Increase alpha",
             )
             if objective.penalty is not None or objective.quadratic is not None:
-                what = "What tasks have in common is not penalised, and separates their labels"
+                what = (
+                    "A part of W that tasks have in common is not penalised, and separates labels"
+                )
                 remedy = "Penalise it too (ridge, sparse or block > 0)"
             warn(
-                f"{what}: there is no finite minimiser, and the coefficients only tell how far "
-                f"the solver went. {remedy}."
+                f"{what}: there is no finite minimiser, and the coefficients depend on when the "
+                f"solver stopped. {remedy}."
             )
         point, value, gap = solution.point, solution.objective, solution.dual_gap
         if point.W.dtype != dtype:
-            # What is returned is rounded to the data's precision, and so is what is certified.
+            # The certificate must hold for the coefficients after rounding to the data's precision.
             point = objective.point(point.W.astype(dtype), point.b)
             rounded = objective.value(point)
             value, gap = rounded, max(gap + rounded - value, 0.0)
@@ -455,7 +457,7 @@ class TaskEstimator(BaseEstimator):
         return Fit(coef, intercept, value, gap, solution.n_iter, learned, parts)
 
     def _previous_fit(self, data: TaskData) -> Fit | None:
-        """The last fit as a start, when it is wanted and has the same tasks and features."""
+        """The fit to start from: the previous one if ``warm_start`` and the shapes agree."""
         if not (self.warm_start and hasattr(self, "coef_")):
             return None
         coef = np.atleast_2d(self.coef_)
@@ -475,7 +477,7 @@ class TaskEstimator(BaseEstimator):
         return np.stack([rescale(part, none, scales)[0] for part in parts])
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
-        """Turn a fit into attributes."""
+        """Set the fitted attributes."""
         self.tasks_ = data.tasks
         coef, intercept, self._parts = fit.coef, fit.intercept, fit.parts
         if data.scales is not None:
@@ -486,7 +488,7 @@ class TaskEstimator(BaseEstimator):
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
         self.objective_, self.dual_gap_, self.n_iter_ = fit.objective, fit.dual_gap, fit.n_iter
         self._layout, self._learned = data.layout, fit.learned
-        # The covariance between tasks is that of the fit, whatever units y has.
+        # The learned covariance between tasks is in the units of the fit, not of y.
         self._fit_coef = None if data.scales is None else fit.coef
         return self
 
@@ -496,7 +498,7 @@ class TaskEstimator(BaseEstimator):
         X, codes = read_prediction(self, X)
         coef, intercept = self.coef_, self.intercept_
         if codes is not None:
-            # The average task comes last, where the code of unknown tasks (-1) points.
+            # The average task comes last, so that the code of unknown tasks (-1) selects it.
             known = self._learned if self._learned.any() else np.ones_like(self._learned)
             coef = np.vstack([coef, coef[known].mean(axis=0)])
             intercept = np.append(intercept, intercept[known].mean())

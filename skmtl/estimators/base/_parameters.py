@@ -1,11 +1,11 @@
-"""Constructor parameters: each declared once, with its type, default, rule and description.
+"""Constructor parameters, each declared once with its type, default, rule and description.
 
 A parameter is a class attribute of an estimator or of a mixin::
 
     ridge: float = parameter(0.0, [Interval(Real, 0, None, closed="left")], "float", "Strength.")
 
 :func:`estimator` turns the parameters of a class and its bases into what scikit-learn and readers
-expect: an ``__init__`` with a plain signature, ``_parameter_constraints``, and the Parameters
+expect: an ``__init__`` with an explicit signature, ``_parameter_constraints``, and the Parameters
 section of the docstring.
 """
 
@@ -32,15 +32,15 @@ class Parameter:
     ----------
     default : object
     rule : list
-        What scikit-learn's ``validate_parameter_constraints`` accepts.
+        Constraints for scikit-learn's ``validate_parameter_constraints``.
     kind : str
-        The type as the docstring states it.
+        The type in the docstring.
     text : str
-        What the docstring says of it.
+        The description in the docstring.
     group : str
         One of GROUPS.
     annotation : object
-        The type as the signature states it.
+        The type in the signature.
     """
 
     default: Any
@@ -53,7 +53,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class _Declared:
-    """What a class body says of a parameter; without a group that the class lacks it."""
+    """The declaration of a parameter in a class body; group None: the class lacks it."""
 
     default: Any
     group: str | None
@@ -61,7 +61,7 @@ class _Declared:
     annotation: Any = Any
 
     def complete(self, inherited: Parameter | None) -> Parameter | None:
-        """The parameter, with what is left out taken from the bases; None if that is missing."""
+        """The parameter completed from the bases; None if it is absent or incomplete."""
         if self.group is None:
             return None
         changed = {"default": self.default, "annotation": self.annotation, **self.given}
@@ -79,9 +79,9 @@ def parameter(
     *,
     group: str = "family",
 ) -> Any:
-    """Declare a parameter that is passed by name; see :class:`Parameter`.
+    """Declare a keyword-only parameter; see :class:`Parameter`.
 
-    A class that declares a parameter of its bases again may leave out what stays the same.
+    A class that redeclares a parameter of its bases may leave out what stays the same.
     """
     if group not in GROUPS:
         raise ValueError(f"The group of a parameter must be one of {GROUPS}, got {group!r}.")
@@ -97,7 +97,7 @@ def strength(
     *,
     kw_only: Literal[False] = False,
 ) -> Any:
-    """Declare the strength of the penalty: the one parameter that may be passed by position."""
+    """Declare the strength of the penalty, the only parameter that may be passed by position."""
     return parameter(default, rule, kind, text, group=GROUPS[0])
 
 
@@ -108,16 +108,16 @@ def absent(*, init: Literal[False] = False) -> Any:
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(parameter, strength, absent))
 def estimator(cls: Class) -> Class:
-    """Give a class the constructor, the rules and the docstring of its parameters.
+    """Give a class the constructor, the constraints and the docstring of its parameters.
 
-    Bases declare parameters too, and are decorated alike. A class may declare a parameter of its
-    bases again, with another default or text.
+    Bases that declare parameters must be decorated too. A class may redeclare a parameter of its
+    bases, for example with another default or text.
     """
     own = {}
     for name, declared in list(vars(cls).items()):
         if isinstance(declared, _Declared):
             own[name] = replace(declared, annotation=inspect.get_annotations(cls)[name])
-            # A class attribute would stand in for one that an instance lacks.
+            # A class attribute would hide that an instance lacks the attribute.
             delattr(cls, name)
     setattr(cls, _FIELDS, own)
     keep_text(cls)
@@ -133,7 +133,7 @@ def estimator(cls: Class) -> Class:
 def _collect(cls: type) -> dict[str, Parameter]:
     """The parameters of a class and of its bases, in the order of the signature."""
     found: dict[str, Parameter | None] = {}
-    # A parameter that is declared again keeps its place.
+    # A redeclared parameter keeps its place in the signature.
     for base in reversed(cls.__mro__):
         for name, declared in vars(base).get(_FIELDS, {}).items():
             found[name] = declared.complete(found.get(name))
@@ -142,7 +142,7 @@ def _collect(cls: type) -> dict[str, Parameter]:
 
 
 def _make_init(cls: type, fields: dict[str, Parameter]) -> Any:
-    """``__init__`` as one would write it, which ``inspect.getsource`` finds too."""
+    """``__init__`` as if written by hand, with source code for ``inspect.getsource``."""
     arguments, starred = ["self"], False
     for name, field in fields.items():
         if field.group != GROUPS[0] and not starred:

@@ -1,4 +1,4 @@
-"""Regression tasks."""
+"""The base class of regressors."""
 
 from numbers import Real
 from typing import Any
@@ -24,7 +24,7 @@ _UNLIKE = 100.0
 
 @estimator
 class TaskRegressor(RegressorMixin, TaskEstimator):
-    """Regression: shared, stacked or a single target."""
+    """Regression tasks in the shared or the stacked layout, or a single target."""
 
     loss: str = parameter(
         "squared",
@@ -54,8 +54,8 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         """
         Divide each task's y by its standard deviation for the fit, so that no task dominates
         because of its units. ``coef_`` and ``intercept_`` are still in y's units, ``objective_``
-        and ``dual_gap_`` in those of the fit. Without it a warning names tasks whose standard
-        deviations differ 100-fold.
+        and ``dual_gap_`` in those of the fit. If False, a warning names tasks whose standard
+        deviations differ by a factor of 100 or more.
         """,
         group="labels",
     )
@@ -83,7 +83,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
             self._warn_unlike_scales(data)
 
     def _targets_compete(self, data: TaskData) -> bool:
-        """Whether the fit of one task depends on the size of another's labels."""
+        """Whether the fit of one task depends on the scale of the labels of another."""
         if self._pooling(data) is not None:
             return True
         penalty = self._get_penalty(data)
@@ -93,9 +93,9 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         return rough is not None or (quadratic is not None and quadratic.couples_tasks)
 
     def _warn_unlike_scales(self, data: TaskData) -> None:
-        """Name the tasks whose labels are far smaller, or larger, than the others'."""
+        """Warn if the labels of some tasks are far smaller or larger than those of others."""
         loss, scales = self._get_loss(), data.standard_deviations()
-        # Constant labels have no scale, nor have counts and classes.
+        # Constant labels, counts and classes have no scale.
         comparable = [loss.column(task).translates for task in data.positions]
         scaled = np.flatnonzero((scales > 0) & comparable)
         if len(scaled) < 2:
@@ -106,16 +106,17 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         warn(
             f"The labels' standard deviations range from {scales[low]:.3g} (task "
             f"{data.tasks[low]!s}) to {scales[high]:.3g} (task {data.tasks[high]!s}): all "
-            f"tasks share one penalty and one tolerance, so that those with small labels hardly "
-            f"count, and the fit may be slow. Set scale_tasks=True, or bring y to comparable units."
+            f"tasks share one penalty and one tolerance, so that tasks with small labels have "
+            f"little influence, and the fit may be slow. Set scale_tasks=True, or convert y to "
+            f"comparable units."
         )
 
     def _read_labels(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        """The training data, labels as they are."""
+        """The training data with unscaled labels."""
         return read_regression(self, X, y, sample_weight)
 
     def predict(self, X: Any) -> Array:
-        """Predict.
+        """Predict the response.
 
         Parameters
         ----------
@@ -124,13 +125,13 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_tasks), or (n_samples,) where y was 1-D
+        ndarray of shape (n_samples, n_tasks), or (n_samples,) if y was 1-D
             In the stacked layout each row is predicted by its own task.
 
         Raises
         ------
         ValueError
-            For a task that fit did not see, unless ``unknown_task="mean"``.
+            If X holds a task that fit did not see, unless ``unknown_task="mean"``.
         """
         z = self._predictor(X)
         return self._get_loss().inverse_link(z)
@@ -145,4 +146,5 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:
             y = y.reshape(-1)
-        return metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)
+        score = metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)
+        return float(score)

@@ -1,6 +1,6 @@
-"""The tuning engine: folds, warm-started paths over grids of alphas, scores and the choice.
+"""Cross-validation over alpha: folds, warm-started paths, scores, and the selection.
 
-The folds are made by the caller, from a splitter or from fold numbers.
+The caller supplies the folds, from a splitter or from fold numbers.
 """
 
 from skmtl.estimators.tuning._choice import choose

@@ -1,4 +1,4 @@
-"""A fold, and what the engine asks of those who make its data and judge its fits."""
+"""A fold, and the protocols of its training data and of the scores of its fits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Fold:
-    """One split.
+    """A split into training and held-out rows.
 
     Attributes
     ----------
     number : int
     train, test : int arrays
-        Rows of the validated data, ascending.
+        Row numbers in the validated data, ascending.
     held_out : int array
-        The rows of X that ``test`` stands for, those without a label included.
+        Row numbers of the test set in X, including rows without a label.
     """
 
     number: int
@@ -32,18 +32,18 @@ class Fold:
     held_out: Array
 
 
-# How good a model's fit is on the held-out rows of a fold, the greater the better: a number, or
+# The score of a model's fit on the held-out rows of a fold, the greater the better: a number, or
 # one for each task.
 Judge = Callable[[Any, Fit], Any]
 
 
 class Measure(Protocol):
-    """Makes the judge of fits on ``part``, a fold's training rows."""
+    """Returns the judge of fits to ``part``, the training rows of a fold."""
 
     def __call__(self, fold: Fold, part: TaskData) -> Judge: ...
 
 
 class Source(Protocol):
-    """Makes of a fold what a path needs: its training data, their objective, and the judge."""
+    """Returns the training data of a fold, their objective, and the judge of fits to them."""
 
     def __call__(self, model: Any, fold: Fold) -> tuple[TaskData, BaseObjective | None, Judge]: ...

@@ -1,4 +1,4 @@
-"""Grids of alphas, made from the data."""
+"""Grids of alphas computed from the data."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ N_RIDGE_ALPHAS = 13
 def make_grid(
     model: Any, data: TaskData, prepared: BaseObjective | None, n_alphas: int, eps: float
 ) -> Array:
-    """A geometric grid, descending, from where nothing or next to nothing is learned.
+    """A descending geometric grid that starts at :func:`top_alpha`.
 
     Parameters
     ----------
@@ -28,19 +28,19 @@ def make_grid(
         As :func:`prepare_objective` returns it.
     n_alphas : int
     eps : float
-        The smallest alpha over the largest.
+        The smallest alpha divided by the largest.
     """
     top = 0.0 if prepared is None else top_alpha(model, data, prepared)
-    # Nothing can be learned, so every alpha gives the same; 1 is as good a start as any.
+    # If top is 0, the fit is the same for every alpha, and the grid is arbitrary.
     return np.geomspace(top, top * eps, n_alphas) if top > 0 else np.geomspace(1.0, eps, n_alphas)
 
 
 def ridge_grid(model: Any, data: TaskData) -> Array:
-    """A grid for penalties without a kink at zero, descending.
+    """A descending grid for ridge penalties.
 
-    In steps of a factor 10^(1/2) from 10 times the largest eigenvalue of the features' weighted
-    Gram matrices, where next to nothing is learned, down to 10^-5 of it. A single 1 where
-    nothing can be learned.
+    It starts at 10 times the largest eigenvalue of the features' weighted Gram matrices, where the
+    coefficients are almost zero, and descends in steps of a factor 10^(1/2) to 10^-5 times that
+    eigenvalue. If no task has a minimiser, the grid is a single 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The losses of held-out labels, by which fits on the other rows are judged."""
+"""Losses of held-out labels as scores of fits to the other rows."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 
 class TaskLosses:
-    """Minus the sum of each task's weighted losses (n_tasks,), the estimator's own.
+    """Minus the weighted sum of the estimator's losses for each task (n_tasks,).
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ class TaskLosses:
 
 
 class HeldOutLoss:
-    """Minus the mean loss of the held-out labels, weights included.
+    """Minus the weighted mean loss of the held-out labels.
 
-    For regressors the squared error of ``predict``, in the labels' own units or, with
-    ``scale_tasks``, in the tasks' standard deviations; for classifiers the estimator's loss.
+    For regressors the loss is the squared error of ``predict``, in the labels' own units or, with
+    ``scale_tasks``, in the tasks' standard deviations. For classifiers it is the estimator's loss.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class HeldOutLoss:
                 losses = loss.value(held_out.y, Z)
             else:
                 losses = (loss.as_response(held_out.y) - loss.inverse_link(Z)) ** 2
-            # Classes of one choice share a row's weight.
+            # With the multinomial loss a row has one weight, repeated for each class.
             counted = weights[:, :1] if loss.couples_tasks else weights
             return -float((weights * losses).sum() / counted.sum())
 
@@ -79,7 +79,7 @@ class HeldOutLoss:
 def _average_absent(
     coef: Array, intercept: Array, absent: Array, learned: Array
 ) -> tuple[Array, Array]:
-    """Give tasks without training labels the average task, as predict does with unknown ones."""
+    """Use the average task for tasks without training labels, as predict does for unknown tasks."""
     known = learned if learned.any() else ~absent
     coef, intercept = coef.copy(), intercept.copy()
     coef[absent], intercept[absent] = coef[known].mean(axis=0), intercept[known].mean()

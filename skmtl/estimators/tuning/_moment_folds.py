@@ -1,8 +1,8 @@
-"""Folds by subtraction: for the squared loss a training set is all rows minus the held-out ones.
+"""Folds by subtraction of moments: those of all rows minus those of the held-out rows.
 
-The squared loss is determined by sums over rows (:class:`skmtl.design.Moments`), so that all folds
-together cost one pass over the data, and a path as much as the features number, however many the
-rows are.
+The squared loss depends on the data only through sums over rows (:class:`skmtl.design.Moments`).
+All folds together therefore take one pass over the data, and the cost of a path depends on the
+number of features, not of rows.
 """
 
 from dataclasses import replace
@@ -20,16 +20,20 @@ from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
 
-# Where a difference of sums keeps less than this share of them, it is taken from rows instead.
-_TINY = 1e-10
+# If a difference of sums is smaller than this fraction of them, rounding error dominates it, and
+# it is computed from rows instead.
+_CANCELLED = 1e-10
+# The same for the total weight of a task's labels.
+_FEW_LEFT = 1e-3
 
 
 class MomentFolds:
-    """Makes a fold's objective from moments.
+    """Computes a fold's objective from moments.
 
     Parameters
     ----------
-    model : estimator for which ``_takes_moments(data)``
+    model : estimator
+        ``_takes_moments(data)`` is true.
     data : TaskData
         All rows.
     measure : Measure
@@ -61,33 +65,37 @@ class MomentFolds:
         return part, objective, judge
 
     def _training(self, fold: Fold, held_out: Moments) -> Moments:
-        """The moments of a fold's training rows, exact to rounding."""
+        """The moments of a fold's training rows, exact up to rounding error."""
         data = self.data
         seen = np.zeros(len(data.y), dtype=np.intp)
         np.add.at(seen, np.concatenate([fold.train, fold.test]), 1)
         if (seen != 1).any():
             return Moments.of(data.take(fold.train), centre=self.centre)
         rest = self.total - held_out
-        lost = self._lost(rest)
-        if not lost.any():
+        cancelled = self._cancelled(rest)
+        if not cancelled.any():
             return rest
         part = data.take(fold.train)
-        if len(rest.xx) < data.n_tasks or lost.all():
+        if len(rest.xx) < data.n_tasks or cancelled.all():
             return Moments.of(part, centre=self.centre)
-        return _patch(rest, lost, Moments.of(part.select(lost), centre=self.centre))
+        exact = Moments.of(part.select(cancelled), centre=self.centre)
+        return _replaced(rest, cancelled, exact)
 
-    def _lost(self, rest: Moments) -> Array:
-        """The tasks for which so little is left that the difference is nothing but rounding."""
+    def _cancelled(self, rest: Moments) -> Array:
+        """The tasks (n_tasks,) whose difference of moments is dominated by rounding error."""
         sizes = [
             np.einsum("tjj->tj", (moments.centred() if self.centre else moments).xx)
             for moments in (rest, self.total)
         ]
-        lost = ((sizes[0] < _TINY * sizes[1]) & (sizes[1] > 0)).any(axis=1)
-        return np.asarray(lost | (rest.totals < 1e-3 * self.total.totals))
+        small = ((sizes[0] < _CANCELLED * sizes[1]) & (sizes[1] > 0)).any(axis=1)
+        return np.asarray(small | (rest.totals < _FEW_LEFT * self.total.totals))
 
 
 class _MomentJudge:
-    """Minus the mean squared error of held-out labels, from their moments."""
+    """Minus the mean squared error of held-out labels, from their moments.
+
+    If rounding error would dominate, it is computed from rows by ``by_rows``.
+    """
 
     def __init__(self, held_out: Moments, by_rows: Judge) -> None:
         self.held_out, self.by_rows = held_out, by_rows
@@ -106,16 +114,15 @@ class _MomentJudge:
         sizes = part.yy + (W * curved).sum(axis=0) + shift**2 * part.totals
         errors = sizes - 2 * (W * xy).sum(axis=0) + 2 * shift * (moved - part.y)
         total = float(errors.sum())
-        if total < _TINY * float(sizes.sum()):
-            return self.by_rows(model, fit)
+        if total < _CANCELLED * float(sizes.sum()):
+            return float(self.by_rows(model, fit))
         return -total / float(part.totals.sum())
 
 
 def _summary(data: TaskData, totals: Array) -> TaskData:
-    """Data of the same tasks and total weights, in one row, or one for each task.
+    """Data with the same tasks and total weights, in one row, or one row for each task.
 
-    The squared loss has a minimiser whatever the labels are, so that a fit from moments needs no
-    more of them.
+    A fit from moments needs no labels: the squared loss has a minimiser for any labels.
     """
     stacked = data.codes is not None
     n_rows = data.n_tasks if stacked else 1
@@ -129,8 +136,8 @@ def _summary(data: TaskData, totals: Array) -> TaskData:
     )
 
 
-def _patch(moments: Moments, chosen: Array, exact: Moments) -> Moments:
-    """The moments of all tasks with those of the chosen ones replaced."""
+def _replaced(moments: Moments, chosen: Array, exact: Moments) -> Moments:
+    """The moments of all tasks, with those of the tasks where ``chosen`` replaced."""
     patched: dict[str, Any] = {}
     for name in ("x_origin", "y_origin", "counts", "totals", "x", "y", "xx", "yy"):
         patched[name] = getattr(moments, name).copy()

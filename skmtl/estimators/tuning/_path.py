@@ -1,4 +1,4 @@
-"""Fits over a grid of alphas, each from the one before."""
+"""Fits over a grid of alphas, each warm-started from the previous one."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from skmtl.objective import BaseObjective
 
 
 def prepare_objective(model: Any, data: TaskData) -> BaseObjective | None:
-    """The objective of the tasks that have a minimiser, which fits for all alphas share."""
+    """The objective of the tasks that have a minimiser, shared by the fits for all alphas."""
     learned = model._learnable(data)
     return model._objective(data.select(learned)) if learned.any() else None
 
@@ -22,7 +22,7 @@ def follow_path(
     *,
     warm: bool = True,
 ) -> Iterator[Fit]:
-    """Fits of a model, whose ``alpha`` is set on the way.
+    """Yield the fit for each alpha; this sets ``model.alpha``.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def follow_path(
     data : TaskData
     alphas : floats, descending
     prepared : BaseObjective or None
-        As :func:`prepare_objective` returns it for ``data``.
+        The result of :func:`prepare_objective` for ``data``.
     warm : bool, default=True
-        Whether each fit starts from the one before.
+        Whether each fit starts from the previous one.
     """
     fit = None
     for alpha in alphas:

@@ -1,4 +1,4 @@
-"""Folds by rows: the objective of a training set is made from its rows."""
+"""Folds by rows: the objective of a training set is computed from its rows."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 class RowFolds:
-    """Makes a fold's objective from its rows, labels and weights as they are in the data.
+    """Computes a fold's objective from its rows, with labels and weights as in all data.
 
     Parameters
     ----------
@@ -36,14 +36,15 @@ class RowFolds:
 
 
 class SeparateFolds(RowFolds):
-    """Makes a fold's objective from its rows as a fit on them alone would see them.
+    """Computes a fold's objective as a fit to its training rows alone would.
 
-    Each training set has the standard deviations and the class weights of its own labels.
+    Labels are scaled by the standard deviations of the training labels, and balanced class weights
+    are computed from them.
 
     Parameters
     ----------
     data : TaskData
-        All rows; the labels' weights without ``class_weight="balanced"``.
+        All rows, with the labels' weights before ``class_weight="balanced"``.
     measure : Measure
     """
 
@@ -61,7 +62,7 @@ class SeparateFolds(RowFolds):
 
 
 def check_absent_tasks(model: Any, data: TaskData, fold: Fold, absent: Array) -> None:
-    """Refuse tasks without a training label, unless they are predicted by the average task."""
+    """Raise if a task has no training label, unless the average task predicts it."""
     stacked = data.codes is not None
     if stacked and model.unknown_task == "mean":
         return

@@ -1,4 +1,4 @@
-"""A scikit-learn scorer's score of held-out rows, by which fits on the other rows are judged."""
+"""A scikit-learn scorer of held-out rows as the score of fits to the other rows."""
 
 import copy
 import inspect
@@ -18,12 +18,14 @@ Array = NDArray[Any]
 
 
 class HeldOutScore:
-    """A scikit-learn scorer on a fold's fitted estimator and the held-out rows of X.
+    """The score by a scikit-learn scorer, for a fold's fitted estimator and held-out rows of X.
 
     Parameters
     ----------
-    scorer : callable (estimator, X, y) -> float, the greater the better
-    reader : the estimator that has read X
+    scorer : callable (estimator, X, y) -> float
+        The greater the better.
+    reader : estimator
+        The estimator that has read X.
     X, y, sample_weight : as passed to its fit
     """
 
@@ -37,7 +39,7 @@ class HeldOutScore:
             if hasattr(reader, name)
         }
         weighted = np.ndim(sample_weight) > 0 and _takes_weights(scorer)
-        # Scorers get an array: its columns are those of y.
+        # Scorers receive the weights as an array, with columns in the order of those of y.
         self.weights = np.asarray(align_frames(y, y, sample_weight)[2]) if weighted else None
 
     def __call__(self, fold: Fold, part: TaskData) -> Judge:
@@ -45,7 +47,7 @@ class HeldOutScore:
         weights = {} if self.weights is None else {"sample_weight": self.weights[fold.held_out]}
         known = part.label_counts > 0
         seen = part.select(known)
-        # A fit on these rows alone would not know the other tasks.
+        # A fit to these rows alone would not know the tasks without a label.
         seen = replace(seen, all_tasks=seen.tasks, positions=np.arange(seen.n_tasks))
 
         def judge(model: Any, fit: Fit) -> float:
@@ -58,15 +60,15 @@ class HeldOutScore:
                 if "NaN" not in str(error):
                     raise
                 raise ValueError(
-                    f"{error}\nThe scorer does not take missing labels. Use scoring=None, or a "
-                    f"scorer of skmtl.metrics.make_task_scorer."
+                    f"{error}\nThe scorer does not accept missing labels. Use scoring=None, or a "
+                    f"scorer made by skmtl.metrics.make_task_scorer."
                 ) from error
 
         return judge
 
 
 def _of_tasks(fit: Fit, chosen: Array) -> Fit:
-    """The fit of some of its tasks."""
+    """The fit restricted to some of its tasks."""
     return replace(
         fit,
         coef=fit.coef[chosen],
@@ -77,6 +79,7 @@ def _of_tasks(fit: Fit, chosen: Array) -> Fit:
 
 
 def _takes_weights(scorer: Callable[..., Any]) -> bool:
+    """Whether a scorer has a parameter ``sample_weight``."""
     try:
         return "sample_weight" in inspect.signature(scorer).parameters
     except (TypeError, ValueError):

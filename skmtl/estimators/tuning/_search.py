@@ -1,4 +1,4 @@
-"""Cross-validate models over their alphas: a path for each fold, its scores, and the choice."""
+"""Cross-validate models over alpha: a path for each fold, its scores, and the selection."""
 
 import copy
 from collections.abc import Sequence
@@ -21,45 +21,46 @@ from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
 
-# The smallest alpha of a grid over the largest, where that gives zero coefficients or does not.
+# The smallest alpha of a grid divided by the largest, if all coefficients are zero at the largest
+# (True) and otherwise.
 _EPS = {True: 1e-3, False: 1e-5}
 
 
 @dataclass(frozen=True)
 class Search:
-    """What a search has found.
+    """The result of a search.
 
     Attributes
     ----------
     scores : array of shape (n_models, n_alphas, n_folds)
         The greater the better.
     grids : list of arrays of shape (n_alphas,), one for each model, descending
-    made : bool
-        Whether the grids were made, not given.
+    computed : bool
+        Whether the grids were computed from the data, not given by the user.
     choice : Choice
     prepared : BaseObjective or None
-        Of all rows, as :func:`prepare_objective` returns it.
+        The result of :func:`prepare_objective` for all rows.
     at_null : bool
-        Whether the path of the chosen model begins where all coefficients are zero.
+        Whether all coefficients are zero at the start of the selected model's path.
     """
 
     scores: Array
     grids: list[Array]
-    made: bool
+    computed: bool
     choice: Choice
     prepared: BaseObjective | None
     at_null: bool
 
     @property
     def alpha(self) -> float:
-        """The chosen strength."""
+        """The selected strength."""
         return float(self.grids[self.choice.row][self.choice.column])
 
     def warn_at_edge(self) -> None:
-        """Warn where the best alpha may lie outside the grid."""
-        top_is_null = self.made and self.at_null
+        """Warn if the best alpha may lie outside the grid."""
+        top_is_null = self.computed and self.at_null
         grid = self.grids[self.choice.row]
-        warn_at_edge(self.choice, grid, made=self.made, top_is_null=top_is_null)
+        warn_at_edge(self.choice, grid, computed=self.computed, top_is_null=top_is_null)
 
 
 def search_grids(
@@ -74,7 +75,7 @@ def search_grids(
     rule: str,
     n_jobs: int | None,
 ) -> Search:
-    """Cross-validate models over their alphas.
+    """Cross-validate models over alpha.
 
     Parameters
     ----------
@@ -84,12 +85,12 @@ def search_grids(
     folds : sequence of Fold
     measure : Measure
     unbalanced : TaskData
-        The data without balanced class weights, which each training set has of its own.
+        The data without balanced class weights, which are computed for each training set.
     alphas : int or array of shape (n_alphas,), descending
-        The number of strengths of a grid, or the strengths.
+        The number of strengths in a grid, or the strengths themselves.
     eps : float or None
-        The smallest alpha of a grid over the largest. None: 1e-3 where the grid begins at zero
-        coefficients, otherwise 1e-5.
+        The smallest alpha of a grid divided by the largest. None: 1e-3 if all coefficients are zero
+        at the largest, otherwise 1e-5.
     rule : {"best", "1se"}
     n_jobs : int or None
         Number of threads.
@@ -114,34 +115,37 @@ def search_grids(
     found = run_parallel(score_fold, jobs, n_jobs, prefer="threads")
     scores = np.stack(found, axis=-1)
     choice = choose(scores, rule)
-    made = isinstance(alphas, int)
-    return Search(scores, grids, made, choice, prepared, at_null[choice.row])
+    computed = isinstance(alphas, int)
+    return Search(scores, grids, computed, choice, prepared, at_null[choice.row])
 
 
 def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold) -> Array:
-    """The scores (n_models, n_alphas) of one fold; the greater the better.
+    """The scores of one fold; the greater the better.
 
-    Where each task has a score of its own, (n_models, n_alphas, n_tasks).
+    They have the shape (n_models, n_alphas), or (n_models, n_alphas, n_tasks) if the measure scores
+    each task.
 
     Parameters
     ----------
     source : Source
-    models : list of estimators that differ in nothing but their penalty
+    models : list of estimators
+        They differ only in their penalty.
     grids : list of arrays of shape (n_alphas,), one per model
     fold : Fold
     """
-    # Other folds may be fitted at the same time; copies keep what the models have read.
+    # Copies, because other folds may be fitted at the same time. Clones would lose the attributes
+    # that were set when the data were read.
     models = [copy.copy(model) for model in models]
     part, prepared, judge = source(models[0], fold)
     scores = []
     for model, alphas in zip(models, grids, strict=True):
-        # Where the result depends on the start, each alpha is fitted from scratch.
+        # Non-convex fits depend on their start, so that they are not warm-started.
         fits = follow_path(model, part, alphas, prepared, warm=model._is_convex)
         scores.append([judge(model, fit) for fit in fits])
     return np.array(scores)
 
 
 def _takes_moments(model: Any, data: TaskData) -> bool:
-    """Whether folds are made by subtraction."""
+    """Whether the folds' objectives can be computed from moments."""
     plain = data.scales is None and not model._penalty_reads_labels
     return plain and bool(model._takes_moments(data))

@@ -1,4 +1,4 @@
-"""Where the regularisation path begins."""
+"""The largest alpha of a regularisation path."""
 
 from typing import Any
 
@@ -13,30 +13,32 @@ from skmtl.solvers import Point, choose_solver, solve
 
 Array = NDArray[Any]
 
-# Where no finite alpha makes the coefficients zero, the grid starts where no more than this share
-# of the null loss can be gained.
+# If no finite alpha makes the coefficients zero, the path starts where at most this fraction of the
+# null loss can be gained.
 _GAIN = 0.01
-# Below this share of the null loss an unpenalised mean task fits everything, and is no null model.
-_EXPLAINS_ALL = 1e-6
-# A quadratic so many times as strong lets nothing through but what it leaves free.
-_HELD = 1e6
-# Nearly the minimiser gives nearly the same grid.
-_NEARLY = 1e-8
+# If its loss is below this fraction of the null loss, the unpenalised mean task fits the data
+# almost perfectly, and the gradient is taken at W = 0 instead.
+_PERFECT = 1e-6
+# A quadratic penalty multiplied by this factor keeps all directions that it penalises near zero.
+_STRONG = 1e6
+# Tolerance of fits that only determine the start of a grid, and of fits that determine alpha_max.
+_ROUGH_TOL, _TOL = 1e-8, 1e-11
 
 
 def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
-    r"""Where the path begins: nothing, or next to nothing, is learned there.
+    r"""The largest alpha of a path, at which W is zero or almost zero.
 
-    For a norm the smallest alpha at which W is zero. Otherwise the smallest at which at most 1%
-    of the null loss can be gained for sure: from the unpenalised minimiser, with gradient
-    :math:`G_0` and loss :math:`F_0`, no W can lower F + alpha * Omega by more than
-    :math:`\Omega^*(G_0) / \alpha`.
+    For a norm this is the smallest alpha at which W is zero. For other penalties it is the smallest
+    alpha at which a bound proves that at most 1% of the null loss can be gained. At the minimiser
+    over the unpenalised coefficients and intercepts, with gradient :math:`G_0` and loss
+    :math:`F_0`, no W can lower F + alpha * Omega by more than :math:`\Omega^*(G_0) / \alpha`.
 
     Parameters
     ----------
     model : estimator with ``alpha=1``
     data : TaskData
-    objective : BaseObjective, as :func:`prepare_objective` returns it; its penalty is not used.
+    objective : BaseObjective
+        The result of :func:`prepare_objective`; its penalty is not used.
     """
     objective = objective.with_penalty(model._get_penalty(data.select(model._learnable(data))))
     penalty, loss = objective.penalty, objective.null_value
@@ -45,13 +47,13 @@ def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
         if penalty.is_norm:
             return penalty.dual_norm(gradient)
     elif penalty is not None and penalty.is_norm:
-        return penalty.dual_norm(_slopes_of_nothing(model, objective))
+        return penalty.dual_norm(_null_gradient(model, objective))
     else:
-        # A penalty may be infinite on one side.
+        # The sign matters, because a penalty may be infinite for negative coefficients.
         gradient = -objective.gradient(objective.null)[0]
         if penalty is None and objective.has_free_task:
             gradient, loss = _at_free_combinations(objective)
-    # The conjugate of a sum is at most that of either part.
+    # The conjugate of a sum of non-negative penalties is at most that of either of them.
     gain = min(
         part.conjugate(gradient)
         for part in (objective.penalty, objective.quadratic)
@@ -61,55 +63,58 @@ def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
 
 
 def _at_free_combinations(objective: BaseObjective) -> tuple[Array, float]:
-    """Minus the gradient and the loss where only what a quadratic leaves free is fitted."""
+    """Minus the gradient, and the loss, at the fit of the unpenalised combinations of tasks."""
     assert objective.quadratic is not None
-    held = objective.with_penalty(objective.quadratic.scaled(_HELD))
-    found = _minimise(held, held.start(), _NEARLY)
+    strong = objective.with_penalty(objective.quadratic.scaled(_STRONG))
+    found = _minimise(strong, strong.start(), _ROUGH_TOL)
     smooth = objective.with_penalty(None)
     gradient = smooth.gradient(found)[0]
-    # What is left along the free combinations is the solver's tolerance.
+    # Along the unpenalised combinations the gradient is zero up to the solver's tolerance.
     eigenvalues, basis = np.linalg.eigh(objective.quadratic.hessian(objective.n_columns))
-    seen = basis[:, eigenvalues > 1e-12 * eigenvalues[-1]]
-    return -gradient @ seen @ seen.T, float(smooth.loss_value(found))
+    penalised = basis[:, eigenvalues > 1e-12 * eigenvalues[-1]]
+    return -gradient @ penalised @ penalised.T, float(smooth.loss_value(found))
 
 
-def _slopes_of_nothing(model: Any, objective: BaseObjective) -> Array:
-    """Minus the loss gradient where no feature is used but those without a penalty, if any."""
+def _null_gradient(model: Any, objective: BaseObjective) -> Array:
+    """Minus the loss gradient at the fit of the unpenalised features, or at W = 0 without them."""
     assert objective.penalty is not None
     free = objective.penalty.free_rows
     if free is None:
         return -objective.gradient(objective.null)[0]
     if objective.quadratic is not None:
         raise ValueError(
-            f"No alpha at which the penalised coefficients of {model!r} begin follows from the "
-            f"data: features with feature_weight=0 keep the ridge, which changes with alpha. Use "
-            f"l1_ratio=1, or pass alphas as a list."
+            f"The smallest alpha at which the penalised coefficients of {model!r} are zero cannot "
+            f"be computed: features with feature_weight=0 are fitted with a ridge that depends on "
+            f"alpha. Use l1_ratio=1, or pass alphas as a list."
         )
     rows, smooth = np.flatnonzero(free), objective.with_penalty(None)
     part, start = smooth.restricted(rows, smooth.null)
-    found = _minimise(part, start, 1e-11)
+    found = _minimise(part, start, _TOL)
     W = np.zeros((objective.n_features, objective.n_columns))
     W[rows] = found.W
-    slopes = -smooth.gradient(smooth.start(W, part.intercepts(found)))[0]
-    slopes[rows] = 0.0  # but for the solver's tolerance
-    return slopes
+    gradient = -smooth.gradient(smooth.start(W, part.intercepts(found)))[0]
+    gradient[rows] = 0.0  # exactly, rather than up to the solver's tolerance
+    return gradient
 
 
 def _at_mean_task(model: Any, data: TaskData, objective: BaseObjective) -> tuple[Array, float]:
-    """The gradient and the loss where all tasks have the coefficients that fit them best."""
+    """The gradient and the loss of the best fit with equal coefficients for all tasks.
+
+    If that fit is almost perfect, those at W = 0.
+    """
     part = data.select(model._learnable(data))
     pooled = model._objective_on_rows(part, None, "coefficients")
-    found = _minimise(pooled, pooled.start(), _NEARLY)
+    found = _minimise(pooled, pooled.start(), _ROUGH_TOL)
     smooth = objective.with_penalty(None)
     W = np.repeat(found.W, part.n_tasks, axis=1)
     point = smooth.start(W, pooled.intercepts(found))
-    if smooth.value(point) < _EXPLAINS_ALL * objective.null_value:
+    if smooth.value(point) < _PERFECT * objective.null_value:
         point = objective.null
     return smooth.gradient(point)[0], float(smooth.value(point))
 
 
 def _minimise(objective: BaseObjective, start: Point, tol: float) -> Point:
-    """The minimiser, found without a warning."""
+    """The minimiser; a warning of slow convergence is suppressed."""
     with gather_warnings():
         found = solve(objective, choose_solver("auto", objective), start, max_iter=1000, tol=tol)
     point: Point = found.point
@@ -117,7 +122,7 @@ def _minimise(objective: BaseObjective, start: Point, tol: float) -> Point:
 
 
 def starts_at_null(model: Any, data: TaskData) -> bool:
-    """Whether the model's path begins where all coefficients are zero."""
+    """Whether all coefficients are zero at the start of the model's path."""
     learned = model._learnable(data)
     penalty = model._get_penalty(data.select(learned)) if learned.any() else None
     rough = None if penalty is None else split(penalty)[0]
