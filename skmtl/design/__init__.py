@@ -4,13 +4,6 @@ from skmtl.design._base import Design
 from skmtl.design._column_gram import ColumnGram
 from skmtl.design._containers import fill_mask, from_arrow, is_frame, refuse_mask
 from skmtl.design._data import TaskData, task_factors
-from skmtl.design._door import (
-    read_classification,
-    read_features,
-    read_prediction,
-    read_regression,
-    weigh_classes,
-)
 from skmtl.design._elimination import newton_direction
 from skmtl.design._labels import (
     align_frames,
@@ -34,6 +27,13 @@ from skmtl.design._tasks import (
     look_up_tasks,
     read_ids,
     split_task_column,
+)
+from skmtl.design._validation import (
+    read_classification,
+    read_features,
+    read_prediction,
+    read_regression,
+    weigh_classes,
 )
 
 __all__ = [
