@@ -185,7 +185,7 @@ def test_school(tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: bool)
     assert max(len(line) for line in lines) <= 120
     rows = [line for line in lines if line.startswith("|")]
     assert len(rows) == 2 * (2 + len(school.METHODS)) + 2 + len(school.PUBLISHED)
-    assert ("Chosen most often: pooled, shrunk intercepts: intercept" in printed) is not quick
+    assert ("Selected most often: pooled, shrunk intercepts: intercept" in printed) is not quick
     assert len(progress.splitlines()) == len(records)
 
 
