@@ -67,7 +67,7 @@ def run(
         found = _run_digits(load(data, home), n, seed, METHODS[method])
     else:
         bunch = MAKERS[table](n, layout="stacked", random_state=seed)
-        found = _run_made(bunch, seed, METHODS[method])
+        found = _run_simulated(bunch, seed, METHODS[method])
     records = [
         row.record() | {"n": n, "seed": seed, "features": row.n_used} | scores
         for row, scores in found
@@ -115,7 +115,7 @@ def _run_digits(bunch: Bunch, n: int, seed: int, method: Method) -> list[tuple[T
     return found
 
 
-def _run_made(bunch: Bunch, seed: int, method: Method) -> list[tuple[Tuned, Record]]:
+def _run_simulated(bunch: Bunch, seed: int, method: Method) -> list[tuple[Tuned, Record]]:
     problem = Problem(method.make(), bunch.data, bunch.target, method.path, N_FOLDS, seed)
     truth, found = bunch.coef != 0, []
     for row in tune(method, problem):

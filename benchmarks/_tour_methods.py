@@ -15,7 +15,7 @@ _TOP_TOL = 1e-2
 
 
 def alphas(estimator: Any, X: Array, y: Array) -> Array:
-    """Seven decades of strengths, falling by 10^(1/3), from the largest of the default grid."""
+    """Seven decades of strengths in steps of 10^(1/3), from the default grid's largest down."""
     top = path(clone(estimator).set_params(tol=_TOP_TOL), X, y, alphas=1)[0][0]
     return np.array(top * 10.0 ** (-np.arange(22) / 3))
 

@@ -168,10 +168,10 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _shared(n: int, d: int, n_tasks: int) -> tuple[Any, Any]:
     """Simulated tasks with common rows."""
-    made = make_block_sparse(
+    bunch = make_block_sparse(
         n, d, n_tasks, n_informative=max(d // 20, 1), noise=3.0, random_state=0
     )
-    return made.data, made.target
+    return bunch.data, bunch.target
 
 
 def _labels(*size: int) -> tuple[Any, Any]:

@@ -5,9 +5,10 @@
 The tasks are simulated and stacked, and the models are ridges of a fixed strength. "Plain t" treats
 the same gains as independent, without the correction for overlapping training sets.
 
-- Null: the models have the same distribution. They differ only by noise added to the coefficients,
-  drawn anew in every fit, or by a few useless features that only one of the models sees. A false
-  positive is any task reported as helped or hurt (Holm, 5%), or an overall interval without 0.
+- Null: the two models have the same distribution. They differ only by noise: either noise drawn in
+  every fit and added to the coefficients, or a few useless features, different ones for each model,
+  whose coefficients are fitted. A false positive is any task reported as helped or hurt (Holm, 5%),
+  or an overall interval without 0.
 - Harm: one coefficient vector for all tasks, a few of which are unrelated, against separate fits.
 - Coverage: how often 95% intervals contain the expected gain, over fresh training sets, of models
   trained on four fifths of the rows, the size of an outer training set. The loss of a linear model

@@ -1,4 +1,4 @@
-"""benchmarks.tour runs, leaves out what is not there, and compares as it says."""
+"""benchmarks.tour runs, skips missing data, and compares methods as documented."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ from skmtl.model_selection import alpha_max
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with small data of both layouts, split into few rows."""
+    """Return a folder with small data sets of both layouts, and make the splits small."""
     made = make_clustered_tasks(16, 4, 6, n_clusters=2, layout="stacked", random_state=0)
     for name in (SCHOOL, SURVEY):
         np.savez(
