@@ -1,4 +1,4 @@
-"""The command line: the options that benchmarks have in common, declared and checked once."""
+"""The command-line options that benchmarks have in common, declared and checked once."""
 
 import argparse
 import os
@@ -15,10 +15,10 @@ _COMMON: dict[str, dict[str, Any]] = {
         "type": int,
         "metavar": "N",
         "default": joblib.cpu_count(),
-        "help": "processes (all cores)",
+        "help": "number of processes (default: all cores)",
     },
     "json": {"type": Path, "metavar": "FILE", "help": "write the raw numbers"},
-    "plot": {"type": Path, "metavar": "FILE", "help": "draw; the name says the format"},
+    "plot": {"type": Path, "metavar": "FILE", "help": "draw a figure in this file's format"},
     "quick": {"action": "store_true"},
     "repeats": {"type": int, "metavar": "N"},
     "seeds": {"type": int, "metavar": "N"},
@@ -31,7 +31,7 @@ def data_home() -> Path:
 
 
 class Command(argparse.ArgumentParser):
-    """The parser of ``python -m benchmarks.NAME``; a script adds its own options.
+    """The parser of ``python -m benchmarks.NAME``, to which a script adds its own options.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Command(argparse.ArgumentParser):
         super().__init__(f"python -m benchmarks.{name}", description=doc, formatter_class=formatter)
 
     def common(self, *names: str, **changes: Any) -> None:
-        """Add common options, with another default or help where the script says so."""
+        """Add common options; ``changes`` replaces their default, help or other settings."""
         for name in names:
             options = _COMMON[name] | changes
             if name == "data-home":
@@ -53,7 +53,7 @@ class Command(argparse.ArgumentParser):
             self.add_argument(f"--{name}", **options)
 
     def read(self, argv: Sequence[str] | None) -> argparse.Namespace:
-        """Parse the command line, and refuse what would fail after hours."""
+        """Parse the command line, and reject arguments that would only fail after a long run."""
         arguments = self.parse_args(argv)
         given = {name: value for name, value in vars(arguments).items() if value is not None}
         for name in ("jobs", "repeats", "seeds"):

@@ -1,4 +1,4 @@
-"""The methods of benchmarks.one_vs_rest, and its units of work: a table, a size, a seed."""
+"""The methods of benchmarks.one_vs_rest, and its units of work (table, size, seed, method)."""
 
 from functools import lru_cache, partial
 from pathlib import Path
@@ -38,7 +38,7 @@ RELATION = "relation"
 
 METHODS = by_name(
     Method(INDEPENDENT_RIDGE, "IndependentTask", RIDGE, rule=one_for_all_or_each),
-    # The L1 norm fits each task alone, but all tasks in one call: a fifth of the time.
+    # With the L1 norm the tasks are independent; fitting all in one call takes a fifth of the time.
     Method(INDEPENDENT_LASSO, "MultiTask", NORM, fixed={"penalty": L1()}),
     Method(POOLED_RIDGE, "PooledTask", RIDGE),
     Method(BLOCK_SPARSE, "BlockSparse", NORM, also={BLOCK_SPARSE_1SE: one_standard_error}),
@@ -47,11 +47,11 @@ METHODS = by_name(
 )
 # The rows of the tables, in their order.
 ROWS = tuple(name for method in METHODS.values() for name in method.rules)
-# Those that use every feature by construction.
+# Methods that use every feature by construction.
 DENSE = (INDEPENDENT_RIDGE, POOLED_RIDGE, CLUSTERED, RELATION)
 
 N_FOLDS = 5
-# The made tasks of table (b), and of table (c).
+# The simulated tasks of table (b), and of table (c).
 MAKERS: dict[str, partial[Bunch]] = {
     "made": partial(make_block_sparse, n_features=100, n_tasks=10, n_informative=8),
     "related": partial(make_related_tasks, n_features=40, n_tasks=12),
@@ -62,12 +62,12 @@ MAKERS: dict[str, partial[Bunch]] = {
 def run(
     data: str, home: Path | None, table: str, n: int, seed: int, method: str
 ) -> tuple[list[Record], list[Tuned]]:
-    """Return a method's numbers and its fitted models; ``data`` are the digits of table (a)."""
+    """Return a method's scores and its fitted models; ``data`` names the digits of table (a)."""
     if table == "digits":
         found = _run_digits(load(data, home), n, seed, METHODS[method])
     else:
         bunch = MAKERS[table](n, layout="stacked", random_state=seed)
-        found = _run_made(bunch, seed, METHODS[method])
+        found = _run_simulated(bunch, seed, METHODS[method])
     records = [
         row.record() | {"n": n, "seed": seed, "features": row.n_used} | scores
         for row, scores in found
@@ -77,19 +77,19 @@ def run(
 
 @lru_cache(maxsize=1)
 def load(data: str, home: Path | None) -> Bunch:
-    """Read the digits; ``is_test`` where there is an official test part."""
+    """Read the digits; MNIST has ``is_test``, which marks the official test part."""
     return load_digits_tasks() if data == "digits" else fetch_mnist(home)
 
 
 def n_available(bunch: Bunch) -> tuple[int, int]:
-    """How many rows can be used for training and, given no test part, must be left for testing."""
+    """The number of rows available, and how many of them must be kept for testing."""
     if "is_test" in bunch:
         return int((~bunch.is_test).sum()), 0
     return len(bunch.target), 100
 
 
 def _split(bunch: Bunch, n_train: int, seed: int) -> tuple[Array, Array]:
-    """Training rows with every digit in proportion, and the test rows."""
+    """Training rows, stratified by digit, and the test rows."""
     pool = np.flatnonzero(~bunch.is_test) if "is_test" in bunch else np.arange(len(bunch.target))
     train, rest = pool, pool[:0]
     if n_train < len(pool):
@@ -115,17 +115,17 @@ def _run_digits(bunch: Bunch, n: int, seed: int, method: Method) -> list[tuple[T
     return found
 
 
-def _run_made(bunch: Bunch, seed: int, method: Method) -> list[tuple[Tuned, Record]]:
+def _run_simulated(bunch: Bunch, seed: int, method: Method) -> list[tuple[Tuned, Record]]:
     problem = Problem(method.make(), bunch.data, bunch.target, method.path, N_FOLDS, seed)
     truth, found = bunch.coef != 0, []
     for row in tune(method, problem):
         error = np.linalg.norm(row.coef - bunch.coef) / np.linalg.norm(bunch.coef)
         scores = {"error": float(error), "precision": None, "recall": None}
         if row.method not in DENSE:
-            chosen = row.coef != 0
-            hits = int((chosen & truth).sum())
-            # A model without any coefficient chooses nothing wrong, and nothing right.
-            scores["precision"] = hits / int(chosen.sum()) if chosen.any() else 1.0
+            selected = row.coef != 0
+            hits = int((selected & truth).sum())
+            # A model that selects no coefficient has no false positives, so its precision is 1.
+            scores["precision"] = hits / int(selected.sum()) if selected.any() else 1.0
             scores["recall"] = hits / int(truth.sum())
         found.append((row, scores))
     return found

@@ -1,4 +1,4 @@
-"""The methods that benchmarks compare: how one is tuned, and how all of them are run."""
+"""The methods that benchmarks compare: how each is tuned, and how all of them are run."""
 
 import time
 import warnings
@@ -18,22 +18,22 @@ from skmtl.datasets import make_clustered_tasks
 
 @dataclass(frozen=True)
 class Method:
-    """An estimator, how its alpha is chosen, and what else is.
+    """An estimator, and how its alpha and other parameters are selected.
 
     Parameters
     ----------
     name : str
         Its row of the table.
     family : str
-        The estimator: its name without Regressor, or Classifier where labels are classes.
+        The name of the estimator without the ending Regressor or Classifier.
     path : Path
         The strengths to try.
     fixed : dict
-        Parameters that are not chosen.
+        Parameters with fixed values.
     grid : dict
-        Parameters that are chosen too, and their values; the first is what a quick look takes.
+        Candidate values of parameters that are also selected; a quick run uses the first value.
     rule : Rule
-        How alpha is chosen from the path.
+        How alpha is selected from the path.
     also : dict
         Further rows of the table from the same path, by other rules.
     """
@@ -48,11 +48,11 @@ class Method:
 
     @property
     def rules(self) -> dict[str, Rule]:
-        """The rows of the table, and how alpha is chosen for each."""
+        """The rows of the table, and the rule that selects alpha for each."""
         return {self.name: self.rule} | self.also
 
     def make(self, *, stacked: bool = True, classes: bool = False, **options: Any) -> Any:
-        """The estimator for a layout of the data."""
+        """The estimator for a layout of the data, a classifier if the labels are classes."""
         kind = getattr(skmtl, self.family + ("Classifier" if classes else "Regressor"))
         return kind(task_column=-1 if stacked else None, **self.fixed | options)
 
@@ -63,17 +63,18 @@ def by_name(*methods: Method) -> dict[str, Method]:
 
 
 def grids(methods: Mapping[str, Method]) -> str:
-    """What is chosen beside alpha, in words."""
-    return "; ".join(
+    """The parameters selected in addition to alpha and their values, as a sentence."""
+    text = "; ".join(
         f"{name}: " + ", ".join(f"{key} {'/'.join(map(str, v))}" for key, v in method.grid.items())
         for name, method in methods.items()
         if method.grid
     )
+    return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A fitted row of the table: coefficients (n_tasks, n_features), how chosen, seconds."""
+    """A fitted row of the table: coefficients (n_tasks, n_features), parameters and seconds."""
 
     method: str
     coef: Array
@@ -84,11 +85,11 @@ class Tuned:
 
     @property
     def n_used(self) -> int:
-        """How many features have a non-zero coefficient in some task."""
+        """The number of features with a non-zero coefficient in some task."""
         return int(self.coef.any(axis=0).sum())
 
     def record(self) -> Record:
-        """All but the coefficients, for the raw numbers; alpha is one where it is for all tasks."""
+        """All except the coefficients, for the raw numbers; alpha is a scalar if tasks share it."""
         alpha = self.alpha.tolist()
         return {
             "method": self.method,
@@ -99,11 +100,11 @@ class Tuned:
 
 
 def tune(method: Method, problem: Problem, *, quick: bool = False) -> list[Tuned]:
-    """Fit a method's rows, strengths and parameters chosen on the problem's rows alone.
+    """Fit a method's rows of the table, with parameters selected on the problem's rows alone.
 
-    The seconds are processor time, which a busy machine does not stretch, of the paths and of the
-    final fit. Choosing from the path takes none, but for one_for_all_or_each, which does for the
-    baseline what nobody else needs to do.
+    The seconds are processor time, which does not depend on other load of the machine, of the paths
+    and of the final fit. They leave out the selection from the path, which takes no time except in
+    one_for_all_or_each, whose nested cross-validation serves only the comparison.
     """
     grid = {name: values[:1] if quick else values for name, values in method.grid.items()}
     start = time.process_time()
@@ -129,9 +130,9 @@ def run_all(
 ) -> list[Any]:
     """Return ``run(*unit)`` of all units in their order, ``jobs`` of them at a time.
 
-    Each runs on one thread: matrices so small are slower on several, some of them many times.
-    Processes are spawned, not forked: BLAS threads do not survive a fork everywhere. ``label``
-    is the format of a unit's line of progress.
+    Each runs on one thread: operations on matrices this small are slower on several threads, some
+    of them many times. Processes are spawned, not forked, because BLAS threads do not survive a
+    fork on every platform. ``label`` is the format of a unit's line of progress.
     """
     found: dict[int, Any] = {}
     start = time.perf_counter()
@@ -164,7 +165,7 @@ def _on_one_thread(run: Callable[..., Any], unit: tuple[Any, ...]) -> Any:
 
 
 def _warm_up(methods: Mapping[str, Method]) -> None:
-    """Load what the first fit of a process loads, so that no method pays for it."""
+    """Fit each method once, so that loading compiled code does not count in its time."""
     stacked = make_clustered_tasks(8, 3, 4, layout="stacked", random_state=0)
     shared = make_clustered_tasks(12, 3, 4, random_state=0)
     with warnings.catch_warnings():

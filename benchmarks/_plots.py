@@ -1,4 +1,4 @@
-"""The pictures, and what all have in common. Imports matplotlib: import this module lazily."""
+"""The figures and their common style. Imports matplotlib: import this module lazily."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ from benchmarks._report import Record
 
 Array = NDArray[Any]
 
-# Okabe and Ito's colours, told apart by colour-blind readers; markers for print in grey.
+# Okabe and Ito's colours, distinguishable by colour-blind readers; markers for greyscale prints.
 PALETTE = ("#D55E00", "#000000", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 VERMILION, _, BLUE, GREEN, PURPLE, ORANGE, _ = PALETTE
 GREY = "#7F7F7F"
@@ -43,13 +43,13 @@ _STYLES: dict[str, dict[str, Any]] = {
     RELATION: {"color": PURPLE, "marker": "P"},
 }
 _UNUSED = "#C9C9C9"
-# Errors beyond this many times the better baseline's are drawn at the edge, or they would press
-# all others together.
+# Errors above this multiple of the better baseline's are drawn at the edge: they would otherwise
+# compress the scale of all others.
 _FAR = 1.25
 
 
 def check_format(path: Path) -> str | None:
-    """What is wrong with a picture's file name, or None."""
+    """The error message for a figure's file name, or None if its format is supported."""
     known = sorted(Figure().canvas.get_supported_filetypes())
     if path.suffix.lstrip(".").lower() in known:
         return None
@@ -57,7 +57,7 @@ def check_format(path: Path) -> str | None:
 
 
 def panels(n: int, n_columns: int, size: tuple[float, float]) -> tuple[Figure, NDArray[Any]]:
-    """A figure of that size with ``n`` panels; axes (n_rows, n_columns), those beyond hidden."""
+    """A figure of that size with ``n`` panels; axes (n_rows, n_columns), unused ones hidden."""
     figure, axes = plt.subplots(
         -(-n // n_columns), n_columns, figsize=size, squeeze=False, layout="constrained"
     )
@@ -67,14 +67,14 @@ def panels(n: int, n_columns: int, size: tuple[float, float]) -> tuple[Figure, N
 
 
 def tidy(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
-    """A pale grid behind the data, and no frame above and on the right."""
+    """Draw a pale grid behind the data, and remove the upper and right frame lines."""
     ax.grid(axis=grid, color="#E5E5E5")
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
 
 
 def save(figure: Figure, path: Path, dpi: int = 150, **options: Any) -> None:
-    """Write a picture; its name says the format."""
+    """Write a figure to a file, whose extension sets the format, and close it."""
     figure.savefig(path, dpi=dpi, **options)
     plt.close(figure)
 
@@ -94,7 +94,7 @@ def draw_one_vs_rest(
     records : dict
         The raw numbers of the tables "digits", "made" and "related".
     coefs : dict from method to ndarray of shape (10, n_pixels)
-        The maps, from top to bottom, from the largest training part.
+        Coefficients fitted on the largest training part, from top to bottom.
     image_shape : tuple of int
     what : str
         The name of the digits.
@@ -115,26 +115,26 @@ def draw_one_vs_rest(
     left.set(
         title=f"One-vs-rest on {what}",
         xlabel="training rows",
-        ylabel="wrong digits in the test part, %",
+        ylabel="test error rate, %",
     )
-    note = f"pooled ridge: {pooled:.0f} % throughout, not shown"
+    note = f"pooled ridge (not shown): {pooled:.0f} % on average"
     left.text(0.97, 0.95, note, transform=left.transAxes, ha="right", va="top", color="#555555")
     for ax, table, title in (
-        (middle, "made", "Made tasks that share their features"),
-        (right, "related", "Made tasks that are related"),
+        (middle, "made", "Simulated tasks with common features"),
+        (right, "related", "Simulated related tasks"),
     ):
         _draw_growth(ax, records[table])
         ax.set(title=title, xlabel="labels per task")
-    middle.set_ylabel("coefficient error (1 is what W = 0 has)")
+    middle.set_ylabel("coefficient error (W = 0 has error 1)")
     handles, labels = right.get_legend_handles_labels()
     lower.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     save(figure, path)
 
 
 def _draw_maps(figure: SubFigure, coefs: dict[str, Array], image_shape: tuple[int, int]) -> None:
-    """One map per method and digit, all in one scale; unused pixels grey."""
+    """Draw one map per method and digit on a common scale, with unused pixels in grey."""
     sizes = np.abs(np.stack(list(coefs.values())))
-    # A few large coefficients would leave the others pale.
+    # Clip the scale: with a few large coefficients on it, all others would look pale.
     limit = np.quantile(sizes[sizes > 0], 0.98) if sizes.any() else 1.0
     axes = figure.subplots(len(coefs), sizes.shape[1], squeeze=False)
     colours = plt.get_cmap("RdBu_r").with_extremes(bad=_UNUSED)
@@ -153,7 +153,7 @@ def _draw_maps(figure: SubFigure, coefs: dict[str, Array], image_shape: tuple[in
 
 
 def _draw_growth(ax: Axes, records: list[Record]) -> None:
-    """Mean and standard deviation of "error" against n, a line per method."""
+    """Draw mean and standard deviation of "error" against n, one line per method."""
     drawn = sorted({record["method"] for record in records}, key=ROWS.index)
     sizes = sorted({record["n"] for record in records})
     for k, method in enumerate(drawn):
@@ -161,7 +161,7 @@ def _draw_growth(ax: Axes, records: list[Record]) -> None:
             [r["error"] for r in records if (r["n"], r["method"]) == (n, method)] for n in sizes
         ]
         means, sds = zip(*map(_mean_and_sd, groups), strict=True)
-        # A little beside each other, or the bars would hide each other.
+        # Shift the methods slightly, so that their error bars do not overlap.
         x = np.array(sizes) * 1.025 ** (k - (len(drawn) - 1) / 2)
         style = {"ms": 5.5, "lw": 1.6, "elinewidth": 1.1, "capsize": 2.5} | _STYLES[method]
         ax.errorbar(x, means, yerr=sds, label=method, **style)
@@ -177,7 +177,7 @@ def _draw_growth(ax: Axes, records: list[Record]) -> None:
 def draw_tour(
     path: Path, by_data: dict[str, dict[str, list[Record]]], baselines: Sequence[str]
 ) -> None:
-    """Draw a panel per data set: methods sorted by error, the least on top.
+    """Draw a panel per data set, with the methods sorted by error, the smallest on top.
 
     Parameters
     ----------
@@ -190,9 +190,9 @@ def draw_tour(
     figure, axes = panels(len(by_data), 2, (12, 4.9 * -(-len(by_data) // 2)))
     for ax, (data, methods) in zip(axes.flat, by_data.items(), strict=False):
         _draw_ranking(ax, methods, baselines)
-        ax.set(title=data, xlabel="RMSE over standard deviation, mean of tasks")
+        ax.set(title=data, xlabel="RMSE / standard deviation of y, mean over tasks")
     figure.supxlabel(
-        "Mean and standard deviation over splits. Squares: baselines, dashed: the better one.",
+        "Mean and standard deviation over splits. Squares: baselines. Dashed: the better baseline.",
         fontsize=11,
     )
     save(figure, path, dpi=130)

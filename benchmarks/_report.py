@@ -1,4 +1,4 @@
-"""Tables, notes and raw numbers: what all benchmarks print and write."""
+"""Tables, notes and raw numbers, printed and written by all benchmarks."""
 
 import json
 import os
@@ -21,7 +21,7 @@ import skmtl
 Record = dict[str, Any]
 Column = str | Callable[[Any], str]
 
-# Of all confidence intervals.
+# Confidence level of all intervals.
 LEVEL = 0.95
 
 
@@ -31,7 +31,7 @@ def say(line: str) -> None:
 
 
 def mean_and_sd(values: Iterable[float | None], digits: int, scale: float = 1.0) -> str:
-    """Format "mean ± standard deviation"; a dash where there are no values."""
+    """Format "mean ± standard deviation"; a dash if there are no values."""
     known = scale * np.array([value for value in values if value is not None], dtype=float)
     if not len(known):
         return "-"
@@ -41,10 +41,11 @@ def mean_and_sd(values: Iterable[float | None], digits: int, scale: float = 1.0)
 
 
 def half_width(values: NDArray[Any], ratio: float = 0.0) -> Any:
-    """Half the t interval of a mean, over the first axis; NaN where one value is all there is.
+    """Half the width of the t interval of a mean over the first axis; NaN for a single value.
 
-    The values of overlapping splits tell less than as many independent ones. With ``ratio`` of
-    test to training rows their variance counts 1 / n + ratio times (Nadeau and Bengio 2003).
+    The values of overlapping splits are not independent. Given the ``ratio`` of test to training
+    rows, the variance of their mean is estimated by their variance times 1 / n + ratio (Nadeau and
+    Bengio 2003).
     """
     n = len(values)
     if n < 2:
@@ -54,12 +55,12 @@ def half_width(values: NDArray[Any], ratio: float = 0.0) -> Any:
 
 
 def number(value: float | None) -> str:
-    """Three digits, or a dash."""
+    """Format a number with three significant digits; a dash if it is None."""
     return "-" if value is None else f"{value:.3g}"
 
 
 def seconds(call: Callable[..., Any], *arguments: Any, clock: Any = time.perf_counter) -> float:
-    """How long a call takes."""
+    """The seconds that a call takes."""
     start = clock()
     call(*arguments)
     return float(clock() - start)
@@ -71,7 +72,7 @@ def section(title: str, table: str, notes: str) -> str:
 
 
 def bullets(text: str) -> str:
-    """The paragraphs of a text as the wrapped items of a Markdown list."""
+    """Format the paragraphs of a text as the wrapped items of a Markdown list."""
     return "\n".join(
         textwrap.fill(
             " ".join(paragraph.split()),
@@ -85,7 +86,10 @@ def bullets(text: str) -> str:
 
 
 def table(records: Iterable[Any], columns: Mapping[str, Column], *, n_left: int = 2) -> str:
-    """A Markdown table, a row for each record; a column is a format of its cells, or a function."""
+    """A Markdown table with a row for each record.
+
+    A column is a format string for its cells, or a function of the record.
+    """
 
     def fill(cell: Column, record: Any) -> str:
         return cell.format_map(record) if isinstance(cell, str) else cell(record)
@@ -95,7 +99,7 @@ def table(records: Iterable[Any], columns: Mapping[str, Column], *, n_left: int 
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, n_left: int = 2) -> str:
-    """A Markdown table, the first columns flush left, its source aligned too."""
+    """A Markdown table with its source aligned; the first ``n_left`` columns are flush left."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     left = [position < n_left for position in range(len(header))]
 
@@ -114,13 +118,13 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, n_le
 
 
 def write_json(path: Path | None, content: Any) -> None:
-    """Write raw numbers where the command line asks for them."""
+    """Write raw numbers to a JSON file; do nothing without a path."""
     if path is not None:
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def write_raw(arguments: Namespace, names: Sequence[str], records: dict[str, Any]) -> None:
-    """Write raw numbers, with some of the arguments, versions and threads."""
+    """Write raw numbers together with the named arguments, versions and threads."""
     packages = ("numpy", "scipy", "scikit-learn", "numba")
     about: dict[str, Any] = {
         "arguments": {name: getattr(arguments, name) for name in names},

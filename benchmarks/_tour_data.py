@@ -1,4 +1,4 @@
-"""The data of benchmarks.tour: tables of tasks, their units, and small training parts."""
+"""The data of benchmarks.tour: the data sets, their scaling, and small training parts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +12,19 @@ from skmtl.model_selection import StratifiedTaskKFold
 
 @dataclass(frozen=True)
 class Source:
-    """A file, and how it is split.
+    """A data file, and how it is split.
 
     Parameters
     ----------
     file : str
     n_splits : int
     parts : int
-        Stacked tasks: each task's rows fall into so many parts, at least ``n_splits``, one of
-        which trains while the others test.
+        Stacked tasks: the number of parts, at least ``n_splits``, into which each task's rows are
+        divided. One part is for training, the others for testing. 0 if the tasks share their rows.
     n_train : int
-        Tasks of the same rows: how many train.
+        Tasks with common rows: the number of training rows.
     ordered : bool
-        Whether each task has neighbours in the order of the tasks.
+        Whether the order of the tasks is meaningful, so that consecutive tasks are neighbours.
     """
 
     file: str
@@ -45,13 +45,13 @@ SOURCES = {
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Rows of all tasks.
+    """Features and labels of all tasks.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features), or (n_samples, n_features + 1)
-        Stacked tasks: numbered from 0 in the last column.
-    y : ndarray of shape (n_samples,), or (n_samples, n_tasks) where the tasks share X
+        Stacked tasks are numbered from 0 in the last column.
+    y : ndarray of shape (n_samples,), or (n_samples, n_tasks) if the tasks share X
     """
 
     X: Array
@@ -73,21 +73,25 @@ class Data:
         return len(np.unique(self.X[:, -1])) if self.stacked else self.y.shape[1]
 
     def task_means(self, rows: Array) -> Array:
-        """The mean of y in some of the rows, task by task."""
+        """The mean of y of each task in the given rows."""
         if not self.stacked:
             return self.y[rows].mean(axis=0)
         task = self.X[rows, -1].astype(np.intp)
         return np.bincount(task, self.y[rows]) / np.bincount(task)
 
     def units(self, rows: Array) -> Array:
-        """What some of the rows say a unit of y is: the standard deviation.
+        """The standard deviation of y in the given rows, used as its unit.
 
-        Stacked tasks measure the same and have one unit, otherwise each task its own.
+        Stacked tasks measure the same quantity and share one unit; otherwise each task has its own.
         """
         return self.y[rows].std(axis=0)
 
     def scaled(self, rows: Array) -> "Data":
-        """Features of mean 0 and deviation 1 in some of the rows, missing values 0, y in units."""
+        """The data standardised by the given rows.
+
+        Features have mean 0 and standard deviation 1 in these rows, missing values are set to 0,
+        and y is divided by its units.
+        """
         known = self.features[rows]
         deviation = np.nanstd(known, axis=0)
         features = (self.features - np.nanmean(known, axis=0)) / np.where(
@@ -99,7 +103,7 @@ class Data:
 
 
 def read(source: Source, folder: Path) -> Data:
-    """Read a file; the tasks of a stacked one are numbered from 0."""
+    """Read a data set; stacked tasks are numbered from 0."""
     stacked = source.parts > 0
     bunch = load_npz(folder / source.file, stack=stacked)
     if stacked:
@@ -108,7 +112,7 @@ def read(source: Source, folder: Path) -> Data:
 
 
 def splits(source: Source, data: Data) -> list[tuple[Array, Array]]:
-    """Training and test rows. No row trains twice."""
+    """Training and test rows of each split. The training parts do not overlap."""
     if data.stacked:
         cv = StratifiedTaskKFold(source.parts, task_column=-1, random_state=0)
         return [(train, test) for test, train in cv.split(data.X)][: source.n_splits]

@@ -10,12 +10,12 @@ from benchmarks._tuning import Array, Path, one_for_all_or_each
 from skmtl.model_selection import path
 from skmtl.penalties import L21, Superposition, TraceNorm
 
-# The first fit, where next to nothing is learned, only says where the grid begins.
+# The first fit, with coefficients close to zero, only determines where the grid begins.
 _TOP_TOL = 1e-2
 
 
 def alphas(estimator: Any, X: Array, y: Array) -> Array:
-    """Strengths in steps of 10^(1/3), from the top of the estimator's own grid, seven decades."""
+    """Seven decades of strengths in steps of 10^(1/3), from the default grid's largest down."""
     top = path(clone(estimator).set_params(tol=_TOP_TOL), X, y, alphas=1)[0][0]
     return np.array(top * 10.0 ** (-np.arange(22) / 3))
 
@@ -25,7 +25,7 @@ PATH = Path(alphas, patience=2, rise=0.01)
 INDEPENDENT, POOLED, GRAPH, FUSED = "independent", "pooled", "graph", "fused"
 BASELINES = (INDEPENDENT, POOLED)
 
-# Shared features and shared directions; of equal weights the directions alone would be left.
+# Shared features and shared directions; with equal weights only the directions would remain.
 _ROWS_AND_RANK = Superposition(L21(0.5), TraceNorm(1.0))
 METHODS = by_name(
     Method(INDEPENDENT, "IndependentTask", PATH, rule=one_for_all_or_each),
@@ -56,10 +56,10 @@ METHODS = by_name(
 
 
 def parameters(method: Method, *, ordered: bool, means: Array) -> dict[str, Any]:
-    """What a method does not choose.
+    """The fixed parameters of a method.
 
-    Neighbours are those in the order of the tasks where they have one. Otherwise a graph joins
-    every two tasks; a chain, along which coefficients are to be equal, follows the means of y.
+    If the order of the tasks is meaningful, consecutive tasks are neighbours. Otherwise the graph
+    is complete, and the chain of the fused penalty orders the tasks by their means of y.
     """
     if method.name == GRAPH and ordered:
         return method.fixed | {"graph": "chain"}

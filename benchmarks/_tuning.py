@@ -1,4 +1,4 @@
-"""Choose strengths by cross-validation, in the same way for every method of a benchmark."""
+"""Select strengths by cross-validation, in the same way for every method of a benchmark."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,26 +12,26 @@ from skmtl.model_selection import StratifiedTaskKFold, alpha_max
 
 Array = NDArray[Any]
 
-# Held-out losses need no more digits than this; the chosen models are refitted to the default.
+# Held-out losses need no more accuracy than this; the final fit uses the estimator's own tol.
 PATH_TOL = 1e-3
-# Folds within folds multiply: five in five would take most of the benchmark's time.
+# Nested folds multiply the number of fits: five within five would take most of the time.
 N_NESTED = 3
 
 
 @dataclass(frozen=True)
 class Path:
-    """Which strengths to try.
+    """The strengths to try, and when to stop.
 
     Parameters
     ----------
     grid : callable
-        ``grid(estimator, X, y)`` gives strengths, from the strongest to the weakest.
+        ``grid(estimator, X, y)`` returns strengths in decreasing order.
     patience : int
-        The path ends when so many in a row were no better: what comes then overfits, and takes
-        longest.
+        The path ends after this many consecutive strengths without improvement: weaker ones
+        overfit, and take longest.
     rise : float
-        It also takes a loss this much larger than the best, relatively. Where tasks are next to
-        equal, or next to zero, the loss may be flat, and its last digits go up and down.
+        The path ends only if the loss also exceeds the best by this relative amount. If the tasks
+        are almost equal, or almost zero, the loss may be flat, and its last digits fluctuate.
     """
 
     grid: Callable[[Any, Array, Array], Array]
@@ -40,12 +40,12 @@ class Path:
 
 
 def norm_alphas(estimator: Any, X: Array, y: Array) -> Array:
-    """Strengths of a norm, from where all coefficients are zero."""
+    """Strengths of a norm, down from the smallest at which all coefficients are zero."""
     return alpha_max(estimator, X, y) * 10.0 ** (-np.arange(17) / 4)
 
 
 def ridge_alphas(estimator: Any, X: Array, y: Array) -> Array:
-    """Strengths of a ridge, from where next to nothing is learned."""
+    """Strengths of a ridge, starting where the coefficients are close to zero."""
     features = _features(estimator, X)
     centred = features - features.mean(axis=0)
     return np.linalg.norm(centred, 2) ** 2 / len(centred) * 10.0 ** (1 - np.arange(13) / 2)
@@ -54,8 +54,9 @@ def ridge_alphas(estimator: Any, X: Array, y: Array) -> Array:
 def trace_alphas(estimator: Any, X: Array, y: Array) -> Array:
     """Strengths of a squared trace norm.
 
-    Relative to the squared Frobenius norm it is between 1 (tasks all alike) and the largest
-    possible rank (nothing in common): the grid of a ridge is divided by the root of that.
+    Its ratio to the squared Frobenius norm is between 1 (proportional tasks) and the largest
+    possible rank (nothing in common). The grid of a ridge is divided by the square root of that
+    rank.
     """
     n_tasks = y.shape[1] if y.ndim == 2 else len(np.unique(X[:, estimator.task_column]))
     rank = min(_features(estimator, X).shape[1], n_tasks)
@@ -63,7 +64,7 @@ def trace_alphas(estimator: Any, X: Array, y: Array) -> Array:
 
 
 def cluster_alphas(estimator: Any, X: Array, y: Array) -> Array:
-    """Strengths of a cluster norm, from where tasks are next to equal."""
+    """Strengths of a cluster norm, starting where the tasks are almost equal."""
     return ridge_alphas(estimator, X, y)[1:]
 
 
@@ -74,7 +75,7 @@ def _features(estimator: Any, X: Array) -> Array:
 
 
 NORM = Path(norm_alphas, patience=3)
-# The steps of all others are twice as long.
+# The steps of all other grids are twice as long.
 RIDGE = Path(ridge_alphas, patience=2)
 TRACE = Path(trace_alphas, patience=2, rise=0.01)
 CLUSTER = Path(cluster_alphas, patience=2, rise=0.01)
@@ -87,16 +88,17 @@ class Problem:
     Parameters
     ----------
     estimator : estimator with ``alpha``, ``warm_start`` and ``tol``
-        Its ``tol`` is that of the final fit.
+        Its ``tol`` is used in the final fit.
     X, y : as in the estimator's fit
         Stacked tasks are numbered in the last column of X.
     path : Path
     n_splits, seed : int
-        The folds.
+        Number of folds, and the random state of the splitter.
     strata : ndarray of shape (n_samples,) or None
-        What the splitter takes as y; None: y where the tasks share their rows.
+        The y passed to the splitter. None: the labels if the tasks share their rows, otherwise
+        nothing.
     path_tol : float
-        The ``tol`` of cross-validated fits.
+        The ``tol`` of the fits in cross-validation.
     """
 
     estimator: Any
@@ -109,11 +111,11 @@ class Problem:
     path_tol: float = PATH_TOL
 
     def having(self, **parameters: Any) -> "Problem":
-        """The same with some of the estimator's parameters set."""
+        """The problem with some of the estimator's parameters set."""
         return replace(self, estimator=clone(self.estimator).set_params(**parameters))
 
     def take(self, rows: Array) -> "Problem":
-        """The same with some of the rows."""
+        """The problem restricted to some of the rows."""
         strata = None if self.strata is None else self.strata[rows]
         return replace(self, X=self.X[rows], y=self.y[rows], strata=strata)
 
@@ -125,7 +127,7 @@ class Problem:
         return list(cv.split(self.X, strata))
 
     def loss(self, coef: Array, intercept: Array, rows: Array) -> Array:
-        """Each task's mean loss (n_tasks,) in some of the rows."""
+        """Each task's mean loss (n_tasks,) in the given rows."""
         task_loss = logistic_loss if is_classifier(self.estimator) else squared_loss
         return task_loss(coef, intercept, self.X[rows], self.y[rows])
 
@@ -145,14 +147,14 @@ def logistic_loss(coef: Array, intercept: Array, X: Array, Y: Array) -> Array:
 
 
 def predict(coef: Array, intercept: Array, X: Array) -> Array:
-    """Each row by its own task, whose number is in the last column of X."""
+    """Predict each row with its own task, whose number is in the last column of X."""
     task = X[:, -1].astype(np.intp)
     return np.einsum("ij,ij->i", X[:, :-1], coef[task]) + intercept[task]
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Strengths tried, falling, and the mean loss (n_alphas, n_folds, n_tasks) of held-out rows."""
+    """Decreasing strengths, and the mean loss (n_alphas, n_folds, n_tasks) of held-out rows."""
 
     problem: Problem
     alphas: Array
@@ -160,12 +162,12 @@ class HeldOut:
 
     @property
     def best(self) -> float:
-        """The least mean loss of all tasks together."""
+        """The smallest mean loss over all tasks."""
         return float(self.losses.mean(axis=(1, 2)).min())
 
 
 def follow_path(problem: Problem) -> HeldOut:
-    """Cross-validate falling strengths: one model per fold, each fit starting from the last."""
+    """Cross-validate decreasing strengths with one warm-started model per fold."""
     folds, path = problem.folds(), problem.path
     alphas = path.grid(problem.estimator, problem.X, problem.y)
     model = clone(problem.estimator).set_params(warm_start=True, tol=problem.path_tol)
@@ -187,10 +189,10 @@ def follow_path(problem: Problem) -> HeldOut:
 
 
 def search(problem: Problem, grid: dict[str, tuple[Any, ...]]) -> HeldOut:
-    """Cross-validate other parameters too, each value with a path of its own.
+    """Cross-validate further parameters, with a path of its own for each value.
 
-    One parameter after the other, in the order of ``grid``, those before it at their best and
-    those after it at their first value.
+    The parameters are selected one at a time, in the order of ``grid``: earlier parameters are
+    fixed at their best value, later ones at their first value.
     """
     first = {name: values[0] for name, values in grid.items()}
     best = follow_path(problem.having(**first))
@@ -200,18 +202,18 @@ def search(problem: Problem, grid: dict[str, tuple[Any, ...]]) -> HeldOut:
     return best
 
 
-# The rules of choice: each takes what a path held out, and returns strengths (n_tasks,).
+# A selection rule takes the held-out losses of a path and returns strengths (n_tasks,).
 Rule = Callable[[HeldOut], Array]
 
 
 def one_for_all(held_out: HeldOut) -> Array:
-    """The strength with the least mean loss of all tasks together."""
+    """The strength with the smallest mean loss over all tasks."""
     best = held_out.losses.mean(axis=(1, 2)).argmin()
     return np.full(held_out.losses.shape[2], held_out.alphas[best])
 
 
 def one_standard_error(held_out: HeldOut) -> Array:
-    """The largest strength whose loss is within one standard error, over folds, of the least."""
+    """The largest strength with a loss within one standard error, over folds, of the smallest."""
     by_fold = held_out.losses.mean(axis=2)
     mean = by_fold.mean(axis=1)
     best = mean.argmin()
@@ -221,15 +223,15 @@ def one_standard_error(held_out: HeldOut) -> Array:
 
 
 def one_for_each(held_out: HeldOut) -> Array:
-    """Each task's own best strength; only for tasks that are fitted independently."""
+    """The best strength of each task; only for tasks that are fitted independently."""
     return held_out.alphas[held_out.losses.mean(axis=1).argmin(axis=0)]
 
 
 def one_for_all_or_each(held_out: HeldOut) -> Array:
-    """One strength for all tasks, or one for each, whichever cross-validates better.
+    """One strength for all tasks or one for each, whichever has the lower cross-validated loss.
 
-    On the folds that chose it, one for each always wins. So each fold judges strengths that were
-    chosen, by cross-validation again, without it.
+    On the folds used for selection, one for each is never worse. The rules are therefore compared
+    by nested cross-validation: each outer fold scores strengths selected without its rows.
     """
     rules: tuple[Rule, ...] = (one_for_all, one_for_each)
     losses = np.zeros(len(rules))
@@ -243,10 +245,10 @@ def one_for_all_or_each(held_out: HeldOut) -> Array:
 
 
 def refit(problem: Problem, alpha: Array) -> tuple[Array, Array]:
-    """Coefficients (n_tasks, n_features) and intercepts with each task at its own strength.
+    """Coefficients (n_tasks, n_features) and intercepts, with each task fitted at its own strength.
 
-    Where strengths differ, the tasks must be independent: a task's coefficients are then those of
-    a fit of all tasks at its strength.
+    If the strengths differ, the tasks must be independent: each task's coefficients are then taken
+    from a fit of all tasks at its strength.
     """
     model = clone(problem.estimator).set_params(warm_start=True)
     coef = intercept = np.empty(0)

@@ -1,12 +1,12 @@
-"""CV estimators against GridSearchCV over the same grid and folds: time ratio, same choice.
+"""CV estimators and GridSearchCV on the same grid and folds: time ratio and selected alpha.
 
 ``python -m benchmarks.cross_validation [--repeats 3] [--quick] [--only NAME] [--json F]``
 
-Each repeat times the CV estimator, GridSearchCV of the plain estimator and, where there is one,
-scikit-learn's own CV estimator, one after the other; the table holds medians of wall seconds and
-their ratios, the largest relative difference of the mean scores, and whether the chosen alphas
-agree. School is read from the folder named by SKMTL_DATA or ../shared/data, and left out with a
-message where it is absent. Set OMP_NUM_THREADS and OPENBLAS_NUM_THREADS for BLAS.
+Each repeat times the CV estimator, GridSearchCV of the plain estimator and, if one exists,
+scikit-learn's own CV estimator, one after the other. The table shows medians of wall-clock seconds
+and their ratios, the largest relative difference of the mean scores, and whether the selected
+alphas agree. School is read from the folder named by SKMTL_DATA or ../shared/data; if the file is
+missing, it is skipped with a message. Set OMP_NUM_THREADS and OPENBLAS_NUM_THREADS for BLAS.
 """
 
 import os
@@ -31,14 +31,14 @@ from benchmarks._report import markdown_table, say, seconds, write_json
 from skmtl.datasets import load_npz, make_block_sparse
 from skmtl.model_selection import StratifiedTaskKFold
 
-# What scikit-learn calls the number of strengths depends on its release.
+# scikit-learn renamed the parameter that sets the number of alphas.
 COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
 HEADER = ("problem", "CV estimator", "GridSearchCV", "ratio", "scikit-learn's CV", "ratio")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A CV estimator, its data, and the folds that GridSearchCV gets."""
+    """A CV estimator, its data, the folds for GridSearchCV, and scikit-learn's counterpart."""
 
     name: str
     model: Any
@@ -50,9 +50,9 @@ class Comparison:
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Run the benchmark, print a table, and return its rows."""
     command = Command("cross_validation", __doc__)
-    command.common("repeats", default=3, help="times all are fitted")
+    command.common("repeats", default=3, help="number of timed fits of each estimator")
     command.common("quick", help="small data, few alphas")
-    command.add_argument("--only", metavar="NAME", default="", help="only problems named so")
+    command.add_argument("--only", metavar="NAME", default="", help="filter problems by name")
     command.common("json")
     arguments = command.read(argv)
     rows = []
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         try:
             X, y = one.data()
         except (OSError, ValueError) as error:
-            say(f"{one.name} left out: {error}")
+            say(f"{one.name}: skipped: {error}")
             continue
         rows.append(compare(one, X, y, arguments.repeats))
         say(" ".join(_cells(rows[-1])))
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
 
 
 def comparisons(*, quick: bool) -> list[Comparison]:
-    """The comparisons."""
+    """The comparisons to run; ``quick`` makes the data and the grids small."""
     alphas, few, shrink = (5, 5, 10) if quick else (50, 10, 1)
     sizes = {
         "small": (60, 20, 5),
@@ -120,7 +120,7 @@ def comparisons(*, quick: bool) -> list[Comparison]:
 
 
 def compare(one: Comparison, X: Any, y: Any, repeats: int) -> dict[str, Any]:
-    """Time the three by turns, and compare what they find."""
+    """Time the estimators alternately, and compare their scores and selected alphas."""
     model, peer = one.model, one.peer
     name = type(model).__name__
     plain = getattr(skmtl, name.removesuffix("CV"))()
@@ -128,8 +128,8 @@ def compare(one: Comparison, X: Any, y: Any, repeats: int) -> dict[str, Any]:
     plain.set_params(**{key: model.get_params()[key] for key in common})
     times: dict[str, list[float]] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the edge of a grid
-        model.fit(X, y)  # loads kernels
+        warnings.simplefilter("ignore")  # the best alpha may be at the edge of the grid
+        model.fit(X, y)  # loads the compiled code
         scoring = _log_loss if is_classifier(model) else "neg_mean_squared_error"
         strengths = {"alpha": model.alphas_}
         grid = GridSearchCV(plain, strengths, cv=one.folds or KFold(5), scoring=scoring)
@@ -152,7 +152,7 @@ def compare(one: Comparison, X: Any, y: Any, repeats: int) -> dict[str, Any]:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    """A row of the table."""
+    """Format a row of the table."""
     median, ratio = row["seconds"], row["peer_ratio"]
     return [
         row["problem"],
@@ -168,14 +168,14 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 def _shared(n: int, d: int, n_tasks: int) -> tuple[Any, Any]:
     """Simulated tasks with common rows."""
-    made = make_block_sparse(
+    bunch = make_block_sparse(
         n, d, n_tasks, n_informative=max(d // 20, 1), noise=3.0, random_state=0
     )
-    return made.data, made.target
+    return bunch.data, bunch.target
 
 
 def _labels(*size: int) -> tuple[Any, Any]:
-    """The same, labels above and below the median."""
+    """Simulated tasks with common rows and binary labels, split at each task's median."""
     X, Y = _shared(*size)
     return X, (np.median(Y, axis=0) < Y).astype(int)
 
@@ -186,7 +186,7 @@ def _school() -> tuple[Any, Any]:
 
 
 def _log_loss(model: Any, X: Any, y: Any) -> float:
-    """Minus the mean logistic loss of all labels, which is what the CV estimators take."""
+    """Minus the mean logistic loss of all labels, the score used by the CV estimators."""
     z = model.decision_function(X) * (2 * np.asarray(y) - 1)
     return -float(np.logaddexp(0, -z).mean())
 

@@ -3,8 +3,9 @@
 ``python -m benchmarks.fit_times [--data-home DIR] [--repeats 5] [--skip-mnist] [--json F]``
 
 Real data are read from DIR, by default the folder named by SKMTL_DATA or ../shared/data:
-school.npz, and mnist.npz or what else :func:`skmtl.datasets.fetch_mnist` reads. What is absent is
-left out with a message. Medians over repeats; the first fit is timed in processes of their own.
+school.npz, and mnist.npz or another file that :func:`skmtl.datasets.fetch_mnist` reads. Missing
+data are skipped with a message. Times are medians over repeats; each first fit is timed in a new
+process.
 """
 
 import statistics
@@ -51,21 +52,21 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     command = Command("fit_times", __doc__)
     command.common("data-home", "json")
     command.common("repeats", default=5, help="fits per row (MNIST: one)")
-    command.add_argument("--skip-mnist", action="store_true", help="leave MNIST out")
+    command.add_argument("--skip-mnist", action="store_true", help="skip MNIST")
     arguments = command.read(argv)
     rows = [first_fit(arguments.repeats)]
     for run in (school,) if arguments.skip_mnist else (school, mnist):
         try:
             rows += run(arguments.data_home, arguments.repeats)
         except (OSError, ValueError) as error:
-            say(f"{run.__name__} left out: {error}")
+            say(f"{run.__name__}: skipped: {error}")
     print(table(rows, _COLUMNS, n_left=1))
     write_json(arguments.json, rows)
     return rows
 
 
 def first_fit(repeats: int) -> dict[str, Any]:
-    """The first fit of a process, kernels loaded from numba's cache."""
+    """Time the first fit of a process, with compiled code loaded from numba's cache."""
     command = [sys.executable, "-c", _FIRST_FIT]
     subprocess.run(command, check=True, capture_output=True)  # fills the cache
     times = [
@@ -76,7 +77,7 @@ def first_fit(repeats: int) -> dict[str, Any]:
 
 
 def school(home: Path, repeats: int) -> list[dict[str, Any]]:
-    """139 schools, stacked, squared loss."""
+    """Time fits on 139 schools, stacked, with the squared loss."""
     data = load_npz(home / "school.npz", stack=True)
     top = alpha_max(skmtl.BlockSparseRegressor(task_column=-1), data.data, data.target)
     rows = []
@@ -95,7 +96,7 @@ def school(home: Path, repeats: int) -> list[dict[str, Any]]:
 
 
 def mnist(home: Path, repeats: int) -> list[dict[str, Any]]:
-    """Ten digits one against the rest, logistic loss."""
+    """Time a fit of ten digits, one against the rest, with the logistic loss."""
     data = fetch_mnist(home)
     X, y = data.data[~data.is_test] / 255.0, data.target[~data.is_test]
     top = alpha_max(skmtl.BlockSparseClassifier(), X, y)
@@ -104,13 +105,13 @@ def mnist(home: Path, repeats: int) -> list[dict[str, Any]]:
 
 
 def _timed(name: str, model: Any, X: Any, y: Any, repeats: int) -> dict[str, Any]:
-    """Time a fit; of several the first one does not count."""
+    """Time a fit; with several repeats, an additional first fit is not counted."""
     times = [seconds(model.fit, X, y) for _ in range(repeats + (repeats > 1))]
     return _row(name, model, _null_value(model, X, y), times[repeats > 1 :])
 
 
 def _null_value(model: Any, X: Any, y: Any) -> float:
-    """The scale of ``tol``: the objective at zero coefficients."""
+    """The objective at zero coefficients, which is the scale of ``tol``."""
     block = skmtl.BlockSparseClassifier if is_classifier(model) else skmtl.BlockSparseRegressor
     top = block(task_column=model.task_column)
     return float(top.set_params(alpha=alpha_max(top, X, y)).fit(X, y).objective_)

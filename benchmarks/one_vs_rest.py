@@ -1,4 +1,4 @@
-"""Multi-task against single-task learning: real digits, and made tasks with known truth.
+"""Multi-task against single-task learning on real digits and on simulated tasks.
 
 Run ``python -m benchmarks.one_vs_rest``. The tables go to stdout as Markdown, progress to stderr.
 """
@@ -41,17 +41,17 @@ COLUMNS = {
     "features used": ("features", 1, 1.0),
     "seconds": ("seconds", 1, 1.0),
 }
-# What the picture maps, from top to bottom.
+# The methods whose coefficients the figure shows as maps, from top to bottom.
 MAPPED = (BLOCK_SPARSE, INDEPENDENT_LASSO, INDEPENDENT_RIDGE)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the benchmark as the command line says."""
+    """Run the benchmark with the options of the command line."""
     arguments, bunch = _read_arguments(argv)
     seeds = range(arguments.seeds)
     units = [("digits", *each) for each in product(arguments.n_train, seeds, METHODS)]
     units += product(MAKERS, arguments.n_labels, seeds, METHODS)
-    # The longest first, lest one process be left working alone.
+    # Start the longest units first, so that all processes finish at about the same time.
     units.sort(key=lambda unit: (unit[0] != "digits", -unit[1]))
     arguments.jobs = min(arguments.jobs, len(units))
     run = partial(_experiments.run, arguments.data, arguments.data_home)
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         found.sort(key=lambda r: (r["n"], ROWS.index(r["method"]), r["seed"]))
 
     print(_digits_section(records["digits"], arguments, bunch), end="\n\n")
-    print(_made_section(records["made"], arguments), end="\n\n")
+    print(_simulated_section(records["made"], arguments), end="\n\n")
     print(_structures_section(records, arguments), end="\n\n")
     print(_all_section())
     report.write_raw(arguments, ("data", "n_train", "n_labels", "seeds"), records)
@@ -86,13 +86,13 @@ def _read_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Any
     """Parse and check the command line; return it and the digits."""
     command = Command("one_vs_rest", __doc__)
     add, digits = command.add_argument, ("digits", "mnist")
-    add("--data", choices=digits, default="digits", help="of table (a); mnist takes long")
-    command.common("data-home", default=None, help="folder with the files of MNIST")
+    add("--data", choices=digits, default="digits", help="data of table (a); mnist takes long")
+    command.common("data-home", default=None, help="folder with the MNIST files")
     add("--n-train", type=int, nargs="+", metavar="N", help="training rows of table (a)")
     add("--n-labels", type=int, nargs="+", metavar="N", help="labels per task of (b), (c)")
     command.common("seeds", help="number of repetitions (default 3)")
     command.common("jobs", "json", "plot")
-    command.common("quick", help="a look: one small size, one seed")
+    command.common("quick", help="short run: one small size, one seed")
     arguments = command.read(argv)
 
     quick, sizes = arguments.quick, N_TRAIN[arguments.data]
@@ -128,46 +128,46 @@ def _digits_section(records: list[Record], arguments: argparse.Namespace, bunch:
         f"(a) One-vs-rest on {title}: {bunch.data.shape[1]} pixels, 10 tasks",
         _table("training rows", records),
         f"""
-        {_repetitions(arguments)}; each draws its own training rows, every digit in proportion.
-        Test part: {test}.
+        {_repetitions(arguments)}; each draws its own training rows, stratified by digit. Test
+        part: {test}.
 
-        Accuracy: the digit with the largest of the ten scores. AUC: the mean of the ten, digit
-        against rest. Features used: pixels with a non-zero coefficient for any digit (a pixel that
-        never varies has none).
+        Accuracy: the predicted digit is the one with the largest of the ten scores. AUC: the mean
+        of the ten one-vs-rest AUCs. Features used: pixels with a non-zero coefficient for any digit
+        (a constant pixel has none).
 
         Pooled ridge gives all digits the same coefficients. The ten labels of a row always sum to
-        1, so the best common coefficients are zero and it can only guess. It is the far end of
-        sharing, and for one-vs-rest no contender.
+        1, so the best common coefficients are zero and it can only guess. It is included as the
+        extreme of full sharing and is not a useful one-vs-rest classifier.
         """,
     )
 
 
-def _made_section(records: list[Record], arguments: argparse.Namespace) -> str:
+def _simulated_section(records: list[Record], arguments: argparse.Namespace) -> str:
     """Table (b) and its notes."""
     d, n_tasks, n_informative = MAKERS["made"].keywords.values()
     return report.section(
-        f"(b) Made regression tasks: {n_tasks} tasks, {d} features, the same "
-        f"{n_informative} matter to all",
+        f"(b) Simulated regression tasks: {n_tasks} tasks, {d} features, the same "
+        f"{n_informative} relevant to all",
         _table("labels per task", records),
         f"""
         `make_block_sparse(n, {d}, {n_tasks}, n_informative={n_informative},
         layout="stacked")`: every task has rows of its own; noise of standard deviation 1. These
-        data suit block sparsity by construction: the same features for all tasks, with coefficients
-        that have nothing else in common.
+        data suit block sparsity by construction: the same features are relevant to all tasks, and
+        the coefficients have nothing else in common.
 
         {_repetitions(arguments)}, each with its own data.
 
-        Coefficient error: `||W - W*|| / ||W*||` in the Frobenius norm, `W*` the truth; 0 is
-        perfect, 1 is what W = 0 has. Precision and recall of the non-zero coefficients, feature by
-        feature and task by task; a ridge selects nothing. Features used: by any task.
+        Coefficient error: `||W - W*|| / ||W*||` in the Frobenius norm, `W*` the true coefficients;
+        0 is perfect, and W = 0 has error 1. Precision and recall refer to the non-zero entries of
+        W; a ridge selects nothing. Features used: those with a non-zero coefficient for any task.
 
-        Pooled ridge: one coefficient vector for all tasks, the far end of sharing.
+        Pooled ridge: one coefficient vector for all tasks, the extreme of full sharing.
         """,
     )
 
 
 def _structures_section(records: dict[str, list[Record]], arguments: argparse.Namespace) -> str:
-    """Table (c), two kinds of data side by side, and its notes."""
+    """Table (c), with two kinds of data side by side, and its notes."""
     merged = []
     for related, clustered in zip(records["related"], records["clustered"], strict=True):
         errors = {"related": related["error"], "clustered": clustered["error"]}
@@ -175,7 +175,7 @@ def _structures_section(records: dict[str, list[Record]], arguments: argparse.Na
         merged.append({"n": related["n"], "method": related["method"], "seconds": seconds} | errors)
     d, n_tasks, n_clusters = MAKERS["clustered"].keywords.values()
     return report.section(
-        f"(c) Made regression tasks: {n_tasks} tasks, {d} features, related or in "
+        f"(c) Simulated regression tasks: {n_tasks} tasks, {d} features, related or in "
         f"{n_clusters} clusters",
         _table("labels per task", merged),
         f"""
@@ -183,8 +183,8 @@ def _structures_section(records: dict[str, list[Record]], arguments: argparse.Na
         mostly along two directions, with relations of both signs. `make_clustered_tasks(n,
         {d}, {n_tasks}, n_clusters={n_clusters})`: coefficients near their cluster's
         centre. Both stacked, every task with rows of its own, noise of standard deviation 1. All
-        features matter: nothing here is sparse. These data suit the last two methods by
-        construction.
+        features are relevant: the coefficients are not sparse. These data suit the last two methods
+        by construction.
 
         {_repetitions(arguments)}, each with its own data. Error: as in (b).
         """,
@@ -197,20 +197,21 @@ def _all_section() -> str:
         " or ".join(map(str, METHODS[CLUSTERED].grid[name])) for name in ("n_clusters", "between")
     )
     return "All tables:\n\n" + report.bullets(f"""
-        Strengths are chosen by {N_FOLDS}-fold cross-validation on the training rows alone, by log
+        Strengths are selected by {N_FOLDS}-fold cross-validation on the training rows alone, by log
         loss in (a) and squared error in (b) and (c), on the same stratified folds for all methods.
         Lasso and block-sparse: steps of 10^(1/4) down from `alpha_max`. All others: steps of
         10^(1/2) down from about 10 times the largest eigenvalue of the features' covariance. A path
-        ends {NORM.patience} steps after its best ({RIDGE.patience} in steps of 10^(1/2)), for
-        clustered and relation not before the loss is {CLUSTER.rise:.0%} above its least.
+        ends {NORM.patience} steps after its best ({RIDGE.patience} in steps of 10^(1/2)); for
+        clustered and relation it continues at least until the loss is {CLUSTER.rise:.0%} above its
+        minimum.
 
-        Independent ridge: one strength for all tasks or one for each, whichever wins a nested
-        {N_NESTED}-fold cross-validation. All others: one for all. 1 s.e.: the largest strength
-        within one standard error of the best. Clustered: chosen too are n_clusters, {n_clusters},
-        and then between, {between}.
+        Independent ridge: one strength for all tasks or one for each, whichever has the lower loss
+        in a nested {N_NESTED}-fold cross-validation. All others: one for all. 1 s.e.: the largest
+        strength within one standard error of the best. Clustered: n_clusters ({n_clusters}) is also
+        selected, and then between ({between}).
 
-        Seconds: processor time of cross-validation and the final fit, on one thread; without the
-        nested cross-validation, which is the benchmark's and no user's.
+        Seconds: processor time of cross-validation and the final fit, on one thread, without the
+        nested cross-validation, which only the benchmark performs.
         """)
 
 
@@ -221,7 +222,10 @@ def _repetitions(arguments: argparse.Namespace) -> str:
 
 
 def _table(size: str, records: list[Record]) -> str:
-    """One row per size and method, what the records have of the columns; a size is written once."""
+    """One row per size and method, with the columns present in the records.
+
+    A size is printed only in its first row.
+    """
     columns = {name: column for name, column in COLUMNS.items() if column[0] in records[0]}
     rows, previous = [], None
     for n, method in dict.fromkeys((record["n"], record["method"]) for record in records):

@@ -1,4 +1,4 @@
-"""School, the field's most used data: families against no sharing and against pooling.
+"""Multi-task estimators on the School data, compared with independent and with pooled fits.
 
 Run ``python -m benchmarks.school``. The tables go to stdout as Markdown, progress to stderr. The
 data, school.npz and school_splits.npz, are read from the folder named by --data-home, by default
@@ -34,7 +34,8 @@ from skmtl.datasets import load_school
 from skmtl.metrics import r2_score, root_mean_squared_error
 
 N_FOLDS = 5
-# The flat optimum moves with loose fits: tighter than elsewhere, above all the final one.
+# The objective is flat near its optimum, so loose fits change the errors: use tighter tolerances
+# than in the other benchmarks, above all for the final fit.
 PATH_TOL, FINAL_TOL = 1e-4, 1e-6
 
 INDEPENDENT, POOLED = "independent", "pooled, task intercepts"
@@ -54,7 +55,7 @@ METHODS = by_name(
     ),
     Method("relation", "TaskRelation", TRACE, grid={"ridge": (0.0, 1.0)}),
 )
-# Mean over tasks of RMSE, as printed by Jeong and Jun.
+# Mean over tasks of the RMSE, as published by Jeong and Jun.
 PUBLISHED = {
     "LASSO": "12.05",
     "L1 + trace norm": "10.50",
@@ -65,9 +66,9 @@ PUBLISHED = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the benchmark as the command line says."""
+    """Run the benchmark with the options of the command line."""
     arguments, bunch = _read_arguments(argv)
-    # The slowest first, lest one process be left working alone.
+    # Start the slowest methods first, so that all processes finish at about the same time.
     units = list(product(reversed(METHODS), range(arguments.splits)))
     arguments.jobs = min(arguments.jobs, len(units))
     run = partial(_run, arguments)
@@ -82,10 +83,10 @@ def _read_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Bun
     """Parse and check the command line; return it and the data."""
     command = Command("school", __doc__)
     command.common("data-home", "jobs", "json")
-    command.common("quick", help="a look: two splits, alpha alone is chosen")
+    command.common("quick", help="short run: two splits, only alpha is selected")
     add = command.add_argument
-    add("--splits", type=int, metavar="N", help="how many of the splits (default: all)")
-    add("--standardise", action="store_true", help="scale features by their training part")
+    add("--splits", type=int, metavar="N", help="number of splits (default: all)")
+    add("--standardise", action="store_true", help="scale features using the training part")
     arguments = command.read(argv)
     try:
         bunch = _load(arguments.data_home)
@@ -110,7 +111,7 @@ def _load(data_home: Path) -> Bunch:
 
 
 def _run(arguments: argparse.Namespace, name: str, split: int) -> Record:
-    """Choose and fit one method on one split's training part; judge it on the test part."""
+    """Tune and fit one method on the training part of a split, and score it on the test part."""
     bunch, method = _load(arguments.data_home), METHODS[name]
     train, test = bunch.splits[split]
     X, y = bunch.data, bunch.target
@@ -140,38 +141,38 @@ def _report(records: list[Record], bunch: Bunch, arguments: argparse.Namespace) 
     features = (
         "scaled to unit variance in the training part"
         if arguments.standardise
-        else "as they are in the file, not scaled, as in the literature"
+        else "not scaled, as in the literature"
     )
-    others = "." if arguments.quick else f", then one by one {grids(METHODS)}."
+    others = "." if arguments.quick else f", then one parameter at a time. {grids(METHODS)}."
     scores = report.section(
         f"School: {len(bunch.target)} pupils, {len(bunch.tasks)} schools, "
         f"{bunch.data.shape[1] - 1} features",
         _scores(by_method),
         f"""
         Mean ± standard deviation over {n_splits} of the {len(bunch.splits)} customary splits,
-        {len(train)} rows for training and {len(test)} for testing. Explained variance: of all test
-        rows pooled, R2. Mean-task RMSE: the root mean squared error of each school, averaged over
-        schools. Features: {features}, the same for all methods.
+        {len(train)} rows for training and {len(test)} for testing. Explained variance: R2 of all
+        test rows pooled. Mean-task RMSE: the root mean squared error of each school, averaged over
+        schools. Features: {features}, and the same for all methods.
 
-        Everything is chosen on the training part by {N_FOLDS}-fold cross-validation stratified by
-        school, on the same folds for all methods, by the mean over schools of the mean squared
-        error: alpha in steps of 10^(1/2) (10^(1/4) for block-sparse){others}
+        All parameters are selected on the training part by {N_FOLDS}-fold cross-validation
+        stratified by school, on the same folds for all methods, by the mean over schools of the
+        mean squared error: alpha in steps of 10^(1/2) (10^(1/4) for block-sparse){others}
 
-        Independent: one alpha for all schools or one for each, whichever wins a nested
-        {N_NESTED}-fold cross-validation. Final fits are solved to a duality gap of
-        {FINAL_TOL:g} times the null objective. Seconds: processor time of a split, cross-validation
-        and final fit on one thread (without the nested one).
+        Independent: one alpha for all schools or one for each, whichever has the lower loss in a
+        nested {N_NESTED}-fold cross-validation. Final fits are solved to a duality gap of
+        {FINAL_TOL:g} times the null objective. Seconds: processor time per split for
+        cross-validation and final fit on one thread (without the nested cross-validation).
         """
-        + ("" if arguments.quick else f"\n\nChosen most often: {_chosen(by_method)}."),
+        + ("" if arguments.quick else f"\n\nSelected most often: {_selected(by_method)}."),
     )
     differences = report.section(
         "Differences of mean-task RMSE on the same splits",
         _differences(by_method, ratio),
         f"""
-        Negative: better than the column's baseline. In brackets {LEVEL:.0%} t intervals. The
-        splits overlap, so that {n_splits} of them tell less than as many independent ones: the
-        variance of a mean counts 1 / {n_splits} + n_test / n_train = {1 / n_splits + ratio:.2f}
-        times (Nadeau and Bengio 2003), not {1 / n_splits:.2f} times.
+        Negative values: better than the column's baseline. Brackets: {LEVEL:.0%} t intervals. The
+        splits overlap and are therefore not independent: the variance of the mean of {n_splits}
+        splits is estimated by the variance between splits times 1 / {n_splits} + n_test / n_train =
+        {1 / n_splits + ratio:.2f} (Nadeau and Bengio 2003) instead of {1 / n_splits:.2f}.
         """,
     )
     published = report.section(
@@ -180,8 +181,8 @@ def _report(records: list[Record], bunch: Bunch, arguments: argparse.Namespace) 
         """
         J.-Y. Jeong and C.-H. Jun, Variable selection and task grouping for multi-task learning, KDD
         2018, https://doi.org/10.1145/3219819.3219992. Protocols differ (splits, intercepts,
-        tuning): only the order of magnitude compares. LASSO is the counterpart of the independent
-        fits above.
+        tuning), so only orders of magnitude are comparable. LASSO is the counterpart of the
+        independent fits above.
         """,
     )
     return "\n\n".join((scores, differences, published))
@@ -201,7 +202,7 @@ def _scores(by_method: dict[str, list[Record]]) -> str:
 
 
 def _differences(by_method: dict[str, list[Record]], ratio: float) -> str:
-    """Each method minus a baseline, with the interval over splits."""
+    """Table of each method's RMSE minus a baseline's, with the interval over splits."""
     rmse = {
         method: np.array([record["rmse"] for record in records])
         for method, records in by_method.items()
@@ -221,17 +222,17 @@ def difference(values: Array, ratio: float) -> str:
     return f"{mean:+.3f}{interval}"
 
 
-def _chosen(by_method: dict[str, list[Record]]) -> str:
-    """How often the parameters other than alpha were chosen as they mostly were."""
-    told = []
+def _selected(by_method: dict[str, list[Record]]) -> str:
+    """The values most often selected for the parameters other than alpha, with their counts."""
+    texts = []
     for method, records in by_method.items():
         values = []
         for name in METHODS[method].grid:
             value, times = Counter(record["setting"][name] for record in records).most_common(1)[0]
             values.append(f"{name} {value} ({times} times)")
         if values:
-            told.append(f"{method}: {', '.join(values)}")
-    return "; ".join(told)
+            texts.append(f"{method}: {', '.join(values)}")
+    return "; ".join(texts)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Did sharing help, school by school? ``transfer_gain`` on the School data.
+"""Did sharing help in each school? ``transfer_gain`` on the School data.
 
 ``python -m benchmarks.school_transfer [--data-home DIR] [--repeats 2] [--plot F] [--jobs N]``
 
-Clustered tasks against each school on its own and all schools as one, everything tuned by inner
-folds. Prints the summary; ``--plot`` draws each school's gain over the first baseline.
+Compares clustered tasks with separate fits of the schools and with one pooled fit, all tuned by
+inner folds. Prints the summary; ``--plot`` draws each school's gain over the first baseline.
 """
 
 import time
@@ -22,15 +22,15 @@ def main(argv: Sequence[str] | None = None) -> TransferGain:
     """Run the comparison, print it, and return it."""
     command = Command("school_transfer", __doc__)
     command.common("data-home", "plot")
-    command.common("repeats", default=2, help="times the five folds are drawn")
-    command.common("jobs", default=2, help="processes")
+    command.common("repeats", default=2, help="repetitions of the five folds")
+    command.common("jobs", default=2, help="number of processes")
     arguments = command.read(argv)
 
     school = load_npz(arguments.data_home / "school.npz", stack=True)
     model = ClusteredTaskRegressor(n_clusters=2, between=0.3, mean=0.01, task_column=-1)
     start = time.perf_counter()
     with warnings.catch_warnings():
-        # Some strengths of the grid are far from the one chosen.
+        # Fits may not converge at strengths far from the one selected, which does not matter here.
         warnings.simplefilter("ignore", ConvergenceWarning)
         gain = transfer_gain(
             model,

@@ -1,9 +1,9 @@
-"""Which structure wins where: every estimator against both baselines on four real data sets.
+"""Which structure is best on which data: every estimator and both baselines on four real data sets.
 
 Run ``python -m benchmarks.tour``. The table goes to stdout as Markdown, progress to stderr. The
 data, school.npz, sarcos_test4449.npz, mtr_rf1.npz and computer_survey.npz, are read from the folder
-named by --data-home, by default by the environment variable SKMTL_DATA, or ../shared/data; files
-that are not there are left out.
+named by --data-home, by default by the environment variable SKMTL_DATA, or ../shared/data; data
+sets whose file is missing are skipped.
 """
 
 import argparse
@@ -27,15 +27,15 @@ from benchmarks._tuning import N_NESTED, Array, Problem, squared_loss
 
 N_FOLDS = 5
 PATH_TOL, FINAL_TOL = 1e-3, 1e-4
-# From so many tasks on the tasks are the sample, below the splits.
+# With at least this many tasks, intervals are computed over tasks, with fewer over splits.
 MANY_TASKS = 30
-# Of --quick: splits, folds, and tasks of data that have many.
+# With --quick: splits, folds, and tasks of stacked data.
 QUICK_SPLITS, QUICK_FOLDS, QUICK_TASKS = 1, 2, 20
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean difference of errors and half its interval, NaN where one value is all there is."""
+    """A mean difference of errors and half the width of its interval, NaN for a single value."""
 
     mean: float
     half: float
@@ -45,12 +45,12 @@ class Difference:
 
     @property
     def sure(self) -> bool:
-        """Whether the interval leaves out zero."""
+        """Whether the interval excludes zero."""
         return bool(abs(self.mean) > self.half)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the benchmark as the command line says."""
+    """Run the benchmark with the options of the command line."""
     arguments = _read_arguments(argv)
     units = [
         (data, split, method)
@@ -69,20 +69,20 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse and check the command line; data that are not there are left out."""
+    """Parse and check the command line; leave out data sets whose file is missing."""
     command = Command("tour", __doc__)
     every = list(SOURCES)
-    command.add_argument("--data", nargs="+", choices=every, default=every, help="which data")
+    command.add_argument("--data", nargs="+", choices=every, default=every, help="data sets to use")
     command.common("data-home", "jobs", "json", "plot")
-    command.common("quick", help="a look: one split, few tasks, alpha alone is chosen")
+    command.common("quick", help="short run: one split, few tasks, only alpha is selected")
     arguments = command.read(argv)
     files = {name: SOURCES[name].file for name in arguments.data}
     arguments.data = [name for name in files if (arguments.data_home / files[name]).is_file()]
     if not arguments.data:
-        command.error(f"there is none of {', '.join(files.values())} in {arguments.data_home}")
+        command.error(f"none of {', '.join(files.values())} found in {arguments.data_home}")
     for name, file in files.items():
         if name not in arguments.data:
-            report.say(f"{name}: there is no {file}, left out")
+            report.say(f"{name}: skipped, {file} not found")
     return arguments
 
 
@@ -105,7 +105,7 @@ def _load(name: str, data_home: Path, quick: bool) -> tuple[Data, list[tuple[Arr
 
 
 def _run(arguments: argparse.Namespace, name: str, split: int, method_name: str) -> Record:
-    """Choose and fit one method on one split's training part; judge it on the test part."""
+    """Tune and fit one method on the training part of a split, and score it on the test part."""
     data, parts = _load(name, arguments.data_home, arguments.quick)
     method, (train, test) = METHODS[method_name], parts[split]
     fixed = parameters(method, ordered=SOURCES[name].ordered, means=data.task_means(train))
@@ -122,7 +122,7 @@ def _run(arguments: argparse.Namespace, name: str, split: int, method_name: str)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         (row,) = tune(method, problem, quick=arguments.quick)
-    # In the units of all rows: those of a training part are as different as the parts.
+    # Convert to the units of all rows: those of the training parts differ between splits.
     units = data.units(train) / data.units(np.arange(len(data.y)))
     errors = np.sqrt(squared_loss(row.coef, row.intercept, scaled.X[test], scaled.y[test])) * units
     return row.record() | {
@@ -135,7 +135,7 @@ def _run(arguments: argparse.Namespace, name: str, split: int, method_name: str)
 
 
 def _by_data(records: list[Record]) -> dict[str, dict[str, list[Record]]]:
-    """The records of each data set and method."""
+    """The records, grouped by data set and method."""
     found: dict[str, dict[str, list[Record]]] = {}
     for record in records:
         found.setdefault(record["data"], {}).setdefault(record["method"], []).append(record)
@@ -159,13 +159,13 @@ def compare(ours: list[Record], theirs: list[Record]) -> Difference:
 def _report(records: list[Record], arguments: argparse.Namespace) -> str:
     """The table and its notes."""
     by_data = _by_data(records)
-    told: list[str] = []
+    findings: list[str] = []
     columns: dict[str, report.Column] = {"method": str}
     for data, methods in by_data.items():
         baseline = min(BASELINES, key=lambda name: _error(methods[name]))
         best = min(methods, key=lambda name: _error(methods[name]))
         columns[data] = _column(methods, best, baseline)
-        told.append(_told(data, methods, best, baseline))
+        findings.append(_finding(data, methods, best, baseline))
 
     def seconds(method: str) -> str:
         runs = [[r["seconds"] for r in methods[method]] for methods in by_data.values()]
@@ -173,11 +173,14 @@ def _report(records: list[Record], arguments: argparse.Namespace) -> str:
 
     rows = report.table(METHODS, columns | {"seconds": seconds}, n_left=1)
     notes = report.bullets(_notes(records, arguments))
-    return "\n\n".join((rows, report.bullets("\n\n".join(told)), notes))
+    return "\n\n".join((rows, report.bullets("\n\n".join(findings)), notes))
 
 
 def _column(methods: dict[str, list[Record]], best: str, baseline: str) -> Callable[[str], str]:
-    """The errors on some data, a method's minus the better baseline's in brackets."""
+    """The function that formats a method's errors on one data set.
+
+    The difference from the better baseline is in brackets.
+    """
 
     def cell(method: str) -> str:
         text = report.mean_and_sd([record["error"] for record in methods[method]], 3)
@@ -190,23 +193,24 @@ def _column(methods: dict[str, list[Record]], best: str, baseline: str) -> Calla
     return cell
 
 
-def _told(data: str, methods: dict[str, list[Record]], best: str, baseline: str) -> str:
-    """Which method wins on some data, by how much, and which are as good."""
+def _finding(data: str, methods: dict[str, list[Record]], best: str, baseline: str) -> str:
+    """The best method on a data set, its margin, and the methods not distinguishable from it."""
     share = 100 * (1 - _error(methods[best]) / _error(methods[baseline]))
     if best == baseline:
-        text = f"{data}: the baseline, {best}, wins"
+        text = f"{data}: the baseline, {best}, has the lowest error"
     else:
-        text = f"{data}: {best} wins, {share:.1f} % below the better baseline, {baseline}"
+        margin = f"{share:.1f} % below the better baseline, {baseline}"
+        text = f"{data}: {best} has the lowest error, {margin}"
     ties = [
         name
         for name in sorted(methods, key=lambda name: _error(methods[name]))
         if name != best and not compare(methods[name], methods[best]).sure
     ]
-    return f"{text}. Not told apart from it: {', '.join(ties) or 'none'}."
+    return f"{text}. Not distinguishable from it: {', '.join(ties) or 'none'}."
 
 
 def _notes(records: list[Record], arguments: argparse.Namespace) -> str:
-    """How the table came about."""
+    """The notes on data, errors, tuning, methods and times."""
     sizes = []
     for name in arguments.data:
         data, parts = _load(name, arguments.data_home, arguments.quick)
@@ -218,35 +222,38 @@ def _notes(records: list[Record], arguments: argparse.Namespace) -> str:
             f"{name}: {data.n_tasks} tasks, {data.features.shape[1]} features, {rows} training "
             f"rows a task, {shared}, {n_splits} splits, {len(test)} test rows"
         )
-    others = "." if arguments.quick else f", then one by one {grids(METHODS)}."
+    others = "." if arguments.quick else f"; then one parameter at a time. {grids(METHODS)}."
     return f"""
         {"; ".join(sizes)}. Training parts are small, and do not overlap.
 
-        Error: the root mean squared error of a task over the standard deviation of y (of all tasks
-        together where they measure the same, School and survey, otherwise its own), mean over
-        tasks; mean ± standard deviation over splits. Bold: the least. In brackets: minus the better
-        baseline, with half a {LEVEL:.0%} t interval, over tasks where there are {MANY_TASKS}
-        or more, otherwise over splits. No correction for the number of methods.
+        Error: the root mean squared error of a task divided by the standard deviation of y (over
+        all tasks if they measure the same quantity, as in School and survey, otherwise the task's
+        own), averaged over tasks; mean ± standard deviation over splits. Bold: the smallest. In
+        brackets: the difference from the better baseline ± half the width of a {LEVEL:.0%} t
+        interval, over tasks if there are at least {MANY_TASKS}, otherwise over splits. No
+        correction for the number of methods.
 
-        Features and y are scaled by the training part (missing values are its mean). Everything is
-        chosen there, by {_n_folds(arguments.quick)}-fold cross-validation on the same folds: alpha
-        in steps of 10^(1/3) down from where next to nothing is learned, until 2 steps were no
-        better and the loss is 1% above its least{others} Independent: one alpha for all tasks or
-        one for each, by a nested {N_NESTED}-fold cross-validation.
+        Features and y are scaled using the training part; missing values are replaced by its mean.
+        All parameters are selected there, by {_n_folds(arguments.quick)}-fold cross-validation on
+        the same folds: alpha in steps of 10^(1/3), starting where the coefficients are close to
+        zero and ending when 2 steps brought no improvement and the loss is 1% above its
+        minimum{others} Independent: one alpha for all tasks or one for each, selected by a nested
+        {N_NESTED}-fold cross-validation.
 
         Methods are the estimators of these names; block-sparse + low rank is MultiTask* with
-        Superposition(L21(0.5), TraceNorm(1.0)). Graph: every two tasks are neighbours, on SARCOS
-        the joints of the arm in their order. Fused: a chain, of the joints in their order,
-        otherwise of the tasks in the order of their means of y. Tree: from fits of each task alone.
+        Superposition(L21(0.5), TraceNorm(1.0)). Graph: complete, except on SARCOS, where it is the
+        chain of the arm's joints. Fused: a chain, of the joints in their order on SARCOS, otherwise
+        of the tasks in the order of their means of y. Tree: learned from separate fits of the
+        tasks.
 
         Seconds: processor time of one split of each data set, cross-validation and final fit, on
-        one thread (without the nested one). Fits that ran out of iterations:
+        one thread (without the nested cross-validation). Fits that reached the iteration limit:
         {_unconverged(records)}.
         """
 
 
 def _unconverged(records: list[Record]) -> str:
-    """How many fits stopped early, by method."""
+    """The number of fits that reached the iteration limit, by method."""
     counts = {
         method: sum(record["unconverged"] for record in records if record["method"] == method)
         for method in METHODS

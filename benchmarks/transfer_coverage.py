@@ -1,17 +1,18 @@
-"""Can transfer_gain be believed? False alarms, harm found, coverage of its intervals.
+"""How reliable is transfer_gain? False positives, power to detect harm, coverage of its intervals.
 
 ``python -m benchmarks.transfer_coverage [--seeds 200] [--json F]``
 
-Made tasks, stacked, with ridges of a fixed strength. "Plain t" takes the same gains for
-independent: what the correction for overlapping training sets is there to prevent.
+The tasks are simulated and stacked, and the models are ridges of a fixed strength. "Plain t" treats
+the same gains as independent, without the correction for overlapping training sets.
 
-- Null: both models are the same but for noise, drawn anew in every fit: on the coefficients, or
-  by a few useless features that each model has for itself, which every fit learns anew. An alarm
-  is any task helped or hurt (Holm, 5%), or an overall interval without 0.
-- Harm: one vector for all tasks, of which a few are unrelated, against each task alone.
-- Coverage: 95% intervals and the expected gain of models trained on four fifths of the rows, as
-  many as an outer training set has, over fresh training sets. A linear model's loss on fresh rows
-  is known exactly. Per task: the tasks stay, the rows are new; overall: the tasks are new too.
+- Null: the two models have the same distribution. They differ only by noise: either noise drawn in
+  every fit and added to the coefficients, or a few useless features, different ones for each model,
+  whose coefficients are fitted. A false positive is any task reported as helped or hurt (Holm, 5%),
+  or an overall interval without 0.
+- Harm: one coefficient vector for all tasks, a few of which are unrelated, against separate fits.
+- Coverage: how often 95% intervals contain the expected gain, over fresh training sets, of models
+  trained on four fifths of the rows, the size of an outer training set. The loss of a linear model
+  on fresh rows is known exactly. Per task: fixed tasks and new rows; overall: new tasks too.
 """
 
 import time
@@ -38,19 +39,20 @@ N_FRESH = 2000
 
 @dataclass(eq=False, repr=False)
 class Ridges(RegressorMixin, BaseEstimator):
-    """A ridge per task, or one for all, in closed form: a tenth of the time of the estimators.
+    """A ridge per task, or one for all, in closed form, in a tenth of the estimators' time.
 
     Parameters
     ----------
     alpha : float
         Strength, relative to one row.
     pooled : bool
+        Whether all tasks share their coefficients.
     hidden : tuple of int
-        Columns that it does not see.
+        Columns that the model ignores.
     noise : float
-        Standard deviation of noise on the coefficients, new in every fit.
+        Standard deviation of noise added to the coefficients, drawn anew in every fit.
     task_column : int
-        -1: the last.
+        Must be -1, the last column.
     random_state : int
     """
 
@@ -62,7 +64,7 @@ class Ridges(RegressorMixin, BaseEstimator):
     random_state: int = 0
 
     def fit(self, X: Array, y: Array) -> Self:
-        """Fit; each task has an intercept."""
+        """Fit the coefficients, with an intercept for each task."""
         features, codes = X[:, :-1].copy(), X[:, -1].astype(int)
         features[:, self.hidden] = 0.0
         n_tasks = codes.max() + 1
@@ -83,19 +85,19 @@ class Ridges(RegressorMixin, BaseEstimator):
         self.coef_ = np.linalg.solve(gram + ridge, moment[:, :, None])[:, :, 0]
         self.intercept_ = means_y[:, 0] - (means * self.coef_).sum(axis=1)
         if self.noise:
-            # The rows decide, so that two fits never share their noise, nor two models.
+            # Seed with the labels too, so that no two fits, and no two models, share their noise.
             rng = np.random.default_rng([self.random_state, zlib.crc32(y.tobytes())])
             self.coef_ = self.coef_ + self.noise * rng.standard_normal(self.coef_.shape)
         return self
 
     def predict(self, X: Array) -> Array:
-        """Each row by its own task."""
+        """Predict each row with its own task."""
         return predict(self.coef_, self.intercept_, X)
 
 
 @dataclass(frozen=True)
 class World:
-    """Linear tasks: coefficients are a common part, parts of their own, and useless features."""
+    """Linear tasks: common plus task-specific coefficients, and useless features."""
 
     n_tasks: int = 6
     n_rows: int = 30
@@ -105,32 +107,32 @@ class World:
     noise: float = 1.0
 
     def tasks(self, rng: np.random.Generator) -> Array:
-        """Coefficients (n_tasks, n_features + n_useless); the common part is the same always."""
+        """Draw coefficients (n_tasks, n_features + n_useless); the common part is fixed."""
         coef = np.zeros((self.n_tasks, self.n_features + self.n_useless))
         own = self.own * rng.standard_normal((self.n_tasks, self.n_features))
         coef[:, : self.n_features] = 0.5 + own
         return coef
 
     def rows(self, coef: Array, rng: np.random.Generator, share: float = 1.0) -> tuple[Any, Any]:
-        """Standard normal features with the task last, and labels."""
+        """Draw standard normal features, with the task in the last column, and labels."""
         codes = np.repeat(np.arange(self.n_tasks), round(share * self.n_rows))
         X = rng.standard_normal((len(codes), coef.shape[1]))
         y = (X * coef[codes]).sum(axis=1) + self.noise * rng.standard_normal(len(codes))
         return np.column_stack([X, codes]), y
 
     def loss(self, model: Ridges, coef: Array) -> Array:
-        """The expected squared error (n_tasks,) on fresh rows, exactly."""
+        """The exact expected squared error (n_tasks,) on fresh rows."""
         return self.noise**2 + ((model.coef_ - coef) ** 2).sum(axis=1) + model.intercept_**2
 
 
 def compare(estimator: Any, baseline: Any, X: Array, y: Array, seed: int) -> TransferGain:
-    """transfer_gain as it comes, but for the tuning."""
+    """Run transfer_gain with its defaults, but without tuning."""
     pair = [("baseline", baseline)]
     return transfer_gain(estimator, X, y, baselines=pair, tune=False, random_state=seed)
 
 
 def null(name: str, world: World, models: tuple[Ridges, Ridges], n_seeds: int) -> dict[str, Any]:
-    """How often two models that differ by noise alone raise an alarm."""
+    """How often a difference is reported between two models that differ by noise alone."""
     alarms = np.zeros((n_seeds, 4), dtype=bool)
     for seed in range(n_seeds):
         rng = np.random.default_rng([1, seed])
@@ -147,7 +149,7 @@ def null(name: str, world: World, models: tuple[Ridges, Ridges], n_seeds: int) -
 
 
 def harm(n_seeds: int, n_unrelated: int = 2) -> dict[str, Any]:
-    """How often one vector for all is reported to hurt unrelated tasks, and the others."""
+    """How often pooling is reported to hurt the unrelated and the related tasks."""
     world = World(n_tasks=10, n_rows=60, n_features=8, own=0.05, noise=2.0)
     hurt = np.zeros((n_seeds, world.n_tasks), dtype=bool)
     helped = np.zeros((n_seeds, world.n_tasks), dtype=bool)
@@ -169,7 +171,10 @@ def harm(n_seeds: int, n_unrelated: int = 2) -> dict[str, Any]:
 
 
 def coverage(name: str, world: World, alpha: float, n_seeds: int, new: bool) -> dict[str, Any]:
-    """Share of the 95% intervals that hold the expected gain; ``new`` tasks: overall."""
+    """Share of the 95% intervals that contain the expected gain.
+
+    The intervals are those of each task; with ``new`` tasks in every data set, the overall one.
+    """
     estimator, baseline = Ridges(alpha, pooled=True), Ridges(alpha)
     fixed = world.tasks(np.random.default_rng(0))
     true = np.zeros((N_FRESH, world.n_tasks))
@@ -199,9 +204,9 @@ def coverage(name: str, world: World, alpha: float, n_seeds: int, new: bool) -> 
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Run the benchmark, print tables, and return their rows."""
+    """Run the benchmark, print the tables, and return their rows."""
     command = Command("transfer_coverage", __doc__)
-    command.common("seeds", default=200, help="data sets per row")
+    command.common("seeds", default=200, help="number of data sets per row")
     command.common("json")
     arguments = command.read(argv)
     start, seeds = time.perf_counter(), arguments.seeds
@@ -234,7 +239,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 def _tables(rows: dict[str, Any]) -> str:
     null_columns = {
-        "exact null, alarms at 5%": "{null}, {seeds} seeds",
+        "exact null, false positives at 5%": "{null}, {seeds} seeds",
         "a task (Holm)": "{task:.1%}",
         "overall": "{overall:.1%}",
         "either": "{any:.1%}",

@@ -1,6 +1,6 @@
-"""skmtl beside other packages on the same problems: problems, solvers and runner apart.
+"""skmtl compared with other packages on the same problems.
 
-``python -m benchmarks.peers`` runs every peer that is installed (``__main__`` tells the options).
-Every peer works in a process of its own, with the same number of threads; only what it returns
-counts, and the runner measures that itself.
+``python -m benchmarks.peers`` runs every peer that is installed (see ``__main__`` for the options).
+Every peer works in its own process with the same number of threads. The runner evaluates the
+returned coefficients itself and ignores the objective values reported by the peers.
 """

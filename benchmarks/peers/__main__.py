@@ -1,20 +1,21 @@
-"""skmtl beside other packages: seconds to a suboptimality of 1e-6 of the null objective.
+"""skmtl and other packages: seconds to a suboptimality of 1e-6 times the null objective.
 
 ``python -m benchmarks.peers [--problem NAME ...] [--quick] [--threads 1|2] [--repeats N]
 [--legacy-python PATH] [--json F] [--plot F]``
 
-Installs nothing: peers that cannot be imported are named and left out. requirements.txt and
-requirements-legacy.txt beside this file list them; the latter need an older NumPy, and run in the
-interpreter given by --legacy-python, by turns with all others. ``--growth`` measures how skmtl's
-time grows with the sizes instead, ``--families`` the same for every convex estimator on
-School-sized tasks, ``--memory`` the peak memory of its fits.
+Installs nothing: peers that cannot be imported are reported and skipped. They are listed in
+benchmarks/peers/requirements.txt and requirements-legacy.txt. The latter need an older NumPy and
+run in the interpreter given by --legacy-python, alternating with all others. Instead of the
+comparison, ``--growth`` measures how skmtl's time grows with the problem size, ``--families`` does
+so for every convex estimator on School-sized tasks, and ``--memory`` measures the peak memory of
+skmtl's fits.
 
 Tables go to stdout as Markdown, progress to stderr.
 """
 
 import os
 
-# The measuring process checks results between the runs; its threads must not outlive a check.
+# This process evaluates results between the timed runs; its idle threads must not disturb them.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
@@ -32,7 +33,7 @@ from benchmarks.peers.solvers import OURS, PEERS  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the benchmark as the command line says."""
+    """Run the benchmark with the options of the command line."""
     arguments = _read_arguments(argv)
     quick = arguments.quick
     pythons = (sys.executable, *filter(None, [arguments.legacy_python]))
@@ -63,7 +64,7 @@ def _compare(settings: Settings, arguments: argparse.Namespace, content: dict[st
             sessions = {name: found for name, found in runner.sessions.items() if found}
             content |= summary.environment(sessions)
             content |= {"clock": clock, "ratios": rows, "problems": problems}
-            write_json(arguments.json, content)  # each time: a long run may be broken off
+            write_json(arguments.json, content)  # each time, since a long run may be interrupted
     if not problems:
         return
     print(f"### {clock} seconds to the target, threads: {settings.threads}\n")
@@ -82,27 +83,27 @@ def _compare(settings: Settings, arguments: argparse.Namespace, content: dict[st
 def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     command = Command("peers", __doc__)
     add = command.add_argument
-    # The names are checked below: argparse checks defaults of lists against choices as a whole.
-    add("--problem", nargs="+", metavar="NAME", help=f"of {', '.join(PROBLEMS)}, or a prefix")
-    add("--peer", nargs="+", metavar="NAME", choices=list(PEERS), help=f"of {', '.join(PEERS)}")
-    command.common("quick", help="a look: small problems, few repeats")
-    add("--threads", type=int, choices=(1, 2), default=1, help="of every peer (default 1)")
-    command.common("repeats", help="timed runs (default 5, quick 1)")
-    add("--limit", type=float, metavar="S", help="end a run after S seconds (default 60, quick 2)")
-    add("--clock", choices=("cpu", "wall"), help="what counts (default: cpu with one thread)")
+    # The names are checked below, since they may be prefixes.
+    add("--problem", nargs="+", metavar="NAME", help=f"{', '.join(PROBLEMS)}, or a prefix")
+    add("--peer", nargs="+", metavar="NAME", choices=list(PEERS), help=", ".join(PEERS))
+    command.common("quick", help="short run: small problems, few repeats")
+    add("--threads", type=int, choices=(1, 2), default=1, help="threads per peer (default 1)")
+    command.common("repeats", help="number of timed runs (default 5, quick 1)")
+    add("--limit", type=float, metavar="S", help="stop a run after S seconds (default 60, quick 2)")
+    add("--clock", choices=("cpu", "wall"), help="time to report (default: cpu with one thread)")
     add("--legacy-python", metavar="PATH", help="interpreter with the peers that need NumPy 1")
     add("--growth", action="store_true", help="skmtl's time against n, d, T and support")
     add("--families", action="store_true", help="every convex estimator's time and its growth")
-    add("--memory", action="store_true", help="skmtl's peak memory beside the size of its input")
+    add("--memory", action="store_true", help="skmtl's peak memory relative to its input")
     command.common("json", "plot")
     arguments = command.read(argv)
-    chosen: set[str] = set()
+    selected: set[str] = set()
     for name in arguments.problem or PROBLEMS:
         named = {name} & PROBLEMS.keys() or {each for each in PROBLEMS if each.startswith(name)}
         if not named:
-            command.error(f"--problem: there is no {name}; choose from {', '.join(PROBLEMS)}")
-        chosen |= named
-    arguments.problem = [name for name in PROBLEMS if name in chosen]
+            command.error(f"--problem: unknown name {name}; known are {', '.join(PROBLEMS)}")
+        selected |= named
+    arguments.problem = [name for name in PROBLEMS if name in selected]
     arguments.peer = [OURS, *(arguments.peer or PEERS)]
     arguments.clock = arguments.clock or ("cpu" if arguments.threads == 1 else "wall")
     if arguments.limit is not None and arguments.limit <= 0:

@@ -1,4 +1,4 @@
-"""Every convex estimator on School-sized stacked tasks: seconds of a warm fit, and their growth."""
+"""Every convex estimator on School-sized stacked tasks: seconds of a fit, and their growth."""
 
 import time
 from typing import Any
@@ -59,7 +59,10 @@ def estimators(n_tasks: int) -> dict[str, Any]:
 
 
 def make(n_tasks: int, rows: int, d: int) -> tuple[Array, Array]:
-    """Stacked tasks near a few directions, as much noise as signal; the task id comes last."""
+    """Simulate stacked tasks with coefficients in three dimensions and as much noise as signal.
+
+    The task is in the last column of X.
+    """
     rng = np.random.default_rng(0)
     task = np.repeat(np.arange(n_tasks), rows)
     X = rng.normal(size=(len(task), d))
@@ -82,7 +85,8 @@ def run(settings: Settings, plot: Any = None) -> Record:
         records.append(record)
         say(f"{name}: {median:.4f} s")
     sizes = ", ".join(f"{_SCHOOL[name]} {label}" for name, label in _LABELS.items())
-    print(f"### Seconds of a warm fit: {sizes}; alpha a tenth of the grid's top, tol {_TOL:g}\n")
+    alpha = "alpha a tenth of the grid's largest"
+    print(f"### Seconds of a fit after compilation: {sizes}; {alpha}, tol {_TOL:g}\n")
     columns = {
         "estimator": "{name}",
         "seconds": "{seconds:.3g}",
@@ -95,7 +99,7 @@ def run(settings: Settings, plot: Any = None) -> Record:
 
 
 def _time(name: str, sizes: dict[str, int], settings: Settings) -> tuple[float, float, int]:
-    """The median processor seconds of a warm fit, its gap in null objectives, its iterations."""
+    """Time fits after a first one: median processor seconds, gap / null objective, iterations."""
     (X, y), model = make(**sizes), estimators(sizes["n_tasks"])[name]
     top = path(clone(model).set_params(tol=0.1), X, y, alphas=1)[0][0]
     model = clone(model).set_params(alpha=top / _DIVISOR)

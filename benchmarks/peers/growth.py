@@ -1,4 +1,4 @@
-"""How skmtl's time grows with rows, features, tasks and support, each alone."""
+"""How skmtl's time grows with rows, features, tasks and support, varied one at a time."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from benchmarks.peers.solvers import OURS
 
 _TOL = 1e-6
 _DIVISOR = 10.0
-# What stays fixed while one size grows, and what that size grows through.
+# The sizes that stay fixed while one grows, and the values of the growing one.
 _BASE = {"n": 300, "d": 4000, "n_tasks": 20}
 _SIZES: dict[str, tuple[float, ...]] = {
     "n": (150, 300, 600, 1200, 2400),
@@ -31,12 +31,12 @@ _LABELS = {
 
 
 def run(settings: Settings, plot: Path | None = None) -> Record:
-    """Time fits, print a table, draw, and return the raw numbers."""
+    """Time fits, print a table, draw a figure if asked, and return the raw numbers."""
     with Session(OURS, settings.threads, settings.pythons) as session:
         series = [_series(name, settings, session) for name in _SIZES]
         environment = session.hello
     base = f"n={_BASE['n']}, d={_BASE['d']}, T={_BASE['n_tasks']}, alpha_max / {_DIVISOR:g}"
-    print(f"### skmtl's seconds, one size growing, the others {base} (tol {_TOL:g})\n")
+    print(f"### skmtl's seconds as one size grows; the others are {base} (tol {_TOL:g})\n")
     columns: dict[str, Column] = {
         "size": "{label}",
         "values": lambda one: " ".join(f"{value:g}" for value in one["x"]),

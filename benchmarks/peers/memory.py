@@ -1,4 +1,4 @@
-"""The peak memory of skmtl's fits beside the size of their input."""
+"""The peak memory of skmtl's fits relative to the size of their input."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _TOL = 1e-6
 def run(settings: Settings, plot: Path | None = None) -> Record:
     """Measure each problem in a fresh process, print a table, and return the raw numbers."""
     records = [_measure(build(name, settings.quick), settings) for name in _PROBLEMS]
-    print("### Memory of a fit beyond its input, at the peak\n")
+    print("### Peak memory of a fit in addition to its input\n")
     columns: dict[str, Column] = {
         "problem": "{problem}",
         "input, MiB": lambda one: f"{one['input_bytes'] / 2**20:.1f}",
@@ -34,8 +34,8 @@ def _measure(problem: Problem, settings: Settings) -> Record:
     size = X.data.nbytes + X.indices.nbytes if sp.issparse(X) else X.nbytes
     limit = settings.limit * problem.patience
     with Session(OURS, settings.threads, settings.pythons) as session:
-        # Kernels are compiled, or read from the cache, on a problem of the same kind that leaves no
-        # memory behind for the measured fit to use again.
+        # Compile the kernels, or load them from the cache, on a small problem of the same kind: it
+        # frees too little memory for the measured fit to reuse.
         with build(problem.name, quick=True).saved() as folder:
             session.load(folder)
             session.run(_TOL, limit, at_least=0)

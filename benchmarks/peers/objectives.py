@@ -1,7 +1,7 @@
-"""The objectives, written without any peer: what a returned W is worth.
+"""The objectives, implemented independently of all peers to evaluate the W that they return.
 
-All are in one scale: (T / S) times the sum of the losses of all S labels, so that the squared loss
-with common rows is ||Y - XW||_F^2 / (2n).
+All have the same scale: (T / S) times the sum of the losses of all S labels, so that the squared
+loss with common rows is ||Y - XW||_F^2 / (2n).
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def objective(problem: Problem, W: Array, alpha: float) -> float:
 
 
 def null_value(problem: Problem) -> float:
-    """The objective at W = 0: the scale of suboptimality."""
+    """The objective at W = 0, relative to which suboptimality is measured."""
     return _loss(problem, np.zeros((problem.n_features, problem.n_tasks)))
 
 
@@ -41,7 +41,7 @@ def null_gradient(problem: Problem) -> Array:
 
 
 def dual_norm(penalty: str, G: Array) -> float:
-    """The dual norm of the norm that a penalty is, or is the square of."""
+    """The dual norm at G of a penalty's norm; the relation penalty is half a squared norm."""
     if penalty == "l21":
         return float(np.linalg.norm(G, axis=1).max())
     return float(np.linalg.norm(G, 2))

@@ -1,4 +1,4 @@
-"""The pictures of benchmarks.peers. Imports matplotlib: import this module lazily."""
+"""The figures of benchmarks.peers. Imports matplotlib: import this module lazily."""
 
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ def draw(path: Path, problems: list[Record], clock: str) -> None:
     Parameters
     ----------
     path : Path
-        The file; its name says the format.
+        The file; its extension sets the format.
     problems : list of dict
-        Raw numbers of the runner.
+        Raw numbers from the runner.
     clock : {"cpu", "wall"}
     """
     n_columns = min(_COLUMNS, len(problems))
@@ -57,15 +57,15 @@ def draw(path: Path, problems: list[Record], clock: str) -> None:
         frameon=False,
     )
     figure.suptitle(
-        f"Suboptimality, relative to the null objective, against {clock} seconds. "
-        "Left and low is better",
+        f"Suboptimality relative to the null objective against {clock} seconds. "
+        "Lower left is better",
         fontsize=11,
     )
     save(figure, path)
 
 
 def draw_growth(path: Path, series: list[Record]) -> None:
-    """Draw time against each size in turn, the fitted slope in the legend."""
+    """Draw time against each size, with the fitted slope in the legend."""
     figure, axes = panels(len(series), len(series), (3.2 * len(series), 3.2))
     for ax, one in zip(axes[0], series, strict=True):
         x, seconds = np.array(one["x"], dtype=float), np.array(one["seconds"])
@@ -79,7 +79,7 @@ def draw_growth(path: Path, series: list[Record]) -> None:
         ax.legend(frameon=False)
         tidy(ax)
     axes[0, 0].set_ylabel("seconds")
-    # Common limits, so that the steepness can be compared by eye.
+    # Common limits, so that slopes can be compared by eye.
     lows, highs = zip(*(ax.get_ylim() for ax in axes[0]), strict=True)
     for ax in axes[0]:
         ax.set_ylim(min(lows), max(highs))
@@ -106,7 +106,7 @@ def _finish(ax: Axes, problem: Record) -> None:
     ax.set(xscale="log", yscale="log", xlabel="seconds")
     left, right = ax.get_xlim()
     middle, half = np.sqrt(left * right), max(np.sqrt(right / left), 4.0)
-    ax.set_xlim(middle / half, middle * half)  # a decade at least, or no label would fit
+    ax.set_xlim(middle / half, middle * half)  # a decade or more, for tick labels
     ax.xaxis.set_minor_formatter(NullFormatter())
     low, high = ax.get_ylim()
     ax.set_ylim(max(low, _FLOOR / 2), min(high, 1.0))

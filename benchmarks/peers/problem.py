@@ -1,4 +1,4 @@
-"""A problem as data: what every peer is given, and how it is handed to another process."""
+"""A problem as data, given to every peer, and its files, which pass it to another process."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# What the target of a speed is measured at, as a share of the null objective.
+# The suboptimality at which times are compared, relative to the null objective.
 TARGET = 1e-6
 
 
@@ -33,17 +33,17 @@ class Problem:
     alphas : ndarray of shape (n_alphas,)
         Decreasing.
     loss : {"squared", "logistic", "multinomial"}
-        "logistic" is one class against the rest.
+        "logistic" fits each class against the rest.
     penalty : {"l21", "trace", "relation"}
-        Row norms, the trace norm, and half its square.
+        The sum of row norms, the trace norm, and half its square.
     what : {"fit", "path", "cv"}
         One alpha, all of them, or their cross-validation in ``n_folds`` consecutive folds.
     speed : float
-        How many times faster than the best peer skmtl means to be.
+        The target ratio of the best peer's time to skmtl's.
     loose : mapping
-        The suboptimality at which a peer's time counts, where it is not that of all.
+        The suboptimality at which a peer's time counts, for peers with a target of their own.
     patience : float
-        By how much the time limit of a run is longer than usual.
+        Factor by which the time limit of a run is extended.
     """
 
     name: str
@@ -74,13 +74,13 @@ class Problem:
 
     @property
     def shape(self) -> str:
-        """The sizes, to print."""
+        """The sizes as printed."""
         n, d = self.X.shape
         return f"{n} x {d}, T={self.n_tasks}"
 
     @property
     def kind(self) -> str:
-        """What a peer must be able to do: loss, penalty, layout and data in one word."""
+        """The capabilities a peer needs: task, penalty or loss, layout and data as one string."""
         parts = [self.what, self.penalty if self.loss == "squared" else self.loss]
         parts += ["enet"] * (self.l1_ratio < 1) + ["stacked"] * (self.task is not None)
         return " ".join(parts + ["sparse"] * sp.issparse(self.X))
@@ -98,7 +98,7 @@ class Problem:
 
     @contextmanager
     def saved(self) -> Iterator[Path]:
-        """A folder with the problem's files, for a while."""
+        """A temporary folder with the problem's files."""
         with TemporaryDirectory(prefix="peers-") as folder:
             self.save(Path(folder))
             yield Path(folder)
@@ -121,7 +121,7 @@ class Problem:
 
     @classmethod
     def load(cls, folder: Path) -> "Problem":
-        """Read what :meth:`save` wrote."""
+        """Read a problem written by :meth:`save`."""
         scalars = json.loads((folder / "problem.json").read_text(encoding="utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy") for name in scalars.pop("arrays")}
         shape = tuple(scalars.pop("shape"))
@@ -131,7 +131,7 @@ class Problem:
         return cls(**arrays, **scalars)
 
     def describe(self) -> dict[str, Any]:
-        """All but the arrays, for the raw numbers."""
+        """All attributes except the large arrays, for the raw numbers."""
         skipped = ("X", "y", "task", "alphas")
         names = [each.name for each in fields(self) if each.name not in skipped]
         shallow = {name: getattr(self, name) for name in names}

@@ -1,4 +1,4 @@
-"""The table of problems. Each is built when it is asked for; ``quick`` makes it small."""
+"""The table of problems. Each is built on demand; ``quick`` makes it small."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ _CLASSES = 10
 
 
 class Missing(Exception):
-    """A problem cannot be built, or a peer not be run, here."""
+    """A problem cannot be built, or a peer cannot be run, on this machine."""
 
 
 def build(name: str, quick: bool = False) -> Problem:
@@ -30,7 +30,7 @@ def build(name: str, quick: bool = False) -> Problem:
     Raises
     ------
     Missing
-        Where it needs data that are not there.
+        If it needs data that are missing.
     """
     return PROBLEMS[name](name, quick)
 
@@ -38,7 +38,7 @@ def build(name: str, quick: bool = False) -> Problem:
 def wide(
     n: int, d: int, n_tasks: int, seed: int = 0, n_informative: int = 3
 ) -> tuple[Array, Array]:
-    """Autoregressive columns, few rows of W that are not zero, as much noise as signal."""
+    """Simulate autoregressive columns, few non-zero rows of W, and as much noise as signal."""
     rng = np.random.default_rng(seed)
     X = correlated(rng, n, d)
     support = rng.choice(d, n_informative, replace=False)
@@ -47,7 +47,7 @@ def wide(
 
 
 def correlated(rng: np.random.Generator, n: int, d: int) -> Array:
-    """Rows of a stationary autoregression of order one, C-contiguous."""
+    """Simulate rows of a stationary autoregression of order one, C-contiguous."""
     X = rng.normal(size=(n, d))
     for j in range(1, d):
         X[:, j] *= np.sqrt(1 - _CORRELATION**2)
@@ -56,14 +56,14 @@ def correlated(rng: np.random.Generator, n: int, d: int) -> Array:
 
 
 def shared(name: str, X: Any, Y: Array, divisor: float, **options: Any) -> Problem:
-    """Tasks with common rows at alpha_max / divisor."""
+    """The problem with these data at alpha_max / divisor."""
     problem = Problem(name, X, Y, np.ones(1), **options)
     top = dual_norm(problem.penalty, null_gradient(problem)) / problem.l1_ratio
     return replace(problem, alphas=np.array([top / divisor]))
 
 
 def grid(problem: Problem, n_alphas: int, ratio: float) -> Problem:
-    """The problem on a geometric grid from its alpha to the ``ratio``-th part of it."""
+    """The problem on a geometric grid of alphas from its own down to that divided by ``ratio``."""
     return replace(problem, alphas=problem.alphas * np.geomspace(1, 1 / ratio, n_alphas))
 
 
@@ -72,7 +72,8 @@ def _noise_like(rng: np.random.Generator, signal: Array) -> Array:
     return noise * (np.linalg.norm(signal) / np.linalg.norm(noise))
 
 
-# alpha_max / 2 finds the three rows of W, the smaller ones noise: supports of about 3, 90 and 1150.
+# At alpha_max / 2 the support is the three rows of W; smaller alphas also select noise. The
+# supports have about 3, 90 and 1150 rows.
 def _wide(
     name: str, quick: bool, *, divisor: float, speed: float, l1_ratio: float = 1.0
 ) -> Problem:
@@ -105,7 +106,10 @@ def _path(name: str, quick: bool, *, what: str, speed: float) -> Problem:
 
 
 def _relation(name: str, quick: bool) -> Problem:
-    """Task vectors in a space of few dimensions; the grid starts where 1% can be gained at most."""
+    """Tasks with low-rank coefficients.
+
+    At the largest alpha the objective can be at most 1% below the null objective.
+    """
     n, d, n_tasks, rank, n_alphas = (300, 40, 15, 3, 5) if quick else (2000, 300, 100, 10, 20)
     rng = np.random.default_rng(0)
     X = correlated(rng, n, d)
@@ -145,7 +149,7 @@ def _stacked(name: str, quick: bool, *, penalty: str, large: bool, speed: float)
 
 @cache
 def _mnist() -> tuple[Array, Array]:
-    """The training part, grey values from 0 to 1."""
+    """The training part of MNIST, with grey values from 0 to 1."""
     home = data_home()
     try:
         data = fetch_mnist(home)

@@ -1,4 +1,4 @@
-"""Run peers on problems: tolerances downwards, then repeats by turns, all measured alike."""
+"""Run peers on problems with decreasing tolerances, then repeat the runs alternately."""
 
 import hashlib
 import io
@@ -22,42 +22,44 @@ Array = NDArray[Any]
 
 _REFERENCE_TOL = 1e-8
 _TIGHTEST = 1e-13
-# A cross-validation is at the target where its scores too are off by this share of the worst score.
+# The tolerance at which the reference scores of a cross-validation are computed.
 _SCORES_TOL = 1e-7
+# A cross-validation reaches the target only if the error of its scores is also at most this share
+# of the largest score.
 _SCORES_ERROR = 1e-3
 _WORST = 1e300
-# The optimum counts as known when a certificate leaves no more than this share of the target open.
+# The optimum counts as known if its certified error is at most this share of the target.
 _OPEN = 0.1
-# Where it is not known, peers go on for so many tolerances after they seem to be at the target.
+# If it is not known, peers run this many further tolerances after they seem to reach the target.
 _BEYOND = 2
-# A first run as long as this is taken for a timed one too: what it compiled is little beside it.
+# A first run longer than this also counts as a timed one: compilation is a small part of it.
 _LONG_SECONDS = 5.0
-# And runs longer than this are not repeated: one measures them well enough.
+# Runs longer than this are not repeated: one measurement is accurate enough.
 _SLOW_SECONDS = 30.0
-# First fits may compile, and the reference is tight.
+# The time limit is this many times longer for first fits, which may compile, and references.
 _PATIENCE = 3.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run.
+    """Settings of the runner.
 
     Attributes
     ----------
     threads : int
-        Of every peer.
+        Number of threads of every peer.
     repeats : int
-        Timed runs by turns, after the first.
+        Number of timed runs after the first, alternating between the peers.
     limit : float
-        Seconds after which a run is ended, and with it the peer's tolerances on that problem.
+        Seconds after which a run is stopped; the peer then runs no tighter tolerance.
     repeat_below : float
-        Seconds: only a peer's target run is repeated where runs are slower.
+        Slower runs, in seconds, are repeated only at the tolerance that reaches the target.
     at_least : float
-        Seconds: shorter runs are repeated at once, and their median counts.
+        Shorter runs, in seconds, are repeated at once, and their median counts.
     quick : bool
-        Small problems.
+        Whether to use small problems.
     pythons : tuple of str
-        Interpreters to find the peers in.
+        Interpreters that are searched for the peers.
     """
 
     threads: int = 1
@@ -70,7 +72,7 @@ class Settings:
 
 
 class Runner:
-    """All peers' processes, and what they were measured to do. Use it in a with statement."""
+    """Measures problems with all peers, and owns their processes. Use it in a with statement."""
 
     def __init__(self, settings: Settings, peers: Sequence[str] = tuple(PEERS)) -> None:
         self.settings = settings
@@ -86,17 +88,17 @@ class Runner:
                 session.close()
 
     def run(self, names: Sequence[str]) -> Iterator[Record]:
-        """Measure the problems of these names one by one; what cannot be built is left out."""
+        """Measure the problems of these names one by one; skip those that cannot be built."""
         for name in names:
             try:
                 problem = build(name, self.settings.quick)
             except Missing as error:
-                say(f"{name}: left out: {error}")
+                say(f"{name}: skipped: {error}")
                 continue
             yield self.measure(problem)
 
     def measure(self, problem: Problem) -> Record:
-        """Every peer's runs on one problem."""
+        """Run every peer on one problem."""
         say(f"{problem.name}: {problem.shape}, {problem.kind}")
         measured = _Measured(problem)
         if OURS in self.peers:
@@ -109,35 +111,35 @@ class Runner:
             ]
             if problem.what == "cv" and OURS in present:
                 self._run(OURS, _SCORES_TOL, measured, repeat=-1)
-            ladders = {name: self._descend(name, measured) for name in present}
+            to_repeat = {name: self._descend(name, measured) for name in present}
             for repeat in range(1, self.settings.repeats + 1):
-                for name, rungs in ladders.items():
-                    # A rung that fails once is not worth its limit again.
-                    ladders[name] = [
-                        tol for tol in rungs if self._run(name, tol, measured, repeat) is not None
+                for name, tols in to_repeat.items():
+                    # A tolerance that failed once is not run again.
+                    to_repeat[name] = [
+                        tol for tol in tols if self._run(name, tol, measured, repeat) is not None
                     ]
         return measured.record()
 
     def _load(self, name: str, folder: Path) -> Session | None:
-        """The peer's process with a problem; None where it is absent or cannot take it."""
+        """Load a problem into the peer's process; None if the peer is absent or cannot take it."""
         session = self._session(name)
         try:
             if session is not None:
                 session.load(folder)
         except (Missing, TookTooLong) as error:
-            say(f"  {name}: left out: {error}")
+            say(f"  {name}: skipped: {error}")
             return None
         return session
 
     def _session(self, name: str) -> Session | None:
-        """The peer's process, started when it is first needed; None where it is absent."""
+        """The peer's process, started when it is first needed; None if the peer is absent."""
         if name not in self.sessions:
             self.sessions[name] = self._start(name)
         return self.sessions[name]
 
     def _start(self, name: str) -> Session | None:
         if self.settings.quick and PEERS[name].compiles_long:
-            say(f"  {name}: left out of quick runs, for it compiles long")
+            say(f"  {name}: skipped in quick runs because of its long compilation")
             return None
         try:
             session = Session(name, self.settings.threads, self.settings.pythons)
@@ -146,25 +148,25 @@ class Runner:
             return None
         pools = session.hello["blas"] or {}
         if set(pools.values()) - {self.settings.threads}:
-            say(f"  {name}: not all of it has {self.settings.threads} threads: {pools}")
+            say(f"  {name}: not all thread pools have {self.settings.threads} threads: {pools}")
         return session
 
     def _find_reference(self, measured: "_Measured") -> None:
-        """A first estimate of the optimum, by our own solver, tight and with a certificate."""
+        """Estimate the optimum with skmtl, at a tight tolerance and with a certificate."""
         problem = measured.problem
-        if problem.what == "cv":  # whose estimators return no certificates
+        if problem.what == "cv":  # CV estimators return no certificates
             problem = replace(problem, what="path")
         with problem.saved() as folder:
             if self._load(OURS, folder) is None:
                 return
-            if problem is measured.problem:  # the first fit is a loose one, as every peer's
+            if problem is measured.problem:  # a loose first fit, as for every peer
                 self._run(OURS, PEERS[OURS].loosest, measured, repeat=-2)
             self._run(OURS, _REFERENCE_TOL, measured, repeat=-1)
         if not measured.is_certified:
-            say(f"  the optimum is not certified: peers go {_BEYOND} tolerances beyond the target")
+            say(f"  optimum not certified: peers run {_BEYOND} tolerances beyond the target")
 
     def _descend(self, name: str, measured: "_Measured") -> list[float]:
-        """Tighten the peer's tolerance until the target is met; return the rungs to repeat."""
+        """Tighten the peer's tolerance until it reaches the target; return those to repeat."""
         peer, target = PEERS[name], measured.problem.target(name)
         tol, beyond = peer.loosest, 0
         found: dict[float, Record] = {}
@@ -182,7 +184,7 @@ class Runner:
             found[tol] = record
             beyond += measured.suboptimality(record) <= target
             tol /= peer.step
-        # A better optimum may have been found meanwhile.
+        # Compare again: a later run may have improved the best known objective.
         met = [tol for tol, record in found.items() if measured.suboptimality(record) <= target]
         if met and len(found) > 1:
             between = max(met) * np.sqrt(peer.step)  # may be cheaper, and tight enough
@@ -206,11 +208,11 @@ class Runner:
         if repeat < 0:
             limit *= _PATIENCE
         try:
-            # A cold run is not to be hidden by warm ones after it.
+            # A first run must not be averaged with later ones, which need no compilation.
             at_least = 0.0 if repeat < 0 else self.settings.at_least
             reply = session.run(tol, limit, at_least=at_least)
         except TookTooLong:
-            say(f"  {name}: ended after {limit:g} s at tol {tol:.1g}")
+            say(f"  {name}: stopped after {limit:g} s at tol {tol:.1g}")
             measured.notes.append(f"{name}: more than {limit:g} s at tolerance {tol:.1g}")
             return None
         except Missing as error:
@@ -234,12 +236,12 @@ class _Measured:
         self.checked: dict[bytes, list[float]] = {}
 
     def add(self, name: str, tol: float, repeat: int, reply: dict[str, Any]) -> Record:
-        """Value the coefficients and keep the record."""
+        """Evaluate the objective at the coefficients and keep the record."""
         content = reply.pop("coefs")
         positions = reply.pop("alphas")
         positions = list(range(len(self.best))) if positions is None else positions
         content_hash = hashlib.sha256(content).digest()
-        if content_hash not in self.checked:  # repeats return the same
+        if content_hash not in self.checked:  # repeats return equal coefficients
             coefs = np.load(io.BytesIO(content))
             alphas = self.problem.alphas[positions]
             self.checked[content_hash] = [
@@ -249,7 +251,7 @@ class _Measured:
         values = self.checked[content_hash]
         self.best[positions] = np.fmin(self.best[positions], values)
         gaps = reply["more"].get("dual_gap")
-        if gaps is not None:  # our certificates bound the optimum from below
+        if gaps is not None:  # skmtl's gaps bound the optimum from below
             self.lower[positions] = np.fmax(self.lower[positions], np.subtract(values, gaps))
         scores = reply["more"].get("mse_path")
         if scores is not None and repeat == -1:
@@ -265,22 +267,25 @@ class _Measured:
         return next(runs, None)
 
     def repeated(self, record: Record) -> Record:
-        """Keep the first run as a timed one."""
+        """Keep a first run also as a timed one."""
         self.records.append(record | {"what": "timed", "repeat": 0})
         return self.records[-1]
 
     @property
     def open(self) -> float:
-        """How far below the best objective met the optimum may still be, relative to the null."""
+        """Bound on the best objective minus the optimum, relative to the null objective."""
         return _finite((self.best - self.lower).max() / self.null)
 
     @property
     def is_certified(self) -> bool:
-        """Whether the optimum is known well enough to tell who is at the target."""
+        """Whether the optimum is known well enough to decide which runs reach the target."""
         return self.open <= _OPEN * TARGET
 
     def suboptimality(self, record: Record) -> float:
-        """The worst over the alphas, as a share of the null objective; or what scores are worth."""
+        """The largest suboptimality over the alphas, relative to the null objective.
+
+        For cross-validation, at least the error of the scores, scaled to the target.
+        """
         excess = np.array(record["values"]) - self.best[record["alphas"]]
         left = excess.max() / self.null
         if self.scores is not None and "mse_path" in record["more"]:
@@ -289,7 +294,7 @@ class _Measured:
         return _finite(left)
 
     def record(self) -> Record:
-        """All of it, for the raw numbers."""
+        """The raw numbers of all runs."""
         runs = [run | {"suboptimality": self.suboptimality(run)} for run in self.records]
         return self.problem.describe() | {
             "null_value": self.null,
@@ -301,5 +306,5 @@ class _Measured:
 
 
 def _finite(value: Any) -> float:
-    """The number, or one that is as bad and that JSON knows."""
+    """The number, or a large finite one for NaN and infinity, which JSON does not represent."""
     return float(np.nan_to_num(value, nan=_WORST, posinf=_WORST))

@@ -1,4 +1,4 @@
-"""The runner's side of a peer's process: start it, ask it, end it when it takes too long."""
+"""The runner's side of a peer's process: start it, send commands, stop it after a time limit."""
 
 import os
 import pickle
@@ -22,7 +22,7 @@ _START_SECONDS = 120.0
 
 
 class TookTooLong(Exception):
-    """A run was ended at its limit."""
+    """A run was stopped at its time limit."""
 
 
 class Session:
@@ -34,7 +34,7 @@ class Session:
     threads : int
         The number of threads of everything in the process.
     pythons : sequence of str
-        Interpreters to look for the peer in; the first that has it is taken.
+        Interpreters that are searched for the peer; the first that can import it is used.
 
     Raises
     ------
@@ -48,12 +48,12 @@ class Session:
         self._start()
 
     def load(self, folder: Path) -> None:
-        """Hand over a saved problem, whose files stay until another is handed over."""
+        """Load a saved problem, whose files must remain until another one is loaded."""
         self.folder = str(folder)
         self._ask("load", self.folder, _START_SECONDS)
 
     def run(self, tol: float, limit: float, *, at_least: float = 0.1) -> dict[str, Any]:
-        """Run at a tolerance, again and again for ``at_least`` so many seconds.
+        """Run at a tolerance, repeatedly until ``at_least`` seconds have passed.
 
         See :mod:`benchmarks.peers.worker` for the reply.
 
@@ -67,7 +67,7 @@ class Session:
         return self._ask("run", {"tol": tol, "at_least": at_least}, limit)
 
     def memory(self, tol: float, limit: float) -> int:
-        """Bytes by which a fit's peak exceeds what was in use before."""
+        """Bytes by which the peak memory of a fit exceeds the memory used before it."""
         return int(self._ask("memory", {"tol": tol}, limit)["bytes"])
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class Session:
         return reply
 
     def _receive(self, limit: float) -> dict[str, Any]:
-        """The next message; the process is killed where none comes in time."""
+        """Receive the next message; kill the process if none arrives within the limit."""
         assert self._process.stdout is not None
         late = threading.Event()
 

@@ -41,7 +41,7 @@ def peers_of(problem: Record) -> list[str]:
 
 
 def compare(problem: Record, clock: str) -> Record:
-    """Times at the target of all peers, and how many times faster ours is than the best of them."""
+    """The times of all peers at the target, and the ratio of the best peer's time to skmtl's."""
     times = {peer: seconds_at_target(problem, peer, clock) for peer in peers_of(problem)}
     reached = {peer: s for peer, s in times.items() if s is not None and peer != OURS}
     best = min(reached, key=lambda peer: reached[peer]) if reached else None
@@ -72,7 +72,7 @@ def ratio_table(rows: list[Record]) -> str:
 
 
 def peer_table(rows: list[Record]) -> str:
-    """All peers' seconds at the target, a column each."""
+    """Table of seconds at the target, with a column for each peer."""
     peers = list(dict.fromkeys(peer for row in rows for peer in row["seconds"]))
     cells = [
         [row["problem"], *(number(row["seconds"].get(peer)) for peer in peers)] for row in rows
@@ -81,7 +81,7 @@ def peer_table(rows: list[Record]) -> str:
 
 
 def process_table(sessions: dict[str, Session], problems: list[Record]) -> str:
-    """Each peer's release, import and first fit, compilation included."""
+    """Table of each peer's release, import time and first fit, including compilation."""
     cells = []
     for name, session in sessions.items():
         release = session.hello["versions"].get(PEERS[name].distribution, "-")
@@ -100,7 +100,7 @@ def first_fit(problems: list[Record], peer: str) -> float | None:
 
 
 def environment(sessions: dict[str, Session]) -> Record:
-    """Where and with what the numbers were measured."""
+    """The machine and the package versions of the measurement."""
     return {
         "machine": platform.machine(),
         "cores": os.cpu_count(),

@@ -1,9 +1,9 @@
-"""One peer in a process of its own; it is told what to do on its standard input.
+"""One peer in its own process, which reads commands from its standard input.
 
-``python -m benchmarks.peers.worker PEER THREADS``. Imports nothing but the standard library before
-the peer, so that the import of the peer is timed with all it needs. Messages are pickles of
-built-in types both ways, arrays as the bytes of .npy files, since two releases of NumPy may be
-talking.
+``python -m benchmarks.peers.worker PEER THREADS``. Only the standard library is imported before the
+peer, so that the timed import of the peer includes all its dependencies. Messages in both
+directions are pickles of built-in types, with arrays as the bytes of .npy files, since the two
+processes may use different releases of NumPy.
 """
 
 import gc
@@ -21,20 +21,20 @@ from typing import Any, BinaryIO
 
 from benchmarks.peers.solvers import PEERS
 
-# Short runs are repeated within the process, and their median is a run's time: a first run after a
-# pause has cold caches.
+# Short runs are repeated within the process, and their median is reported, because the first run
+# after a pause has cold caches.
 _MOST_RUNS = 15
 
 
 def main() -> None:
-    """Import the peer, say so, and serve until the input ends."""
+    """Import the peer, report it, and answer commands until the input ends."""
     commands, replies = sys.stdin.buffer, _private_output()
     threads = int(sys.argv[2])
     start = time.perf_counter()
     try:
         peer = PEERS[sys.argv[1]]
         solver = peer.solver()
-    except Exception as error:  # a package built for another NumPy fails with any of them
+    except Exception as error:  # a package built for another NumPy may raise any error
         _send(replies, {"missing": f"{type(error).__name__}: {error}"})
         return
     seconds = time.perf_counter() - start
@@ -48,7 +48,7 @@ def main() -> None:
         reply: dict[str, Any]
         try:
             if command == "load":
-                current = None  # the last problem goes before the next one comes
+                current = None  # free the last problem before loading the next
                 current = solver(_load(argument), threads, **peer.options)
                 reply = {}
             elif command == "memory":
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _run(solver: Any, argument: dict[str, Any]) -> dict[str, Any]:
-    """Time the solver at a tolerance; the seconds are medians over the runs in here."""
+    """Time the solver at a tolerance; the seconds are medians over the repeated runs."""
     wall, cpu = [], []
     gc.collect()
     with warnings.catch_warnings(record=True) as caught:
@@ -90,11 +90,11 @@ def _run(solver: Any, argument: dict[str, Any]) -> dict[str, Any]:
 
 
 def _memory(solver: Any, argument: dict[str, Any]) -> dict[str, Any]:
-    """The bytes by which a run's peak exceeds what was in use before it."""
+    """The bytes by which the peak memory of a run exceeds the memory used before it."""
     gc.collect()
     status = Path("/proc/self/status")
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # reset the peak
     except OSError as error:
         return {"error": f"the peak memory cannot be reset here: {error}"}
     before = _kilobytes(status, "VmRSS")
@@ -125,7 +125,7 @@ def _versions() -> dict[str, str]:
 
 
 def _blas_threads() -> dict[str, int] | None:
-    """The threads of every pool, where threadpoolctl can tell."""
+    """The number of threads of every pool; None without threadpoolctl."""
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
@@ -134,7 +134,7 @@ def _blas_threads() -> dict[str, int] | None:
 
 
 def _private_output() -> BinaryIO:
-    """The standard output for messages alone: what packages print goes to standard error."""
+    """Reserve standard output for messages; redirect what packages print to standard error."""
     private = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return private

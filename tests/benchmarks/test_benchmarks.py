@@ -1,4 +1,4 @@
-"""The benchmarks run, and write what they say they write. Their numbers are not tested."""
+"""The benchmarks run and write the documented output. Their numbers are not tested."""
 
 import importlib.util
 import io
@@ -42,7 +42,7 @@ def shortened(path: AlphaPath) -> AlphaPath:
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return the raw numbers of one tiny run, its printed text and where its picture is."""
+    """Return the raw numbers of one tiny run, its printed text and the path of its figure."""
     folder = tmp_path_factory.mktemp("benchmark")
     arguments = [*TINY, "--json", str(folder / "raw.json")]
     if importlib.util.find_spec("matplotlib"):
@@ -185,7 +185,7 @@ def test_school(tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: bool)
     assert max(len(line) for line in lines) <= 120
     rows = [line for line in lines if line.startswith("|")]
     assert len(rows) == 2 * (2 + len(school.METHODS)) + 2 + len(school.PUBLISHED)
-    assert ("Chosen most often: pooled, shrunk intercepts: intercept" in printed) is not quick
+    assert ("Selected most often: pooled, shrunk intercepts: intercept" in printed) is not quick
     assert len(progress.splitlines()) == len(records)
 
 
@@ -253,7 +253,7 @@ def test_lasso_is_each_task_alone() -> None:
 
 
 def test_rules_of_choice() -> None:
-    # (n_alphas, n_folds, n_tasks): task 0 likes the middle strength, task 1 the last.
+    # (n_alphas, n_folds, n_tasks): the middle strength is best for task 0, the last for task 1.
     losses = np.array(
         [[[3.0, 3.0], [3.0, 3.4]], [[1.0, 1.2], [1.2, 1.3]], [[2.0, 0.6], [2.0, 0.6]]]
     )
@@ -261,7 +261,8 @@ def test_rules_of_choice() -> None:
     held_out = HeldOut(problem, np.array([4.0, 2.0, 1.0]), losses)
     np.testing.assert_array_equal(one_for_all(held_out), [2.0, 2.0])
     np.testing.assert_array_equal(one_for_each(held_out), [2.0, 1.0])
-    # The error of the best, 1.1 and 1.25 by fold, is 0.075: 3.1 is not within it, 1.24 would be.
+    # The best strength has losses 1.1 and 1.25 by fold, so its standard error is 0.075.
+    # A loss of 3.1 is not within it; 1.24 would be.
     np.testing.assert_array_equal(one_standard_error(held_out), [2.0, 2.0])
     losses[0] = 1.24
     np.testing.assert_array_equal(one_standard_error(held_out), [4.0, 4.0])

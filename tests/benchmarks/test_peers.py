@@ -1,4 +1,4 @@
-"""benchmarks.peers: what it measures is right, and absent peers are no obstacle."""
+"""benchmarks.peers measures correctly, and skips peers that are not installed."""
 
 import json
 import re
@@ -52,7 +52,7 @@ EVERY_KIND = [
 
 
 def cvxpy_minimum(problem: Problem) -> float:
-    """The least objective, written a second time."""
+    """The minimum of the objective, formulated independently with cvxpy."""
     cp = pytest.importorskip("cvxpy")
     W = cp.Variable((problem.n_features, problem.n_tasks))
     if problem.task is not None:
@@ -78,7 +78,7 @@ def cvxpy_minimum(problem: Problem) -> float:
     ridge = (1 - problem.l1_ratio) / 2 * cp.sum_squares(W)
     penalty = problem.l1_ratio * norms[problem.penalty]() + ridge
     least = cp.Problem(cp.Minimize(loss + problem.alphas[0] * penalty)).solve(solver=cp.CLARABEL)
-    # What the benchmark says of the minimiser.
+    # The benchmark's objective has the same value at the minimiser.
     assert objective(problem, W.value, problem.alphas[0]) == pytest.approx(least, rel=1e-6)
     return float(least)
 
@@ -126,7 +126,7 @@ def test_a_run_from_end_to_end(
     )
     printed, progress = capsys.readouterr()
     assert "nowhere: absent" in progress
-    assert "p3-ovr/10: left out: no digits here" in progress
+    assert "p3-ovr/10: skipped: no digits here" in progress
     assert re.search(r"\| p1d +\| scikit-learn +\|", printed)
     content = json.loads(raw.read_text(encoding="utf-8"))
     assert content["quick"] and content["threads"] == 1
@@ -147,7 +147,7 @@ def test_a_run_from_end_to_end(
 
 
 def missing(name: str, quick: bool) -> Problem:
-    """A problem whose data are not there."""
+    """Raise as a problem whose data are missing."""
     raise Missing("no digits here")
 
 
@@ -213,7 +213,7 @@ def test_quick_problems_have_peers(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--problem", "p9"], "there is no p9"),
+        (["--problem", "p9"], "unknown name p9"),
         (["--repeats", "0"], "--repeats must be at least 1"),
         (["--json", "no/such/folder/raw.json"], "there is no folder"),
         (["--threads", "3"], "invalid choice"),

@@ -1,4 +1,4 @@
-"""benchmarks.tour runs, leaves out what is not there, and compares as it says."""
+"""benchmarks.tour runs, skips missing data, and compares methods as documented."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ from skmtl.model_selection import alpha_max
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with small data of both layouts, split into few rows."""
+    """Return a folder with small data sets of both layouts, and make the splits small."""
     made = make_clustered_tasks(16, 4, 6, n_clusters=2, layout="stacked", random_state=0)
     for name in (SCHOOL, SURVEY):
         np.savez(
@@ -81,7 +81,7 @@ def test_quick(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert set(record["setting"]) == set(METHODS[record["method"]].grid)
     printed, progress = capsys.readouterr()
     check_table(printed, list(SOURCES))
-    assert " ".join(printed.split()).count("Not told apart from it:") == 4
+    assert " ".join(printed.split()).count("Not distinguishable from it:") == 4
     assert len(progress.splitlines()) == len(raw["tour"])
     if "--plot" in options:
         assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
@@ -99,7 +99,7 @@ def test_chooses_everything(
             assert value in METHODS[record["method"]].grid[name]
     printed, progress = capsys.readouterr()
     check_table(printed, [SURVEY])
-    assert f"{SARCOS}: there is no sarcos_test4449.npz, left out" in progress
+    assert f"{SARCOS}: skipped, sarcos_test4449.npz not found" in progress
 
 
 @pytest.mark.slow
@@ -197,7 +197,7 @@ def test_a_single_value_has_no_interval() -> None:
         (["--data", "letters"], "invalid choice"),
         (["--json", "no/such/folder/raw.json"], "--json: there is no folder"),
         (["--plot", "no/such/folder/picture.png"], "--plot: there is no folder"),
-        (["--data-home", "no/such/folder"], "there is none of school.npz"),
+        (["--data-home", "no/such/folder"], "none of school.npz"),
     ],
 )
 def test_bad_arguments(

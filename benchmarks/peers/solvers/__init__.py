@@ -1,9 +1,9 @@
-"""The peers: which package, for which problems, from which tolerance downwards.
+"""The peers, with the problems that each solves and its tolerances.
 
 A module of this package wraps one peer as a class ``Solver(problem, threads, **options)``. Its
-constructor brings the data into the form that the peer takes without copying, and is not timed; its
-``run(tol)`` is the call that a user makes, and is; its ``result()`` is not. A module imports its
-package at the top, for the import is timed too, and nothing of the other peers.
+constructor converts the data to the form that the peer accepts without copying, and is not timed.
+Its ``run(tol)`` is the call that a user would make, and is timed; its ``result()`` is not. A module
+imports its package at the top, because the import is also timed, and imports no other peer.
 """
 
 from abc import ABC, abstractmethod
@@ -19,10 +19,10 @@ OURS = "skmtl"
 
 @dataclass(frozen=True)
 class Result:
-    """What a run returned.
+    """The result of a run.
 
-    ``coefs`` is (n, n_tasks, n_features), one for each alpha whose position is in ``alphas``
-    (None: all). ``more`` goes to the raw numbers.
+    ``coefs`` has shape (n, n_tasks, n_features), with one matrix for each alpha whose position is
+    in ``alphas`` (None: all). ``more`` is added to the raw numbers.
     """
 
     coefs: NDArray[Any]
@@ -31,7 +31,7 @@ class Result:
 
 
 class Solver(ABC):
-    """What a module of this package defines under this name, with the arguments of a Solver."""
+    """Base class of the ``Solver`` that each module of this package defines."""
 
     coefs: NDArray[Any]
 
@@ -40,41 +40,41 @@ class Solver(ABC):
 
     @abstractmethod
     def run(self, tol: float) -> None:
-        """Solve the problem, and set ``coefs``; nothing is kept from an earlier run."""
+        """Solve the problem from scratch, and set ``coefs``."""
 
     def result(self) -> Result:
-        """What the last run found."""
+        """The result of the last run."""
         return Result(self.coefs)
 
 
 def cross_validated(problem: Any, model: Any) -> Result:
-    """What a fitted CV estimator found: the model at the chosen alpha, and all scores."""
-    chosen = int(abs(problem.alphas - model.alpha_).argmin())
-    return Result(model.coef_[None], [chosen], {"mse_path": model.mse_path_.mean(axis=1).tolist()})
+    """The result of a fitted CV estimator: the model at the selected alpha, and all scores."""
+    best = int(abs(problem.alphas - model.alpha_).argmin())
+    return Result(model.coef_[None], [best], {"mse_path": model.mse_path_.mean(axis=1).tolist()})
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer.
+    """A package to compare with.
 
     Attributes
     ----------
     module : str
         Its module in this package.
     distribution : str
-        The name under which its release is installed.
+        The name of its distribution package.
     solves : frozenset of str
-        The kinds of problem, as :attr:`benchmarks.peers.problem.Problem.kind` names them.
+        The kinds of problem that it solves, see :attr:`benchmarks.peers.problem.Problem.kind`.
     loosest : float
-        Where its tolerances begin.
+        The first tolerance.
     step : float
-        A tolerance divided by the next.
+        The ratio of one tolerance to the next.
     only : frozenset of str
-        The problems it is tried on, where these are not all of its kinds.
+        The problems it is run on, if not all problems of these kinds.
     compiles_long : bool
-        Whether a first fit takes many seconds; quick runs leave such a peer out.
+        Whether a first fit compiles for many seconds; quick runs skip such a peer.
     options : mapping
-        Keywords of its Solver.
+        Keyword arguments of its Solver.
     """
 
     module: str
@@ -129,8 +129,8 @@ PEERS: dict[str, Peer] = {
         "adelie",
         _MULTI_TASK | {"fit l21 enet", "fit l21 stacked", "fit multinomial"},
         1e-3,
-        # On tall data and along the path it runs for minutes; the sparse matrix of the large
-        # stacked tasks would take several times the memory of the data.
+        # It runs for minutes on tall data and along a path, and the sparse matrix of the large
+        # stacked tasks would need several times the memory of the data.
         only=frozenset({"p1a/2", "p1a/10", "p1a/20", "p1d", "p2", "p3-multinomial", "p4-school"}),
     ),
     "mutar": Peer("mutar_descent", "mutar", frozenset({"fit l21 stacked"}), 1e-1),

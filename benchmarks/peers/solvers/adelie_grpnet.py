@@ -1,8 +1,9 @@
-"""adelie: ``grpnet`` with Gaussian or multinomial responses, the tasks of a feature being a group.
+"""adelie: ``grpnet`` with Gaussian or multinomial responses; the tasks of a feature form a group.
 
-Its losses are divided by the number of responses, and so is alpha here; every group's weight is 1.
-X is Fortran-contiguous, the faster of its dense formats. Stacked tasks make one sparse matrix, its
-columns sorted by feature, then by task. Leaving early at a share of the deviance is turned off.
+Its losses are divided by the number of responses, and so is alpha here; every group has weight 1.
+X is Fortran-contiguous, the faster of its dense formats. Stacked tasks are converted to one sparse
+matrix with columns sorted by feature, then by task. Early exit, which stops the path at a share of
+the deviance, is turned off.
 """
 
 from typing import Any

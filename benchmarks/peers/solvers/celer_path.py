@@ -1,7 +1,7 @@
 """celer: ``celer.homotopy.mtl_path``, the function under its MultiTaskLasso.
 
-The class itself fails on current releases of scikit-learn, so its validation is not paid for. X and
-Y are Fortran-contiguous; pruning of the working set is on, its default.
+The class itself fails on current releases of scikit-learn, so the times do not include its
+validation. X and Y are Fortran-contiguous; pruning of the working set is on, the default.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """lightning: CDClassifier with the multinomial loss and its l1/l2 penalty on features.
 
 It minimises C times the sum of the losses plus alpha times the row norms. X is Fortran-contiguous,
-shrinking is on and the line search automatic, its defaults. A tenth of its own tolerance is worth
-many of its slow iterations, so that it is given their number here: one over the tolerance.
+shrinking is on and the line search automatic, the defaults. A ten times smaller tolerance would
+need many of its slow iterations, so the number of iterations is set instead: one over ``tol``.
 """
 
 import numpy as np

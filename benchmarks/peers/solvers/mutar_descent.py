@@ -1,8 +1,8 @@
-"""mutar: GroupLasso, tasks with rows of their own in one array (n_tasks, n_samples, n_features).
+"""mutar: GroupLasso on separate rows of the tasks in an array (n_tasks, n_samples, n_features).
 
-It wants as many rows for every task: shorter tasks are filled up with zeros, which change nothing
-but the number of rows that alpha is relative to. The array is Fortran-contiguous, which its
-compiled loop takes without a copy.
+It requires the same number of rows for every task. Shorter tasks are padded with zero rows, which
+only changes the number of rows in the scaling of alpha. The array is Fortran-contiguous, which its
+compiled loop accepts without a copy.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
-"""skein-glm: MultiTaskLassoRegressor. On wide data its fits take minutes: small problems only.
+"""skein-glm: MultiTaskLassoRegressor, on small problems only: fits on wide data take minutes.
 
-It divides the loss by the number of tasks too, and so is alpha here.
+Its loss is also divided by the number of tasks, and so is alpha here.
 """
 
 import numpy as np

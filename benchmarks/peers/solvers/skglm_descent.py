@@ -1,8 +1,8 @@
 """skglm: MultiTaskLasso, working sets and Anderson extrapolation compiled by numba.
 
-X and Y are Fortran-contiguous. The classes it compiles are compiled in every process anew: that is
-its first fit, which is reported apart. Its tolerance is a violation of the optimality conditions in
-the gradient's units, so it is given here in multiples of alpha.
+X and Y are Fortran-contiguous. Its classes are compiled again in every process; this time is part
+of its first fit, which is reported separately. Its tolerance is a violation of the optimality
+conditions in the units of the gradient, so it is given here in multiples of alpha.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ class Solver(solvers.Solver):
 
     def _follow_path(self, tol: float) -> None:
         # Its own path has one tolerance for all alphas, too loose for the small ones or too tight
-        # for the large: this is the same loop with a tolerance for each.
+        # for the large ones. This is the same loop with a tolerance for each alpha.
         n_features, n_tasks = self.X.shape[1], self.Y.shape[1]
         W, XW, coefs = np.zeros((n_features, n_tasks)), np.zeros(self.Y.shape, order="F"), []
         for alpha in self.alphas:

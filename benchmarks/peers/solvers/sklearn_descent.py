@@ -1,7 +1,7 @@
 """scikit-learn: MultiTaskLasso and MultiTaskElasticNet, their path, and MultiTaskLassoCV.
 
-X is Fortran-contiguous and copying off, or the fit would copy; there is no Gram option for many
-tasks. ``max_iter`` is raised so that the tolerance decides.
+X is Fortran-contiguous and ``copy_X`` is off, so that the fit makes no copy. There is no Gram
+option for several tasks. ``max_iter`` is raised so that the tolerance ends the fit.
 """
 
 from typing import Any
@@ -37,13 +37,13 @@ class Solver(solvers.Solver):
             cv = problem.n_folds
             model = MultiTaskLassoCV(alphas=alphas, cv=cv, n_jobs=self.threads, **common)
         else:
-            # The same code as MultiTaskLasso where l1_ratio is 1.
+            # With l1_ratio = 1 this runs the code of MultiTaskLasso.
             model = MultiTaskElasticNet(alpha=alphas[0], l1_ratio=problem.l1_ratio, **common)
         self.model = model.fit(self.X, self.Y)
         self.coefs = self.model.coef_[None]
 
     def result(self) -> solvers.Result:
-        """Coefficients, and what a cross-validation chose."""
+        """Coefficients, and for a cross-validation the selected alpha and the scores."""
         if self.problem.what == "cv":
             return solvers.cross_validated(self.problem, self.model)
         return super().result()

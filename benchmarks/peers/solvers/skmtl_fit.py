@@ -1,6 +1,7 @@
-"""skmtl: the public estimators, validation included, with the default solver.
+"""skmtl: the public estimators, including input validation, with the default solver.
 
-X is C-contiguous, as NumPy makes it. Everything but ``tol`` and ``fit_intercept`` is the default.
+X is C-contiguous, NumPy's default. All other parameters than ``tol`` and ``fit_intercept`` have
+their default values.
 """
 
 from typing import Any
@@ -21,14 +22,14 @@ from skmtl.model_selection import block_sparse_path, path
 
 
 class OnRows(LowRankRegressor):
-    """The trace norm without Gram matrices: what a proximal gradient step costs on the data."""
+    """The trace norm without Gram matrices, so that proximal gradient steps use the rows."""
 
     def _takes_moments(self, data: Any) -> bool:
         return False
 
 
 class Solver(solvers.Solver):
-    """An estimator's fit, the path of one, or its cross-validation."""
+    """The fit of an estimator, its path, or its cross-validation."""
 
     def __init__(self, problem: Problem, threads: int, solver: str = "auto") -> None:
         self.problem, self.threads, self.solver = problem, threads, solver
@@ -54,7 +55,8 @@ class Solver(solvers.Solver):
                 alphas=alphas, cv=folds, fit_intercept=False, tol=tol, n_jobs=jobs
             )
         else:
-            # A reference of a tight tolerance may take long; a measured fit must not need to.
+            # A very tight tolerance may need many iterations; all other fits must converge within
+            # the default limit.
             patience = {"max_iter": 1_000_000} if tol < 1e-8 else {}
             model = self._estimator(tol).set_params(alpha=alphas[0], **patience)
         self.model = model.fit(X, y)

@@ -1,11 +1,11 @@
-"""The textbook's solver of task relations: W and the covariance by turns, with SciPy.
+"""The textbook method for task relations with SciPy: alternate between W and the covariance.
 
 For a fixed covariance Omega, X'X W + n alpha W Omega^-1 = X'Y is a Sylvester equation; for a fixed
-W, Omega is the root of W'W + epsilon^2 I, of trace 1. Here epsilon is the tolerance times the
-largest singular value of W. It keeps the inverse finite, and it keeps W from the optimum: with a
-small one the rounds converge slowly and stop early, so that 1e-6 is out of reach and a looser
-target is set. X'X is computed once. Every alpha starts from Omega = I / T: directions that an alpha
-before has shrunk to nothing would hardly come back.
+W, Omega is the square root of W'W + epsilon^2 I, scaled to trace 1. Here epsilon is the tolerance
+times the largest singular value of W. It keeps the inverse finite, but also shifts W away from the
+optimum. With a small epsilon the rounds converge slowly and stop early, so a suboptimality of 1e-6
+cannot be reached and a looser target is set. X'X is computed once. Every alpha starts from
+Omega = I / T, because directions that a previous alpha has shrunk to zero would hardly recover.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from benchmarks.peers import solvers
 from benchmarks.peers.problem import Problem
 
 _MAX_ROUNDS = 1000
-# A round that gains less than this share of the tolerance is the last.
+# Stop when a round changes the objective by less than this share of the tolerance.
 _GAIN = 1e-5
 
 
