@@ -32,7 +32,7 @@ SIBLINGS = {
     ("warmup", "__init__"),
 }
 # Former public modules, which forward to the new place of their contents with a warning.
-MOVED = {"spectrum", "certificate"}
+MOVED = {"base", "certificate", "spectrum"}
 # Solvers access data, losses and penalties only through the objective.
 FORBIDDEN = {"solvers": {"losses", "design", "penalties"}}
 # Modules that every file may import.

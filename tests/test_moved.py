@@ -5,10 +5,15 @@ import importlib
 import pytest
 
 import skmtl._numerics
+import skmtl.estimators.base
 import skmtl.objective
 
 MOVED = {
     "skmtl.spectrum": (skmtl._numerics, ["LinkedSpectrum", "PartsSpectrum", "Spectrum"]),
+    "skmtl.base": (
+        skmtl.estimators.base,
+        ["Fit", "TaskClassifier", "TaskEstimator", "TaskRegressor", "linear_predictor"],
+    ),
     "skmtl.certificate": (skmtl.objective, ["Dual", "best_dual", "envelope"]),
 }
 
