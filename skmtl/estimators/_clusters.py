@@ -10,22 +10,16 @@ from sklearn.utils.extmath import svd_flip
 from skmtl._warnings import warn
 from skmtl.design import TaskData, in_task_order, refuse_mask
 from skmtl.estimators._covariance import TaskCovariance
+from skmtl.estimators.base import estimator
 from skmtl.penalties import ClusterNorm, Penalty, RelaxedClusterNorm, TaskQuadratic
 
 # Clusters are not separated if theta falls by less than this share of its range.
 _SEPARATION = 0.1
 
 
+@estimator
 class TaskClusters(TaskCovariance):
     """The penalty for known or unknown clusters, and the attributes computed from it on access."""
-
-    n_clusters: Any
-    clusters: Any
-    form: str
-    between: float
-    mean: float
-    eta: float
-    alpha: float
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         n_tasks = len(data.all_tasks)
