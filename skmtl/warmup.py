@@ -66,7 +66,7 @@ def _call_rare() -> None:
     kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
     thresholds = np.zeros(2), np.ones(3), np.ones(3), False
     kernels.minimise_rows_dense(
-        np.ones((3, 2)), np.ones(2), thresholds, np.zeros((3, 2)), np.ones((2, 2)), 1e-3, 5
+        np.ones((3, 2)), np.ones(2), thresholds, *np.zeros((2, 3, 2)), np.ones((2, 2)), 1e-3, 5
     )
 
 

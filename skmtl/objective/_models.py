@@ -4,6 +4,7 @@ The residual at W + D is r - A D. The classes differ in the form in which they s
 that sweeps over the rows of W are cheap for each kind of data.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl._numerics import kernels
+from skmtl.objective._lengths import length_step, minimise_in_rounds
 from skmtl.solvers import Thresholds
 
 Array = NDArray[Any]
@@ -24,6 +26,10 @@ SAMPLED = 16
 _SAVED_STEPS = 200
 _TYPICAL_SWEEPS = 100
 _ELEMENTWISE = 20
+# A step in the lengths of m rows costs about m^3 / 3 multiplications, which run several times as
+# fast as those of sweeps; with this many times a row's multiplications in a sweep above m^2, they
+# would cost more than the sweeps in between.
+_STEP_PER_SWEEP = 500
 
 
 def first_rows(n_features: int, stored: float, n_grams: float = 1.0) -> float:
@@ -71,42 +77,76 @@ class GramModel:
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """Minimise over W (s, n_tasks) in place up to a duality gap; return the sweeps."""
-        return int(
-            kernels.minimise_rows(
-                self.gram,
-                self.factors,
-                self.grams,
-                penalty.strengths(len(W)),
-                W,
-                self.slope,
-                self.residual,
-                tol,
-                max_sweeps,
+        H, square, strengths = self.slope, self.residual, penalty.strengths(len(W))
+
+        def sweep(most: int) -> tuple[int, float]:
+            nonlocal square
+            n_sweeps, gap, square = kernels.minimise_rows(
+                self.gram, self.factors, self.grams, strengths, W, H, square, tol, most
             )
-        )
+            return n_sweeps, gap
+
+        def fit_lengths() -> None:
+            nonlocal square
+            most = np.sqrt(_STEP_PER_SWEEP * len(W) * W.shape[1])
+            found = length_step(W, H, penalty, self._row_gram, most)
+            if found is not None:
+                rows, step = found
+                change = self._product(rows, step)
+                square = max(square - float(np.vdot(step, (2 * H - change)[rows])), 0.0)
+                W[rows] += step
+                H[:] -= change
+
+        return minimise_in_rounds(sweep, fit_lengths, tol, max_sweeps)
+
+    def _row_gram(self, rows: Array, directions: Array) -> Array:
+        if self.gram.size:
+            taken = np.empty((1, len(rows), len(rows)))
+            kernels.take_grams(self.gram[None], rows, taken)
+            return taken[0] * ((directions * self.factors) @ directions.T)
+        grams = self.grams[rows[:, None], rows]
+        return np.einsum("jkt,jt->jk", grams * directions, directions)
+
+    def _product(self, rows: Array, step: Array) -> Array:
+        """A'A times a step in some rows."""
+        if self.gram.size:
+            return np.asarray(self.gram[:, rows] @ (step * self.factors))
+        return np.einsum("jkt,kt->jt", self.grams[:, rows], step)
 
 
 @dataclass(frozen=True)
 class DenseModel:
-    """The residual (n_tasks, n) and the columns of A (s, n), times root weights."""
+    """The residual (n_tasks, n) and the columns of A (s, n), times root weights.
+
+    ``gram`` returns the Gram matrix (m, m) of some of the columns.
+    """
 
     columns: Array
     factors: Array
     residual: Array
+    gram: Callable[[Array], Array]
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """As :meth:`GramModel.minimise`."""
-        return int(
-            kernels.minimise_rows_dense(
-                self.columns,
-                self.factors,
-                penalty.strengths(len(W)),
-                W,
-                self.residual,
-                tol,
-                max_sweeps,
+        strengths, H, R = penalty.strengths(len(W)), np.empty_like(W), self.residual
+
+        def sweep(most: int) -> tuple[int, float]:
+            n_sweeps, gap = kernels.minimise_rows_dense(
+                self.columns, self.factors, strengths, W, H, R, tol, most
             )
-        )
+            return n_sweeps, gap
+
+        def fit_lengths() -> None:
+            found = length_step(W, H, penalty, self._row_gram, np.sqrt(_STEP_PER_SWEEP * R.size))
+            if found is not None:
+                rows, step = found
+                R[:] -= step.T @ self.columns[rows]
+                W[rows] += step
+
+        return minimise_in_rounds(sweep, fit_lengths, tol, max_sweeps)
+
+    def _row_gram(self, rows: Array, directions: Array) -> Array:
+        return self.gram(rows) * ((directions * self.factors) @ directions.T)
 
 
 @dataclass(frozen=True)
@@ -121,20 +161,33 @@ class SparseModel:
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """As :meth:`GramModel.minimise`."""
-        return int(
-            kernels.minimise_rows_sparse(
-                (self.columns.data, self.columns.indices, self.columns.indptr),
-                self.means,
-                # A strided array has another type, for which the kernel would be compiled again.
-                np.ascontiguousarray(self.weights),
-                self.factors,
-                penalty.strengths(len(W)),
-                W,
-                self.residual,
-                tol,
-                max_sweeps,
+        strengths, H, R = penalty.strengths(len(W)), np.empty_like(W), self.residual
+        columns = (self.columns.data, self.columns.indices, self.columns.indptr)
+        # A strided array has another type, for which the kernel would be compiled again.
+        weights = np.ascontiguousarray(self.weights)
+
+        def sweep(most: int) -> tuple[int, float]:
+            n_sweeps, gap = kernels.minimise_rows_sparse(
+                columns, self.means, weights, self.factors, strengths, W, H, R, tol, most
             )
-        )
+            return n_sweeps, gap
+
+        def fit_lengths() -> None:
+            most = np.sqrt(_STEP_PER_SWEEP * self.columns.nnz / len(W) * W.shape[1])
+            found = length_step(W, H, penalty, self._row_gram, most)
+            if found is not None:
+                rows, step = found
+                R[:] -= self.columns[:, rows] @ step - self.means[rows] @ step
+                W[rows] += step
+
+        return minimise_in_rounds(sweep, fit_lengths, tol, max_sweeps)
+
+    def _row_gram(self, rows: Array, directions: Array) -> Array:
+        columns, means = self.columns[:, rows], self.means[rows]
+        gram = (columns.T @ columns.multiply(self.weights[:, None]).tocsr()).toarray()
+        sums = columns.T @ self.weights
+        gram += np.outer(means, self.weights.sum() * means - sums) - np.outer(sums, means)
+        return np.asarray(gram * ((directions * self.factors) @ directions.T))
 
 
 NO_GRAM = np.zeros((0, 0))

@@ -106,7 +106,12 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
             if len(features) > _GRAM_ROWS * len(weights):
                 columns = self.column_gram.rows(features)
                 residual = np.ascontiguousarray(-U.T * np.sqrt(design.row_weights))
-                return DenseModel(columns, design.task_factors, residual)
+                gram = self.column_gram
+
+                def gram_of(rows: Array) -> Array:
+                    return gram.of(features[rows])
+
+                return DenseModel(columns, design.task_factors, residual, gram_of)
         bend = self._model_curvature(point)
         square, slope = self._model_square(bend, U), -G[features]
         if self.loss.constant_curvature and design.has_common_columns:

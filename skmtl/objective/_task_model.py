@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl._numerics import kernels
+from skmtl.objective._lengths import length_step
 from skmtl.solvers import Thresholds
 
 Array = NDArray[Any]
@@ -15,6 +16,8 @@ Array = NDArray[Any]
 # the kernels of other models, so that all layouts take the same steps.
 _SWEEPS = 5
 _DEPTH = 5
+# As in the other models.
+_STEP_PER_SWEEP = 500
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,9 @@ class TaskGramModel:
         strengths = penalty.strengths(len(W))
         start = first, self.slope, self.residual, strengths
         past: list[tuple[Array, Array]] = []
+        value, gap = kernels.task_rows_gap(*start, W, H)
         n_sweeps = 0
-        while n_sweeps < max_sweeps:
+        while gap > tol and n_sweeps < max_sweeps:
             kernels.sweep_task_rows(
                 self.grams, self.turned, self.scales, curvature, strengths, W, H, _SWEEPS
             )
@@ -63,7 +67,30 @@ class TaskGramModel:
                 past = []
                 if tried and kernels.task_rows_gap(*start, *tried)[0] < value:
                     W[:], H = tried
+                self._fit_lengths(W, H, penalty)
+                value, gap = kernels.task_rows_gap(*start, W, H)
         return n_sweeps
+
+    def _fit_lengths(self, W: Array, H: Array, penalty: Thresholds) -> None:
+        """Minimise over the lengths of the non-zero rows; update W and the slopes H."""
+        found = length_step(W, H.T, penalty, self._row_gram, np.sqrt(_STEP_PER_SWEEP * W.size))
+        if found is None:
+            return
+        rows, step = found
+        W[rows] += step
+        scaled = step * self.scales
+        if self.turned:
+            for row, change in zip(rows, scaled, strict=True):
+                H -= change[:, None] * self.grams[row]
+        else:
+            H -= np.matmul(self.grams[:, :, rows], scaled.T[:, :, None])[:, :, 0]
+
+    def _row_gram(self, rows: Array, directions: Array) -> Array:
+        total = np.zeros((len(rows), len(rows)))
+        for t, scale in enumerate(self.scales):
+            gram = self.grams[rows, t][:, rows] if self.turned else self.grams[t][rows[:, None], rows]
+            total += gram * (scale * np.outer(directions[:, t], directions[:, t]))
+        return total
 
 
 def _extrapolated(past: list[tuple[Array, Array]]) -> tuple[Array, Array] | None:

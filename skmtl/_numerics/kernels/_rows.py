@@ -39,24 +39,27 @@ def minimise_rows(
     residual: float,
     tol: float,
     max_sweeps: int,
-) -> int:
+) -> tuple[int, float, float]:
     """Sweep over the rows until the model's duality gap is at most tol; update W and H.
 
     A'A is gram (s, s) times factors (T,) or, if gram is empty, grams (s, s, T). residual is the
-    initial |r|^2. Returns the number of sweeps.
+    initial |r|^2. Returns the number of sweeps, the gap, and |r|^2.
     """
     s, n_tasks = W.shape
     shared = gram.size > 0
+    value, gap = _value_and_gap(W, H, residual, penalty)
+    if gap <= tol:
+        return 0, gap, residual
     curvature = np.empty(s)
     for j in range(s):
         curvature[j] = 0.0
         for t in range(n_tasks):
             diagonal = gram[j, j] * factors[t] if shared else grams[j, j, t]
             curvature[j] = max(curvature[j], diagonal + penalty[0][t])
-    first_W, first_H = W.copy(), H.copy()
+    first_W, first_H, square = W.copy(), H.copy(), residual
     past_W, past_H = np.empty((_DEPTH + 1, s, n_tasks)), np.empty((_DEPTH + 1, s, n_tasks))
     step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
-    while n_sweeps < max_sweeps:
+    while gap > tol and n_sweeps < max_sweeps:
         for _ in range(_SWEEPS):
             for j in range(s):
                 if not _update_row(W[j], H[j], _of_row(penalty, j), curvature[j], step):
@@ -84,10 +87,12 @@ def minimise_rows(
             n_kept = 0
             tried_W, tried_H = np.empty_like(W), np.empty_like(H)
             if _extrapolate(past_W, past_H, tried_W, tried_H):
-                square = _moved_square(residual, first_W, first_H, tried_W, tried_H)
-                if _value_and_gap(tried_W, tried_H, square, penalty)[0] < value:
+                moved = _moved_square(residual, first_W, first_H, tried_W, tried_H)
+                lower, left = _value_and_gap(tried_W, tried_H, moved, penalty)
+                if lower < value:
                     W[:], H[:] = tried_W, tried_H
-    return n_sweeps
+                    square, gap = moved, left
+    return n_sweeps, gap, square
 
 
 @kernel(fastmath=FAST)
@@ -96,15 +101,16 @@ def minimise_rows_dense(
     factors: Array,
     penalty: Penalty,
     W: Array,
+    H: Array,
     R: Array,
     tol: float,
     max_sweeps: int,
-) -> int:
+) -> tuple[int, float]:
     """Minimise by updates of the residual R (T, n) with the columns of A (s, n).
 
     Both are multiplied by the rows' root weights; the residual of task t has the weight
     factors[t]. A row costs 4 n T operations, compared with 2 s T for Gram matrices, so that this
-    suits large supports.
+    suits large supports. Sets the slopes H (s, T), and returns the number of sweeps and the gap.
     """
     s, n_tasks = W.shape
     squares = np.empty(s)
@@ -113,11 +119,14 @@ def minimise_rows_dense(
         for i in range(columns.shape[1]):
             total += columns[j, i] * columns[j, i]
         squares[j] = total
-    H, active = np.empty_like(W), np.ones(s, dtype=np.bool_)
+    active = np.empty(s, dtype=np.bool_)
+    value, gap = _dense_gap(columns, factors, penalty, W, H, R, active)
+    if gap <= tol:
+        return 0, gap
     past_W = np.empty((_DEPTH + 1, s, n_tasks))
     past_R = np.empty((_DEPTH + 1, n_tasks, R.shape[1]))
     step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
-    while n_sweeps < max_sweeps:
+    while gap > tol and n_sweeps < max_sweeps:
         last = -1  # the row whose step is pending; it is applied while the next slopes are summed
         for _ in range(_SWEEPS):
             for j in range(s):
@@ -134,11 +143,7 @@ def minimise_rows_dense(
         if last >= 0:
             _step_and_correlate(columns[last], step, R, columns[last], factors, H[last])
         n_sweeps += _SWEEPS
-        for j in range(s):
-            _correlate(columns[j], R, factors, H[j])
-            active[j] = _enters(W[j], H[j], _of_row(penalty, j))
-        square = _square(R, factors)
-        value, gap = _value_and_gap(W, H, square, penalty)
+        value, gap = _dense_gap(columns, factors, penalty, W, H, R, active)
         if gap <= tol:
             break
         past_W[n_kept], past_R[n_kept] = W, R
@@ -150,7 +155,25 @@ def minimise_rows_dense(
                 square = _square(tried_R, factors)
                 if _value(tried_W, square, penalty) < value:
                     W[:], R[:] = tried_W, tried_R
-    return n_sweeps
+                    value, gap = _dense_gap(columns, factors, penalty, W, H, R, active)
+    return n_sweeps, gap
+
+
+@kernel(fastmath=FAST)
+def _dense_gap(
+    columns: Array,
+    factors: Array,
+    penalty: Penalty,
+    W: Array,
+    H: Array,
+    R: Array,
+    active: Array,
+) -> tuple[float, float]:
+    """Set the slopes H, and which rows are active; return the model's value and its gap."""
+    for j in range(W.shape[0]):
+        _correlate(columns[j], R, factors, H[j])
+        active[j] = _enters(W[j], H[j], _of_row(penalty, j))
+    return _value_and_gap(W, H, _square(R, factors), penalty)
 
 
 @kernel(fastmath=FAST)
@@ -161,17 +184,23 @@ def minimise_rows_sparse(
     factors: Array,
     penalty: Penalty,
     W: Array,
+    H: Array,
     R: Array,
     tol: float,
     max_sweeps: int,
-) -> int:
+) -> tuple[int, float]:
     """Minimise with sparse columns (CSC), centred implicitly by their weighted means (s,).
 
     R is (n, T); its weighted sums must be zero unless the means are. During a sweep R is stored
-    without the contribution of the means, which is the same for all rows of a task.
+    without the contribution of the means, which is the same for all rows of a task. Sets the
+    slopes H (s, T), and returns the number of sweeps and the gap.
     """
     data, indices, indptr = columns
     s, n_tasks = W.shape
+    shift, active = np.zeros(n_tasks), np.empty(s, dtype=np.bool_)
+    value, gap = _sparse_gap(columns, weights, factors, penalty, W, H, R, active)
+    if gap <= tol:
+        return 0, gap
     n, total = R.shape[0], weights.sum()
     squares = np.zeros(s)
     for j in range(s):
@@ -180,12 +209,10 @@ def minimise_rows_sparse(
             sums += weights[indices[q]] * data[q]
             squares[j] += weights[indices[q]] * data[q] ** 2
         squares[j] = max(squares[j] - means[j] * (2.0 * sums - means[j] * total), 0.0)
-    H, active = np.empty_like(W), np.ones(s, dtype=np.bool_)
-    shift = np.zeros(n_tasks)
     past_W = np.empty((_DEPTH + 1, s, n_tasks))
     past_R = np.empty((_DEPTH + 1, n, n_tasks))
     step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
-    while n_sweeps < max_sweeps:
+    while gap > tol and n_sweeps < max_sweeps:
         for _ in range(_SWEEPS):
             for j in range(s):
                 if not active[j]:
@@ -208,14 +235,7 @@ def minimise_rows_sparse(
             for t in range(n_tasks):
                 R[i, t] += shift[t]
         shift[:] = 0.0
-        for j in range(s):
-            first, last = indptr[j], indptr[j + 1]
-            _correlate_sparse(
-                data[first:last], indices[first:last], weights, R, shift, factors, H[j]
-            )
-            active[j] = _enters(W[j], H[j], _of_row(penalty, j))
-        square = _weighted_square(R, weights, factors)
-        value, gap = _value_and_gap(W, H, square, penalty)
+        value, gap = _sparse_gap(columns, weights, factors, penalty, W, H, R, active)
         if gap <= tol:
             break
         past_W[n_kept], past_R[n_kept] = W, R
@@ -227,7 +247,29 @@ def minimise_rows_sparse(
                 square = _weighted_square(tried_R, weights, factors)
                 if _value(tried_W, square, penalty) < value:
                     W[:], R[:] = tried_W, tried_R
-    return n_sweeps
+                    value, gap = _sparse_gap(columns, weights, factors, penalty, W, H, R, active)
+    return n_sweeps, gap
+
+
+@kernel(fastmath=FAST)
+def _sparse_gap(
+    columns: tuple[Array, Array, Array],
+    weights: Array,
+    factors: Array,
+    penalty: Penalty,
+    W: Array,
+    H: Array,
+    R: Array,
+    active: Array,
+) -> tuple[float, float]:
+    """As :func:`_dense_gap`."""
+    data, indices, indptr = columns
+    shift = np.zeros(W.shape[1])
+    for j in range(W.shape[0]):
+        first, last = indptr[j], indptr[j + 1]
+        _correlate_sparse(data[first:last], indices[first:last], weights, R, shift, factors, H[j])
+        active[j] = _enters(W[j], H[j], _of_row(penalty, j))
+    return _value_and_gap(W, H, _weighted_square(R, weights, factors), penalty)
 
 
 @kernel
