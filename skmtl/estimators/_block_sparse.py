@@ -210,9 +210,9 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     --------
     >>> from skmtl import BlockSparseRegressor
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_features=20, n_informative=3, random_state=0)
-    >>> model = BlockSparseRegressor(alpha=0.5).fit(made.data, made.target)
-    >>> bool((model.support_ == made.support).all())
+    >>> dataset = make_block_sparse(n_features=20, n_informative=3, random_state=0)
+    >>> model = BlockSparseRegressor(alpha=0.5).fit(dataset.data, dataset.target)
+    >>> bool((model.support_ == dataset.support).all())
     True
     """
 

@@ -188,10 +188,10 @@ class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
     --------
     >>> from skmtl import CappedBlockSparseRegressor
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_features=20, n_informative=3, random_state=0)
+    >>> dataset = make_block_sparse(n_features=20, n_informative=3, random_state=0)
     >>> model = CappedBlockSparseRegressor(alpha=0.5, penalty="mcp")
-    >>> model = model.fit(made.data, made.target)
-    >>> bool((model.support_ == made.support).all())
+    >>> model = model.fit(dataset.data, dataset.target)
+    >>> bool((model.support_ == dataset.support).all())
     True
     """
 
@@ -232,9 +232,10 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
     --------
     >>> from skmtl import CappedBlockSparseClassifier
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(300, 20, n_informative=3, classification=True, random_state=0)
-    >>> model = CappedBlockSparseClassifier(alpha=0.1, threshold=1.0).fit(made.data, made.target)
-    >>> bool((model.support_ == made.support).all())
+    >>> dataset = make_block_sparse(300, 20, n_informative=3, classification=True, random_state=0)
+    >>> model = CappedBlockSparseClassifier(alpha=0.1, threshold=1.0)
+    >>> model = model.fit(dataset.data, dataset.target)
+    >>> bool((model.support_ == dataset.support).all())
     True
     """
 

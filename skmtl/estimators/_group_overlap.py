@@ -267,9 +267,9 @@ class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
     --------
     >>> from skmtl import GroupOverlapRegressor
     >>> from skmtl.datasets import make_overlapping_tasks
-    >>> made = make_overlapping_tasks(random_state=0)
+    >>> dataset = make_overlapping_tasks(random_state=0)
     >>> model = GroupOverlapRegressor(0.1, n_latent=4, n_init=3, random_state=0)
-    >>> model = model.fit(made.data, made.target)
+    >>> model = model.fit(dataset.data, dataset.target)
     >>> model.latent_tasks_.shape, model.assignments_.shape
     ((4, 20), (15, 4))
     """
@@ -299,9 +299,9 @@ class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
     --------
     >>> from skmtl import GroupOverlapClassifier
     >>> from skmtl.datasets import make_overlapping_tasks
-    >>> made = make_overlapping_tasks(300, classification=True, random_state=0)
+    >>> dataset = make_overlapping_tasks(300, classification=True, random_state=0)
     >>> model = GroupOverlapClassifier(n_latent=4, n_init=3, random_state=0)
-    >>> model = model.fit(made.data, made.target)
+    >>> model = model.fit(dataset.data, dataset.target)
     >>> model.latent_tasks_.shape, model.assignments_.shape
     ((4, 20), (15, 4))
     """

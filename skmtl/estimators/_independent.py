@@ -106,8 +106,8 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
     --------
     >>> from skmtl import IndependentTaskRegressor
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_tasks=3, random_state=0)
-    >>> model = IndependentTaskRegressor(alpha="cv").fit(made.data, made.target)
+    >>> dataset = make_block_sparse(n_tasks=3, random_state=0)
+    >>> model = IndependentTaskRegressor(alpha="cv").fit(dataset.data, dataset.target)
     >>> model.alpha_.shape
     (3,)
     """
@@ -131,8 +131,8 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
     --------
     >>> from skmtl import IndependentTaskClassifier
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_tasks=3, classification=True, random_state=0)
-    >>> model = IndependentTaskClassifier(alpha="cv").fit(made.data, made.target)
+    >>> dataset = make_block_sparse(n_tasks=3, classification=True, random_state=0)
+    >>> model = IndependentTaskClassifier(alpha="cv").fit(dataset.data, dataset.target)
     >>> model.alpha_.shape
     (3,)
     """

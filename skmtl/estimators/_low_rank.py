@@ -177,9 +177,9 @@ class LowRankRegressor(_LowRank, TaskRegressor):
     --------
     >>> from skmtl import LowRankRegressor
     >>> from skmtl.datasets import make_low_rank_tasks
-    >>> made = make_low_rank_tasks(200, 20, 10, rank=2, random_state=0)
-    >>> model = LowRankRegressor(alpha=0.5).fit(made.data, made.target)
-    >>> model.rank_, model.components_.shape, model.transform(made.data).shape
+    >>> dataset = make_low_rank_tasks(200, 20, 10, rank=2, random_state=0)
+    >>> model = LowRankRegressor(alpha=0.5).fit(dataset.data, dataset.target)
+    >>> model.rank_, model.components_.shape, model.transform(dataset.data).shape
     (2, (2, 20), (200, 2))
     """
 
@@ -207,9 +207,9 @@ class LowRankClassifier(_LowRank, TaskClassifier):
     --------
     >>> from skmtl import LowRankClassifier
     >>> from skmtl.datasets import make_low_rank_tasks
-    >>> made = make_low_rank_tasks(300, 10, 8, rank=2, classification=True, random_state=0)
-    >>> model = LowRankClassifier(alpha=0.2).fit(made.data, made.target)
-    >>> model.rank_, model.components_.shape, model.transform(made.data).shape
+    >>> dataset = make_low_rank_tasks(300, 10, 8, rank=2, classification=True, random_state=0)
+    >>> model = LowRankClassifier(alpha=0.2).fit(dataset.data, dataset.target)
+    >>> model.rank_, model.components_.shape, model.transform(dataset.data).shape
     (2, (2, 10), (300, 2))
     """
 

@@ -98,8 +98,8 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
     --------
     >>> from skmtl import PooledTaskRegressor
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(layout="stacked", random_state=0)
-    >>> model = PooledTaskRegressor(alpha=0.1, task_column=-1).fit(made.data, made.target)
+    >>> dataset = make_block_sparse(layout="stacked", random_state=0)
+    >>> model = PooledTaskRegressor(alpha=0.1, task_column=-1).fit(dataset.data, dataset.target)
     >>> bool((model.coef_ == model.coef_[0]).all())
     True
     """
@@ -130,8 +130,8 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
     --------
     >>> from skmtl import PooledTaskClassifier
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(layout="stacked", classification=True, random_state=0)
-    >>> model = PooledTaskClassifier(alpha=0.1, task_column=-1).fit(made.data, made.target)
+    >>> dataset = make_block_sparse(layout="stacked", classification=True, random_state=0)
+    >>> model = PooledTaskClassifier(alpha=0.1, task_column=-1).fit(dataset.data, dataset.target)
     >>> bool((model.coef_ == model.coef_[0]).all())
     True
     """

@@ -112,9 +112,9 @@ class RobustTaskRegressor(_Robust, TaskRegressor):
     --------
     >>> from skmtl import RobustTaskRegressor
     >>> from skmtl.datasets import make_outlier_tasks
-    >>> made = make_outlier_tasks(n_features=20, n_informative=3, random_state=0)
-    >>> model = RobustTaskRegressor(0.7, structure="block").fit(made.data, made.target)
-    >>> bool((model.outlier_tasks_ == made.outliers).all())
+    >>> dataset = make_outlier_tasks(n_features=20, n_informative=3, random_state=0)
+    >>> model = RobustTaskRegressor(0.7, structure="block").fit(dataset.data, dataset.target)
+    >>> bool((model.outlier_tasks_ == dataset.outliers).all())
     True
     """
 
@@ -142,11 +142,11 @@ class RobustTaskClassifier(_Robust, TaskClassifier):
     --------
     >>> from skmtl import RobustTaskClassifier
     >>> from skmtl.datasets import make_outlier_tasks
-    >>> made = make_outlier_tasks(
+    >>> dataset = make_outlier_tasks(
     ...     500, 10, structure="center", noise=0.1, classification=True, random_state=0
     ... )
-    >>> model = RobustTaskClassifier(0.1).fit(made.data, made.target)
-    >>> bool((model.outlier_tasks_ == made.outliers).all())
+    >>> model = RobustTaskClassifier(0.1).fit(dataset.data, dataset.target)
+    >>> bool((model.outlier_tasks_ == dataset.outliers).all())
     True
     """
 

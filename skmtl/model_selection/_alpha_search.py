@@ -123,8 +123,8 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
     >>> from skmtl import LowRankRegressor
     >>> from skmtl.datasets import make_low_rank_tasks
     >>> from skmtl.model_selection import AlphaSearchCV
-    >>> made = make_low_rank_tasks(random_state=0)
-    >>> search = AlphaSearchCV(LowRankRegressor(), alphas=20).fit(made.data, made.target)
+    >>> dataset = make_low_rank_tasks(random_state=0)
+    >>> search = AlphaSearchCV(LowRankRegressor(), alphas=20).fit(dataset.data, dataset.target)
     >>> search.mse_path_.shape
     (20, 5)
     >>> search.coef_.shape == search.best_estimator_.coef_.shape
