@@ -70,6 +70,12 @@ class _CappedBlockSparse(NonConvexEstimator):
     38(2), 2010, https://doi.org/10.1214/09-AOS729
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the penalty, >= 0: its slope at zero.",
+    )
     penalty: str = parameter(
         "capped",
         [StrOptions({"capped", "mcp"})],
@@ -156,9 +162,6 @@ class _CappedBlockSparse(NonConvexEstimator):
         return np.asarray(np.atleast_2d(self.coef_).any(axis=0))
 
 
-_ALPHA = "Strength of the penalty, >= 0: its slope at zero."
-
-
 @estimator
 class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
     r"""Regression tasks that share few features, whose coefficients are not shrunk.
@@ -194,8 +197,6 @@ class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
     >>> bool((model.support_ == dataset.support).all())
     True
     """
-
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
 @estimator
@@ -239,7 +240,7 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
     True
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)
     threshold: float = parameter(10.0, _POSITIVE, "float", _THRESHOLD)
     gamma: float = parameter(
         3.0,

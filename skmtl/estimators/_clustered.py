@@ -68,6 +68,12 @@ class _ClusteredTask(TaskClusters):
     multiple tasks", ICML 2009 (cASO), https://doi.org/10.1145/1553374.1553392
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
     n_clusters: int | None = parameter(
         None,
         [Interval(Integral, 1, None, closed="left"), None],
@@ -120,9 +126,6 @@ class _ClusteredTask(TaskClusters):
     )
 
 
-_ALPHA = "Strength of the whole penalty, >= 0."
-
-
 @estimator
 class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     r"""Regression tasks that lie in clusters (cluster norm).
@@ -162,8 +165,6 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     True
     """
 
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
-
 
 @estimator
 class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
@@ -198,4 +199,4 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
     True
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)

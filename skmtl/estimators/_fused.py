@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl._graphs import read_graph
 from skmtl.design import TaskData
 from skmtl.estimators._order import path_order, read_order, task_graph, warn_of_alphabet
+from skmtl.estimators._row_norms import BLOCK, SPARSE
 from skmtl.estimators.base import (
     Fit,
     TaskClassifier,
@@ -79,26 +80,20 @@ class _FusedTask(TaskEstimator):
     structured data", Biostatistics 21(2), 2020, https://doi.org/10.1093/biostatistics/kxy035
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
     fused: float = parameter(
         1.0,
         [Interval(Real, 0, None, closed="left")],
         "float",
         "Strength of the differences relative to ``alpha``, >= 0.",
     )
-    sparse: float = parameter(
-        0.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the L1 norm relative to ``alpha``, >= 0.",
-    )
-    block: float = parameter(
-        0.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        """
-        Strength of the L2,1 norm relative to ``alpha``, >= 0. It selects features for all tasks.
-        """,
-    )
+    sparse: float = parameter(0.0, *SPARSE)
+    block: float = parameter(0.0, *BLOCK)
     order: Any = parameter(
         None,
         ["array-like", None],
@@ -234,13 +229,6 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
     array([False, False,  True, False])
     """
 
-    alpha: float = strength(
-        1.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
-
 
 @estimator
 class FusedTaskClassifier(_FusedTask, TaskClassifier):
@@ -275,9 +263,4 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
     array([False, False,  True, False])
     """
 
-    alpha: float = strength(
-        0.01,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
+    alpha: float = strength(0.01)

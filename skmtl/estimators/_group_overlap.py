@@ -67,6 +67,14 @@ class _GroupOverlap(NonConvexEstimator):
     2012, https://doi.org/10.48550/arXiv.1206.6417
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        Strength of the whole penalty, >= 0. W = 0 is a stationary point for every ``alpha`` > 0.
+        """,
+    )
     n_latent: int = parameter(
         5,
         [Interval(Integral, 1, None, closed="left")],
@@ -240,11 +248,6 @@ class _GroupOverlap(NonConvexEstimator):
         return self
 
 
-_ALPHA = """
-Strength of the whole penalty, >= 0. W = 0 is a stationary point for every ``alpha`` > 0.
-"""
-
-
 @estimator
 class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
     r"""Regression tasks that each combine few of the same latent tasks (GO-MTL).
@@ -273,8 +276,6 @@ class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
     >>> model.latent_tasks_.shape, model.assignments_.shape
     ((4, 20), (15, 4))
     """
-
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
 @estimator
@@ -306,4 +307,4 @@ class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
     ((4, 20), (15, 4))
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)

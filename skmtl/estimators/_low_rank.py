@@ -62,6 +62,15 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
     https://doi.org/10.1145/1553374.1553434
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        Strength of the penalty, >= 0. With ``power=1``, :func:`skmtl.model_selection.alpha_max` is
+        the smallest at which every coefficient is zero.
+        """,
+    )
     power: int = parameter(
         1,
         [Interval(Integral, 1, 2, closed="both")],
@@ -144,12 +153,6 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
         return tags
 
 
-_ALPHA = """
-Strength of the penalty, >= 0. With ``power=1``, :func:`skmtl.model_selection.alpha_max` is the
-smallest at which every coefficient is zero.
-"""
-
-
 @estimator
 class LowRankRegressor(_LowRank, TaskRegressor):
     r"""Regression tasks that depend on the same few directions of the features.
@@ -183,8 +186,6 @@ class LowRankRegressor(_LowRank, TaskRegressor):
     (2, (2, 20), (200, 2))
     """
 
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
-
 
 @estimator
 class LowRankClassifier(_LowRank, TaskClassifier):
@@ -213,4 +214,4 @@ class LowRankClassifier(_LowRank, TaskClassifier):
     (2, (2, 10), (300, 2))
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.estimators._superposed import ALPHA, TwoPartTasks
+from skmtl.estimators._superposed import TwoPartTasks
 from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
 from skmtl.penalties import L21, TaskGroup, TraceNorm
 
@@ -118,8 +118,6 @@ class RobustTaskRegressor(_Robust, TaskRegressor):
     True
     """
 
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", ALPHA)
-
 
 @estimator
 class RobustTaskClassifier(_Robust, TaskClassifier):
@@ -150,4 +148,4 @@ class RobustTaskClassifier(_Robust, TaskClassifier):
     True
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", ALPHA)
+    alpha: float = strength(0.01)

@@ -72,6 +72,12 @@ class _SparseTaskRelation(NonConvexEstimator):
     graphical lasso", Biostatistics 9(3), 2008, https://doi.org/10.1093/biostatistics/kxm045
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
     sparsity: float = parameter(
         0.1,
         [Interval(Real, 0, None, closed="neither")],
@@ -206,13 +212,6 @@ class SparseTaskRelationRegressor(_SparseTaskRelation, TaskRegressor):
            [0, 0, 0]])
     """
 
-    alpha: float = strength(
-        1.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
-
 
 @estimator
 class SparseTaskRelationClassifier(_SparseTaskRelation, TaskClassifier):
@@ -246,9 +245,4 @@ class SparseTaskRelationClassifier(_SparseTaskRelation, TaskClassifier):
            [0, 0, 0]])
     """
 
-    alpha: float = strength(
-        0.01,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
+    alpha: float = strength(0.01)
