@@ -3,10 +3,8 @@
 from numbers import Real
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData
 from skmtl.estimators._nonconvex import (
@@ -17,6 +15,7 @@ from skmtl.estimators._nonconvex import (
     separates,
     start_of,
 )
+from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
     Fit,
     TaskClassifier,
@@ -27,29 +26,19 @@ from skmtl.estimators.base import (
 )
 from skmtl.objective import BaseObjective
 from skmtl.penalties import L1, L21, Penalty, RowConcave
-from skmtl.solvers import FISTA, SOLVERS, Point, choose_solver
+from skmtl.solvers import FISTA, Point, choose_solver
 
 Array = NDArray[Any]
 
 _POSITIVE = [Interval(Real, 0, None, closed="neither")]
-_THRESHOLD = r"""
-Norm beyond which the capped penalty is constant, > 0, in the units of the coefficients. As it
-grows, the fit approaches a lasso with penalty :math:`\alpha \sum_{jt} |W_{jt}|`.
-"""
-_SOLVER = "For the convex relaxation from which the stages start. The stages are solved by FISTA."
 
 
 @estimator
-class _CappedBlockSparse(NonConvexEstimator):
+class _CappedBlockSparse(RowSupport, NonConvexEstimator):
     r"""A penalty that is concave in the norms of the rows of W.
 
     :math:`\theta` is ``threshold`` and :math:`\gamma` is ``gamma``. Rows of W whose norm exceeds
     :math:`\theta`, or :math:`\gamma \alpha`, are not shrunk.
-
-    Attributes
-    ----------
-    support_ : ndarray of shape (n_features,)
-        True where a feature has a non-zero coefficient in some task.
 
     Notes
     -----
@@ -85,7 +74,15 @@ class _CappedBlockSparse(NonConvexEstimator):
         zero. "mcp": the minimax concave penalty of their Euclidean norms.
         """,
     )
-    threshold: float = parameter(1.0, _POSITIVE, "float", _THRESHOLD)
+    threshold: float = parameter(
+        1.0,
+        _POSITIVE,
+        "float",
+        r"""
+        Norm beyond which the capped penalty is constant, > 0, in the units of the coefficients.
+        As it grows, the fit approaches a lasso with penalty :math:`\alpha \sum_{jt} |W_{jt}|`.
+        """,
+    )
     gamma: float = parameter(
         3.0,
         _POSITIVE,
@@ -97,10 +94,10 @@ class _CappedBlockSparse(NonConvexEstimator):
     )
     solver: str = parameter(
         "auto",
-        [StrOptions({"auto", *SOLVERS})],
-        '{"auto", "admm", "block", "fista", "newton"}',
-        _SOLVER,
-        group="solving",
+        kind='{"auto", "admm", "block", "fista", "newton"}',
+        text="""
+        For the convex relaxation from which the stages start. The stages are solved by FISTA.
+        """,
     )
 
     _separation_remedy = "Increase alpha, threshold (penalty='capped') or gamma (penalty='mcp')"
@@ -154,12 +151,6 @@ class _CappedBlockSparse(NonConvexEstimator):
             if not stages.add(point, value, n_iter):
                 break
         return stages
-
-    @property
-    def support_(self) -> NDArray[np.bool_]:
-        """Features (n_features,) with a non-zero coefficient in some task."""
-        check_is_fitted(self)
-        return np.asarray(np.atleast_2d(self.coef_).any(axis=0))
 
 
 @estimator
@@ -241,21 +232,13 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
     """
 
     alpha: float = strength(0.01)
-    threshold: float = parameter(10.0, _POSITIVE, "float", _THRESHOLD)
+    threshold: float = parameter(10.0)
     gamma: float = parameter(
         3.0,
-        _POSITIVE,
-        "float",
-        """
+        text="""
         Range of the minimax concave penalty divided by ``alpha``, > 0. As it grows, the fit
         approaches that of :class:`BlockSparseClassifier`. A small ``alpha`` needs a large
         ``gamma``, since the curvature of the logistic loss is at most 1/4.
         """,
     )
-    solver: str = parameter(
-        "auto",
-        [StrOptions({"auto", *SOLVERS})],
-        '{"auto", "block", "fista", "newton"}',
-        _SOLVER,
-        group="solving",
-    )
+    solver: str = parameter("auto", kind='{"auto", "block", "fista", "newton"}')

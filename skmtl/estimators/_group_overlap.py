@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from skmtl.design import TaskData
 from skmtl.estimators._factors import Factors, split
@@ -28,7 +28,7 @@ from skmtl.estimators.base import (
 )
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
-from skmtl.solvers import FISTA, SOLVERS, choose_solver
+from skmtl.solvers import FISTA, choose_solver
 
 Array = NDArray[Any]
 
@@ -104,31 +104,18 @@ class _GroupOverlap(NonConvexEstimator):
         Determines the rotations, and the start of latent tasks beyond the rank of the ridge fits.
         """,
     )
-    max_stages: int = parameter(
-        1000,
-        [Interval(Integral, 1, None, closed="left")],
-        "int",
-        """
-        Maximum number of stages; beyond it a ConvergenceWarning reports the stationarity reached.
-        """,
-        group="stages",
-    )
+    max_stages: int = parameter(1000)
     max_iter: int = parameter(
         10_000,
-        [Interval(Integral, 1, None, closed="left")],
-        "int",
-        """
+        text="""
         Maximum number of iterations of the solvers, over all stages, for each of the ``n_init``
         starts; beyond it a ConvergenceWarning reports the stationarity reached.
         """,
-        group="solving",
     )
     solver: str = parameter(
         "auto",
-        [StrOptions({"auto", *SOLVERS})],
-        '{"auto", "fista", "newton"}',
-        "For the ridge fits that give the starts. The stages are solved by FISTA.",
-        group="solving",
+        kind='{"auto", "fista", "newton"}',
+        text="For the ridge fits that give the starts. The stages are solved by FISTA.",
     )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:

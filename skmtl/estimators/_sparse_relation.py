@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData
@@ -28,7 +28,7 @@ from skmtl.estimators.base import (
 )
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge, TaskQuadratic
-from skmtl.solvers import SOLVERS, Point, choose_solver
+from skmtl.solvers import Point, choose_solver
 
 Array = NDArray[Any]
 
@@ -90,11 +90,7 @@ class _SparseTaskRelation(NonConvexEstimator):
         """,
     )
     solver: str = parameter(
-        "auto",
-        [StrOptions({"auto", *SOLVERS})],
-        '{"auto", "fista", "newton"}',
-        "For the problems in W.",
-        group="solving",
+        "auto", kind='{"auto", "fista", "newton"}', text="For the problems in W."
     )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
