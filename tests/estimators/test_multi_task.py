@@ -358,5 +358,5 @@ def test_separable_common_part_is_told_apart():
         MultiTaskClassifier(0.1, penalty=TaskQuadratic(COMPLETE)).fit(X, labels)
     wide = rng.normal(size=(12, 40))
     labels = np.repeat((wide[:, :1] > 0).astype(float), 3, axis=1)
-    with pytest.warns(UserWarning, match="in common is not penalised, and separates"):
+    with pytest.warns(UserWarning, match="in common is not penalised, and separates the labels"):
         MultiTaskClassifier(0.1, penalty=TaskQuadratic(COMPLETE), max_iter=50).fit(wide, labels)

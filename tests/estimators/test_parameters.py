@@ -130,6 +130,17 @@ class TestMechanism:
         with pytest.raises(ValueError, match="group of a parameter must be one of .* got 'other'"):
             parameter(1.0, group="other")
 
+    def test_first_declaration_is_complete(self):
+        with pytest.raises(
+            TypeError, match=r"'tolerance' .* missing are \['rule', 'kind', 'text'\]"
+        ):
+
+            @estimator
+            class Misspelt(Plain):
+                """The base declares ``tol``."""
+
+                tolerance: float = parameter(1e-3)
+
     def test_users_subclass_has_its_own_constructor(self):
         class Own(skmtl.BlockSparseRegressor):
             def __init__(self, alpha=0.5, extra=1):
