@@ -29,7 +29,7 @@ from skmtl.penalties import (
     Penalty,
 )
 
-# Smaller differences on a graph, relative to the largest coefficient, are rounding error.
+# Without an exact prox, differences up to this fraction of the largest coefficient count as zero.
 _JUMP = 1e-3
 
 
@@ -187,12 +187,12 @@ class _FusedTask(TaskEstimator):
         penalty = self._on_links(links, weights, len(kept))
         # With an exact prox, shared coefficients are exactly equal.
         exact = penalty is None or penalty.has_prox
-        rounding = 0.0 if exact else _JUMP * np.abs(fit.coef).max(initial=0.0)
+        negligible = 0.0 if exact else _JUMP * np.abs(fit.coef).max(initial=0.0)
         links = kept[links]
         self.edges_ = data.tasks[links]
-        # In the units of the fit: in those of y, shared coefficients would differ.
+        # In the units of the fit, because shared coefficients differ in those of y.
         self.jumps_ = fit.coef[links[:, 1]] - fit.coef[links[:, 0]]
-        self.change_points_ = np.abs(self.jumps_) > rounding
+        self.change_points_ = np.abs(self.jumps_) > negligible
         return self
 
 
@@ -212,7 +212,7 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
 
     See Also
     --------
-    GraphRegularizedRegressor : Neighbours have similar coefficients, all of them different.
+    GraphRegularizedRegressor : Neighbours have similar, but not equal, coefficients.
 
     Examples
     --------
@@ -246,7 +246,7 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
 
     See Also
     --------
-    GraphRegularizedClassifier : Neighbours have similar coefficients, all of them different.
+    GraphRegularizedClassifier : Neighbours have similar, but not equal, coefficients.
 
     Examples
     --------

@@ -149,7 +149,7 @@ def _norm(sparse: float, block: float) -> Penalty | None:
 
 @estimator
 class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
-    r"""Regression tasks on a graph, whose neighbours have nearby coefficients.
+    r"""Regression tasks on a graph, with similar coefficients for neighbours.
 
     .. math::
 
@@ -185,7 +185,7 @@ class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
 
 @estimator
 class GraphRegularizedClassifier(_GraphRegularized, TaskClassifier):
-    r"""Classification tasks on a graph, whose neighbours have nearby coefficients.
+    r"""Classification tasks on a graph, with similar coefficients for neighbours.
 
     .. math::
 

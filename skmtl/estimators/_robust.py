@@ -93,7 +93,7 @@ class _Robust(TwoPartTasks):
 
 @estimator
 class RobustTaskRegressor(_Robust, TaskRegressor):
-    r"""Regression tasks that share a structure, but for outliers (robust).
+    r"""Regression tasks that share a structure, except for outliers (robust).
 
     .. math::
 
@@ -121,7 +121,7 @@ class RobustTaskRegressor(_Robust, TaskRegressor):
 
 @estimator
 class RobustTaskClassifier(_Robust, TaskClassifier):
-    r"""Classification tasks that share a structure, but for outliers (robust).
+    r"""Classification tasks that share a structure, except for outliers (robust).
 
     .. math::
 

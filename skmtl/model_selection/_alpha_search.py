@@ -92,8 +92,8 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
     Notes
     -----
     In each fold the fits over the grid are warm-started, each from the previous one, and share all
-    computations that do not depend on alpha. A warning is issued if the selected alpha lies at the
-    edge of the grid.
+    computations that do not depend on alpha. A warning is issued if the best alpha may lie outside
+    the grid.
 
     The objectives of :class:`~skmtl.CappedBlockSparseRegressor`,
     :class:`~skmtl.GroupOverlapRegressor` and :class:`~skmtl.SparseTaskRelationRegressor` and of

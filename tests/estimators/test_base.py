@@ -55,7 +55,7 @@ class TestUnlikeUnits:
             warnings.filterwarnings("error", message=".*standard deviations")
             model.fit(X, Y)
 
-    def test_counts_are_in_no_unit(self):
+    def test_counts_have_no_unit(self):
         X, _ = self.data(1.0)
         Y = np.random.default_rng(0).poisson([1.0, 1e6], (60, 2)).astype(float)
         with warnings.catch_warnings():
@@ -83,7 +83,7 @@ def dataset():
     return make_block_sparse(25, 6, 4, n_informative=3, layout="stacked", random_state=1)
 
 
-def test_probabilities_that_are_all_zero_are_even():
+def test_probabilities_that_are_all_zero_become_uniform():
     X = np.array([[-1e4], [0.0], [1e4], [-1e4], [0.0], [1e4]])
     model = BlockSparseClassifier(0.1).fit(X, [0, 1, 2, 0, 1, 2])
     model.coef_[:], model.intercept_[:] = 0, -1e4

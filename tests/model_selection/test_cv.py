@@ -37,7 +37,7 @@ from skmtl.model_selection import StratifiedTaskKFold
 COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
 
 CV = [getattr(skmtl, name) for name in skmtl.__all__ if name.endswith("CV")]
-# Far from alpha -> 0, where the fits of classifiers take long.
+# Not close to zero, where fits of classifiers take long.
 ALPHAS = {"Regressor": [3.0, 1.0, 0.3, 0.1], "Classifier": [0.1, 0.05, 0.02, 0.01]}
 
 
@@ -192,7 +192,7 @@ def test_classes_one_against_the_rest(shared):
 
 
 @pytest.mark.parametrize("weight", [None, "balanced"])
-def test_classes_of_one_choice(weight, shared):
+def test_multinomial_classes(weight, shared):
     y = np.array(["a", "b", "c"])[np.digitize(shared.target[:, 0], [-1, 1])]
     cv = StratifiedTaskKFold(3, random_state=0)
     model = BlockSparseClassifierCV(cv=3, loss="multinomial", class_weight=weight)
@@ -406,7 +406,7 @@ def test_the_refit_is_the_plain_estimators(shared):
             assert model.cluster_centers_.shape == plain.cluster_centers_.shape
 
 
-def test_edges_are_warned_of(shared):
+def test_warns_at_the_edges_of_the_grid(shared):
     X, Y = shared.data, shared.target
     with pytest.warns(UserWarning, match=r"smallest of the grid.*Lower eps"):
         model = BlockSparseRegressorCV(alphas=4, eps=0.7).fit(X, Y)
