@@ -28,8 +28,8 @@ class _ClusteredTask(TaskClusters):
     which relaxes the squared distances of the tasks to their cluster's centre (weight 1), the
     cost of k-means, plus :math:`\eta \lVert W \rVert_F^2`. It is also convex alternating structure
     optimisation (cASO): a matrix M between features instead of tasks gives the same W if there are
-    at least r features. If ``clusters`` are known, the penalty is the quadratic of
-    which the given form is a relaxation.
+    at least r features. If ``clusters`` are known, the penalty is the quadratic of which the given
+    form is a relaxation.
 
     Attributes
     ----------

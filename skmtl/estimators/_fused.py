@@ -46,8 +46,7 @@ class _FusedTask(TaskEstimator):
         Names of neighbouring tasks, along the order. Tasks that are left out of the objective have
         no edges.
     jumps_ : ndarray of shape (n_edges, n_features)
-        The second neighbour's coefficients minus the first's; with ``scale_tasks`` in the units of
-        the fit.
+        The second neighbour's coefficients minus the first's.
     change_points_ : ndarray of shape (n_edges, n_features)
         Whether neighbours differ; if the prox is not exact, by more than a thousandth of the
         largest coefficient.
@@ -209,6 +208,12 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
 
     where (s, t) are pairs of neighbouring tasks with weights :math:`a_{st}`, which are all 1 along
     an order of the tasks.
+
+    Attributes
+    ----------
+    jumps_ : ndarray of shape (n_edges, n_features)
+        The second neighbour's coefficients minus the first's; with ``scale_tasks`` in the units of
+        the fit.
 
     See Also
     --------

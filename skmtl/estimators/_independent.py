@@ -59,7 +59,7 @@ class _IndependentTask(RidgeTasks):
 
 @estimator
 class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
-    r"""Regression tasks fitted separately (ridge): the baseline for sharing.
+    r"""Regression tasks fitted separately (ridge): the single-task baseline.
 
     .. math::
 
@@ -84,7 +84,7 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
 
 @estimator
 class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
-    r"""Classification tasks fitted separately (ridge): the baseline for sharing.
+    r"""Classification tasks fitted separately (ridge): the single-task baseline.
 
     .. math::
 
