@@ -5,18 +5,16 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._refit import refit_selected
+from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
     MULTICLASS_LOSS,
     Fit,
     TaskClassifier,
-    TaskEstimator,
     TaskRegressor,
     estimator,
     parameter,
@@ -36,17 +34,12 @@ from skmtl.penalties import (
 
 
 @estimator
-class _BlockSparse(TaskEstimator):
+class _BlockSparse(RowSupport):
     r"""A penalty on the rows of W.
 
     :math:`\rho` is ``l1_ratio``, :math:`\kappa` ``sparsity`` (0) and :math:`f_j`
     ``feature_weight`` (1). The sum of the Euclidean norms of W's rows (the L2,1 norm) lets a
     feature enter for all tasks or for none; sparsity lets tasks drop some of those that enter.
-
-    Attributes
-    ----------
-    support_ : ndarray of shape (n_features,)
-        True where a feature has a non-zero coefficient in some task.
 
     Notes
     -----
@@ -177,12 +170,6 @@ class _BlockSparse(TaskEstimator):
         )
         return replace(fit, coef=coef.T.astype(dtype), intercept=intercept)
 
-    @property
-    def support_(self) -> NDArray[np.bool_]:
-        """Features (n_features,) with a non-zero coefficient in some task."""
-        check_is_fitted(self)
-        return np.asarray(np.atleast_2d(self.coef_).any(axis=0))
-
 
 @estimator
 class BlockSparseRegressor(_BlockSparse, TaskRegressor):
@@ -210,9 +197,9 @@ class BlockSparseRegressor(_BlockSparse, TaskRegressor):
     --------
     >>> from skmtl import BlockSparseRegressor
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_features=20, n_informative=3, random_state=0)
-    >>> model = BlockSparseRegressor(alpha=0.5).fit(made.data, made.target)
-    >>> bool((model.support_ == made.support).all())
+    >>> dataset = make_block_sparse(n_features=20, n_informative=3, random_state=0)
+    >>> model = BlockSparseRegressor(alpha=0.5).fit(dataset.data, dataset.target)
+    >>> bool((model.support_ == dataset.support).all())
     True
     """
 

@@ -3,10 +3,8 @@
 from numbers import Real
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData
 from skmtl.estimators._nonconvex import (
@@ -17,6 +15,7 @@ from skmtl.estimators._nonconvex import (
     separates,
     start_of,
 )
+from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
     Fit,
     TaskClassifier,
@@ -27,29 +26,19 @@ from skmtl.estimators.base import (
 )
 from skmtl.objective import BaseObjective
 from skmtl.penalties import L1, L21, Penalty, RowConcave
-from skmtl.solvers import FISTA, SOLVERS, Point, choose_solver
+from skmtl.solvers import FISTA, Point, choose_solver
 
 Array = NDArray[Any]
 
 _POSITIVE = [Interval(Real, 0, None, closed="neither")]
-_THRESHOLD = r"""
-Norm beyond which the capped penalty is constant, > 0, in the units of the coefficients. As it
-grows, the fit approaches a lasso with penalty :math:`\alpha \sum_{jt} |W_{jt}|`.
-"""
-_SOLVER = "For the convex relaxation from which the stages start. The stages are solved by FISTA."
 
 
 @estimator
-class _CappedBlockSparse(NonConvexEstimator):
+class _CappedBlockSparse(RowSupport, NonConvexEstimator):
     r"""A penalty that is concave in the norms of the rows of W.
 
     :math:`\theta` is ``threshold`` and :math:`\gamma` is ``gamma``. Rows of W whose norm exceeds
     :math:`\theta`, or :math:`\gamma \alpha`, are not shrunk.
-
-    Attributes
-    ----------
-    support_ : ndarray of shape (n_features,)
-        True where a feature has a non-zero coefficient in some task.
 
     Notes
     -----
@@ -70,6 +59,12 @@ class _CappedBlockSparse(NonConvexEstimator):
     38(2), 2010, https://doi.org/10.1214/09-AOS729
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the penalty, >= 0: its slope at zero.",
+    )
     penalty: str = parameter(
         "capped",
         [StrOptions({"capped", "mcp"})],
@@ -79,7 +74,15 @@ class _CappedBlockSparse(NonConvexEstimator):
         zero. "mcp": the minimax concave penalty of their Euclidean norms.
         """,
     )
-    threshold: float = parameter(1.0, _POSITIVE, "float", _THRESHOLD)
+    threshold: float = parameter(
+        1.0,
+        _POSITIVE,
+        "float",
+        r"""
+        Norm beyond which the capped penalty is constant, > 0, in the units of the coefficients.
+        As it grows, the fit approaches a lasso with penalty :math:`\alpha \sum_{jt} |W_{jt}|`.
+        """,
+    )
     gamma: float = parameter(
         3.0,
         _POSITIVE,
@@ -91,10 +94,10 @@ class _CappedBlockSparse(NonConvexEstimator):
     )
     solver: str = parameter(
         "auto",
-        [StrOptions({"auto", *SOLVERS})],
-        '{"auto", "admm", "block", "fista", "newton"}',
-        _SOLVER,
-        group="solving",
+        kind='{"auto", "admm", "block", "fista", "newton"}',
+        text="""
+        For the convex relaxation from which the stages start. The stages are solved by FISTA.
+        """,
     )
 
     _separation_remedy = "Increase alpha, threshold (penalty='capped') or gamma (penalty='mcp')"
@@ -149,15 +152,6 @@ class _CappedBlockSparse(NonConvexEstimator):
                 break
         return stages
 
-    @property
-    def support_(self) -> NDArray[np.bool_]:
-        """Features (n_features,) with a non-zero coefficient in some task."""
-        check_is_fitted(self)
-        return np.asarray(np.atleast_2d(self.coef_).any(axis=0))
-
-
-_ALPHA = "Strength of the penalty, >= 0: its slope at zero."
-
 
 @estimator
 class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
@@ -188,14 +182,12 @@ class CappedBlockSparseRegressor(_CappedBlockSparse, TaskRegressor):
     --------
     >>> from skmtl import CappedBlockSparseRegressor
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_features=20, n_informative=3, random_state=0)
+    >>> dataset = make_block_sparse(n_features=20, n_informative=3, random_state=0)
     >>> model = CappedBlockSparseRegressor(alpha=0.5, penalty="mcp")
-    >>> model = model.fit(made.data, made.target)
-    >>> bool((model.support_ == made.support).all())
+    >>> model = model.fit(dataset.data, dataset.target)
+    >>> bool((model.support_ == dataset.support).all())
     True
     """
-
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
 @estimator
@@ -232,28 +224,21 @@ class CappedBlockSparseClassifier(_CappedBlockSparse, TaskClassifier):
     --------
     >>> from skmtl import CappedBlockSparseClassifier
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(300, 20, n_informative=3, classification=True, random_state=0)
-    >>> model = CappedBlockSparseClassifier(alpha=0.1, threshold=1.0).fit(made.data, made.target)
-    >>> bool((model.support_ == made.support).all())
+    >>> dataset = make_block_sparse(300, 20, n_informative=3, classification=True, random_state=0)
+    >>> model = CappedBlockSparseClassifier(alpha=0.1, threshold=1.0)
+    >>> model = model.fit(dataset.data, dataset.target)
+    >>> bool((model.support_ == dataset.support).all())
     True
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
-    threshold: float = parameter(10.0, _POSITIVE, "float", _THRESHOLD)
+    alpha: float = strength(0.01)
+    threshold: float = parameter(10.0)
     gamma: float = parameter(
         3.0,
-        _POSITIVE,
-        "float",
-        """
+        text="""
         Range of the minimax concave penalty divided by ``alpha``, > 0. As it grows, the fit
         approaches that of :class:`BlockSparseClassifier`. A small ``alpha`` needs a large
         ``gamma``, since the curvature of the logistic loss is at most 1/4.
         """,
     )
-    solver: str = parameter(
-        "auto",
-        [StrOptions({"auto", *SOLVERS})],
-        '{"auto", "block", "fista", "newton"}',
-        _SOLVER,
-        group="solving",
-    )
+    solver: str = parameter("auto", kind='{"auto", "block", "fista", "newton"}')

@@ -28,8 +28,8 @@ class _ClusteredTask(TaskClusters):
     which relaxes the squared distances of the tasks to their cluster's centre (weight 1), the
     cost of k-means, plus :math:`\eta \lVert W \rVert_F^2`. It is also convex alternating structure
     optimisation (cASO): a matrix M between features instead of tasks gives the same W if there are
-    at least r features. If ``clusters`` are known, the penalty is the quadratic of
-    which the given form is a relaxation.
+    at least r features. If ``clusters`` are known, the penalty is the quadratic of which the given
+    form is a relaxation.
 
     Attributes
     ----------
@@ -68,6 +68,12 @@ class _ClusteredTask(TaskClusters):
     multiple tasks", ICML 2009 (cASO), https://doi.org/10.1145/1553374.1553392
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
     n_clusters: int | None = parameter(
         None,
         [Interval(Integral, 1, None, closed="left"), None],
@@ -120,9 +126,6 @@ class _ClusteredTask(TaskClusters):
     )
 
 
-_ALPHA = "Strength of the whole penalty, >= 0."
-
-
 @estimator
 class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     r"""Regression tasks that lie in clusters (cluster norm).
@@ -162,8 +165,6 @@ class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
     True
     """
 
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
-
 
 @estimator
 class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
@@ -198,4 +199,4 @@ class ClusteredTaskClassifier(_ClusteredTask, TaskClassifier):
     True
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)

@@ -37,8 +37,8 @@ class TaskClusters(TaskCovariance):
         # With one task the penalty is a ridge for any number of clusters.
         if self.n_clusters is not None and self.n_clusters > n_tasks > 1:
             raise ValueError(
-                f"n_clusters={self.n_clusters} is more than the {n_tasks} tasks. Use "
-                f"at most one cluster per task, or n_clusters=None."
+                f"n_clusters={self.n_clusters} is more than the {n_tasks} tasks. Use at most one "
+                f"cluster per task, or n_clusters=None."
             )
         return self._cluster_norm(data.n_tasks) if self.alpha > 0 else None
 
@@ -99,11 +99,11 @@ class TaskClusters(TaskCovariance):
 
     @property
     def feature_subspace_(self) -> NDArray[Any]:
-        """Orthonormal rows (n_clusters, n_features), only with ``form="relaxed"``."""
+        """Orthonormal rows that span the features' directions, only with ``form="relaxed"``."""
         if self.form != "relaxed" or self.clusters is not None:
             raise AttributeError(
-                f"{type(self).__name__} has 'feature_subspace_' only with "
-                f"form='relaxed' and unknown clusters (clusters=None)."
+                f"{type(self).__name__} has 'feature_subspace_' only with form='relaxed' and "
+                f"unknown clusters (clusters=None)."
             )
         W = self._learned_coefficients()
         if not W.shape[1]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmtl.estimators._superposed import ALPHA, ROUNDING, TwoPartTasks
+from skmtl.estimators._superposed import ROUNDING, TwoPartTasks
 from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
 from skmtl.penalties import L1, L21, L1Inf
 
@@ -107,8 +107,6 @@ class DirtyModelRegressor(_Dirty, TaskRegressor):
     [[1, 3]]
     """
 
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", ALPHA)
-
 
 @estimator
 class DirtyModelClassifier(_Dirty, TaskClassifier):
@@ -141,4 +139,4 @@ class DirtyModelClassifier(_Dirty, TaskClassifier):
     [[1, 3]]
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", ALPHA)
+    alpha: float = strength(0.01)

@@ -39,6 +39,7 @@ class Factors:
     ridge: float
 
     def value(self) -> float:
+        """The cost."""
         square = float(np.vdot(self.L, self.L))
         return self.alpha * (float(np.abs(self.S).sum()) + self.ridge / 2 * square)
 

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl._graphs import read_graph
 from skmtl.design import TaskData
 from skmtl.estimators._order import path_order, read_order, task_graph, warn_of_alphabet
+from skmtl.estimators._row_norms import BLOCK, SPARSE
 from skmtl.estimators.base import (
     Fit,
     TaskClassifier,
@@ -28,7 +29,7 @@ from skmtl.penalties import (
     Penalty,
 )
 
-# Smaller differences on a graph, relative to the largest coefficient, are rounding error.
+# Without an exact prox, differences up to this fraction of the largest coefficient count as zero.
 _JUMP = 1e-3
 
 
@@ -45,8 +46,7 @@ class _FusedTask(TaskEstimator):
         Names of neighbouring tasks, along the order. Tasks that are left out of the objective have
         no edges.
     jumps_ : ndarray of shape (n_edges, n_features)
-        The second neighbour's coefficients minus the first's; with ``scale_tasks`` in the units of
-        the fit.
+        The second neighbour's coefficients minus the first's.
     change_points_ : ndarray of shape (n_edges, n_features)
         Whether neighbours differ; if the prox is not exact, by more than a thousandth of the
         largest coefficient.
@@ -79,26 +79,20 @@ class _FusedTask(TaskEstimator):
     structured data", Biostatistics 21(2), 2020, https://doi.org/10.1093/biostatistics/kxy035
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
     fused: float = parameter(
         1.0,
         [Interval(Real, 0, None, closed="left")],
         "float",
         "Strength of the differences relative to ``alpha``, >= 0.",
     )
-    sparse: float = parameter(
-        0.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the L1 norm relative to ``alpha``, >= 0.",
-    )
-    block: float = parameter(
-        0.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        """
-        Strength of the L2,1 norm relative to ``alpha``, >= 0. It selects features for all tasks.
-        """,
-    )
+    sparse: float = parameter(0.0, *SPARSE)
+    block: float = parameter(0.0, *BLOCK)
     order: Any = parameter(
         None,
         ["array-like", None],
@@ -192,12 +186,12 @@ class _FusedTask(TaskEstimator):
         penalty = self._on_links(links, weights, len(kept))
         # With an exact prox, shared coefficients are exactly equal.
         exact = penalty is None or penalty.has_prox
-        rounding = 0.0 if exact else _JUMP * np.abs(fit.coef).max(initial=0.0)
+        negligible = 0.0 if exact else _JUMP * np.abs(fit.coef).max(initial=0.0)
         links = kept[links]
         self.edges_ = data.tasks[links]
-        # In the units of the fit: in those of y, shared coefficients would differ.
+        # In the units of the fit, because shared coefficients differ in those of y.
         self.jumps_ = fit.coef[links[:, 1]] - fit.coef[links[:, 0]]
-        self.change_points_ = np.abs(self.jumps_) > rounding
+        self.change_points_ = np.abs(self.jumps_) > negligible
         return self
 
 
@@ -215,9 +209,15 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
     where (s, t) are pairs of neighbouring tasks with weights :math:`a_{st}`, which are all 1 along
     an order of the tasks.
 
+    Attributes
+    ----------
+    jumps_ : ndarray of shape (n_edges, n_features)
+        The second neighbour's coefficients minus the first's; with ``scale_tasks`` in the units of
+        the fit.
+
     See Also
     --------
-    GraphRegularizedRegressor : Neighbours have similar coefficients, all of them different.
+    GraphRegularizedRegressor : Neighbours have similar, but not equal, coefficients.
 
     Examples
     --------
@@ -233,13 +233,6 @@ class FusedTaskRegressor(_FusedTask, TaskRegressor):
     >>> model.change_points_[:, 0]
     array([False, False,  True, False])
     """
-
-    alpha: float = strength(
-        1.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
 
 
 @estimator
@@ -258,7 +251,7 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
 
     See Also
     --------
-    GraphRegularizedClassifier : Neighbours have similar coefficients, all of them different.
+    GraphRegularizedClassifier : Neighbours have similar, but not equal, coefficients.
 
     Examples
     --------
@@ -275,9 +268,4 @@ class FusedTaskClassifier(_FusedTask, TaskClassifier):
     array([False, False,  True, False])
     """
 
-    alpha: float = strength(
-        0.01,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
+    alpha: float = strength(0.01)

@@ -11,6 +11,7 @@ from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl._warnings import warn
 from skmtl.design import TaskData
 from skmtl.estimators._order import task_graph, warn_of_alphabet
+from skmtl.estimators._row_norms import BLOCK, SPARSE
 from skmtl.estimators.base import (
     Fit,
     TaskClassifier,
@@ -61,6 +62,12 @@ class _GraphRegularized(TaskEstimator):
     progression", KDD 2011, https://doi.org/10.1145/2020408.2020549
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
     graph: Any = parameter(
         "complete",
         [StrOptions({"complete", "chain"}), "array-like", "sparse matrix"],
@@ -89,20 +96,8 @@ class _GraphRegularized(TaskEstimator):
         mean of the tasks that the graph connects is not shrunk.
         """,
     )
-    sparse: float = parameter(
-        0.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the L1 norm relative to ``alpha``, >= 0.",
-    )
-    block: float = parameter(
-        0.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        """
-        Strength of the L2,1 norm relative to ``alpha``, >= 0. It selects features for all tasks.
-        """,
-    )
+    sparse: float = parameter(0.0, *SPARSE)
+    block: float = parameter(0.0, *BLOCK)
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         L = self._laplacian(data, data.positions)
@@ -154,7 +149,7 @@ def _norm(sparse: float, block: float) -> Penalty | None:
 
 @estimator
 class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
-    r"""Regression tasks on a graph, whose neighbours have nearby coefficients.
+    r"""Regression tasks on a graph, with similar coefficients for neighbours.
 
     .. math::
 
@@ -187,17 +182,10 @@ class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
     -0.5
     """
 
-    alpha: float = strength(
-        1.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
-
 
 @estimator
 class GraphRegularizedClassifier(_GraphRegularized, TaskClassifier):
-    r"""Classification tasks on a graph, whose neighbours have nearby coefficients.
+    r"""Classification tasks on a graph, with similar coefficients for neighbours.
 
     .. math::
 
@@ -225,9 +213,4 @@ class GraphRegularizedClassifier(_GraphRegularized, TaskClassifier):
     array([ 1., -1.,  0.])
     """
 
-    alpha: float = strength(
-        0.01,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
+    alpha: float = strength(0.01)

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from skmtl.design import TaskData
 from skmtl.estimators._factors import Factors, split
@@ -28,7 +28,7 @@ from skmtl.estimators.base import (
 )
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge
-from skmtl.solvers import FISTA, SOLVERS, choose_solver
+from skmtl.solvers import FISTA, choose_solver
 
 Array = NDArray[Any]
 
@@ -67,6 +67,14 @@ class _GroupOverlap(NonConvexEstimator):
     2012, https://doi.org/10.48550/arXiv.1206.6417
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        Strength of the whole penalty, >= 0. W = 0 is a stationary point for every ``alpha`` > 0.
+        """,
+    )
     n_latent: int = parameter(
         5,
         [Interval(Integral, 1, None, closed="left")],
@@ -96,31 +104,18 @@ class _GroupOverlap(NonConvexEstimator):
         Determines the rotations, and the start of latent tasks beyond the rank of the ridge fits.
         """,
     )
-    max_stages: int = parameter(
-        1000,
-        [Interval(Integral, 1, None, closed="left")],
-        "int",
-        """
-        Maximum number of stages; beyond it a ConvergenceWarning reports the stationarity reached.
-        """,
-        group="stages",
-    )
+    max_stages: int = parameter(1000)
     max_iter: int = parameter(
         10_000,
-        [Interval(Integral, 1, None, closed="left")],
-        "int",
-        """
+        text="""
         Maximum number of iterations of the solvers, over all stages, for each of the ``n_init``
         starts; beyond it a ConvergenceWarning reports the stationarity reached.
         """,
-        group="solving",
     )
     solver: str = parameter(
         "auto",
-        [StrOptions({"auto", *SOLVERS})],
-        '{"auto", "fista", "newton"}',
-        "For the ridge fits that give the starts. The stages are solved by FISTA.",
-        group="solving",
+        kind='{"auto", "fista", "newton"}',
+        text="For the ridge fits that give the starts. The stages are solved by FISTA.",
     )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
@@ -240,11 +235,6 @@ class _GroupOverlap(NonConvexEstimator):
         return self
 
 
-_ALPHA = """
-Strength of the whole penalty, >= 0. W = 0 is a stationary point for every ``alpha`` > 0.
-"""
-
-
 @estimator
 class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
     r"""Regression tasks that each combine few of the same latent tasks (GO-MTL).
@@ -267,14 +257,12 @@ class GroupOverlapRegressor(_GroupOverlap, TaskRegressor):
     --------
     >>> from skmtl import GroupOverlapRegressor
     >>> from skmtl.datasets import make_overlapping_tasks
-    >>> made = make_overlapping_tasks(random_state=0)
+    >>> dataset = make_overlapping_tasks(random_state=0)
     >>> model = GroupOverlapRegressor(0.1, n_latent=4, n_init=3, random_state=0)
-    >>> model = model.fit(made.data, made.target)
+    >>> model = model.fit(dataset.data, dataset.target)
     >>> model.latent_tasks_.shape, model.assignments_.shape
     ((4, 20), (15, 4))
     """
-
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
 @estimator
@@ -299,11 +287,11 @@ class GroupOverlapClassifier(_GroupOverlap, TaskClassifier):
     --------
     >>> from skmtl import GroupOverlapClassifier
     >>> from skmtl.datasets import make_overlapping_tasks
-    >>> made = make_overlapping_tasks(300, classification=True, random_state=0)
+    >>> dataset = make_overlapping_tasks(300, classification=True, random_state=0)
     >>> model = GroupOverlapClassifier(n_latent=4, n_init=3, random_state=0)
-    >>> model = model.fit(made.data, made.target)
+    >>> model = model.fit(dataset.data, dataset.target)
     >>> model.latent_tasks_.shape, model.assignments_.shape
     ((4, 20), (15, 4))
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)

@@ -5,43 +5,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData, as_floats, in_task_order
-from skmtl.estimators._ridge_cv import select_ridge
-from skmtl.estimators.base import (
-    Fit,
-    TaskClassifier,
-    TaskEstimator,
-    TaskRegressor,
-    estimator,
-    strength,
-)
-from skmtl.objective import BaseObjective
+from skmtl.estimators._ridge import RidgeTasks
+from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, strength
 from skmtl.penalties import Penalty, Ridge
 
 
 @estimator
-class _IndependentTask(TaskEstimator):
-    """A ridge penalty for each task.
-
-    Attributes
-    ----------
-    alpha_ : ndarray of shape (n_tasks,)
-        The strengths used.
-    alphas_, cv_losses_ : ndarrays of shape (n_alphas,) and (n_alphas, n_tasks)
-        Only with ``alpha="cv"``: the grid, and the mean loss of each task's held-out labels.
-
-    Notes
-    -----
-    Convex; strictly so for alpha > 0.
-
-    References
-    ----------
-    A. E. Hoerl and R. W. Kennard, "Ridge regression: biased estimation for nonorthogonal
-    problems", Technometrics 12(1), 1970, https://doi.org/10.1080/00401706.1970.10488634
-    """
+class _IndependentTask(RidgeTasks):
+    """A ridge penalty for each task."""
 
     alpha: Any = strength(
         1.0,
@@ -53,6 +27,8 @@ class _IndependentTask(TaskEstimator):
         of the loss; tasks with fewer labels than folds use the value that is best overall.
         """,
     )
+
+    _per_task = True
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         alpha = self._strengths(data)
@@ -67,13 +43,7 @@ class _IndependentTask(TaskEstimator):
         """``alpha`` as an array, in the order of the tasks if it is a dict or a Series."""
         return as_floats(in_task_order(self.alpha, data.all_tasks.tolist(), "alpha"), "alpha")
 
-    def _fit_data(
-        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
-    ) -> Fit:
-        if isinstance(self.alpha, str):
-            self.alpha_, self.alphas_, self.cv_losses_ = select_ridge(self, data, per_task=True)
-            fit: Fit = clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
-            return fit
+    def _given_alpha(self, data: TaskData) -> NDArray[Any]:
         alpha = self._strengths(data)
         if alpha.ndim and alpha.shape != data.all_tasks.shape:
             raise ValueError(
@@ -84,13 +54,12 @@ class _IndependentTask(TaskEstimator):
             raise ValueError(
                 f"alpha must be finite and >= 0, got {alpha.tolist()}. Use 0 for no penalty."
             )
-        self.alpha_ = np.array(np.broadcast_to(alpha, data.all_tasks.shape))
-        return super()._fit_data(data, start, prepared)
+        return np.array(np.broadcast_to(alpha, data.all_tasks.shape))
 
 
 @estimator
 class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
-    r"""Regression tasks fitted each on its own (ridge): what sharing has to beat.
+    r"""Regression tasks fitted separately (ridge): the single-task baseline.
 
     .. math::
 
@@ -106,8 +75,8 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
     --------
     >>> from skmtl import IndependentTaskRegressor
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_tasks=3, random_state=0)
-    >>> model = IndependentTaskRegressor(alpha="cv").fit(made.data, made.target)
+    >>> dataset = make_block_sparse(n_tasks=3, random_state=0)
+    >>> model = IndependentTaskRegressor(alpha="cv").fit(dataset.data, dataset.target)
     >>> model.alpha_.shape
     (3,)
     """
@@ -115,7 +84,7 @@ class IndependentTaskRegressor(_IndependentTask, TaskRegressor):
 
 @estimator
 class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
-    r"""Classification tasks fitted each on its own (ridge): what sharing has to beat.
+    r"""Classification tasks fitted separately (ridge): the single-task baseline.
 
     .. math::
 
@@ -131,8 +100,8 @@ class IndependentTaskClassifier(_IndependentTask, TaskClassifier):
     --------
     >>> from skmtl import IndependentTaskClassifier
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_tasks=3, classification=True, random_state=0)
-    >>> model = IndependentTaskClassifier(alpha="cv").fit(made.data, made.target)
+    >>> dataset = make_block_sparse(n_tasks=3, classification=True, random_state=0)
+    >>> model = IndependentTaskClassifier(alpha="cv").fit(dataset.data, dataset.target)
     >>> model.alpha_.shape
     (3,)
     """

@@ -62,6 +62,15 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
     https://doi.org/10.1145/1553374.1553434
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        Strength of the penalty, >= 0. With ``power=1``, :func:`skmtl.model_selection.alpha_max` is
+        the smallest at which every coefficient is zero.
+        """,
+    )
     power: int = parameter(
         1,
         [Interval(Integral, 1, 2, closed="both")],
@@ -144,12 +153,6 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
         return tags
 
 
-_ALPHA = """
-Strength of the penalty, >= 0. With ``power=1``, :func:`skmtl.model_selection.alpha_max` is the
-smallest at which every coefficient is zero.
-"""
-
-
 @estimator
 class LowRankRegressor(_LowRank, TaskRegressor):
     r"""Regression tasks that depend on the same few directions of the features.
@@ -177,13 +180,11 @@ class LowRankRegressor(_LowRank, TaskRegressor):
     --------
     >>> from skmtl import LowRankRegressor
     >>> from skmtl.datasets import make_low_rank_tasks
-    >>> made = make_low_rank_tasks(200, 20, 10, rank=2, random_state=0)
-    >>> model = LowRankRegressor(alpha=0.5).fit(made.data, made.target)
-    >>> model.rank_, model.components_.shape, model.transform(made.data).shape
+    >>> dataset = make_low_rank_tasks(200, 20, 10, rank=2, random_state=0)
+    >>> model = LowRankRegressor(alpha=0.5).fit(dataset.data, dataset.target)
+    >>> model.rank_, model.components_.shape, model.transform(dataset.data).shape
     (2, (2, 20), (200, 2))
     """
-
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
 
 
 @estimator
@@ -207,10 +208,10 @@ class LowRankClassifier(_LowRank, TaskClassifier):
     --------
     >>> from skmtl import LowRankClassifier
     >>> from skmtl.datasets import make_low_rank_tasks
-    >>> made = make_low_rank_tasks(300, 10, 8, rank=2, classification=True, random_state=0)
-    >>> model = LowRankClassifier(alpha=0.2).fit(made.data, made.target)
-    >>> model.rank_, model.components_.shape, model.transform(made.data).shape
+    >>> dataset = make_low_rank_tasks(300, 10, 8, rank=2, classification=True, random_state=0)
+    >>> model = LowRankClassifier(alpha=0.2).fit(dataset.data, dataset.target)
+    >>> model.rank_, model.components_.shape, model.transform(dataset.data).shape
     (2, (2, 10), (300, 2))
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)

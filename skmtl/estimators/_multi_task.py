@@ -154,7 +154,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     ['l1', 'l21']
     """
 
-    # This type is wider than in other regressors.
+    # Other regressors have one loss for all tasks.
     loss: str | dict[Any, str] = parameter(  # type: ignore[assignment]
         "squared",
         [StrOptions(set(_LOSSES)), dict],
@@ -193,18 +193,21 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
         else:
             self._loss = MixedLoss(tuple(losses[name] for name in names))
         _check_labels(data, names)
-        self._binary = np.array([name == "logistic" for name in names])
-        as_signs = data.spread(self._binary)
         if self.scale_tasks:
             data = self._standardised(data)
-        return replace(data, y=np.where(as_signs, 2 * data.y - 1, data.y))
+        return replace(data, y=np.where(data.spread(self._binary(data)), 2 * data.y - 1, data.y))
 
     def _standardised(self, data: TaskData) -> TaskData:
         scales = data.standardised().scales
         assert scales is not None
         # Labels 0 and 1 have no units.
-        scales = np.where(self._binary, 1.0, scales)
+        scales = np.where(self._binary(data), 1.0, scales)
         return replace(data, y=data.y / data.spread(scales), scales=scales)
+
+    def _binary(self, data: TaskData) -> NDArray[np.bool_]:
+        """Mask of the tasks (n_tasks,) with the logistic loss."""
+        losses = [self._loss.column(task) for task in data.positions]
+        return np.array([isinstance(loss, LogisticLoss) for loss in losses])
 
 
 def _loss_names(loss: Any, data: TaskData) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -123,32 +123,20 @@ class NonConvexEstimator(TaskEstimator):
     )
     max_iter: int = parameter(
         10_000,
-        [Interval(Integral, 1, None, closed="left")],
-        "int",
-        """
+        text="""
         Maximum number of iterations of the solvers, over all stages; beyond it a
         ConvergenceWarning reports the stationarity reached.
         """,
-        group="solving",
     )
-    tol: float = parameter(
-        1e-4,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "The fit stops when ``stationarity_`` is at most ``tol``.",
-        group="solving",
-    )
+    tol: float = parameter(1e-4, text="The fit stops when ``stationarity_`` is at most ``tol``.")
     warm_start: bool = parameter(
         False,
-        ["boolean"],
-        "bool",
-        """
+        text="""
         Start from the previous fit if the numbers of tasks and features agree. The fit may then
         reach another stationary point.
         """,
-        group="solving",
     )
-    verbose: int = parameter(0, ["verbose"], "int", "Not used.", group="solving")
+    verbose: int = parameter(0, text="Not used.")
 
     _is_convex: ClassVar[bool] = False
     # The notes on how convex problems are solved do not apply.

@@ -3,43 +3,22 @@
 from numbers import Real
 from typing import Any
 
-from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
-from skmtl.estimators._ridge_cv import select_ridge
-from skmtl.estimators.base import (
-    Fit,
-    TaskClassifier,
-    TaskEstimator,
-    TaskRegressor,
-    estimator,
-    parameter,
-    strength,
-)
-from skmtl.objective import BaseObjective
+from skmtl.estimators._ridge import RidgeTasks
+from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
 from skmtl.penalties import Penalty, Ridge
 
 
 @estimator
-class _PooledTask(TaskEstimator):
+class _PooledTask(RidgeTasks):
     """A ridge on the coefficients that all tasks share.
 
     Attributes
     ----------
     alpha_ : float
         The strength used.
-    alphas_, cv_losses_ : ndarrays of shape (n_alphas,) and (n_alphas, n_tasks)
-        Only with ``alpha="cv"``: the grid, and the mean loss of each task's held-out labels.
-
-    Notes
-    -----
-    Convex; strictly so for alpha > 0.
-
-    References
-    ----------
-    A. E. Hoerl and R. W. Kennard, "Ridge regression: biased estimation for nonorthogonal
-    problems", Technometrics 12(1), 1970, https://doi.org/10.1080/00401706.1970.10488634
     """
 
     alpha: Any = strength(
@@ -58,6 +37,8 @@ class _PooledTask(TaskEstimator):
         "Whether each task has its own intercept or all share one.",
     )
 
+    _per_task = False
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         return Ridge(self.alpha) if self.alpha > 0 else None
 
@@ -66,16 +47,8 @@ class _PooledTask(TaskEstimator):
             return None
         return "coefficients" if self.task_intercepts else "all"
 
-    def _fit_data(
-        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
-    ) -> Fit:
-        if isinstance(self.alpha, str):
-            alphas, self.alphas_, self.cv_losses_ = select_ridge(self, data, per_task=False)
-            self.alpha_ = float(alphas[0])
-            fit: Fit = clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
-            return fit
-        self.alpha_ = float(self.alpha)
-        return super()._fit_data(data, start, prepared)
+    def _given_alpha(self, data: TaskData) -> float:
+        return float(self.alpha)
 
 
 @estimator
@@ -98,8 +71,8 @@ class PooledTaskRegressor(_PooledTask, TaskRegressor):
     --------
     >>> from skmtl import PooledTaskRegressor
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(layout="stacked", random_state=0)
-    >>> model = PooledTaskRegressor(alpha=0.1, task_column=-1).fit(made.data, made.target)
+    >>> dataset = make_block_sparse(layout="stacked", random_state=0)
+    >>> model = PooledTaskRegressor(alpha=0.1, task_column=-1).fit(dataset.data, dataset.target)
     >>> bool((model.coef_ == model.coef_[0]).all())
     True
     """
@@ -130,8 +103,8 @@ class PooledTaskClassifier(_PooledTask, TaskClassifier):
     --------
     >>> from skmtl import PooledTaskClassifier
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(layout="stacked", classification=True, random_state=0)
-    >>> model = PooledTaskClassifier(alpha=0.1, task_column=-1).fit(made.data, made.target)
+    >>> dataset = make_block_sparse(layout="stacked", classification=True, random_state=0)
+    >>> model = PooledTaskClassifier(alpha=0.1, task_column=-1).fit(dataset.data, dataset.target)
     >>> bool((model.coef_ == model.coef_[0]).all())
     True
     """

@@ -39,6 +39,12 @@ class _TaskRelation(TaskCovariance):
     73, 2008, https://doi.org/10.1007/s10994-007-5040-8
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
     ridge: float = parameter(
         0.0,
         [Interval(Real, 0, None, closed="left")],
@@ -54,9 +60,6 @@ class _TaskRelation(TaskCovariance):
 
     def _covariance(self, W: NDArray[Any]) -> NDArray[Any]:
         return SquaredTraceNorm(1.0).covariance(W)
-
-
-_ALPHA = "Strength of the whole penalty, >= 0."
 
 
 @estimator
@@ -91,8 +94,6 @@ class TaskRelationRegressor(_TaskRelation, TaskRegressor):
            [-1, -1,  1]])
     """
 
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
-
 
 @estimator
 class TaskRelationClassifier(_TaskRelation, TaskClassifier):
@@ -126,4 +127,4 @@ class TaskRelationClassifier(_TaskRelation, TaskClassifier):
            [-1, -1,  1]])
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", _ALPHA)
+    alpha: float = strength(0.01)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.estimators._superposed import ALPHA, TwoPartTasks
+from skmtl.estimators._superposed import TwoPartTasks
 from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
 from skmtl.penalties import L21, TaskGroup, TraceNorm
 
@@ -93,7 +93,7 @@ class _Robust(TwoPartTasks):
 
 @estimator
 class RobustTaskRegressor(_Robust, TaskRegressor):
-    r"""Regression tasks that share a structure, but for outliers (robust).
+    r"""Regression tasks that share a structure, except for outliers (robust).
 
     .. math::
 
@@ -112,18 +112,16 @@ class RobustTaskRegressor(_Robust, TaskRegressor):
     --------
     >>> from skmtl import RobustTaskRegressor
     >>> from skmtl.datasets import make_outlier_tasks
-    >>> made = make_outlier_tasks(n_features=20, n_informative=3, random_state=0)
-    >>> model = RobustTaskRegressor(0.7, structure="block").fit(made.data, made.target)
-    >>> bool((model.outlier_tasks_ == made.outliers).all())
+    >>> dataset = make_outlier_tasks(n_features=20, n_informative=3, random_state=0)
+    >>> model = RobustTaskRegressor(0.7, structure="block").fit(dataset.data, dataset.target)
+    >>> bool((model.outlier_tasks_ == dataset.outliers).all())
     True
     """
-
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", ALPHA)
 
 
 @estimator
 class RobustTaskClassifier(_Robust, TaskClassifier):
-    r"""Classification tasks that share a structure, but for outliers (robust).
+    r"""Classification tasks that share a structure, except for outliers (robust).
 
     .. math::
 
@@ -142,12 +140,12 @@ class RobustTaskClassifier(_Robust, TaskClassifier):
     --------
     >>> from skmtl import RobustTaskClassifier
     >>> from skmtl.datasets import make_outlier_tasks
-    >>> made = make_outlier_tasks(
+    >>> dataset = make_outlier_tasks(
     ...     500, 10, structure="center", noise=0.1, classification=True, random_state=0
     ... )
-    >>> model = RobustTaskClassifier(0.1).fit(made.data, made.target)
-    >>> bool((model.outlier_tasks_ == made.outliers).all())
+    >>> model = RobustTaskClassifier(0.1).fit(dataset.data, dataset.target)
+    >>> bool((model.outlier_tasks_ == dataset.outliers).all())
     True
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", ALPHA)
+    alpha: float = strength(0.01)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skmtl.estimators._superposed import ALPHA, TwoPartTasks
+from skmtl.estimators._superposed import TwoPartTasks
 from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
 from skmtl.penalties import L1, TraceNorm
 
@@ -86,8 +86,6 @@ class SparseLowRankRegressor(_SparseLowRank, TaskRegressor):
     [[5, 2]]
     """
 
-    alpha: float = strength(1.0, [Interval(Real, 0, None, closed="left")], "float", ALPHA)
-
 
 @estimator
 class SparseLowRankClassifier(_SparseLowRank, TaskClassifier):
@@ -121,4 +119,4 @@ class SparseLowRankClassifier(_SparseLowRank, TaskClassifier):
     [[5, 2]]
     """
 
-    alpha: float = strength(0.01, [Interval(Real, 0, None, closed="left")], "float", ALPHA)
+    alpha: float = strength(0.01)

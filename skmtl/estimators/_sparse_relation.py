@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData
@@ -28,7 +28,7 @@ from skmtl.estimators.base import (
 )
 from skmtl.objective import BaseObjective
 from skmtl.penalties import Penalty, Ridge, TaskQuadratic
-from skmtl.solvers import SOLVERS, Point, choose_solver
+from skmtl.solvers import Point, choose_solver
 
 Array = NDArray[Any]
 
@@ -72,6 +72,12 @@ class _SparseTaskRelation(NonConvexEstimator):
     graphical lasso", Biostatistics 9(3), 2008, https://doi.org/10.1093/biostatistics/kxm045
     """
 
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        "Strength of the whole penalty, >= 0.",
+    )
     sparsity: float = parameter(
         0.1,
         [Interval(Real, 0, None, closed="neither")],
@@ -84,11 +90,7 @@ class _SparseTaskRelation(NonConvexEstimator):
         """,
     )
     solver: str = parameter(
-        "auto",
-        [StrOptions({"auto", *SOLVERS})],
-        '{"auto", "fista", "newton"}',
-        "For the problems in W.",
-        group="solving",
+        "auto", kind='{"auto", "fista", "newton"}', text="For the problems in W."
     )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
@@ -206,13 +208,6 @@ class SparseTaskRelationRegressor(_SparseTaskRelation, TaskRegressor):
            [0, 0, 0]])
     """
 
-    alpha: float = strength(
-        1.0,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
-
 
 @estimator
 class SparseTaskRelationClassifier(_SparseTaskRelation, TaskClassifier):
@@ -246,9 +241,4 @@ class SparseTaskRelationClassifier(_SparseTaskRelation, TaskClassifier):
            [0, 0, 0]])
     """
 
-    alpha: float = strength(
-        0.01,
-        [Interval(Real, 0, None, closed="left")],
-        "float",
-        "Strength of the whole penalty, >= 0.",
-    )
+    alpha: float = strength(0.01)

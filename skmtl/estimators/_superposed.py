@@ -1,22 +1,18 @@
 """W as a sum of two parts, one shared by the tasks and one specific to each task."""
 
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
 from skmtl._warnings import warn
 from skmtl.design import TaskData
-from skmtl.estimators.base import Fit, TaskEstimator, estimator
+from skmtl.estimators.base import Fit, TaskEstimator, estimator, strength
 from skmtl.penalties import Penalty, Superposition
 
 # Strengths within this relative distance of a bound count as equal to it.
 ROUNDING = 1e-12
-
-# The text of the families' ``alpha``.
-ALPHA = """
-Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the smallest at
-which every coefficient is zero.
-"""
 
 
 @estimator
@@ -32,6 +28,16 @@ class TwoPartTasks(TaskEstimator):
     -----
     The steps of ADMM, see below, update both parts jointly and exactly.
     """
+
+    alpha: float = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left")],
+        "float",
+        """
+        Strength of the whole penalty, >= 0. :func:`skmtl.model_selection.alpha_max` is the
+        smallest at which every coefficient is zero.
+        """,
+    )
 
     # A subclass names its parts and its parameter, and defines ``_norms`` and ``_limits``. If one
     # norm is never larger than the other, the minimum over the parts is that norm, and the other

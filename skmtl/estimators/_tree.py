@@ -68,12 +68,13 @@ def tree_groups(tree: Any, tasks: Sequence[Any]) -> tuple[list[list[int]], list[
     return [list(group) for group in ordered], [total[group] for group in ordered]
 
 
-def _weighted(root: Any) -> Iterator[tuple[tuple[int, ...], float]]:
+def _weighted(root: _Node) -> Iterator[tuple[tuple[int, ...], float]]:
     """The groups of all nodes and single tasks, with their weights.
 
     Not recursive, since the depth of a linkage can be the number of tasks.
     """
-    pending, visited = [(root, 1.0)], []
+    pending: list[tuple[Any, float]] = [(root, 1.0)]
+    visited: list[tuple[_Node, float]] = []
     below: dict[int, list[int]] = {}
     while pending:
         node, share = pending.pop()
@@ -92,7 +93,7 @@ def _weighted(root: Any) -> Iterator[tuple[tuple[int, ...], float]]:
         yield tuple(sorted(positions)), share * (1.0 - height)
 
 
-def _from_linkage(matrix: Array, n_tasks: int) -> Any:
+def _from_linkage(matrix: Array, n_tasks: int) -> _Node:
     """The root node of a linkage matrix."""
     # Imported here, since it takes longer to import than the rest of this package.
     from scipy.cluster.hierarchy import is_valid_linkage
@@ -114,10 +115,11 @@ def _from_linkage(matrix: Array, n_tasks: int) -> Any:
     for (left, right), height in zip(matrix[:, :2].astype(int), heights, strict=True):
         nodes.append((float(height), [nodes[left], nodes[right]]))
     # A single task has no linkage; its tree is a list of one task.
-    return nodes[-1] if n_tasks > 1 else (0.0, nodes)
+    root: _Node = nodes[-1] if n_tasks > 1 else (0.0, nodes)
+    return root
 
 
-def _from_lists(tree: Any, names: list[Any]) -> Any:
+def _from_lists(tree: Any, names: list[Any]) -> _Node:
     """The root node of nested lists of task names."""
     positions = {name: k for k, name in enumerate(names)}
     if not isinstance(tree, (list, tuple)):
@@ -148,7 +150,7 @@ def _from_lists(tree: Any, names: list[Any]) -> Any:
         steps = 1 + max(steps for steps, _ in below)
         return steps, (steps, [child for _, child in below])
 
-    depth, root = read(tree)
+    depth, counted = read(tree)
     counts = np.bincount(found, minlength=len(names))
     for what, wrong in (("omits", counts == 0), ("repeats", counts > 1)):
         if wrong.any():
@@ -162,4 +164,5 @@ def _from_lists(tree: Any, names: list[Any]) -> Any:
         steps, children = node
         return (steps - 1) / depth, [with_heights(child) for child in children]
 
-    return with_heights(root)
+    root: _Node = with_heights(counted)
+    return root

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ _RIDGE = 0.3
 
 
 class _LearnedTree(TreeGroup):
-    """The norm of a learned tree, which it keeps."""
+    """The norm of a learned tree, with its linkage matrix as ``tree``."""
 
     def __init__(self, alpha: float, groups: Any, weights: Any, tree: Array) -> None:
         super().__init__(alpha, groups, weights)
@@ -146,7 +146,7 @@ class _TreeGuided(TaskEstimator):
         params = {name: getattr(self, name) for name in kept if hasattr(self, name)}
         single = self._single_task(alpha=ridges, **params)
         with gather_warnings():
-            # A warning of slow convergence is of no interest for the tree.
+            # The tree needs no precise fits, so that a warning of slow convergence is dropped.
             coef = single._fit_data(data).coef
         return np.asarray(linkage(pdist(coef.astype(np.float64)), method="ward"))
 
@@ -154,7 +154,7 @@ class _TreeGuided(TaskEstimator):
         fit = super()._minimise(objective, start, dtype)
         return _TreeFit(**vars(fit), tree=getattr(objective.penalty, "tree", None))
 
-    def _set_fit(self, data: TaskData, fit: Fit) -> Any:
+    def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         self.tree_ = self._tree_of(data, fit) if isinstance(self.tree, str) else self.tree
         return super()._set_fit(data, fit)
 
@@ -179,7 +179,7 @@ class TreeGuidedRegressor(_TreeGuided, TaskRegressor):
 
     See Also
     --------
-    BlockSparseRegressor : A flat list of all tasks, which use the same features.
+    BlockSparseRegressor : All tasks use the same features, as with a flat list of them.
     ClusteredTaskRegressor : Clusters of tasks with similar coefficients.
 
     Examples
@@ -214,7 +214,7 @@ class TreeGuidedClassifier(_TreeGuided, TaskClassifier):
 
     See Also
     --------
-    BlockSparseClassifier : A flat list of all tasks, which use the same features.
+    BlockSparseClassifier : All tasks use the same features, as with a flat list of them.
     ClusteredTaskClassifier : Clusters of tasks with similar coefficients.
 
     Examples

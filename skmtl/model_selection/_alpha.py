@@ -47,9 +47,9 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
     >>> from skmtl import BlockSparseRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> from skmtl.model_selection import alpha_max
-    >>> made = make_block_sparse(random_state=0)
-    >>> top = alpha_max(BlockSparseRegressor(), made.data, made.target)
-    >>> bool(BlockSparseRegressor(alpha=top).fit(made.data, made.target).support_.any())
+    >>> dataset = make_block_sparse(random_state=0)
+    >>> top = alpha_max(BlockSparseRegressor(), dataset.data, dataset.target)
+    >>> bool(BlockSparseRegressor(alpha=top).fit(dataset.data, dataset.target).support_.any())
     False
     """
     check_estimator(estimator, "alpha_max")

@@ -92,8 +92,8 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
     Notes
     -----
     In each fold the fits over the grid are warm-started, each from the previous one, and share all
-    computations that do not depend on alpha. A warning is issued if the selected alpha lies at the
-    edge of the grid.
+    computations that do not depend on alpha. A warning is issued if the best alpha may lie outside
+    the grid.
 
     The objectives of :class:`~skmtl.CappedBlockSparseRegressor`,
     :class:`~skmtl.GroupOverlapRegressor` and :class:`~skmtl.SparseTaskRelationRegressor` and of
@@ -123,8 +123,8 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
     >>> from skmtl import LowRankRegressor
     >>> from skmtl.datasets import make_low_rank_tasks
     >>> from skmtl.model_selection import AlphaSearchCV
-    >>> made = make_low_rank_tasks(random_state=0)
-    >>> search = AlphaSearchCV(LowRankRegressor(), alphas=20).fit(made.data, made.target)
+    >>> dataset = make_low_rank_tasks(random_state=0)
+    >>> search = AlphaSearchCV(LowRankRegressor(), alphas=20).fit(dataset.data, dataset.target)
     >>> search.mse_path_.shape
     (20, 5)
     >>> search.coef_.shape == search.best_estimator_.coef_.shape

@@ -5,11 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from skmtl.design import as_floats
 
@@ -264,10 +260,14 @@ def _read_sizes(n_samples: float | ArrayLike, n_tasks: int | None) -> NDArray[np
     if sizes.ndim > 1 or (sizes.ndim == 1 and n_tasks not in (None, len(sizes))):
         wanted = "(n_tasks,)" if n_tasks is None else f"(n_tasks,) = ({n_tasks},)"
         raise ValueError(
-            f"n_samples must be one number or one per task, {wanted}, got the shape {sizes.shape}."
+            f"n_samples must be one number, or an array {wanted} with one per task; got the shape "
+            f"{sizes.shape}. Pass the number of labels of each task."
         )
     if not (sizes.size and np.isfinite(sizes).all() and (sizes > 0).all()):
-        raise ValueError(f"n_samples must be positive, got {sizes.tolist()}.")
+        raise ValueError(
+            f"n_samples must be positive and finite, got {sizes.tolist()}. Pass the number of "
+            f"labels of each task, and drop tasks without labels."
+        )
     return sizes
 
 

@@ -15,12 +15,7 @@ from skmtl.estimators import (
     strength,
 )
 from skmtl.model_selection._alpha import read_alphas
-from skmtl.model_selection._cv_search import (
-    CV_CONSTRAINTS,
-    CV_TEXTS,
-    keep_search,
-    search_alpha,
-)
+from skmtl.model_selection._cv_search import CV_CONSTRAINTS, CV_TEXTS, keep_search, search_alpha
 from skmtl.penalties import Penalty
 
 
@@ -43,7 +38,7 @@ class TaskCV(TaskEstimator):
     In each fold the fits over the grid are warm-started, each from the previous one, and share all
     computations that do not depend on alpha. The scores equal those of scikit-learn's GridSearchCV
     over the same grid and folds. The selected model is refitted to all rows. A warning is issued if
-    the selected alpha lies at the edge of the grid.
+    the best alpha may lie outside the grid.
 
     References
     ----------
@@ -120,7 +115,7 @@ class TaskCV(TaskEstimator):
         return self._set_fit(data, fit)
 
     def _values(self) -> list[Any]:
-        """The values of the parameter that can be given as a list; otherwise [None]."""
+        """The values of the parameter that may be a list; [None] if there is no such parameter."""
         if self._varied is None:
             return [None]
         given = getattr(self, self._varied)

@@ -80,9 +80,9 @@ class BlockSparseRegressorCV(_BlockSparseCV, TaskRegressorCV, BlockSparseRegress
     --------
     >>> from skmtl import BlockSparseRegressorCV
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_features=20, n_informative=3, random_state=0)
-    >>> model = BlockSparseRegressorCV(alphas=20, rule="1se").fit(made.data, made.target)
-    >>> bool(model.support_[made.support].all())
+    >>> dataset = make_block_sparse(n_features=20, n_informative=3, random_state=0)
+    >>> model = BlockSparseRegressorCV(alphas=20, rule="1se").fit(dataset.data, dataset.target)
+    >>> bool(model.support_[dataset.support].all())
     True
     >>> model.mse_path_.shape
     (20, 5)
@@ -107,8 +107,8 @@ class BlockSparseClassifierCV(_BlockSparseCV, TaskClassifierCV, BlockSparseClass
     --------
     >>> from skmtl import BlockSparseClassifierCV
     >>> from skmtl.datasets import make_block_sparse
-    >>> made = make_block_sparse(n_features=20, classification=True, random_state=0)
-    >>> model = BlockSparseClassifierCV(alphas=20, eps=0.01).fit(made.data, made.target)
+    >>> dataset = make_block_sparse(n_features=20, classification=True, random_state=0)
+    >>> model = BlockSparseClassifierCV(alphas=20, eps=0.01).fit(dataset.data, dataset.target)
     >>> model.scores_path_.shape
     (20, 5)
     """

@@ -17,7 +17,7 @@ from skmtl.model_selection._split import StratifiedTaskKFold
 
 Array = NDArray[Any]
 
-N_FOLDS = 5
+_N_FOLDS = 5
 
 
 def make_folds(
@@ -35,7 +35,7 @@ def make_folds(
         check_consistent_length(labels, groups)
     rows, keep = _rows_of_data(model, data, X, labels, sample_weight), True
     if cv is None or isinstance(cv, Integral):
-        n_splits = N_FOLDS if cv is None else int(cv)
+        n_splits = _N_FOLDS if cv is None else int(cv)
         splits, keep = _default_splits(is_classifier(model), data, rows, n_splits, groups)
     else:
         splits = _given_splits(cv, X, y, groups)
@@ -143,9 +143,10 @@ def _as_rows(part: Any, n_samples: int) -> NDArray[np.intp]:
         )
     if part.dtype == bool:
         return np.flatnonzero(part)
-    if len(part) and not (-n_samples <= part.min() and part.max() < n_samples):
+    outside = part[(part < -n_samples) | (part >= n_samples)]
+    if len(outside):
         raise ValueError(
-            f"The splits of cv must hold rows of X, which has {n_samples}; got row {part.max()}. "
+            f"The splits of cv must hold rows of X, which has {n_samples}; got row {outside[0]}. "
             f"Check that the splits were made for these data."
         )
     rows: NDArray[np.intp] = part.astype(np.intp, copy=False)

@@ -78,8 +78,8 @@ def path(
     >>> from skmtl import TaskRelationRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> from skmtl.model_selection import path
-    >>> made = make_block_sparse(n_tasks=3, n_features=8, n_informative=3, random_state=0)
-    >>> alphas, coefs, gaps = path(TaskRelationRegressor(), made.data, made.target, alphas=5)
+    >>> dataset = make_block_sparse(n_tasks=3, n_features=8, n_informative=3, random_state=0)
+    >>> alphas, coefs, gaps = path(TaskRelationRegressor(), dataset.data, dataset.target, alphas=5)
     >>> coefs.shape
     (3, 8, 5)
     """
@@ -155,8 +155,8 @@ def block_sparse_path(
     --------
     >>> from skmtl.datasets import make_block_sparse
     >>> from skmtl.model_selection import block_sparse_path
-    >>> made = make_block_sparse(n_features=20, n_informative=3, random_state=0)
-    >>> alphas, coefs, gaps = block_sparse_path(made.data, made.target, alphas=10)
+    >>> dataset = make_block_sparse(n_features=20, n_informative=3, random_state=0)
+    >>> alphas, coefs, gaps = block_sparse_path(dataset.data, dataset.target, alphas=10)
     >>> sizes = coefs.any(axis=0).sum(axis=0)
     >>> int(sizes[0]), bool(sizes[-1] >= 3)
     (0, True)

@@ -120,7 +120,7 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
     def _iter_test_masks(
         self, X: Any = None, y: Any = None, groups: Any = None
     ) -> Iterator[NDArray[np.bool_]]:
-        """Yield a mask of test rows per fold, which scikit-learn's ``split`` calls for."""
+        """Yield a mask of test rows per fold, as scikit-learn's ``split`` expects."""
         if groups is None:
             folds = self._assign(X, y)
         else:

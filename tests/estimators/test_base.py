@@ -55,7 +55,7 @@ class TestUnlikeUnits:
             warnings.filterwarnings("error", message=".*standard deviations")
             model.fit(X, Y)
 
-    def test_counts_are_in_no_unit(self):
+    def test_counts_have_no_unit(self):
         X, _ = self.data(1.0)
         Y = np.random.default_rng(0).poisson([1.0, 1e6], (60, 2)).astype(float)
         with warnings.catch_warnings():
@@ -79,18 +79,18 @@ def test_constant_and_tiny_tasks_do_not_disturb_others():
 
 
 @pytest.fixture(scope="module")
-def made():
+def dataset():
     return make_block_sparse(25, 6, 4, n_informative=3, layout="stacked", random_state=1)
 
 
-def test_probabilities_that_are_all_zero_are_even():
+def test_probabilities_that_are_all_zero_become_uniform():
     X = np.array([[-1e4], [0.0], [1e4], [-1e4], [0.0], [1e4]])
     model = BlockSparseClassifier(0.1).fit(X, [0, 1, 2, 0, 1, 2])
     model.coef_[:], model.intercept_[:] = 0, -1e4
     np.testing.assert_allclose(model.predict_proba(X), 1 / 3)
 
 
-def test_scores(made):
+def test_scores(dataset):
     shared = make_block_sparse(40, 5, 3, n_informative=2, random_state=0)
     model = BlockSparseRegressor(0.1).fit(shared.data, shared.target)
     Z, Y = model.predict(shared.data), shared.target
@@ -99,20 +99,20 @@ def test_scores(made):
     few = Y.copy()
     few[1:, 0] = np.nan
     assert model.score(shared.data, few) == pytest.approx(per_task[1:].mean())
-    stacked = PooledTaskRegressor(0.1, task_column=-1).fit(made.data, made.target)
-    residual = made.target - stacked.predict(made.data)
-    expected = 1 - (residual**2).sum() / ((made.target - made.target.mean()) ** 2).sum()
-    assert stacked.score(made.data, made.target) == pytest.approx(expected)
+    stacked = PooledTaskRegressor(0.1, task_column=-1).fit(dataset.data, dataset.target)
+    residual = dataset.target - stacked.predict(dataset.data)
+    expected = 1 - (residual**2).sum() / ((dataset.target - dataset.target.mean()) ** 2).sum()
+    assert stacked.score(dataset.data, dataset.target) == pytest.approx(expected)
 
 
 @pytest.fixture(scope="module")
 def classified():
     """A fitted classifier of three tasks, its data, and which labels are predicted correctly."""
-    made = make_block_sparse(40, 5, 3, n_informative=2, classification=True, random_state=0)
-    labels = made.target.astype(float)
+    dataset = make_block_sparse(40, 5, 3, n_informative=2, classification=True, random_state=0)
+    labels = dataset.target.astype(float)
     labels[::7, 2] = 1 - labels[::7, 2]  # so that some are wrong
-    model = BlockSparseClassifier().fit(made.data, labels)
-    return model, made.data, labels, model.predict(made.data) == labels
+    model = BlockSparseClassifier().fit(dataset.data, labels)
+    return model, dataset.data, labels, model.predict(dataset.data) == labels
 
 
 def test_accuracy_counts_rows_with_all_observed_labels_right(classified):
@@ -168,13 +168,16 @@ def test_accuracy_leaves_out_labels_of_zero_weight_without_a_jump(classified):
 
 
 @pytest.mark.parametrize("make", [sp.csr_matrix, sp.csc_array])
-def test_scores_take_the_sparse_labels_that_fit_takes(make, made, classified):
+def test_scores_take_the_sparse_labels_that_fit_takes(make, dataset, classified):
     model, X, Y, _ = classified
     refitted = BlockSparseClassifier().fit(X, make(Y))
     assert refitted.score(X, make(Y)) == model.score(X, Y)
     regressor = BlockSparseRegressor(0.1).fit(X, make(Y))
     assert regressor.score(X, make(Y)) == pytest.approx(regressor.score(X, Y))
-    for cls, y in ((PooledTaskRegressor, made.target), (BlockSparseClassifier, made.target > 0)):
-        stacked = cls(0.1, task_column=-1).fit(made.data, y)
+    for cls, y in (
+        (PooledTaskRegressor, dataset.target),
+        (BlockSparseClassifier, dataset.target > 0),
+    ):
+        stacked = cls(0.1, task_column=-1).fit(dataset.data, y)
         column = make(np.asarray(y, dtype=float)[:, None])
-        assert stacked.score(made.data, column) == pytest.approx(stacked.score(made.data, y))
+        assert stacked.score(dataset.data, column) == pytest.approx(stacked.score(dataset.data, y))

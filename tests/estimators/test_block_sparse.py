@@ -348,7 +348,7 @@ class TestRefit:
             best = LogisticRegression(C=1e6, tol=1e-10, max_iter=10_000).fit(X[:, used], y[:, t])
             np.testing.assert_allclose(model.coef_[t, used], best.coef_[0], atol=1e-3)
 
-    def test_nothing_chosen_nothing_to_fit(self):
+    def test_without_selected_features_there_is_no_refit(self):
         X, Y, _ = make()
         model = BlockSparseRegressor(100.0, refit_support=True).fit(X, Y)
         assert not model.coef_.any()
@@ -396,7 +396,7 @@ class TestGrids:
         assert model.set_params(alpha=top * 0.99).fit(X, y).coef_[..., held].any()
 
     @pytest.mark.parametrize("name", ["sparsity", "positive", "free", "all"])
-    def test_path_is_the_fits(self, name):
+    def test_path_equals_single_fits(self, name):
         X, Y, _ = make()
         params = {"tol": 1e-9, "refit_support": True, **OPTIONS[name]}
         alphas, coefs, _ = block_sparse_path(X, Y, alphas=6, eps=0.05, **params)
@@ -410,7 +410,7 @@ class TestGrids:
         assert not coefs[:, :, 0].any() and coefs[:, :, -1].any() and (coefs >= 0).all()
 
     @pytest.mark.parametrize("layout", ["shared", "stacked"])
-    def test_cv_fits_the_chosen(self, layout):
+    def test_cv_refits_the_selected_model(self, layout):
         X, Y, _ = make(n=60)
         X, y = (X, Y) if layout == "shared" else stack(X, Y)
         params = {
@@ -465,7 +465,7 @@ class TestWeightsByName:
         model = clone(models[0]).set_params(task_column="school").fit(pl.from_pandas(frame), y)
         np.testing.assert_array_equal(model.coef_, models[1].coef_)
 
-    def test_nothing_named_is_one_for_all(self):
+    def test_features_that_are_not_named_have_weight_one(self):
         frame, y = named()
         plain = BlockSparseRegressor(0.1, task_column="school")
         named_none = clone(plain).set_params(feature_weight={})

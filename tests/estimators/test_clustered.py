@@ -123,7 +123,7 @@ def partitions(n, k):
             yield np.array(code)
 
 
-def test_no_known_clusters_reach_below_the_relaxation():
+def test_relaxation_is_a_lower_bound_for_all_clusterings():
     X, Y = shared_problem(5, 4)
     options = {"alpha": 0.3, "form": "relaxed", "eta": 0.2, "tol": 1e-9}
     relaxed = ClusteredTaskRegressor(n_clusters=2, **options).fit(X, Y).objective_
@@ -334,7 +334,7 @@ def test_scaled_tasks_and_a_grid_search():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_choice_of_alpha_knows_the_forms(form):
+def test_alpha_is_selected_for_all_forms(form):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(90, 4))
     W = rng.normal(size=(4, 2))[:, [1, 0, 1]]
@@ -382,7 +382,7 @@ def test_planted_clusters_are_found(seed):
     assert (classes.labels_ == classes.labels_).all()
 
 
-def test_clusters_that_do_not_separate_warn_when_asked_for():
+def test_labels_of_clusters_that_do_not_separate_warn():
     X, y, _ = planted(n_clusters=9, noise=3.0)
     model = ClusteredTaskRegressor(0.1, n_clusters=2, between=0.9, task_column=-1).fit(X, y)
     model.coef_ = np.eye(9, 6)

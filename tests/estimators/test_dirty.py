@@ -20,7 +20,7 @@ class TestDirtyDefault:
             ("l2", 5, 0.5),
         ],
     )
-    def test_is_half_where_both_parts_may_live(self, norm, n_tasks, expected):
+    def test_is_half_if_both_parts_can_be_non_zero(self, norm, n_tasks, expected):
         rng = np.random.default_rng(0)
         X = rng.standard_normal((60, 4))
         Y = X @ rng.standard_normal((4, n_tasks))

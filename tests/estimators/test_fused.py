@@ -84,7 +84,7 @@ def complete(n_tasks):
 
 @pytest.mark.parametrize("parts", [(1.0, 0.0, 0.0), (0.5, 0.2, 0.4)], ids=["alone", "all"])
 @pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
-def test_the_complete_graph_is_what_splitting_finds(parts, classify):
+def test_the_complete_graph_agrees_with_splitting(parts, classify):
     X, y, _ = steps(noise=1.0)
     y, alpha = (y > 0, 0.02) if classify else (y, 0.3)
     fused, sparse, block = parts

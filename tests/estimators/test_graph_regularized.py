@@ -322,7 +322,7 @@ def test_pipeline_with_grid_search():
     assert search.best_estimator_[-1].laplacian_.shape == (6, 6)
 
 
-def test_ties_help_where_tasks_are_alike():
+def test_coupling_helps_similar_tasks():
     X, y = stacked(n_tasks=20, d=8, rows=12)
     rng = np.random.default_rng(0)
     W = rng.normal(size=(8, 1)) + 0.3 * rng.normal(size=(8, 20))

@@ -38,7 +38,7 @@ class TestOverlap:
             stated = [0.3 * (np.abs(f.S).sum() + (f.L**2).sum()) for f in (factors, mixed)]
             assert mixed.value() == pytest.approx(stated[1]) and stated[1] < stated[0]
 
-    def test_made_tasks_are_recovered(self):
+    def test_simulated_tasks_are_recovered(self):
         data = make_overlapping_tasks(60, 20, 24, n_latent=3, noise=0.5, random_state=0)
         model = GroupOverlapRegressor(0.1, n_latent=3, n_init=3, random_state=0)
         model.fit(data.data, data.target)

@@ -85,9 +85,9 @@ def test_zero_at_alpha_max(cls):
 
 
 def test_no_penalty_is_least_squares():
-    made = make_low_rank_tasks(80, 6, 4, random_state=0)
-    model = LowRankRegressor(0.0).fit(made.data, made.target)
-    exact = LinearRegression().fit(made.data, made.target)
+    dataset = make_low_rank_tasks(80, 6, 4, random_state=0)
+    model = LowRankRegressor(0.0).fit(dataset.data, dataset.target)
+    exact = LinearRegression().fit(dataset.data, dataset.target)
     np.testing.assert_allclose(model.coef_, exact.coef_, atol=1e-6)
     assert model.rank_ == 4
 
@@ -98,27 +98,29 @@ def test_no_penalty_is_least_squares():
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("layout", ["shared", "stacked"])
 def test_planted_rank_and_directions_are_found(layout, seed):
-    made = make_low_rank_tasks(
+    dataset = make_low_rank_tasks(
         300, 20, 10, rank=2, noise=0.5, layout=layout, bias=3.0, random_state=seed
     )
     column = -1 if layout == "stacked" else None
-    model = LowRankRegressor(0.5, task_column=column).fit(made.data, made.target)
+    model = LowRankRegressor(0.5, task_column=column).fit(dataset.data, dataset.target)
     assert model.rank_ == 2
     np.testing.assert_allclose(
-        projection(model.components_), projection(made.components), atol=0.15
+        projection(model.components_), projection(dataset.components), atol=0.15
     )
-    labels = made.target > 3
-    model = LowRankClassifier(0.25, task_column=column).fit(made.data, labels)
+    labels = dataset.target > 3
+    model = LowRankClassifier(0.25, task_column=column).fit(dataset.data, labels)
     assert model.rank_ == 2
-    np.testing.assert_allclose(projection(model.components_), projection(made.components), atol=0.3)
+    np.testing.assert_allclose(
+        projection(model.components_), projection(dataset.components), atol=0.3
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("solver", ["admm", "fista"])
 @pytest.mark.parametrize("tol", [1e-2, 1e-6])
 def test_singular_values_are_exactly_zero_or_clearly_not(solver, tol, dtype):
-    made = make_low_rank_tasks(200, 20, 10, rank=3, random_state=0)
-    X, y = made.data.astype(dtype), made.target.astype(dtype)
+    dataset = make_low_rank_tasks(200, 20, 10, rank=3, random_state=0)
+    X, y = dataset.data.astype(dtype), dataset.target.astype(dtype)
     model = LowRankRegressor(1.0, solver=solver, tol=tol).fit(X, y)
     assert model.rank_ == 3
     assert model.components_.dtype == model.transform(X).dtype == dtype
@@ -131,8 +133,8 @@ def test_singular_values_are_exactly_zero_or_clearly_not(solver, tol, dtype):
 
 @BOTH
 def test_factors_make_the_coefficients(classify):
-    made = make_low_rank_tasks(150, 12, 6, rank=2, classification=classify, random_state=1)
-    model = CLASSES[classify](0.05 if classify else 0.4).fit(made.data, made.target)
+    dataset = make_low_rank_tasks(150, 12, 6, rank=2, classification=classify, random_state=1)
+    model = CLASSES[classify](0.05 if classify else 0.4).fit(dataset.data, dataset.target)
     r, C = model.rank_, model.components_
     assert 0 < r < 6 and C.shape == (r, 12)
     np.testing.assert_allclose(C @ C.T, np.eye(r), atol=1e-12)
@@ -151,8 +153,8 @@ def test_factors_make_the_coefficients(classify):
 
 
 def test_covariance_is_that_of_least_penalty():
-    made = make_low_rank_tasks(100, 5, 8, rank=5, random_state=0)
-    model = LowRankRegressor(0.05, power=2).fit(made.data, made.target)
+    dataset = make_low_rank_tasks(100, 5, 8, rank=5, random_state=0)
+    model = LowRankRegressor(0.05, power=2).fit(dataset.data, dataset.target)
     W, D = model.coef_.T, model.feature_covariance_
     least = np.trace(W.T @ np.linalg.inv(D) @ W)
     assert least == pytest.approx(model.singular_values_.sum() ** 2, rel=1e-6)
@@ -165,10 +167,10 @@ def test_covariance_is_that_of_least_penalty():
 
 
 def test_scaled_tasks_have_the_directions_of_the_fit():
-    made = make_low_rank_tasks(300, 10, 6, rank=2, noise=0.3, random_state=0)
+    dataset = make_low_rank_tasks(300, 10, 6, rank=2, noise=0.3, random_state=0)
     units = np.geomspace(1e-3, 1e4, 6)
-    model = LowRankRegressor(0.15, scale_tasks=True).fit(made.data, made.target)
-    scaled = clone(model).fit(made.data, made.target * units)
+    model = LowRankRegressor(0.15, scale_tasks=True).fit(dataset.data, dataset.target)
+    scaled = clone(model).fit(dataset.data, dataset.target * units)
     assert model.rank_ == scaled.rank_ == 2
     np.testing.assert_allclose(scaled.components_, model.components_, atol=1e-6)
     np.testing.assert_allclose(scaled.singular_values_, model.singular_values_, rtol=1e-6)
@@ -178,21 +180,21 @@ def test_scaled_tasks_have_the_directions_of_the_fit():
 
 
 def test_left_out_and_single_tasks():
-    made = make_low_rank_tasks(80, 5, 4, classification=True, random_state=0)
-    target = made.target.copy()
+    dataset = make_low_rank_tasks(80, 5, 4, classification=True, random_state=0)
+    target = dataset.target.copy()
     target[:, 2] = 1
     with pytest.warns(UserWarning, match=r"\[2\]"):
-        model = LowRankClassifier(0.02).fit(made.data, target)
-    others = LowRankClassifier(0.02).fit(made.data, np.delete(target, 2, axis=1))
+        model = LowRankClassifier(0.02).fit(dataset.data, target)
+    others = LowRankClassifier(0.02).fit(dataset.data, np.delete(target, 2, axis=1))
     assert model.rank_ <= 3
     np.testing.assert_allclose(
         projection(model.components_), projection(others.components_), atol=0.05
     )
-    single = LowRankRegressor(0.1).fit(made.data, made.data[:, 0])
+    single = LowRankRegressor(0.1).fit(dataset.data, dataset.data[:, 0])
     assert single.coef_.shape == (5,) and single.rank_ == 1
     np.testing.assert_allclose(single.components_[0], single.coef_ / np.linalg.norm(single.coef_))
     with pytest.warns(UserWarning, match="same in the tasks"):
-        none = LowRankClassifier().fit(made.data, np.ones((80, 3)))
+        none = LowRankClassifier().fit(dataset.data, np.ones((80, 3)))
     assert none.rank_ == 0 and none.components_.shape == (0, 5)
     np.testing.assert_allclose(none.feature_covariance_, np.eye(5) / 5)
 
@@ -201,8 +203,8 @@ def test_left_out_and_single_tasks():
 
 
 def test_transform_is_the_features_in_the_directions():
-    made = make_low_rank_tasks(50, 8, 5, layout="stacked", random_state=0)
-    X, y = made.data, made.target
+    dataset = make_low_rank_tasks(50, 8, 5, layout="stacked", random_state=0)
+    X, y = dataset.data, dataset.target
     for column, data in ((-1, X), (0, X[:, [8, *range(8)]])):
         model = LowRankRegressor(1.0, task_column=column).fit(data, y)
         shared = model.transform(data)
@@ -225,10 +227,10 @@ def test_transform_is_the_features_in_the_directions():
 
 def test_names_of_the_directions():
     pd = pytest.importorskip("pandas")
-    made = make_low_rank_tasks(60, 6, 4, layout="stacked", random_state=0)
-    frame = pd.DataFrame(made.data, columns=[*"abcdef", "school"])
+    dataset = make_low_rank_tasks(60, 6, 4, layout="stacked", random_state=0)
+    frame = pd.DataFrame(dataset.data, columns=[*"abcdef", "school"])
     frame["school"] = frame["school"].map({0: "w", 1: "x", 2: "y", 3: "z"})
-    model = LowRankRegressor(1.0, task_column="school").fit(frame, made.target)
+    model = LowRankRegressor(1.0, task_column="school").fit(frame, dataset.target)
     names = [f"lowrankregressor{k}" for k in range(model.rank_)]
     assert model.get_feature_names_out().tolist() == names
     out = model.set_output(transform="pandas").transform(frame)
@@ -237,8 +239,8 @@ def test_names_of_the_directions():
 
 def test_representation_for_a_further_task_in_a_pipeline():
     # Two directions in 40 dimensions are learned from many tasks; 20 labels then suffice.
-    made = make_low_rank_tasks(400, 40, 31, rank=2, noise=0.5, random_state=0)
-    X, y, new = made.data, made.target[:, :30], made.target[:, 30]
+    dataset = make_low_rank_tasks(400, 40, 31, rank=2, noise=0.5, random_state=0)
+    X, y, new = dataset.data, dataset.target[:, :30], dataset.target[:, 30]
     low = LowRankRegressor(0.5).fit(X[:200], y[:200])
     assert low.rank_ == 2
     few = slice(200, 220)

@@ -128,7 +128,7 @@ class TestSpecialCases:
         assert graph.objective_ == pytest.approx(exact.objective_, rel=1e-8)
         np.testing.assert_allclose(graph.coef_, exact.coef_, atol=1e-4)
 
-    def test_disconnected_graph_of_variations_is_told_apart(self):
+    def test_disconnected_graph_of_variations_against_cvxpy(self):
         X, Y, _ = small()
         lonely = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
         alone = MultiTaskRegressor(penalty=GraphTotalVariation(lonely, 0.3) + L1(0.1), tol=1e-8)
@@ -312,7 +312,7 @@ class TestWrongPenalties:
         with pytest.raises(ValueError, match=message):
             MultiTaskRegressor(penalty=penalty).fit(X, Y)
 
-    def test_what_is_no_penalty(self):
+    def test_invalid_combinations_raise(self):
         with pytest.raises(TypeError, match="unsupported operand"):
             L21() + 1
         with pytest.raises(ValueError, match="at least two"):
@@ -349,7 +349,7 @@ def test_multinomial_with_a_coupling_is_certified():
     assert model.dual_gap_ <= 1e-6
 
 
-def test_separable_common_part_is_told_apart():
+def test_separable_common_part_warns():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(90, 8))
     labels = (X[:, :3] + 2 * rng.normal(size=(90, 3)) > 0).astype(float)
@@ -358,5 +358,5 @@ def test_separable_common_part_is_told_apart():
         MultiTaskClassifier(0.1, penalty=TaskQuadratic(COMPLETE)).fit(X, labels)
     wide = rng.normal(size=(12, 40))
     labels = np.repeat((wide[:, :1] > 0).astype(float), 3, axis=1)
-    with pytest.warns(UserWarning, match="in common is not penalised, and separates"):
+    with pytest.warns(UserWarning, match="in common is not penalised, and separates the labels"):
         MultiTaskClassifier(0.1, penalty=TaskQuadratic(COMPLETE), max_iter=50).fit(wide, labels)

@@ -134,7 +134,7 @@ class TestLimits:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-class TestHouse:
+class TestAsAnEstimator:
     def test_the_same_result_again(self, name):
         data = make_block_sparse(50, 8, 4, n_informative=3, random_state=0)
         model = made(name, False)
@@ -203,7 +203,7 @@ class TestHouse:
             none = made(name, True).fit(data.data, np.ones_like(Y))
         assert not none.coef_.any() and none.stationarity_ == 0
 
-    def test_too_few_stages_are_told(self, name):
+    def test_too_few_stages_warn(self, name):
         data = make_block_sparse(50, 20, 4, n_informative=6, noise=3.0, random_state=0)
         model = made(name, False, max_stages=1, max_iter=3, tol=1e-12)
         with pytest.warns(ConvergenceWarning, match="max_stages"):

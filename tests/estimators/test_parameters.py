@@ -109,7 +109,7 @@ class TestMechanism:
         with pytest.raises(TypeError, match="unexpected keyword argument 'alpha'"):
             Search(alpha=1.0)
 
-    def test_parameters_are_no_class_attributes(self):
+    def test_parameters_are_not_class_attributes(self):
         assert not hasattr(Plain, "alpha") and not hasattr(Base, "tol")
 
     def test_rules_are_inherited(self):
@@ -129,6 +129,17 @@ class TestMechanism:
     def test_groups_are_known(self):
         with pytest.raises(ValueError, match="group of a parameter must be one of .* got 'other'"):
             parameter(1.0, group="other")
+
+    def test_first_declaration_is_complete(self):
+        with pytest.raises(
+            TypeError, match=r"'tolerance' .* missing are \['rule', 'kind', 'text'\]"
+        ):
+
+            @estimator
+            class Misspelt(Plain):
+                """The base declares ``tol``."""
+
+                tolerance: float = parameter(1e-3)
 
     def test_users_subclass_has_its_own_constructor(self):
         class Own(skmtl.BlockSparseRegressor):
@@ -179,7 +190,7 @@ class TestPublicClasses:
         assert cls.__name__ in model._repr_html_()
 
 
-def test_no_base_declares_what_no_class_has():
+def test_every_declared_parameter_belongs_to_a_class():
     declared = {
         name
         for path in (Path(skmtl.__file__).parent / "estimators").rglob("*.py")

@@ -79,7 +79,7 @@ def family(request):
     return request.param
 
 
-def made(family, alpha=1.0, strength=None, *, classify=False, **params):
+def make_model(family, alpha=1.0, strength=None, *, classify=False, **params):
     """An estimator of the family, with a strength within its bounds if none is given."""
     classes, own, name, within, *_ = FAMILIES[family]
     strength = within if strength is None else strength
@@ -124,7 +124,7 @@ class TestOptimum:
     def test_against_cvxpy(self, family, scenario, classify):
         problem = Problem(scenario, classify=classify)
         tight = {**TIGHT, "tol": 1e-8}
-        model = made(
+        model = make_model(
             family, 0.03 if classify else 0.3, classify=classify, **problem.params, **tight
         )
         assert_is_the_optimum(model, problem)
@@ -132,7 +132,7 @@ class TestOptimum:
 
     def test_problem_in_both_parts_by_hand(self, family):
         X, Y = small()
-        model = made(family, 0.2, tol=1e-9, max_iter=50_000).fit(X, Y)
+        model = make_model(family, 0.2, tol=1e-9, max_iter=50_000).fit(X, Y)
         value, coef = by_hand(family, X, Y, 0.2, FAMILIES[family][3])
         assert model.objective_ == pytest.approx(value, rel=1e-7)
         np.testing.assert_allclose(model.coef_, coef, atol=1e-4)
@@ -149,7 +149,7 @@ class TestOptimum:
         # Both parts share one gradient: the step for one part is twice too long for both.
         Y = np.diag([5.0, -3.0, 2.0, 0.1, 4.0]) + 1.0
         strength = {"robust-block": 1.1}.get(family, 0.7)
-        model = made(
+        model = make_model(
             family, 0.05, strength, solver=solver, fit_intercept=False, tol=1e-9, max_iter=500
         ).fit(np.eye(5), Y)
         value, coef = by_hand(family, np.eye(5), Y, 0.05, strength, fit_intercept=False)
@@ -162,11 +162,13 @@ class TestOptimum:
         X_plain, _ = stacked()
         tight = {"tol": 1e-9, "max_iter": 100_000, "task_column": -1}
         if family.startswith("dirty"):
-            exact = made(family, 0.1 * alpha_max(made(family, task_column=-1), X, y), **tight)
+            exact = make_model(
+                family, 0.1 * alpha_max(make_model(family, task_column=-1), X, y), **tight
+            )
         else:
             # These norms mix the features: FISTA is fast enough only after scaling them.
             X = X_plain
-            exact = made(family, 0.1, **tight)
+            exact = make_model(family, 0.1, **tight)
         fits = {}
         for solver in ("fista", "admm", "auto"):
             fits[solver] = clone(exact).set_params(solver=solver).fit(X, y)
@@ -178,10 +180,10 @@ class TestOptimum:
         X, y = stacked()
         tight = {"tol": 1e-9, "max_iter": 50_000}
         strength = 0.7 if family != "robust-block" else 1.0
-        first = made(family, 0.1, strength, task_column=-1, **tight).fit(X, y)
+        first = make_model(family, 0.1, strength, task_column=-1, **tight).fit(X, y)
         Y = np.full((len(y), 6), np.nan)
         Y[np.arange(len(y)), X[:, -1].astype(int)] = y
-        second = made(family, 0.1, strength, **tight).fit(X[:, :-1], Y)
+        second = make_model(family, 0.1, strength, **tight).fit(X[:, :-1], Y)
         np.testing.assert_allclose(first.coef_, second.coef_, atol=1e-4)
         assert first.objective_ == pytest.approx(second.objective_, rel=1e-8)
 
@@ -221,7 +223,7 @@ class TestVanishingParts:
         options = {"fit_intercept": False, "tol": 1e-10}
         for strength in (bound, bound * outward):
             with pytest.warns(UserWarning, match=rf"{name}=.* leaves no .*Choose {name} between"):
-                model = made(family, 0.05, strength, **options).fit(X, X @ W)
+                model = make_model(family, 0.05, strength, **options).fit(X, X @ W)
             assert not getattr(model, vanishing).any() and model.coef_.any()
             np.testing.assert_array_equal(model.shared_coef_ + model.task_coef_, model.coef_)
             # The problem in both parts does not have a lower minimum.
@@ -229,7 +231,7 @@ class TestVanishingParts:
             assert model.objective_ == pytest.approx(value, rel=1e-7)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            model = made(family, 0.05, bound / outward, **options).fit(X, X @ W)
+            model = make_model(family, 0.05, bound / outward, **options).fit(X, X @ W)
         assert getattr(model, vanishing).any()
         np.testing.assert_allclose(getattr(model, vanishing), model.coef_, atol=1e-6)
 
@@ -246,7 +248,7 @@ class TestVanishingParts:
                 0.1, penalty=Superposition(first(), second(strength)), tol=1e-9, max_iter=50_000
             ).fit(X, Y)
             with pytest.warns(UserWarning, match="leaves no"):
-                model = made(family, 0.1, strength, tol=1e-9, max_iter=50_000).fit(X, Y)
+                model = make_model(family, 0.1, strength, tol=1e-9, max_iter=50_000).fit(X, Y)
             assert both.objective_ == pytest.approx(model.objective_, rel=1e-7)
             assert (model.task_coef_ if left else model.shared_coef_).any()
             assert not (model.shared_coef_ if left else model.task_coef_).any()
@@ -320,7 +322,7 @@ class TestSpecialCases:
             other = BlockSparseRegressor(0.2, **self.tight)
         else:
             other = MultiTaskRegressor(0.2, penalty=TraceNorm(), **self.tight)
-        model = made(family, 0.2, 1e3, **self.tight).fit(X, Y)
+        model = make_model(family, 0.2, 1e3, **self.tight).fit(X, Y)
         np.testing.assert_allclose(model.coef_, other.fit(X, Y).coef_, atol=1e-6)
         np.testing.assert_array_equal(model.shared_coef_, model.coef_)
         assert not model.task_coef_.any()
@@ -330,14 +332,14 @@ class TestSpecialCases:
         X, Y = small()
         _, second = FAMILIES[family][6]
         other = MultiTaskRegressor(0.01, penalty=second(), **self.tight).fit(X, Y)
-        model = made(family, 1.0, 0.01, **self.tight).fit(X, Y)
+        model = make_model(family, 1.0, 0.01, **self.tight).fit(X, Y)
         np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-6)
         np.testing.assert_array_equal(model.task_coef_, model.coef_)
         assert not model.shared_coef_.any()
 
     def test_no_penalty(self, family):
         X, Y = small()
-        model = made(family, 0.0).fit(X, Y)
+        model = make_model(family, 0.0).fit(X, Y)
         expected = np.linalg.lstsq(X - X.mean(axis=0), Y, rcond=None)[0].T
         np.testing.assert_allclose(model.coef_, expected, atol=1e-8)
         np.testing.assert_array_equal(model.shared_coef_, model.coef_)
@@ -345,15 +347,15 @@ class TestSpecialCases:
 
     def test_all_is_zero_at_alpha_max(self, family):
         X, Y = small()
-        top = alpha_max(made(family), X, Y)
-        assert not made(family, top * (1 + 1e-9)).fit(X, Y).coef_.any()
-        assert made(family, top * 0.98, tol=1e-9).fit(X, Y).coef_.any()
+        top = alpha_max(make_model(family), X, Y)
+        assert not make_model(family, top * (1 + 1e-9)).fit(X, Y).coef_.any()
+        assert make_model(family, top * 0.98, tol=1e-9).fit(X, Y).coef_.any()
 
     def test_permuted_tasks(self, family):
         X, Y = small()
         order = [2, 0, 1]
-        a = made(family, 0.2, **self.tight).fit(X, Y)
-        b = made(family, 0.2, **self.tight).fit(X, Y[:, order])
+        a = make_model(family, 0.2, **self.tight).fit(X, Y)
+        b = make_model(family, 0.2, **self.tight).fit(X, Y[:, order])
         np.testing.assert_allclose(b.coef_, a.coef_[order], atol=1e-6)
         np.testing.assert_allclose(b.task_coef_, a.task_coef_[order], atol=1e-3)
 
@@ -419,7 +421,7 @@ class TestAsAnEstimator:
     def test_parts_are_in_the_units_of_y(self, family):
         X, Y = small()
         factors = np.array([1.0, 1e3, 1e-2])
-        plain = made(family, 0.2, scale_tasks=True, tol=1e-9, max_iter=50_000).fit(X, Y)
+        plain = make_model(family, 0.2, scale_tasks=True, tol=1e-9, max_iter=50_000).fit(X, Y)
         model = clone(plain).fit(X, Y * factors)
         np.testing.assert_allclose(model.coef_, plain.coef_ * factors[:, None], rtol=1e-4)
         total = model.shared_coef_ + model.task_coef_
@@ -432,16 +434,16 @@ class TestAsAnEstimator:
         X, Y = small()
         rng = np.random.default_rng(1)
         Y[rng.random(Y.shape) < 0.3] = np.nan
-        model = made(family, 0.2, tol=1e-6).fit(X, Y)
+        model = make_model(family, 0.2, tol=1e-6).fit(X, Y)
         assert model.dual_gap_ <= 1e-6 * np.nanvar(Y) * 3
-        masked = made(family, 0.2, tol=1e-9, max_iter=50_000).fit(
+        masked = make_model(family, 0.2, tol=1e-9, max_iter=50_000).fit(
             X, np.where(np.isnan(Y), 1e3, Y), sample_weight=(~np.isnan(Y)).astype(float)
         )
         np.testing.assert_allclose(model.coef_, masked.coef_, atol=1e-2)
 
     def test_warm_start(self, family):
         X, Y = small()
-        model = made(family, 0.1, warm_start=True, tol=1e-7, max_iter=50_000).fit(X, Y)
+        model = make_model(family, 0.1, warm_start=True, tol=1e-7, max_iter=50_000).fit(X, Y)
         first = model.n_iter_
         assert model.fit(X, Y).n_iter_ <= 1 < first
         # From two parts to one, to none, and back.
@@ -456,8 +458,8 @@ class TestAsAnEstimator:
 
     def test_float32(self, family):
         X, Y = small()
-        model = made(family, 0.1, tol=1e-6).fit(X, Y)
-        single = made(family, 0.1).fit(X.astype(np.float32), Y.astype(np.float32))
+        model = make_model(family, 0.1, tol=1e-6).fit(X, Y)
+        single = make_model(family, 0.1).fit(X.astype(np.float32), Y.astype(np.float32))
         for name in ("coef_", "shared_coef_", "task_coef_"):
             assert getattr(single, name).dtype == np.float32
         np.testing.assert_allclose(single.coef_, model.coef_, atol=1e-2)
@@ -466,15 +468,15 @@ class TestAsAnEstimator:
 
     def test_pickle(self, family):
         X, Y = small()
-        model = made(family, 0.1).fit(X, Y)
+        model = make_model(family, 0.1).fit(X, Y)
         again = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(again.task_coef_, model.task_coef_)
 
     def test_grid_in_a_pipeline(self, family):
         X, Y = small()
-        name = type(made(family)).__name__.lower()
+        name = type(make_model(family)).__name__.lower()
         grid = GridSearchCV(
-            make_pipeline(StandardScaler(), made(family)),
+            make_pipeline(StandardScaler(), make_model(family)),
             {f"{name}__alpha": [0.05, 50.0], f"{name}__{FAMILIES[family][2]}": [0.8, None]},
             cv=3,
         ).fit(X, Y)
@@ -482,7 +484,7 @@ class TestAsAnEstimator:
 
     def test_path(self, family):
         X, Y = small()
-        model = made(family, tol=1e-7, max_iter=50_000)
+        model = make_model(family, tol=1e-7, max_iter=50_000)
         top = alpha_max(model, X, Y)
         _, coefs, *_ = path(model, X, Y, alphas=[top / 2, top / 10])
         plain = clone(model).set_params(alpha=top / 10).fit(X, Y)

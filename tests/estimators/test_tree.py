@@ -130,7 +130,7 @@ class TestLinkage:
         # Nested: the penalty takes them.
         TreeGroup(1.0, groups, weights).prox(points.T, 0.1)
 
-    def test_a_deep_one(self):
+    def test_deep_linkage(self):
         n_tasks = 3000
         rows = [
             [0 if k == 0 else n_tasks + k - 1, k + 1, k + 1.0, k + 2] for k in range(n_tasks - 1)

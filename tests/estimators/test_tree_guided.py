@@ -110,7 +110,7 @@ def test_planted_branches_and_their_features_are_found(seed, tree):
 
 
 @pytest.mark.slow
-def test_a_right_tree_predicts_better_than_none():
+def test_the_true_tree_predicts_better_than_none():
     errors = {}
     for name, cls, params in (
         ("tree", TreeGuidedRegressor, {}),
@@ -152,7 +152,7 @@ def test_the_automatic_tree_is_of_single_task_ridges(layout):
     np.testing.assert_allclose(again.fit(problem.X, problem.y).coef_, model.coef_, atol=1e-6)
 
 
-def test_the_automatic_tree_minds_no_scale_of_the_weights():
+def test_the_automatic_tree_does_not_depend_on_the_scale_of_the_weights():
     X, Y, _ = planted()
     s = np.random.default_rng(0).integers(0, 3, len(X))
     model = TreeGuidedRegressor(0.3)
@@ -163,7 +163,7 @@ def test_the_automatic_tree_minds_no_scale_of_the_weights():
     np.testing.assert_allclose(model.fit(100 * X, Y).tree_[:, :2], tree[:, :2])
 
 
-def test_scaled_tasks_do_not_see_units():
+def test_scaled_tasks_do_not_depend_on_units():
     X, Y, _ = planted()
     factors = np.array([1e-3, 1, 1, 1e4, 1, 10])
     model = TreeGuidedRegressor(0.1, scale_tasks=True, **TIGHT)
@@ -278,7 +278,7 @@ def test_single_precision_and_both_layouts():
 
 @pytest.mark.parametrize("alpha", [0.0, 0.1])
 @pytest.mark.parametrize("tree", ["auto", LINKAGE], ids=["auto", "given"])
-def test_a_penalty_is_made_without_a_trace(tree, alpha):
+def test_get_penalty_sets_no_attributes(tree, alpha):
     problem = Problem(SCENARIOS[0], classify=False)
     model = TreeGuidedRegressor(alpha, tree=tree, **problem.params)
     data = model._read(problem.X, problem.y, None)

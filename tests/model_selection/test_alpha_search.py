@@ -141,7 +141,7 @@ def test_equals_grid_search_with_other_parameters(model, shared):
 
 
 @pytest.mark.slow
-def test_regressions_beside_classifications(shared):
+def test_regression_and_classification_tasks_together(shared):
     Y = shared.target * [1, 10, 1, 1]
     Y[:, 2:] = Y[:, 2:] > 0
     loss = {0: "squared", 1: "huber", 2: "logistic", 3: "logistic"}
@@ -311,7 +311,7 @@ def test_delegates_to_the_best_estimator(shared):
     assert not hasattr(hinge, "predict_proba") and hasattr(hinge, "decision_function")
 
 
-def test_is_what_its_estimator_is(shared):
+def test_has_the_tags_of_its_estimator(shared):
     classifier, regressor = AlphaSearchCV(LowRankClassifier()), AlphaSearchCV(LowRankRegressor())
     assert is_classifier(classifier) and is_regressor(regressor)
     assert get_tags(classifier).classifier_tags.multi_label
@@ -373,7 +373,7 @@ def test_transfer_gain_takes_it_as_it_is(shared):
         (LowRankRegressor(tol=-1), ValueError, "'tol' parameter of LowRankRegressor"),
     ],
 )
-def test_estimators_that_it_does_not_take(estimator, error, message, shared):
+def test_wrong_estimators_are_rejected(estimator, error, message, shared):
     with pytest.raises(error, match=message):
         AlphaSearchCV(estimator).fit(shared.data, shared.target)
 

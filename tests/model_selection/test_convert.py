@@ -230,7 +230,7 @@ def test_missing_and_weighted_labels_count_by_their_weights():
     np.testing.assert_allclose(model.coef_, peers, atol=1e-6)
 
 
-def test_one_choice_between_classes():
+def test_multinomial_classes():
     import cvxpy as cp
 
     rng = np.random.default_rng(4)
@@ -286,7 +286,10 @@ def test_equal_tasks_may_be_weighted_either_way(task_weight):
         (dict(from_="malsar", n_samples=[3, 0]), "n_samples must be positive"),
         (dict(from_="malsar", n_samples=[3, np.nan]), "n_samples must be positive"),
         (dict(from_="malsar", n_samples=[]), "n_samples must be positive"),
-        (dict(from_="malsar", n_samples=[[3]]), r"one per task, \(n_tasks,\), got the shape"),
+        (
+            dict(from_="malsar", n_samples=[[3]]),
+            r"an array \(n_tasks,\) with one per task; got the shape",
+        ),
         (dict(from_="malsar", n_samples=[3, 4], n_tasks=3), r"\(n_tasks,\) = \(3,\)"),
         (
             dict(from_="malsar", n_samples=[3, 4], task_weight="balanced"),

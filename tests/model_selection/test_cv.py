@@ -37,7 +37,7 @@ from skmtl.model_selection import StratifiedTaskKFold
 COUNT = "alphas" if parse_version(sklearn.__version__) >= parse_version("1.7") else "n_alphas"
 
 CV = [getattr(skmtl, name) for name in skmtl.__all__ if name.endswith("CV")]
-# Far from alpha -> 0, where the fits of classifiers take long.
+# Not close to zero, where fits of classifiers take long.
 ALPHAS = {"Regressor": [3.0, 1.0, 0.3, 0.1], "Classifier": [0.1, 0.05, 0.02, 0.01]}
 
 
@@ -192,7 +192,7 @@ def test_classes_one_against_the_rest(shared):
 
 
 @pytest.mark.parametrize("weight", [None, "balanced"])
-def test_classes_of_one_choice(weight, shared):
+def test_multinomial_classes(weight, shared):
     y = np.array(["a", "b", "c"])[np.digitize(shared.target[:, 0], [-1, 1])]
     cv = StratifiedTaskKFold(3, random_state=0)
     model = BlockSparseClassifierCV(cv=3, loss="multinomial", class_weight=weight)
@@ -406,7 +406,7 @@ def test_the_refit_is_the_plain_estimators(shared):
             assert model.cluster_centers_.shape == plain.cluster_centers_.shape
 
 
-def test_edges_are_warned_of(shared):
+def test_warns_at_the_edges_of_the_grid(shared):
     X, Y = shared.data, shared.target
     with pytest.warns(UserWarning, match=r"smallest of the grid.*Lower eps"):
         model = BlockSparseRegressorCV(alphas=4, eps=0.7).fit(X, Y)
@@ -437,12 +437,12 @@ def test_default_folds_of_complete_regression_are_kfolds(shared):
 
 def test_zero_weights_leave_out_also_from_default_folds(shared, stacked):
     rng = np.random.default_rng(0)
-    for model, made in (
+    for model, dataset in (
         (TaskRelationRegressorCV(alphas=5), shared),
         (TaskRelationRegressorCV(alphas=5, task_column=-1), stacked),
         (TaskRelationClassifierCV(alphas=3, eps=0.1), shared),
     ):
-        X, y = made.data, made.target
+        X, y = dataset.data, dataset.target
         y = y > 0 if _is_classifier(type(model)) else y
         weights = rng.integers(0, 2, len(y)).astype(float)
         kept = _quietly(clone(model).fit, X[weights > 0], y[weights > 0])
@@ -585,18 +585,18 @@ def test_the_benchmark_agrees_with_grid_search(capsys, tmp_path):
 
 @pytest.mark.parametrize("layout", ["shared", "stacked"])
 def test_groups_are_never_split(layout, shared, stacked):
-    made = shared if layout == "shared" else stacked
+    dataset = shared if layout == "shared" else stacked
     column = None if layout == "shared" else -1
-    rows = np.arange(len(made.target))
+    rows = np.arange(len(dataset.target))
     groups, weights = np.char.add("patient ", (rows // 2).astype(str)), (rows % 7 > 0).astype(float)
     seen, held = [], weights > 0
     for cv in (3, StratifiedTaskKFold(3, task_column=column, random_state=0), None):
         model = BlockSparseRegressorCV(alphas=5, cv=cv, task_column=column)
-        _quietly(model.fit, made.data, made.target, weights, groups=groups)
+        _quietly(model.fit, dataset.data, dataset.target, weights, groups=groups)
         seen.append(model.mse_path_)
     # An integer cv means the splitter, on rows with positive weight.
     splitter = StratifiedTaskKFold(3, task_column=column, random_state=0)
-    X, y = made.data[held], made.target[held]
+    X, y = dataset.data[held], dataset.target[held]
     splits = list(splitter.split(X, y, groups[held]))
     for train, test in splits:
         assert not set(groups[held][train]) & set(groups[held][test])
@@ -604,7 +604,7 @@ def test_groups_are_never_split(layout, shared, stacked):
     np.testing.assert_allclose(_quietly(model.fit, X, y).mse_path_, seen[0], rtol=1e-6)
     assert seen[2].shape == (5, 5)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        model.set_params(cv=3).fit(made.data, made.target, groups=groups[:-1])
+        model.set_params(cv=3).fit(dataset.data, dataset.target, groups=groups[:-1])
 
 
 def test_groups_in_a_pipeline_with_metadata_routing(shared):

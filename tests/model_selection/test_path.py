@@ -131,9 +131,7 @@ def test_dual_gaps_are_true_bounds(shared):
 
 @pytest.mark.parametrize("model", SQUARED, ids=repr)
 @pytest.mark.parametrize("layout", ["shared", "missing", "stacked"])
-def test_the_grid_of_a_squared_norm_begins_where_nothing_much_is_gained(
-    shared, stacked, model, layout
-):
+def test_the_grid_of_a_squared_norm_starts_near_the_null_model(shared, stacked, model, layout):
     X, Y = shared.data, shared.target.copy()
     column = None
     if layout == "missing":
@@ -154,7 +152,7 @@ def test_the_grid_of_a_squared_norm_begins_where_nothing_much_is_gained(
 
 
 @pytest.mark.parametrize("model", [ClusteredTaskRegressor(mean=0), ClusteredTaskClassifier(mean=0)])
-def test_a_free_mean_task_counts_as_nothing_gained(shared, model):
+def test_the_grid_starts_near_the_fit_of_a_free_mean_task(shared, model):
     X, y = shared.data, _labels(model, shared.target + 3 * shared.target.std() * shared.data[:, :3])
     (top,) = path(model, X, y, alphas=1)[0]
     model.set_params(alpha=1e6 * top, tol=1e-9).fit(X, y)
@@ -165,7 +163,7 @@ def test_a_free_mean_task_counts_as_nothing_gained(shared, model):
     assert model.set_params(alpha=top / 10).fit(X, y).objective_ < 0.99 * null
 
 
-def test_the_grid_of_a_norm_begins_at_alpha_max(shared):
+def test_the_grid_of_a_norm_starts_at_alpha_max(shared):
     X, Y = shared.data, shared.target
     alphas, coefs, _ = block_sparse_path(X, Y, alphas=5, eps=0.1, l1_ratio=0.5)
     assert alphas[0] == pytest.approx(alpha_max(BlockSparseRegressor(l1_ratio=0.5), X, Y))
@@ -192,7 +190,7 @@ def test_weights_count_and_zero_leaves_out(shared):
         np.testing.assert_allclose(ours, theirs, atol=1e-8)
 
 
-def test_what_fits_share_is_made_once(shared, monkeypatch):
+def test_shared_computations_run_once(shared, monkeypatch):
     counts = {"_objective": 0, "_read": 0}
     for name in counts:
         plain = getattr(TaskRelationRegressor, name)
@@ -209,13 +207,13 @@ def test_what_fits_share_is_made_once(shared, monkeypatch):
     assert n_iters.shape == (10,) and (n_iters >= 1).all()
 
 
-def test_constant_labels_give_a_grid_all_the_same(shared):
+def test_constant_labels_give_a_grid_from_one(shared):
     alphas, coefs, gaps = block_sparse_path(shared.data, np.full((40, 2), 3.0), alphas=3, eps=0.01)
     np.testing.assert_allclose(alphas, [1, 0.1, 0.01])
     assert not coefs.any() and not gaps.any()
 
 
-def test_tasks_of_one_class_stay_out(shared):
+def test_tasks_of_one_class_are_left_out(shared):
     Y = shared.target > 0
     Y[:, 1] = True
     with pytest.warns(UserWarning, match=r"All labels are the same in the tasks \[1\]"):
@@ -226,7 +224,7 @@ def test_tasks_of_one_class_stay_out(shared):
     np.testing.assert_allclose(intercepts[1], np.log(81))
 
 
-def test_float32_stays(shared):
+def test_float32_is_preserved(shared):
     X = shared.data.astype(np.float32)
     _, coefs, gaps, intercepts = path(
         BlockSparseRegressor(tol=1e-3), X, shared.target, alphas=3, return_intercepts=True

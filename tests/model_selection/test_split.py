@@ -70,7 +70,7 @@ def test_stacked_is_even_by_task_and_class(shuffle, kind):
     }[kind]
     cv = StratifiedTaskKFold(4, task_column=-1, shuffle=shuffle)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # scikit-learn's on many classes above all
+        warnings.simplefilter("error")  # such as scikit-learn's of many classes
         tests = held_out(cv, np.column_stack([features, ids]), y)
     np.testing.assert_array_equal(np.sort(np.concatenate(tests)), np.arange(60))
     assert_even(tests, ids)
@@ -359,7 +359,7 @@ def test_a_group_that_holds_a_whole_task_always_trains():
         next(StratifiedTaskKFold(3).split(X, X != 1, groups=np.tile([0, 1], 6)))
 
 
-def test_groups_that_cannot_be_told_apart():
+def test_wrong_groups():
     X, y, patient = patients()
     cv = StratifiedTaskKFold(3, task_column=-1)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

@@ -12,13 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
-from skmtl.design import (
-    TaskData,
-    as_floats,
-    read_classification,
-    read_indicators,
-    read_scored,
-)
+from skmtl.design import TaskData, as_floats, read_classification, read_indicators, read_scored
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
@@ -153,8 +147,8 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         if p.ndim == 1 or p.shape[1] == 1:
             return np.column_stack([1 - p, p])
         total = p.sum(axis=1, keepdims=True)
-        even = np.full_like(p, 1 / p.shape[1])
-        return np.asarray(np.divide(p, total, out=even, where=total > 0))
+        uniform = np.full_like(p, 1 / p.shape[1])
+        return np.asarray(np.divide(p, total, out=uniform, where=total > 0))
 
     def predict(self, X: Any) -> Array:
         """Predict labels.

@@ -14,12 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmtl._numerics import one_blas_thread
 from skmtl._warnings import warn
-from skmtl.design import (
-    Moments,
-    TaskData,
-    read_prediction,
-    task_factors,
-)
+from skmtl.design import Moments, TaskData, read_prediction, task_factors
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import Loss
 from skmtl.objective import (
@@ -221,7 +216,7 @@ class TaskEstimator(BaseEstimator):
     # Whether the penalty depends on the labels, and not only on the set of tasks.
     _penalty_reads_labels: ClassVar[bool] = False
 
-    # Why no convex problem states what fit minimises, and the remedy; None if one does.
+    # Why cvxpy cannot state the objective, and the remedy; None if it can.
     _not_stated: ClassVar[str | None] = None
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
@@ -271,10 +266,8 @@ class TaskEstimator(BaseEstimator):
         self, data: TaskData, penalty: Penalty | None, pooling: str | None
     ) -> Objective:
         """The objective on rows of data, with the given penalty and pooling."""
-        loss, factors = (
-            self._get_loss().columns(data.positions),
-            task_factors(self.task_weight, data),
-        )
+        loss = self._get_loss().columns(data.positions)
+        factors = task_factors(self.task_weight, data)
         shrunk = self._shrinks_intercepts(data) and data.n_tasks > 1 and pooling != "all"
         design = data.design(
             factors, fit_intercept=self.fit_intercept, pooling=pooling, common_centre=shrunk
@@ -365,7 +358,7 @@ class TaskEstimator(BaseEstimator):
                 f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: they have "
                 f"no finite minimiser and are fitted by a constant. Merge or drop such tasks, "
                 f"collect other labels for them, or shrink their intercepts towards the mean "
-                f"(intercept='shrunk').",
+                f"(intercept='shrunk')."
             )
 
     def _fit_data(
@@ -430,14 +423,10 @@ class TaskEstimator(BaseEstimator):
             verbose=self.verbose,
         )
         if objective.is_separated(solution.point):
-            what, remedy = (
-                "Without a penalty the labels of some task are separable",
-                "Increase alpha",
-            )
+            what = "Without a penalty the labels of some task are separable"
+            remedy = "Increase alpha"
             if objective.penalty is not None or objective.quadratic is not None:
-                what = (
-                    "A part of W that tasks have in common is not penalised, and separates labels"
-                )
+                what = "What tasks have in common is not penalised, and separates the labels"
                 remedy = "Penalise it too (ridge, sparse or block > 0)"
             warn(
                 f"{what}: there is no finite minimiser, and the coefficients depend on when the "

@@ -60,15 +60,20 @@ class _Declared:
     given: dict[str, Any]
     annotation: Any = Any
 
-    def complete(self, inherited: Parameter | None) -> Parameter | None:
-        """The parameter completed from the bases; None if it is absent or incomplete."""
+    def complete(self, name: str, inherited: Parameter | None) -> Parameter | None:
+        """The parameter completed from the bases; None if the class lacks it."""
         if self.group is None:
             return None
         changed = {"default": self.default, "annotation": self.annotation, **self.given}
         if inherited is not None:
             return replace(inherited, **changed)
-        whole = {"rule", "kind", "text"} <= self.given.keys()
-        return Parameter(group=self.group, **changed) if whole else None
+        missing = [what for what in ("rule", "kind", "text") if what not in self.given]
+        if missing:
+            raise TypeError(
+                f"The parameter {name!r} must have a rule, a kind and a text, since no base "
+                f"declares it; missing are {missing}. State them, or correct the name."
+            )
+        return Parameter(group=self.group, **changed)
 
 
 def parameter(
@@ -97,12 +102,18 @@ def strength(
     *,
     kw_only: Literal[False] = False,
 ) -> Any:
-    """Declare the strength of the penalty, the only parameter that may be passed by position."""
+    """Declare the strength of the penalty, the only parameter that may be passed by position.
+
+    ``kw_only`` is not used; its default tells type checkers that the parameter is positional.
+    """
     return parameter(default, rule, kind, text, group=GROUPS[0])
 
 
 def absent(*, init: Literal[False] = False) -> Any:
-    """Declare that a class lacks a parameter of its bases."""
+    """Declare that a class lacks a parameter of its bases.
+
+    ``init`` is not used; its default tells type checkers that ``__init__`` lacks the parameter.
+    """
     return _Declared(None, None, {})
 
 
@@ -136,7 +147,7 @@ def _collect(cls: type) -> dict[str, Parameter]:
     # A redeclared parameter keeps its place in the signature.
     for base in reversed(cls.__mro__):
         for name, declared in vars(base).get(_FIELDS, {}).items():
-            found[name] = declared.complete(found.get(name))
+            found[name] = declared.complete(name, found.get(name))
     present = [(name, field) for name, field in found.items() if field is not None]
     return dict(sorted(present, key=lambda item: GROUPS.index(item[1].group)))
 

@@ -133,13 +133,25 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         ValueError
             If X holds a task that fit did not see, unless ``unknown_task="mean"``.
         """
-        z = self._predictor(X)
-        return self._get_loss().inverse_link(z)
+        return self._get_loss().inverse_link(self._predictor(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R2: the mean over tasks (matrix y, NaN allowed) or over all rows (1-D y).
+        """R2: the mean over tasks for a matrix y, or that of all rows together for a 1-D y.
 
         Tasks with fewer than two labels in a matrix y are left out.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            As in fit, with the task column in the stacked layout.
+        y : array-like
+            (n_samples, n_tasks), NaN where a label is missing, or (n_samples,).
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
+            Zero leaves the label out.
+
+        Returns
+        -------
+        float
         """
         y, sample_weight = read_scored(self, y, sample_weight)
         predicted = self.predict(X)

@@ -12,7 +12,7 @@ from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
 
-N_RIDGE_ALPHAS = 13
+_N_RIDGE_ALPHAS = 13
 
 
 def make_grid(
@@ -51,4 +51,4 @@ def ridge_grid(model: Any, data: TaskData) -> Array:
     if objective is None:
         return np.ones(1)
     largest = objective.squared_norm()
-    return max(largest, np.finfo(np.float64).tiny) * np.logspace(1, -5, N_RIDGE_ALPHAS)
+    return max(largest, np.finfo(np.float64).tiny) * np.logspace(1, -5, _N_RIDGE_ALPHAS)

@@ -137,7 +137,7 @@ def _summary(data: TaskData, totals: Array) -> TaskData:
 
 
 def _replaced(moments: Moments, chosen: Array, exact: Moments) -> Moments:
-    """The moments of all tasks, with those of the tasks where ``chosen`` replaced."""
+    """The moments of all tasks, with ``exact`` for the tasks where ``chosen`` is true."""
     patched: dict[str, Any] = {}
     for name in ("x_origin", "y_origin", "counts", "totals", "x", "y", "xx", "yy"):
         patched[name] = getattr(moments, name).copy()

@@ -115,8 +115,7 @@ def search_grids(
     found = run_parallel(score_fold, jobs, n_jobs, prefer="threads")
     scores = np.stack(found, axis=-1)
     choice = choose(scores, rule)
-    computed = isinstance(alphas, int)
-    return Search(scores, grids, computed, choice, prepared, at_null[choice.row])
+    return Search(scores, grids, isinstance(alphas, int), choice, prepared, at_null[choice.row])
 
 
 def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold) -> Array:

@@ -1,0 +1,51 @@
+"""The base of the baselines: a ridge whose strength may be selected by cross-validation."""
+
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skmtl.design import TaskData
+from skmtl.estimators._ridge_cv import select_ridge
+from skmtl.estimators.base import Fit, TaskEstimator, estimator
+from skmtl.objective import BaseObjective
+
+
+@estimator
+class RidgeTasks(TaskEstimator):
+    """A ridge, whose strength is given or selected by cross-validation.
+
+    Attributes
+    ----------
+    alpha_ : ndarray of shape (n_tasks,)
+        The strengths used.
+    alphas_, cv_losses_ : ndarrays of shape (n_alphas,) and (n_alphas, n_tasks)
+        Only with ``alpha="cv"``: the grid, and the mean loss of each task's held-out labels.
+
+    Notes
+    -----
+    Convex; strictly so for alpha > 0.
+
+    References
+    ----------
+    A. E. Hoerl and R. W. Kennard, "Ridge regression: biased estimation for nonorthogonal
+    problems", Technometrics 12(1), 1970, https://doi.org/10.1080/00401706.1970.10488634
+    """
+
+    # Whether each task has its own strength.
+    _per_task: ClassVar[bool]
+
+    def _given_alpha(self, data: TaskData) -> float | NDArray[Any]:
+        """``alpha_`` if ``alpha`` is not "cv"."""
+        raise NotImplementedError
+
+    def _fit_data(
+        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
+    ) -> Fit:
+        if not isinstance(self.alpha, str):
+            self.alpha_ = self._given_alpha(data)
+            return super()._fit_data(data, start, prepared)
+        selected, self.alphas_, self.cv_losses_ = select_ridge(self, data, per_task=self._per_task)
+        self.alpha_ = selected if self._per_task else float(selected[0])
+        fit: Fit = clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
+        return fit
