@@ -65,8 +65,18 @@ def _call_rare() -> None:
     kernels.take_grams(grams, features, np.empty((2, 2, 2)))
     kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
     thresholds = np.zeros(2), np.ones(3), np.ones(3), False
-    kernels.minimise_rows_dense(
-        np.ones((3, 2)), np.ones(2), thresholds, *np.zeros((2, 3, 2)), np.ones((2, 2)), 1e-3, 5
+    for dtype in (np.float64, np.float32):
+        H, columns, R = np.zeros((3, 2), dtype), np.ones((3, 2), dtype), np.ones((2, 2), dtype)
+        kernels.minimise_rows_dense(
+            columns, np.ones(2), thresholds, np.zeros((3, 2)), H, R, 1e-3, 5
+        )
+    kernels.dense_gap(
+        np.ones((3, 2)),
+        np.ones(2),
+        thresholds,
+        *np.zeros((2, 3, 2)),
+        np.ones((2, 2)),
+        np.empty(3, dtype=np.bool_),
     )
 
 

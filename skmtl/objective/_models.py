@@ -30,6 +30,8 @@ _ELEMENTWISE = 20
 # fast as those of sweeps; with this many times a row's multiplications in a sweep above m^2, they
 # would cost more than the sweeps in between.
 _STEP_PER_SWEEP = 500
+# Sweeps in single precision continue while each round reduces the gap to this fraction of the last.
+_GOOD = 0.5
 
 
 def first_rows(n_features: int, stored: float, n_grams: float = 1.0) -> float:
@@ -129,12 +131,22 @@ class DenseModel:
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """As :meth:`GramModel.minimise`."""
         strengths, H, R = penalty.strengths(len(W)), np.empty_like(W), self.residual
+        single: Array | None = self.columns.astype(np.float32)
+        last = np.inf
 
         def sweep(most: int) -> tuple[int, float]:
-            n_sweeps, gap = kernels.minimise_rows_dense(
+            nonlocal single, last
+            n_sweeps = 0
+            if single is not None:
+                n_sweeps, gap = self._sweep_in_single(single, strengths, W, H, tol, most)
+                if gap <= max(tol, _GOOD * last):
+                    last = gap
+                    return n_sweeps, gap
+                single = None
+            more, gap = kernels.minimise_rows_dense(
                 self.columns, self.factors, strengths, W, H, R, tol, most
             )
-            return n_sweeps, gap
+            return n_sweeps + more, gap
 
         def fit_lengths() -> None:
             found = length_step(W, H, penalty, self._row_gram, np.sqrt(_STEP_PER_SWEEP * R.size))
@@ -144,6 +156,28 @@ class DenseModel:
                 W[rows] += step
 
         return minimise_in_rounds(sweep, fit_lengths, tol, max_sweeps)
+
+    def _sweep_in_single(
+        self, columns: Array, strengths: Any, W: Array, H: Array, tol: float, most: int
+    ) -> tuple[int, float]:
+        """Sweep in single precision, then compute the residual and the gap in double precision.
+
+        Sweeps are limited by the bandwidth of the memory. If the gap is not finite, W and the
+        residual stay as they were.
+        """
+        old, R, active = W.copy(), self.residual, np.empty(len(W), dtype=np.bool_)
+        with np.errstate(over="ignore"):
+            rough = R.astype(np.float32)
+        n_sweeps, _ = kernels.minimise_rows_dense(
+            columns, self.factors, strengths, W, H.astype(np.float32), rough, tol, most
+        )
+        moved = R - (W - old).T @ self.columns
+        gap = kernels.dense_gap(self.columns, self.factors, strengths, W, H, moved, active)[1]
+        if np.isfinite(gap):
+            R[:] = moved
+            return n_sweeps, gap
+        W[:] = old
+        return n_sweeps, np.inf
 
     def _row_gram(self, rows: Array, directions: Array) -> Array:
         return self.gram(rows) * ((directions * self.factors) @ directions.T)

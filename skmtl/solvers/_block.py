@@ -16,6 +16,9 @@ _FEWEST = 20
 _INNER = 0.02
 # The share of the final gap to which the sweeps on a working set are solved.
 _LAST = 0.1
+# The same for the squared loss, where the gap on a working set is exact: once the fraction _DIRECT
+# of the last gap is below this share, the sweeps go straight to it.
+_DIRECT, _FINAL = 0.005, 0.8
 _GROWTH = 2
 _NEAR = 0.99
 # Screening takes effect once it leaves fewer than one row in this many.
@@ -98,7 +101,7 @@ class Block:
             return None if self.point is point else self._expanded()
         model = objective.row_model(point, features)
         rows = point.W[features]
-        tol = max(_INNER * gap, _LAST * enough)
+        tol = max(_DIRECT * gap, _FINAL * enough)
         self.n_sweeps += model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
         self.point = objective.move_rows(point, features, rows)
         return None if self.point is point else self._expanded()

@@ -9,7 +9,12 @@ detect changes in other files.
 from skmtl._numerics.kernels._classes import minimise_classes
 from skmtl._numerics.kernels._fused import exceed_chains, shrink_chains
 from skmtl._numerics.kernels._pairwise import exceed_pairs, shrink_pairs
-from skmtl._numerics.kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
+from skmtl._numerics.kernels._rows import (
+    dense_gap,
+    minimise_rows,
+    minimise_rows_dense,
+    minimise_rows_sparse,
+)
 from skmtl._numerics.kernels._tasks import (
     multiply_gram_rows,
     multiply_grams,
@@ -28,6 +33,7 @@ __all__ = [
     "exceed_pairs",
     "exceed_trees",
     "measure_trees",
+    "dense_gap",
     "minimise_classes",
     "minimise_rows",
     "minimise_rows_dense",

@@ -120,7 +120,7 @@ def minimise_rows_dense(
             total += columns[j, i] * columns[j, i]
         squares[j] = total
     active = np.empty(s, dtype=np.bool_)
-    value, gap = _dense_gap(columns, factors, penalty, W, H, R, active)
+    value, gap = dense_gap(columns, factors, penalty, W, H, R, active)
     if gap <= tol:
         return 0, gap
     past_W = np.empty((_DEPTH + 1, s, n_tasks))
@@ -143,7 +143,7 @@ def minimise_rows_dense(
         if last >= 0:
             _step_and_correlate(columns[last], step, R, columns[last], factors, H[last])
         n_sweeps += _SWEEPS
-        value, gap = _dense_gap(columns, factors, penalty, W, H, R, active)
+        value, gap = dense_gap(columns, factors, penalty, W, H, R, active)
         if gap <= tol:
             break
         past_W[n_kept], past_R[n_kept] = W, R
@@ -155,12 +155,12 @@ def minimise_rows_dense(
                 square = _square(tried_R, factors)
                 if _value(tried_W, square, penalty) < value:
                     W[:], R[:] = tried_W, tried_R
-                    value, gap = _dense_gap(columns, factors, penalty, W, H, R, active)
+                    value, gap = dense_gap(columns, factors, penalty, W, H, R, active)
     return n_sweeps, gap
 
 
 @kernel(fastmath=FAST)
-def _dense_gap(
+def dense_gap(
     columns: Array,
     factors: Array,
     penalty: Penalty,
@@ -262,7 +262,7 @@ def _sparse_gap(
     R: Array,
     active: Array,
 ) -> tuple[float, float]:
-    """As :func:`_dense_gap`."""
+    """As :func:`dense_gap`."""
     data, indices, indptr = columns
     shift = np.zeros(W.shape[1])
     for j in range(W.shape[0]):
@@ -330,9 +330,10 @@ def _update_row(w: Array, h: Array, penalty: RowPenalty, curvature: float, step:
 def _correlate(column: Array, R: Array, factors: Array, h: Array) -> None:
     """Set h = factors * (R column), four tasks at a time."""
     n_tasks, n = R.shape
+    zero = R.dtype.type(0)  # a float64 would convert all products to double precision
     whole = n_tasks - n_tasks % 4
     for t in range(0, whole, 4):
-        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        a, b, c, d = zero, zero, zero, zero
         for i in range(n):
             x = column[i]
             a += x * R[t, i]
@@ -341,7 +342,7 @@ def _correlate(column: Array, R: Array, factors: Array, h: Array) -> None:
             d += x * R[t + 3, i]
         h[t], h[t + 1], h[t + 2], h[t + 3] = a, b, c, d
     for t in range(whole, n_tasks):
-        a = 0.0
+        a = zero
         for i in range(n):
             a += column[i] * R[t, i]
         h[t] = a
@@ -355,8 +356,9 @@ def _step_and_correlate(
 ) -> None:
     """Subtract step times the column ``moved`` from R, and set h; R is read only once."""
     n_tasks, n = R.shape
+    zero = R.dtype.type(0)
     for t in range(0, n_tasks - 1, 2):
-        a, b, one, other = step[t], step[t + 1], 0.0, 0.0
+        a, b, one, other = R.dtype.type(step[t]), R.dtype.type(step[t + 1]), zero, zero
         for i in range(n):
             r = R[t, i] - a * moved[i]
             R[t, i] = r
@@ -366,9 +368,9 @@ def _step_and_correlate(
             other += column[i] * r
         h[t], h[t + 1] = one * factors[t], other * factors[t + 1]
     for t in range(n_tasks - n_tasks % 2, n_tasks):
-        one = 0.0
+        a, one = R.dtype.type(step[t]), zero
         for i in range(n):
-            R[t, i] -= step[t] * moved[i]
+            R[t, i] -= a * moved[i]
             one += column[i] * R[t, i]
         h[t] = one * factors[t]
 
