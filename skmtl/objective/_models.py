@@ -169,7 +169,7 @@ class DenseModel:
         with np.errstate(over="ignore"):
             rough = R.astype(np.float32)
         n_sweeps, _ = kernels.minimise_rows_dense(
-            columns, self.factors, strengths, W, H.astype(np.float32), rough, tol, most
+            columns, self.factors, strengths, W, np.empty_like(W, dtype=np.float32), rough, tol, most
         )
         moved = R - (W - old).T @ self.columns
         gap = kernels.dense_gap(self.columns, self.factors, strengths, W, H, moved, active)[1]
