@@ -93,20 +93,20 @@ def test_errors(make: Any, parameters: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("n_jumps", [0, 1, 3, 8])
 def test_coefficients_jump_as_often_as_stated(n_jumps: int) -> None:
-    made = make_chain_tasks(5, 30, 9, n_jumps=n_jumps, n_informative=12, random_state=0)
-    np.testing.assert_array_equal((made.coef != 0).any(axis=0), made.support)
-    assert made.support.sum() == 12
-    changes = np.diff(made.coef, axis=0).T != 0
-    np.testing.assert_array_equal(changes, made.jumps)
-    assert (changes[made.support].sum(axis=1) == n_jumps).all()
+    dataset = make_chain_tasks(5, 30, 9, n_jumps=n_jumps, n_informative=12, random_state=0)
+    np.testing.assert_array_equal((dataset.coef != 0).any(axis=0), dataset.support)
+    assert dataset.support.sum() == 12
+    changes = np.diff(dataset.coef, axis=0).T != 0
+    np.testing.assert_array_equal(changes, dataset.jumps)
+    assert (changes[dataset.support].sum(axis=1) == n_jumps).all()
     if n_jumps in (1, 3):
         # Each feature has its own change points.
-        assert len(np.unique(made.jumps[made.support], axis=0)) > 4
+        assert len(np.unique(dataset.jumps[dataset.support], axis=0)) > 4
 
 
 def test_one_task_is_a_chain() -> None:
-    made = make_chain_tasks(5, 6, 1, n_jumps=0, random_state=0)
-    assert made.jumps.shape == (6, 0)
+    dataset = make_chain_tasks(5, 6, 1, n_jumps=0, random_state=0)
+    assert dataset.jumps.shape == (6, 0)
 
 
 # --- trees ----------------------------------------------------------------------------------------
@@ -119,20 +119,20 @@ def leaves(tree: Any) -> list[int]:
 @pytest.mark.parametrize("branching", [2, 3])
 @pytest.mark.parametrize("n_tasks", [1, 2, 3, 5, 8, 11])
 def test_supports_are_nested_along_the_tree(n_tasks: int, branching: int) -> None:
-    made = make_tree_tasks(5, 60, n_tasks, branching=branching, random_state=1)
-    assert sorted(leaves(made.tree)) == list(range(n_tasks))
-    used = made.coef != 0
+    dataset = make_tree_tasks(5, 60, n_tasks, branching=branching, random_state=1)
+    assert sorted(leaves(dataset.tree)) == list(range(n_tasks))
+    used = dataset.coef != 0
     sets = [frozenset(np.flatnonzero(used[:, j])) for j in np.flatnonzero(used.any(axis=0))]
     for one, other in combinations(set(sets), 2):
         assert one <= other or other <= one or not one & other
     # Each node has features of its own, and no other set of tasks has any.
-    nodes = {frozenset(np.flatnonzero(group)) for group in made.groups}
-    assert len(nodes) == len(made.groups) and set(sets) == nodes
+    nodes = {frozenset(np.flatnonzero(group)) for group in dataset.groups}
+    assert len(nodes) == len(dataset.groups) and set(sets) == nodes
     assert all(sets.count(node) == 2 for node in nodes)
-    assert made.groups[0].all()
+    assert dataset.groups[0].all()
     for j in range(60):
-        group = made.feature_groups[j]
-        expected = made.groups[group] if group >= 0 else np.zeros(n_tasks, dtype=bool)
+        group = dataset.feature_groups[j]
+        expected = dataset.groups[group] if group >= 0 else np.zeros(n_tasks, dtype=bool)
         np.testing.assert_array_equal(used[:, j], expected)
 
     def check(tree: Any) -> None:
@@ -144,26 +144,26 @@ def test_supports_are_nested_along_the_tree(n_tasks: int, branching: int) -> Non
             for part in tree:
                 check(part)
 
-    check(made.tree)
+    check(dataset.tree)
 
 
 @pytest.mark.parametrize("branching", [2, 3])
 @pytest.mark.parametrize("n_tasks", [2, 3, 5, 8, 11])
 def test_linkage_is_the_tree(n_tasks: int, branching: int) -> None:
-    made = make_tree_tasks(5, 60, n_tasks, branching=branching, random_state=1)
-    assert made.linkage.shape == (n_tasks - 1, 4)
-    assert is_valid_linkage(made.linkage) and is_monotonic(made.linkage)
+    dataset = make_tree_tasks(5, 60, n_tasks, branching=branching, random_state=1)
+    assert dataset.linkage.shape == (n_tasks - 1, 4)
+    assert is_valid_linkage(dataset.linkage) and is_monotonic(dataset.linkage)
     # The clusters over all cut heights are exactly the nodes.
-    nodes = {frozenset(np.flatnonzero(group)) for group in made.groups}
+    nodes = {frozenset(np.flatnonzero(group)) for group in dataset.groups}
     found = set()
-    for height in range(int(made.linkage[:, 2].max()) + 1):
-        labels = fcluster(made.linkage, height + 0.5, "distance")
+    for height in range(int(dataset.linkage[:, 2].max()) + 1):
+        labels = fcluster(dataset.linkage, height + 0.5, "distance")
         found |= {frozenset(np.flatnonzero(labels == k)) for k in np.unique(labels)}
     assert found == nodes
 
 
 def test_close_tasks_share_more_features() -> None:
-    made = make_tree_tasks(5, random_state=0)
-    shared = (made.coef != 0).astype(int) @ (made.coef != 0).T
-    (a, b), (c, _) = made.tree[0]
-    assert shared[a, b] > shared[a, c] > shared[a, leaves(made.tree[1])[0]] == 2
+    dataset = make_tree_tasks(5, random_state=0)
+    shared = (dataset.coef != 0).astype(int) @ (dataset.coef != 0).T
+    (a, b), (c, _) = dataset.tree[0]
+    assert shared[a, b] > shared[a, c] > shared[a, leaves(dataset.tree[1])[0]] == 2

@@ -10,27 +10,27 @@ from skmtl.datasets import make_low_rank_tasks, make_overlapping_tasks
 
 @pytest.mark.parametrize(("rank", "n_tasks", "n_features"), [(1, 6, 9), (3, 6, 9), (6, 6, 9)])
 def test_rank_and_components(rank: int, n_tasks: int, n_features: int) -> None:
-    made = make_low_rank_tasks(5, n_features, n_tasks, rank=rank, random_state=0)
-    assert made.rank == rank == np.linalg.matrix_rank(made.coef)
-    np.testing.assert_allclose(made.components @ made.components.T, np.eye(rank), atol=1e-12)
-    np.testing.assert_allclose(made.coef, made.loadings @ made.components)
-    np.testing.assert_array_equal(made.coef, made.low_rank)
-    assert not made.sparse.any()
+    dataset = make_low_rank_tasks(5, n_features, n_tasks, rank=rank, random_state=0)
+    assert dataset.rank == rank == np.linalg.matrix_rank(dataset.coef)
+    np.testing.assert_allclose(dataset.components @ dataset.components.T, np.eye(rank), atol=1e-12)
+    np.testing.assert_allclose(dataset.coef, dataset.loadings @ dataset.components)
+    np.testing.assert_array_equal(dataset.coef, dataset.low_rank)
+    assert not dataset.sparse.any()
 
 
 def test_coefficients_have_unit_variance_whatever_the_rank() -> None:
     for rank in (1, 20):
-        made = make_low_rank_tasks(5, 40, 5000, rank=rank, random_state=0)
-        assert made.coef.std() == pytest.approx(1.0, abs=0.03)
+        dataset = make_low_rank_tasks(5, 40, 5000, rank=rank, random_state=0)
+        assert dataset.coef.std() == pytest.approx(1.0, abs=0.03)
 
 
 @pytest.mark.parametrize("n_sparse", [0, 7, 60])
 def test_sparse_entries(n_sparse: int) -> None:
-    made = make_low_rank_tasks(5, 10, 6, n_sparse=n_sparse, sparse_size=3.0, random_state=0)
-    assert (made.sparse != 0).sum() == n_sparse
-    assert set(np.unique(made.sparse)) <= {-3.0, 0.0, 3.0}
-    np.testing.assert_array_equal(made.coef, made.low_rank + made.sparse)
-    assert np.linalg.matrix_rank(made.low_rank) == 2
+    dataset = make_low_rank_tasks(5, 10, 6, n_sparse=n_sparse, sparse_size=3.0, random_state=0)
+    assert (dataset.sparse != 0).sum() == n_sparse
+    assert set(np.unique(dataset.sparse)) <= {-3.0, 0.0, 3.0}
+    np.testing.assert_array_equal(dataset.coef, dataset.low_rank + dataset.sparse)
+    assert np.linalg.matrix_rank(dataset.low_rank) == 2
 
 
 # --- overlap --------------------------------------------------------------------------------------
@@ -38,14 +38,14 @@ def test_sparse_entries(n_sparse: int) -> None:
 
 @pytest.mark.parametrize(("n_latent", "n_combined"), [(1, 1), (4, 1), (4, 2), (4, 4), (9, 3)])
 def test_tasks_combine_few_latent_tasks(n_latent: int, n_combined: int) -> None:
-    made = make_overlapping_tasks(
+    dataset = make_overlapping_tasks(
         5, 12, 10, n_latent=n_latent, n_combined=n_combined, random_state=0
     )
-    used = made.assignments != 0
-    assert made.assignments.shape == (10, n_latent) and made.latent.shape == (n_latent, 12)
+    used = dataset.assignments != 0
+    assert dataset.assignments.shape == (10, n_latent) and dataset.latent.shape == (n_latent, 12)
     assert (used.sum(axis=1) == n_combined).all() and used.any(axis=0).all()
-    np.testing.assert_allclose(made.coef, made.assignments @ made.latent)
-    assert np.linalg.matrix_rank(made.coef) == n_latent
+    np.testing.assert_allclose(dataset.coef, dataset.assignments @ dataset.latent)
+    assert np.linalg.matrix_rank(dataset.coef) == n_latent
     if 1 < n_combined < n_latent:
         # Groups overlap: some tasks share one latent task, not all.
         common = used.astype(int) @ used.T
@@ -53,5 +53,5 @@ def test_tasks_combine_few_latent_tasks(n_latent: int, n_combined: int) -> None:
 
 
 def test_combinations_have_unit_variance() -> None:
-    made = make_overlapping_tasks(5, 50, 4000, n_latent=60, n_combined=5, random_state=0)
-    assert made.coef.std() == pytest.approx(1.0, abs=0.05)
+    dataset = make_overlapping_tasks(5, 50, 4000, n_latent=60, n_combined=5, random_state=0)
+    assert dataset.coef.std() == pytest.approx(1.0, abs=0.05)

@@ -89,18 +89,18 @@ def test_errors(make: Any, parameters: dict[str, Any], message: str) -> None:
 
 
 def test_clusters_are_those_of_the_coefficients() -> None:
-    made = make_clustered_tasks(5, 20, 50, n_clusters=4, random_state=0)
-    assert sorted(np.bincount(made.labels)) == [12, 12, 13, 13]
-    found = KMeans(4, n_init=5, random_state=0).fit(made.coef)
-    assert adjusted_rand_score(found.labels_, made.labels) == 1.0
-    deviation = made.coef - made.centers[made.labels]
+    dataset = make_clustered_tasks(5, 20, 50, n_clusters=4, random_state=0)
+    assert sorted(np.bincount(dataset.labels)) == [12, 12, 13, 13]
+    found = KMeans(4, n_init=5, random_state=0).fit(dataset.coef)
+    assert adjusted_rand_score(found.labels_, dataset.labels) == 1.0
+    deviation = dataset.coef - dataset.centers[dataset.labels]
     np.testing.assert_allclose(deviation.std(), 0.1, rtol=0.05)
-    assert (np.diff(made.labels) < 0).any()  # not in order
+    assert (np.diff(dataset.labels) < 0).any()  # not in order
 
 
 def test_spread_zero_makes_equal_tasks() -> None:
-    made = make_clustered_tasks(5, 8, 6, n_clusters=2, spread=0.0, random_state=0)
-    assert len(np.unique(made.coef, axis=0)) == 2
+    dataset = make_clustered_tasks(5, 8, 6, n_clusters=2, spread=0.0, random_state=0)
+    assert len(np.unique(dataset.coef, axis=0)) == 2
     alone = make_clustered_tasks(5, 8, 6, n_clusters=6, random_state=0)
     np.testing.assert_array_equal(np.sort(alone.labels), np.arange(6))
 
@@ -120,19 +120,19 @@ def test_spread_zero_makes_equal_tasks() -> None:
     ],
 )
 def test_coefficients_have_the_covariance(parameters: dict[str, Any]) -> None:
-    made = make_related_tasks(1, 40_000, 5, **parameters, random_state=1)
-    largest = made.covariance.max()
+    dataset = make_related_tasks(1, 40_000, 5, **parameters, random_state=1)
+    largest = dataset.covariance.max()
     np.testing.assert_allclose(
-        made.coef @ made.coef.T / 40_000, made.covariance, atol=0.03 * largest
+        dataset.coef @ dataset.coef.T / 40_000, dataset.covariance, atol=0.03 * largest
     )
-    assert np.linalg.eigvalsh(made.covariance)[0] >= -1e-12
+    assert np.linalg.eigvalsh(dataset.covariance)[0] >= -1e-12
     np.testing.assert_allclose(
-        made.normalised_covariance * made.covariance.trace(), made.covariance
+        dataset.normalised_covariance * dataset.covariance.trace(), dataset.covariance
     )
-    assert made.normalised_covariance.trace() == pytest.approx(1)
-    np.testing.assert_allclose(made.correlation, np.corrcoef(made.coef), atol=0.03)
+    assert dataset.normalised_covariance.trace() == pytest.approx(1)
+    np.testing.assert_allclose(dataset.correlation, np.corrcoef(dataset.coef), atol=0.03)
     # Features are independent: neighbouring features are uncorrelated.
-    lagged = made.coef[:, 1:] @ made.coef[:, :-1].T / 40_000
+    lagged = dataset.coef[:, 1:] @ dataset.coef[:, :-1].T / 40_000
     np.testing.assert_allclose(lagged, 0, atol=0.03 * largest)
 
 
@@ -151,30 +151,30 @@ def test_named_covariances() -> None:
 
 
 def test_outliers_share_no_features() -> None:
-    made = make_outlier_tasks(5, 400, 30, n_outliers=6, n_informative=40, random_state=0)
-    assert made.outliers.dtype == made.support.dtype == bool
-    assert (made.outliers.sum(), made.support.sum()) == (6, 40)
-    np.testing.assert_array_equal((made.coef != 0).all(axis=1), made.outliers)
-    for task in np.flatnonzero(~made.outliers):
-        np.testing.assert_array_equal(made.coef[task] != 0, made.support)
+    dataset = make_outlier_tasks(5, 400, 30, n_outliers=6, n_informative=40, random_state=0)
+    assert dataset.outliers.dtype == dataset.support.dtype == bool
+    assert (dataset.outliers.sum(), dataset.support.sum()) == (6, 40)
+    np.testing.assert_array_equal((dataset.coef != 0).all(axis=1), dataset.outliers)
+    for task in np.flatnonzero(~dataset.outliers):
+        np.testing.assert_array_equal(dataset.coef[task] != 0, dataset.support)
     # Outlier tasks cannot be identified by the norm of their coefficients.
-    lengths = (made.coef**2).sum(axis=1)
-    np.testing.assert_allclose(lengths[made.outliers].mean(), lengths.mean(), rtol=0.2)
-    np.testing.assert_array_equal(made.center, 0)
+    lengths = (dataset.coef**2).sum(axis=1)
+    np.testing.assert_allclose(lengths[dataset.outliers].mean(), lengths.mean(), rtol=0.2)
+    np.testing.assert_array_equal(dataset.center, 0)
 
 
 def test_outliers_are_far_from_the_centre() -> None:
-    made = make_outlier_tasks(5, 100, 8, n_outliers=2, structure="center", random_state=0)
-    distance = np.linalg.norm(made.coef - made.center, axis=1) / 10
-    np.testing.assert_allclose(distance[~made.outliers], 0.1, rtol=0.4)
-    np.testing.assert_allclose(distance[made.outliers], np.sqrt(2), rtol=0.4)
-    assert made.support.all()
+    dataset = make_outlier_tasks(5, 100, 8, n_outliers=2, structure="center", random_state=0)
+    distance = np.linalg.norm(dataset.coef - dataset.center, axis=1) / 10
+    np.testing.assert_allclose(distance[~dataset.outliers], 0.1, rtol=0.4)
+    np.testing.assert_allclose(distance[dataset.outliers], np.sqrt(2), rtol=0.4)
+    assert dataset.support.all()
 
 
 @pytest.mark.parametrize("n_outliers", [0, 4])
 def test_none_or_all_are_outliers(n_outliers: int) -> None:
-    made = make_outlier_tasks(5, 20, 4, n_outliers=n_outliers, random_state=0)
-    assert made.outliers.sum() == n_outliers
+    dataset = make_outlier_tasks(5, 20, 4, n_outliers=n_outliers, random_state=0)
+    assert dataset.outliers.sum() == n_outliers
 
 
 # --- the other real files -------------------------------------------------------------------------
