@@ -1,4 +1,4 @@
-"""Simulated chains, trees, low ranks and overlaps have the documented structure."""
+"""Simulated tasks on a chain or on a tree have the documented structure."""
 
 from itertools import combinations
 from typing import Any
@@ -7,63 +7,7 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, is_monotonic, is_valid_linkage
 
-from skmtl.datasets import (
-    make_chain_tasks,
-    make_low_rank_tasks,
-    make_overlapping_tasks,
-    make_tree_tasks,
-)
-
-MAKERS = [make_chain_tasks, make_tree_tasks, make_low_rank_tasks, make_overlapping_tasks]
-# --- all makers -----------------------------------------------------------------------------------
-
-
-def assert_same(first: Any, second: Any) -> None:
-    if isinstance(first, list | int):
-        assert first == second
-    else:
-        np.testing.assert_array_equal(first, second)
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_layouts_agree(make: Any) -> None:
-    parameters = dict(
-        n_features=14, n_tasks=4, noise=0.0, bias=[1.0, 2.0, 3.0, 4.0], random_state=5
-    )
-    shared = make(9, **parameters)
-    stacked = make([9, 2, 3, 1], layout="stacked", **parameters)
-    assert (shared.data.shape, shared.target.shape) == ((9, 14), (9, 4))
-    assert (stacked.data.shape, stacked.target.shape) == ((15, 15), (15,))
-    for name in set(shared) - {"data", "target"}:
-        assert_same(shared[name], stacked[name])
-    np.testing.assert_allclose(shared.target, shared.data @ shared.coef.T + shared.intercept)
-    ids = stacked.data[:, -1].astype(int)
-    np.testing.assert_array_equal(ids, np.repeat(np.arange(4), [9, 2, 3, 1]))
-    scores = stacked.data[:, :-1] @ shared.coef.T + shared.intercept
-    np.testing.assert_allclose(stacked.target, scores[np.arange(15), ids])
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_noise_classes_and_missing_labels(make: Any) -> None:
-    parameters = dict(n_samples=2000, random_state=0)
-    scores = make(**parameters, noise=2.0)
-    residual = scores.target - scores.data @ scores.coef.T
-    np.testing.assert_allclose(residual.std(axis=0), 2.0, rtol=0.1)
-    labels = make(**parameters, noise=2.0, classification=True).target
-    np.testing.assert_array_equal(labels, scores.target > 0)
-    hidden = make(**parameters, noise=2.0, missing=0.3).target
-    assert np.isnan(hidden).mean() == pytest.approx(0.3, abs=1e-4)
-    np.testing.assert_array_equal(hidden[~np.isnan(hidden)], scores.target[~np.isnan(hidden)])
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_seed_and_documented_truth(make: Any) -> None:
-    first, again = (make(random_state=3) for _ in range(2))
-    assert set(first) == set(again)
-    for name in first:
-        assert_same(first[name], again[name])
-        assert f"``{name}``" in make.__doc__
-    assert (first.coef != make(random_state=4).coef).any()
+from skmtl.datasets import make_chain_tasks, make_tree_tasks
 
 
 @pytest.mark.parametrize(
@@ -74,13 +18,6 @@ def test_seed_and_documented_truth(make: Any) -> None:
         (make_chain_tasks, dict(n_jumps=-1), "'n_jumps' parameter of make_chain_tasks"),
         (make_tree_tasks, dict(branching=1), "'branching' parameter of make_tree_tasks"),
         (make_tree_tasks, dict(n_informative=3), "n_features=40 is less than 45.* 15 nodes"),
-        (make_low_rank_tasks, dict(rank=11), "rank=11 exceeds n_tasks=10"),
-        (make_low_rank_tasks, dict(rank=6, n_features=5), "rank=6 exceeds n_features=5"),
-        (make_low_rank_tasks, dict(n_sparse=201), "n_sparse=201 exceeds .* 200 coefficients"),
-        (make_low_rank_tasks, dict(sparse_size=0.0), "'sparse_size' parameter"),
-        (make_overlapping_tasks, dict(n_combined=5), "n_combined=5 exceeds n_latent=4"),
-        (make_overlapping_tasks, dict(missing=0.1, layout="stacked"), "missing needs layout"),
-        (make_overlapping_tasks, dict(n_samples=[5] * 15), "n_samples must be one number"),
     ],
 )
 def test_errors(make: Any, parameters: dict[str, Any], message: str) -> None:

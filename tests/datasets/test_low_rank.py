@@ -1,9 +1,29 @@
 """Simulated tasks of low rank, and of few latent tasks."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from skmtl.datasets import make_low_rank_tasks, make_overlapping_tasks
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters", "message"),
+    [
+        (make_low_rank_tasks, dict(rank=11), "rank=11 exceeds n_tasks=10"),
+        (make_low_rank_tasks, dict(rank=6, n_features=5), "rank=6 exceeds n_features=5"),
+        (make_low_rank_tasks, dict(n_sparse=201), "n_sparse=201 exceeds .* 200 coefficients"),
+        (make_low_rank_tasks, dict(sparse_size=0.0), "'sparse_size' parameter"),
+        (make_overlapping_tasks, dict(n_combined=5), "n_combined=5 exceeds n_latent=4"),
+        (make_overlapping_tasks, dict(missing=0.1, layout="stacked"), "missing needs layout"),
+        (make_overlapping_tasks, dict(n_samples=[5] * 15), "n_samples must be one number"),
+    ],
+)
+def test_errors(make: Any, parameters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**parameters)
+
 
 # --- low rank -------------------------------------------------------------------------------------
 
