@@ -217,6 +217,7 @@ def test_quick_problems_have_peers(name: str) -> None:
         (["--repeats", "0"], "--repeats must be at least 1"),
         (["--json", "no/such/folder/raw.json"], "there is no folder"),
         (["--threads", "3"], "invalid choice"),
+        (["--memory", "--plot", "a.png"], "--plot draws the comparison or --growth"),
     ],
 )
 def test_bad_arguments(
