@@ -183,7 +183,7 @@ LEFT_OUT = ["none", "one", "all but one", "all"]
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("left_out", LEFT_OUT)
-@pytest.mark.parametrize(("cls", "loss"), _convex_estimators(), ids=str)
+@pytest.mark.parametrize(("cls", "loss"), list(_convex_estimators()), ids=str)
 def test_reference_agrees_whichever_tasks_are_left_out(cls, loss, left_out):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((30, 4))
