@@ -218,7 +218,7 @@ class RowModels(Smooth, Protocol):
 
     @property
     def curved(self) -> "CurvedRowModels | None":
-        """The objective itself unless the loss is quadratic, which makes ``row_model`` exact."""
+        """The objective itself; None if the loss is quadratic, so that ``row_model`` is exact."""
 
     def row_model(self, point: Point, features: Array) -> RowModel:
         """A model of the loss at a point with the best intercepts, in some rows of W."""
@@ -241,7 +241,7 @@ class CurvedRowModels(RowModels, Protocol):
     """Models in some rows of W of a loss that is not quadratic."""
 
     def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
-        """As for other losses; more ``effort`` estimates the curvature from more rows of data."""
+        """A model at a point; more ``effort`` estimates its curvature from more rows of data."""
 
     def renewed_model(self, model: RowModel, point: Point) -> RowModel:
         """The model of all rows at another point, with the same curvature."""
