@@ -53,7 +53,7 @@ DENSE = (INDEPENDENT_RIDGE, POOLED_RIDGE, CLUSTERED, RELATION)
 N_FOLDS = 5
 # The simulated tasks of table (b), and of table (c).
 MAKERS: dict[str, partial[Bunch]] = {
-    "made": partial(make_block_sparse, n_features=100, n_tasks=10, n_informative=8),
+    "sparse": partial(make_block_sparse, n_features=100, n_tasks=10, n_informative=8),
     "related": partial(make_related_tasks, n_features=40, n_tasks=12),
     "clustered": partial(make_clustered_tasks, n_features=40, n_tasks=12, n_clusters=3),
 }

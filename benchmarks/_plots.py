@@ -92,7 +92,7 @@ def draw_one_vs_rest(
     ----------
     path : Path
     records : dict
-        The raw numbers of the tables "digits", "made" and "related".
+        The raw numbers of the tables "digits", "sparse" and "related".
     coefs : dict from method to ndarray of shape (10, n_pixels)
         Coefficients fitted on the largest training part, from top to bottom.
     image_shape : tuple of int
@@ -120,7 +120,7 @@ def draw_one_vs_rest(
     note = f"pooled ridge (not shown): {pooled:.0f} % on average"
     left.text(0.97, 0.95, note, transform=left.transAxes, ha="right", va="top", color="#555555")
     for ax, table, title in (
-        (middle, "made", "Simulated tasks with common features"),
+        (middle, "sparse", "Simulated tasks with common features"),
         (right, "related", "Simulated related tasks"),
     ):
         _draw_growth(ax, records[table])

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         found.sort(key=lambda r: (r["n"], ROWS.index(r["method"]), r["seed"]))
 
     print(_digits_section(records["digits"], arguments, bunch), end="\n\n")
-    print(_simulated_section(records["made"], arguments), end="\n\n")
+    print(_simulated_section(records["sparse"], arguments), end="\n\n")
     print(_structures_section(records, arguments), end="\n\n")
     print(_all_section())
     report.write_raw(arguments, ("data", "n_train", "n_labels", "seeds"), records)
@@ -144,7 +144,7 @@ def _digits_section(records: list[Record], arguments: argparse.Namespace, bunch:
 
 def _simulated_section(records: list[Record], arguments: argparse.Namespace) -> str:
     """Table (b) and its notes."""
-    d, n_tasks, n_informative = MAKERS["made"].keywords.values()
+    d, n_tasks, n_informative = MAKERS["sparse"].keywords.values()
     return report.section(
         f"(b) Simulated regression tasks: {n_tasks} tasks, {d} features, the same "
         f"{n_informative} relevant to all",

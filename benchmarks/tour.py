@@ -199,7 +199,7 @@ def _finding(data: str, methods: dict[str, list[Record]], best: str, baseline: s
     if best == baseline:
         text = f"{data}: the baseline, {best}, has the lowest error"
     else:
-        margin = f"{share:.1f} % below the better baseline, {baseline}"
+        margin = f"{share:.1f}% below the better baseline, {baseline}"
         text = f"{data}: {best} has the lowest error, {margin}"
     ties = [
         name

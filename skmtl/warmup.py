@@ -44,19 +44,19 @@ def warm_up(report: Callable[[str], None] = print) -> None:
     >>> from skmtl.warmup import warm_up
     >>> warm_up(report=lambda line: None)
     """
-    began, before = perf_counter(), count_compiled()
+    start, n_before = perf_counter(), count_compiled()
     for family in _families():
-        since, had = perf_counter(), count_compiled()
+        family_start, n_family_before = perf_counter(), count_compiled()
         with warnings.catch_warnings():
             # Some of these fits do not converge, which is irrelevant here.
             warnings.simplefilter("ignore")
             for fit in _fits(family):
                 fit()
-        compiled = count_compiled() - had
-        report(f"{family}: {compiled} compiled, {perf_counter() - since:.1f} s")
+        n_compiled = count_compiled() - n_family_before
+        report(f"{family}: {n_compiled} compiled, {perf_counter() - family_start:.1f} s")
     _call_rare()
-    compiled = count_compiled() - before
-    report(f"{compiled} compiled in total, {perf_counter() - began:.1f} s; the rest was cached")
+    n_compiled = count_compiled() - n_before
+    report(f"{n_compiled} compiled in total, {perf_counter() - start:.1f} s; the rest was cached")
 
 
 def _call_rare() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 # Rewrite the assertions of these modules, so that failures are explained as in tests.
-pytest.register_assert_rewrite("nonconvex_families", "problems")
+pytest.register_assert_rewrite("nonconvex_families", "numpydoc_sections", "problems")
 
 settings.register_profile("skmtl", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("skmtl")

@@ -82,26 +82,28 @@ def test_jobs_whose_changes_of_the_filters_overlap_leave_them_as_they_were():
     assert warnings.filters == before
 
 
-def fit_block_sparse(made):
-    Y = made.target.copy()
-    BlockSparseRegressorCV(alphas=3, cv=4, n_jobs=2).fit(made.data, Y)
+def fit_block_sparse(dataset):
+    Y = dataset.target.copy()
+    BlockSparseRegressorCV(alphas=3, cv=4, n_jobs=2).fit(dataset.data, Y)
 
 
-def fit_with_a_scorer(made):
+def fit_with_a_scorer(dataset):
     scorer = make_task_scorer(roc_auc_score, response_method="decision_function")
-    labels = (made.target > 0).astype(int)
+    labels = (dataset.target > 0).astype(int)
     model = TaskRelationClassifierCV(alphas=3, cv=4, n_jobs=2, scoring=scorer, tol=1e-2)
-    model.fit(made.data, labels)
+    model.fit(dataset.data, labels)
 
 
-def fit_clusters(made):
+def fit_clusters(dataset):
     model = ClusteredTaskRegressorCV(n_clusters=2, alphas=3, cv=4, n_jobs=2, tol=1e-2)
-    model.fit(made.data, made.target)
+    model.fit(dataset.data, dataset.target)
 
 
-def measure_gain(made):
+def measure_gain(dataset):
     with joblib.parallel_config("threading"):
-        transfer_gain(Ridge(), made.data, made.target, cv=4, n_jobs=2, baselines={"0": Ridge(9)})
+        transfer_gain(
+            Ridge(), dataset.data, dataset.target, cv=4, n_jobs=2, baselines={"0": Ridge(9)}
+        )
 
 
 @pytest.mark.parametrize(
@@ -110,24 +112,24 @@ def measure_gain(made):
     ids=lambda f: f.__name__,
 )
 def test_the_users_filters_are_left_alone(fit):
-    made = make_block_sparse(40, 6, 3, n_informative=2, random_state=0)
+    dataset = make_block_sparse(40, 6, 3, n_informative=2, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # The same list object: entries appended to a copy would be lost.
         before, kept = warnings.filters, warnings.filters[:]
         for _ in range(20):
-            fit(made)
+            fit(dataset)
             assert warnings.filters is before and warnings.filters == kept
 
 
 def test_a_fold_that_did_not_converge_says_so_at_the_users_line():
-    made = make_block_sparse(60, 40, 5, n_informative=8, random_state=0)
+    dataset = make_block_sparse(60, 40, 5, n_informative=8, random_state=0)
     model = BlockSparseRegressorCV(alphas=[1e-4], max_iter=1, tol=1e-12, cv=3, solver="fista")
     messages = {}
     for n_jobs in (None, 2):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            model.set_params(n_jobs=n_jobs).fit(made.data, made.target)
+            model.set_params(n_jobs=n_jobs).fit(dataset.data, dataset.target)
         stopped = [w for w in caught if w.category is ConvergenceWarning]
         messages[n_jobs] = [str(w.message) for w in stopped]
         assert {w.filename for w in stopped} == {__file__}

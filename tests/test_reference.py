@@ -146,7 +146,7 @@ def test_a_strength_of_zero_among_positive_ones(cls, fit_intercept):
 
 
 @pytest.mark.parametrize("cls", [BlockSparseClassifier, IndependentTaskClassifier])
-def test_tasks_with_one_class_leave_the_reference_too(cls):
+def test_tasks_with_one_class_are_left_out_of_the_reference(cls):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40, 4))
     Y = (X[:, :3] + rng.standard_normal((40, 3)) > 0).astype(float)
@@ -183,8 +183,8 @@ LEFT_OUT = ["none", "one", "all but one", "all"]
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("left_out", LEFT_OUT)
-@pytest.mark.parametrize(("cls", "loss"), _convex_estimators(), ids=str)
-def test_whatever_tasks_leave_the_objective_the_reference_is_fits(cls, loss, left_out):
+@pytest.mark.parametrize(("cls", "loss"), list(_convex_estimators()), ids=str)
+def test_reference_agrees_whichever_tasks_are_left_out(cls, loss, left_out):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((30, 4))
     Z = X @ rng.standard_normal((4, 4)) + rng.standard_normal((30, 4))

@@ -41,8 +41,8 @@ for dtype in (np.float64, np.float32):
     for name in skmtl.__all__:
         if not name.endswith(("Regressor", "Classifier")):
             continue
-        for made, params in ((shared, {}), (stacked, {"task_column": -1})):
-            X, y = made.data.astype(dtype), made.target
+        for dataset, params in ((shared, {}), (stacked, {"task_column": -1})):
+            X, y = dataset.data.astype(dtype), dataset.target
             if name.endswith("Classifier"):
                 y = np.where(np.isnan(y), np.nan, y > 0)
             for container in (np.asarray, sp.csc_array):

@@ -47,12 +47,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         pythons=pythons,
     )
     content = {"threads": settings.threads, "quick": quick, "repeats": settings.repeats}
-    others = {"growth": growth.run, "families": families.run, "memory": memory.run}
-    for name, run in others.items():
-        if getattr(arguments, name):
-            write_json(arguments.json, content | run(settings, arguments.plot))
-            return
-    _compare(settings, arguments, content)
+    if arguments.growth:
+        write_json(arguments.json, content | growth.run(settings, arguments.plot))
+    elif arguments.families:
+        write_json(arguments.json, content | families.run(settings))
+    elif arguments.memory:
+        write_json(arguments.json, content | memory.run(settings))
+    else:
+        _compare(settings, arguments, content)
 
 
 def _compare(settings: Settings, arguments: argparse.Namespace, content: dict[str, Any]) -> None:
@@ -97,6 +99,8 @@ def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--memory", action="store_true", help="skmtl's peak memory relative to its input")
     command.common("json", "plot")
     arguments = command.read(argv)
+    if arguments.plot and (arguments.families or arguments.memory):
+        command.error("--plot draws the comparison or --growth, not --families or --memory")
     selected: set[str] = set()
     for name in arguments.problem or PROBLEMS:
         named = {name} & PROBLEMS.keys() or {each for each in PROBLEMS if each.startswith(name)}

@@ -72,7 +72,7 @@ def make(n_tasks: int, rows: int, d: int) -> tuple[Array, Array]:
     return np.column_stack([X, task]), y
 
 
-def run(settings: Settings, plot: Any = None) -> Record:
+def run(settings: Settings) -> Record:
     """Time fits, print a table, and return the raw numbers."""
     records = []
     for name in estimators(3):

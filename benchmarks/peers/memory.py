@@ -1,7 +1,5 @@
 """The peak memory of skmtl's fits relative to the size of their input."""
 
-from pathlib import Path
-
 import scipy.sparse as sp
 
 from benchmarks._report import Column, Record, table
@@ -15,7 +13,7 @@ _PROBLEMS = ("p1a/10", "p1b/10", "p4-large")
 _TOL = 1e-6
 
 
-def run(settings: Settings, plot: Path | None = None) -> Record:
+def run(settings: Settings) -> Record:
     """Measure each problem in a fresh process, print a table, and return the raw numbers."""
     records = [_measure(build(name, settings.quick), settings) for name in _PROBLEMS]
     print("### Peak memory of a fit in addition to its input\n")

@@ -80,7 +80,7 @@ class Problem:
 
     @property
     def kind(self) -> str:
-        """The capabilities a peer needs: task, penalty or loss, layout and data as one string."""
+        """The capabilities that a peer needs: what, penalty or loss, and the form of the data."""
         parts = [self.what, self.penalty if self.loss == "squared" else self.loss]
         parts += ["enet"] * (self.l1_ratio < 1) + ["stacked"] * (self.task is not None)
         return " ".join(parts + ["sparse"] * sp.issparse(self.X))

@@ -17,7 +17,6 @@ from skmtl.datasets import fetch_mnist
 Array = NDArray[Any]
 
 _CORRELATION = 0.95
-_CLASSES = 10
 
 
 class Missing(Exception):

@@ -28,7 +28,8 @@ def one_blas_thread() -> Iterator[None]:
             _controller = ThreadpoolController().select(user_api="blas")
         alone = _inside == 0 and all(each.num_threads == 1 for each in _controller.lib_controllers)
         if alone or getattr(_own, "inside", False):
-            own = None  # reading the number is almost free, setting it costs a small product
+            # Reading the number is almost free, setting it costs as much as a small product.
+            own = None
         else:
             own = _controller.limit(limits=1, user_api="blas")
             if _inside == 0:

@@ -132,10 +132,10 @@ def make_block_sparse(
     Examples
     --------
     >>> from skmtl.datasets import make_block_sparse
-    >>> bunch = make_block_sparse(20, 8, 3, n_informative=2, random_state=0)
-    >>> bunch.data.shape, bunch.target.shape, bunch.coef.shape
+    >>> dataset = make_block_sparse(20, 8, 3, n_informative=2, random_state=0)
+    >>> dataset.data.shape, dataset.target.shape, dataset.coef.shape
     ((20, 8), (20, 3), (3, 8))
-    >>> int(bunch.support.sum())
+    >>> int(dataset.support.sum())
     2
     >>> make_block_sparse([4, 6, 5], 8, 3, layout="stacked").data.shape
     (15, 9)

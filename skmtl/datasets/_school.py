@@ -39,7 +39,7 @@ def load_school(path: str | os.PathLike[str] | None = None) -> Bunch:
 
     Notes
     -----
-    The usual splits, with 75 % of the rows for training, are those of Argyriou et al. [2]_.
+    The usual splits, with 75% of the rows for training, are those of Argyriou et al. [2]_.
 
     References
     ----------

@@ -99,12 +99,12 @@ def make_clustered_tasks(
     --------
     >>> import numpy as np
     >>> from skmtl.datasets import make_clustered_tasks
-    >>> made = make_clustered_tasks(50, 8, 6, n_clusters=2, random_state=0)
-    >>> made.data.shape, made.target.shape, made.centers.shape
+    >>> dataset = make_clustered_tasks(50, 8, 6, n_clusters=2, random_state=0)
+    >>> dataset.data.shape, dataset.target.shape, dataset.centers.shape
     ((50, 8), (50, 6), (2, 8))
-    >>> np.bincount(made.labels)
+    >>> np.bincount(dataset.labels)
     array([3, 3])
-    >>> bool(np.abs(made.coef - made.centers[made.labels]).max() < 0.5)
+    >>> bool(np.abs(dataset.coef - dataset.centers[dataset.labels]).max() < 0.5)
     True
     """
     validate_parameter_constraints(
@@ -198,10 +198,10 @@ def make_related_tasks(
     Examples
     --------
     >>> from skmtl.datasets import make_related_tasks
-    >>> made = make_related_tasks(50, 8, 4, covariance="opposed", strength=0.5, random_state=0)
-    >>> made.data.shape, made.target.shape, made.coef.shape
+    >>> dataset = make_related_tasks(50, 8, 4, covariance="opposed", strength=0.5, random_state=0)
+    >>> dataset.data.shape, dataset.target.shape, dataset.coef.shape
     ((50, 8), (50, 4), (4, 8))
-    >>> made.correlation
+    >>> dataset.correlation
     array([[ 1. ,  0.5, -0.5, -0.5],
            [ 0.5,  1. , -0.5, -0.5],
            [-0.5, -0.5,  1. ,  0.5],
@@ -354,12 +354,12 @@ def make_outlier_tasks(
     Examples
     --------
     >>> from skmtl.datasets import make_outlier_tasks
-    >>> made = make_outlier_tasks(40, 12, 6, n_outliers=1, n_informative=3, random_state=0)
-    >>> int(made.outliers.sum()), int(made.support.sum())
+    >>> dataset = make_outlier_tasks(40, 12, 6, n_outliers=1, n_informative=3, random_state=0)
+    >>> int(dataset.outliers.sum()), int(dataset.support.sum())
     (1, 3)
-    >>> bool((made.coef[~made.outliers][:, ~made.support] == 0).all())
+    >>> bool((dataset.coef[~dataset.outliers][:, ~dataset.support] == 0).all())
     True
-    >>> int((made.coef[made.outliers] != 0).sum())
+    >>> int((dataset.coef[dataset.outliers] != 0).sum())
     12
     """
     validate_parameter_constraints(

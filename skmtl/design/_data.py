@@ -24,7 +24,7 @@ class TaskData:
     Attributes
     ----------
     layout : {"shared", "stacked", "single", "classes"}
-        "single" is one 1-D regression target, "classes" 1-D classes taken one against the rest;
+        "single" is one 1-D regression target, "classes" 1-D classes, each against the rest;
         both become shared designs.
     X : dense or CSR matrix of shape (n_samples, n_features), without a task column
     y : float64 array, (n_samples, n_tasks), in the stacked layout (n_samples,)

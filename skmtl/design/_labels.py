@@ -76,7 +76,7 @@ def as_floats(values: Any, name: str) -> Array:
     ValueError
         If the argument holds anything but numbers, or has masked entries.
     """
-    refuse_mask(values, name, "Fill them (.filled(...)), or leave out what they belong to.")
+    refuse_mask(values, name, "Fill them: .filled(...).")
     try:
         if np.asarray(values).dtype.kind == "c":
             # NumPy would silently drop the imaginary part.
@@ -228,7 +228,7 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], tasks: Array | None
         also = f" or {shape}" if tasks is not None else ""
         raise ValueError(
             f"sample_weight must have shape {shape[:1]}{also}, got {weights.shape}. A weight per "
-            f"label, (n_samples, n_tasks), goes with a matrix y only."
+            f"label, (n_samples, n_tasks), is allowed only with a matrix y."
         )
     if not np.isfinite(weights).all():
         raise ValueError("sample_weight contains NaN or infinity. Use 0 to leave a label out.")

@@ -14,7 +14,8 @@ Array = NDArray[Any]
 
 # Up to this many features the loop over tasks in Python costs more than the products.
 _FEW_FEATURES = 64
-# Up to this many features sums pay even for few rows: with one matrix, or with many.
+# Up to this many features, with one Gram matrix or with one per task, moments pay off even for few
+# rows.
 _ALWAYS = (300, 64)
 _GRAM_BYTES = 2**29
 
@@ -73,7 +74,10 @@ class Moments:
 
     @classmethod
     def pay(cls, data: TaskData) -> bool:
-        """Whether there are far more rows than features, and the matrices fit into memory."""
+        """Whether fits on moments are cheaper than on rows, and the matrices fit into memory.
+
+        This needs few features, or at least twice as many rows as features.
+        """
         if sp.issparse(data.X):
             return False
         d, n_grams = data.X.shape[1], cls.n_grams(data)
@@ -95,7 +99,7 @@ class Moments:
         """
         X, y, weights = data.X, data.y, data.weights
         if sp.issparse(X):
-            raise TypeError("moments are taken of dense data")
+            raise TypeError("Moments require dense data, got a sparse matrix.")
         n_tasks, d, n_grams = data.n_tasks, X.shape[1], cls.n_grams(data)
         totals = data.per_task(weights)
         x_origin, y_origin = np.zeros((n_grams, d)), np.zeros(n_tasks)

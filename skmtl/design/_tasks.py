@@ -17,7 +17,6 @@ from skmtl.design._names import refuse_repeated
 
 UNKNOWN = -1
 
-
 MASKED_FEATURES = (
     "Fill them (X.filled(numpy.nan), then an imputer), or leave their rows out: the mask would be "
     "ignored otherwise."
@@ -123,7 +122,8 @@ def read_ids(ids: NDArray[Any], *, warn: bool = True) -> NDArray[Any]:
     if ids.dtype.kind in "mM":
         if np.isnat(ids).any():
             raise ValueError(_MISSING_ID)
-        # As objects nanoseconds become integers, microseconds dates, which equal the user's.
+        # Converted to objects, nanoseconds would become integers. Microseconds become dates, which
+        # equal the user's.
         return ids.astype(f"{ids.dtype.kind}8[us]")
     if ids.dtype.kind != "f":
         return ids

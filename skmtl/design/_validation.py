@@ -34,6 +34,9 @@ from skmtl.design._tasks import (
 
 Array = NDArray[Any]
 
+_ALL_ZERO = (
+    "All sample weights are zero: there is no label to fit. Give some labels a positive weight."
+)
 _FEATURES = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
 
 
@@ -84,7 +87,7 @@ def read_classification(
     # Rows of weight zero are left out, and do not define classes either.
     used = weights > 0
     if not used.any():
-        raise ValueError("All sample weights are zero: there is no label to fit.")
+        raise ValueError(_ALL_ZERO)
     classes = np.unique(target[used])
     if len(classes) < 2:
         raise ValueError(
@@ -186,7 +189,7 @@ def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> Task
     empty = ~(weights > 0).any(axis=0)
     if empty.any():
         if layout != "shared":
-            raise ValueError("All sample weights are zero: there is no label to fit.")
+            raise ValueError(_ALL_ZERO)
         raise ValueError(
             f"These tasks have no label: {tasks[empty].tolist()}. Drop their columns from y, or "
             f"give them at least one label with a positive weight."
@@ -208,7 +211,7 @@ def _stacked(
 ) -> TaskData:
     used = weights > 0
     if not used.any():
-        raise ValueError("All sample weights are zero: there is no label to fit.")
+        raise ValueError(_ALL_ZERO)
     if not used.all():
         _warn_of_unweighted(ids, ids[used], unknown_task)
     tasks, codes = encode_tasks(ids if used.all() else ids[used])

@@ -147,10 +147,10 @@ def transfer_gain(
     >>> from skmtl import IndependentTaskRegressor, PooledTaskRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> from skmtl.inspection import transfer_gain
-    >>> made = make_block_sparse(99, 4, 3, n_informative=4, random_state=0)  # unrelated tasks
+    >>> dataset = make_block_sparse(99, 4, 3, n_informative=4, random_state=0)  # unrelated tasks
     >>> alone = ("alone", IndependentTaskRegressor(alpha=0.1))
     >>> result = transfer_gain(
-    ...     PooledTaskRegressor(alpha=0.1), made.data, made.target, baselines=[alone],
+    ...     PooledTaskRegressor(alpha=0.1), dataset.data, dataset.target, baselines=[alone],
     ...     tune=False, n_repeats=2, random_state=0,
     ... )
     >>> result["alone"].verdict.tolist()
@@ -175,7 +175,8 @@ def transfer_gain(
     splits = _split(cv, n_repeats, X, y, groups, task_column, rng)
     if len(splits) < 2:
         raise ValueError(
-            f"cv gives {len(splits)} test set, but a standard error needs two or more. Pass cv=5."
+            f"cv must give two or more test sets, for a standard error, got {len(splits)}. Pass "
+            f"cv=5."
         )
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(splits))
     jobs = (
@@ -235,7 +236,7 @@ def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool)
                 "(y[:, None] == numpy.unique(y)).astype(int)."
             )
         raise ValueError(
-            f"y is 1-D and the estimator names no task_column, but transfer_gain compares tasks "
+            f"y is 1-D and the estimator has no task_column, but transfer_gain compares tasks "
             f"and needs 2 or more of them. {remedy}"
         )
     else:

@@ -51,9 +51,9 @@ class TransferGainDisplay:
     >>> from skmtl import BlockSparseRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> from skmtl.inspection import TransferGainDisplay
-    >>> made = make_block_sparse(30, 10, 3, n_informative=2, random_state=0)
+    >>> dataset = make_block_sparse(30, 10, 3, n_informative=2, random_state=0)
     >>> display = TransferGainDisplay.from_estimator(
-    ...     BlockSparseRegressor(alpha=0.1), made.data, made.target,
+    ...     BlockSparseRegressor(alpha=0.1), dataset.data, dataset.target,
     ...     baselines="pooled", tune=False, n_repeats=1, random_state=0,
     ... )  # doctest: +SKIP
     >>> display.baseline_  # doctest: +SKIP

@@ -41,12 +41,12 @@ class TaskKernel(BaseTaskKernel):
     loadings : array-like of shape (n_tasks, rank), default=None
         A, as the starting value for learning. None: drawn from a normal distribution with
         variance 1 / rank by ``random_state``; zeros would be a saddle point.
-    loadings_bounds : pair of floats, pair of arrays or "fixed", default=(-100, 100)
-        Bounds on the entries of A. "fixed": A is not learned.
+    loadings_bounds : pair of floats, array (n_tasks * rank, 2) or "fixed", default=(-100, 100)
+        Bounds on all entries of A, or on each, row by row. "fixed": A is not learned.
     variances : float or array-like of shape (n_tasks,), default=1.0
         :math:`\kappa`, > 0, or >= 0 if fixed.
-    variances_bounds : pair of floats > 0, pair of arrays or "fixed", default=(1e-5, 1e5)
-        Bounds on the entries of :math:`\kappa`. "fixed": :math:`\kappa` is not learned.
+    variances_bounds : pair of floats > 0, array (n_tasks, 2) or "fixed", default=(1e-5, 1e5)
+        Bounds on all entries of :math:`\kappa`, or on each. "fixed": :math:`\kappa` is not learned.
     random_state : int, default=0
         Seed for the starting value of ``loadings``.
 

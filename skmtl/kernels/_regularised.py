@@ -160,15 +160,15 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
     >>> from sklearn.svm import SVC
     >>> from skmtl.datasets import make_clustered_tasks
     >>> from skmtl.kernels import MeanRegularizedTaskKernel
-    >>> made = make_clustered_tasks(
+    >>> dataset = make_clustered_tasks(
     ...     15, 5, 8, n_clusters=1, layout="stacked", classification=True, random_state=0
     ... )
     >>> kernel = MeanRegularizedTaskKernel(RBF(3.0), task_column=-1, tasks=8, ridge=0.1)
     >>> kernel.task_covariance[:2, :2].round(2)
     array([[1.  , 0.56],
            [0.56, 1.  ]])
-    >>> model = SVC(kernel=kernel).fit(made.data, made.target)
-    >>> bool(model.score(made.data, made.target) > 0.8)
+    >>> model = SVC(kernel=kernel).fit(dataset.data, dataset.target)
+    >>> bool(model.score(dataset.data, dataset.target) > 0.8)
     True
     """
 

@@ -19,33 +19,49 @@ Array = NDArray[Any]
 class Loss(BaseEstimator):
     """The interface of losses. All methods work elementwise and preserve the dtype.
 
-    Attributes
-    ----------
-    curvature_bound : float
-        The largest second derivative in z (eigenvalue of the Hessian); infinite if it is
-        unbounded.
-    constant_curvature : bool
-        Whether the second derivative is the same everywhere.
-    translates : bool
-        Whether loss(y + c, z + c) = loss(y, z), so that labels can be centred.
-    recedes : bool
-        Whether the loss of every label decreases without attaining its infimum, so that separable
-        data have no minimiser.
-    couples_tasks : bool
-        Whether the loss of a row couples its columns. The Hessian of a row is then
-        diag(p) - p p' with p = ``probabilities(z)``, and the values that the methods return sum
-        over the columns to the value of the row.
-    compares_tasks : bool
-        Whether predictors have the same meaning in every column, so that intercepts are
-        comparable.
+    A class overrides the properties by attributes (``recedes = True``), or by properties if the
+    answer depends on the parameters.
     """
 
-    curvature_bound: float = np.inf
-    constant_curvature: bool = False
-    translates: bool = False
-    recedes: bool = False
-    couples_tasks: bool = False
-    compares_tasks: bool = True
+    @property
+    def curvature_bound(self) -> float:
+        """The largest second derivative in z (eigenvalue of the Hessian); infinite if unbounded."""
+        return np.inf
+
+    @property
+    def constant_curvature(self) -> bool:
+        """Whether the second derivative is the same everywhere."""
+        return False
+
+    @property
+    def translates(self) -> bool:
+        """Whether loss(y + c, z + c) = loss(y, z), so that labels can be centred."""
+        return False
+
+    @property
+    def recedes(self) -> bool:
+        """Whether the loss of every label decreases without attaining its infimum.
+
+        Separable data then have no minimiser.
+        """
+        return False
+
+    @property
+    def couples_tasks(self) -> bool:
+        """Whether the loss of a row couples its columns.
+
+        The Hessian of a row is then diag(p) - p p' with p = ``probabilities(z)``, and the values
+        that the methods return sum over the columns to the value of the row.
+        """
+        return False
+
+    @property
+    def compares_tasks(self) -> bool:
+        """Whether predictors have the same meaning in every column.
+
+        Intercepts are then comparable.
+        """
+        return True
 
     def value(self, y: Array, z: Array) -> Array:
         """The loss."""
@@ -60,7 +76,7 @@ class Loss(BaseEstimator):
         raise NotImplementedError
 
     def newton_weight(self, y: Array, z: Array) -> Array:
-        """The curvature for Newton steps; a majorant for losses whose curvature can vanish."""
+        """The curvature in Newton steps; some losses return a majorant instead."""
         return self.curvature(y, z)
 
     def gradient_change(self, y: Array, z: Array, step: Array) -> Array:

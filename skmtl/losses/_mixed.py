@@ -13,25 +13,25 @@ class MixedLoss(Loss):
 
     Parameters
     ----------
-    losses : sequence of Loss
+    losses : tuple of Loss
         One per task; tasks that share an object are computed together.
     """
+
+    compares_tasks = False
 
     def __init__(self, losses: tuple[Loss, ...]) -> None:
         self.losses = losses
 
-    compares_tasks = False
-
     @property
-    def curvature_bound(self) -> float:  # type: ignore[override]
+    def curvature_bound(self) -> float:
         return max(loss.curvature_bound for loss in self.losses)
 
     @property
-    def constant_curvature(self) -> bool:  # type: ignore[override]
+    def constant_curvature(self) -> bool:
         return all(loss.constant_curvature for loss in self.losses)
 
     @property
-    def translates(self) -> bool:  # type: ignore[override]
+    def translates(self) -> bool:
         return all(loss.translates for loss in self.losses)
 
     def columns(self, chosen: Array) -> Loss:

@@ -82,7 +82,8 @@ class TaskScorer(BaseEstimator):
                     response = np.column_stack([part[:, -1] for part in response])
                 return method, np.asarray(response)
         raise ValueError(
-            f"The scorer needs {' or '.join(methods)}, which {type(estimator).__name__} lacks."
+            f"The scorer needs {' or '.join(methods)}, which {type(estimator).__name__} lacks. Use "
+            f"another metric, or set response_method to a method of the estimator."
         )
 
 

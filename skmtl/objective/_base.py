@@ -26,6 +26,9 @@ from skmtl.solvers import Offers, Point, Sum, Thresholds
 
 Array = NDArray[Any]
 
+# The largest number of features for Newton steps and eigenbases.
+MOST_FEATURES = 2000
+
 
 class BaseObjective(Sum, Offers):
     """What objectives share, however they keep their data.
@@ -52,14 +55,18 @@ class BaseObjective(Sum, Offers):
 
     def with_penalty(self, penalty: Penalty | None) -> Self:
         """A copy with another penalty, which shares what does not depend on the penalty."""
+        return self._with_parts(*parts_of(penalty))
+
+    def certified_by(self, penalty: Penalty) -> Self:
+        """A copy for certificates alone, which need no prox of the penalty."""
+        return self._with_parts(penalty, None)
+
+    def _with_parts(self, penalty: Penalty | None, quadratic: Quadratic | None) -> Self:
         other = copy.copy(self)
-        other._set_penalty(penalty)
+        other._set_parts(penalty, quadratic)
         for name in self._of_penalty:
             other.__dict__.pop(name, None)
         return other
-
-    def _set_penalty(self, penalty: Penalty | None) -> None:
-        self._set_parts(*((None, None) if penalty is None else split(penalty)))
 
     def _set_parts(self, penalty: Penalty | None, quadratic: Quadratic | None) -> None:
         self.penalty, self.quadratic = penalty, quadratic
@@ -120,10 +127,9 @@ class BaseObjective(Sum, Offers):
 
     @property
     def terms(self) -> Terms | None:
-        penalty = self.penalty
-        if penalty is None or penalty.has_prox or penalty.n_superposed > 1:
+        if self.penalty is None or not self.penalty.has_terms:
             return None
-        return cast(Terms, penalty)  # as split leaves it
+        return cast(Terms, self.penalty)
 
     @property
     def thresholds(self) -> Thresholds | None:
@@ -141,6 +147,11 @@ class BaseObjective(Sum, Offers):
         if self.quadratic is None:
             return np.zeros(self.n_columns)
         return self.quadratic.task_curvature(self.n_columns)
+
+    @property
+    def _largest_ridge(self) -> float:
+        """The Lipschitz constant of the quadratic's gradient."""
+        return 0.0 if self.quadratic is None else self.quadratic.lipschitz()
 
     @property
     def _couples_tasks(self) -> bool:
@@ -325,3 +336,8 @@ class BaseObjective(Sum, Offers):
         self.penalty = None if self.penalty is None else self.penalty.of_rows(features)
         for name in ("null", "column_squares", *self._of_penalty):
             self.__dict__.pop(name, None)
+
+
+def parts_of(penalty: Penalty | None) -> tuple[Penalty | None, Quadratic | None]:
+    """The part of a penalty that has a prox, and the quadratic part; either may be None."""
+    return (None, None) if penalty is None else split(penalty)

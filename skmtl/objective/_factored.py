@@ -34,7 +34,7 @@ class FactoredObjective(BaseObjective):
         self._bound = total.curvature
         self._limit = total.curvature_limit / max(self._bound[0], np.finfo(np.float64).tiny)
         self._on_product = FactoredPenalty(penalty, left, right)
-        self.total = total.with_penalty(self._on_product)
+        self.total = total.certified_by(self._on_product)
         self.penalty, self.quadratic, self._certified = penalty, None, None
         self.left = None if left is None else left.astype(total.dtype, copy=False)
         self.right = None if right is None else right.astype(total.dtype, copy=False)

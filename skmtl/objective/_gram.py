@@ -9,7 +9,7 @@ import numpy as np
 
 from skmtl._numerics import Spectrum, kernels, linalg, solve_coupled
 from skmtl.design import Moments
-from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._base import MOST_FEATURES, Array, BaseObjective
 from skmtl.objective._certificate import Dual, best_dual, seen_by
 from skmtl.objective._models import NO_GRAMS, GramModel
 from skmtl.objective._task_model import TaskGramModel
@@ -146,7 +146,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     @cached_property
     def curvature(self) -> tuple[float, Array, Array]:
-        ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
+        ridge = self._largest_ridge
         metric = self.feature_metric(self.column_squares.copy(), ridge)
         scale = 1 / np.sqrt(metric)
         if len(self.grams) == 1:
@@ -160,13 +160,13 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     @property
     def curvature_limit(self) -> float:
-        ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
+        ridge = self._largest_ridge
         bend = (self._diagonals + ridge) / self.curvature[1].T
         return float(bend.sum(axis=1).max())
 
     @property
     def entry_curvature(self) -> Array:
-        ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
+        ridge = self._largest_ridge
         curvature = np.einsum("tjj->jt", self.grams) * self.scales + ridge
         return np.ascontiguousarray(curvature)
 
@@ -176,7 +176,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     @property
     def has_newton(self) -> bool:
-        return self.penalty is None and self.n_features <= 2000
+        return self.penalty is None and self.n_features <= MOST_FEATURES
 
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
         if self._couples_tasks:
@@ -191,10 +191,9 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         step = -linalg.solve_semidefinite(self.grams, ridges, gradient[0] / self.scales)
         return step, np.zeros(0)
 
-    is_quadratic = True
-
-    def renewed_model(self, model: RowModel, point: Point) -> RowModel:
-        return self.row_model(point, np.arange(self.n_features))
+    @property
+    def curved(self) -> None:
+        return None
 
     @property
     def has_row_models(self) -> bool:
@@ -209,7 +208,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         # At small sizes the overhead of a round dominates.
         return max(self.n_features / 3, _FEW_ROWS if len(self.grams) > 1 else 0.0)
 
-    def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
+    def row_model(self, point: Point, features: Array) -> RowModel:
         """The loss itself, which is quadratic."""
         W = point.W
         residual = self.squares + float(np.vdot(W, point.Z - 2 * self.linear))
@@ -231,7 +230,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
     @property
     def has_spectrum(self) -> bool:
         d = self.n_features
-        if d > 2000 or self._couples_tasks:
+        if d > MOST_FEATURES or self._couples_tasks:
             return False
         iterating = 200 * float(self.quadratics.counts.sum()) * d
         return len(self.grams) == 1 or 10 * len(self.grams) * d**3 < iterating

@@ -46,7 +46,7 @@ class RowDual(RowLoss):
 
     @property
     def _can_step_in_mean(self) -> bool:
-        affordable = self.is_quadratic or self.n_features <= _LARGEST_MEAN_STEP
+        affordable = self.loss.constant_curvature or self.n_features <= _LARGEST_MEAN_STEP
         return self.has_free_mean and affordable
 
     # Unpenalised W

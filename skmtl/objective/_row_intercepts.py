@@ -7,7 +7,7 @@ import numpy as np
 
 from skmtl.design import Design
 from skmtl.losses import Loss
-from skmtl.objective._base import Array, BaseObjective
+from skmtl.objective._base import Array, BaseObjective, parts_of
 from skmtl.penalties import Penalty
 from skmtl.solvers import Point
 
@@ -30,7 +30,7 @@ class RowIntercepts(BaseObjective):
         self.design, self.loss = design, loss
         self.n_features, self.n_columns = design.n_features, design.n_columns
         self.n_tasks = int(getattr(design, "tasks", design).n_columns)
-        self._set_penalty(penalty)
+        self._set_parts(*parts_of(penalty))
         self.dtype = np.dtype(design.dtype)
         self._label_means = np.zeros(design.n_intercepts)
         if loss.translates and design.n_intercepts:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skmtl.design import Design, newton_direction
 from skmtl.losses import Loss
-from skmtl.objective._base import Array
+from skmtl.objective._base import MOST_FEATURES, Array
 from skmtl.objective._row_intercepts import RowIntercepts
 from skmtl.penalties import Penalty
 from skmtl.solvers import Point
@@ -49,7 +49,7 @@ class RowLoss(RowIntercepts):
     @cached_property
     def curvature(self) -> tuple[float, Array, Array]:
         loss = self.loss.curvature_bound if np.isfinite(self.loss.curvature_bound) else 1.0
-        ridge = 0.0 if self.quadratic is None else self.quadratic.lipschitz()
+        ridge = self._largest_ridge
         metric = self.feature_metric(loss * self.design.feature_curvature().max(axis=0), ridge)
         bound = loss * self.design.squared_norm(1 / np.sqrt(metric)) + (ridge / metric).max()
         bound = max(bound, np.finfo(np.float64).eps)
@@ -76,8 +76,8 @@ class RowLoss(RowIntercepts):
 
     @cached_property
     def column_squares(self) -> Array:
-        loss: Array = self.loss.curvature_bound * self.design.feature_curvature().max(axis=0)
-        return loss
+        squares: Array = self.loss.curvature_bound * self.design.feature_curvature().max(axis=0)
+        return squares
 
     def squared_norm(self) -> float:
         return self.design.squared_norm(np.ones(self.n_features))
@@ -85,13 +85,9 @@ class RowLoss(RowIntercepts):
     # Newton steps
 
     @property
-    def is_quadratic(self) -> bool:
-        return self.loss.constant_curvature
-
-    @property
     def has_newton(self) -> bool:
         d = self.n_features
-        fits = 8 * d * d * self.n_columns <= GRAM_BYTES and d <= 2000
+        fits = 8 * d * d * self.n_columns <= GRAM_BYTES and d <= MOST_FEATURES
         return self.penalty is None and fits
 
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from skmtl._numerics import Spectrum
 from skmtl.design import ColumnGram
-from skmtl.objective._base import Array
+from skmtl.objective._base import MOST_FEATURES, Array
 from skmtl.objective._class_models import ClassModel
 from skmtl.objective._gram import GramObjective, Quadratics
 from skmtl.objective._models import (
@@ -25,7 +25,7 @@ from skmtl.objective._models import (
 )
 from skmtl.objective._row_dual import RowDual
 from skmtl.objective._row_loss import GRAM_BYTES
-from skmtl.solvers import NewtonSteps, Point, QuadraticModels, RowModel, RowModels, Spectral
+from skmtl.solvers import CurvedRowModels, NewtonSteps, Point, QuadraticModels, RowModel, Spectral
 
 # The largest number of features for a model in all of W.
 _LARGEST_MODEL = 300
@@ -36,7 +36,7 @@ _LEAST_CURVATURE = 1e-6
 _GRAM_ROWS = 1.5
 
 
-class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
+class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral):
     """Design, labels, loss and penalty as one convex function of (W, b).
 
     Parameters
@@ -64,6 +64,10 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         return other, left
 
     # Quadratic models
+
+    @property
+    def curved(self) -> Self | None:
+        return None if self.loss.constant_curvature else self
 
     @property
     def has_row_models(self) -> bool:
@@ -210,7 +214,7 @@ class Objective(RowDual, NewtonSteps, RowModels, QuadraticModels, Spectral):
         design, d = self.design, self.n_features
         if not self.loss.constant_curvature or self._couples_tasks:
             return False
-        if d > 2000 or 8 * d * d * design.n_grams > GRAM_BYTES:
+        if d > MOST_FEATURES or 8 * d * d * design.n_grams > GRAM_BYTES:
             return False
         factorising = 10 * design.n_grams * d**3 + design.gram_products
         return factorising < _TYPICAL_ITERATIONS * 2 * design.products

@@ -31,6 +31,9 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
     """
 
     def __init__(self, total: BaseObjective) -> None:
+        self._set_total(total)
+
+    def _set_total(self, total: BaseObjective) -> None:
         assert total.penalty is not None and isinstance(total, Objective | GramObjective)
         self.total: Objective | GramObjective = total
         self.n_parts = total.penalty.n_superposed
@@ -42,7 +45,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
 
     def with_penalty(self, penalty: Penalty | None) -> Self:
         other = copy.copy(self)
-        other.__init__(self.total.with_penalty(penalty))  # type: ignore[misc]
+        other._set_total(self.total.with_penalty(penalty))
         for name in ("null", "null_value", "curvature", "spectrum"):
             other.__dict__.pop(name, None)
         return other

@@ -77,6 +77,11 @@ class Penalty(BaseEstimator):
         """Whether ``prox`` is implemented; sums and superpositions are solved by their parts."""
         return True
 
+    @property
+    def has_terms(self) -> bool:
+        """Whether it is a :class:`Terms`, whose prox is known only term by term."""
+        return False
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [Interval(Real, 0, None, closed="left")]
     }
@@ -339,7 +344,7 @@ class PenaltySum(Composite):
 
     def __init__(self, parts: tuple[Penalty, ...]) -> None:
         if not parts or not all(isinstance(part, Penalty) for part in parts):
-            raise ValueError(f"A sum needs at least one penalty and nothing else, got {parts!r}.")
+            raise ValueError(f"The parts of a sum must be penalties, at least one, got {parts!r}.")
         self.parts = tuple(summand for part in parts for summand in part.summands)
 
     def _with(self, parts: Sequence[Penalty]) -> Self:

@@ -118,7 +118,7 @@ def box_shrinkage(
 ) -> Callable[[Array], Array]:
     """The function from singular values to the shrinkage factors of a squared box norm's prox.
 
-    The norm is one of ``size`` singular values.
+    The norm is a function of ``size`` singular values.
     """
 
     def shrink(sigma: Array) -> Array:

@@ -37,13 +37,15 @@ class WeightedRows(Penalty):
 
     def check(self, n_features: int, n_tasks: int) -> None:
         super().check(n_features, n_tasks)
-        rows = isinstance(self.penalty, Penalty) and self.penalty.separates_over_rows
-        if not rows or self.penalty.leaves_mean_free:
+        known = isinstance(self.penalty, Penalty)
+        if known:
+            self.penalty.check(n_features, n_tasks)
+        if not known or not _is_norm_of_rows(self.penalty):
             raise ValueError(
                 f"The 'penalty' parameter of WeightedRows must be a norm of the rows (L1, L21, "
-                f"L1Inf, SparseGroup). Got {self.penalty!r} instead."
+                f"L1Inf, SparseGroup) that penalises all of them. Got {self.penalty!r} instead. "
+                f"For non-negative coefficients use Positive(WeightedRows(...))."
             )
-        self.penalty.check(n_features, n_tasks)
         try:
             weights = np.asarray(self.weights, dtype=np.float64)
         except (TypeError, ValueError):
@@ -98,7 +100,8 @@ class WeightedRows(Penalty):
         penalised = self._column[:, 0] > 0
         if G[~penalised].any():
             return np.inf
-        return self.penalty.dual_norm(G[penalised] / self._column[penalised])
+        norm = self.penalty.of_rows(np.flatnonzero(penalised))
+        return norm.dual_norm(G[penalised] / self._column[penalised])
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
@@ -109,6 +112,13 @@ class WeightedRows(Penalty):
     @property
     def _column(self) -> Array:
         return np.asarray(self.weights, dtype=np.float64)[:, None]
+
+
+def _is_norm_of_rows(penalty: Penalty) -> bool:
+    """Whether a penalty is a sum of norms of the rows, with a prox."""
+    sums_norms = penalty.separates_over_rows and penalty.is_norm and penalty.has_prox
+    partial = penalty.leaves_mean_free or penalty.free_rows is not None
+    return sums_norms and not (partial or penalty.is_positive)
 
 
 class Positive(Penalty):
@@ -201,7 +211,7 @@ class Positive(Penalty):
 
 
 class ChosenEntries(Penalty):
-    """No penalty on a given support, optionally with non-negative entries; zero elsewhere.
+    """The constraint that W is zero outside a given support, and optionally non-negative.
 
     Its conjugate is infinite unless the gradient vanishes on the support (with ``positive``:
     unless it is non-positive there). A certificate therefore requires a ridge.

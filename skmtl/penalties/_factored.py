@@ -18,6 +18,8 @@ class FactoredPenalty(Penalty):
         R; None for the identity.
     """
 
+    has_prox = False
+
     def __init__(self, inner: Penalty, left: Array | None, right: Array | None) -> None:
         self.inner, self.left, self.right = inner, left, right
 

@@ -54,9 +54,9 @@ def _check_combinable(whole: Penalty, parts: list[Penalty]) -> None:
 
 
 def _merged(parts: list[Penalty]) -> list[Penalty]:
-    """Merge the parts that threshold entries and rows, into a part that can add them if any.
+    """Merge the parts that threshold entries and rows; the result comes first.
 
-    The merged part comes first.
+    A part that has a joint prox with such thresholds takes them over.
     """
     hosts = [part for part in parts if part.adds_row_norms]
     thresholds = [part for part in parts if _has_thresholds(part)]

@@ -33,8 +33,8 @@ class Superposition(Composite):
         self.parts = parts
         if len(parts) < 2 or not all(isinstance(part, Penalty) for part in parts):
             raise ValueError(
-                f"A superposition needs at least two penalties and nothing else, got {parts!r}. "
-                f"Use a single penalty without Superposition."
+                f"The parts of a superposition must be penalties, at least two, got {parts!r}. Use "
+                f"a single penalty without Superposition."
             )
         for part in parts:
             if not part.has_prox:

@@ -25,6 +25,7 @@ class Terms(Penalty):
     """
 
     has_prox = False
+    has_terms = True
 
     def __init__(self, parts: tuple[Penalty, ...], duals: tuple[Array, ...] | None = None) -> None:
         self.parts, self.duals = parts, duals

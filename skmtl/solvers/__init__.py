@@ -6,6 +6,7 @@ from skmtl.solvers._choice import SOLVERS, Offers, choose_solver
 from skmtl.solvers._consensus import ConsensusADMM
 from skmtl.solvers._contract import (
     Certified,
+    CurvedRowModels,
     Model,
     NewtonSteps,
     QuadraticModels,
@@ -34,6 +35,7 @@ __all__ = [
     "Block",
     "Certified",
     "ConsensusADMM",
+    "CurvedRowModels",
     "Model",
     "Newton",
     "NewtonSteps",

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.solvers._contract import RowModel, RowModels, thresholds_of
+from skmtl.solvers._contract import CurvedRowModels, RowModel, RowModels, thresholds_of
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._point import Point
 
@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 _FEWEST = 20
 _INNER = 0.02
-# The share of the final gap to which the sweeps on a working set are solved.
+# Sweeps on a working set may end at this fraction of the gap at which the fit stops.
 _LAST = 0.1
 # The same for the squared loss, where the gap on a working set is exact: once the fraction _DIRECT
 # of the last gap is below this share, the sweeps go straight to it.
@@ -42,7 +42,7 @@ class _Part(NamedTuple):
     """A working set, the objective restricted to it, and its last model."""
 
     features: Array
-    objective: RowModels
+    objective: CurvedRowModels
     model: RowModel | None
 
 
@@ -95,9 +95,10 @@ class Block:
         if largest < len(used) and np.count_nonzero(used) > _FULL * largest:
             return self._gradient_steps(gap, enough)
         features = self._working_set(scores, used)
-        if not objective.is_quadratic:
+        curved = objective.curved
+        if curved is not None:
             features = self._kept_set(features, scores, used)
-            self.point = self._newton(features, gap, enough)
+            self.point = self._newton(curved, features, gap, enough)
             return None if self.point is point else self._expanded()
         model = objective.row_model(point, features)
         rows = point.W[features]
@@ -106,14 +107,16 @@ class Block:
         self.point = objective.move_rows(point, features, rows)
         return None if self.point is point else self._expanded()
 
-    def _newton(self, features: Array, gap: float, enough: float) -> Point:
+    def _newton(
+        self, objective: CurvedRowModels, features: Array, gap: float, enough: float
+    ) -> Point:
         """The point after Newton steps on a working set, where products are cheap.
 
         The curvature is kept from step to step and from round to round while progress is good.
         """
         model: RowModel | None = None
         if self.part is None:
-            part, point = self.objective.restricted(features, self.point)
+            part, point = objective.restricted(features, self.point)
         else:
             (_, part, model), point = self.part, replace(self.point, W=self.point.W[features])
         start, every, left, effort = point, np.arange(len(features)), gap, 0

@@ -191,7 +191,7 @@ class QuadraticModels(Sum, Protocol):
 
 
 class Switchable(Model, QuadraticModels, Protocol):
-    """A smooth part with an eigenbasis or with quadratic models, as ``has_spectrum`` tells."""
+    """A smooth part with an eigenbasis or with quadratic models, depending on ``has_spectrum``."""
 
 
 class RowModel(Protocol):
@@ -217,17 +217,11 @@ class RowModels(Smooth, Protocol):
         """The largest number of rows for which a model fits into memory."""
 
     @property
-    def is_quadratic(self) -> bool:
-        """Whether the loss is quadratic, so that ``row_model`` is exact."""
+    def curved(self) -> "CurvedRowModels | None":
+        """The objective itself; None if the loss is quadratic, so that ``row_model`` is exact."""
 
-    def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
-        """A model of the loss at a point with the best intercepts, in some rows of W.
-
-        With more ``effort`` its curvature is estimated from more rows of data.
-        """
-
-    def renewed_model(self, model: RowModel, point: Point) -> RowModel:
-        """The model at another point, with the same curvature."""
+    def row_model(self, point: Point, features: Array) -> RowModel:
+        """A model of the loss at a point with the best intercepts, in some rows of W."""
 
     def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         """The point with some rows of W moved to the minimiser of a model.
@@ -241,6 +235,16 @@ class RowModels(Smooth, Protocol):
 
     def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
         """The problem restricted to some rows of W, the others being zero, and its point."""
+
+
+class CurvedRowModels(RowModels, Protocol):
+    """Models in some rows of W of a loss that is not quadratic."""
+
+    def row_model(self, point: Point, features: Array, effort: int = 0) -> RowModel:
+        """A model at a point; more ``effort`` estimates its curvature from more rows of data."""
+
+    def renewed_model(self, model: RowModel, point: Point) -> RowModel:
+        """The model of all rows at another point, with the same curvature."""
 
 
 def thresholds_of(objective: RowModels) -> Thresholds:

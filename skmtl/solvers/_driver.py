@@ -119,7 +119,7 @@ def certified(
 
 @dataclass(frozen=True)
 class Solution:
-    """The best point met, its objective and its duality gap."""
+    """The best point found, its objective and its duality gap."""
 
     point: Point
     objective: float
@@ -172,7 +172,10 @@ def _is_stuck(dtype: np.dtype[Any], history: list[tuple[int, float, float]]) -> 
 
 def _warn(found: Progress, target: float, dtype: np.dtype[Any]) -> None:
     if not found.spent and dtype != np.float64:
-        remedy = f"This is what {dtype} can resolve. Pass X as float64, or increase tol"
+        remedy = (
+            f"Smaller gaps are within the rounding error of {dtype}. Pass X as float64, or "
+            f"increase tol"
+        )
     elif not found.spent:
         remedy = "The solver can make no further progress. Increase tol or alpha, or scale X"
     else:

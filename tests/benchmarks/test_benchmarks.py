@@ -72,7 +72,7 @@ def test_raw_numbers(raw: dict[str, Any]) -> None:
     versions = {"python", "numpy", "scipy", "scikit-learn", "numba", "skmtl"}
     assert set(raw["versions"]) == versions
     assert raw["processes"] == raw["threads_per_process"] == 1
-    for table, n in (("digits", 50), ("made", 10), ("related", 10), ("clustered", 10)):
+    for table, n in (("digits", 50), ("sparse", 10), ("related", 10), ("clustered", 10)):
         assert [record["method"] for record in raw[table]] == list(ROWS)
         for record in raw[table]:
             assert (record["n"], record["seed"]) == (n, 0)
@@ -84,7 +84,7 @@ def test_raw_numbers(raw: dict[str, Any]) -> None:
     for record in raw["digits"]:
         assert 0 <= record["accuracy"] <= 1
         assert 0 <= record["auc"] <= 1
-    for record in raw["made"]:
+    for record in raw["sparse"]:
         assert record["error"] >= 0
         assert (record["precision"] is None) == (record["method"] in DENSE)
 
@@ -149,9 +149,9 @@ def test_mnist_splits(data_dir: Path, data_file: Any) -> None:
 
 def write_school(folder: Path) -> None:
     """Write five small schools and two splits of them."""
-    made = make_clustered_tasks(24, 3, 5, n_clusters=2, layout="stacked", random_state=0)
-    task = made.data[:, -1].astype(int)
-    np.savez(folder / "school.npz", X=made.data[:, :-1], y=made.target, task=10 + task)
+    dataset = make_clustered_tasks(24, 3, 5, n_clusters=2, layout="stacked", random_state=0)
+    task = dataset.data[:, -1].astype(int)
+    np.savez(folder / "school.npz", X=dataset.data[:, :-1], y=dataset.target, task=10 + task)
     halves = np.arange(len(task)).reshape(-1, 2).T
     np.savez(
         folder / "school_splits.npz",
@@ -220,9 +220,9 @@ def test_school_bad_arguments(
 
 
 def test_parameters_are_searched_one_by_one() -> None:
-    made = make_clustered_tasks(12, 3, 6, n_clusters=2, layout="stacked", random_state=0)
+    dataset = make_clustered_tasks(12, 3, 6, n_clusters=2, layout="stacked", random_state=0)
     model = ClusteredTaskRegressor(task_column=-1)
-    problem = Problem(model, made.data, made.target, shortened(CLUSTER), 2, 0)
+    problem = Problem(model, dataset.data, dataset.target, shortened(CLUSTER), 2, 0)
     grid: dict[str, tuple[Any, ...]] = {"n_clusters": (6, 2), "mean": (1.0, 0.01)}
     held_out = search(problem, grid)
     assert held_out.problem.estimator.get_params()["n_clusters"] == 2
@@ -239,20 +239,20 @@ def test_losses() -> None:
 
 
 def test_lasso_is_each_task_alone() -> None:
-    made = make_block_sparse(30, 12, 3, random_state=0)
+    dataset = make_block_sparse(30, 12, 3, random_state=0)
     for labels, single in (
-        (made.target, BlockSparseRegressor(0.2, tol=1e-10)),
-        ((made.target > 0).astype(int), BlockSparseClassifier(0.03, tol=1e-10)),
+        (dataset.target, BlockSparseRegressor(0.2, tol=1e-10)),
+        ((dataset.target > 0).astype(int), BlockSparseClassifier(0.03, tol=1e-10)),
     ):
         options = {"stacked": False, "classes": is_classifier(single)}
         joint = METHODS[INDEPENDENT_LASSO].make(alpha=single.alpha, tol=single.tol, **options)
-        joint.fit(made.data, labels)
+        joint.fit(dataset.data, labels)
         for t in range(3):
-            single.fit(made.data, labels[:, [t]])
+            single.fit(dataset.data, labels[:, [t]])
             np.testing.assert_allclose(joint.coef_[t], single.coef_[0], atol=1e-5)
 
 
-def test_rules_of_choice() -> None:
+def test_selection_rules() -> None:
     # (n_alphas, n_folds, n_tasks): the middle strength is best for task 0, the last for task 1.
     losses = np.array(
         [[[3.0, 3.0], [3.0, 3.4]], [[1.0, 1.2], [1.2, 1.3]], [[2.0, 0.6], [2.0, 0.6]]]

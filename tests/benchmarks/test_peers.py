@@ -84,7 +84,7 @@ def cvxpy_minimum(problem: Problem) -> float:
 
 
 @pytest.mark.parametrize("problem", EVERY_KIND, ids=lambda problem: problem.kind)
-def test_objectives_are_cvxpys(problem: Problem) -> None:
+def test_objectives_equal_cvxpy(problem: Problem) -> None:
     assert cvxpy_minimum(problem) < null_value(problem)
     step = 1e-6
     W = np.zeros((problem.n_features, problem.n_tasks))
@@ -93,7 +93,7 @@ def test_objectives_are_cvxpys(problem: Problem) -> None:
     assert slope == pytest.approx(null_gradient(problem)[1, 2], abs=1e-5)
 
 
-def test_shared_tasks_are_scikit_learns() -> None:
+def test_shared_tasks_equal_scikit_learn() -> None:
     problem = EVERY_KIND[1]
     model = MultiTaskElasticNet(
         problem.alphas[0], l1_ratio=0.5, fit_intercept=False, tol=1e-10, max_iter=10_000
@@ -217,6 +217,7 @@ def test_quick_problems_have_peers(name: str) -> None:
         (["--repeats", "0"], "--repeats must be at least 1"),
         (["--json", "no/such/folder/raw.json"], "there is no folder"),
         (["--threads", "3"], "invalid choice"),
+        (["--memory", "--plot", "a.png"], "--plot draws the comparison or --growth"),
     ],
 )
 def test_bad_arguments(

@@ -23,19 +23,21 @@ from skmtl.model_selection import alpha_max
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder with small data sets of both layouts, and make the splits small."""
-    made = make_clustered_tasks(16, 4, 6, n_clusters=2, layout="stacked", random_state=0)
+    dataset = make_clustered_tasks(16, 4, 6, n_clusters=2, layout="stacked", random_state=0)
     for name in (SCHOOL, SURVEY):
         np.savez(
             tmp_path / SOURCES[name].file,
-            X=made.data[:, :-1],
-            y=made.target,
-            task=10 * made.data[:, -1].astype(int),
+            X=dataset.data[:, :-1],
+            y=dataset.target,
+            task=10 * dataset.data[:, -1].astype(int),
         )
     for name in (SARCOS, RIVER):
-        made = make_clustered_tasks(40, 4, 3, n_clusters=1, random_state=1)
+        dataset = make_clustered_tasks(40, 4, 3, n_clusters=1, random_state=1)
         if name == RIVER:
-            made.data[3, 1] = np.nan
-        np.savez(tmp_path / SOURCES[name].file, X=made.data, Y=made.target * [1.0, 10.0, 100.0])
+            dataset.data[3, 1] = np.nan
+        np.savez(
+            tmp_path / SOURCES[name].file, X=dataset.data, Y=dataset.target * [1.0, 10.0, 100.0]
+        )
         monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], n_splits=2, n_train=12))
     for name in (SCHOOL, SURVEY):
         monkeypatch.setitem(SOURCES, name, replace(SOURCES[name], n_splits=2, parts=2))
@@ -87,7 +89,7 @@ def test_quick(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_chooses_everything(
+def test_selects_all_parameters(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tour, "N_FOLDS", 2)  # only to save time
@@ -151,10 +153,10 @@ def test_scaling() -> None:
 
 
 def test_the_grid_begins_at_the_top() -> None:
-    made = make_clustered_tasks(30, 4, 3, random_state=0)
+    dataset = make_clustered_tasks(30, 4, 3, random_state=0)
     model = BlockSparseRegressor()
-    found = alphas(model, made.data, made.target)
-    assert found[0] == pytest.approx(alpha_max(model, made.data, made.target))
+    found = alphas(model, dataset.data, dataset.target)
+    assert found[0] == pytest.approx(alpha_max(model, dataset.data, dataset.target))
     np.testing.assert_allclose(found[1:] / found[:-1], 10 ** (-1 / 3))
     assert model.get_params() == BlockSparseRegressor().get_params()
 

@@ -1,5 +1,6 @@
-"""Simulated data with known truth."""
+"""Simulated data with known truth: laws of all simulations, and tasks with common features."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,70 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skmtl import datasets
 from skmtl.datasets import make_block_sparse
+
+SIMULATIONS = [getattr(datasets, name) for name in datasets.__all__ if name.startswith("make_")]
+each_simulation = pytest.mark.parametrize("make", SIMULATIONS)
+
+# --- all simulations ------------------------------------------------------------------------------
+
+
+def assert_same(first: Any, second: Any) -> None:
+    if isinstance(first, list | int):
+        assert first == second
+    else:
+        np.testing.assert_array_equal(first, second)
+
+
+@each_simulation
+def test_layouts_agree(make: Any) -> None:
+    parameters = dict(
+        n_features=14, n_tasks=4, noise=0.0, bias=[1.0, 2.0, 3.0, 4.0], random_state=5
+    )
+    shared = make(9, **parameters)
+    stacked = make([9, 2, 3, 1], layout="stacked", **parameters)
+    assert (shared.data.shape, shared.target.shape) == ((9, 14), (9, 4))
+    assert (stacked.data.shape, stacked.target.shape) == ((15, 15), (15,))
+    for name in set(shared) - {"data", "target"}:
+        assert_same(shared[name], stacked[name])
+    np.testing.assert_array_equal(shared.tasks, np.arange(4))
+    np.testing.assert_array_equal(shared.intercept, parameters["bias"])
+    np.testing.assert_allclose(shared.target, shared.data @ shared.coef.T + shared.intercept)
+    ids = stacked.data[:, -1].astype(int)
+    np.testing.assert_array_equal(ids, np.repeat(np.arange(4), [9, 2, 3, 1]))
+    scores = stacked.data[:, :-1] @ shared.coef.T + shared.intercept
+    np.testing.assert_allclose(stacked.target, scores[np.arange(15), ids])
+
+
+@each_simulation
+def test_noise_classes_and_missing_labels(make: Any) -> None:
+    parameters = dict(n_samples=2000, random_state=0)
+    scores = make(**parameters, noise=2.0)
+    residual = scores.target - scores.data @ scores.coef.T
+    np.testing.assert_allclose(residual.std(axis=0), 2.0, rtol=0.1)
+    labels = make(**parameters, noise=2.0, classification=True).target
+    assert labels.dtype == np.int64
+    np.testing.assert_array_equal(labels, scores.target > 0)
+    hidden = make(**parameters, noise=2.0, missing=0.3).target
+    assert np.isnan(hidden).mean() == pytest.approx(0.3, abs=1e-4)
+    np.testing.assert_array_equal(hidden[~np.isnan(hidden)], scores.target[~np.isnan(hidden)])
+
+
+@each_simulation
+def test_seed_and_documented_truth(make: Any) -> None:
+    first, again = (make(random_state=3) for _ in range(2))
+    assert set(first) == set(again)
+    for name in first:
+        assert_same(first[name], again[name])
+        assert f"``{name}``" in make.__doc__
+    assert not re.search(r"(?m)^ *\{\w+\}$", make.__doc__)  # all placeholders are replaced
+    assert (first.coef != make(random_state=4).coef).any()
+    generator = np.random.RandomState(3)
+    np.testing.assert_array_equal(first.target, make(random_state=generator).target)
+
+
+# --- common features ------------------------------------------------------------------------------
 
 
 def test_shared_truth() -> None:
@@ -42,12 +106,6 @@ def test_features_are_correlated_as_stated() -> None:
     np.testing.assert_allclose(np.cov(X, rowvar=False), 0.7**apart, atol=0.04)
 
 
-def test_noise_has_its_scale() -> None:
-    bunch = make_block_sparse(5000, 5, 2, noise=3.0, random_state=0)
-    residual = bunch.target - bunch.data @ bunch.coef.T
-    np.testing.assert_allclose(residual.std(axis=0), 3.0, rtol=0.05)
-
-
 @pytest.mark.parametrize("layout", ["shared", "stacked"])
 def test_classification(layout: Any) -> None:
     parameters = dict(n_samples=50, n_features=8, n_tasks=3, layout=layout, random_state=0)
@@ -72,14 +130,6 @@ def test_missing(n: int, n_tasks: int, missing: float, classification: bool) -> 
     assert np.isnan(Y).sum() == min(round(missing * Y.size), max(n - 2, 0) * n_tasks)
     if classification:
         assert set(np.unique(Y[~np.isnan(Y)])) <= {0, 1}
-
-
-def test_seed() -> None:
-    first, again = (make_block_sparse(random_state=3) for _ in range(2))
-    np.testing.assert_array_equal(first.target, again.target)
-    assert (first.target != make_block_sparse(random_state=4).target).any()
-    generator = np.random.RandomState(3)
-    np.testing.assert_array_equal(first.data, make_block_sparse(random_state=generator).data)
 
 
 @pytest.mark.parametrize(

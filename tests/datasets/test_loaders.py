@@ -219,20 +219,34 @@ def test_npz_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "target"),
+    ("name", "data", "target", "n_missing"),
     [
-        ("school.npz", (15362, 27), (15362,)),
-        ("computer_survey.npz", (3800, 13), (3800,)),
-        ("sarcos_test4449.npz", (4449, 21), (4449, 7)),
-        ("mtr_rf1.npz", (9125, 64), (9125, 8)),
-        ("ml_emotions.npz", (593, 72), (593, 6)),
+        ("computer_survey.npz", (3800, 14), (3800,), 0),
+        ("sarcos_test4449.npz", (4449, 21), (4449, 7), 0),
+        ("mtr_rf1.npz", (9125, 64), (9125, 8), 3264),
+        ("mtr_wq.npz", (1060, 16), (1060, 14), 0),
+        ("mtr_scpf.npz", (1137, 23), (1137, 3), 9255),
+        ("ml_yeast.npz", (2417, 103), (2417, 14), 0),
+        ("ml_emotions.npz", (593, 72), (593, 6), 0),
     ],
 )
-def test_real_files(data_file: Any, name: str, data: Any, target: Any) -> None:
-    bunch = load_npz(data_file(name))
-    assert bunch.data.shape == data
-    assert bunch.target.shape == target
+def test_real_files(data_file: Any, name: str, data: Any, target: Any, n_missing: int) -> None:
+    bunch = load_npz(data_file(name), stack=name == "computer_survey.npz")
+    assert (bunch.data.shape, bunch.target.shape) == (data, target)
     assert len(bunch.feature_names) == data[1]
+    # Features of rf1 and scpf need an imputer before any fit; labels are complete.
+    assert np.isnan(bunch.data).sum() == n_missing
+    assert np.isfinite(bunch.target).all()
+    if name.startswith("ml_"):
+        assert set(np.unique(bunch.target)) == {0, 1}
+        assert 0 < bunch.is_test.sum() < len(bunch.data)
+        assert len(bunch.label_names) == target[1]
+    elif name == "mtr_scpf.npz":
+        np.testing.assert_array_equal(bunch.target, np.round(bunch.target))
+        assert (bunch.target >= 0).all()
+    elif name == "computer_survey.npz":
+        np.testing.assert_array_equal(np.abs(bunch.data[:, :-1]), 1)
+        np.testing.assert_array_equal(np.unique(bunch.data[:, -1], return_counts=True)[1], 20)
 
 
 def test_real_school_stacked(data_file: Any) -> None:

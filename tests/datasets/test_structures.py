@@ -1,4 +1,4 @@
-"""Simulated tasks have the documented structure; real files."""
+"""Simulated clusters, relations and outliers have the documented structure."""
 
 from typing import Any
 
@@ -7,55 +7,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from skmtl.datasets import load_npz, make_clustered_tasks, make_outlier_tasks, make_related_tasks
-
-MAKERS = [make_clustered_tasks, make_related_tasks, make_outlier_tasks]
-
-# --- all makers -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_layouts_agree(make: Any) -> None:
-    parameters = dict(n_features=6, n_tasks=4, noise=0.0, bias=[1.0, 2.0, 3.0, 4.0], random_state=5)
-    if make is make_outlier_tasks:
-        parameters["n_informative"] = 2
-    shared = make(9, **parameters)
-    stacked = make([9, 2, 3, 1], layout="stacked", **parameters)
-    assert (shared.data.shape, shared.target.shape) == ((9, 6), (9, 4))
-    assert (stacked.data.shape, stacked.target.shape) == ((15, 7), (15,))
-    for name in set(shared) - {"data", "target"}:
-        np.testing.assert_array_equal(shared[name], stacked[name])
-    np.testing.assert_allclose(shared.target, shared.data @ shared.coef.T + shared.intercept)
-    ids = stacked.data[:, -1].astype(int)
-    np.testing.assert_array_equal(ids, np.repeat(np.arange(4), [9, 2, 3, 1]))
-    scores = stacked.data[:, :-1] @ shared.coef.T + shared.intercept
-    np.testing.assert_allclose(stacked.target, scores[np.arange(15), ids])
-    np.testing.assert_array_equal(shared.tasks, np.arange(4))
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_noise_classes_and_missing_labels(make: Any) -> None:
-    parameters = dict(n_samples=2000, random_state=0)
-    scores = make(**parameters, noise=2.0)
-    residual = scores.target - scores.data @ scores.coef.T
-    np.testing.assert_allclose(residual.std(axis=0), 2.0, rtol=0.1)
-    labels = make(**parameters, noise=2.0, classification=True).target
-    assert labels.dtype == np.int64
-    np.testing.assert_array_equal(labels, scores.target > 0)
-    hidden = make(**parameters, noise=2.0, missing=0.3).target
-    assert np.isnan(hidden).mean() == pytest.approx(0.3, abs=1e-4)
-    np.testing.assert_array_equal(hidden[~np.isnan(hidden)], scores.target[~np.isnan(hidden)])
-
-
-@pytest.mark.parametrize("make", MAKERS)
-def test_seed(make: Any) -> None:
-    first, again = (make(random_state=3) for _ in range(2))
-    assert set(first) == set(again)
-    for name in first:
-        np.testing.assert_array_equal(first[name], again[name])
-    assert (first.coef != make(random_state=4).coef).any()
-    generator = np.random.RandomState(3)
-    np.testing.assert_array_equal(first.target, make(random_state=generator).target)
+from skmtl.datasets import make_clustered_tasks, make_outlier_tasks, make_related_tasks
 
 
 @pytest.mark.parametrize(
@@ -89,18 +41,18 @@ def test_errors(make: Any, parameters: dict[str, Any], message: str) -> None:
 
 
 def test_clusters_are_those_of_the_coefficients() -> None:
-    made = make_clustered_tasks(5, 20, 50, n_clusters=4, random_state=0)
-    assert sorted(np.bincount(made.labels)) == [12, 12, 13, 13]
-    found = KMeans(4, n_init=5, random_state=0).fit(made.coef)
-    assert adjusted_rand_score(found.labels_, made.labels) == 1.0
-    deviation = made.coef - made.centers[made.labels]
+    dataset = make_clustered_tasks(5, 20, 50, n_clusters=4, random_state=0)
+    assert sorted(np.bincount(dataset.labels)) == [12, 12, 13, 13]
+    found = KMeans(4, n_init=5, random_state=0).fit(dataset.coef)
+    assert adjusted_rand_score(found.labels_, dataset.labels) == 1.0
+    deviation = dataset.coef - dataset.centers[dataset.labels]
     np.testing.assert_allclose(deviation.std(), 0.1, rtol=0.05)
-    assert (np.diff(made.labels) < 0).any()  # not in order
+    assert (np.diff(dataset.labels) < 0).any()  # not in order
 
 
 def test_spread_zero_makes_equal_tasks() -> None:
-    made = make_clustered_tasks(5, 8, 6, n_clusters=2, spread=0.0, random_state=0)
-    assert len(np.unique(made.coef, axis=0)) == 2
+    dataset = make_clustered_tasks(5, 8, 6, n_clusters=2, spread=0.0, random_state=0)
+    assert len(np.unique(dataset.coef, axis=0)) == 2
     alone = make_clustered_tasks(5, 8, 6, n_clusters=6, random_state=0)
     np.testing.assert_array_equal(np.sort(alone.labels), np.arange(6))
 
@@ -120,19 +72,19 @@ def test_spread_zero_makes_equal_tasks() -> None:
     ],
 )
 def test_coefficients_have_the_covariance(parameters: dict[str, Any]) -> None:
-    made = make_related_tasks(1, 40_000, 5, **parameters, random_state=1)
-    largest = made.covariance.max()
+    dataset = make_related_tasks(1, 40_000, 5, **parameters, random_state=1)
+    largest = dataset.covariance.max()
     np.testing.assert_allclose(
-        made.coef @ made.coef.T / 40_000, made.covariance, atol=0.03 * largest
+        dataset.coef @ dataset.coef.T / 40_000, dataset.covariance, atol=0.03 * largest
     )
-    assert np.linalg.eigvalsh(made.covariance)[0] >= -1e-12
+    assert np.linalg.eigvalsh(dataset.covariance)[0] >= -1e-12
     np.testing.assert_allclose(
-        made.normalised_covariance * made.covariance.trace(), made.covariance
+        dataset.normalised_covariance * dataset.covariance.trace(), dataset.covariance
     )
-    assert made.normalised_covariance.trace() == pytest.approx(1)
-    np.testing.assert_allclose(made.correlation, np.corrcoef(made.coef), atol=0.03)
+    assert dataset.normalised_covariance.trace() == pytest.approx(1)
+    np.testing.assert_allclose(dataset.correlation, np.corrcoef(dataset.coef), atol=0.03)
     # Features are independent: neighbouring features are uncorrelated.
-    lagged = made.coef[:, 1:] @ made.coef[:, :-1].T / 40_000
+    lagged = dataset.coef[:, 1:] @ dataset.coef[:, :-1].T / 40_000
     np.testing.assert_allclose(lagged, 0, atol=0.03 * largest)
 
 
@@ -151,61 +103,27 @@ def test_named_covariances() -> None:
 
 
 def test_outliers_share_no_features() -> None:
-    made = make_outlier_tasks(5, 400, 30, n_outliers=6, n_informative=40, random_state=0)
-    assert made.outliers.dtype == made.support.dtype == bool
-    assert (made.outliers.sum(), made.support.sum()) == (6, 40)
-    np.testing.assert_array_equal((made.coef != 0).all(axis=1), made.outliers)
-    for task in np.flatnonzero(~made.outliers):
-        np.testing.assert_array_equal(made.coef[task] != 0, made.support)
+    dataset = make_outlier_tasks(5, 400, 30, n_outliers=6, n_informative=40, random_state=0)
+    assert dataset.outliers.dtype == dataset.support.dtype == bool
+    assert (dataset.outliers.sum(), dataset.support.sum()) == (6, 40)
+    np.testing.assert_array_equal((dataset.coef != 0).all(axis=1), dataset.outliers)
+    for task in np.flatnonzero(~dataset.outliers):
+        np.testing.assert_array_equal(dataset.coef[task] != 0, dataset.support)
     # Outlier tasks cannot be identified by the norm of their coefficients.
-    lengths = (made.coef**2).sum(axis=1)
-    np.testing.assert_allclose(lengths[made.outliers].mean(), lengths.mean(), rtol=0.2)
-    np.testing.assert_array_equal(made.center, 0)
+    lengths = (dataset.coef**2).sum(axis=1)
+    np.testing.assert_allclose(lengths[dataset.outliers].mean(), lengths.mean(), rtol=0.2)
+    np.testing.assert_array_equal(dataset.center, 0)
 
 
 def test_outliers_are_far_from_the_centre() -> None:
-    made = make_outlier_tasks(5, 100, 8, n_outliers=2, structure="center", random_state=0)
-    distance = np.linalg.norm(made.coef - made.center, axis=1) / 10
-    np.testing.assert_allclose(distance[~made.outliers], 0.1, rtol=0.4)
-    np.testing.assert_allclose(distance[made.outliers], np.sqrt(2), rtol=0.4)
-    assert made.support.all()
+    dataset = make_outlier_tasks(5, 100, 8, n_outliers=2, structure="center", random_state=0)
+    distance = np.linalg.norm(dataset.coef - dataset.center, axis=1) / 10
+    np.testing.assert_allclose(distance[~dataset.outliers], 0.1, rtol=0.4)
+    np.testing.assert_allclose(distance[dataset.outliers], np.sqrt(2), rtol=0.4)
+    assert dataset.support.all()
 
 
 @pytest.mark.parametrize("n_outliers", [0, 4])
 def test_none_or_all_are_outliers(n_outliers: int) -> None:
-    made = make_outlier_tasks(5, 20, 4, n_outliers=n_outliers, random_state=0)
-    assert made.outliers.sum() == n_outliers
-
-
-# --- the other real files -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "target", "n_missing"),
-    [
-        ("computer_survey.npz", (3800, 14), (3800,), 0),
-        ("sarcos_test4449.npz", (4449, 21), (4449, 7), 0),
-        ("mtr_rf1.npz", (9125, 64), (9125, 8), 3264),
-        ("mtr_wq.npz", (1060, 16), (1060, 14), 0),
-        ("mtr_scpf.npz", (1137, 23), (1137, 3), 9255),
-        ("ml_yeast.npz", (2417, 103), (2417, 14), 0),
-        ("ml_emotions.npz", (593, 72), (593, 6), 0),
-    ],
-)
-def test_real_files(data_file: Any, name: str, data: Any, target: Any, n_missing: int) -> None:
-    bunch = load_npz(data_file(name), stack=name == "computer_survey.npz")
-    assert (bunch.data.shape, bunch.target.shape) == (data, target)
-    assert len(bunch.feature_names) == data[1]
-    # Features of rf1 and scpf need an imputer before any fit; labels are complete.
-    assert np.isnan(bunch.data).sum() == n_missing
-    assert np.isfinite(bunch.target).all()
-    if name.startswith("ml_"):
-        assert set(np.unique(bunch.target)) == {0, 1}
-        assert 0 < bunch.is_test.sum() < len(bunch.data)
-        assert len(bunch.label_names) == target[1]
-    elif name == "mtr_scpf.npz":
-        np.testing.assert_array_equal(bunch.target, np.round(bunch.target))
-        assert (bunch.target >= 0).all()
-    elif name == "computer_survey.npz":
-        np.testing.assert_array_equal(np.abs(bunch.data[:, :-1]), 1)
-        np.testing.assert_array_equal(np.unique(bunch.data[:, -1], return_counts=True)[1], 20)
+    dataset = make_outlier_tasks(5, 20, 4, n_outliers=n_outliers, random_state=0)
+    assert dataset.outliers.sum() == n_outliers

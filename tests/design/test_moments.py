@@ -66,7 +66,7 @@ class TestMoments:
         none = data.take(np.zeros(0, dtype=np.intp))
         assert not Moments.of(none, centre=True, origins=total).xx.any()
 
-    def test_many_features_take_another_road(self):
+    def test_many_features_use_another_implementation(self):
         rng = np.random.default_rng(3)
         X = rng.standard_normal((400, 70)) + 5
         task = np.sort(rng.integers(0, 3, 400))

@@ -1,44 +1,18 @@
 """Importances for scikit-learn's selectors."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel
-from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
+from sklearn.linear_model import Lasso, MultiTaskLasso
 from sklearn.neighbors import KNeighborsRegressor
-from sklearn.utils.validation import validate_data
+from stacked_ridge import StackedRidge
 
 from skmtl.datasets import make_block_sparse
-from skmtl.design._tasks import encode_tasks, look_up_tasks, read_ids, split_task_column
 from skmtl.inspection import column_importance
-
-
-class StackedRidge(RegressorMixin, BaseEstimator):
-    """One ridge per task: the smallest estimator with a task column."""
-
-    def __init__(self, task_column: Any = None) -> None:
-        self.task_column = task_column
-
-    def fit(self, X: Any, y: Any) -> Self:
-        validate_data(self, X, skip_check_array=True)
-        features, ids = split_task_column(X, self.task_column)
-        self.tasks_, codes = encode_tasks(read_ids(ids))
-        features = np.asarray(features, dtype=float)
-        models = [
-            Ridge(1e-3).fit(features[codes == k], y[codes == k]) for k in range(len(self.tasks_))
-        ]
-        self.coef_ = np.array([model.coef_ for model in models])
-        self.intercept_ = np.array([model.intercept_ for model in models])
-        return self
-
-    def predict(self, X: Any) -> Any:
-        features, ids = split_task_column(X, self.task_column)
-        codes = look_up_tasks(self.tasks_, read_ids(ids))
-        return (np.asarray(features, float) * self.coef_[codes]).sum(1) + self.intercept_[codes]
 
 
 def fake(coef: Any, **attributes: Any) -> StackedRidge:

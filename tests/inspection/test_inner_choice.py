@@ -31,12 +31,12 @@ def _grid_search(model: Any, X: Any, y: Any, scorer: Any, column: Any) -> GridSe
         ("CappedBlockSparseRegressor", "shared"),
     ],
 )
-def test_is_grid_searchs(name: str, layout: str) -> None:
-    made = make_block_sparse(
+def test_equals_grid_search(name: str, layout: str) -> None:
+    dataset = make_block_sparse(
         40, 5, 3, n_informative=2, layout=layout, classification="Classifier" in name, noise=1.0,
         random_state=0,
     )  # fmt: skip
-    X, y, column = made.data, made.target, None if layout == "shared" else -1
+    X, y, column = dataset.data, dataset.target, None if layout == "shared" else -1
     model = getattr(skmtl, name)(task_column=column, tol=1e-6)
     metric = "accuracy" if "Classifier" in name else "rmse"
     scorer = make_task_scorer(metric, task_column=column)
@@ -57,10 +57,10 @@ class OwnFit(BlockSparseRegressor):
         return super().fit(X, y, sample_weight)
 
 
-def test_whose_fit_is_another_keeps_grid_search() -> None:
-    made = make_block_sparse(20, 4, 2, n_informative=2, random_state=0)
+def test_a_subclass_with_its_own_fit_uses_grid_search() -> None:
+    dataset = make_block_sparse(20, 4, 2, n_informative=2, random_state=0)
     for model in (OwnFit(), make_pipeline(BlockSparseRegressor())):
-        tuned = make_tuned(model, made.data, made.target, make_task_scorer("rmse"), None, 0)
+        tuned = make_tuned(model, dataset.data, dataset.target, make_task_scorer("rmse"), None, 0)
         assert isinstance(tuned, GridSearchCV)
 
 
@@ -76,14 +76,14 @@ def test_groups_stay_together() -> None:
 
 @pytest.mark.parametrize("undefined", ["some", "all"])
 def test_a_strength_without_a_score_is_the_worst(undefined: str) -> None:
-    made = make_block_sparse(40, 5, 2, n_informative=2, random_state=0)
-    top = alpha_grid(BlockSparseRegressor(), made.data, made.target)[0]
+    dataset = make_block_sparse(40, 5, 2, n_informative=2, random_state=0)
+    top = alpha_grid(BlockSparseRegressor(), dataset.data, dataset.target)[0]
 
     def scorer(estimator: Any, X: Any, y: Any) -> float:
         if undefined == "all" or estimator.alpha < 0.1 * top:
             raise ValueError("not finite")
         return np.nan if estimator.alpha < 0.2 * top else -estimator.alpha
 
-    tuned = make_tuned(BlockSparseRegressor(), made.data, made.target, scorer, None, 0)
-    chosen = tuned.fit(made.data, made.target).alpha_ / top
+    tuned = make_tuned(BlockSparseRegressor(), dataset.data, dataset.target, scorer, None, 0)
+    chosen = tuned.fit(dataset.data, dataset.target).alpha_ / top
     assert chosen == 1.0 if undefined == "all" else 0.2 <= chosen < 0.4

@@ -45,7 +45,7 @@ ALONE_SHARED = [("alone", IndependentTaskRegressor(0.1))]
 # --- layouts and models ---
 
 
-def test_both_layouts_say_the_same() -> None:
+def test_layouts_agree() -> None:
     rng = np.random.default_rng(0)
     X, Y = rng.standard_normal((30, 4)), rng.standard_normal((30, 3)) + 3
     stacked = np.column_stack([np.tile(X, (3, 1)), np.repeat([5, 7, 9], 30)])
@@ -99,7 +99,7 @@ def test_sharing_helps_noisy_related_tasks() -> None:
     assert result["alone"].overall.p < 0.05
 
 
-def test_tie_is_no_alarm() -> None:
+def test_a_tie_is_not_significant() -> None:
     X, y = related([15, 15, 15])
     model = PooledTaskRegressor(0.1, task_column=-1)
     with warnings.catch_warnings():
@@ -116,10 +116,10 @@ def test_tie_is_no_alarm() -> None:
 
 
 def test_nan_labels_and_names() -> None:
-    made = make_block_sparse(40, 6, 3, n_informative=2, missing=0.3, random_state=0)
-    Y = pd.DataFrame(made.target, columns=["a", "b", "c"])
+    dataset = make_block_sparse(40, 6, 3, n_informative=2, missing=0.3, random_state=0)
+    Y = pd.DataFrame(dataset.target, columns=["a", "b", "c"])
     Y.iloc[8:, 2] = np.nan
-    X = pd.DataFrame(made.data).rename(columns=str)
+    X = pd.DataFrame(dataset.data).rename(columns=str)
     result = quick(BlockSparseRegressor(0.1), X, Y, baselines=ALONE_SHARED)
     assert result.tasks.tolist() == ["a", "b", "c"]
     assert_array_equal(result.n_labels, Y.notna().sum())
@@ -152,13 +152,17 @@ def test_named_tasks_in_a_pipeline_with_a_search() -> None:
 
 
 def test_classifiers() -> None:
-    made = make_block_sparse(60, 4, 3, n_informative=2, classification=True, random_state=0)
+    dataset = make_block_sparse(60, 4, 3, n_informative=2, classification=True, random_state=0)
     alone = {"alone": IndependentTaskClassifier(0.01)}
-    result = quick(BlockSparseClassifier(0.02), made.data, made.target, baselines=alone)
+    result = quick(BlockSparseClassifier(0.02), dataset.data, dataset.target, baselines=alone)
     assert result.loss_name == "log loss"
     assert (result["alone"].loss_estimator < np.log(2)).all()
     result = quick(
-        BlockSparseClassifier(0.02), made.data, made.target, baselines=alone, scoring="roc_auc"
+        BlockSparseClassifier(0.02),
+        dataset.data,
+        dataset.target,
+        baselines=alone,
+        scoring="roc_auc",
     )
     assert result.loss_name == "1 - roc auc"
     assert (result["alone"].loss_baseline < 0.5).all()
@@ -188,8 +192,10 @@ def test_tuning_of_a_classifier_by_log_loss() -> None:
 
 
 def test_estimators_of_scikit_learn() -> None:
-    made = make_block_sparse(30, 5, 2, n_informative=2, random_state=0)
-    result = quick(MultiTaskLasso(0.1), made.data, made.target, baselines=[("ridge", Ridge())])
+    dataset = make_block_sparse(30, 5, 2, n_informative=2, random_state=0)
+    result = quick(
+        MultiTaskLasso(0.1), dataset.data, dataset.target, baselines=[("ridge", Ridge())]
+    )
     assert result.estimator_name == "MultiTaskLasso"
     assert np.isfinite(result["ridge"].gain).all()
 
@@ -406,19 +412,19 @@ def test_errors() -> None:
         quick(model, X[:20], y[:20], baselines=ALONE)
     with pytest.raises(ValueError, match="2 or more tasks, got 1"):
         quick(BlockSparseRegressor(), X, y[:, None], baselines=ALONE_SHARED)
-    with pytest.raises(ValueError, match="names no task_column.*one column per task"):
+    with pytest.raises(ValueError, match="has no task_column.*one column per task"):
         quick(BlockSparseRegressor(), X, y, baselines=ALONE_SHARED)
     with pytest.raises(ValueError, match=r"pass \(y\[:, None\] == numpy.unique\(y\)\)"):
         quick(BlockSparseClassifier(), X, np.arange(40) % 3, baselines="independent")
     with pytest.raises(ValueError, match="No task has 10 or more labels .the largest has 8"):
         quick(model, X[12:28], y[12:28], baselines=ALONE)
-    with pytest.raises(ValueError, match="cv gives 1 test set"):
+    with pytest.raises(ValueError, match="two or more test sets.*got 1. Pass cv=5"):
         quick(model, X, y, baselines=ALONE, cv=[(np.arange(30), np.arange(30, 40))])
     with pytest.raises(ValueError, match="n_repeats"):
         quick(model, X, y, baselines=ALONE, n_repeats=0)
     with pytest.raises(ValueError, match="needs predict_proba, which PerceptronLike lacks"):
-        made = make_block_sparse(30, 4, 2, n_informative=2, classification=True, random_state=0)
-        quick(PerceptronLike(), made.data, made.target, baselines={"m": PerceptronLike()})
+        dataset = make_block_sparse(30, 4, 2, n_informative=2, classification=True, random_state=0)
+        quick(PerceptronLike(), dataset.data, dataset.target, baselines={"m": PerceptronLike()})
 
 
 class PerceptronLike(Mean):

@@ -24,7 +24,7 @@ def test_holm_by_hand() -> None:
     )
 
 
-def test_holm_rejects_what_the_steps_reject() -> None:
+def test_holm_equals_the_stepwise_procedure() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
         p = rng.uniform(size=7) ** 3

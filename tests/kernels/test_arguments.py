@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from kernel_problems import KAPPA, LOADINGS, WEIGHTS
 from sklearn.base import clone
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, CompoundKernel, WhiteKernel
@@ -22,10 +23,7 @@ from sklearn.utils import estimator_html_repr
 from skmtl.kernels import GraphTaskKernel, MeanRegularizedTaskKernel, TaskKernel
 
 IDS = ["ash", "elm", "fir", "oak"]
-WEIGHTS = np.array([[0, 2, 0, 0.5], [2, 0, 1, 0], [0, 1, 0, 3], [0.5, 0, 3, 0]])
 LAPLACIAN = np.diag(WEIGHTS.sum(axis=1)) - WEIGHTS
-LOADINGS = [[1.0, -0.3], [0.4, 0.8], [-0.7, 0.2], [0.1, -1.1]]
-KAPPA = [0.3, 0.05, 1.2, 0.7]
 FRAME = pd.DataFrame(WEIGHTS, IDS, IDS)
 
 
@@ -61,10 +59,10 @@ FORMS = {
     "ids, polars": lambda: MeanRegularizedTaskKernel(RBF(), tasks=pl.Series(["a", "b"])),
     "ids, objects": lambda: MeanRegularizedTaskKernel(RBF(), tasks=np.array(["x", "y"], object)),
     "ids, categories": lambda: MeanRegularizedTaskKernel(RBF(), tasks=pd.Categorical(["p", "q"])),
-    "lists": lambda: TaskKernel(RBF(), rank=2, loadings=LOADINGS, variances=KAPPA),
-    "arrays": lambda: TaskKernel(
-        RBF(), rank=2, loadings=2 * np.array(LOADINGS), variances=np.array(KAPPA)
+    "lists": lambda: TaskKernel(
+        RBF(), rank=2, loadings=LOADINGS.tolist(), variances=KAPPA.tolist()
     ),
+    "arrays": lambda: TaskKernel(RBF(), rank=2, loadings=2 * LOADINGS, variances=KAPPA.copy()),
     "series": lambda: TaskKernel(RBF(), tasks=4, variances=pd.Series(KAPPA)),
     "bounds of each": lambda: TaskKernel(
         RBF(), tasks=4, loadings_bounds=[[-1, 1]] * 4, variances_bounds=np.array([[0.1, 2]] * 4)
@@ -95,7 +93,7 @@ def test_equal_only_to_the_same(name):
 
 
 @form
-def test_theta_goes_and_comes_with_each_form(name):
+def test_theta_round_trip_with_each_form(name):
     kernel = FORMS[name]()
     moved = kernel.clone_with_theta(kernel.theta + 0.1)
     np.testing.assert_allclose(moved.theta, kernel.theta + 0.1)

@@ -146,7 +146,7 @@ def test_clone_equality_pickle_repr(kernel):
     assert (KERNELS["rank-2"] == KERNELS["rank-0"]) is False
 
 
-def test_theta_goes_and_comes(kernel):
+def test_theta_round_trip(kernel):
     theta, X = kernel.theta, make_rows()
     moved = theta + np.linspace(-0.3, 0.2, len(theta))
     other = kernel.clone_with_theta(moved)
@@ -291,7 +291,7 @@ def test_errors_name_the_rule(kernel, message):
     ],
 )
 @pytest.mark.parametrize("cls", [TaskKernel, MeanRegularizedTaskKernel, GraphTaskKernel])
-def test_base_kernels_that_are_none(cls, given, message):
+def test_invalid_base_kernels(cls, given, message):
     kernel = cls(given, tasks=T, **({"graph": "chain"} if cls is GraphTaskKernel else {}))
     rule = f"'base_kernel' parameter of {cls.__name__} must be a kernel of sklearn"
     X = make_rows()
@@ -312,7 +312,7 @@ def test_base_kernels_that_are_none(cls, given, message):
 
 
 @pytest.mark.parametrize("bounds", ["fix", None, 3.0, (2, 1), (-1, 1), (1, 2, 3), [(1, 2)] * 3])
-def test_bounds_that_are_none(bounds):
+def test_invalid_bounds(bounds):
     X = make_rows()
     kernels = {
         "variances": TaskKernel(RBF(), tasks=T, variances_bounds=bounds),
@@ -325,7 +325,7 @@ def test_bounds_that_are_none(bounds):
             GaussianProcessRegressor(kernel).fit(X, X[:, 0])
 
 
-def test_rows_that_are_none():
+def test_invalid_rows():
     X, kernel = make_rows(), KERNELS["mean"]
     scaled = X.copy()
     scaled[:, -1] /= 2

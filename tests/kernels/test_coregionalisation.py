@@ -4,12 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from kernel_problems import LINEAR, T, make_linear, make_rows
+from kernel_problems import LINEAR, T, fit_gp, kernel_models, make_linear, make_rows, make_waves
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessClassifier, GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
-from sklearn.kernel_ridge import KernelRidge
 
 from skmtl import IndependentTaskRegressor, PooledTaskRegressor
 from skmtl.kernels import MeanRegularizedTaskKernel, TaskKernel
@@ -25,14 +24,6 @@ def test_zero_loadings_are_a_saddle_and_not_the_start():
     assert np.abs(start.theta[1 : 1 + 2 * T]).min() > 1e-3
     np.testing.assert_array_equal(start.theta, clone(start).theta)
     assert (start.theta != start.set_params(random_state=1).theta).any()
-
-
-def kernel_models(kernel, lam):
-    """Three estimators of scikit-learn that minimise squared errors plus lam times the norm."""
-    return [
-        KernelRidge(alpha=lam, kernel=kernel),
-        GaussianProcessRegressor(kernel, alpha=lam, optimizer=None),
-    ]
 
 
 def test_diagonal_matrix_is_independent_tasks():
@@ -63,26 +54,6 @@ def test_matrix_of_ones_is_pooling():
     for kernel in (ones, limit):
         for model in kernel_models(kernel, alpha * len(y) / T):
             np.testing.assert_allclose(model.fit(X, y).predict(X), expected, rtol=1e-6, atol=1e-6)
-
-
-def make_waves(n_labels, noise=0.1, seed=0):
-    """Two opposed groups of smooth tasks, correlation 0.9 within a group: train, test and B."""
-    rng = np.random.default_rng(seed)
-    signs = np.array([1, 1, 1, -1, -1, -1])
-    B = 0.9 * np.outer(signs, signs) + 0.1 * np.eye(6)
-    codes = np.concatenate([np.repeat(np.arange(6), n_labels), np.repeat(np.arange(6), 40)])
-    x = rng.uniform(0, 8, (len(codes), 1))
-    K = RBF(1.0)(x) * B[np.ix_(codes, codes)] + 1e-9 * np.eye(len(codes))
-    f = np.linalg.cholesky(K) @ rng.standard_normal(len(codes))
-    X, n = np.column_stack([x, codes]), int(np.sum(n_labels))
-    return X[:n], f[:n] + noise * rng.standard_normal(n), X[n:], f[n:], B
-
-
-def fit_gp(kernel, X, y, **params):
-    with warnings.catch_warnings():
-        # A hyperparameter at its bound: zero variance, or a length scale far above the range.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return GaussianProcessRegressor(kernel, **params).fit(X, y)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

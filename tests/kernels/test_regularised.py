@@ -1,12 +1,18 @@
 """Kernels of graphs and means: closed forms, equivalent linear models, learning the ridge."""
 
-import warnings
-
 import numpy as np
 import pytest
-from kernel_problems import LINEAR, LOADINGS, WEIGHTS, T, make_linear, make_rows
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.gaussian_process import GaussianProcessRegressor
+from kernel_problems import (
+    LINEAR,
+    LOADINGS,
+    WEIGHTS,
+    T,
+    fit_gp,
+    kernel_models,
+    make_linear,
+    make_rows,
+    make_waves,
+)
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import GridSearchCV
@@ -83,14 +89,6 @@ def solve_graph(X, y, alpha, L, ridge):
     return rows @ w
 
 
-def kernel_models(kernel, lam):
-    """Three estimators of scikit-learn that minimise squared errors plus lam times the norm."""
-    return [
-        KernelRidge(alpha=lam, kernel=kernel),
-        GaussianProcessRegressor(kernel, alpha=lam, optimizer=None),
-    ]
-
-
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("graph", ["complete", "chain", "weights", "laplacian"])
 def test_linear_base_is_the_graph_regularised_linear_model(graph, normalize):
@@ -135,10 +133,10 @@ def test_mean_regularisation_is_a_common_vector_and_deviations():
 
 
 def test_linear_svm_on_the_feature_map():
-    made = make_clustered_tasks(
+    dataset = make_clustered_tasks(
         20, 5, T, n_clusters=2, layout="stacked", classification=True, random_state=0
     )
-    X, y, ridge = made.data, made.target, 0.2
+    X, y, ridge = dataset.data, dataset.target, 0.2
     codes = X[:, -1].astype(int)
     own = np.zeros((len(X), T, 5))
     own[np.arange(len(X)), codes] = X[:, :-1]
@@ -149,26 +147,6 @@ def test_linear_svm_on_the_feature_map():
     np.testing.assert_allclose(
         model.decision_function(X), linear.decision_function(explicit), atol=1e-5
     )
-
-
-def make_waves(n_labels, noise=0.1, seed=0):
-    """Two opposed groups of smooth tasks, correlation 0.9 within a group: train, test and B."""
-    rng = np.random.default_rng(seed)
-    signs = np.array([1, 1, 1, -1, -1, -1])
-    B = 0.9 * np.outer(signs, signs) + 0.1 * np.eye(6)
-    codes = np.concatenate([np.repeat(np.arange(6), n_labels), np.repeat(np.arange(6), 40)])
-    x = rng.uniform(0, 8, (len(codes), 1))
-    K = RBF(1.0)(x) * B[np.ix_(codes, codes)] + 1e-9 * np.eye(len(codes))
-    f = np.linalg.cholesky(K) @ rng.standard_normal(len(codes))
-    X, n = np.column_stack([x, codes]), int(np.sum(n_labels))
-    return X[:n], f[:n] + noise * rng.standard_normal(n), X[n:], f[n:], B
-
-
-def fit_gp(kernel, X, y, **params):
-    with warnings.catch_warnings():
-        # A hyperparameter at its bound: zero variance, or a length scale far above the range.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return GaussianProcessRegressor(kernel, **params).fit(X, y)
 
 
 def test_gaussian_process_learns_the_ridge():
@@ -184,7 +162,7 @@ def test_gaussian_process_learns_the_ridge():
 
 
 def test_grid_search_of_an_svm_reaches_the_ridge():
-    made = make_clustered_tasks(
+    dataset = make_clustered_tasks(
         12, 8, 10, n_clusters=1, layout="stacked", classification=True, random_state=0
     )
     kernel = MeanRegularizedTaskKernel(RBF(4.0), tasks=10)
@@ -192,7 +170,7 @@ def test_grid_search_of_an_svm_reaches_the_ridge():
         make_pipeline(TaskTransformer(StandardScaler(), task_column=-1), SVC(kernel=kernel)),
         {"svc__kernel__ridge": [1e-2, 1e4], "svc__kernel__base_kernel__length_scale": [4.0]},
         cv=StratifiedTaskKFold(3, task_column=-1, random_state=0),
-    ).fit(made.data, made.target)
+    ).fit(dataset.data, dataset.target)
     assert search.best_params_["svc__kernel__ridge"] == 1e-2
     assert search.cv_results_["mean_test_score"].min() > 0.5
     assert kernel.ridge == 1.0

@@ -453,7 +453,7 @@ class TestInvariances:
         scaled = IndependentTaskRegressor(alpha=0, tol=1e-10).fit(X * units, Y)
         np.testing.assert_allclose(scaled.coef_ * units, plain.coef_, rtol=1e-6)
 
-    def test_input_is_left_alone(self, model):
+    def test_input_is_not_modified(self, model):
         X, Y = make(classifies(model))
         Y[3, 1] = np.nan
         s = np.ones(Y.shape)
@@ -558,14 +558,14 @@ class TestPrecision:
         if not classifies(model):
             assert single.predict(container(X)).dtype == np.float32
 
-    def test_float32_reaches_its_default_tolerance_and_ends_for_any(self):
+    def test_float32_reaches_its_default_tolerance_and_stops_for_any_other(self):
         X, Y = make(n=200, d=30)
         for model in (BlockSparseRegressor(0.05), BlockSparseClassifier(0.01)):
             y = (Y > 0).astype(int) if classifies(model) else Y
             with warnings.catch_warnings():
                 warnings.simplefilter("error", ConvergenceWarning)
                 model.fit(X.astype(np.float32), y)
-            # A tolerance below single precision is neither pursued for ever nor ignored.
+            # With a tolerance below single precision the fit stops once the gap stagnates.
             loose = model.dual_gap_
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")

@@ -25,11 +25,14 @@ from skmtl.inspection import TransferGainDisplay, transfer_gain
 from skmtl.metrics import make_task_scorer, r2_score
 from skmtl.model_selection import alpha_max, convert_alpha, path
 from skmtl.penalties import (
+    L1,
     L21,
     ChosenEntries,
     FusedTasks,
     GraphTotalVariation,
+    Positive,
     Ridge,
+    Superposition,
     TaskQuadratic,
     TreeGroup,
     WeightedRows,
@@ -144,7 +147,7 @@ def test_weights(weights, message):
 
 
 def test_weights_per_label_need_a_matrix():
-    with pytest.raises(ValueError, match="goes with a matrix y only"):
+    with pytest.raises(ValueError, match="is allowed only with a matrix y"):
         BlockSparseRegressor().fit(X, y, np.ones((12, 2)))
     with pytest.raises(ValueError, match="All sample weights are zero"):
         BlockSparseRegressor().fit(X, y, np.zeros(12))
@@ -158,7 +161,7 @@ def test_class_weight(weight):
         BlockSparseClassifier(class_weight=weight).fit(X, LABELS)
 
 
-def test_class_weights_that_are_no_numbers():
+def test_class_weights_that_are_not_numbers():
     with pytest.raises(ValueError, match="class_weight must hold numbers .*'heavy'"):
         BlockSparseClassifier(class_weight={0: "heavy"}).fit(X, LABELS)
 
@@ -220,7 +223,7 @@ def test_plain_folds_over_sorted_tasks_say_which_splitter_to_use():
         cross_val_score(BlockSparseRegressor(task_column=-1), STACKED, y, cv=3, error_score="raise")
 
 
-def test_task_column_that_is_not_there():
+def test_missing_task_column():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(STACKED, columns=["a", "b", "c", "school"])
     with pytest.raises(ValueError, match=r"no task column 'schol'; its columns are .*'school'"):
@@ -361,6 +364,14 @@ def test_penalties_are_called_by_their_public_name(cls, given):
     ("penalty", "message"),
     [
         (WeightedRows("l1", np.ones(3)), "'penalty' parameter of WeightedRows .* Got 'l1'"),
+        (WeightedRows(Positive(L21()), np.ones(3)), r"use Positive\(WeightedRows\(...\)\)"),
+        (
+            WeightedRows(ChosenEntries(np.ones((3, 2), bool)), np.ones(3)),
+            "must be a norm of the rows",
+        ),
+        (WeightedRows(Superposition(L1(), L21()), np.ones(3)), "must be a norm of the rows"),
+        (WeightedRows(WeightedRows(L21(), [0, 1, 1]), np.ones(3)), "that penalises all of them"),
+        (WeightedRows(L21(-1.0), np.ones(3)), "'alpha' parameter of L21 must be"),
         (WeightedRows(L21(), "heavy"), "'weights' parameter of WeightedRows .* Got 'heavy'"),
         (WeightedRows(L21(), [1, 2]), r"for each of the 3 features. Got \[1, 2\]"),
         (ChosenEntries("all"), r"'chosen' .* bool array of shape \(3, 2\). Got 'all'"),
@@ -396,7 +407,7 @@ def test_a_task_column_is_a_name_or_a_position(column):
 
 
 @pytest.mark.parametrize("estimator", [None, "ridge", BlockSparseRegressor, [], {}])
-def test_what_is_no_estimator(estimator):
+def test_objects_that_are_not_estimators(estimator):
     for function in (alpha_max, path):
         with pytest.raises(TypeError, match=f"{function.__name__} takes an estimator.*Pass one"):
             function(estimator, X, Y)

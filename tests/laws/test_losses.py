@@ -50,7 +50,7 @@ class TestValue:
         np.testing.assert_allclose(loss.value(y, z), formula(y, z), rtol=1e-12, atol=1e-15)
 
     @pytest.mark.parametrize(("loss", "labels"), LOSSES)
-    def test_is_what_cvxpy_sees(self, loss, labels):
+    def test_is_the_value_of_the_cvxpy_form(self, loss, labels):
         y, z = (array.ravel() for array in pairs(labels))
         expression = loss.to_cvxpy(y, cp.Constant(z))
         assert expression.shape == y.shape and expression.is_convex()
@@ -76,7 +76,7 @@ class TestValue:
         ends = share * value[0] + (1 - share) * value[1]
         assert (value[2] <= ends + 1e-9 * (1 + ends)).all()
 
-    def test_translates_means_that_labels_may_be_moved(self):
+    def test_translates_means_that_labels_can_be_centred(self):
         for loss, labels, _ in TABLE.values():
             y, z = pairs(labels)
             same = np.allclose(loss.value(y + 2, z + 2), loss.value(y, z))
@@ -249,7 +249,7 @@ class TestExtremes:
 
 class TestHouse:
     @pytest.mark.parametrize(("loss", "labels"), LOSSES)
-    def test_float32_stays(self, loss, labels):
+    def test_float32_is_kept(self, loss, labels):
         y, z = pairs(labels, np.linspace(-5, 5, 11))
         single = y.astype(np.float32), z.astype(np.float32)
         for method in (loss.value, loss.gradient, loss.curvature):

@@ -106,7 +106,7 @@ def test_clusters_as_lists_of_tasks(clusters):
         ([["kiwi", ["pear"]], ["fig"]], "are not task names"),
     ],
 )
-def test_clusters_that_are_no_partition(clusters, message):
+def test_clusters_that_are_not_a_partition(clusters, message):
     with pytest.raises(ValueError, match=message):
         ClusteredTaskRegressor(clusters=clusters).fit(X, Y)
 

@@ -69,7 +69,7 @@ def test_losses_against_cvxpy(estimator, loss, scenario):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e[0].__name__[:-9])
-def test_scaled_tasks_do_not_see_units(estimator):
+def test_scaled_tasks_do_not_depend_on_units(estimator):
     problem = Problem(SCENARIOS[4], classify=False)
     factors = np.array([1e-3, 1.0, 1e4])
     model = estimator[0](0.1, scale_tasks=True, **estimator[2], **TIGHT)

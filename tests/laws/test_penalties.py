@@ -180,7 +180,7 @@ class TestValue:
         assert value == pytest.approx(by_hand(W), rel=1e-12)
 
     @pytest.mark.parametrize("name", TABLE)
-    def test_is_what_cvxpy_sees(self, name):
+    def test_is_the_value_of_the_cvxpy_form(self, name):
         penalty, by_hand = TABLE[name]
         W = np.random.default_rng(0).standard_normal(SHAPE)
         expression, constraints = stated(penalty, cp.Constant(W))
@@ -481,7 +481,7 @@ class TestQuadratic:
 
 class TestHouse:
     @pytest.mark.parametrize("penalty", ALL)
-    def test_float32_stays(self, penalty):
+    def test_float32_is_kept(self, penalty):
         V = np.random.default_rng(0).standard_normal(SHAPE)
         single = V.astype(np.float32)
         for step in (0.3, np.float32(0.3), np.float64(0.3), np.full((4, 1), 0.3)):
@@ -493,7 +493,7 @@ class TestHouse:
         assert penalty.value(single) == pytest.approx(penalty.value(V), rel=1e-5)
 
     @pytest.mark.parametrize("penalty", ALL)
-    def test_inputs_and_parameters_are_left_alone(self, penalty):
+    def test_inputs_and_parameters_are_not_modified(self, penalty):
         V = np.random.default_rng(0).standard_normal(SHAPE)
         step = np.full((4, 1), 0.3)
         before, state = V.copy(), copy.deepcopy(penalty.get_params())

@@ -191,7 +191,7 @@ class TestStrengths:
         with pytest.warns(UserWarning, match="separable.*Increase alpha"):
             multinomial(0.0).fit(X, y)
 
-    def test_too_large_for_newton_without_penalty_is_honest(self):
+    def test_too_large_for_newton_without_penalty_warns_of_the_gap(self):
         rng = np.random.default_rng(0)
         X, y = rng.standard_normal((1500, 700)), rng.integers(0, 3, 1500)
         with pytest.warns(ConvergenceWarning, match="gap"):
@@ -476,7 +476,7 @@ class TestMultinomial:
         # The whole loss is in the column of the row's class.
         assert not (self.loss.value(y, z) * (1 - y)).any()
 
-    def test_value_is_what_cvxpy_sees(self, rows):
+    def test_value_is_that_of_the_cvxpy_form(self, rows):
         y, z = rows
         expression = self.loss.to_cvxpy(y, cp.Constant(z))
         assert expression.shape == (40,) and expression.is_convex()
@@ -575,7 +575,7 @@ class TestMultinomial:
         gradient = np.exp(-50) * np.array([[-2, 1, 1]])
         np.testing.assert_allclose(self.loss.gradient(y, z), gradient, rtol=1e-12)
 
-    def test_arguments_stay_as_they_are(self, rows):
+    def test_arguments_are_not_modified(self, rows):
         y, z = rows
         kept = y.copy(), z.copy()
         y.flags.writeable = z.flags.writeable = False

@@ -5,35 +5,16 @@ import pickle
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn.metrics as skm
+from metric_problems import median_error, ridge, schools
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from skmtl import IndependentTaskClassifier, metrics
 
 NAN = np.nan
-
-
-def schools(seed=0):
-    rng = np.random.RandomState(seed)
-    school = rng.randint(0, 3, size=60)
-    X = pd.DataFrame(rng.randn(60, 2), columns=["a", "b"]).assign(school=school)
-    return X, X["a"].to_numpy() + school + rng.randn(60)
-
-
-def ridge():
-    encode = make_column_transformer((OneHotEncoder(), ["school"]), remainder="passthrough")
-    return make_pipeline(encode, Ridge())
-
-
-def median_error(y_true, y_pred, *, task=None, sample_weight=None, average="macro"):
-    return float(np.median(np.abs(y_true - y_pred)))
 
 
 def test_foreign_metric():
@@ -206,7 +187,7 @@ def test_weights_of_a_metric_without_weights():
         scorer(model, X, y, weight + np.arange(60))
 
 
-def test_metrics_of_ones_own():
+def test_user_defined_callable():
     class Worst(list):  # a callable without a hash
         def __call__(self, y_true, y_pred, **kwargs):
             assert set(kwargs) == {"sample_weight"}

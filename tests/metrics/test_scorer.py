@@ -3,33 +3,18 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
+from metric_problems import median_error, ridge, schools
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from skmtl import metrics
 from skmtl.metrics._scorer import _METRICS
 
 NAN = np.nan
-
-
-def schools(seed=0):
-    rng = np.random.RandomState(seed)
-    school = rng.randint(0, 3, size=60)
-    X = pd.DataFrame(rng.randn(60, 2), columns=["a", "b"]).assign(school=school)
-    return X, X["a"].to_numpy() + school + rng.randn(60)
-
-
-def ridge():
-    encode = make_column_transformer((OneHotEncoder(), ["school"]), remainder="passthrough")
-    return make_pipeline(encode, Ridge())
 
 
 @pytest.mark.parametrize("metric", ["r2", "rmse", "explained_variance"])
@@ -75,10 +60,6 @@ def test_scorer_of_two_tasks_keeps_both_columns():
     Y[:20, 0] = NAN
     scorer = metrics.make_task_scorer("roc_auc")
     assert scorer(forest, X, Y) == scorer(Matrix(), X, Y) == metrics.roc_auc_score(Y, scores)
-
-
-def median_error(y_true, y_pred, *, task=None, sample_weight=None, average="macro"):
-    return float(np.median(np.abs(y_true - y_pred)))
 
 
 def test_scorer_options_override_the_known_ones():

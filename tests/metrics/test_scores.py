@@ -9,6 +9,7 @@ import pytest
 import sklearn.metrics as skm
 from hypothesis import given
 from hypothesis import strategies as st
+from metric_problems import schools
 from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import UndefinedMetricWarning
 
@@ -221,13 +222,6 @@ def test_wrong_data(arguments, options, message):
 def test_auc_of_three_labels():
     with pytest.raises(ValueError, match="two labels, but one task has .'a' 'b' 'c'"):
         metrics.roc_auc_score(["a", "b", "c"], [1.0, 2.0, 3.0])
-
-
-def schools(seed=0):
-    rng = np.random.RandomState(seed)
-    school = rng.randint(0, 3, size=60)
-    X = pd.DataFrame(rng.randn(60, 2), columns=["a", "b"]).assign(school=school)
-    return X, X["a"].to_numpy() + school + rng.randn(60)
 
 
 def test_constant_classifier_scores_one_half():

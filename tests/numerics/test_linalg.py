@@ -7,7 +7,7 @@ from skmtl._numerics import linalg
 
 
 class TestSampling:
-    def test_a_sample_stands_for_all(self):
+    def test_a_weighted_sample_represents_all(self):
         rng = np.random.default_rng(0)
         shares = rng.random(10_000) ** 4
         rows, times = linalg.sample(shares, 2000)
@@ -18,14 +18,14 @@ class TestSampling:
         again, _ = linalg.sample(shares, 2000)
         np.testing.assert_array_equal(rows, again)
 
-    def test_all_where_few_would_be_left_out(self):
+    def test_all_are_drawn_if_few_would_be_left_out(self):
         for shares, count in ((np.ones(10), 5), (np.zeros(10), 2)):
             rows, times = linalg.sample(shares, count)
             assert rows == slice(None)
             np.testing.assert_array_equal(times, 1)
 
     @pytest.mark.parametrize("centre", [False, True])
-    def test_sampled_grams_are_near(self, centre):
+    def test_sampled_grams_are_close(self, centre):
         rng = np.random.default_rng(0)
         X = rng.standard_normal((20_000, 5)).astype(np.float32) / 2 + 0.3
         weights = rng.random((20_000, 3)) / 20_000

@@ -14,7 +14,7 @@ def blas_threads():
     return [found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"]
 
 
-def test_the_limit_holds_inside_and_is_lifted_after():
+def test_the_limit_applies_inside_and_is_removed_afterwards():
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
         with one_blas_thread():
@@ -25,7 +25,7 @@ def test_the_limit_holds_inside_and_is_lifted_after():
         assert blas_threads() == before
 
 
-def test_an_error_lifts_it():
+def test_an_error_removes_it():
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
         with pytest.raises(KeyError), one_blas_thread():
@@ -33,7 +33,7 @@ def test_an_error_lifts_it():
         assert blas_threads() == before
 
 
-def test_threads_that_overlap_leave_the_number_as_it_was():
+def test_overlapping_threads_restore_the_number():
     inside, leave = threading.Event(), threading.Event()
 
     def first():
@@ -53,7 +53,7 @@ def test_threads_that_overlap_leave_the_number_as_it_was():
         assert blas_threads() == before
 
 
-def test_a_fit_leaves_the_number_as_it_was():
+def test_a_fit_restores_the_number():
     rng = np.random.default_rng(0)
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()

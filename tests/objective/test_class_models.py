@@ -53,7 +53,7 @@ class TestModel:
         assert bends.min() >= 0.7
 
     @pytest.mark.parametrize("penalty", [(0.0, 0.3), (0.3, 0.0), (0.1, 0.2)])
-    def test_sweeps_reach_the_minimum_and_know_their_distance(self, penalty):
+    def test_sweeps_reach_the_minimum_and_bound_their_distance(self, penalty):
         rng = np.random.default_rng(0)
         s, n_classes = 6, 3
         A = rng.standard_normal((40, s * n_classes))

@@ -65,7 +65,7 @@ def by_rows():
 
 
 def tolerance(case):
-    """What rounding leaves: of the sums over rows, or of labels and features far from zero."""
+    """The expected rounding error, of sums over rows or of labels and features far from zero."""
     return 1e-4 if case[3] == np.float32 else 1e-7 if case[2] else 1e-10
 
 
@@ -111,7 +111,7 @@ class TestAgainstRows:
         ridge = 0.0 if gram.quadratic is None else gram.quadratic.lipschitz()
         scale = 1 / np.sqrt(metric[:, 0])
         tops = np.linalg.eigvalsh(H * np.outer(scale, scale) + ridge * np.diag(scale**2))[:, -1]
-        # A start for steps that grow where they meet more, up to what none exceeds.
+        # The initial curvature may be too small, since steps are backtracked up to the limit.
         assert bound <= tops.max() * (1 + ridge) * (1 + 1e-9) + ridge / metric.min()
         assert gram.curvature_limit >= tops.max() * (1 - 1e-9)
         assert gram.squared_norm() == pytest.approx(np.linalg.eigvalsh(H)[:, -1].max(), rel=1e-9)
@@ -157,7 +157,7 @@ class TestFits:
                 assert true - best.objective <= found.dual_gap + best.dual_gap + slack
                 assert found.dual_gap <= tol * gram.null_value
 
-    def test_rotated_steps_end_where_others_do(self):
+    def test_rotated_steps_reach_the_same_solution(self):
         gram, _ = objectives(("shared", True, 0.0, np.float64), SquaredTraceNorm(0.1))
         assert gram.spectrum.rotates and gram.spectrum.rotated()[1] is not None
         found = solve(gram, ADMM, gram.start(), max_iter=1000, tol=1e-11)
@@ -168,7 +168,7 @@ class TestFits:
         copied = gram.with_penalty(SquaredTraceNorm(0.09))
         assert copied.spectrum.memory.get("rho") == gram.spectrum.memory.get("rho")
 
-    def test_slow_steps_give_way_to_exact_ones(self):
+    def test_slow_convergence_switches_to_exact_steps(self):
         rng = np.random.default_rng(0)
         X = rng.standard_normal((300, 8)) * np.geomspace(0.01, 10, 8)
         task = np.repeat(np.arange(5), 60)
@@ -204,7 +204,7 @@ class TestFits:
         other = gram.with_penalty(TraceNorm(0.2))
         assert other.spectrum is not first and other.spectrum.bases is first.bases
 
-    def test_a_value_is_that_of_the_penalty_at_hand(self):
+    def test_cached_values_depend_on_the_penalty(self):
         gram, _ = objectives(("shared", False, 0.0, np.float64), TraceNorm(0.1))
         point = gram.point(np.ones((N_FEATURES, N_TASKS)), np.zeros(0))
         twice = gram.with_penalty(TraceNorm(0.2))

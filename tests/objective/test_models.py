@@ -47,7 +47,7 @@ def models_of(A, R, factors):
 
 class TestModels:
     @pytest.mark.parametrize(("entry", "group"), STRENGTHS)
-    def test_every_form_reaches_the_minimum_that_cvxpy_finds(self, entry, group):
+    def test_every_form_reaches_cvxpys_minimum(self, entry, group):
         A, R, factors, ridges = small_problem()
         best, expected = stated_minimum(A, R, factors, ridges, entry, group)
         for model in models_of(A, R, factors):
@@ -58,7 +58,7 @@ class TestModels:
 
     @pytest.mark.parametrize(("entry", "group"), STRENGTHS)
     @pytest.mark.parametrize("tol", [1.0, 1e-3])
-    def test_the_gap_asked_for_bounds_what_is_left_to_gain(self, entry, group, tol):
+    def test_the_requested_gap_bounds_the_suboptimality(self, entry, group, tol):
         A, R, factors, ridges = small_problem(seed=1)
         best, _ = stated_minimum(A, R, factors, ridges, entry, group)
         for model in models_of(A, R, factors):

@@ -55,7 +55,7 @@ class TestObjective:
 
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("penalty", SMOOTH)
-    def test_newton_step_of_a_quadratic_model_ends_it(self, loss, penalty):
+    def test_newton_step_minimises_a_quadratic_model(self, loss, penalty):
         objective = objective_of(LOSSES[loss], SMOOTH[penalty])
         point = objective.null
         gradient = objective.gradient(point)

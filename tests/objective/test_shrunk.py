@@ -85,7 +85,7 @@ def test_losses_against_cvxpy(loss, scenario):
 
 
 def tiny_tasks(n_tasks=30, per_task=4, spread=1.0, noise=1.0, seed=0):
-    """Stacked data of tasks with common coefficients, few labels and intercepts of their own."""
+    """Stacked data of tasks with common coefficients, few labels and separate intercepts."""
     rng = np.random.default_rng(seed)
     codes = np.repeat(np.arange(n_tasks), per_task)
     X = rng.normal(size=(len(codes), 3)) + rng.normal(size=(n_tasks, 3))[codes]
@@ -148,7 +148,7 @@ def test_limits(classify):
 
 @pytest.mark.parametrize("m", [1e-300, 1e-12, 1e-6, 1e3, 1e6, 1e12, 1e300])
 def test_any_number_of_labels(m):
-    """Certified in as few steps as others: the mean is unpenalised for any strength."""
+    """Certified in few steps for any strength, although the mean is always unpenalised."""
     X, y, _ = tiny_tasks(n_tasks=6, per_task=8)
     labels = (X[:, 0] > np.median(X[:, 0])) ^ (np.arange(len(y)) % 3 == 0)
     with warnings.catch_warnings():
@@ -168,7 +168,7 @@ def test_a_mean_that_features_replace():
     assert model.dual_gap_ <= 1e-6 * np.square(y).sum()
 
 
-def test_tiny_tasks_gain():
+def test_tiny_tasks_benefit():
     X, y, b = tiny_tasks(spread=0.5, per_task=3)
     errors = {}
     for intercept in ("free", "shrunk", 4.0):
@@ -183,8 +183,8 @@ def test_tiny_tasks_gain():
     assert search.best_params_["intercept"] == 4.0
 
 
-def test_tasks_of_one_class_stay():
-    """Their intercepts are finite: a pulled intercept learns from the other tasks."""
+def test_tasks_of_one_class_are_kept():
+    """Their intercepts are finite, since they are shrunk towards those of the other tasks."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 4))
     Y = (X[:, :1] + rng.normal(size=(60, 5)) > 0).astype(float)
@@ -244,7 +244,7 @@ def test_graph_certificate_without_newton_steps(monkeypatch):
         0.5, graph="complete", intercept="shrunk", task_column=-1, tol=1e-9
     ).fit(X, labels)
     assert classifier.dual_gap_ <= 2e-8
-    # So are free intercepts if there are too many features for Newton steps.
+    # Free intercepts take the same step if there are too many features for Newton steps.
     for kind in (GramObjective, Objective):
         monkeypatch.setattr(kind, "has_newton", property(lambda self: False))
     for cls, target, layout in (
@@ -295,7 +295,7 @@ def test_cross_validated_estimators():
     "name", ["CappedBlockSparse", "SparseTaskRelation", "GroupOverlap"], ids=str
 )
 @pytest.mark.parametrize("kind", ["Regressor", "Classifier"])
-def test_stages_never_rise(name, kind):
+def test_stages_never_increase_the_objective(name, kind):
     X, y, _ = tiny_tasks(n_tasks=6, per_task=12)
     y = y if kind == "Regressor" else (y > np.median(y)).astype(int)
     options = {"task_column": -1, "tol": 1e-4, "max_stages": 500}
@@ -362,7 +362,7 @@ def test_wrong_inputs():
         FusedTaskRegressor(solver="admm", intercept="shrunk", task_column=-1).fit(X, y)
 
 
-def test_one_task_has_nobody_to_be_pulled_to():
+def test_shrinkage_does_not_affect_a_single_task():
     X, y, _ = tiny_tasks(n_tasks=1, per_task=20)
     pulled = BlockSparseRegressor(0.1, intercept="shrunk").fit(X[:, :-1], y)
     free = BlockSparseRegressor(0.1).fit(X[:, :-1], y)

@@ -126,7 +126,7 @@ class TestFiles:
 class TestAbsolute:
     @pytest.mark.parametrize("penalty", [pytest.param(p, id=name) for name, p in ABSOLUTE.items()])
     @given(W=matrices, shares=arrays(np.float64, SHAPE, elements=st.floats(0, 1)))
-    def test_takes_absolute_values_and_does_not_fall(self, penalty, W, shares):
+    def test_depends_on_absolute_values_and_does_not_decrease(self, penalty, W, shares):
         assert penalty.is_absolute
         value = penalty.value(W)
         assert penalty.value(np.abs(W)) == pytest.approx(value, rel=1e-12)
@@ -169,7 +169,7 @@ class TestAbsolute:
         assert positive.conjugate(1.001 * V / positive.dual_norm(V)) == np.inf
 
     @pytest.mark.parametrize("solver", ["auto", "fista", "admm"])
-    def test_a_norm_of_ones_own_is_fitted(self, solver):
+    def test_a_users_norm_is_fitted(self, solver):
         rng = np.random.default_rng(0)
         X = rng.standard_normal((40, 5))
         Y = X @ np.abs(rng.standard_normal((5, 4))) * [1, 1, 0, -1] + rng.standard_normal((40, 4))
@@ -212,7 +212,7 @@ class TestZeros:
         ],
         ids=repr,
     )
-    def test_costs_something(self, penalty):
+    def test_is_not_zero(self, penalty):
         assert not penalty.is_zero and penalty.without_zeros() is penalty
 
     def test_sums_lose_their_zeros(self):
@@ -234,7 +234,7 @@ class TestMerging:
         ],
         ids=repr,
     )
-    def test_is_the_norm_that_it_amounts_to(self, parts, same):
+    def test_equals_the_single_norm(self, parts, same):
         merged, quadratic = split(PenaltySum(parts) + Ridge(0.1))
         assert quadratic is not None
         assert merged.row_thresholds == pytest.approx(same.row_thresholds, rel=1e-15)
@@ -286,7 +286,7 @@ class TestMerging:
 
 
 class TestParts:
-    def test_all_but_superpositions_are_of_one_part(self):
+    def test_all_but_superpositions_have_one_part(self):
         V = np.random.default_rng(0).standard_normal((1, *SHAPE))
         block = L21(0.3)
         assert block.n_superposed == (block + L1(0.1)).n_superposed == 1

@@ -128,7 +128,7 @@ class TestValue:
             assert penalty.value(point) == pytest.approx(by_hand(penalty, of_row, point), rel=1e-12)
 
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
-    def test_is_what_cvxpy_sees(self, penalty, of_row):
+    def test_is_the_value_of_the_cvxpy_form(self, penalty, of_row):
         W = np.abs(np.random.default_rng(0).standard_normal(SHAPE)) * CHOSEN
         form = penalty.to_cvxpy(cp.Constant(W))
         expression, constraints = form if isinstance(form, tuple) else (form, [])
@@ -198,6 +198,15 @@ class TestProx:
         assert penalty.row_thresholds is None and penalty.is_norm
         assert not WeightedRows(L21(), np.zeros(2)).is_norm
 
+    def test_nested_weights_are_multiplied(self):
+        V = np.random.default_rng(0).standard_normal(SHAPE)
+        V[FACTORS == 0] = 0
+        nested = WeightedRows(WeightedRows(L21(1.3), HELD), FACTORS)
+        whole = WeightedRows(L21(1.3), HELD * FACTORS)
+        assert nested.value(V) == pytest.approx(whole.value(V))
+        assert nested.dual_norm(V) == pytest.approx(whole.dual_norm(V))
+        np.testing.assert_allclose(nested.prox(V, 0.3), whole.prox(V, 0.3))
+
 
 class TestDuality:
     @pytest.mark.parametrize(("penalty", "of_row"), DUAL)
@@ -252,8 +261,8 @@ class TestDuality:
 
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
     @given(G=matrices, W=matrices)
-    def test_fenchel_young_beside_a_ridge(self, penalty, of_row, G, W):
-        # What certifies where slopes of free rows do not vanish.
+    def test_fenchel_young_with_a_ridge(self, penalty, of_row, G, W):
+        # The certificate if slopes of free rows do not vanish.
         ridge, point = Ridge(0.3), np.abs(W)
         conjugate = envelope(penalty, ridge, G)
         dual = best_dual(penalty, ridge, W, G, lambda scale: 0.0)
@@ -283,7 +292,7 @@ class TestDuality:
 
 class TestHouse:
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
-    def test_float32_stays_and_inputs_are_left_alone(self, penalty, of_row):
+    def test_float32_is_kept_and_inputs_are_not_modified(self, penalty, of_row):
         V = np.random.default_rng(0).standard_normal(SHAPE)
         before, step = V.copy(), np.full((4, 1), 0.3)
         V.flags.writeable = step.flags.writeable = False

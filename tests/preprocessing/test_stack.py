@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skmtl.design._tasks import split_task_column
+from skmtl.design import split_task_column
 from skmtl.preprocessing import stack_tasks
 
 RNG = np.random.default_rng(0)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 from sklearn import config_context
-from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
@@ -27,8 +27,9 @@ from sklearn.preprocessing import (
     StandardScaler,
     TargetEncoder,
 )
+from stacked_ridge import StackedRidge
 
-from skmtl.design._tasks import encode_tasks, look_up_tasks, read_ids, split_task_column
+from skmtl.design import split_task_column
 from skmtl.preprocessing import TaskTransformer
 
 RNG = np.random.default_rng(0)
@@ -56,32 +57,6 @@ def polars_frame() -> pl.DataFrame:
 
 
 FRAMES = pytest.mark.parametrize("make_frame", [pandas_frame, polars_frame])
-
-
-class StackedRidge(RegressorMixin, BaseEstimator):
-    """One ridge per task: the smallest estimator with a task column."""
-
-    def __init__(self, task_column: str | int) -> None:
-        self.task_column = task_column
-
-    def fit(self, X: Any, y: Any) -> Self:
-        features, ids = split_task_column(X, self.task_column)
-        if not sp.issparse(features):
-            features = np.asarray(features, dtype=float)
-        self.tasks_, codes = encode_tasks(read_ids(ids))
-        y = np.asarray(y)
-        self.models_ = [
-            Ridge().fit(features[codes == k], y[codes == k]) for k in range(len(self.tasks_))
-        ]
-        return self
-
-    def predict(self, X: Any) -> Any:
-        features, ids = split_task_column(X, self.task_column)
-        if not sp.issparse(features):
-            features = np.asarray(features, dtype=float)
-        codes = look_up_tasks(self.tasks_, read_ids(ids))
-        predictions = np.column_stack([model.predict(features) for model in self.models_])
-        return predictions[np.arange(len(codes)), codes]
 
 
 class AddColumns(TransformerMixin, BaseEstimator):

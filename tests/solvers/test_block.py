@@ -102,7 +102,7 @@ def test_agrees_with_fista(loss, layout, container, centre):
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
-def test_a_ridge_besides(loss):
+def test_with_a_ridge(loss):
     penalty = lambda top: L21(top / 5) + Ridge(top / 5)  # noqa: E731
     objective = objective_of(loss, "shared", np.asarray, penalty=penalty)
     block = solve(objective, Block, objective.start(), max_iter=200, tol=1e-9)
@@ -150,12 +150,12 @@ class TestScreening:
 
 
 class TestChoice:
-    def test_auto_takes_it_for_row_norms_alone(self):
+    def test_auto_selects_it_for_row_norms_only(self):
         objective = objective_of(SquaredLoss(), "shared", np.asarray)
         assert choose_solver("auto", objective) is Block
         assert choose_solver("auto", objective.with_penalty(TraceNorm(1.0))) is not Block
 
-    def test_asked_for_in_vain_names_the_remedy(self):
+    def test_where_it_does_not_apply_the_error_names_a_remedy(self):
         X, Y = many_features()
         with pytest.raises(ValueError, match="solver='auto'"):
             BlockSparseRegressor(1.0, norm="linf", solver="block").fit(X, Y)
@@ -167,14 +167,14 @@ class TestChoice:
         assert model.dual_gap_ <= 1e-6 * np.var(Y, axis=0).sum() / 2
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    def test_single_precision_goes_through(self, dtype):
+    def test_single_precision_is_kept(self, dtype):
         X, Y = many_features()
         model = BlockSparseRegressor(0.5, tol=1e-5).fit(X.astype(dtype), Y)
         assert model.coef_.dtype == dtype
         expected = BlockSparseRegressor(0.5, tol=1e-10).fit(X, Y).coef_
         np.testing.assert_allclose(model.coef_, expected, atol=2e-2)
 
-    def test_warm_start_at_the_solution_takes_one_look(self):
+    def test_warm_start_at_the_solution_needs_one_certificate(self):
         X, Y = many_features()
         model = BlockSparseClassifier(0.05, warm_start=True, tol=1e-6).fit(X, Y > 0)
         coef = model.coef_.copy()

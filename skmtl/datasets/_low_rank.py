@@ -96,13 +96,13 @@ def make_low_rank_tasks(
     --------
     >>> import numpy as np
     >>> from skmtl.datasets import make_low_rank_tasks
-    >>> made = make_low_rank_tasks(50, 8, 6, rank=2, random_state=0)
-    >>> made.data.shape, made.target.shape, made.components.shape
+    >>> dataset = make_low_rank_tasks(50, 8, 6, rank=2, random_state=0)
+    >>> dataset.data.shape, dataset.target.shape, dataset.components.shape
     ((50, 8), (50, 6), (2, 8))
-    >>> int(np.linalg.matrix_rank(made.coef))
+    >>> int(np.linalg.matrix_rank(dataset.coef))
     2
-    >>> made = make_low_rank_tasks(50, 8, 6, n_sparse=3, random_state=0)
-    >>> int((made.coef != made.low_rank).sum())
+    >>> dataset = make_low_rank_tasks(50, 8, 6, n_sparse=3, random_state=0)
+    >>> int((dataset.coef != dataset.low_rank).sum())
     3
     """
     validate_parameter_constraints(
@@ -198,12 +198,12 @@ def make_overlapping_tasks(
     Examples
     --------
     >>> from skmtl.datasets import make_overlapping_tasks
-    >>> made = make_overlapping_tasks(50, 8, 6, n_latent=3, random_state=0)
-    >>> made.data.shape, made.target.shape, made.latent.shape
+    >>> dataset = make_overlapping_tasks(50, 8, 6, n_latent=3, random_state=0)
+    >>> dataset.data.shape, dataset.target.shape, dataset.latent.shape
     ((50, 8), (50, 6), (3, 8))
-    >>> (made.assignments != 0).sum(axis=1)
+    >>> (dataset.assignments != 0).sum(axis=1)
     array([2, 2, 2, 2, 2, 2])
-    >>> bool((made.coef == made.assignments @ made.latent).all())
+    >>> bool((dataset.coef == dataset.assignments @ dataset.latent).all())
     True
     """
     validate_parameter_constraints(

@@ -88,10 +88,10 @@ def make_chain_tasks(
     Examples
     --------
     >>> from skmtl.datasets import make_chain_tasks
-    >>> made = make_chain_tasks(50, 8, 6, n_jumps=1, n_informative=3, random_state=0)
-    >>> made.data.shape, made.target.shape, made.jumps.shape
+    >>> dataset = make_chain_tasks(50, 8, 6, n_jumps=1, n_informative=3, random_state=0)
+    >>> dataset.data.shape, dataset.target.shape, dataset.jumps.shape
     ((50, 8), (50, 6), (8, 5))
-    >>> made.jumps.sum(axis=1)[made.support]
+    >>> dataset.jumps.sum(axis=1)[dataset.support]
     array([1, 1, 1])
     """
     validate_parameter_constraints(CONSTRAINTS | _CHAIN, locals(), caller_name="make_chain_tasks")
@@ -184,10 +184,10 @@ def make_tree_tasks(
     Examples
     --------
     >>> from skmtl.datasets import make_tree_tasks
-    >>> made = make_tree_tasks(50, 20, 4, random_state=0)
-    >>> made.tree
+    >>> dataset = make_tree_tasks(50, 20, 4, random_state=0)
+    >>> dataset.tree
     [[2, 3], [1, 0]]
-    >>> made.groups.astype(int)
+    >>> dataset.groups.astype(int)
     array([[1, 1, 1, 1],
            [0, 0, 1, 1],
            [0, 0, 1, 0],
@@ -195,7 +195,7 @@ def make_tree_tasks(
            [1, 1, 0, 0],
            [0, 1, 0, 0],
            [1, 0, 0, 0]])
-    >>> int((made.coef[:, made.feature_groups == 1] != 0).sum())
+    >>> int((dataset.coef[:, dataset.feature_groups == 1] != 0).sum())
     4
     """
     validate_parameter_constraints(CONSTRAINTS | _TREE, locals(), caller_name="make_tree_tasks")
