@@ -74,7 +74,8 @@ def _call_rare() -> None:
         np.ones((3, 2)),
         np.ones(2),
         thresholds,
-        *np.zeros((2, 3, 2)),
+        np.zeros((3, 2)),
+        np.zeros((3, 2)),
         np.ones((2, 2)),
         np.empty(3, dtype=np.bool_),
     )

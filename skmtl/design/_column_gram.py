@@ -30,10 +30,10 @@ class ColumnGram:
     def of(self, features: Array) -> Array:
         """The Gram matrix (s, s) of some features, float64."""
         self._add(features[self._position[features] < 0])
-        taken = np.empty((1, len(features), len(features)))
+        taken: Array = np.empty((1, len(features), len(features)))
         # Faster than fancy indexing.
         kernels.take_grams(self._gram[None], self._position[features], taken)
-        return taken[0]
+        return np.asarray(taken[0])
 
     def rows(self, features: Array) -> Array:
         """The columns (s, n_samples), centred and multiplied by root weights."""

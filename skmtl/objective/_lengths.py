@@ -44,7 +44,8 @@ def minimise_in_rounds(
     while True:
         swept, gap = sweep(min(_ROUND, max_sweeps - n_sweeps))
         n_sweeps += swept
-        if gap <= tol or n_sweeps >= max_sweeps:
+        # Without a sweep the gap is small, or not a number after an overflow.
+        if gap <= tol or swept == 0 or n_sweeps >= max_sweeps:
             return n_sweeps
         fit_lengths()
 

@@ -105,15 +105,15 @@ class GramModel:
         if self.gram.size:
             taken = np.empty((1, len(rows), len(rows)))
             kernels.take_grams(self.gram[None], rows, taken)
-            return taken[0] * ((directions * self.factors) @ directions.T)
+            return np.asarray(taken[0] * ((directions * self.factors) @ directions.T))
         grams = self.grams[rows[:, None], rows]
-        return np.einsum("jkt,jt->jk", grams * directions, directions)
+        return np.asarray(np.einsum("jkt,jt->jk", grams * directions, directions))
 
     def _product(self, rows: Array, step: Array) -> Array:
         """A'A times a step in some rows."""
         if self.gram.size:
             return np.asarray(self.gram[:, rows] @ (step * self.factors))
-        return np.einsum("jkt,kt->jt", self.grams[:, rows], step)
+        return np.asarray(np.einsum("jkt,kt->jt", self.grams[:, rows], step))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class DenseModel:
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """As :meth:`GramModel.minimise`."""
         strengths, H, R = penalty.strengths(len(W)), np.empty_like(W), self.residual
-        single: Array | None = self.columns.astype(np.float32)
+        single: Array | None = _as_single(self.columns)
         last = np.inf
 
         def sweep(most: int) -> tuple[int, float]:
@@ -139,7 +139,7 @@ class DenseModel:
             n_sweeps = 0
             if single is not None:
                 n_sweeps, gap = self._sweep_in_single(single, strengths, W, H, tol, most)
-                if gap <= max(tol, _GOOD * last):
+                if gap <= tol or (n_sweeps and gap < _GOOD * last):
                     last = gap
                     return n_sweeps, gap
                 single = None
@@ -166,10 +166,9 @@ class DenseModel:
         residual stay as they were.
         """
         old, R, active = W.copy(), self.residual, np.empty(len(W), dtype=np.bool_)
-        with np.errstate(over="ignore"):
-            rough = R.astype(np.float32)
+        slopes = np.empty_like(W, dtype=np.float32)
         n_sweeps, _ = kernels.minimise_rows_dense(
-            columns, self.factors, strengths, W, np.empty_like(W, dtype=np.float32), rough, tol, most
+            columns, self.factors, strengths, W, slopes, _as_single(R), tol, most
         )
         moved = R - (W - old).T @ self.columns
         gap = kernels.dense_gap(self.columns, self.factors, strengths, W, H, moved, active)[1]
@@ -180,7 +179,7 @@ class DenseModel:
         return n_sweeps, np.inf
 
     def _row_gram(self, rows: Array, directions: Array) -> Array:
-        return self.gram(rows) * ((directions * self.factors) @ directions.T)
+        return np.asarray(self.gram(rows) * ((directions * self.factors) @ directions.T))
 
 
 @dataclass(frozen=True)
@@ -222,6 +221,12 @@ class SparseModel:
         sums = columns.T @ self.weights
         gram += np.outer(means, self.weights.sum() * means - sums) - np.outer(sums, means)
         return np.asarray(gram * ((directions * self.factors) @ directions.T))
+
+
+def _as_single(values: Array) -> Array:
+    """The values in single precision, infinite where they are too large for it."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 NO_GRAM = np.zeros((0, 0))

@@ -110,17 +110,13 @@ class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral
             if len(features) > _GRAM_ROWS * len(weights):
                 columns = self.column_gram.rows(features)
                 residual = np.ascontiguousarray(-U.T * np.sqrt(design.row_weights))
-                gram = self.column_gram
-
-                def gram_of(rows: Array) -> Array:
-                    return gram.of(features[rows])
-
-                return DenseModel(columns, design.task_factors, residual, gram_of)
+                gram = self.column_gram.restricted(features)
+                return DenseModel(columns, design.task_factors, residual, gram.of)
         bend = self._model_curvature(point)
         square, slope = self._model_square(bend, U), -G[features]
         if self.loss.constant_curvature and design.has_common_columns:
-            gram = self.column_gram.of(features)
-            return GramModel(gram, design.task_factors, NO_GRAMS, slope, square, bend)
+            known = self.column_gram.of(features)
+            return GramModel(known, design.task_factors, NO_GRAMS, slope, square, bend)
         if len(features) < self.n_features:
             design = design.columns(features)
         if self.loss.constant_curvature:

@@ -88,7 +88,8 @@ class TaskGramModel:
     def _row_gram(self, rows: Array, directions: Array) -> Array:
         total = np.zeros((len(rows), len(rows)))
         for t, scale in enumerate(self.scales):
-            gram = self.grams[rows, t][:, rows] if self.turned else self.grams[t][rows[:, None], rows]
+            whole = self.grams[:, t] if self.turned else self.grams[t]
+            gram = whole[rows[:, None], rows]
             total += gram * (scale * np.outer(directions[:, t], directions[:, t]))
         return total
 

@@ -25,6 +25,8 @@ _NEAR = 0.99
 _SCREENED = 3
 # Maximum number of sweeps in a round.
 _MAX_SWEEPS = 5000
+# Sweeps if the gap on the working set is already as small as requested.
+_FEW_SWEEPS = 10
 # Working sets are abandoned once this share of the largest allowed set is active.
 _FULL = 0.9
 # Newton steps on a working set. The curvature is recomputed if a step leaves more than this
@@ -103,7 +105,11 @@ class Block:
         model = objective.row_model(point, features)
         rows = point.W[features]
         tol = max(_DIRECT * gap, _FINAL * enough)
-        self.n_sweeps += model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
+        swept = model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
+        if not swept:
+            # Only rounding error separates this gap from that over all rows.
+            swept = model.minimise(rows, thresholds.of(features), 0.0, _FEW_SWEEPS)
+        self.n_sweeps += swept
         self.point = objective.move_rows(point, features, rows)
         return None if self.point is point else self._expanded()
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from skmtl.objective._lengths import length_step
 from skmtl.objective._models import NO_GRAMS, DenseModel, GramModel, SparseModel, Thresholds
 
 STRENGTHS = [(0.0, 3.0), (2.0, 0.0), (1.0, 2.0)]
@@ -31,6 +32,13 @@ def stated_minimum(A, R, factors, ridges, entry, group):
     return problem.value, W.value
 
 
+def dense_model(A, R, factors):
+    """The model on columns, whose residual it overwrites."""
+    gram = A.T @ A
+    columns, residual = np.array(A.T, order="C"), np.array(R.T, order="C")
+    return DenseModel(columns, factors, residual, lambda rows: gram[np.ix_(rows, rows)])
+
+
 def models_of(A, R, factors):
     """The same quadratic in all forms."""
     slope = (A.T @ R) * factors
@@ -41,7 +49,7 @@ def models_of(A, R, factors):
     columns = sp.csc_array(A)
     yield GramModel(gram, factors, NO_GRAMS, slope.copy(), square)
     yield GramModel(np.zeros((0, 0)), ones, grams, slope.copy(), square)
-    yield DenseModel(np.ascontiguousarray(A.T), factors, np.ascontiguousarray(R.T))
+    yield dense_model(A, R, factors)
     yield SparseModel(columns, np.zeros(A.shape[1]), np.ones(len(R)), factors, R.copy())
 
 
@@ -78,13 +86,62 @@ class TestModels:
         root = np.sqrt(weights)[:, None]
         penalty = Thresholds(0.0, 2.0, ridges)
         dense = np.zeros((A.shape[1], R.shape[1]))
-        columns = np.ascontiguousarray(((A - means) * root).T)
-        DenseModel(columns, factors, np.ascontiguousarray((R * root).T)).minimise(
-            dense, penalty, 1e-11, 100_000
-        )
+        model = dense_model((A - means) * root, R * root, factors)
+        model.minimise(dense, penalty, 1e-11, 100_000)
         sparse = np.zeros_like(dense)
         SparseModel(sp.csc_array(A), means, weights, factors, R.copy()).minimise(
             sparse, penalty, 1e-11, 100_000
         )
         assert dense.any()
         np.testing.assert_allclose(sparse, dense, atol=1e-6)
+
+    @pytest.mark.parametrize("scale", [1e-50, 1e-30, 1e30, 1e50])
+    def test_columns_beyond_single_precision(self, scale):
+        """The problem in other units of the features has the same minimum."""
+        A, R, factors, _ = small_problem()
+        found = []
+        for size in (1.0, scale):
+            W = np.zeros((A.shape[1], R.shape[1]))
+            penalty = Thresholds(0.0, 3.0 * size, np.zeros(R.shape[1]))
+            dense_model(A * size, R, factors).minimise(W, penalty, 1e-12, 100_000)
+            found.append(W * size)
+        np.testing.assert_allclose(found[1], found[0], atol=1e-5)
+
+
+class TestLengths:
+    @pytest.mark.parametrize(("entry", "group"), STRENGTHS)
+    def test_a_step_minimises_over_the_lengths_of_rows(self, entry, group):
+        """Compared with cvxpy, from random rows, some of which are zero."""
+        A, R, factors, ridges = small_problem()
+        rng = np.random.default_rng(1)
+        W = rng.normal(size=(A.shape[1], R.shape[1])) * (rng.random(A.shape[1]) < 0.7)[:, None]
+        lengths = cp.Variable(A.shape[1], nonneg=True)
+        directions = W / np.maximum(np.linalg.norm(W, axis=1, keepdims=True), 1e-300)
+        loss = sum(
+            f * cp.sum_squares(R[:, t] - (A * directions[:, t]) @ lengths)
+            + ridges[t] * cp.sum_squares(cp.multiply(directions[:, t], lengths))
+            for t, f in enumerate(factors)
+        )
+        strengths = (entry * np.abs(directions).sum(axis=1) + group) * W.any(axis=1)
+        problem = cp.Problem(cp.Minimize(loss / 2 + strengths @ lengths))
+        problem.solve(solver="CLARABEL")
+        penalty, left = Thresholds(entry, group, ridges), R - A @ W
+        gram = A.T @ A
+
+        def hessian(rows, directions):
+            return gram[np.ix_(rows, rows)] * ((directions * factors) @ directions.T)
+
+        for _ in range(20):  # steps that would make lengths negative are cut short
+            found = length_step(W, (A.T @ left) * factors, penalty, hessian, np.inf)
+            if found is None:
+                break
+            W[found[0]] += found[1]
+            W[np.linalg.norm(W, axis=1) < 1e-12] = 0.0
+            left = R - A @ W
+        expected = lengths.value * W.any(axis=1)
+        np.testing.assert_allclose(np.linalg.norm(W, axis=1), expected, atol=1e-5)
+
+    def test_a_step_that_costs_too_much_is_not_made(self):
+        ones, penalty = np.ones((3, 2)), Thresholds(0.0, 1.0, np.zeros(2))
+        assert length_step(ones, ones, penalty, lambda rows, _: np.eye(len(rows)), 2) is None
+        assert length_step(0 * ones, ones, penalty, lambda rows, _: np.eye(len(rows)), 9) is None

@@ -32,7 +32,7 @@ class TestAgainstScikitLearn:
         X, Y = many_features()
         top = np.linalg.norm((X - X.mean(0)).T @ (Y - Y.mean(0)), axis=1).max() / len(X)
         parameters = {"alpha": top / divisor, "fit_intercept": intercept}
-        ours = BlockSparseRegressor(**parameters, tol=1e-11, solver="block").fit(X, Y)
+        ours = BlockSparseRegressor(**parameters, tol=1e-12, solver="block").fit(X, Y)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             theirs = MultiTaskLasso(**parameters, tol=1e-10, max_iter=100_000).fit(X, Y)
@@ -42,7 +42,7 @@ class TestAgainstScikitLearn:
     def test_elastic_net(self):
         X, Y = many_features()
         parameters = {"alpha": 0.5, "l1_ratio": 0.6}
-        ours = BlockSparseRegressor(**parameters, tol=1e-11, solver="block").fit(X, Y)
+        ours = BlockSparseRegressor(**parameters, tol=1e-12, solver="block").fit(X, Y)
         theirs = MultiTaskElasticNet(**parameters, tol=1e-10, max_iter=100_000).fit(X, Y)
         np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=2e-5)
 
