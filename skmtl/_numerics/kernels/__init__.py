@@ -9,6 +9,7 @@ detect changes in other files.
 from skmtl._numerics.kernels._classes import minimise_classes
 from skmtl._numerics.kernels._fused import exceed_chains, shrink_chains
 from skmtl._numerics.kernels._pairwise import exceed_pairs, shrink_pairs
+from skmtl._numerics.kernels._precision import sweep_covariance
 from skmtl._numerics.kernels._rows import minimise_rows, minimise_rows_dense, minimise_rows_sparse
 from skmtl._numerics.kernels._tasks import (
     multiply_gram_rows,
@@ -40,6 +41,7 @@ __all__ = [
     "shrink_pairs",
     "shrink_trees",
     "sum_products",
+    "sweep_covariance",
     "sweep_task_rows",
     "take_grams",
     "task_rows_gap",
