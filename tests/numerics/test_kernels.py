@@ -97,6 +97,32 @@ def test_trees(dtype):
     np.testing.assert_allclose(np.maximum(left, 0), np.max(sizes, axis=0), atol=1e-12)
 
 
+@pytest.mark.parametrize(("n_rows", "limit"), [(4, 0.01), (4, 0.2), (30, 0.05), (30, 2.0)])
+def test_covariance_rows(n_rows, limit):
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(n_rows, 7))
+    S = W.T @ W / n_rows + 0.01 * np.eye(7)
+    S /= np.sqrt(np.outer(np.diag(S), np.diag(S)))
+    limits = limit * rng.uniform(0.5, 1, (7, 7))
+    limits = (limits + limits.T) / 2
+    np.fill_diagonal(limits, 0)
+    expected, C, B = S.copy(), S.copy(), rng.normal(size=(7, 7))
+    for _ in range(3):
+        assert kernels.sweep_covariance(S, limits, C, B) == 0
+        for j in range(7):
+            # log det C falls with c' H^-1 c, where c is row j and H are the other rows.
+            others = np.arange(7) != j
+            inverse = np.linalg.inv(np.linalg.cholesky(expected[np.ix_(others, others)]))
+            s, width = S[j, others], limits[j, others]
+            row = lsq_linear(inverse, np.zeros(6), (s - width, s + width), tol=1e-14).x
+            expected[j, others] = expected[others, j] = row
+        np.testing.assert_allclose(C, expected, atol=1e-6)
+    # The coefficients are zero where the row is strictly within the limits.
+    assert (np.diag(B) == 0).all()
+    assert (np.sign(S - C)[-1] == np.sign(B)[-1])[B[-1] != 0].all()
+    assert (np.abs(S - C)[-1] >= limits[-1] - 1e-12)[B[-1] != 0].all()
+
+
 NOWHERE = """
 import warnings
 from numba.core import caching

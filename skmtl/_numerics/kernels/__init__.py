@@ -9,6 +9,7 @@ detect changes in other files.
 from skmtl._numerics.kernels._classes import minimise_classes
 from skmtl._numerics.kernels._fused import exceed_chains, shrink_chains
 from skmtl._numerics.kernels._pairwise import exceed_pairs, shrink_pairs
+from skmtl._numerics.kernels._precision import sweep_covariance
 from skmtl._numerics.kernels._rows import (
     dense_gap,
     minimise_rows,
@@ -29,11 +30,11 @@ from skmtl._numerics.kernels._tasks import (
 from skmtl._numerics.kernels._tree import exceed_trees, measure_trees, shrink_trees
 
 __all__ = [
+    "dense_gap",
     "exceed_chains",
     "exceed_pairs",
     "exceed_trees",
     "measure_trees",
-    "dense_gap",
     "minimise_classes",
     "minimise_rows",
     "minimise_rows_dense",
@@ -46,6 +47,7 @@ __all__ = [
     "shrink_pairs",
     "shrink_trees",
     "sum_products",
+    "sweep_covariance",
     "sweep_task_rows",
     "take_grams",
     "task_rows_gap",
