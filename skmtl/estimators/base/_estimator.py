@@ -20,7 +20,12 @@ from skmtl.design import (
     read_prediction,
     task_factors,
 )
-from skmtl.estimators.base._parameters import estimator, parameter
+from skmtl.estimators.base._parameters import (
+    estimator,
+    has_valid_parameters,
+    parameter,
+    parameter_names,
+)
 from skmtl.losses import Loss
 from skmtl.objective import (
     BaseObjective,
@@ -223,6 +228,14 @@ class TaskEstimator(BaseEstimator):
 
     # Why no convex problem states what fit minimises, and the remedy; None if one does.
     _not_stated: ClassVar[str | None] = None
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return parameter_names(cls, super()._get_param_names)
+
+    def _validate_params(self) -> None:
+        if not has_valid_parameters(self):
+            super()._validate_params()  # raises, with scikit-learn's message
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         """The penalty on the tasks of ``data``."""

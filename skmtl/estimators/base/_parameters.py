@@ -11,9 +11,12 @@ section of the docstring.
 
 import inspect
 import linecache
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, dataclass_transform
+from weakref import WeakKeyDictionary
+
+from sklearn.utils._param_validation import make_constraint
 
 from skmtl.estimators.base._docstrings import compose, keep_text
 
@@ -22,6 +25,7 @@ Class = TypeVar("Class", bound=type[Any])
 # The order in signatures. Only the first group is positional.
 GROUPS = ("strength", "grid", "family", "search", "loss", "data", "labels", "stages", "solving")
 _FIELDS = "_parameters"
+_NO_DEFAULT = object()
 
 
 @dataclass(frozen=True)
@@ -161,3 +165,51 @@ def _make_init(cls: type, fields: dict[str, Parameter]) -> Any:
     init = namespace["__init__"]
     init.__qualname__, init.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
     return init
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """When a parameter is valid: a default that is, or a value that satisfies a constraint."""
+
+    name: str
+    default: Any
+    constraints: tuple[Any, ...] | None
+
+    def accepts(self, value: Any) -> bool:
+        if value is self.default or self.constraints is None:
+            return True
+        return any(constraint.is_satisfied_by(value) for constraint in self.constraints)
+
+
+# By class, with the constructor and the constraints from which they were derived.
+_names: WeakKeyDictionary[type, tuple[Any, list[str]]] = WeakKeyDictionary()
+_rules: WeakKeyDictionary[type, tuple[Any, Any, list[_Rule]]] = WeakKeyDictionary()
+
+
+def parameter_names(cls: type[Any], inspected: Callable[[], list[str]]) -> list[str]:
+    """The names of a class's parameters; inspecting its signature takes longer than a small fit."""
+    init, names = _names.get(cls, (None, []))
+    if init is not cls.__init__:
+        _names[cls] = init, names = cls.__init__, inspected()
+    return names.copy()
+
+
+def has_valid_parameters(model: Any) -> bool:
+    """Whether scikit-learn's validation accepts the parameters of an estimator."""
+    cls = type(model)
+    init, given, rules = _rules.get(cls, (None, None, []))
+    if init is not cls.__init__ or given is not cls._parameter_constraints:
+        init, given = cls.__init__, cls._parameter_constraints
+        rules = [_make_rule(cls, name) for name in cls._get_param_names()]
+        _rules[cls] = init, given, rules
+    return all(rule.accepts(getattr(model, rule.name)) for rule in rules)
+
+
+def _make_rule(cls: type[Any], name: str) -> _Rule:
+    """The rule of one parameter, with scikit-learn's constraints made once."""
+    given = cls._parameter_constraints.get(name, "no_validation")
+    default = inspect.signature(cls.__init__).parameters[name].default
+    if given == "no_validation":
+        return _Rule(name, default, None)
+    rule = _Rule(name, _NO_DEFAULT, tuple(make_constraint(each) for each in given))
+    return replace(rule, default=default) if rule.accepts(default) else rule
