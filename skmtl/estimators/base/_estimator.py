@@ -349,9 +349,13 @@ class TaskEstimator(BaseEstimator):
         labelled = data.label_counts > 0
         if not self.fit_intercept:
             return labelled
+        loss = self._get_loss()
+        together = self._pooling(data) == "all" or self._shrinks_intercepts(data)
+        if loss.constant_curvature:
+            return labelled
         labels = data.constant_labels()
-        lacking = self._get_loss().lacks_minimiser(labels)
-        if self._pooling(data) == "all" or self._shrinks_intercepts(data):
+        lacking = loss.lacks_minimiser(labels)
+        if together:
             # A task with one class is fine if another task has the other class.
             same = labels[labelled] == labels[labelled][:1]
             return np.asarray(labelled & ~(lacking[labelled] & same).all())
@@ -390,7 +394,9 @@ class TaskEstimator(BaseEstimator):
         """
         learned = self._learnable(data)
         coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
-        intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
+        intercept = np.zeros(data.n_tasks)
+        if not learned.all():
+            intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
         if not learned.any():
             return Fit(coef, intercept, 0.0, 0.0, 1, learned)
         part = data.select(learned)

@@ -167,30 +167,19 @@ def _make_init(cls: type, fields: dict[str, Parameter]) -> Any:
     return init
 
 
-@dataclass(frozen=True)
-class _Rule:
-    """When a parameter is valid: a default that is, or a value that satisfies a constraint."""
-
-    name: str
-    default: Any
-    constraints: tuple[Any, ...] | None
-
-    def accepts(self, value: Any) -> bool:
-        if value is self.default or self.constraints is None:
-            return True
-        return any(constraint.is_satisfied_by(value) for constraint in self.constraints)
-
-
+# A parameter's name, its default (if it is valid), and scikit-learn's constraints.
+_Rule = tuple[str, Any, tuple[Any, ...]]
 # By class, with the constructor and the constraints from which they were derived.
 _names: WeakKeyDictionary[type, tuple[Any, list[str]]] = WeakKeyDictionary()
 _rules: WeakKeyDictionary[type, tuple[Any, Any, list[_Rule]]] = WeakKeyDictionary()
 
 
 def parameter_names(cls: type[Any], inspected: Callable[[], list[str]]) -> list[str]:
-    """The names of a class's parameters; inspecting its signature takes longer than a small fit."""
+    """The names of a class's parameters, inspected only once, since that is slow."""
     init, names = _names.get(cls, (None, []))
     if init is not cls.__init__:
-        _names[cls] = init, names = cls.__init__, inspected()
+        names = inspected()
+        _names[cls] = cls.__init__, names
     return names.copy()
 
 
@@ -199,17 +188,22 @@ def has_valid_parameters(model: Any) -> bool:
     cls = type(model)
     init, given, rules = _rules.get(cls, (None, None, []))
     if init is not cls.__init__ or given is not cls._parameter_constraints:
-        init, given = cls.__init__, cls._parameter_constraints
         rules = [_make_rule(cls, name) for name in cls._get_param_names()]
-        _rules[cls] = init, given, rules
-    return all(rule.accepts(getattr(model, rule.name)) for rule in rules)
+        _rules[cls] = cls.__init__, cls._parameter_constraints, rules
+    for name, default, constraints in rules:
+        value = getattr(model, name)
+        if value is not default and not _satisfies(value, constraints):
+            return False
+    return True
+
+
+def _satisfies(value: Any, constraints: tuple[Any, ...]) -> bool:
+    return any(constraint.is_satisfied_by(value) for constraint in constraints)
 
 
 def _make_rule(cls: type[Any], name: str) -> _Rule:
-    """The rule of one parameter, with scikit-learn's constraints made once."""
     given = cls._parameter_constraints.get(name, "no_validation")
+    constraints = [object] if given == "no_validation" else given  # every value is an object
+    made = tuple(make_constraint(constraint) for constraint in constraints)
     default = inspect.signature(cls.__init__).parameters[name].default
-    if given == "no_validation":
-        return _Rule(name, default, None)
-    rule = _Rule(name, _NO_DEFAULT, tuple(make_constraint(each) for each in given))
-    return replace(rule, default=default) if rule.accepts(default) else rule
+    return name, default if _satisfies(default, made) else _NO_DEFAULT, made
