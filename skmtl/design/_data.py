@@ -95,8 +95,6 @@ class TaskData:
     @cached_property
     def label_counts(self) -> Array:
         """Number of labels of each task (n_tasks,)."""
-        if self.codes is None:
-            return np.asarray(np.count_nonzero(self.weights, axis=0))
         return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
 
     def constant_labels(self) -> Array:
