@@ -199,7 +199,8 @@ def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> Task
     labelled = weights > 0
     complete = bool(labelled.all())
     if not (complete and y.flags.c_contiguous and weights.flags.c_contiguous):
-        # Labels of weight 0 must be finite, since 0 * inf is NaN.
+        # Labels of weight 0 must be finite, since 0 * inf is NaN. Labels and weights must also have
+        # the same order in memory, on which the rounding of sums depends.
         y = np.where(labelled, y, 1.0)
     if not complete:
         empty = ~labelled.any(axis=0)

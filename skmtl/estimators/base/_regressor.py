@@ -100,7 +100,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         scaled = np.flatnonzero((scales > 0) & comparable)
         if len(scaled) < 2:
             return
-        low, high = scaled[scales[scaled].argmin()], scaled[scales[scaled].argmax()]
+        low, high = scaled[np.argmin(scales[scaled])], scaled[np.argmax(scales[scaled])]
         if scales[high] < _UNLIKE * scales[low]:
             return
         warn(
