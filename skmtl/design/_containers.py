@@ -1,6 +1,7 @@
 """Containers with more than numbers: masked arrays, dates and Arrow tables."""
 
 import importlib.util
+import math
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -14,6 +15,19 @@ Array = NDArray[Any]
 def is_frame(X: Any) -> bool:
     """Whether ``X`` is a data frame (pandas or polars)."""
     return hasattr(X, "columns") and hasattr(X, "dtypes") and not sp.issparse(X)
+
+
+def is_valid(X: Any) -> bool:
+    """Whether X is an array that scikit-learn's validation of features returns unchanged.
+
+    Its validation takes longer than a small fit, mostly to look for other containers.
+    """
+    if type(X) is not np.ndarray or X.ndim != 2 or 0 in X.shape:
+        return False
+    if X.dtype != np.float64 and X.dtype != np.float32:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(X.sum())
 
 
 def from_arrow(data: Any) -> Any:

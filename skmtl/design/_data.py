@@ -16,6 +16,8 @@ from skmtl.design._stacked import StackedDesign
 
 Array = NDArray[Any]
 
+_TINY = np.finfo(np.float64).tiny
+
 
 @dataclass(frozen=True)
 class TaskData:
@@ -86,6 +88,11 @@ class TaskData:
         return values[self.codes] if self.codes is not None else values[None, :]
 
     @cached_property
+    def totals(self) -> Array:
+        """Sum of the weights of each task (n_tasks,)."""
+        return self.per_task(self.weights)
+
+    @cached_property
     def label_counts(self) -> Array:
         """Number of labels of each task (n_tasks,)."""
         return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
@@ -109,7 +116,7 @@ class TaskData:
 
     def standard_deviations(self) -> Array:
         """The standard deviation of each task's labels (n_tasks,), zero if constant."""
-        totals = np.maximum(self.per_task(self.weights), np.finfo(np.float64).tiny)
+        totals = np.maximum(self.totals, _TINY)
         centred = self.y - self.spread(self.per_task(self.weights * self.y) / totals)
         scales = np.sqrt(self.per_task(self.weights * centred**2) / totals)
         sizes = np.sqrt(self.per_task(self.weights * self.y**2) / totals)

@@ -18,6 +18,7 @@ _FEW_FEATURES = 64
 # rows.
 _ALWAYS = (300, 64)
 _GRAM_BYTES = 2**29
+_EPS, _TINY = np.finfo(np.float64).eps, np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,13 @@ class Moments:
         if sp.issparse(X):
             raise TypeError("Moments require dense data, got a sparse matrix.")
         n_tasks, d, n_grams = data.n_tasks, X.shape[1], cls.n_grams(data)
-        totals = data.per_task(weights)
+        totals = data.totals
         x_origin, y_origin = np.zeros((n_grams, d)), np.zeros(n_tasks)
         if origins is not None:
             x_origin, y_origin, centre = origins.x_origin, origins.y_origin, False
             n_grams = len(x_origin)
         elif centre:
-            y_origin = data.per_task(weights * y) / np.maximum(totals, np.finfo(float).tiny)
+            y_origin = data.per_task(weights * y) / np.maximum(totals, _TINY)
         # Labels of weight 0 are arbitrary.
         y = np.where(weights > 0, y - data.spread(y_origin), 0.0)
         wy = weights * y
@@ -146,26 +147,26 @@ class Moments:
         The rounding error that remains of constant features and labels is set to zero.
         """
         n_grams = len(self.xx)
-        totals = np.maximum(self.totals, np.finfo(float).tiny)
+        totals = np.maximum(self.totals, _TINY)
         x_means, y_means = self.x / totals[:n_grams, None], self.y / totals
-        xx, raw = self.xx, np.einsum("tjj->tj", self.xx)
+        xx, raw = self.xx, self.xx.diagonal(axis1=1, axis2=2)
         if (np.square(self.x) > 1e-14 * raw * totals[:n_grams, None]).any():
             xx = xx - self.x[:, :, None] * x_means[:, None, :]
         xy = self.xy - x_means.T * self.y
         yy = self.yy - self.y * y_means
         x_origin, y_origin = self.x_origin + x_means, self.y_origin + y_means
-        rounding = (64 * np.finfo(np.float64).eps) ** 2
-        left = np.einsum("tjj->tj", xx)
+        rounding = (64 * _EPS) ** 2
+        left = xx.diagonal(axis1=1, axis2=2)
         lost = left <= totals[:n_grams, None] * rounding * x_origin**2
-        lost |= left <= self.counts.max() * np.finfo(np.float64).eps * raw
+        lost |= left <= self.counts.max() * _EPS * raw
         if lost.any():
             xx = np.where(lost[:, :, None] | lost[:, None, :], 0.0, xx)
             xy = np.where(lost.T, 0.0, xy)
         constant = yy <= totals * rounding * (y_origin**2 + self.yy / totals)
         if constant.any():
             xy, yy = np.where(constant, 0.0, xy), np.where(constant, 0.0, yy)
-        zeros = {"x": np.zeros_like(self.x), "y": np.zeros_like(self.y)}
-        return replace(self, x_origin=x_origin, y_origin=y_origin, xx=xx, xy=xy, yy=yy, **zeros)
+        zeros = np.zeros(self.x.shape), np.zeros(self.y.shape)
+        return Moments(x_origin, y_origin, self.counts, self.totals, *zeros, xx, xy, yy, self.dtype)
 
     def select(self, chosen: Array) -> "Moments":
         """The moments of the tasks where ``chosen`` (n_tasks,) is true."""

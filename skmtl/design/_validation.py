@@ -13,6 +13,7 @@ from skmtl.design import _labels
 from skmtl.design._containers import (
     from_arrow,
     is_frame,
+    is_valid,
     refuse_cubes,
     refuse_dates,
     refuse_mask,
@@ -45,7 +46,8 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
     raw = _labels.as_label_array(y, type(estimator).__name__)
     categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
-    check_consistent_length(X, raw)
+    if X.shape[0] != len(raw):
+        check_consistent_length(X, raw)
     if ids is not None:
         labels = _labels.read_numbers(_labels.flatten_column(raw), None)
         weights = _labels.read_weights(sample_weight, labels.shape)
@@ -73,7 +75,8 @@ def read_classification(
         _check_one_of_k(estimator, raw)
     categories = task_categories(X, estimator.task_column)
     X, ids = read_features(estimator, X, reset=True)
-    check_consistent_length(X, raw)
+    if X.shape[0] != len(raw):
+        check_consistent_length(X, raw)
     class_weight = estimator.class_weight
     tasks_in_columns = raw.ndim == 2 and (raw.shape[1] > 1 or _labels.is_one_indicator(raw))
     if ids is None and tasks_in_columns and not one_of_k:
@@ -114,6 +117,8 @@ def read_classification(
 
 def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | None]:
     """Validate X; return features (n_samples, n_features) and task ids, if stacked."""
+    if estimator.task_column is None and is_valid(X) and _has_columns(estimator, X, reset):
+        return X, None
     X = from_arrow(X)
     refuse_cubes(X)
     if is_frame(X):
@@ -146,7 +151,8 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
         validate_data(estimator, X, reset=True, skip_check_array=True)
     refuse_dates(features)
     try:
-        features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
+        if not is_valid(features):
+            features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
     except ValueError as error:
         if "could not convert string" not in str(error):
             raise
@@ -155,6 +161,16 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
             f"names? Other strings need encoding first."
         ) from error
     return features, read_ids(ids, warn=reset)
+
+
+def _has_columns(estimator: Any, X: Array, reset: bool) -> bool:
+    """Whether an array has the columns of the fit; with ``reset`` it defines them."""
+    if reset:
+        estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
+        return True
+    known: dict[str, Any] = vars(estimator)
+    return known.get("n_features_in_") == X.shape[1] and "feature_names_in_" not in known
 
 
 def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
@@ -182,21 +198,25 @@ def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
 
 
 def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> TaskData:
-    missing = np.isnan(y)
-    weights[missing] = 0.0
-    # Labels of weight 0 must be finite, since 0 * inf is NaN.
-    y = np.where(weights > 0, y, 1.0)
-    empty = ~(weights > 0).any(axis=0)
-    if empty.any():
-        if layout != "shared":
-            raise ValueError(_ALL_ZERO)
-        raise ValueError(
-            f"These tasks have no label: {tasks[empty].tolist()}. Drop their columns from y, or "
-            f"give them at least one label with a positive weight."
-        )
-    used = (weights > 0).any(axis=1)
-    if not used.all():
-        X, y, weights = X[used], y[used], weights[used]
+    weights[np.isnan(y)] = 0.0
+    labelled = weights > 0
+    complete = bool(labelled.all())
+    if not (complete and y.flags.c_contiguous and weights.flags.c_contiguous):
+        # Labels of weight 0 must be finite, since 0 * inf is NaN. Labels and weights must also have
+        # the same order in memory, on which the rounding of sums depends.
+        y = np.where(labelled, y, 1.0)
+    if not complete:
+        empty = ~labelled.any(axis=0)
+        if empty.any():
+            if layout != "shared":
+                raise ValueError(_ALL_ZERO)
+            raise ValueError(
+                f"These tasks have no label: {tasks[empty].tolist()}. Drop their columns from y, "
+                f"or give them at least one label with a positive weight."
+            )
+        used = labelled.any(axis=1)
+        if not used.all():
+            X, y, weights = X[used], y[used], weights[used]
     _refuse_overflow(X, y)
     return TaskData(layout, X, y, weights, tasks, None, tasks, np.arange(len(tasks)))
 

@@ -331,3 +331,23 @@ def test_a_matrix_for_each_task(task_column):
     for X in (np.ones((2, 20, 3)), parts, parts[:1] * 2, np.ones((2, 20, 3)).tolist()):
         with pytest.raises(ValueError, match=r"dim 3.*stack_tasks"):
             model.fit(X, np.ones(30))
+
+
+def test_an_array_after_a_data_frame(made):
+    frame = pytest.importorskip("pandas").DataFrame(made.data[:, :6], columns=list("abcdef"))
+    model = BlockSparseRegressor(**TIGHT).fit(frame, made.target)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.predict(frame.to_numpy())
+    with pytest.raises(ValueError, match="expecting 6 features"):
+        model.fit(frame.to_numpy(), made.target).predict(made.data)
+    assert not hasattr(model, "feature_names_in_")
+
+
+def test_the_order_of_the_entries_in_memory_is_irrelevant():
+    shared = make_block_sparse(30, 5, 3, n_informative=2, random_state=0)
+    weights = np.random.default_rng(0).uniform(0.5, 2, shared.target.shape)
+    first = BlockSparseRegressor(**TIGHT).fit(shared.data, shared.target, weights)
+    for order in ("C", "F"):
+        X, Y = shared.data.astype(">f8", order=order), np.array(shared.target, order=order)
+        model = BlockSparseRegressor(**TIGHT).fit(X, Y, np.asfortranarray(weights))
+        np.testing.assert_allclose(model.coef_, first.coef_, atol=1e-12)

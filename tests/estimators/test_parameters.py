@@ -151,6 +151,30 @@ class TestMechanism:
         model = clone(Own(extra=2)).fit(X, X[:, :2])
         assert model.get_params() == {"alpha": 0.5, "extra": 2} and model.tol == 1e-4
 
+    def test_each_class_has_its_own_rules_and_names(self):
+        class Coarse(skmtl.BlockSparseRegressor):
+            _parameter_constraints = skmtl.BlockSparseRegressor._parameter_constraints | {
+                "tol": [Interval(Real, 0.01, None, closed="left")]
+            }
+
+        skmtl.BlockSparseRegressor()._validate_params()
+        for _ in range(2):
+            with pytest.raises(InvalidParameterError, match="'tol' parameter of Coarse"):
+                Coarse()._validate_params()
+        Coarse(tol=0.1)._validate_params()
+        Coarse._parameter_constraints = {"tol": [str]}
+        with pytest.raises(InvalidParameterError, match="'tol' parameter of Coarse"):
+            Coarse(tol=0.1)._validate_params()
+        Coarse._get_param_names().clear()
+        assert "tol" in Coarse().get_params()
+
+    def test_a_parameter_is_validated_in_each_fit(self):
+        model = skmtl.BlockSparseRegressor()
+        model._validate_params()
+        with pytest.raises(InvalidParameterError, match="'alpha' .* Got -1 instead"):
+            model.set_params(alpha=-1)._validate_params()
+        model.set_params(alpha=1.0)._validate_params()
+
 
 class TestPublicClasses:
     @each_class

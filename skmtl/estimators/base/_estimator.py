@@ -14,8 +14,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmtl._numerics import one_blas_thread
 from skmtl._warnings import warn
-from skmtl.design import Moments, TaskData, read_prediction, task_factors
-from skmtl.estimators.base._parameters import estimator, parameter
+from skmtl.design import (
+    Moments,
+    TaskData,
+    read_prediction,
+    task_factors,
+)
+from skmtl.estimators.base._parameters import (
+    estimator,
+    has_valid_parameters,
+    parameter,
+    parameter_names,
+)
 from skmtl.losses import Loss
 from skmtl.objective import (
     BaseObjective,
@@ -219,6 +229,14 @@ class TaskEstimator(BaseEstimator):
     # Why cvxpy cannot state the objective, and the remedy; None if it can.
     _not_stated: ClassVar[str | None] = None
 
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return parameter_names(cls, super()._get_param_names)
+
+    def _validate_params(self) -> None:
+        if not has_valid_parameters(self):
+            super()._validate_params()  # raises, with scikit-learn's message
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         """The penalty on the tasks of ``data``."""
         raise NotImplementedError
@@ -329,9 +347,13 @@ class TaskEstimator(BaseEstimator):
         labelled = data.label_counts > 0
         if not self.fit_intercept:
             return labelled
+        loss = self._get_loss()
+        together = self._pooling(data) == "all" or self._shrinks_intercepts(data)
+        if loss.constant_curvature:
+            return labelled
         labels = data.constant_labels()
-        lacking = self._get_loss().lacks_minimiser(labels)
-        if self._pooling(data) == "all" or self._shrinks_intercepts(data):
+        lacking = loss.lacks_minimiser(labels)
+        if together:
             # A task with one class is fine if another task has the other class.
             same = labels[labelled] == labels[labelled][:1]
             return np.asarray(labelled & ~(lacking[labelled] & same).all())
@@ -370,7 +392,9 @@ class TaskEstimator(BaseEstimator):
         """
         learned = self._learnable(data)
         coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
-        intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
+        intercept = np.zeros(data.n_tasks)
+        if not learned.all():
+            intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
         if not learned.any():
             return Fit(coef, intercept, 0.0, 0.0, 1, learned)
         part = data.select(learned)

@@ -11,9 +11,12 @@ section of the docstring.
 
 import inspect
 import linecache
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, dataclass_transform
+from weakref import WeakKeyDictionary
+
+from sklearn.utils._param_validation import make_constraint
 
 from skmtl.estimators.base._docstrings import compose, keep_text
 
@@ -22,6 +25,7 @@ Class = TypeVar("Class", bound=type[Any])
 # The order in signatures. Only the first group is positional.
 GROUPS = ("strength", "grid", "family", "search", "loss", "data", "labels", "stages", "solving")
 _FIELDS = "_parameters"
+_NO_DEFAULT = object()
 
 
 @dataclass(frozen=True)
@@ -172,3 +176,45 @@ def _make_init(cls: type, fields: dict[str, Parameter]) -> Any:
     init = namespace["__init__"]
     init.__qualname__, init.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
     return init
+
+
+# A parameter's name, its default (if it is valid), and scikit-learn's constraints.
+_Rule = tuple[str, Any, tuple[Any, ...]]
+# By class, with the constructor and the constraints from which they were derived.
+_names: WeakKeyDictionary[type, tuple[Any, list[str]]] = WeakKeyDictionary()
+_rules: WeakKeyDictionary[type, tuple[Any, Any, list[_Rule]]] = WeakKeyDictionary()
+
+
+def parameter_names(cls: type[Any], inspected: Callable[[], list[str]]) -> list[str]:
+    """The names of a class's parameters, inspected only once, since that is slow."""
+    init, names = _names.get(cls, (None, []))
+    if init is not cls.__init__:
+        names = inspected()
+        _names[cls] = cls.__init__, names
+    return names.copy()
+
+
+def has_valid_parameters(model: Any) -> bool:
+    """Whether scikit-learn's validation accepts the parameters of an estimator."""
+    cls = type(model)
+    init, given, rules = _rules.get(cls, (None, None, []))
+    if init is not cls.__init__ or given is not cls._parameter_constraints:
+        rules = [_make_rule(cls, name) for name in cls._get_param_names()]
+        _rules[cls] = cls.__init__, cls._parameter_constraints, rules
+    for name, default, constraints in rules:
+        value = getattr(model, name)
+        if value is not default and not _satisfies(value, constraints):
+            return False
+    return True
+
+
+def _satisfies(value: Any, constraints: tuple[Any, ...]) -> bool:
+    return any(constraint.is_satisfied_by(value) for constraint in constraints)
+
+
+def _make_rule(cls: type[Any], name: str) -> _Rule:
+    given = cls._parameter_constraints.get(name, "no_validation")
+    constraints = [object] if given == "no_validation" else given  # every value is an object
+    made = tuple(make_constraint(constraint) for constraint in constraints)
+    default = inspect.signature(cls.__init__).parameters[name].default
+    return name, default if _satisfies(default, made) else _NO_DEFAULT, made
