@@ -1,6 +1,12 @@
 """Shared fixtures: where the real data are, and reproducible property tests."""
 
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Parallel processes with several threads each would only wait for each other. NumPy reads this
+    # when it is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Callable
 from pathlib import Path
 
