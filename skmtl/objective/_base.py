@@ -51,7 +51,7 @@ class BaseObjective(Sum, Offers):
     quadratic: Quadratic | None
 
     # Cached properties that depend on the penalty.
-    _of_penalty: tuple[str, ...] = ("curvature", "has_free_task", "spectrum")
+    _of_penalty: tuple[str, ...] = ("curvature", "has_free_task", "spectrum", "thresholds")
 
     def with_penalty(self, penalty: Penalty | None) -> Self:
         """A copy with another penalty, which shares what does not depend on the penalty."""
@@ -131,7 +131,7 @@ class BaseObjective(Sum, Offers):
             return None
         return cast(Terms, self.penalty)
 
-    @property
+    @cached_property
     def thresholds(self) -> Thresholds | None:
         """The penalty as thresholds on the rows of W and their entries, or None."""
         if self.penalty is None or self._couples_tasks:

@@ -1,6 +1,7 @@
 """Penalties that threshold rows of W and their entries."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,27 +30,38 @@ class Thresholds:
 
     def of(self, features: Array) -> "Thresholds":
         """The thresholds of some rows of W."""
-        entry, group = (x if np.ndim(x) == 0 else x[features] for x in (self.entry, self.group))  # type: ignore[index]
-        return replace(self, entry=entry, group=group)
+        entry, group = self.entry, self.group
+        if np.ndim(entry) == np.ndim(group) == 0:
+            return self
+        return replace(self, entry=_taken(entry, features), group=_taken(group, features))
 
     def strengths(self, n_rows: int) -> tuple[Array, Array, Array, bool]:
         """The arguments of the kernels."""
-        entry, group = (
-            np.array(np.broadcast_to(x, n_rows), dtype=np.float64) for x in (self.entry, self.group)
-        )
+        entry = np.full(n_rows, self.entry, dtype=np.float64)
+        group = np.full(n_rows, self.group, dtype=np.float64)
         return self.ridges, entry, group, self.positive
+
+    @cached_property
+    def _has_entries(self) -> bool:
+        """Whether some row's entries have a threshold."""
+        return bool(np.any(self.entry))
+
+    @cached_property
+    def _has_groups(self) -> bool:
+        """Whether every row has a threshold of its own."""
+        return bool(np.all(self.group))
 
     def _rest(self, G: Array) -> Array:
         """The absolute values of G (d, n_tasks), soft-thresholded at the entries' threshold."""
         if self.positive:
             G = np.maximum(G, 0.0)
-        if np.any(self.entry):
+        if self._has_entries:
             return np.asarray(np.maximum(np.abs(G) - np.reshape(self.entry, (-1, 1)), 0.0))
         return G
 
     def nearness(self, G: Array) -> Array:
         """For the gradient -G, how close each row (d,) is to becoming active, which it is at 1."""
-        if np.all(self.group):
+        if self._has_groups:
             rest = self._rest(G)
             return np.asarray(np.sqrt(np.einsum("jt,jt->j", rest, rest)) / self.group)
         sizes = np.maximum(G, 0.0) if self.positive else np.abs(G)
@@ -57,7 +69,12 @@ class Thresholds:
 
     def reached(self, G: Array, reach: Array) -> Array:
         """Whether some gradient within ``reach`` (d,) of -G could make each row (d,) active."""
-        if np.all(self.group):
+        if self._has_groups:
             # Soft-thresholding is non-expansive.
             return np.asarray(self.nearness(G) + reach / self.group >= 1)
         return np.asarray(self.nearness(G) + reach / self.entry >= 1)
+
+
+def _taken(values: float | Array, features: Array) -> float | Array:
+    """The values of some rows, or the same one for all."""
+    return values[features] if isinstance(values, np.ndarray) and values.ndim else values
