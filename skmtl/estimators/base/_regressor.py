@@ -133,7 +133,8 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         ValueError
             If X holds a task that fit did not see, unless ``unknown_task="mean"``.
         """
-        return self._get_loss().inverse_link(self._predictor(X))
+        z = self._predictor(X)  # raises if the estimator is not fitted; the loss may be set by fit
+        return self._get_loss().inverse_link(z)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2: the mean over tasks for a matrix y, or that of all rows together for a 1-D y.
