@@ -54,11 +54,12 @@ class Block:
     Each round takes one product with the transpose of X, which gives the certificate and the
     working set: the active rows, and those whose gradients are closest to their thresholds. On
     the working set a quadratic model of the loss (for the squared loss, the loss itself) is
-    minimised to a fraction of the duality gap, by sweeps over the rows with Anderson extrapolation
-    and Newton steps in the lengths of the rows. For other losses a round consists of a few proximal
-    Newton steps on the working set, each with a line search; the curvature, which may be estimated from a sample of the rows of data, is kept
-    from step to step as long as the steps make good progress. If the working set becomes too large
-    for its matrices to fit into memory, the solver continues with gradient steps.
+    minimised to a fraction of the duality gap, by sweeps over the rows with Anderson
+    extrapolation and Newton steps in the lengths of the rows. For other losses a round consists
+    of a few proximal Newton steps on the working set, each with a line search; the curvature,
+    which may be estimated from a sample of the rows of data, is kept from step to step as long
+    as the steps make good progress. If the working set becomes too large for its matrices to
+    fit into memory, the solver continues with gradient steps.
 
     References
     ----------
