@@ -45,7 +45,6 @@ WITH_UNKNOWN_TASKS = [
     skmtl.BlockSparseRegressorCV,
     skmtl.IndependentTaskRegressor,
     skmtl.CappedBlockSparseRegressor,
-    skmtl.BlockSparseClassifier,
 ]
 
 FLOAT_IDS = (
