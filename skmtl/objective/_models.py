@@ -26,10 +26,6 @@ SAMPLED = 16
 _SAVED_STEPS = 200
 _TYPICAL_SWEEPS = 100
 _ELEMENTWISE = 20
-# A step in the lengths of m rows costs about m^3 / 3 multiplications, which run several times as
-# fast as those of sweeps; with this many times a row's multiplications in a sweep above m^2, they
-# would cost more than the sweeps in between.
-_STEP_PER_SWEEP = 500
 # Sweeps in single precision continue while each round reduces the gap to this fraction of the last.
 _GOOD = 0.5
 
@@ -90,8 +86,7 @@ class GramModel:
 
         def fit_lengths() -> None:
             nonlocal square
-            most = np.sqrt(_STEP_PER_SWEEP * len(W) * W.shape[1])
-            found = length_step(W, H, penalty, self._row_gram, most)
+            found = length_step(W, H, penalty, self._row_gram, W.size)
             if found is not None:
                 rows, step = found
                 change = self._product(rows, step)
@@ -149,7 +144,7 @@ class DenseModel:
             return n_sweeps + more, gap
 
         def fit_lengths() -> None:
-            found = length_step(W, H, penalty, self._row_gram, np.sqrt(_STEP_PER_SWEEP * R.size))
+            found = length_step(W, H, penalty, self._row_gram, R.size)
             if found is not None:
                 rows, step = found
                 R[:] -= step.T @ self.columns[rows]
@@ -206,8 +201,8 @@ class SparseModel:
             return n_sweeps, gap
 
         def fit_lengths() -> None:
-            most = np.sqrt(_STEP_PER_SWEEP * self.columns.nnz / len(W) * W.shape[1])
-            found = length_step(W, H, penalty, self._row_gram, most)
+            products = self.columns.nnz / len(W) * W.shape[1]
+            found = length_step(W, H, penalty, self._row_gram, products)
             if found is not None:
                 rows, step = found
                 R[:] -= self.columns[:, rows] @ step - self.means[rows] @ step

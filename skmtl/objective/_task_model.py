@@ -16,8 +16,6 @@ Array = NDArray[Any]
 # the kernels of other models, so that all layouts take the same steps.
 _SWEEPS = 5
 _DEPTH = 5
-# As in the other models.
-_STEP_PER_SWEEP = 500
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class TaskGramModel:
 
     def _fit_lengths(self, W: Array, H: Array, penalty: Thresholds) -> None:
         """Minimise over the lengths of the non-zero rows; update W and the slopes H."""
-        found = length_step(W, H.T, penalty, self._row_gram, np.sqrt(_STEP_PER_SWEEP * W.size))
+        found = length_step(W, H.T, penalty, self._row_gram, W.size)
         if found is None:
             return
         rows, step = found

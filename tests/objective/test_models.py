@@ -143,5 +143,5 @@ class TestLengths:
 
     def test_a_step_that_costs_too_much_is_not_made(self):
         ones, penalty = np.ones((3, 2)), Thresholds(0.0, 1.0, np.zeros(2))
-        assert length_step(ones, ones, penalty, lambda rows, _: np.eye(len(rows)), 2) is None
-        assert length_step(0 * ones, ones, penalty, lambda rows, _: np.eye(len(rows)), 9) is None
+        assert length_step(ones, ones, penalty, lambda rows, _: np.eye(len(rows)), 0.01) is None
+        assert length_step(0 * ones, ones, penalty, lambda rows, _: np.eye(len(rows)), 9.0) is None
