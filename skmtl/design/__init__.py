@@ -17,6 +17,7 @@ from skmtl.design._labels import (
 from skmtl.design._moments import Moments
 from skmtl.design._names import describe_names, entries_by_name, in_task_order, index_of
 from skmtl.design._pooled import PooledDesign
+from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
 from skmtl.design._tasks import (
@@ -46,6 +47,7 @@ __all__ = [
     "SharedDesign",
     "StackedDesign",
     "TaskData",
+    "TaskRotation",
     "align_frames",
     "as_floats",
     "as_label_array",

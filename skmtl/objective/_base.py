@@ -20,6 +20,7 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl.design import TaskRotation
 from skmtl.objective._certificate import Dual
 from skmtl.penalties import Penalty, Quadratic, Terms, split
 from skmtl.solvers import Offers, Point, Sum, Thresholds
@@ -43,12 +44,15 @@ class BaseObjective(Sum, Offers):
         The part of the penalty that has a prox.
     quadratic : Quadratic or None
         The quadratic part of the penalty, which belongs to the smooth part.
+    rotation : TaskRotation or None
+        If given, the columns of W are the tasks in other coordinates.
     """
 
     n_columns: int
     n_tasks: int
     penalty: Penalty | None
     quadratic: Quadratic | None
+    rotation: TaskRotation | None = None
 
     # Cached properties that depend on the penalty.
     _of_penalty: tuple[str, ...] = ("curvature", "has_free_task", "spectrum", "thresholds")

@@ -48,6 +48,11 @@ class Penalty(BaseEstimator):
         return False
 
     @property
+    def ignores_task_rotations(self) -> bool:
+        """Whether it is invariant under W -> W Q for all orthogonal Q."""
+        return False
+
+    @property
     def is_norm(self) -> bool:
         """Whether it grows linearly near zero, so that a finite strength makes W zero."""
         return True
@@ -322,6 +327,10 @@ class Composite(Penalty):
     @classmethod
     def _get_param_names(cls) -> list[str]:
         return []
+
+    @property
+    def ignores_task_rotations(self) -> bool:
+        return all(part.ignores_task_rotations for part in self.parts)
 
     def check(self, n_features: int, n_tasks: int) -> None:
         for part in self.parts:

@@ -57,6 +57,10 @@ class WeightedRows(Penalty):
             )
 
     @property
+    def ignores_task_rotations(self) -> bool:
+        return self.penalty.ignores_task_rotations
+
+    @property
     def is_norm(self) -> bool:
         return bool(np.any(self.weights))
 

@@ -24,6 +24,10 @@ class DiagonalForm(Quadratic):
     def __init__(self, alpha: float | Array) -> None:
         self.alpha = alpha
 
+    @property
+    def ignores_task_rotations(self) -> bool:
+        return np.ndim(self.alpha) == 0
+
     def value(self, W: Array) -> float:
         return float((self.alpha * np.einsum("jt,jt->t", W, W)).sum() / 2)
 

@@ -25,6 +25,7 @@ class L21(Penalty):
     """
 
     separates_over_rows = True
+    ignores_task_rotations = True
     is_absolute = True
 
     def __init__(self, alpha: float = 1.0) -> None:

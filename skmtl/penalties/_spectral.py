@@ -35,6 +35,7 @@ class TraceNorm(Penalty):
     """
 
     ignores_rotations = True
+    ignores_task_rotations = True
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -83,6 +84,7 @@ class SquaredTraceNorm(Penalty):
 
     is_norm = False
     ignores_rotations = True
+    ignores_task_rotations = True
     _box = (0.0, np.inf, 1.0)
 
     def __init__(self, alpha: float = 1.0) -> None:

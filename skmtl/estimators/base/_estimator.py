@@ -17,6 +17,7 @@ from skmtl._warnings import warn
 from skmtl.design import (
     Moments,
     TaskData,
+    TaskRotation,
     read_prediction,
     task_factors,
 )
@@ -276,6 +277,26 @@ class TaskEstimator(BaseEstimator):
 
     def _objective(self, data: TaskData) -> BaseObjective:
         """The objective on data whose tasks all have a minimiser."""
+        rotation = self._rotation(data)
+        if rotation is None:
+            return self._objective_in_tasks(data)
+        objective = self._objective_in_tasks(rotation.rotated(data))
+        objective.rotation = rotation
+        return objective
+
+    def _rotation(self, data: TaskData) -> TaskRotation | None:
+        """Coordinates in which the fit needs fewer tasks, or None."""
+        if self.task_weight is not None or self._pooling(data) is not None:
+            return None
+        if not self._get_loss().constant_curvature or self._shrinks_intercepts(data):
+            return None
+        penalty = self._get_penalty(data)
+        if penalty is None or penalty.n_superposed > 1 or not penalty.ignores_task_rotations:
+            return None
+        return TaskRotation.of(data, centre=self.fit_intercept)
+
+    def _objective_in_tasks(self, data: TaskData) -> BaseObjective:
+        """The objective whose columns are the tasks of the data."""
         if self._takes_moments(data):
             return self._objective_of(Moments.of(data, centre=self.fit_intercept), data)
         return self._objective_on_rows(data, self._get_penalty(data), self._pooling(data))
@@ -408,7 +429,7 @@ class TaskEstimator(BaseEstimator):
         with one_blas_thread() if _is_small(part) else nullcontext():
             objective = self._prepared_objective(part, prepared)
             with one_blas_thread() if objective.has_small_matrices else nullcontext():
-                found = self._minimise(objective, start, coef.dtype)
+                found = self._minimise_in_basis(objective, start, coef.dtype)
         coef[learned], intercept[learned] = found.coef, found.intercept
         found = replace(found, coef=coef, intercept=intercept, learned=learned)
         if found.parts is None:
@@ -426,6 +447,18 @@ class TaskEstimator(BaseEstimator):
         if objective.penalty is not None and objective.penalty.n_superposed > 1:
             return SuperposedObjective(objective)
         return objective
+
+    def _minimise_in_basis(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+        """The fit of the tasks, if need be by way of the coordinates of the objective."""
+        rotation = objective.rotation
+        if rotation is None:
+            return self._minimise(objective, start, dtype)
+        if start is not None:
+            coef, intercept = rotation.rotate(start.coef, start.intercept)
+            start = replace(start, coef=coef, intercept=intercept)
+        found = self._minimise(objective, start, np.dtype(np.float64))
+        coef, intercept = rotation.restore(found.coef, found.intercept)
+        return replace(found, coef=coef, intercept=intercept)
 
     def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
         """The fit of the tasks in the objective, in the data's precision."""
