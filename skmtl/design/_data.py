@@ -117,10 +117,10 @@ class TaskData:
     def standard_deviations(self) -> Array:
         """The standard deviation of each task's labels (n_tasks,), zero if constant."""
         totals = np.maximum(self.totals, _TINY)
-        centred = self.y - self.spread(self.per_task(self.weights * self.y) / totals)
-        scales = np.sqrt(self.per_task(self.weights * centred**2) / totals)
-        sizes = np.sqrt(self.per_task(self.weights * self.y**2) / totals)
-        return np.where(scales <= 1e-12 * sizes, 0.0, scales)
+        means = self.per_task(self.weights * self.y) / totals
+        variances = self.per_task(self.weights * (self.y - self.spread(means)) ** 2) / totals
+        rounding = variances <= 1e-24 * (variances + means**2)
+        return np.where(rounding, 0.0, np.sqrt(variances))
 
     def take(self, rows: Array) -> "TaskData":
         """The data of some rows, in ascending order, with all tasks, labelled or not."""

@@ -59,7 +59,7 @@ class SharedDesign(Design):
     def forward(self, W: Array) -> Array:
         used = np.flatnonzero(W.any(axis=1))
         if _GATHER * len(used) < len(W):
-            X = self.by_column[:, used] if self.is_sparse else np.take(self.X, used, axis=1)
+            X = self.by_column[:, used] if self.is_sparse else linalg.take_columns(self.X, used)
             Z = linalg.multiply(X, W[used])
         else:
             Z = linalg.multiply(self.X, W)
@@ -110,8 +110,7 @@ class SharedDesign(Design):
         if sp.issparse(self.X):
             part.X = self.by_column[:, features]
         else:
-            # Takes a quarter of the time of X[:, features].
-            part.X = np.take(self.X, features, axis=1)
+            part.X = linalg.take_columns(self.X, features)
         part.__dict__.pop("by_column", None)
         part.n_features, part._shift = len(features), self._shift[features]
         part._offset = None if self._offset is None else self._offset[:, features]

@@ -122,8 +122,9 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         x_means, y_means = self.quadratics.x_means, self.quadratics.y_means
         if x_means is None or y_means is None:
             return np.zeros(self.n_tasks)
-        means = np.broadcast_to(x_means, point.W.T.shape)
-        return np.asarray(y_means - np.einsum("td,dt->t", means, point.W))
+        if len(x_means) == 1:
+            return np.asarray(y_means - x_means[0] @ point.W)
+        return np.asarray(y_means - np.einsum("td,dt->t", x_means, point.W))
 
     def point(self, W: Array, b: Array) -> Point:
         return Point(W, b, self._hessians_times(W))
