@@ -28,19 +28,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--brief",
         action="append",
         default=[],
-        metavar="FOLDER",
-        help="run only the first and the last case of each parametrised test in this folder of "
-        "tests/; may be repeated",
+        metavar="PATH",
+        help="run only the first and the last case of each parametrised test in this folder or "
+        "file of tests/; may be repeated",
     )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Apply ``--brief`` to the cases that ``-m`` has left."""
-    folders = [REPOSITORY / "tests" / folder for folder in config.getoption("--brief")]
+    paths = {REPOSITORY / "tests" / path for path in config.getoption("--brief")}
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if any(folder in item.path.parents for folder in folders):
+        if not paths.isdisjoint((item.path, *item.path.parents)):
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     left_out = {item for group in cases.values() for item in group[1:-1]}
     if left_out:
