@@ -47,14 +47,14 @@ WITH_UNKNOWN_TASKS = [
     skmtl.CappedBlockSparseRegressor,
 ]
 
-# The task column is read, and decisions become classes, in the base classes: for these checks the
-# classifier of most families differs from its regressor in the loss only.
-WITH_TASKS = [
-    cls
-    for cls in ESTIMATORS
-    if "Regressor" in cls.__name__
-    or cls in (skmtl.BlockSparseClassifier, skmtl.BlockSparseClassifierCV)
-    or cls in (skmtl.IndependentTaskClassifier, skmtl.GroupOverlapClassifier)
+# The task column is read, and decisions become classes, in the base classes, and one engine tunes
+# all CV estimators: every regressor, and one classifier and CV estimator for each way to fit.
+WITH_TASKS = [cls for cls in ESTIMATORS if cls.__name__.endswith("Regressor")] + [
+    skmtl.BlockSparseClassifier,
+    skmtl.BlockSparseRegressorCV,
+    skmtl.BlockSparseClassifierCV,
+    skmtl.IndependentTaskClassifier,
+    skmtl.GroupOverlapClassifier,
 ]
 
 FLOAT_IDS = (
