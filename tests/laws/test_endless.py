@@ -119,7 +119,7 @@ def _weakly_penalised(seed, classify):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 class TestSlowFits:
     """Losses of varying curvature with weak penalties reach the tolerance within the limit."""
 
@@ -179,7 +179,7 @@ def _kinked(seed, *, classify):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning", "error::RuntimeWarning")
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 class TestKinks:
     """Gradients with kinks: quadratic models fail, and gradient steps continue."""
 
