@@ -22,6 +22,32 @@ settings.load_profile("skmtl")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option with which .ci/run tests the oldest supported releases."""
+    parser.addoption(
+        "--brief",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="run only the first and the last case of each parametrised test in this folder or "
+        "file of tests/; may be repeated",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Apply ``--brief`` to the cases that ``-m`` has left."""
+    paths = {REPOSITORY / "tests" / path for path in config.getoption("--brief")}
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if not paths.isdisjoint((item.path, *item.path.parents)):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out = {item for group in cases.values() for item in group[1:-1]}
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
+
+
 def _skip(needed: str) -> None:
     pytest.skip(f"real data not found: set SKMTL_DATA to the folder with {needed}")
 

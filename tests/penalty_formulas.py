@@ -1,5 +1,8 @@
 """Shared by tests of penalties: shapes, random matrices, cvxpy's prox and dual norm."""
 
+import functools
+import inspect
+
 import cvxpy as cp
 import numpy as np
 from hypothesis import strategies as st
@@ -22,6 +25,35 @@ def stated(penalty, W):
 numbers = st.floats(-100, 100, allow_subnormal=False).map(lambda x: 0.0 if abs(x) < 1e-6 else x)
 matrices = arrays(np.float64, SHAPE, elements=numbers)
 steps = st.floats(1e-3, 1e3)
+
+
+def of_each(name, cases):
+    """Parametrise a property within its ``@given``: all cases share each drawn example.
+
+    Drawing takes longer than most properties of penalties. ``cases`` are as in parametrize.
+    """
+
+    def decorate(test):
+        signature = inspect.signature(test)
+        others = [each for each in signature.parameters.values() if each.name != name]
+        signature = signature.replace(parameters=others)
+
+        def all_cases(*args, **kwargs):
+            drawn = signature.bind(*args, **kwargs).arguments
+            for case in cases:
+                value, label = (case.values[0], case.id) if hasattr(case, "id") else (case, case)
+                try:
+                    test(**{name: value}, **drawn)
+                except Exception as error:
+                    error.add_note(f"{name}: {label}")
+                    raise
+
+        functools.update_wrapper(all_cases, test)
+        del all_cases.__wrapped__
+        all_cases.__signature__ = signature
+        return all_cases
+
+    return decorate
 
 
 def prox_objective(penalty, W, V, step):

@@ -17,6 +17,7 @@ from penalty_formulas import (
     TIGHT,
     matrices,
     numbers,
+    of_each,
     prox_objective,
     stated,
     steps,
@@ -171,8 +172,8 @@ def neighbours(W, V, seed):
 
 
 class TestValue:
-    @pytest.mark.parametrize("name", TABLE)
     @given(W=matrices)
+    @of_each("name", TABLE)
     def test_is_the_definition(self, name, W):
         penalty, by_hand = TABLE[name]
         value = penalty.value(W)
@@ -192,16 +193,16 @@ class TestValue:
         else:
             assert float(expression.value) == pytest.approx(by_hand(W), rel=1e-9)
 
-    @pytest.mark.parametrize("penalty", ALL)
     @given(A=matrices, B=matrices, share=st.floats(0, 1))
+    @of_each("penalty", ALL)
     def test_is_convex_and_zero_at_zero(self, penalty, A, B, share):
         mixed = penalty.value(share * A + (1 - share) * B)
         ends = share * penalty.value(A) + (1 - share) * penalty.value(B)
         assert mixed <= ends + 1e-9 * (1 + ends)
         assert penalty.value(np.zeros(SHAPE)) == 0
 
-    @pytest.mark.parametrize("penalty", NORMS)
     @given(A=matrices, factor=st.floats(-1e3, 1e3))
+    @of_each("penalty", NORMS)
     def test_norms_are_homogeneous(self, penalty, A, factor):
         expected = abs(factor) * penalty.value(A)
         assert penalty.value(factor * A) == pytest.approx(expected, rel=1e-9, abs=1e-12)
@@ -214,16 +215,16 @@ class TestValue:
 
 
 class TestProx:
-    @pytest.mark.parametrize("penalty", ALL)
     @given(V=matrices, step=steps, seed=st.integers(0, 10**6))
+    @of_each("penalty", ALL)
     def test_beats_other_points(self, penalty, V, step, seed):
         W = penalty.prox(V, step)
         best = prox_objective(penalty, W, V, step)
         for other in neighbours(W, V, seed):
             assert best <= prox_objective(penalty, other, V, step) * (1 + 1e-9) + 1e-9
 
-    @pytest.mark.parametrize("penalty", ANY_SHAPE)
     @given(V=any_shapes, step=steps, seed=st.integers(0, 10**6))
+    @of_each("penalty", ANY_SHAPE)
     def test_beats_other_points_for_one_task_or_one_feature_too(self, penalty, V, step, seed):
         W = penalty.prox(V, step)
         assert W.shape == V.shape
@@ -231,12 +232,12 @@ class TestProx:
         for other in neighbours(W, V, seed):
             assert best <= prox_objective(penalty, other, V, step) * (1 + 1e-9) + 1e-9
 
-    @pytest.mark.parametrize("penalty", BY_ROW)
     @given(
         V=matrices,
         column=arrays(np.float64, (SHAPE[0], 1), elements=steps),
         seed=st.integers(0, 10**6),
     )
+    @of_each("penalty", BY_ROW)
     def test_a_step_per_row(self, penalty, V, column, seed):
         W = penalty.prox(V, column)
         best = prox_objective(penalty, W, V, column)
@@ -247,16 +248,16 @@ class TestProx:
             alone = penalty.prox(V[j : j + 1], float(column[j, 0]))
             np.testing.assert_allclose(W[j : j + 1], alone, rtol=1e-13, atol=0)
 
-    @pytest.mark.parametrize("penalty", ALL)
     @given(A=matrices, B=matrices, step=steps)
+    @of_each("penalty", ALL)
     def test_is_firmly_non_expansive(self, penalty, A, B, step):
         moved = penalty.prox(A, step) - penalty.prox(B, step)
         squared = float((moved**2).sum())
         assert squared <= float((moved * (A - B)).sum()) + 1e-10 * (1 + squared)
         assert squared <= float(((A - B) ** 2).sum()) * (1 + 1e-12) + 1e-12
 
-    @pytest.mark.parametrize("name", ["L1", "L21"])
     @given(V=matrices, step=steps)
+    @of_each("name", ["L1", "L21"])
     def test_obeys_moreau(self, name, V, step):
         # V - prox is the projection onto step times the dual norm's unit ball.
         penalty, _ = TABLE[name]
@@ -271,15 +272,15 @@ class TestProx:
         np.testing.assert_allclose(rest, projection, rtol=1e-9, atol=1e-9)
         assert penalty.dual_norm(rest / step) <= 1 + 1e-9
 
-    @pytest.mark.parametrize("penalty", NORMS)
     @given(V=matrices, step=steps)
+    @of_each("penalty", NORMS)
     def test_residual_is_a_subgradient(self, penalty, V, step):
         W = penalty.prox(V, step)
         G = (V - W) / step
         assert float((G * W).sum()) == pytest.approx(penalty.value(W), rel=1e-7, abs=1e-7)
 
-    @pytest.mark.parametrize("name", ["Ridge", "Ridge-each"])
     @given(V=matrices, step=steps)
+    @of_each("name", ["Ridge", "Ridge-each"])
     def test_of_a_ridge_by_its_gradient(self, name, V, step):
         penalty, _ = TABLE[name]
         W = penalty.prox(V, step)
@@ -360,13 +361,13 @@ class TestProx:
 
 
 class TestDuality:
-    @pytest.mark.parametrize("penalty", NORMS)
     @given(G=matrices, W=matrices)
+    @of_each("penalty", NORMS)
     def test_dual_norm_bounds_every_product(self, penalty, G, W):
         assert float((G * W).sum()) <= penalty.dual_norm(G) * penalty.value(W) * (1 + 1e-12) + 1e-12
 
-    @pytest.mark.parametrize("penalty", ROW_NORMS)
     @given(G=matrices, seed=st.integers(0, 10**6))
+    @of_each("penalty", ROW_NORMS)
     def test_dual_norm_is_attained_by_search(self, penalty, G, seed):
         # Extreme points of the unit balls lie in one row, or in one entry.
         best = 0.0
@@ -394,16 +395,16 @@ class TestDuality:
             attained = float((G * W).sum()) / value if value else 0.0
             assert penalty.dual_norm(G) == pytest.approx(attained, rel=1e-9, abs=1e-9)
 
-    @pytest.mark.parametrize("penalty", NORMS)
     @given(G=matrices, step=steps)
+    @of_each("penalty", NORMS)
     def test_dual_norm_is_where_the_prox_vanishes(self, penalty, G, step):
         nu = penalty.dual_norm(G)
         assert not penalty.prox(G, nu * (1 + 1e-9)).any()
         if nu > 1e-3:
             assert penalty.prox(G, nu * (1 - 1e-6)).any()
 
-    @pytest.mark.parametrize("penalty", ALL)
     @given(G=matrices, W=matrices)
+    @of_each("penalty", ALL)
     def test_fenchel_young(self, penalty, G, W):
         if penalty.leaves_mean_free:
             G = G - G.mean(axis=1, keepdims=True)
@@ -412,16 +413,16 @@ class TestDuality:
         lower = float((G * W).sum()) - penalty.value(W)
         assert conjugate >= lower - 1e-9 * (1 + abs(lower))
 
-    @pytest.mark.parametrize("penalty", QUADRATICS)
     @given(W=matrices)
+    @of_each("penalty", QUADRATICS)
     def test_conjugate_of_a_quadratic_at_its_gradient(self, penalty, W):
         G = penalty.gradient(W)
         expected = float((G * W).sum()) - penalty.value(W)
         assert penalty.conjugate(G) == pytest.approx(expected, rel=1e-9, abs=1e-9)
         assert penalty.conjugate(G) == pytest.approx(penalty.value(W), rel=1e-9, abs=1e-9)
 
-    @pytest.mark.parametrize("penalty", NORMS)
     @given(G=matrices)
+    @of_each("penalty", NORMS)
     def test_conjugate_of_a_norm_is_an_indicator(self, penalty, G):
         nu = penalty.dual_norm(G)
         if nu > 0:
@@ -437,8 +438,8 @@ class TestDuality:
         assert Ridge(0.0).conjugate(G) == np.inf
         assert Ridge(0.0).conjugate(np.zeros(SHAPE)) == 0
 
-    @pytest.mark.parametrize("penalty", ALL)
     @given(G=matrices)
+    @of_each("penalty", ALL)
     def test_dual_scale_makes_the_conjugate_finite_and_is_large(self, penalty, G):
         scale = penalty.dual_scale(G)
         assert 0 <= scale <= 1
@@ -467,8 +468,8 @@ class TestQuadratic:
         slope = (penalty.value(W + 1e-5 * D) - penalty.value(W - 1e-5 * D)) / 2e-5
         assert slope == pytest.approx(float((penalty.gradient(W) * D).sum()), rel=1e-7)
 
-    @pytest.mark.parametrize("penalty", QUADRATICS)
     @given(A=matrices, B=matrices)
+    @of_each("penalty", QUADRATICS)
     def test_lipschitz_constant(self, penalty, A, B):
         bent = np.linalg.norm(penalty.gradient(A) - penalty.gradient(B))
         assert bent <= penalty.lipschitz() * np.linalg.norm(A - B) * (1 + 1e-9) + 1e-9

@@ -47,6 +47,16 @@ WITH_UNKNOWN_TASKS = [
     skmtl.CappedBlockSparseRegressor,
 ]
 
+# The task column is read, and decisions become classes, in the base classes, and one engine tunes
+# all CV estimators: every regressor, and one classifier and CV estimator for each way to fit.
+WITH_TASKS = [cls for cls in ESTIMATORS if cls.__name__.endswith("Regressor")] + [
+    skmtl.BlockSparseClassifier,
+    skmtl.BlockSparseRegressorCV,
+    skmtl.BlockSparseClassifierCV,
+    skmtl.IndependentTaskClassifier,
+    skmtl.GroupOverlapClassifier,
+]
+
 FLOAT_IDS = (
     "scikit-learn's checks put random floats into the task column: each row is its own task, and "
     "rows met in prediction are tasks that training never saw"
@@ -58,8 +68,8 @@ FAIL_WITH_FLOAT_IDS = [
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 ]
-# The checks fit a hundred times: CV estimators take few alphas, as in scikit-learn's own runs.
-CHECKED_ALPHAS = [0.1, 0.01]
+# The checks fit a hundred times: CV estimators take few alphas and folds.
+FEW_FITS = {"alphas": [0.1, 0.01], "cv": 2}
 ANOTHER_SOLVER = {
     "check_sample_weight_equivalence_on_sparse_data": "rows that are repeated, not weighted, may "
     "be more than the features, where another solver is faster: the fits agree to tol"
@@ -83,7 +93,7 @@ def _mostly_slow(classes, is_quick):
 def _to_check(cls, **params):
     """The estimator that scikit-learn's checks run on, and the failures expected of it."""
     if cls.__name__.endswith("CV"):
-        return cls(alphas=CHECKED_ALPHAS, **params), ANOTHER_SOLVER
+        return cls(**FEW_FITS, **params), ANOTHER_SOLVER
     return cls(**params), {}
 
 
@@ -107,7 +117,7 @@ def test_check_estimator_with_a_task_column_and_unknown_tasks(cls):
     assert not {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
 
 
-@pytest.mark.parametrize("cls", _mostly_slow(ESTIMATORS, _is_block_sparse))
+@pytest.mark.parametrize("cls", _mostly_slow(WITH_TASKS, _is_block_sparse))
 def test_check_estimator_with_a_task_column(cls):
     estimator, _ = _to_check(cls, task_column=-1, unknown_task="error")
     expected = {name: FLOAT_IDS for name in FAIL_WITH_FLOAT_IDS}

@@ -105,8 +105,8 @@ def _assert_grid_searchs(search, X, y, scoring=held_out_loss, atol=1e-4):
 def test_equals_grid_search_with_missing_labels(cls, shared):
     Y = (shared.target > 0).astype(float) if "Classifier" in cls.__name__ else shared.target.copy()
     Y[np.random.default_rng(0).random(Y.shape) < 0.2] = np.nan
-    cv = StratifiedTaskKFold(3, random_state=0)
-    _assert_grid_searchs(AlphaSearchCV(_make(cls), alphas=5, eps=0.05, cv=cv), shared.data, Y)
+    cv = StratifiedTaskKFold(2, random_state=0)
+    _assert_grid_searchs(AlphaSearchCV(_make(cls), alphas=3, eps=0.05, cv=cv), shared.data, Y)
 
 
 @pytest.mark.slow
@@ -115,9 +115,9 @@ def test_equals_grid_search_stacked(cls, stacked):
     y = stacked.target
     if "Classifier" in cls.__name__:
         y = np.where(y > 0, "yes", "no")
-    cv = StratifiedTaskKFold(3, task_column=-1, random_state=0)
+    cv = StratifiedTaskKFold(2, task_column=-1, random_state=0)
     model = _make(cls, task_column=-1)
-    _assert_grid_searchs(AlphaSearchCV(model, alphas=4, eps=0.1, cv=cv), stacked.data, y)
+    _assert_grid_searchs(AlphaSearchCV(model, alphas=3, eps=0.1, cv=cv), stacked.data, y)
 
 
 @pytest.mark.parametrize(

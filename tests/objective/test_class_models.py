@@ -59,7 +59,8 @@ class TestModel:
         A = rng.standard_normal((40, s * n_classes))
         r, gram = rng.standard_normal(40), A.T @ A
         blocks = np.einsum("ikil->ikl", gram.reshape(s, n_classes, s, n_classes))
-        bends = np.linalg.eigvalsh(blocks)[:, -1]
+        # Contiguous as in fits: for strided arrays numba would compile the kernel anew.
+        bends = np.ascontiguousarray(np.linalg.eigvalsh(blocks)[:, -1])
         ridges = np.array([0.5, 0.0, 1.0])
         entry, group = (5 * t for t in penalty)
         strengths = ridges, np.full(s, entry), np.full(s, group), False
