@@ -7,6 +7,7 @@ from skmtl.solvers._consensus import ConsensusADMM
 from skmtl.solvers._contract import (
     Certified,
     CurvedRowModels,
+    ExpandedRowModels,
     Model,
     NewtonSteps,
     QuadraticModels,
@@ -36,6 +37,7 @@ __all__ = [
     "Certified",
     "ConsensusADMM",
     "CurvedRowModels",
+    "ExpandedRowModels",
     "Model",
     "Newton",
     "NewtonSteps",
