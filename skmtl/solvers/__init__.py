@@ -21,6 +21,7 @@ from skmtl.solvers._contract import (
 )
 from skmtl.solvers._driver import Algorithm, Progress, Solution, Solver, certified, solve
 from skmtl.solvers._fista import FISTA
+from skmtl.solvers._guided import Guided
 from skmtl.solvers._newton import Newton
 from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
@@ -38,6 +39,7 @@ __all__ = [
     "ConsensusADMM",
     "CurvedRowModels",
     "ExpandedRowModels",
+    "Guided",
     "Model",
     "Newton",
     "NewtonSteps",

