@@ -13,7 +13,7 @@ from skmtl.objective._row_dual import RowDual
 from skmtl.solvers import Point
 
 # The rows of W whose Gram matrices are kept: the active ones and those whose gradients reach this
-# share of their thresholds, but at most this many times the active ones and this many others.
+# share of their thresholds, these at most this many times as many; in total at least this many.
 _NEAR = 0.5
 _GROWTH, _FEWEST = 2, 128
 # Larger Gram matrices are not kept.
