@@ -1,16 +1,20 @@
-"""Seconds to a certified fit: School, MNIST, and the first fit of a process.
+"""Seconds to a certified fit: School, MNIST, missing labels, and the first fit of a process.
 
 ``python -m benchmarks.fit_times [--data-home DIR] [--repeats 5] [--skip-mnist] [--json F]``
+``python -m benchmarks.fit_times --only-missing [--repeats 5] [--json F]``
 
 Real data are read from DIR, by default the folder named by SKMTL_DATA or ../shared/data:
 school.npz, and mnist.npz or another file that :func:`skmtl.datasets.fetch_mnist` reads. Missing
 data are skipped with a message. Times are medians over repeats; each first fit is timed in a new
-process.
+process. With ``--only-missing`` the same logistic fit is timed, in processor time, with all labels
+and with 30% and 70% of them missing; the last column is the time per observed label divided by that
+with all labels.
 """
 
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +25,7 @@ from sklearn.base import is_classifier
 import skmtl
 from benchmarks._command import Command
 from benchmarks._report import say, seconds, table, write_json
-from skmtl.datasets import fetch_mnist, load_npz
+from skmtl.datasets import fetch_mnist, load_npz, make_block_sparse
 from skmtl.model_selection import alpha_max
 
 _FIRST_FIT = """
@@ -37,6 +41,7 @@ print(time.perf_counter() - start)
 """
 
 
+_SIZES = (2000, 100, 10), (5000, 200, 20), (10000, 500, 20)
 _COLUMNS = {
     "fit": "{fit}",
     "tol": "{tol}",
@@ -53,7 +58,13 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     command.common("data-home", "json")
     command.common("repeats", default=5, help="fits per row (MNIST: one)")
     command.add_argument("--skip-mnist", action="store_true", help="skip MNIST")
+    command.add_argument("--only-missing", action="store_true", help="fits with missing labels")
     arguments = command.read(argv)
+    if arguments.only_missing:
+        rows = [row for size in _SIZES for row in missing(size, arguments.repeats)]
+        print(table(rows, {**_COLUMNS, "per label": "{ratio:.2f}"}, n_left=1))
+        write_json(arguments.json, rows)
+        return rows
     rows = [first_fit(arguments.repeats)]
     for run in (school,) if arguments.skip_mnist else (school, mnist):
         try:
@@ -102,6 +113,30 @@ def mnist(home: Path, repeats: int) -> list[dict[str, Any]]:
     top = alpha_max(skmtl.BlockSparseClassifier(), X, y)
     model = skmtl.BlockSparseClassifier(top / 10, tol=1e-3)
     return [_timed("MNIST (60000 x 784, 10 classes), alpha_max / 10", model, X, y, 1)]
+
+
+def missing(size: tuple[int, int, int], repeats: int) -> list[dict[str, Any]]:
+    """Time a logistic fit, alternately with all labels and with some of them missing."""
+    data = make_block_sparse(*size, n_informative=size[1] // 20, noise=3.0, random_state=0)
+    X, Y = data.data, (np.median(data.target, axis=0) < data.target).astype(float)
+    top = alpha_max(skmtl.BlockSparseClassifier(), X, Y)
+    order = np.random.default_rng(0).random(Y.shape)
+    labels = {share: np.where(order < share, np.nan, Y) for share in (0.0, 0.3, 0.7)}
+    models = {share: skmtl.BlockSparseClassifier(top / 10) for share in labels}
+    times: dict[float, list[float]] = {share: [] for share in labels}
+    for repeat in range(repeats + 1):
+        for share, y in labels.items():
+            start = time.process_time()
+            models[share].fit(X, y)
+            if repeat:  # the first fit loads compiled code
+                times[share].append(time.process_time() - start)
+    rows = []
+    complete = min(times[0.0])
+    for share, y in labels.items():
+        name = f"{size[0]} x {size[1]}, {size[2]} tasks, {share:.0%} missing"
+        row = _row(name, models[share], _null_value(models[share], X, y), times[share])
+        rows.append(row | {"ratio": min(times[share]) / (1 - share) / complete})
+    return rows
 
 
 def _timed(name: str, model: Any, X: Any, y: Any, repeats: int) -> dict[str, Any]:

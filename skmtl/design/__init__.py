@@ -16,6 +16,7 @@ from skmtl.design._labels import (
 )
 from skmtl.design._moments import Moments
 from skmtl.design._names import describe_names, entries_by_name, in_task_order, index_of
+from skmtl.design._observed import ObservedDesign, select_observed
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
@@ -43,6 +44,7 @@ __all__ = [
     "ColumnGram",
     "Design",
     "Moments",
+    "ObservedDesign",
     "PooledDesign",
     "SharedDesign",
     "StackedDesign",
@@ -64,13 +66,14 @@ __all__ = [
     "newton_direction",
     "read_classification",
     "read_features",
-    "read_indicators",
     "read_ids",
+    "read_indicators",
     "read_prediction",
     "read_regression",
     "read_scored",
     "read_weights",
     "refuse_mask",
+    "select_observed",
     "split_task_column",
     "task_factors",
     "task_names",

@@ -82,8 +82,11 @@ class Design:
         """
         raise NotImplementedError
 
-    def rough_grams(self, H: Array, count: int) -> Array:
-        """``centred_gram``, approximated from about ``count`` rows, for a model of the loss."""
+    def rough_grams(self, H: Array, count: int, *, fast: bool = False) -> Array:
+        """``centred_gram``, approximated from about ``count`` rows, for a model of the loss.
+
+        Small matrices are exact, unless ``fast``.
+        """
         return self.centred_gram(H)
 
     def columns(self, features: Array) -> "Design":

@@ -16,7 +16,7 @@ Array = NDArray[Any]
 # Gathering a column costs this many times as much as its product.
 _GATHER = 4
 # Up to this many multiplications rough Gram matrices use double precision and all rows.
-_EXACT_PRODUCTS = 2**30
+EXACT_PRODUCTS = 2**30
 
 
 class SharedDesign(Design):
@@ -98,8 +98,9 @@ class SharedDesign(Design):
         columns = H[:, :1] if shared else H
         return np.stack([gram(self.X, column) for column in columns.T])
 
-    def rough_grams(self, H: Array, count: int) -> Array:
-        if self.is_sparse or H.size * self.n_features**2 <= _EXACT_PRODUCTS:
+    def rough_grams(self, H: Array, count: int, *, fast: bool = False) -> Array:
+        small = H.size * self.n_features**2 <= EXACT_PRODUCTS
+        if self.is_sparse or (small and not fast):
             return self.centred_gram(H)
         shared = self._proportional and (H == H[:, :1]).all()
         H = H[:, :1] if shared else H

@@ -5,6 +5,7 @@ from skmtl.objective._certificate import Dual, best_dual, envelope
 from skmtl.objective._coupled import CoupledObjective
 from skmtl.objective._factored import FactoredObjective
 from skmtl.objective._gram import GramObjective, Quadratics
+from skmtl.objective._known import KnownGrams
 from skmtl.objective._rows import Objective
 from skmtl.objective._shrunk import ShrunkObjective
 from skmtl.objective._superposed import SuperposedObjective
@@ -15,6 +16,7 @@ __all__ = [
     "Dual",
     "FactoredObjective",
     "GramObjective",
+    "KnownGrams",
     "Objective",
     "Quadratics",
     "ShrunkObjective",

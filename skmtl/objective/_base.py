@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from skmtl.design import TaskRotation
 from skmtl.objective._certificate import Dual
+from skmtl.objective._known import KnownGrams
 from skmtl.penalties import Penalty, Quadratic, Terms, split
 from skmtl.solvers import Offers, Point, Sum, Thresholds
 
@@ -214,6 +215,23 @@ class BaseObjective(Sum, Offers):
     @property
     def has_row_models(self) -> bool:
         return False
+
+    @property
+    def has_expansion(self) -> bool:
+        return False
+
+    @property
+    def can_learn(self) -> bool:
+        """Whether Gram matrices at a minimiser can be of use to similar objectives."""
+        return False
+
+    def learn(self, W: Array, intercepts: Array) -> KnownGrams | None:
+        """The Gram matrices at (W, intercepts), for similar objectives; None if they are large."""
+        return None
+
+    def with_known(self, known: KnownGrams | None) -> Self:
+        """A copy with Gram matrices known from a similar objective, if it can use them."""
+        return self
 
     @property
     def row_models_pay(self) -> bool:

@@ -74,8 +74,8 @@ class CoupledObjective(Objective):
             centre=bool(design.n_intercepts),
             least=design.squares_by(weights[:, None] * P * (1 - P)) if sampled else None,
         )
-        bend = self._model_curvature(point)
-        return ClassModel(gram, bends, -G[features], self._model_square(bend, U), bend)
+        bend = self.model_curvature(point)
+        return ClassModel(gram, bends, -G[features], self.model_square(bend, U), bend)
 
     @property
     def has_quadratic_models(self) -> bool:

@@ -31,14 +31,14 @@ class RowDual(RowLoss):
                 quadratic,
                 point.W,
                 G,
-                lambda scale, U=U: -self._conjugate_loss(scale * U),  # type: ignore[misc]
+                lambda scale, U=U: -self.conjugate_loss(scale * U),  # type: ignore[misc]
             )
             # The bound is -inf outside the domain of the loss's conjugate.
             if np.isfinite(dual.value):
                 return dual
         return Dual(-np.inf)
 
-    def _conjugate_loss(self, U: Array) -> float:
+    def conjugate_loss(self, U: Array) -> float:
         weights = self.design.weights
         # The conjugate may be infinite where the weight is zero.
         conjugate = np.where(weights > 0, self.loss.conjugate(self.y, U), 0.0)
@@ -77,7 +77,7 @@ class RowDual(RowLoss):
         if coupled:
             # The constraints are linear, so that multiples satisfy them too.
             U = U * loss.dual_scale(U)
-        value = self._conjugate_loss(U)
+        value = self.conjugate_loss(U)
         rest = design.adjoint(design.weights * U)
         if quadratic is not None and coupled:
             held, rest = seen_by(quadratic, -rest)

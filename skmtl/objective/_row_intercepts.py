@@ -86,9 +86,9 @@ class RowIntercepts(BaseObjective):
         Z = self.design.forward(W)
         if self.design.n_intercepts:
             Z += self.design.spread(b)
-        return self._of_labels(Z)
+        return self.of_labels(Z)
 
-    def _of_labels(self, Z: Array) -> Array:
+    def of_labels(self, Z: Array) -> Array:
         """Set Z to 0 where the label is missing, in place."""
         if self._unlabelled is not None:
             np.copyto(Z, 0.0, where=self._unlabelled)
@@ -96,7 +96,7 @@ class RowIntercepts(BaseObjective):
 
     def _shifted(self, point: Point, step: Array) -> Point:
         """The point with its intercepts moved by a step."""
-        Z = self._of_labels(point.Z + self.design.spread(step))
+        Z = self.of_labels(point.Z + self.design.spread(step))
         return Point(point.W, point.b + step, Z)
 
     # Intercepts

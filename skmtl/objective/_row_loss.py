@@ -16,6 +16,7 @@ from skmtl.solvers import Point
 # The largest size of the matrices of a second-order model.
 GRAM_BYTES = 2**29
 _ROUNDING_STEPS = 8
+_LEAST_CURVATURE = 1e-6
 
 
 class RowLoss(RowIntercepts):
@@ -26,11 +27,16 @@ class RowLoss(RowIntercepts):
         # Shared between copies with different penalties.
         self._constant: dict[str, Any] = {}
         self._gradient: tuple[Point, Array, Array] | None = None
+        self._value: tuple[Array, float] | None = None
 
     def loss_value(self, point: Point) -> float:
-        y, weights = self._labels(point.Z.dtype)
-        # Pairwise summation, for the accuracy that certificates need.
-        return float((weights * self.loss.value(y, point.Z)).sum())
+        """The loss, cached for the last linear predictors."""
+        if self._value is None or self._value[0] is not point.Z:
+            y, weights = self._labels(point.Z.dtype)
+            # Pairwise summation, for the accuracy that certificates need.
+            value = float((weights * self.loss.value(y, point.Z)).sum())
+            self._value = point.Z, value
+        return self._value[1]
 
     def loss_gradient(self, point: Point) -> tuple[Array, Array]:
         """The loss's derivative at each label and its gradient in W, cached for the last point."""
@@ -81,6 +87,21 @@ class RowLoss(RowIntercepts):
 
     def squared_norm(self) -> float:
         return self.design.squared_norm(np.ones(self.n_features))
+
+    def model_curvature(self, point: Point) -> Array:
+        """The curvature of each label in a quadratic model, at least a share of its task's mean.
+
+        The residual of a label with almost no curvature would be so large that the others were
+        lost to rounding error.
+        """
+        bend, weights = self.loss.newton_weight(self.y, point.Z), self.design.weights
+        means = self.design.gather(weights * bend) / self.design.gather(weights)
+        least = np.maximum(_LEAST_CURVATURE * means, np.finfo(np.float64).tiny)
+        return np.asarray(np.maximum(bend, self.design.spread(least)))
+
+    def model_square(self, bend: Array, U: Array) -> float:
+        """The squared residual of a quadratic model with the given curvature of each label."""
+        return float((self.design.weights * U * U / bend).sum())
 
     # Newton steps
 

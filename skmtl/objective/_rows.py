@@ -11,6 +11,7 @@ from skmtl._numerics import Spectrum
 from skmtl.design import ColumnGram
 from skmtl.objective._base import MOST_FEATURES, Array
 from skmtl.objective._class_models import ClassModel
+from skmtl.objective._expansion import ExpandedRows
 from skmtl.objective._gram import GramObjective, Quadratics
 from skmtl.objective._models import (
     FEWEST_ROWS,
@@ -23,20 +24,18 @@ from skmtl.objective._models import (
     first_rows,
     worthwhile_rows,
 )
-from skmtl.objective._row_dual import RowDual
 from skmtl.objective._row_loss import GRAM_BYTES
-from skmtl.solvers import CurvedRowModels, NewtonSteps, Point, QuadraticModels, RowModel, Spectral
+from skmtl.solvers import ExpandedRowModels, NewtonSteps, Point, QuadraticModels, RowModel, Spectral
 
 # The largest number of features for a model in all of W.
 _LARGEST_MODEL = 300
 _TYPICAL_ITERATIONS = 100
 _MAX_HALVINGS = 30
-_LEAST_CURVATURE = 1e-6
 # With more columns than this many times the rows, a Gram matrix costs more than the columns.
 _GRAM_ROWS = 1.5
 
 
-class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral):
+class Objective(ExpandedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, Spectral):
     """Design, labels, loss and penalty as one convex function of (W, b).
 
     Parameters
@@ -51,7 +50,7 @@ class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral
         other = copy.copy(self)
         other.design = self.design.columns(features)
         other.n_features, other._constant, other._gradient = len(features), {}, None
-        other._certified = None
+        other._certified = other.known = None
         other._restrict_penalty(features)
         if self.loss.constant_curvature and self.design.has_common_columns:
             other._constant["columns"] = self.column_gram.restricted(features)
@@ -112,8 +111,8 @@ class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral
                 residual = np.ascontiguousarray(-U.T * np.sqrt(design.row_weights))
                 gram = self.column_gram.restricted(features)
                 return DenseModel(columns, design.task_factors, residual, gram.of)
-        bend = self._model_curvature(point)
-        square, slope = self._model_square(bend, U), -G[features]
+        bend = self.model_curvature(point)
+        square, slope = self.model_square(bend, U), -G[features]
         if self.loss.constant_curvature and design.has_common_columns:
             known = self.column_gram.of(features)
             return GramModel(known, design.task_factors, NO_GRAMS, slope, square, bend)
@@ -137,7 +136,7 @@ class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral
 
     def quadratic_model(self, point: Point, *, majorise: bool = False) -> GramObjective:
         U, G = self.loss_gradient(point)
-        bend = self._model_curvature(point)
+        bend = self.model_curvature(point)
         if majorise and self.has_curvature_bound:
             bend = np.full_like(bend, self.loss.curvature_bound)
         grams = self.design.centred_gram(self.design.weights * bend)
@@ -145,7 +144,7 @@ class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral
             grams = np.repeat(grams, self.n_columns, axis=0)
         linear = np.einsum("tij,jt->it", grams, point.W) - G
         # The squared residual at W = 0, from that at the point; non-negative but for rounding.
-        square = max(self._model_square(bend, U) + float(np.vdot(point.W, linear - G)), 0.0)
+        square = max(self.model_square(bend, U) + float(np.vdot(point.W, linear - G)), 0.0)
         counts = self.design.gather((self.design.weights > 0).astype(np.float64))
         model = Quadratics(grams, np.ones(self.n_columns), linear, square, counts)
         return GramObjective(model, self.penalty, self.quadratic)
@@ -153,22 +152,7 @@ class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral
     def renewed_model(self, model: RowModel, point: Point) -> RowModel:
         assert isinstance(model, GramModel | ClassModel) and model.bend is not None
         U, G = self.loss_gradient(point)
-        return replace(model, slope=-G, residual=self._model_square(model.bend, U))
-
-    def _model_curvature(self, point: Point) -> Array:
-        """The curvature of each label in a quadratic model, at least a share of its task's mean.
-
-        The residual of a label with almost no curvature would be so large that the others were
-        lost to rounding error.
-        """
-        bend, weights = self.loss.newton_weight(self.y, point.Z), self.design.weights
-        means = self.design.gather(weights * bend) / self.design.gather(weights)
-        least = np.maximum(_LEAST_CURVATURE * means, np.finfo(np.float64).tiny)
-        return np.asarray(np.maximum(bend, self.design.spread(least)))
-
-    def _model_square(self, bend: Array, U: Array) -> float:
-        """The squared residual of a quadratic model with the given curvature of each label."""
-        return float((self.design.weights * U * U / bend).sum())
+        return replace(model, slope=-G, residual=self.model_square(model.bend, U))
 
     def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         W = point.W.copy()
@@ -187,7 +171,7 @@ class Objective(RowDual, NewtonSteps, CurvedRowModels, QuadraticModels, Spectral
         if self.design.n_intercepts:
             # To first order, the intercepts remain optimal.
             b = -self.intercept_newton(point, self.loss.gradient_change(self.y, point.Z, Z))
-            Z = self._of_labels(Z + self.design.spread(b))
+            Z = self.of_labels(Z + self.design.spread(b))
         value, penalty = self.value(point), self.penalty
         assert penalty is not None
         decrease = float(np.vdot(G, D)) + penalty.value(W) - penalty.value(point.W)

@@ -39,6 +39,11 @@ class ShrunkObjective(Objective):
         self.pulls = pulls
         super().__init__(design, y, loss, penalty)
 
+    @property
+    def can_learn(self) -> bool:
+        # The expansion minimises over each intercept alone.
+        return False
+
     def _deviations(self, b: Array) -> Array:
         """The deviations of the intercepts (n_tasks,) from their weighted mean."""
         return self._centred(b.astype(np.float64) + self._label_means)

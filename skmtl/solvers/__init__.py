@@ -7,6 +7,7 @@ from skmtl.solvers._consensus import ConsensusADMM
 from skmtl.solvers._contract import (
     Certified,
     CurvedRowModels,
+    ExpandedRowModels,
     Model,
     NewtonSteps,
     QuadraticModels,
@@ -20,6 +21,7 @@ from skmtl.solvers._contract import (
 )
 from skmtl.solvers._driver import Algorithm, Progress, Solution, Solver, certified, solve
 from skmtl.solvers._fista import FISTA
+from skmtl.solvers._guided import Guided
 from skmtl.solvers._newton import Newton
 from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
@@ -36,6 +38,8 @@ __all__ = [
     "Certified",
     "ConsensusADMM",
     "CurvedRowModels",
+    "ExpandedRowModels",
+    "Guided",
     "Model",
     "Newton",
     "NewtonSteps",

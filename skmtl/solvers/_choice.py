@@ -8,6 +8,7 @@ from skmtl.solvers._consensus import ConsensusADMM
 from skmtl.solvers._contract import Terms
 from skmtl.solvers._driver import Algorithm
 from skmtl.solvers._fista import FISTA
+from skmtl.solvers._guided import Guided
 from skmtl.solvers._newton import Newton
 from skmtl.solvers._proximal_newton import ProximalNewton
 from skmtl.solvers._splitting import Splitting
@@ -40,6 +41,10 @@ class Offers(Protocol):
     @property
     def row_models_pay(self) -> bool:
         """Whether such models cost less than gradient steps in all rows of W."""
+
+    @property
+    def has_expansion(self) -> bool:
+        """Whether curvature in some rows is known from the fit of a similar objective."""
 
     @property
     def has_spectrum(self) -> bool:
@@ -96,7 +101,7 @@ def _fastest(objective: Offers) -> Algorithm[Any]:
     if objective.has_newton:
         return Newton
     if objective.has_row_models and objective.row_models_pay:
-        return Block
+        return Guided if objective.has_expansion else Block
     # With unequal units, a step size per feature beats steps that are exact in the loss.
     unscaled = objective.has_feature_metric and not objective.has_scaled_spectrum
     if unscaled or not objective.has_spectrum:

@@ -247,6 +247,49 @@ class CurvedRowModels(RowModels, Protocol):
         """The model of all rows at another point, with the same curvature."""
 
 
+class RowExpansion(Protocol):
+    """The second-order expansion of the loss at a point, and approximate models of it.
+
+    Attributes
+    ----------
+    point : Point
+    features : ndarray of shape (s,)
+        The rows of W in which it is minimised.
+    """
+
+    point: Point
+    features: Array
+
+    def model(self) -> RowModel:
+        """A model around the current point, exact in the gradient but not in the curvature."""
+
+    def move(self, rows: Array) -> None:
+        """Move the current point to these rows of W, with the best intercepts."""
+
+    def covers(self) -> bool:
+        """Whether the gradients of all other rows of W are below their thresholds."""
+
+    def reached(self, rows: Array) -> Point:
+        """The current point, with these rows of W."""
+
+    def bound(self, W: Array) -> float:
+        """A lower bound on the objective's minimum; -inf if no dual point was found."""
+
+
+class ExpandedRowModels(CurvedRowModels, Protocol):
+    """A loss that is not quadratic, with Gram matrices known from a similar objective."""
+
+    @property
+    def has_expansion(self) -> bool:
+        """Whether such matrices are known."""
+
+    def settled(self, point: Point) -> Point:
+        """The point with the same W and the best intercepts."""
+
+    def expanded(self, point: Point) -> RowExpansion:
+        """The expansion at a point, whose intercepts need not be the best."""
+
+
 def thresholds_of(objective: RowModels) -> Thresholds:
     """The thresholds of the penalty, known to have them."""
     assert objective.thresholds is not None

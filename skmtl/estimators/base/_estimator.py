@@ -19,6 +19,7 @@ from skmtl.design import (
     TaskData,
     TaskRotation,
     read_prediction,
+    select_observed,
     task_factors,
 )
 from skmtl.estimators.base._parameters import (
@@ -315,8 +316,12 @@ class TaskEstimator(BaseEstimator):
             pulls = np.full(data.n_tasks, self._pull * data.n_tasks / data.weights.sum())
             pulls *= 1.0 if factors is None else factors
             return ShrunkObjective(design, data.y, loss, penalty, pulls)
-        kind = CoupledObjective if loss.couples_tasks else Objective
-        return kind(design, data.y, loss, penalty)
+        if loss.couples_tasks:
+            return CoupledObjective(design, data.y, loss, penalty)
+        y = data.y
+        if pooling is None and loss.compares_tasks and not loss.constant_curvature:
+            design, y = select_observed(design, y)
+        return Objective(design, y, loss, penalty)
 
     @property
     def _pull(self) -> float:

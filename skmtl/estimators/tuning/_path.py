@@ -1,10 +1,11 @@
 """Fits over a grid of alphas, each warm-started from the previous one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from skmtl.design import TaskData
 from skmtl.estimators.base import Fit
+from skmtl.estimators.tuning._guide import Guide, predicted_fit
 from skmtl.objective import BaseObjective
 
 
@@ -21,6 +22,7 @@ def follow_path(
     prepared: BaseObjective | None,
     *,
     warm: bool = True,
+    guide: Sequence[Guide] | None = None,
 ) -> Iterator[Fit]:
     """Yield the fit for each alpha; this sets ``model.alpha``.
 
@@ -33,9 +35,24 @@ def follow_path(
         The result of :func:`prepare_objective` for ``data``.
     warm : bool, default=True
         Whether each fit starts from the previous one.
+    guide : sequence of Guide, optional
+        The fits for the same alphas to similar data, from which the starts are then predicted.
     """
-    fit = None
-    for alpha in alphas:
+    fit: Fit | None = None
+    if prepared is not None:
+        # Computed once, and shared by the copies with other penalties.
+        _ = prepared.null_value
+    if guide is None or prepared is None:
+        for alpha in alphas:
+            model.alpha = float(alpha)
+            fit = model._fit_data(data, fit if warm else None, prepared)
+            yield fit
+        return
+    last, learned = None, model._learnable(data)
+    for alpha, step in zip(alphas, guide, strict=True):
         model.alpha = float(alpha)
-        fit = model._fit_data(data, fit if warm else None, prepared)
+        same = (learned == step.fit.learned).all()
+        guided = prepared.with_known(step.known if same else None)
+        fit = model._fit_data(data, predicted_fit(fit, last, step), guided)
+        last = step
         yield fit

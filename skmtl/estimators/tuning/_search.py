@@ -13,6 +13,7 @@ from skmtl.design import TaskData
 from skmtl.estimators.tuning._choice import Choice, choose, warn_at_edge
 from skmtl.estimators.tuning._fold import Fold, Measure, Source
 from skmtl.estimators.tuning._grid import make_grid
+from skmtl.estimators.tuning._guide import Guide, guide_folds
 from skmtl.estimators.tuning._moment_folds import MomentFolds
 from skmtl.estimators.tuning._path import follow_path, prepare_objective
 from skmtl.estimators.tuning._row_folds import SeparateFolds
@@ -111,14 +112,22 @@ def search_grids(
         ]
     else:
         grids = [alphas] * len(models)
-    jobs = ((source, models, grids, fold) for fold in folds)
+    copies = [copy.copy(model) for model in models]
+    guides = guide_folds(copies, data, grids, prepared, len(folds))
+    jobs = ((source, models, grids, fold, guides) for fold in folds)
     found = run_parallel(score_fold, jobs, n_jobs, prefer="threads")
     scores = np.stack(found, axis=-1)
     choice = choose(scores, rule)
     return Search(scores, grids, isinstance(alphas, int), choice, prepared, at_null[choice.row])
 
 
-def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold) -> Array:
+def score_fold(
+    source: Source,
+    models: list[Any],
+    grids: list[Array],
+    fold: Fold,
+    guides: Sequence[Sequence[Guide] | None] | None = None,
+) -> Array:
     """The scores of one fold; the greater the better.
 
     They have the shape (n_models, n_alphas), or (n_models, n_alphas, n_tasks) if the measure scores
@@ -131,15 +140,19 @@ def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold
         They differ only in their penalty.
     grids : list of arrays of shape (n_alphas,), one per model
     fold : Fold
+    guides : list, optional
+        Fits to all rows for each model and alpha, or None for models without.
     """
     # Copies, because other folds may be fitted at the same time. Clones would lose the attributes
     # that were set when the data were read.
     models = [copy.copy(model) for model in models]
     part, prepared, judge = source(models[0], fold)
     scores = []
-    for model, alphas in zip(models, grids, strict=True):
+    guides = [None] * len(models) if guides is None else guides
+    for model, alphas, guide in zip(models, grids, guides, strict=True):
         # Non-convex fits depend on their start, so that they are not warm-started.
-        fits = follow_path(model, part, alphas, prepared, warm=model._is_convex)
+        warm = model._is_convex
+        fits = follow_path(model, part, alphas, prepared, warm=warm, guide=guide)
         scores.append([judge(model, fit) for fit in fits])
     return np.array(scores)
 
