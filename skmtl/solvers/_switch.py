@@ -83,6 +83,9 @@ class Switch:
             self.current, self.allowed = exact(self.objective, self.fista.old), left
         else:
             self.upcoming = self.pace.until_next(enough)
+            if self.n_steps < self.least <= _WITH_FACTORS[1]:
+                # The first certificate comes early, so that a few more iterations may suffice.
+                self.iterations_per_certificate = min(self.upcoming, self.least - self.n_steps)
 
     def _look_back(self) -> None:
         """Return to gradient steps once the exact method has used up its budget."""
