@@ -7,11 +7,17 @@ from skmtl._numerics.linalg import (
     rescale_singular_values,
     singular_values,
 )
-from skmtl._numerics.spectrum import LinkedSpectrum, PartsSpectrum, Spectrum
+from skmtl._numerics.spectrum import (
+    FactoredSpectrum,
+    LinkedSpectrum,
+    PartsSpectrum,
+    Spectrum,
+)
 from skmtl._numerics.sylvester import solve_coupled
 from skmtl._numerics.threads import one_blas_thread
 
 __all__ = [
+    "FactoredSpectrum",
     "LinkedSpectrum",
     "PartsSpectrum",
     "Spectrum",

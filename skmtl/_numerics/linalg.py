@@ -13,6 +13,7 @@ from scipy.linalg import lapack
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from sklearn.utils.sparsefuncs import min_max_axis
 
+from skmtl._numerics import kernels
 from skmtl._numerics.threads import one_blas_thread
 
 Array = NDArray[Any]
@@ -350,6 +351,26 @@ class _Tridiagonal:
         _, work, _ = lapack.dormqr("L", "N", reflectors, self.tau, below, -1)
         vectors[1:], _, _ = lapack.dormqr("L", "N", reflectors, self.tau, below, int(work[0]))
         return vectors[:, ::-1]
+
+
+def factorise(grams: Array, scales: Array, shifts: Array) -> Array | None:
+    """The factors of scales[t] grams[t] + shifts[t] I that the kernel ``solve_factored`` expects.
+
+    None if some matrix is not numerically positive definite.
+    """
+    factors = np.empty_like(grams)
+    if grams.shape[1] <= SMALL_SIDE:
+        return factors if kernels.factorise_grams(grams, scales, shifts, factors) else None
+    for gram, scale, shift, factor in zip(grams, scales, shifts, factors, strict=True):
+        np.multiply(gram, scale, out=factor)
+        diagonal = np.einsum("jj->j", factor)
+        diagonal += shift
+        # LAPACK stores columns: the upper triangle of the transpose is the lower triangle.
+        _, info = lapack.dpotrf(factor.T, lower=0, clean=0, overwrite_a=1)
+        if info:
+            return None
+        np.divide(1.0, diagonal, out=diagonal)
+    return factors
 
 
 def solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:

@@ -1,9 +1,13 @@
 """One quadratic per task in the eigenbasis of its Hessian, with exact solutions for any step."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from skmtl._numerics import kernels
+from skmtl._numerics.linalg import factorise
 
 Array = NDArray[Any]
 
@@ -115,6 +119,75 @@ class Spectrum:
         rotated = np.matmul(self.bases.transpose(0, 2, 1), G.T[:, :, None])[:, :, 0]
         rotated *= factors.T
         return np.ascontiguousarray(np.matmul(self.bases, rotated[:, :, None])[:, :, 0].T)
+
+
+class FactoredSpectrum(Spectrum):
+    r"""The quadratics of tasks with separate Hessians :math:`s_t G_t + r_t I`, by Cholesky factors.
+
+    The factors depend on the step size, but computing them takes a few per cent of the time that
+    the eigenvectors take, and a solve reads half as much memory.
+
+    Parameters
+    ----------
+    grams : ndarray of shape (n_tasks, n_features, n_features)
+        The positive semidefinite :math:`G_t`.
+    scales, ridges : ndarray of shape (n_tasks,)
+    linear, memory : as in :class:`Spectrum`
+    """
+
+    def __init__(
+        self, grams: Array, scales: Array, ridges: Array, linear: Array, memory: dict[str, Any]
+    ) -> None:
+        self.grams, self.scales, self.ridges = grams, scales, ridges
+        self.linear, self.mean_free, self.memory = linear, False, memory
+
+    @property
+    def mean_eigenvalue(self) -> float:
+        traces = np.einsum("tjj->t", self.grams)
+        return float((self.scales * traces / self.grams.shape[1] + self.ridges).mean())
+
+    def rotated(self) -> "tuple[FactoredSpectrum, None]":
+        return self, None
+
+    def rescaled(self, scale: Array) -> "FactoredSpectrum":
+        grams = self.grams * self.scales[:, None, None]
+        np.einsum("tjj->tj", grams)[:] += self.ridges[:, None]
+        grams *= scale @ scale.T
+        ones = np.ones_like(self.scales)
+        other = FactoredSpectrum(grams, ones, 0 * ones, scale * self.linear, {})
+        other.scale = scale
+        return other
+
+    def residual(self, W: Array) -> Array:
+        by_task = np.ascontiguousarray((W * self.scales).T)
+        product = np.empty_like(by_task)
+        kernels.multiply_grams(self.grams, by_task, product)
+        return np.asarray(self.linear - product.T - self.ridges * W)
+
+    def solve(self, A: Array, rho: float) -> Array:
+        factors = self._factors_at(rho)
+        if factors is None:
+            return self._eigenbasis.solve(A, rho)
+        by_task = np.ascontiguousarray((self.linear + rho * A).T)
+        kernels.solve_factored(factors, by_task)
+        return np.ascontiguousarray(by_task.T)
+
+    def _factors_at(self, rho: float) -> Array | None:
+        """The factors of the Hessians + rho I, kept for the last rho; None if there are none."""
+        kept = self.memory.get("factors")
+        if kept is not None and kept[0] == rho and (kept[1] == self.ridges).all():
+            factors: Array | None = kept[2]
+            return factors
+        factors = factorise(self.grams, self.scales, self.ridges + rho)
+        self.memory["factors"] = rho, self.ridges, factors
+        return factors
+
+    @cached_property
+    def _eigenbasis(self) -> Spectrum:
+        """The same quadratics in the eigenbases of the tasks."""
+        eigenvalues, bases = np.linalg.eigh(self.grams)
+        eigenvalues = np.maximum(eigenvalues, 0) * self.scales[:, None] + self.ridges[:, None]
+        return Spectrum(eigenvalues, bases, self.linear, mean_free=False)
 
 
 class LinkedSpectrum(Spectrum):

@@ -246,6 +246,10 @@ class BaseObjective(Sum, Offers):
         return False
 
     @property
+    def has_cheap_factors(self) -> bool:
+        return False
+
+    @property
     def has_cheap_steps(self) -> bool:
         return False
 

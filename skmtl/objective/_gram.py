@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from skmtl._numerics import Spectrum, kernels, linalg, solve_coupled
+from skmtl._numerics import FactoredSpectrum, Spectrum, kernels, linalg, solve_coupled
 from skmtl.design import Moments
 from skmtl.objective._base import MOST_FEATURES, Array, BaseObjective
 from skmtl.objective._certificate import Dual, best_dual, seen_by
@@ -233,27 +233,37 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         d = self.n_features
         if d > MOST_FEATURES or self._couples_tasks:
             return False
-        iterating = 200 * float(self.quadratics.counts.sum()) * d
-        return len(self.grams) == 1 or 10 * len(self.grams) * d**3 < iterating
+        if len(self.grams) == 1 or self.has_cheap_factors:
+            return True
+        return 10 * len(self.grams) * d**3 < 200 * float(self.quadratics.counts.sum()) * d
+
+    @property
+    def has_cheap_factors(self) -> bool:
+        mean_free = self.penalty is not None and self.penalty.leaves_mean_free
+        return len(self.grams) > 1 and not mean_free
 
     @property
     def has_cheap_steps(self) -> bool:
-        return len(self.grams) > 1
+        # Up to this size, the factors cost less than the iterations that they save.
+        factors = self.has_cheap_factors and self.n_features <= linalg.SMALL_SIDE
+        return len(self.grams) > 1 and not factors
 
     @cached_property
     def spectrum(self) -> Spectrum:
+        memory, penalty = self._constant.setdefault("memory", {}), self.penalty
+        if self.has_cheap_factors:
+            return FactoredSpectrum(self.grams, self.scales, self._ridges, self.linear, memory)
         if "spectrum" not in self._constant:
             self._constant["spectrum"] = np.linalg.eigh(self.grams)
         eigenvalues, bases = self._constant["spectrum"]
         eigenvalues = np.maximum(eigenvalues, 0.0) * self.scales[:, None] + self._ridges[:, None]
-        penalty = self.penalty
         return Spectrum(
             eigenvalues,
             bases,
             self.linear,
             mean_free=penalty is not None and penalty.leaves_mean_free,
             rotates=penalty is not None and penalty.ignores_rotations,
-            memory=self._constant.setdefault("memory", {}),
+            memory=memory,
         )
 
     @cached_property

@@ -150,12 +150,16 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         return self.total.has_spectrum and not mean_free
 
     @property
+    def has_cheap_factors(self) -> bool:
+        return self.total.has_cheap_factors
+
+    @property
     def has_cheap_steps(self) -> bool:
         return self.total.has_cheap_steps
 
     @property
     def has_scaled_spectrum(self) -> bool:
-        return self.has_spectrum and self.has_cheap_steps and self.has_feature_metric
+        return self.has_spectrum and self.has_cheap_factors and self.has_feature_metric
 
     @cached_property
     def spectrum(self) -> PartsSpectrum:

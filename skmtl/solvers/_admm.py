@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skmtl._numerics import PartsSpectrum, Spectrum
 from skmtl.solvers._contract import Spectral
+from skmtl.solvers._pace import Pace
 from skmtl.solvers._point import Point
 
 Array = NDArray[Any]
@@ -15,17 +16,19 @@ Array = NDArray[Any]
 RELAXATION = 1.6
 ADAPT_EVERY = 10
 ADAPT_UNTIL = 200
+# Iterations until the first certificate, and the range of those between later ones.
+_FIRST, _LEAST, _MOST = 6, 2, 10
 
 
 class ADMM:
     """Alternating direction method of multipliers on W = V, the penalty on V.
 
-    The loss is minimised exactly for any step size, in the eigenbasis of each task's Gram matrix,
-    which is computed once. Unlike gradient steps, ADMM is therefore not slowed down by tasks of
-    very different curvature. A good step size depends on the penalty, and is found by residual
-    balancing; after that it is fixed, which guarantees convergence. If all tasks share one
-    eigenbasis and the penalty is invariant to rotations of the features, the iterations take place
-    in that basis and need no matrix products.
+    The loss is minimised exactly for any step size, with the Cholesky factors of each task's
+    Hessian, or in an eigenbasis that all tasks share. Unlike gradient steps, ADMM is therefore not
+    slowed down by tasks of very different curvature. A good step size depends on the penalty, and
+    is found by residual balancing; after that it is fixed, which guarantees convergence. If all
+    tasks share one eigenbasis and the penalty is invariant to rotations of the features, the
+    iterations take place in that basis and need no matrix products.
 
     References
     ----------
@@ -37,21 +40,26 @@ class ADMM:
     https://arxiv.org/abs/1704.06209
     """
 
-    iterations_per_certificate, n_sweeps = 5, 0
+    n_sweeps = 0
 
     def __init__(self, objective: Spectral, start: Point) -> None:
         self.objective, self.b = objective, start.b
+        self.iterations_per_certificate = _FIRST
+        self.pace, self.is_certified = Pace(_LEAST, _MOST), False
         self.V = start.W.astype(np.float64)
         self.n_steps = 0
         self.spectrum: Spectrum | PartsSpectrum
         self.basis: Array | None
 
     def bounds(self, point: Point) -> tuple[float, float]:
+        self.is_certified = True
         return self.objective.bounds(point.made if isinstance(point, _Later) else point)
 
     def step(self, gap: float, enough: float) -> Point:
         if self.n_steps == 0:
             self._prepare()
+        if self.is_certified:
+            self._look_ahead(gap, enough)
         V = self.V
         W = self.spectrum.solve(V - self.scaled_dual, self.rho)
         relaxed = RELAXATION * W + (1 - RELAXATION) * V
@@ -62,6 +70,13 @@ class ADMM:
         if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
             self._balance(W, V)
         return _Later(self.objective, self.V, self.basis, self.scale, self.b)
+
+    def _look_ahead(self, gap: float, enough: float) -> None:
+        """Certify more often when few iterations remain."""
+        self.pace.add(self.n_steps, gap)
+        if self.n_steps > 0:
+            self.iterations_per_certificate = self.pace.until_next(enough)
+        self.is_certified = False
 
     def _prepare(self) -> None:
         self.spectrum, self.basis = self.objective.spectrum.rotated()

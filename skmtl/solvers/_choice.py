@@ -52,7 +52,7 @@ class Offers(Protocol):
 
     @property
     def has_cheap_steps(self) -> bool:
-        """Whether many gradient steps cost less than computing the eigenbasis."""
+        """Whether many gradient steps cost less than the eigenbasis or the factors."""
 
     @property
     def has_scaled_spectrum(self) -> bool:

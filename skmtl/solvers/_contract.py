@@ -175,6 +175,10 @@ class Model(SpectralSum, Protocol):
     def has_spectrum(self) -> bool:
         """Whether computing the eigenbasis costs less than iterating without it."""
 
+    @property
+    def has_cheap_factors(self) -> bool:
+        """Whether Cholesky factors take the place of the eigenbasis, at much less cost."""
+
 
 class QuadraticModels(Sum, Protocol):
     """A loss that is not quadratic, and its quadratic models."""

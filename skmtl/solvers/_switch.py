@@ -6,12 +6,15 @@ from skmtl.solvers._admm import ADMM
 from skmtl.solvers._contract import Switchable
 from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Solver
 from skmtl.solvers._fista import FISTA
+from skmtl.solvers._pace import Pace
 from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
 
-_TRIED = 30
-_PATIENCE = 100
-# The range of iterations between certificates.
+# Gradient steps until the first certificate, the least number before a switch, and the number of
+# further ones that justifies it. Cholesky factors cost about as much as ten gradient steps.
+_WITH_EIGENBASES = FISTA.iterations_per_certificate, 30, 100
+_WITH_FACTORS = 6, 12, 30
+# The range of iterations between later certificates.
 _LEAST, _MOST = 4, 20
 
 
@@ -19,8 +22,8 @@ class Switch:
     """FISTA first, then a method with exact steps if many more iterations seem to be needed.
 
     Gradient steps are cheap, and well-scaled data need a few dozen of them. If the tasks'
-    curvatures differ widely, thousands may be needed, and it pays to compute the eigenbases of
-    all tasks. They make the steps of ADMM exact for the squared loss, and those of proximal Newton
+    curvatures differ widely, thousands may be needed, and it pays to factorise the Hessians of all
+    tasks. This makes the steps of ADMM exact for the squared loss, and those of proximal Newton
     exact in the quadratic model of another loss.
 
     Proximal Newton steps can be short for losses with a kinked gradient, such as the squared hinge,
@@ -35,7 +38,9 @@ class Switch:
         self.current: Solver
         # Iterations of the exact method so far, and its budget.
         self.spent, self.allowed = 0, np.inf
-        self._take_gradient_steps(start, _TRIED, FISTA.iterations_per_certificate)
+        cheap = objective.has_spectrum and objective.has_cheap_factors
+        first, least, self.patience = _WITH_FACTORS if cheap else _WITH_EIGENBASES
+        self._take_gradient_steps(start, least, first)
 
     def _take_gradient_steps(self, start: Point, least: int, upcoming: int) -> None:
         self.point = start.astype(self.objective.dtype)
@@ -43,8 +48,7 @@ class Switch:
         self.n_steps, self.least = 0, least
         # Iterations until the next certificate, and from there until the one after it.
         self.iterations_per_certificate = self.upcoming = upcoming
-        # The number of steps at each certificate, and the gap.
-        self.gaps: list[tuple[int, float]] = []
+        self.pace = Pace(_LEAST, _MOST)
 
     @property
     def n_sweeps(self) -> int:
@@ -63,21 +67,25 @@ class Switch:
             self._look_back()
         self.n_steps, self.is_certified = self.n_steps + 1, False
         moved = self.current.step(gap, enough)
+        if self.current is not self.fista:
+            self.iterations_per_certificate = self.current.iterations_per_certificate
         self.point = self.point if moved is None else moved
         return moved
 
     def _look_ahead(self, gap: float, enough: float) -> None:
         """Switch if too many iterations remain; certify more often when few remain."""
-        self.gaps.append((self.n_steps, gap))
-        if len(self.gaps) == 1:
+        self.pace.add(self.n_steps, gap)
+        if len(self.pace.gaps) == 1:
             return
-        left = self._remaining(enough)
-        if self.n_steps >= self.least and left > max(_PATIENCE, self.least):
+        left = self.pace.remaining(enough)
+        if self.n_steps >= self.least and left > max(self.patience, self.least):
             exact = ADMM if self.objective.has_spectrum else ProximalNewton
             self.current, self.allowed = exact(self.objective, self.fista.old), left
-            self.iterations_per_certificate = self.current.iterations_per_certificate
         else:
-            self.upcoming = int(np.clip(left, _LEAST, _MOST))
+            self.upcoming = self.pace.until_next(enough)
+            if self.n_steps < self.least <= _WITH_FACTORS[1]:
+                # The first certificate comes early, so that a few more iterations may suffice.
+                self.iterations_per_certificate = min(self.upcoming, self.least - self.n_steps)
 
     def _look_back(self) -> None:
         """Return to gradient steps once the exact method has used up its budget."""
@@ -86,11 +94,3 @@ class Switch:
         if cost > self.allowed:
             self.spent += cost
             self._take_gradient_steps(self.point, cost, _MOST)
-
-    def _remaining(self, enough: float) -> float:
-        """The expected number of further iterations, at the rate of the second half so far."""
-        (first, before), (last, gap) = self.gaps[(len(self.gaps) - 1) // 2], self.gaps[-1]
-        fallen = np.log(before / gap)
-        if not fallen > 0:
-            return np.inf
-        return float(np.log(gap / max(enough, 1e-300)) * (last - first) / fallen)

@@ -12,8 +12,10 @@ from skmtl import (
     BlockSparseRegressor,
     ClusteredTaskRegressor,
     IndependentTaskRegressor,
+    LowRankRegressor,
     TaskRelationRegressor,
 )
+from skmtl._numerics import FactoredSpectrum
 from skmtl.design import Moments
 from skmtl.model_selection import alpha_max
 from skmtl.objective import GramObjective, Objective
@@ -184,7 +186,8 @@ class TestFits:
         model.alpha = alpha_max(model, X, y) / 1000
         data = model._read(X, y, None)
         gram = model._objective(data)
-        assert choose_solver("auto", gram) is Switch
+        # With so few features the exact steps are taken from the start.
+        assert choose_solver("auto", gram) is ADMM
         iterate = Switch(gram, gram.start())
         lower, best = 0.0, np.inf
         point = gram.start()
@@ -197,6 +200,42 @@ class TestFits:
             warnings.simplefilter("error")
             few = clone(model).fit(X, y)
         assert few.n_iter_ < 1000
+
+    def test_many_features_start_with_gradient_steps(self):
+        rng = np.random.default_rng(0)
+        X = np.column_stack([rng.standard_normal((700, 70)), np.repeat([0, 1], 350)])
+        model = LowRankRegressor(task_column=-1)
+        gram = model._objective(model._read(X, X[:, 0] + rng.standard_normal(700), None))
+        assert gram.has_spectrum and choose_solver("auto", gram) is Switch
+
+    @pytest.mark.parametrize("d", [1, 5, 70])
+    def test_factors_solve_like_eigenbases(self, d):
+        rng = np.random.default_rng(d)
+        rows = rng.standard_normal((3, 40, d))
+        grams, scales, ridges = rows.transpose(0, 2, 1) @ rows, rng.random(3) + 0.5, rng.random(3)
+        linear, A = rng.standard_normal((2, d, 3))
+        found = FactoredSpectrum(grams, scales, ridges, linear, {})
+        hessians = grams * scales[:, None, None] + ridges[:, None, None] * np.eye(d)
+        assert found.mean_eigenvalue == pytest.approx(np.linalg.eigvalsh(hessians).mean())
+        for rho in (0.1, 3.0, 3.0):
+            right = linear + rho * A
+            expected = np.linalg.solve(hessians + rho * np.eye(d), right.T[:, :, None])[:, :, 0].T
+            np.testing.assert_allclose(found.solve(A, rho), expected, rtol=1e-9, atol=1e-12)
+        product = np.einsum("tjk,kt->jt", hessians, A)
+        np.testing.assert_allclose(found.residual(A), linear - product, atol=1e-9)
+        scale = rng.random((d, 1)) + 0.5
+        scaled = found.rescaled(scale)
+        np.testing.assert_allclose(
+            scaled.residual(A), scale * (linear - np.einsum("tjk,kt->jt", hessians, scale * A))
+        )
+
+    def test_a_step_too_long_for_factors_uses_eigenbases(self):
+        # Rank one, and a step that is lost to rounding error beside it.
+        grams, linear = np.full((2, 3, 3), 1e8), np.zeros((3, 2))
+        found = FactoredSpectrum(grams, np.ones(2), np.zeros(2), linear, {})
+        W = found.solve(np.ones((3, 2)), 1e-9)
+        assert found.memory["factors"][2] is None
+        np.testing.assert_allclose(W, 0, atol=1e-7)
 
     def test_many_alphas_share_what_does_not_depend_on_them(self):
         gram, _ = objectives(("shared", False, 0.0, np.float64), TraceNorm(0.1))

@@ -17,10 +17,12 @@ from skmtl._numerics.kernels._rows import (
     minimise_rows_sparse,
 )
 from skmtl._numerics.kernels._tasks import (
+    factorise_grams,
     multiply_gram_rows,
     multiply_grams,
     multiply_tasks,
     multiply_tasks_transposed,
+    solve_factored,
     sum_products,
     sweep_task_rows,
     take_grams,
@@ -34,6 +36,7 @@ __all__ = [
     "exceed_chains",
     "exceed_pairs",
     "exceed_trees",
+    "factorise_grams",
     "measure_trees",
     "minimise_classes",
     "minimise_rows",
@@ -46,6 +49,7 @@ __all__ = [
     "shrink_chains",
     "shrink_pairs",
     "shrink_trees",
+    "solve_factored",
     "sum_products",
     "sweep_covariance",
     "sweep_task_rows",

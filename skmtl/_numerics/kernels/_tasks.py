@@ -109,6 +109,58 @@ def multiply_grams(grams: Array, W: Array, out: Array) -> None:
 
 
 @kernel(fastmath=FAST)
+def factorise_grams(grams: Array, scales: Array, shifts: Array, factors: Array) -> bool:
+    """Compute the Cholesky factors of scales[t] grams[t] + shifts[t] I, as lower triangles.
+
+    The diagonals of factors (T, d, d) hold reciprocals. Returns False if a matrix is not
+    numerically positive definite.
+    """
+    n_tasks, d, _ = grams.shape
+    for t in range(n_tasks):
+        gram, factor, scale = grams[t], factors[t], scales[t]
+        for i in range(d):
+            row = factor[i]
+            for j in range(i):
+                other, total = factor[j], 0.0
+                for k in range(j):
+                    total += row[k] * other[k]
+                row[j] = (scale * gram[i, j] - total) * other[j]
+            total = 0.0
+            for k in range(i):
+                total += row[k] * row[k]
+            whole = scale * gram[i, i] + shifts[t]
+            left = whole - total
+            # Also false for NaN.
+            if not left > 1e-14 * whole:
+                return False
+            row[i] = 1.0 / math.sqrt(left)
+    return True
+
+
+@kernel(fastmath=FAST)
+def solve_factored(factors: Array, W: Array) -> None:
+    """Overwrite W[t] by the solution x of L L' x = W[t] for each task's factor L; W (T, d).
+
+    The lower triangles of factors (T, d, d) hold L, with reciprocals on the diagonal.
+    """
+    n_tasks, d = W.shape
+    for t in range(n_tasks):
+        w, factor = W[t], factors[t]
+        for j in range(d):
+            row, total = factor[j], 0.0
+            for k in range(j):
+                total += row[k] * w[k]
+            w[j] = (w[j] - total) * row[j]
+        # By rows of L in both passes, because they are contiguous.
+        for j in range(d - 1, -1, -1):
+            row = factor[j]
+            weight = w[j] * row[j]
+            w[j] = weight
+            for k in range(j):
+                w[k] -= row[k] * weight
+
+
+@kernel(fastmath=FAST)
 def multiply_gram_rows(grams: Array, rows: Array, W: Array, out: Array) -> None:
     """Set out[t] = grams[t] @ W[t], where only the entries ``rows`` of W[t] are non-zero."""
     n_tasks, d = W.shape
