@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl._numerics import linalg
 from skmtl.solvers._contract import CurvedRowModels, RowModel, RowModels, thresholds_of
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._point import Point
@@ -92,8 +93,8 @@ class Block:
         self._screen()
         objective, point = self.objective, self.point
         thresholds = thresholds_of(objective)
-        scores = thresholds.nearness(-objective.gradient(point)[0])
-        used = np.asarray(point.W.any(axis=1))
+        scores = thresholds.nearness(objective.gradient(point)[0], -1.0)
+        used = linalg.nonzero_rows(point.W)
         largest = objective.largest_set
         if largest < len(used) and np.count_nonzero(used) > _FULL * largest:
             return self._gradient_steps(gap, enough)

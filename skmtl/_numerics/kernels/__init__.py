@@ -16,6 +16,7 @@ from skmtl._numerics.kernels._rows import (
     minimise_rows_dense,
     minimise_rows_sparse,
 )
+from skmtl._numerics.kernels._scans import find_rows, measure_rows
 from skmtl._numerics.kernels._tasks import (
     multiply_gram_rows,
     multiply_grams,
@@ -34,6 +35,8 @@ __all__ = [
     "exceed_chains",
     "exceed_pairs",
     "exceed_trees",
+    "find_rows",
+    "measure_rows",
     "measure_trees",
     "minimise_classes",
     "minimise_rows",
