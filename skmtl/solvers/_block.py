@@ -20,6 +20,9 @@ _LAST = 0.1
 # The same for the squared loss, where the gap on a working set is exact: once the fraction _DIRECT
 # of the last gap is below this share, the sweeps go straight to it.
 _DIRECT, _FINAL = 0.005, 0.8
+# The share if the working set contains all rows that are close to becoming active, so that a
+# further round is less likely.
+_COMPLETE = 5e-6
 _GROWTH = 2
 _NEAR = 0.99
 # Screening takes effect once it leaves fewer than one row in this many.
@@ -106,7 +109,9 @@ class Block:
             return None if self.point is point else self._expanded()
         model = objective.row_model(point, features)
         rows = point.W[features]
-        tol = max(_DIRECT * gap, _FINAL * enough)
+        near = scores >= _NEAR
+        complete = np.count_nonzero(near) == np.count_nonzero(near[features])
+        tol = max((_COMPLETE if complete else _DIRECT) * gap, _FINAL * enough)
         swept = model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
         if not swept:
             # Only rounding error separates this gap from that over all rows.
@@ -178,6 +183,8 @@ class Block:
 
     def _screen(self) -> None:
         """Drop the rows that are zero at every minimiser, once they are the majority."""
+        if not (self.n_sweeps or self.point.W.any()):
+            return  # the gap of the null point is too large
         possible = self.objective.usable_rows(self.point)
         if possible is None or _SCREENED * np.count_nonzero(possible) > len(possible):
             return
