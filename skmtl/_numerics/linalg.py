@@ -78,7 +78,8 @@ def without_constant_columns(X: Any) -> Any:
     if not constant.any():
         return X
     X = X.copy()
-    columns = X.indices if X.format == "csr" else np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+    by_row = X.format == "csr"
+    columns = X.indices if by_row else np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
     X.data[constant[columns]] = 0
     return X
 

@@ -1,6 +1,7 @@
 """Designs with one X for all tasks."""
 
 import copy
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,7 @@ class SharedDesign(Design):
         else:
             # Takes a quarter of the time of X[:, features].
             part.X = np.take(self.X, features, axis=1)
+        part.__dict__.pop("_by_row", None)
         part.n_features, part._shift = len(features), self._shift[features]
         part._offset = None if self._offset is None else self._offset[:, features]
         part.products = stored(part.X) * part.n_columns
@@ -125,6 +127,11 @@ class SharedDesign(Design):
     @property
     def is_sparse(self) -> bool:
         return bool(sp.issparse(self.X))
+
+    @cached_property
+    def _by_row(self) -> Any:
+        """Sparse features in CSR."""
+        return self.X.tocsr()
 
     @property
     def task_factors(self) -> Array:
@@ -162,7 +169,7 @@ class SharedDesign(Design):
     def dense_rows(self, rows: Any) -> Array:
         if not self.is_sparse:
             return np.asarray(self.X[rows])
-        dense = np.asarray(self.X[rows].toarray())
+        dense = np.asarray(self._by_row[rows].toarray())
         return dense if self._offset is None else dense - self._offset[0]
 
     def feature_curvature(self) -> Array:

@@ -400,9 +400,7 @@ def _correlate_sparse(
 
 
 @kernel(fastmath=FAST)
-def _step_sparse(
-    data: Array, indices: Array, first: int, last: int, R: Array, step: Array
-) -> None:
+def _step_sparse(data: Array, indices: Array, first: int, last: int, R: Array, step: Array) -> None:
     """Subtract step times the column stored from ``first`` to ``last`` from R."""
     n_tasks = R.shape[1]
     whole = n_tasks - n_tasks % 4
