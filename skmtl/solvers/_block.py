@@ -20,8 +20,8 @@ _LAST = 0.1
 # The same for the squared loss, where the gap on a working set is exact: once the fraction _DIRECT
 # of the last gap is below this share, the sweeps go straight to it.
 _DIRECT, _FINAL = 0.005, 0.8
-# The share if the working set contains all rows that are close to becoming active, so that a
-# further round is less likely.
+# The share from the null point if the working set contains all rows that are close to becoming
+# active, so that a further round is less likely.
 _COMPLETE = 5e-6
 _GROWTH = 2
 _NEAR = 0.99
@@ -110,7 +110,8 @@ class Block:
         model = objective.row_model(point, features)
         rows = point.W[features]
         near = scores >= _NEAR
-        complete = np.count_nonzero(near) == np.count_nonzero(near[features])
+        alone = np.count_nonzero(near) == np.count_nonzero(near[features])
+        complete = alone and not used.any()
         tol = max((_COMPLETE if complete else _DIRECT) * gap, _FINAL * enough)
         swept = model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
         if not swept:
