@@ -64,6 +64,8 @@ def _call_rare() -> None:
     grams, features = np.stack([np.eye(3), np.eye(3)]), np.arange(2)
     kernels.take_grams(grams, features, np.empty((2, 2, 2)))
     kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
+    kernels.find_rows(np.eye(3))
+    kernels.measure_rows(np.eye(3))
     thresholds = np.zeros(2), np.ones(3), np.ones(3), False
     for dtype in (np.float64, np.float32):
         H, columns, R = np.zeros((3, 2), dtype), np.ones((3, 2), dtype), np.ones((2, 2), dtype)

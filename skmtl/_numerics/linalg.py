@@ -34,6 +34,8 @@ _BLOCK_BYTES = 2**20
 _ROUNDING, _SAMPLING = 4e-6, 1e-3
 # Features with norms outside this value and its inverse are rescaled for single precision.
 _EXTREME = 1e-12
+# From this number of entries on, passes over rows are faster in kernels.
+_LARGE = 2**14
 
 
 def multiply(X: Any, W: Array) -> Array:
@@ -75,13 +77,18 @@ def take_columns(X: Array, columns: Array) -> Array:
 
 
 def without_constant_columns(X: Any) -> Any:
-    """Set constant, non-zero columns of a CSR matrix to 0: centring would leave rounding error."""
+    """Set constant, non-zero columns of a CSR or CSC matrix to 0.
+
+    Centring would leave rounding error in them.
+    """
     low, high = min_max_axis(X, axis=0)
     constant = (low == high) & (low != 0)
     if not constant.any():
         return X
     X = X.copy()
-    X.data[constant[X.indices]] = 0
+    by_row = X.format == "csr"
+    columns = X.indices if by_row else np.repeat(np.arange(X.shape[1]), np.diff(X.indptr))
+    X.data[constant[columns]] = 0
     return X
 
 
@@ -186,9 +193,29 @@ def sampled_grams(X: Array, weights: Array, count: int, *, centre: bool) -> Arra
     return grams
 
 
+def row_norms(W: Array) -> Array:
+    """Euclidean norms of the rows of W."""
+    if _suits_kernels(W):
+        return kernels.measure_rows(W)
+    return np.asarray(np.sqrt(np.einsum("jt,jt->j", W, W)))
+
+
+def nonzero_rows(W: Array) -> Array:
+    """Whether each row of W has a non-zero entry."""
+    return kernels.find_rows(W) if _suits_kernels(W) else np.asarray(W.any(axis=1))
+
+
+def _suits_kernels(W: Array) -> bool:
+    """Whether W has the type for which kernels are compiled, and is large enough to gain."""
+    return W.size >= _LARGE and W.dtype == np.float64 and W.flags.c_contiguous
+
+
 def weighted_squares(X: Any, weights: Array) -> Array:
     """Column sums of squares sum_i weights_it x_ij^2, (d, T) for weights (n, T)."""
     if sp.issparse(X):
+        if X.has_canonical_format:
+            X = type(X)((np.square(X.data, dtype=np.float64), X.indices, X.indptr), shape=X.shape)
+            return np.asarray(X.T @ weights)
         return np.asarray(X.multiply(X).T @ weights, dtype=np.float64)
     out = np.zeros((X.shape[1], *weights.shape[1:]))
     if weights.size == len(weights) and X.dtype == np.float64:

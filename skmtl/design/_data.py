@@ -28,7 +28,8 @@ class TaskData:
     layout : {"shared", "stacked", "single", "classes"}
         "single" is one 1-D regression target, "classes" 1-D classes, each against the rest;
         both become shared designs.
-    X : dense or CSR matrix of shape (n_samples, n_features), without a task column
+    X : dense, CSR or CSC matrix of shape (n_samples, n_features), without a task column
+        CSC only in shared layouts.
     y : float64 array, (n_samples, n_tasks), in the stacked layout (n_samples,)
         Class labels are -1 and +1. Arbitrary finite numbers where the weight is 0.
     weights : float64 array, y's shape

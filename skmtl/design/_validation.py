@@ -38,7 +38,7 @@ Array = NDArray[Any]
 _ALL_ZERO = (
     "All sample weights are zero: there is no label to fit. Give some labels a positive weight."
 )
-_FEATURES = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+_FEATURES = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
 
 
 def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskData:

@@ -348,7 +348,7 @@ class BaseObjective(Sum, Offers):
             return None
         gap = max(value - dual.value, 0.0) + 1e-14 * abs(value)
         reach = np.sqrt(2 * gap * (self.column_squares + thresholds.ridges.max()))
-        return thresholds.reached(dual.slopes, reach)
+        return thresholds.reached(dual.slopes, reach, dual.scale)
 
     def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
         """The problem restricted to some rows of W, the others being zero, and its point.

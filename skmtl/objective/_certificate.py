@@ -30,11 +30,13 @@ class Dual:
     value : float
         -inf if no dual point was found.
     slopes : ndarray of shape (n_features, n_tasks) or None
-        G at the dual point, None unless the penalty is a norm.
+        G at the dual point divided by ``scale``, None unless the penalty is a norm.
+    scale : float
     """
 
     value: float
     slopes: Array | None = None
+    scale: float = 1.0
 
 
 def best_dual(
@@ -52,7 +54,7 @@ def best_dual(
     W : ndarray
         The primal point.
     G : ndarray
-        G at the dual point.
+        G at the dual point, or -G if the penalty is absolute and there is no quadratic.
     loss : callable
         The contribution of the loss to D at a multiple of the dual point.
     """
@@ -60,11 +62,9 @@ def best_dual(
         only = quadratic if penalty is None else penalty
         assert only is not None
         scale = only.dual_scale(G)
-        if scale != 1.0:
-            G = scale * G
         if only.is_norm:  # its conjugate is zero on the dual ball
-            return Dual(loss(scale), G)
-        return Dual(loss(scale) - only.conjugate(G))
+            return Dual(loss(scale), G, scale)
+        return Dual(loss(scale) - only.conjugate(G if scale == 1.0 else scale * G))
     free = penalty.free_rows
     if free is not None:
         if quadratic.couples_tasks or not quadratic.task_curvature(G.shape[1]).all():

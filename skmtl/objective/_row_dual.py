@@ -97,14 +97,16 @@ class RowDual(RowLoss):
         The correction is a Newton step in u, which stays in the domain of the conjugate if the
         point is close enough to the best intercepts; a Euclidean projection need not.
         """
-        loss, design = self.loss, self.design
+        loss, design, penalty = self.loss, self.design, self.penalty
         mean_free = self.has_free_mean and not loss.couples_tasks
         free = self._free_design()
         if not mean_free and free is None:
             # At the best intercepts the solver has computed this product already.
             U, G = self.loss_gradient(point)
             if loss.dual_scale(U) == 1.0 and self.balances(U):
-                yield U, -G
+                # Without a copy if the sign does not matter.
+                absolute = self.quadratic is None and penalty is not None and penalty.is_absolute
+                yield U, G if absolute else -G
         for start in self._with_better_intercepts(point):
             U = loss.gradient(self.y, start.Z)
             if mean_free:

@@ -156,6 +156,8 @@ class RowIntercepts(BaseObjective):
 
     def balances(self, U: Array) -> bool:
         """Whether loss gradients U vanish along the intercepts, up to rounding error."""
+        if not self.design.n_intercepts:
+            return True
         weights = self.design.weights
         sums = np.abs(self.gather(weights * U))
         return bool((sums <= self.gather(weights * self._rounding(U))).all())

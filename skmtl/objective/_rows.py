@@ -33,6 +33,8 @@ _TYPICAL_ITERATIONS = 100
 _MAX_HALVINGS = 30
 # With more columns than this many times the rows, a Gram matrix costs more than the columns.
 _GRAM_ROWS = 1.5
+# Sweeps over sparse columns until they converge cost about this many products with these columns.
+_SPARSE_SWEEPS = 12
 
 
 class Objective(ExpandedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, Spectral):
@@ -95,6 +97,8 @@ class Objective(ExpandedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, S
         design = self.design
         if not self.loss.constant_curvature:
             return first_rows(self.n_features, design.products / self.n_columns)
+        if design.is_sparse and design.has_common_columns:
+            return self.n_features / _SPARSE_SWEEPS
         labels = len(design.weights) if design.has_common_columns else design.weights.size
         return float(np.sqrt(design.products / (labels + 10 * self.n_columns)) / 2)
 

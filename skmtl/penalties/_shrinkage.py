@@ -5,12 +5,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl._numerics import linalg
+
 Array = NDArray[Any]
 
 
 def row_norms(W: Array) -> Array:
     """Euclidean norms of the rows of W."""
-    return np.asarray(np.sqrt(np.einsum("jt,jt->j", W, W)))
+    return linalg.row_norms(W)
 
 
 def shrink_entries(V: Array, threshold: float | Array) -> Array:

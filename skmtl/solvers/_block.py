@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl._numerics import linalg
 from skmtl.solvers._contract import CurvedRowModels, RowModel, RowModels, thresholds_of
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._point import Point
@@ -19,6 +20,9 @@ _LAST = 0.1
 # The same for the squared loss, where the gap on a working set is exact: once the fraction _DIRECT
 # of the last gap is below this share, the sweeps go straight to it.
 _DIRECT, _FINAL = 0.005, 0.8
+# The share from the null point if the working set contains all rows that are close to becoming
+# active, so that a further round is less likely.
+_COMPLETE = 5e-6
 _GROWTH = 2
 _NEAR = 0.99
 # Screening takes effect once it leaves fewer than one row in this many.
@@ -92,8 +96,8 @@ class Block:
         self._screen()
         objective, point = self.objective, self.point
         thresholds = thresholds_of(objective)
-        scores = thresholds.nearness(-objective.gradient(point)[0])
-        used = np.asarray(point.W.any(axis=1))
+        scores = thresholds.nearness(objective.gradient(point)[0], -1.0)
+        used = linalg.nonzero_rows(point.W)
         largest = objective.largest_set
         if largest < len(used) and np.count_nonzero(used) > _FULL * largest:
             return self._gradient_steps(gap, enough)
@@ -105,7 +109,10 @@ class Block:
             return None if self.point is point else self._expanded()
         model = objective.row_model(point, features)
         rows = point.W[features]
-        tol = max(_DIRECT * gap, _FINAL * enough)
+        near = scores >= _NEAR
+        alone = np.count_nonzero(near) == np.count_nonzero(near[features])
+        complete = alone and not used.any()
+        tol = max((_COMPLETE if complete else _DIRECT) * gap, _FINAL * enough)
         swept = model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
         if not swept:
             # Only rounding error separates this gap from that over all rows.
@@ -177,6 +184,8 @@ class Block:
 
     def _screen(self) -> None:
         """Drop the rows that are zero at every minimiser, once they are the majority."""
+        if not (self.n_sweeps or self.point.W.any()):
+            return  # the gap of the null point is too large
         possible = self.objective.usable_rows(self.point)
         if possible is None or _SCREENED * np.count_nonzero(possible) > len(possible):
             return

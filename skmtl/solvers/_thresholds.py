@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl._numerics import linalg
+
 Array = NDArray[Any]
 
 
@@ -59,20 +61,25 @@ class Thresholds:
             return np.asarray(np.maximum(np.abs(G) - np.reshape(self.entry, (-1, 1)), 0.0))
         return G
 
-    def nearness(self, G: Array) -> Array:
-        """For the gradient -G, how close each row (d,) is to becoming active, which it is at 1."""
+    def nearness(self, G: Array, factor: float = 1.0) -> Array:
+        """How close each row (d,) is to becoming active, which it is at 1.
+
+        The gradient is -factor G.
+        """
+        if self._has_groups and not (self.positive or self._has_entries):
+            return np.asarray(linalg.row_norms(G) * (abs(factor) / self.group))
+        if factor != 1.0:
+            G = factor * G
         if self._has_groups:
-            rest = self._rest(G)
-            return np.asarray(np.sqrt(np.einsum("jt,jt->j", rest, rest)) / self.group)
+            return np.asarray(linalg.row_norms(self._rest(G)) / self.group)
         sizes = np.maximum(G, 0.0) if self.positive else np.abs(G)
         return np.asarray(sizes.max(axis=1) / self.entry)
 
-    def reached(self, G: Array, reach: Array) -> Array:
-        """Whether some gradient within ``reach`` (d,) of -G could make each row (d,) active."""
-        if self._has_groups:
-            # Soft-thresholding is non-expansive.
-            return np.asarray(self.nearness(G) + reach / self.group >= 1)
-        return np.asarray(self.nearness(G) + reach / self.entry >= 1)
+    def reached(self, G: Array, reach: Array, factor: float = 1.0) -> Array:
+        """Whether some gradient within ``reach`` (d,) of -factor G could make each row active."""
+        # Soft-thresholding is non-expansive.
+        threshold = self.group if self._has_groups else self.entry
+        return np.asarray(self.nearness(G, factor) + reach / threshold >= 1)
 
 
 def _taken(values: float | Array, features: Array) -> float | Array:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from skmtl._numerics import linalg
 
@@ -37,3 +38,49 @@ class TestSampling:
                 expected = gram(X.astype(float), weights[:, t])
                 size = max(np.diag(expected).max(), 1e-300)
                 np.testing.assert_allclose(found[t], expected, atol=close * size)
+
+
+class TestScansOfRows:
+    @pytest.mark.parametrize("n_rows", [10, 10_000])
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_norms_and_non_zero_rows(self, n_rows, dtype):
+        """Large matrices of float64 are read by kernels, all others by NumPy."""
+        W = np.random.default_rng(0).normal(size=(n_rows, 7)).astype(dtype)
+        W[::3] = 0.0
+        W[1::3, :-1] = 0.0
+        for given in (W, np.asfortranarray(W)):
+            norms = linalg.row_norms(given)
+            np.testing.assert_allclose(norms, np.linalg.norm(W, axis=1), rtol=1e-5)
+            np.testing.assert_array_equal(linalg.nonzero_rows(given), W.any(axis=1))
+
+    def test_nan_is_not_hidden(self):
+        W = np.zeros((10_000, 3))
+        W[7, 1], W[8, 2] = np.nan, np.inf
+        assert np.isnan(linalg.row_norms(W)[7])
+        assert linalg.row_norms(W)[8] == np.inf
+        np.testing.assert_array_equal(np.flatnonzero(linalg.nonzero_rows(W)), [7, 8])
+
+
+class TestWeightedSquares:
+    @pytest.mark.parametrize("form", ["csr", "csc"])
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_sparse(self, form, dtype):
+        rng = np.random.default_rng(0)
+        X = sp.random(30, 8, 0.3, format=form, random_state=rng).astype(dtype)
+        weights = rng.random((30, 2))
+        expected = (X.toarray().astype(np.float64) ** 2).T @ weights
+        np.testing.assert_allclose(linalg.weighted_squares(X, weights), expected, rtol=1e-12)
+
+    def test_entries_stored_in_several_parts(self):
+        X = sp.csr_array((np.array([1.0, 2.0, 4.0]), np.array([1, 1, 0]), np.array([0, 2, 3])))
+        weights = np.array([[1.0], [10.0]])
+        np.testing.assert_allclose(linalg.weighted_squares(X, weights), [[160.0], [9.0]])
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
+def test_constant_columns_of_a_sparse_matrix_become_zero(form):
+    dense = np.array([[2.0, 1.0, 0.0, 3.0], [2.0, 0.0, 0.0, 4.0]])
+    X = sp.coo_array(dense).asformat(form)
+    expected = dense * [0, 1, 1, 1]
+    np.testing.assert_array_equal(linalg.without_constant_columns(X).toarray(), expected)
+    np.testing.assert_array_equal(X.toarray(), dense)

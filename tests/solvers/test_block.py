@@ -39,6 +39,25 @@ class TestAgainstScikitLearn:
         np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=2e-5)
         np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-5)
 
+    @pytest.mark.parametrize("intercept", [True, False])
+    @pytest.mark.parametrize("form", ["csr", "csc"])
+    def test_sparse_features(self, form, intercept):
+        """Also with entries that are stored in eight parts; the user's matrix stays as it is."""
+        rng = np.random.default_rng(0)
+        _, Y = many_features()
+        dense = np.where(rng.random((40, 300)) < 0.2, rng.normal(size=(40, 300)), 0.0)
+        whole = sp.csr_matrix(dense) if form == "csr" else sp.csc_matrix(dense)
+        parts = np.repeat(whole.data / 8, 8), np.repeat(whole.indices, 8), 8 * whole.indptr
+        split = type(whole)(parts, shape=whole.shape)
+        parameters = {"alpha": 0.2, "fit_intercept": intercept}
+        theirs = MultiTaskLasso(**parameters, tol=1e-10, max_iter=100_000).fit(dense, Y)
+        for X in (whole, split):
+            ours = BlockSparseRegressor(**parameters, tol=1e-12, solver="block").fit(X, Y)
+            np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=2e-5)
+            np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-5)
+            np.testing.assert_allclose(ours.predict(X), dense @ ours.coef_.T + ours.intercept_)
+        assert split.nnz == 8 * whole.nnz
+
     def test_elastic_net(self):
         X, Y = many_features()
         parameters = {"alpha": 0.5, "l1_ratio": 0.6}

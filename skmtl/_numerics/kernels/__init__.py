@@ -16,6 +16,7 @@ from skmtl._numerics.kernels._rows import (
     minimise_rows_dense,
     minimise_rows_sparse,
 )
+from skmtl._numerics.kernels._scans import find_rows, measure_rows
 from skmtl._numerics.kernels._tasks import (
     factorise_grams,
     multiply_gram_rows,
@@ -37,6 +38,8 @@ __all__ = [
     "exceed_pairs",
     "exceed_trees",
     "factorise_grams",
+    "find_rows",
+    "measure_rows",
     "measure_trees",
     "minimise_classes",
     "minimise_rows",

@@ -198,17 +198,20 @@ def minimise_rows_sparse(
     data, indices, indptr = columns
     s, n_tasks = W.shape
     shift, active = np.zeros(n_tasks), np.empty(s, dtype=np.bool_)
-    value, gap = _sparse_gap(columns, weights, factors, penalty, W, H, R, active)
+    weighted = np.empty_like(data)
+    for q in range(data.size):
+        weighted[q] = weights[indices[q]] * data[q]
+    products = weighted, indices, indptr
+    value, gap = _sparse_gap(products, weights, factors, penalty, W, H, R, active)
     if gap <= tol:
         return 0, gap
     n, total = R.shape[0], weights.sum()
-    squares = np.zeros(s)
+    squares, sums = np.zeros(s), np.zeros(s)
     for j in range(s):
-        sums = 0.0
         for q in range(indptr[j], indptr[j + 1]):
-            sums += weights[indices[q]] * data[q]
-            squares[j] += weights[indices[q]] * data[q] ** 2
-        squares[j] = max(squares[j] - means[j] * (2.0 * sums - means[j] * total), 0.0)
+            sums[j] += weighted[q]
+            squares[j] += weighted[q] * data[q]
+        squares[j] = max(squares[j] - means[j] * (2.0 * sums[j] - means[j] * total), 0.0)
     past_W = np.empty((_DEPTH + 1, s, n_tasks))
     past_R = np.empty((_DEPTH + 1, n, n_tasks))
     step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
@@ -218,16 +221,13 @@ def minimise_rows_sparse(
                 if not active[j]:
                     continue
                 first, last = indptr[j], indptr[j + 1]
-                _correlate_sparse(
-                    data[first:last], indices[first:last], weights, R, shift, factors, H[j]
-                )
+                _correlate_sparse(weighted, indices, first, last, R, H[j])
                 curvature = 0.0
                 for t in range(n_tasks):
+                    H[j, t] = factors[t] * (H[j, t] + sums[j] * shift[t])
                     curvature = max(curvature, squares[j] * factors[t] + penalty[0][t])
                 if _update_row(W[j], H[j], _of_row(penalty, j), curvature, step):
-                    for q in range(first, last):
-                        for t in range(n_tasks):
-                            R[indices[q], t] -= data[q] * step[t]
+                    _step_sparse(data, indices, first, last, R, step)
                     for t in range(n_tasks):
                         shift[t] += means[j] * step[t]
         n_sweeps += _SWEEPS
@@ -235,7 +235,7 @@ def minimise_rows_sparse(
             for t in range(n_tasks):
                 R[i, t] += shift[t]
         shift[:] = 0.0
-        value, gap = _sparse_gap(columns, weights, factors, penalty, W, H, R, active)
+        value, gap = _sparse_gap(products, weights, factors, penalty, W, H, R, active)
         if gap <= tol:
             break
         past_W[n_kept], past_R[n_kept] = W, R
@@ -247,7 +247,7 @@ def minimise_rows_sparse(
                 square = _weighted_square(tried_R, weights, factors)
                 if _value(tried_W, square, penalty) < value:
                     W[:], R[:] = tried_W, tried_R
-                    value, gap = _sparse_gap(columns, weights, factors, penalty, W, H, R, active)
+                    value, gap = _sparse_gap(products, weights, factors, penalty, W, H, R, active)
     return n_sweeps, gap
 
 
@@ -262,12 +262,12 @@ def _sparse_gap(
     R: Array,
     active: Array,
 ) -> tuple[float, float]:
-    """As :func:`dense_gap`."""
+    """As :func:`dense_gap`, for columns that are multiplied by the weights of the rows."""
     data, indices, indptr = columns
-    shift = np.zeros(W.shape[1])
     for j in range(W.shape[0]):
-        first, last = indptr[j], indptr[j + 1]
-        _correlate_sparse(data[first:last], indices[first:last], weights, R, shift, factors, H[j])
+        _correlate_sparse(data, indices, indptr[j], indptr[j + 1], R, H[j])
+        for t in range(W.shape[1]):
+            H[j, t] *= factors[t]
         active[j] = _enters(W[j], H[j], _of_row(penalty, j))
     return _value_and_gap(W, H, _weighted_square(R, weights, factors), penalty)
 
@@ -377,17 +377,43 @@ def _step_and_correlate(
 
 @kernel(fastmath=FAST)
 def _correlate_sparse(
-    data: Array, rows: Array, weights: Array, R: Array, shift: Array, factors: Array, h: Array
+    data: Array, indices: Array, first: int, last: int, R: Array, h: Array
 ) -> None:
-    """Set h = factors * (column . weights (R + shift))."""
-    h[:] = 0.0
-    for q in range(rows.size):
-        i = rows[q]
-        x = data[q] * weights[i]
-        for t in range(h.size):
-            h[t] += x * (R[i, t] + shift[t])
-    for t in range(h.size):
-        h[t] *= factors[t]
+    """Set h to the product of R' with the column stored from ``first`` to ``last``."""
+    n_tasks = R.shape[1]
+    whole = n_tasks - n_tasks % 4
+    for t in range(0, whole, 4):
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        for q in range(first, last):
+            i = np.uint64(indices[q])  # an index that may be negative is checked each time
+            x = data[q]
+            a += x * R[i, t]
+            b += x * R[i, t + 1]
+            c += x * R[i, t + 2]
+            d += x * R[i, t + 3]
+        h[t], h[t + 1], h[t + 2], h[t + 3] = a, b, c, d
+    for t in range(whole, n_tasks):
+        a = 0.0
+        for q in range(first, last):
+            a += data[q] * R[np.uint64(indices[q]), t]
+        h[t] = a
+
+
+@kernel(fastmath=FAST)
+def _step_sparse(data: Array, indices: Array, first: int, last: int, R: Array, step: Array) -> None:
+    """Subtract step times the column stored from ``first`` to ``last`` from R."""
+    n_tasks = R.shape[1]
+    whole = n_tasks - n_tasks % 4
+    for q in range(first, last):
+        i = np.uint64(indices[q])
+        x = data[q]
+        for t in range(0, whole, 4):
+            # All four are loaded before one is stored, so that they can be computed together.
+            a, b = R[i, t] - x * step[t], R[i, t + 1] - x * step[t + 1]
+            c, d = R[i, t + 2] - x * step[t + 2], R[i, t + 3] - x * step[t + 3]
+            R[i, t], R[i, t + 1], R[i, t + 2], R[i, t + 3] = a, b, c, d
+        for t in range(whole, n_tasks):
+            R[i, t] -= x * step[t]
 
 
 @kernel(fastmath=FAST)

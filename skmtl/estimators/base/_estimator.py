@@ -435,7 +435,11 @@ class TaskEstimator(BaseEstimator):
             objective = self._prepared_objective(part, prepared)
             with one_blas_thread() if objective.has_small_matrices else nullcontext():
                 found = self._minimise_in_basis(objective, start, coef.dtype)
-        coef[learned], intercept[learned] = found.coef, found.intercept
+        intercept[learned] = found.intercept
+        if found.coef.shape == coef.shape:
+            coef = np.array(found.coef, coef.dtype, order="C")  # much faster than with a mask
+        else:
+            coef[learned] = found.coef
         found = replace(found, coef=coef, intercept=intercept, learned=learned)
         if found.parts is None:
             return found
