@@ -109,9 +109,10 @@ class Block:
             return None if self.point is point else self._expanded()
         model = objective.row_model(point, features)
         rows = point.W[features]
-        near = scores >= _NEAR
-        alone = np.count_nonzero(near) == np.count_nonzero(near[features])
-        complete = alone and not used.any()
+        complete = False
+        if not used.any():
+            near = scores >= _NEAR
+            complete = np.count_nonzero(near) == np.count_nonzero(near[features])
         tol = max((_COMPLETE if complete else _DIRECT) * gap, _FINAL * enough)
         swept = model.minimise(rows, thresholds.of(features), tol, _MAX_SWEEPS)
         if not swept:
