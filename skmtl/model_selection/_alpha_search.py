@@ -71,6 +71,11 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         (over folds) of the best.
     n_jobs : int or None, default=None
         Number of threads, each of which processes one fold at a time.
+    patience : int or None, default=None
+        End the paths of all folds after this many consecutive strengths at which the mean score
+        over folds is below the best of larger strengths; the scores of smaller ones are NaN. Small
+        strengths take longest, and overfit. None: fit all strengths. The paths are followed side by
+        side, so that all folds are in memory at the same time.
 
     Attributes
     ----------
@@ -147,6 +152,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         scoring: Any = None,
         rule: str = "best",
         n_jobs: int | None = None,
+        patience: int | None = None,
     ) -> None:
         self.estimator = estimator
         self.alphas = alphas
@@ -155,6 +161,7 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.scoring = scoring
         self.rule = rule
         self.n_jobs = n_jobs
+        self.patience = patience
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Select alpha by cross-validation, and fit the estimator to all rows.

@@ -71,6 +71,7 @@ class TaskCV(TaskEstimator):
     scoring: Any = parameter(None, *CV_TEXTS["scoring"], group="search")
     rule: str = parameter("best", *CV_TEXTS["rule"], group="search")
     n_jobs: int | None = parameter(None, *CV_TEXTS["n_jobs"], group="search")
+    patience: int | None = parameter(None, *CV_TEXTS["patience"], group="search")
 
     _plain: ClassVar[type[TaskEstimator]]
     _varied: ClassVar[str | None] = None

@@ -22,6 +22,7 @@ CV_CONSTRAINTS: dict[str, list[Any]] = {
     "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     "rule": [StrOptions({"best", "1se"})],
     "n_jobs": [Integral, None],
+    "patience": [Interval(Integral, 1, None, closed="left"), None],
 }
 
 # The constraints, type and description of the parameters that all searches have.
@@ -62,6 +63,16 @@ CV_TEXTS: dict[str, tuple[list[Any], str, str]] = {
         CV_CONSTRAINTS["n_jobs"],
         "int or None",
         "Number of threads, each of which processes one fold at a time.",
+    ),
+    "patience": (
+        CV_CONSTRAINTS["patience"],
+        "int or None",
+        """
+        End the paths of all folds after this many consecutive strengths at which the mean score
+        over folds is below the best of larger strengths; the scores of smaller ones are NaN. Small
+        strengths take longest, and overfit. None: fit all strengths. The paths are followed side by
+        side, so that all folds are in memory at the same time.
+        """,
     ),
 }
 
@@ -107,6 +118,7 @@ def search_alpha(
         eps=settings.eps,
         rule=settings.rule,
         n_jobs=settings.n_jobs,
+        patience=settings.patience,
     )
 
 

@@ -1,6 +1,6 @@
 """The path of fits to all rows, which guides the paths of fits to the training rows of folds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,13 +32,13 @@ def guide_folds(
     grids: Sequence[Array],
     prepared: BaseObjective | None,
     n_folds: int,
-) -> list[list[Guide] | None]:
+) -> list[Iterator[Guide] | None]:
     """Guides for the folds' paths of each model; None where they would not pay.
 
     Parameters
     ----------
     models : list of estimators
-        Their ``alpha`` is set.
+        The fits set their ``alpha``.
     data : TaskData
         All rows.
     grids : list of arrays of shape (n_alphas,), one for each model, descending
@@ -46,37 +46,29 @@ def guide_folds(
         The result of :func:`prepare_objective` for ``data``.
     n_folds : int
     """
-    left = _LARGEST_BYTES
-    guides: list[list[Guide] | None] = []
+    left = _LARGEST_BYTES // len(models)
+    guides: list[Iterator[Guide] | None] = []
     for model, alphas in zip(models, grids, strict=True):
         # With refitted coefficients a fit is not a minimiser, and no guide to others.
         refits = getattr(model, "refit_support", False)
         size = 8 * len(alphas) * data.n_tasks * data.X.shape[1]
         pays = n_folds >= _FEWEST_FOLDS and model._is_convex and not refits and size <= left
-        if prepared is None or not pays or not prepared.can_learn:
-            guides.append(None)
-            continue
-        guide = _guide(model, data, alphas, prepared, left - size)
-        left -= size + sum(step.known.grams.nbytes for step in guide if step.known is not None)
-        guides.append(guide)
+        known = prepared is not None and pays and prepared.can_learn
+        guides.append(_guide(model, data, alphas, prepared, left - size) if known else None)
     return guides
 
 
-def _guide(
-    model: Any, data: TaskData, alphas: Array, prepared: BaseObjective, left: int
-) -> list[Guide]:
+def _guide(model: Any, data: TaskData, alphas: Array, prepared: Any, left: int) -> Iterator[Guide]:
     """The path over all rows, whose Gram matrices take at most ``left`` bytes."""
     learned = model._learnable(data)
     part, fit, known = data.select(learned), None, None
-    guides: list[Guide] = []
     for alpha in alphas:
         model.alpha = float(alpha)
         fit = model._fit_data(data, fit, prepared.with_known(known))
         objective = prepared.with_penalty(model._get_penalty(part))
         known = objective.learn(fit.coef[learned].T, fit.intercept[learned]) if left > 0 else None
         left -= 0 if known is None else known.grams.nbytes
-        guides.append(Guide(fit, known))
-    return guides
+        yield Guide(fit, known)
 
 
 def predicted_fit(own: Fit | None, before: Guide | None, now: Guide) -> Fit:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skmtl._parallel import run_parallel
 from skmtl.design import TaskData
 from skmtl.estimators.tuning._choice import Choice, choose, warn_at_edge
+from skmtl.estimators.tuning._early_stop import score_together
 from skmtl.estimators.tuning._fold import Fold, Measure, Source
 from skmtl.estimators.tuning._grid import make_grid
 from skmtl.estimators.tuning._guide import Guide, guide_folds
@@ -75,6 +76,7 @@ def search_grids(
     eps: float | None,
     rule: str,
     n_jobs: int | None,
+    patience: int | None = None,
 ) -> Search:
     """Cross-validate models over alpha.
 
@@ -95,6 +97,9 @@ def search_grids(
     rule : {"best", "1se"}
     n_jobs : int or None
         Number of threads.
+    patience : int or None
+        End a path once the mean score has been below its best for this many alphas in a row; the
+        other alphas score NaN. None: fit all alphas.
     """
     source: Source
     if _takes_moments(models[0], data):
@@ -114,9 +119,12 @@ def search_grids(
         grids = [alphas] * len(models)
     copies = [copy.copy(model) for model in models]
     guides = guide_folds(copies, data, grids, prepared, len(folds))
-    jobs = ((source, models, grids, fold, guides) for fold in folds)
-    found = run_parallel(score_fold, jobs, n_jobs, prefer="threads")
-    scores = np.stack(found, axis=-1)
+    if patience is None:
+        known = [None if guide is None else list(guide) for guide in guides]
+        jobs = ((source, models, grids, fold, known) for fold in folds)
+        scores = np.stack(run_parallel(score_fold, jobs, n_jobs, prefer="threads"), axis=-1)
+    else:
+        scores = score_together(source, models, grids, folds, guides, patience, n_jobs)
     choice = choose(scores, rule)
     return Search(scores, grids, isinstance(alphas, int), choice, prepared, at_null[choice.row])
 
