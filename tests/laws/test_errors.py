@@ -322,7 +322,7 @@ def test_past_max_iter_warns_with_gap_and_remedy():
     with pytest.warns(
         ConvergenceWarning, match=r"after 3 iterations .* gap of .*Increase max_iter"
     ):
-        model = BlockSparseRegressor(0.001, tol=1e-12, max_iter=3).fit(X, Y)
+        model = BlockSparseRegressor(0.001, tol=1e-12, max_iter=3, solver="fista").fit(X, Y)
     assert model.n_iter_ == 3
     assert model.dual_gap_ > 0
 
