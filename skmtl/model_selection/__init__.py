@@ -8,6 +8,11 @@ from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, Clust
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
 from skmtl.model_selection._path import block_sparse_path, path
 from skmtl.model_selection._split import RepeatedStratifiedTaskKFold, StratifiedTaskKFold
+from skmtl.model_selection._structure_results import NestedEstimate, StructureResults
+from skmtl.model_selection._structure_search import (
+    StructureSearchClassifierCV,
+    StructureSearchRegressorCV,
+)
 
 __all__ = [
     "AlphaSearchCV",
@@ -15,8 +20,12 @@ __all__ = [
     "BlockSparseRegressorCV",
     "ClusteredTaskClassifierCV",
     "ClusteredTaskRegressorCV",
+    "NestedEstimate",
     "RepeatedStratifiedTaskKFold",
     "StratifiedTaskKFold",
+    "StructureResults",
+    "StructureSearchClassifierCV",
+    "StructureSearchRegressorCV",
     "TaskRelationClassifierCV",
     "TaskRelationRegressorCV",
     "alpha_max",

@@ -8,6 +8,7 @@ from skmtl.estimators.tuning._fold import Fold, Measure
 from skmtl.estimators.tuning._grid import make_grid, ridge_grid
 from skmtl.estimators.tuning._measures import HeldOutLoss, TaskLosses
 from skmtl.estimators.tuning._path import follow_path, prepare_objective
+from skmtl.estimators.tuning._paths import PathScores, score_paths
 from skmtl.estimators.tuning._row_folds import RowFolds
 from skmtl.estimators.tuning._scorer import HeldOutScore
 from skmtl.estimators.tuning._search import Search, score_fold, search_grids
@@ -18,6 +19,7 @@ __all__ = [
     "HeldOutLoss",
     "HeldOutScore",
     "Measure",
+    "PathScores",
     "RowFolds",
     "Search",
     "TaskLosses",
@@ -27,6 +29,7 @@ __all__ = [
     "prepare_objective",
     "ridge_grid",
     "score_fold",
+    "score_paths",
     "search_grids",
     "top_alpha",
 ]

@@ -21,6 +21,7 @@ def follow_path(
     prepared: BaseObjective | None,
     *,
     warm: bool = True,
+    start: Fit | None = None,
 ) -> Iterator[Fit]:
     """Yield the fit for each alpha; this sets ``model.alpha``.
 
@@ -33,8 +34,10 @@ def follow_path(
         The result of :func:`prepare_objective` for ``data``.
     warm : bool, default=True
         Whether each fit starts from the previous one.
+    start : Fit or None
+        The start of the first fit, if ``warm``.
     """
-    fit = None
+    fit = start
     for alpha in alphas:
         model.alpha = float(alpha)
         fit = model._fit_data(data, fit if warm else None, prepared)

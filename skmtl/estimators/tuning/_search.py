@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 # The smallest alpha of a grid divided by the largest, if all coefficients are zero at the largest
 # (True) and otherwise.
-_EPS = {True: 1e-3, False: 1e-5}
+GRID_EPS = {True: 1e-3, False: 1e-5}
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def search_grids(
         Number of threads.
     """
     source: Source
-    if _takes_moments(models[0], data):
+    if takes_moments(models[0], data):
         source = MomentFolds(models[0], data, measure)
         prepared: BaseObjective | None = source.full(models[0])
     else:
@@ -104,7 +104,7 @@ def search_grids(
         prepared = prepare_objective(models[0], data)
     at_null = [starts_at_null(model, data) for model in models]
     if isinstance(alphas, int):
-        ratios = [_EPS[null] if eps is None else eps for null in at_null]
+        ratios = [GRID_EPS[null] if eps is None else eps for null in at_null]
         grids = [
             make_grid(model, data, prepared, alphas, ratio)
             for model, ratio in zip(models, ratios, strict=True)
@@ -144,7 +144,7 @@ def score_fold(source: Source, models: list[Any], grids: list[Array], fold: Fold
     return np.array(scores)
 
 
-def _takes_moments(model: Any, data: TaskData) -> bool:
+def takes_moments(model: Any, data: TaskData) -> bool:
     """Whether the folds' objectives can be computed from moments."""
     plain = data.scales is None and not model._penalty_reads_labels
     return plain and bool(model._takes_moments(data))
