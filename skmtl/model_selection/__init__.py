@@ -8,6 +8,7 @@ from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, Clust
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
 from skmtl.model_selection._path import block_sparse_path, path
 from skmtl.model_selection._split import RepeatedStratifiedTaskKFold, StratifiedTaskKFold
+from skmtl.model_selection._structure_display import StructureSearchDisplay
 from skmtl.model_selection._structure_results import NestedEstimate, StructureResults
 from skmtl.model_selection._structure_search import (
     StructureSearchClassifierCV,
@@ -25,6 +26,7 @@ __all__ = [
     "StratifiedTaskKFold",
     "StructureResults",
     "StructureSearchClassifierCV",
+    "StructureSearchDisplay",
     "StructureSearchRegressorCV",
     "TaskRelationClassifierCV",
     "TaskRelationRegressorCV",

@@ -22,9 +22,8 @@ def _if_model_has(method: str) -> Callable[[Method], Method]:
 class Delegation:
     """The methods and fitted attributes of ``best_estimator_``, for a search."""
 
-    def _model(self) -> Any:
-        """The selected estimator, or before fit one that has the same methods."""
-        raise NotImplementedError
+    # A method of the search: the selected estimator, or before fit one with the same methods.
+    _model: Callable[[], Any]
 
     @_if_model_has("predict")
     def predict(self, X: Any) -> Array:

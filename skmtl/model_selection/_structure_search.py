@@ -20,7 +20,7 @@ from skmtl.model_selection._structure_results import StructureResults, report
 
 
 @estimator
-class _StructureSearch(Delegation, BaseEstimator):
+class _StructureSearch(BaseEstimator):
     r"""All structures on the same folds.
 
     Every structure s is an estimator with a penalty of its own,
@@ -51,7 +51,7 @@ class _StructureSearch(Delegation, BaseEstimator):
     best_estimator_ : estimator
         The estimator with these parameters, fitted to all rows. Its fitted attributes are also
         attributes of the search.
-    nested_ : NestedEstimate
+    nested_ : NestedEstimate or None
         With ``nested=True``: the scores of the whole search and of the better baseline on rows that
         took no part in their selection.
     coef_ : ndarray of shape (n_tasks, n_features), or (n_features,) for a 1-D regression target
@@ -212,10 +212,7 @@ class _StructureSearch(Delegation, BaseEstimator):
         self._validate_params()
         comparison = Comparison(self._settings(), X, y, sample_weight, groups)
         results = comparison.run()
-        if "nested_" in vars(self):
-            del self.nested_  # of an earlier fit
-        if self.nested:
-            self.nested_ = comparison.nested()
+        self.nested_ = comparison.nested() if self.nested else None
         chosen = results[results.selected]
         if chosen.at_end and chosen.params["alpha"] > 0:
             warn(
@@ -254,8 +251,8 @@ class _StructureSearch(Delegation, BaseEstimator):
         -------
         str
         """
-        self._best()
-        return report(self.results_, vars(self).get("nested_"))
+        check_is_fitted(self, "results_")
+        return report(self.results_, self.nested_)
 
     def _settings(self) -> Settings:
         classifier = isinstance(self, ClassifierMixin)
@@ -294,7 +291,7 @@ class _StructureSearch(Delegation, BaseEstimator):
 
 
 @estimator
-class StructureSearchRegressorCV(_StructureSearch, RegressorMixin):
+class StructureSearchRegressorCV(Delegation, RegressorMixin, _StructureSearch):
     """Regression tasks, with the structure that they share selected by cross-validation.
 
     See Also
@@ -317,7 +314,7 @@ class StructureSearchRegressorCV(_StructureSearch, RegressorMixin):
 
 
 @estimator
-class StructureSearchClassifierCV(_StructureSearch, ClassifierMixin):
+class StructureSearchClassifierCV(Delegation, ClassifierMixin, _StructureSearch):
     """Classification tasks, with the structure that they share selected by cross-validation.
 
     Attributes
