@@ -293,22 +293,18 @@ def report(results: StructureResults, nested: NestedEstimate | None) -> str:
 
 def _gain(results: StructureResults, nested: NestedEstimate | None) -> str:
     """The sentence on the difference from the better baseline."""
-    against = BASELINE_TEXTS[results.baseline]
     if nested is not None:
-        gain, relative = nested.difference, nested.relative
         names = [BASELINE_TEXTS[name] for name in dict.fromkeys(nested.baselines)]
-        against = " or ".join(names)
+        gain, relative, against = nested.difference, nested.relative, " or ".join(names)
+    elif results.selected in BASELINE_TEXTS:
+        return _no_gain(results)
     else:
-        gain, relative = (
-            results.difference(results.selected),
-            results.relative(results.selected),
-        )
-        if results.selected == results.baseline:
-            return _no_gain(results)
-    size = _size(gain, relative, results.error)
+        gain, relative = results.difference(results.selected), results.relative(results.selected)
+        against = BASELINE_TEXTS[results.baseline]
+    text = f"Sharing {_size(gain, relative, results.error)} against {against}"
     if not gain.is_clear:
-        return f"Sharing makes no clear difference against {against}: it {size}."
-    return f"Sharing {size} against {against}."
+        text += ", which is not distinguishable from no change"
+    return f"{text}."
 
 
 def _size(gain: Difference, relative: Difference, error: str | None) -> str:
@@ -324,12 +320,17 @@ def _size(gain: Difference, relative: Difference, error: str | None) -> str:
 
 
 def _no_gain(results: StructureResults) -> str:
-    """The sentence for a search that has selected the better baseline."""
-    text = BASELINE_TEXTS[results.baseline]
+    """The sentence for a search that has selected a baseline."""
+    if results.best == results.selected:
+        return f"No structure has a better score than {BASELINE_TEXTS[results.selected]}."
+    text = (
+        f"No structure is better than {BASELINE_TEXTS[results.selected]} by more than one standard "
+        f"error"
+    )
     if results.best == results.baseline:
-        return f"No structure has a better score than {text}."
+        return f"{text}."
     size = _size(results.difference(results.best), results.relative(results.best), results.error)
-    return f"No structure is better than {text} by more than one standard error: the best {size}."
+    return f"{text}: the best {size} against {BASELINE_TEXTS[results.baseline]}."
 
 
 def _best(results: StructureResults) -> str:

@@ -77,7 +77,7 @@ def test_unrelated_tasks_are_independent():
     search = StructureSearchRegressorCV([*FEW, "low_rank", "relation"], alphas=10).fit(X, Y)
     assert search.best_structure_ == "independent"
     assert "pooled" not in _found(search)
-    assert search.report().startswith(("No structure", "Sharing makes no clear difference"))
+    assert search.report().startswith("No structure")
 
 
 def test_equal_tasks_are_pooled():
@@ -326,7 +326,10 @@ def test_report_says_what_it_shows(fitted):
     assert report(results, None).startswith(expected)
     nested = NestedEstimate(rows[0].scores, rows[0].scores, ["low_rank"] * 3, ["pooled"] * 3, 0.5)
     text = report(results, nested)
-    assert text.startswith("Sharing makes no clear difference against one pooled model")
+    assert text.startswith(
+        "Sharing lowers the log loss by 0.0% [0.0, 0.0] against one pooled model"
+    )
+    assert "not distinguishable from no change" in text
     assert "in each of 3 outer folds" in text and "low_rank 3x" in text
     assert "optimistic" not in text
     text = report(select(rows, "independent", 0.5, None, "best"), None)
@@ -519,12 +522,11 @@ def test_warns_at_the_end_of_the_grid(shared):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("structures", [FEW, "auto"], ids=["few", "auto"])
 @pytest.mark.parametrize("cls", [StructureSearchRegressorCV, StructureSearchClassifierCV])
-def test_check_estimator(cls, structures):
+def test_check_estimator_with_all_structures(cls):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = check_estimator(cls(structures, alphas=[0.1, 0.01]), on_fail=None)
+        results = check_estimator(cls(alphas=[0.1, 0.01]), on_fail=None)
     failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
     assert not failed and len(results) > 40
 
