@@ -1,10 +1,8 @@
 """Select alpha of any estimator by cross-validation."""
 
-from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods
 
 from skmtl.estimators import Search
@@ -170,11 +168,5 @@ class AlphaSearchCV(Delegation, MetaEstimatorMixin, BaseEstimator):
         """A hook for searches within other methods, whose users do not control the grid."""
         found.warn_at_edge()
 
-    def _model(self) -> Any:
-        return vars(self).get("best_estimator_", self.estimator)
-
-    def __sklearn_tags__(self) -> Tags:
-        # Those of the estimator, except that the search is not a transformer.
-        tags = deepcopy(get_tags(self.estimator))
-        tags.transformer_tags = None
-        return tags
+    def _unfitted(self) -> Any:
+        return self.estimator

@@ -1,9 +1,11 @@
 """Searches predict with the estimator that they have selected and refitted."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,8 +24,13 @@ def _if_model_has(method: str) -> Callable[[Method], Method]:
 class Delegation:
     """The methods and fitted attributes of ``best_estimator_``, for a search."""
 
-    # A method of the search: the selected estimator, or before fit one with the same methods.
-    _model: Callable[[], Any]
+    # A method of the search: an unfitted estimator with the same methods and tags.
+    _unfitted: Callable[[], Any]
+
+    def _model(self) -> Any:
+        """The selected estimator, or before fit one that has the same methods."""
+        best = vars(self).get("best_estimator_")
+        return self._unfitted() if best is None else best
 
     @_if_model_has("predict")
     def predict(self, X: Any) -> Array:
@@ -100,3 +107,9 @@ class Delegation:
         if best is not None and name.endswith("_") and not name.startswith("_"):
             return getattr(best, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __sklearn_tags__(self) -> Tags:
+        # Those of the estimator, except that the search is not a transformer.
+        tags = deepcopy(get_tags(self._unfitted()))
+        tags.transformer_tags = None
+        return tags

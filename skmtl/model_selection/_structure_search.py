@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import Tags, check_random_state, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -277,17 +277,9 @@ class _StructureSearch(BaseEstimator):
         options = {"task_column": self.task_column} | dict(self.params or {})
         return options if self.graph is None else options | {"graph": self.graph}
 
-    def _model(self) -> Any:
-        fitted = vars(self).get("best_estimator_")
-        return self._reader() if fitted is None else fitted
-
-    def _reader(self) -> Any:
+    def _unfitted(self) -> Any:
         """An estimator that reads data as all structures do."""
         return make_reader(self._options(), classifier=isinstance(self, ClassifierMixin))
-
-    def __sklearn_tags__(self) -> Tags:
-        tags: Tags = get_tags(self._reader())
-        return tags
 
 
 @estimator
