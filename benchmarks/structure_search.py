@@ -150,13 +150,15 @@ def _report(records: list[Record]) -> str:
         columns[data] = partial(_cell, found)
         single = min((name for name in means if name not in SEARCHES), key=means.__getitem__)
         baseline = min(BASELINES, key=means.__getitem__)
-        for search, other in product(SEARCHES, (single, baseline)):
+        rivals = {"best single structure": single, "better baseline": baseline}
+        for search, (what, other) in product(SEARCHES, rivals.items()):
             mean, error, half = difference(found[search], found[other])
-            allowed = half if other == baseline else error
+            verdict = (
+                "passed" if mean <= (half if what == "better baseline" else error) else "failed"
+            )
+            if np.isnan(error):
+                verdict = "undecided with one split"
             chosen = ", ".join(record["structure"] for record in found[search])
-            verdict = "passed" if mean <= allowed else "failed"
-            verdict = "undecided with one split" if np.isnan(error) else verdict
-            what = "better baseline" if other == baseline else "best single structure"
             findings.append(
                 f"{data}, {search} ({chosen}), against the {what}, {other}: {mean:+.4f}, standard "
                 f"error {error:.4f}: {verdict}."
