@@ -153,9 +153,8 @@ def _report(records: list[Record]) -> str:
         rivals = {"best single structure": single, "better baseline": baseline}
         for search, (what, other) in product(SEARCHES, rivals.items()):
             mean, error, half = difference(found[search], found[other])
-            verdict = (
-                "passed" if mean <= (half if what == "better baseline" else error) else "failed"
-            )
+            allowed = half if what == "better baseline" else error
+            verdict = "passed" if mean <= allowed else "failed"
             if np.isnan(error):
                 verdict = "undecided with one split"
             chosen = ", ".join(record["structure"] for record in found[search])
@@ -169,7 +168,8 @@ def _report(records: list[Record]) -> str:
     )
     findings.append(f"Seconds of processor time of a search on one thread: {seconds}.")
     table = report.table(methods, columns, n_left=1)
-    return f"{table}\n\n{report.bullets(chr(10).join(f'{line}{chr(10)}' for line in findings))}"
+    notes = report.bullets("\n\n".join(findings))
+    return f"{table}\n\n{notes}"
 
 
 def _cell(found: dict[str, list[Record]], method: str) -> str:

@@ -9,7 +9,11 @@ from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRel
 from skmtl.model_selection._path import block_sparse_path, path
 from skmtl.model_selection._split import RepeatedStratifiedTaskKFold, StratifiedTaskKFold
 from skmtl.model_selection._structure_display import StructureSearchDisplay
-from skmtl.model_selection._structure_results import NestedEstimate, StructureResults
+from skmtl.model_selection._structure_results import (
+    NestedEstimate,
+    StructureResults,
+    StructureScore,
+)
 from skmtl.model_selection._structure_search import (
     StructureSearchClassifierCV,
     StructureSearchRegressorCV,
@@ -25,6 +29,7 @@ __all__ = [
     "RepeatedStratifiedTaskKFold",
     "StratifiedTaskKFold",
     "StructureResults",
+    "StructureScore",
     "StructureSearchClassifierCV",
     "StructureSearchDisplay",
     "StructureSearchRegressorCV",
