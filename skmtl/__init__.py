@@ -40,6 +40,8 @@ from skmtl.model_selection import (
     BlockSparseRegressorCV,
     ClusteredTaskClassifierCV,
     ClusteredTaskRegressorCV,
+    StructureSearchClassifierCV,
+    StructureSearchRegressorCV,
     TaskRelationClassifierCV,
     TaskRelationRegressorCV,
 )
@@ -77,6 +79,8 @@ __all__ = [
     "SparseLowRankRegressor",
     "SparseTaskRelationClassifier",
     "SparseTaskRelationRegressor",
+    "StructureSearchClassifierCV",
+    "StructureSearchRegressorCV",
     "TaskRelationClassifier",
     "TaskRelationClassifierCV",
     "TaskRelationRegressor",

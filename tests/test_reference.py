@@ -245,6 +245,9 @@ def test_estimators_without_a_reference_raise(state):
         if any(each in name for each in NOT_CONVEX):
             with pytest.raises(ValueError, match=f"{name} has no reference: .* not convex"):
                 state(getattr(skmtl, name)(), X, Y)
+        elif name.startswith("StructureSearch"):
+            with pytest.raises(TypeError, match=f"one of skmtl's, got {name}. .* a search"):
+                state(getattr(skmtl, name)(), X, Y)
         elif name.endswith("CV"):
             with pytest.raises(ValueError, match=f"{name} has no reference: .* alpha_ of the fit"):
                 state(getattr(skmtl, name)(), X, Y)

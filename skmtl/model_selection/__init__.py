@@ -8,6 +8,16 @@ from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, Clust
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
 from skmtl.model_selection._path import block_sparse_path, path
 from skmtl.model_selection._split import RepeatedStratifiedTaskKFold, StratifiedTaskKFold
+from skmtl.model_selection._structure_display import StructureSearchDisplay
+from skmtl.model_selection._structure_results import (
+    NestedEstimate,
+    StructureResults,
+    StructureScore,
+)
+from skmtl.model_selection._structure_search import (
+    StructureSearchClassifierCV,
+    StructureSearchRegressorCV,
+)
 
 __all__ = [
     "AlphaSearchCV",
@@ -15,8 +25,14 @@ __all__ = [
     "BlockSparseRegressorCV",
     "ClusteredTaskClassifierCV",
     "ClusteredTaskRegressorCV",
+    "NestedEstimate",
     "RepeatedStratifiedTaskKFold",
     "StratifiedTaskKFold",
+    "StructureResults",
+    "StructureScore",
+    "StructureSearchClassifierCV",
+    "StructureSearchDisplay",
+    "StructureSearchRegressorCV",
     "TaskRelationClassifierCV",
     "TaskRelationRegressorCV",
     "alpha_max",

@@ -1,38 +1,17 @@
 """Select alpha of any estimator by cross-validation."""
 
-from collections.abc import Callable
-from copy import deepcopy
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skmtl.estimators import Search
 from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
-
-Array = NDArray[Any]
-Method = TypeVar("Method", bound=Callable[..., Any])
+from skmtl.model_selection._delegation import Delegation
 
 
-def _if_estimator_has(method: str) -> Callable[[Method], Method]:
-    """A decorator for methods that exist if the estimator has them.
-
-    That is the selected estimator, or before fit the given one.
-    """
-
-    def check(search: "AlphaSearchCV") -> bool:
-        return hasattr(vars(search).get("best_estimator_", search.estimator), method)
-
-    decorator: Callable[[Method], Method] = available_if(check)
-    return decorator
-
-
-class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
+class AlphaSearchCV(Delegation, MetaEstimatorMixin, BaseEstimator):
     """Any estimator of skmtl, with ``alpha`` selected by cross-validation.
 
     The result is that of :class:`~sklearn.model_selection.GridSearchCV` over alpha, computed on
@@ -196,84 +175,5 @@ class AlphaSearchCV(MetaEstimatorMixin, BaseEstimator):
         """A hook for searches within other methods, whose users do not control the grid."""
         found.warn_at_edge()
 
-    @_if_estimator_has("predict")
-    def predict(self, X: Any) -> Array:
-        """Predict with the selected estimator.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit.
-
-        Returns
-        -------
-        ndarray
-            As returned by the estimator.
-        """
-        predicted: Array = self._best().predict(X)
-        return predicted
-
-    @_if_estimator_has("predict_proba")
-    def predict_proba(self, X: Any) -> Array:
-        """Probabilities from the selected estimator.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit.
-
-        Returns
-        -------
-        ndarray
-            As returned by the estimator.
-        """
-        probabilities: Array = self._best().predict_proba(X)
-        return probabilities
-
-    @_if_estimator_has("decision_function")
-    def decision_function(self, X: Any) -> Array:
-        """Linear predictors of the selected estimator.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit.
-
-        Returns
-        -------
-        ndarray
-            As returned by the estimator.
-        """
-        predictors: Array = self._best().decision_function(X)
-        return predictors
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The score of the selected estimator: R2 or accuracy.
-
-        Parameters
-        ----------
-        X, y, sample_weight : as in fit
-
-        Returns
-        -------
-        float
-        """
-        return float(self._best().score(X, y, sample_weight))
-
-    def _best(self) -> Any:
-        """The selected, fitted estimator."""
-        check_is_fitted(self, "best_estimator_")
-        return self.best_estimator_
-
-    def __getattr__(self, name: str) -> Any:
-        # Only called if normal lookup fails: look among the fitted attributes of the estimator.
-        best = vars(self).get("best_estimator_")
-        if best is not None and name.endswith("_") and not name.startswith("_"):
-            return getattr(best, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __sklearn_tags__(self) -> Tags:
-        # Those of the estimator, except that the search is not a transformer.
-        tags = deepcopy(get_tags(self.estimator))
-        tags.transformer_tags = None
-        return tags
+    def _unfitted(self) -> Any:
+        return self.estimator

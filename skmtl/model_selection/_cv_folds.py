@@ -33,7 +33,7 @@ def make_folds(
     labels = as_label_array(y, type(model).__name__)
     if groups is not None:
         check_consistent_length(labels, groups)
-    rows, keep = _rows_of_data(model, data, X, labels, sample_weight), True
+    rows, keep = rows_of_data(model, data, X, labels, sample_weight), True
     if cv is None or isinstance(cv, Integral):
         n_splits = _N_FOLDS if cv is None else int(cv)
         splits, keep = _default_splits(is_classifier(model), data, rows, n_splits, groups)
@@ -70,7 +70,7 @@ def _given_splits(cv: Any, X: Any, y: Any, groups: Any) -> Iterator[tuple[Array,
         ) from error
 
 
-def _rows_of_data(
+def rows_of_data(
     model: Any, data: TaskData, X: Any, labels: Array, sample_weight: Any
 ) -> NDArray[np.intp]:
     """The row number in X of each row of the validated data.

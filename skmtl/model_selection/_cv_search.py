@@ -104,16 +104,12 @@ def search_alpha(
     if not keep:
         for model in models:
             model.set_params(unknown_task="mean")
-    measure: Measure = HeldOutLoss(data)
-    if settings.scoring is not None:
-        scorer = check_scoring(models[0], scoring=settings.scoring)
-        measure = HeldOutScore(scorer, reader, X, y, sample_weight)
     return search_grids(
         models,
         data,
         folds,
-        measure,
-        unbalanced=_unbalanced(models[0], data, X, y, sample_weight),
+        make_measure(settings.scoring, models[0], reader, data, X, y, sample_weight),
+        unbalanced=read_unbalanced(models[0], data, X, y, sample_weight),
         alphas=alphas,
         eps=settings.eps,
         rule=settings.rule,
@@ -133,7 +129,16 @@ def keep_search(estimator: Any, found: Search, scores: Array) -> None:
     estimator.alpha_, estimator.best_score_ = found.alpha, found.choice.score
 
 
-def _unbalanced(model: Any, data: TaskData, X: Any, y: Any, sample_weight: Any) -> TaskData:
+def make_measure(
+    scoring: Any, model: Any, reader: Any, data: TaskData, X: Any, y: Any, sample_weight: Any
+) -> Measure:
+    """The score of held-out labels: minus their mean loss, or that of a scorer."""
+    if scoring is None:
+        return HeldOutLoss(data)
+    return HeldOutScore(check_scoring(model, scoring=scoring), reader, X, y, sample_weight)
+
+
+def read_unbalanced(model: Any, data: TaskData, X: Any, y: Any, sample_weight: Any) -> TaskData:
     """The data without balanced class weights, which are computed for each training set."""
     if getattr(model, "class_weight", None) != "balanced":
         return data

@@ -70,6 +70,7 @@ FAIL_WITH_FLOAT_IDS = [
 ]
 # The checks fit a hundred times: CV estimators take few alphas and folds.
 FEW_FITS = {"alphas": [0.1, 0.01], "cv": 2}
+CHECKED_STRUCTURES = ["independent", "pooled", "block_sparse"]
 ANOTHER_SOLVER = {
     "check_sample_weight_equivalence_on_sparse_data": "rows that are repeated, not weighted, may "
     "be more than the features, where another solver is faster: the fits agree to tol"
@@ -92,6 +93,10 @@ def _mostly_slow(classes, is_quick):
 
 def _to_check(cls, **params):
     """The estimator that scikit-learn's checks run on, and the failures expected of it."""
+    if cls.__name__.startswith("StructureSearch"):
+        column = {"task_column": params.pop("task_column", None)}
+        search = cls(CHECKED_STRUCTURES, **FEW_FITS, params=params or None, **column)
+        return search, ANOTHER_SOLVER
     if cls.__name__.endswith("CV"):
         return cls(**FEW_FITS, **params), ANOTHER_SOLVER
     return cls(**params), {}

@@ -8,9 +8,11 @@ from skmtl.estimators.tuning._fold import Fold, Measure
 from skmtl.estimators.tuning._grid import make_grid, ridge_grid
 from skmtl.estimators.tuning._measures import HeldOutLoss, TaskLosses
 from skmtl.estimators.tuning._path import follow_path, prepare_objective
+from skmtl.estimators.tuning._paths import score_paths
 from skmtl.estimators.tuning._row_folds import RowFolds
 from skmtl.estimators.tuning._scorer import HeldOutScore
 from skmtl.estimators.tuning._search import Search, score_fold, search_grids
+from skmtl.estimators.tuning._together import PathScores
 from skmtl.estimators.tuning._top import top_alpha
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "HeldOutLoss",
     "HeldOutScore",
     "Measure",
+    "PathScores",
     "RowFolds",
     "Search",
     "TaskLosses",
@@ -27,6 +30,7 @@ __all__ = [
     "prepare_objective",
     "ridge_grid",
     "score_fold",
+    "score_paths",
     "search_grids",
     "top_alpha",
 ]

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from skmtl._parallel import run_parallel
 from skmtl.design import TaskData
 from skmtl.estimators.tuning._choice import Choice, choose, warn_at_edge
-from skmtl.estimators.tuning._early_stop import score_together
 from skmtl.estimators.tuning._fold import Fold, Measure, Source
 from skmtl.estimators.tuning._grid import make_grid
 from skmtl.estimators.tuning._guide import Guide, guide_folds
 from skmtl.estimators.tuning._moment_folds import MomentFolds
 from skmtl.estimators.tuning._path import follow_path, prepare_objective
 from skmtl.estimators.tuning._row_folds import SeparateFolds
+from skmtl.estimators.tuning._together import Ending, PathScores, follow_together
 from skmtl.estimators.tuning._top import starts_at_null
 from skmtl.objective import BaseObjective
 
@@ -25,7 +25,7 @@ Array = NDArray[Any]
 
 # The smallest alpha of a grid divided by the largest, if all coefficients are zero at the largest
 # (True) and otherwise.
-_EPS = {True: 1e-3, False: 1e-5}
+GRID_EPS = {True: 1e-3, False: 1e-5}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def search_grids(
         other alphas score NaN. None: fit all alphas.
     """
     source: Source
-    if _takes_moments(models[0], data):
+    if takes_moments(models[0], data):
         source = MomentFolds(models[0], data, measure)
         prepared: BaseObjective | None = source.full(models[0])
     else:
@@ -110,7 +110,7 @@ def search_grids(
         prepared = prepare_objective(models[0], data)
     at_null = [starts_at_null(model, data) for model in models]
     if isinstance(alphas, int):
-        ratios = [_EPS[null] if eps is None else eps for null in at_null]
+        ratios = [GRID_EPS[null] if eps is None else eps for null in at_null]
         grids = [
             make_grid(model, data, prepared, alphas, ratio)
             for model, ratio in zip(models, ratios, strict=True)
@@ -124,7 +124,10 @@ def search_grids(
         jobs = ((source, models, grids, fold, known) for fold in folds)
         scores = np.stack(run_parallel(score_fold, jobs, n_jobs, prefer="threads"), axis=-1)
     else:
-        scores = score_together(source, models, grids, folds, guides, patience, n_jobs)
+        paths = [PathScores(grid, True, True, np.empty((0, len(folds)))) for grid in grids]
+        ending = Ending(patience, step=patience)
+        follow_together(source, models, paths, folds, ending, n_jobs, guides)
+        scores = np.stack([path.padded_scores for path in paths])
     choice = choose(scores, rule)
     return Search(scores, grids, isinstance(alphas, int), choice, prepared, at_null[choice.row])
 
@@ -165,7 +168,7 @@ def score_fold(
     return np.array(scores)
 
 
-def _takes_moments(model: Any, data: TaskData) -> bool:
+def takes_moments(model: Any, data: TaskData) -> bool:
     """Whether the folds' objectives can be computed from moments."""
     plain = data.scales is None and not model._penalty_reads_labels
     return plain and bool(model._takes_moments(data))

@@ -1,0 +1,213 @@
+"""The plot of a search over structures; matplotlib is imported only to draw it."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.model_selection._structure_results import (
+    BASELINE_TEXTS,
+    StructureResults,
+    StructureScore,
+)
+
+Array = NDArray[Any]
+
+# Marker, colour (from Okabe and Ito's colour-blind safe palette), and whether the marker is filled.
+_STYLES = {
+    "selected": ("D", "#D55E00", True),
+    "best": ("o", "#0072B2", True),
+    "not distinguishable from the best": ("o", "#0072B2", False),
+    "worse than the best": ("o", "#5A5A5A", False),
+    "dropped on a part of the rows": ("x", "#B0B0B0", True),
+    "baseline, not to be selected": ("s", "#B0B0B0", False),
+}
+_INCHES_PER_ROW = 0.32
+# Structures further away than this multiple of the spread of the others are drawn at the edge.
+_FAR = 2.0
+
+
+class StructureSearchDisplay:
+    """Plot of each structure's gain over the better baseline, with its 95% interval.
+
+    Structures are listed from the simplest to the most flexible. Use :meth:`from_estimator` or
+    :meth:`from_results` to create one.
+
+    Parameters
+    ----------
+    results : StructureResults
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    See Also
+    --------
+    skmtl.StructureSearchRegressorCV : The search for regression tasks.
+    skmtl.StructureSearchClassifierCV : The search for classification tasks.
+
+    Examples
+    --------
+    >>> from skmtl import StructureSearchRegressorCV
+    >>> from skmtl.datasets import make_block_sparse
+    >>> from skmtl.model_selection import StructureSearchDisplay
+    >>> dataset = make_block_sparse(40, 12, 6, n_informative=3, random_state=0)
+    >>> search = StructureSearchRegressorCV(["independent", "block_sparse"])
+    >>> search = search.fit(dataset.data, dataset.target)
+    >>> display = StructureSearchDisplay.from_estimator(search)  # doctest: +SKIP
+    """
+
+    def __init__(self, results: StructureResults) -> None:
+        self.results = results
+
+    @classmethod
+    def from_estimator(cls, search: Any, *, ax: Any = None) -> Self:
+        """Draw the results of a fitted search.
+
+        Parameters
+        ----------
+        search : StructureSearchRegressorCV or StructureSearchClassifierCV
+        ax : matplotlib Axes, default=None
+
+        Returns
+        -------
+        StructureSearchDisplay
+        """
+        return cls.from_results(search.results_, ax=ax)
+
+    @classmethod
+    def from_results(cls, results: StructureResults, *, ax: Any = None) -> Self:
+        """Draw results, the attribute ``results_`` of a fitted search.
+
+        Parameters
+        ----------
+        results : StructureResults
+        ax : matplotlib Axes, default=None
+
+        Returns
+        -------
+        StructureSearchDisplay
+        """
+        return cls(results).plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the gains.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        StructureSearchDisplay
+        """
+        rows = self.results.structures
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            height = 1.6 + _INCHES_PER_ROW * len(rows)
+            _, ax = plt.subplots(figsize=(7.5, height), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        gains = np.array([self._gain(row.structure) for row in rows])
+        left, right = _limits(gains)
+        styles = np.array([self._style(row) for row in rows])
+        inside = (gains[:, 0] >= left) & (gains[:, 0] <= right)
+        for style in _STYLES:
+            chosen = np.flatnonzero(inside & (styles == style))
+            if len(chosen):
+                self._draw_gains(gains[chosen].T, chosen, style, left, right)
+        for place in np.flatnonzero(~inside):
+            self._mark_outside(gains[place, 0], int(place), left)
+        self._draw_axes(rows, left, right)
+        return self
+
+    def _gain(self, structure: str) -> tuple[float, float, float]:
+        """The gain of a structure and its interval, in percent of the baseline's error."""
+        gain = self.results.difference(structure)
+        if self._in_percent:
+            gain = self.results.relative(structure) / 0.01
+        return gain.mean, gain.low, gain.high
+
+    @property
+    def _in_percent(self) -> bool:
+        return bool(np.isfinite(self.results.relative(self.results.baseline).mean))
+
+    def _style(self, row: StructureScore) -> str:
+        if row.structure == self.results.selected:
+            return "selected"
+        if not row.is_complete:
+            return "dropped on a part of the rows"
+        if not row.eligible:
+            return "baseline, not to be selected"
+        if row.structure == self.results.best:
+            return "best"
+        tied = row.structure in self.results.ties
+        return "not distinguishable from the best" if tied else "worse than the best"
+
+    def _draw_gains(
+        self, gains: Array, places: Array, style: str, left: float, right: float
+    ) -> None:
+        """Draw gains (3, n), with their intervals cut at the limits, at their places."""
+        marker, colour, filled = _STYLES[style]
+        at, low, high = gains
+        errors = np.abs(np.clip([low, high], left, right) - at)
+        self.ax_.errorbar(
+            at,
+            places,
+            xerr=np.nan_to_num(errors),
+            fmt=marker,
+            color=colour,
+            markerfacecolor=colour if filled else "white",
+            markersize=7.0 if style == "selected" else 6.0,
+            elinewidth=1.4,
+            label=style,
+        )
+
+    def _mark_outside(self, gain: float, place: int, left: float) -> None:
+        """Draw an arrowhead at the left edge, with the gain of a structure beyond it."""
+        self.ax_.plot([left], [place], "<", color="#5A5A5A", markersize=6.0)
+        self.ax_.annotate(
+            f"{gain:.0f}%" if self._in_percent else f"{gain:.2g}",
+            (left, place),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color="#5A5A5A",
+        )
+
+    def _draw_axes(self, rows: list[StructureScore], left: float, right: float) -> None:
+        ax, results = self.ax_, self.results
+        ax.axvline(0.0, color="black", linewidth=1.0, zorder=1)
+        margin = 0.03 * (right - left)
+        ax.set_xlim(left - margin, right + margin)
+        ax.set_yticks(range(len(rows)), [row.structure.replace("_", " ") for row in rows])
+        ax.set_ylim(len(rows) - 0.4, -0.6)
+        against = BASELINE_TEXTS[results.baseline]
+        what = f"{results.error} removed, % of that of {against}"
+        if not self._in_percent:
+            what = f"score minus that of {against}"
+        ax.set_xlabel(f"{what} (95% interval)\n← worse  |  better →")
+        ax.grid(axis="x", color="0.9", linewidth=0.6)
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+        n_folds = len(rows[0].scores)
+        ax.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+        legend_rows = -(-len(ax.get_legend().get_texts()) // 2)
+        ax.set_title(
+            f"Structures of the tasks, {n_folds} folds", fontsize="medium", pad=8 + 14 * legend_rows
+        )
+
+
+def _limits(gains: Array) -> tuple[float, float]:
+    """Limits of the axis, which leave out structures far worse than most."""
+    mean, low, high = gains.T
+    ends = np.where(np.isnan(low), mean, low), np.where(np.isnan(high), mean, high)
+    upper = max(float(np.nanmax(ends[1])), 0.0)
+    middle = float(np.nanmedian(mean))
+    spread = max(upper - middle, float(np.nanquantile(upper - mean, 0.5)), 1e-12)
+    near = mean >= middle - _FAR * spread
+    lower = min(float(np.nanmin(ends[0][near])), 0.0)
+    return max(lower, middle - 2 * _FAR * spread), upper

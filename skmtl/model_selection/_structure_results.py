@@ -1,0 +1,348 @@
+"""The scores of structures on the same folds, their differences, and what they say in sentences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Array = NDArray[Any]
+
+# Intervals cover 1 - LEVEL.
+LEVEL = 0.05
+# Relative differences up to this are rounding error.
+_TIE = 1e-12
+BASELINE_TEXTS = {"independent": "separate models", "pooled": "one pooled model"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference of scores over folds, its standard error and its 95% interval.
+
+    The error has Nadeau and Bengio's correction: training sets overlap, so that J folds are less
+    informative than J independent samples, and the variance between folds is multiplied by
+    1 / J + n_test / n_train instead of 1 / J. Error and interval are NaN for a single fold.
+    """
+
+    mean: float
+    se: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, scores: Array, others: Array | float, ratio: float) -> "Difference":
+        """The difference of scores (n_folds,) from others; ratio is n_test / n_train."""
+        values = scores - others
+        values = np.where(np.abs(values) <= _TIE * np.abs(scores), 0.0, values)
+        mean, n_folds = float(values.mean()), len(values)
+        if n_folds < 2:
+            return cls(mean, np.nan, np.nan, np.nan)
+        se = float(np.sqrt((1 / n_folds + ratio) * np.var(values, ddof=1)))
+        half = float(stats.t.ppf(1 - LEVEL / 2, n_folds - 1)) * se
+        return cls(mean, se, mean - half, mean + half)
+
+    def __truediv__(self, scale: float) -> "Difference":
+        return Difference(*(value / scale for value in (self.mean, self.se, self.low, self.high)))
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval excludes zero."""
+        return bool(self.low > 0 or self.high < 0)
+
+
+@dataclass(frozen=True, eq=False)
+class StructureScore:
+    """The best model of a structure in a round.
+
+    Attributes
+    ----------
+    structure : str
+    params : dict
+        The selected parameters, with alpha.
+    scores : ndarray of shape (n_folds,)
+        The greater the better.
+    baseline_scores : ndarray of shape (n_folds,)
+        Those of the better baseline in the same round.
+    share : float
+        The share of the training rows; below 1 for structures that were dropped.
+    seconds : float
+        Processor time of the fits in the folds, those of earlier rounds included.
+    eligible : bool
+        Whether the structure may be selected.
+    at_end : bool
+        Whether the selected alpha is the smallest of the grid.
+    """
+
+    structure: str
+    params: dict[str, Any]
+    scores: Array
+    baseline_scores: Array
+    share: float
+    seconds: float
+    eligible: bool
+    at_end: bool
+
+    @property
+    def mean(self) -> float:
+        """The mean score over folds."""
+        return float(self.scores.mean())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it was scored with all training rows."""
+        return self.share == 1.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StructureResults:
+    """The cross-validated scores of all structures, from the simplest to the most flexible.
+
+    Attributes
+    ----------
+    structures : list of StructureScore
+    baseline : str
+        The better of the baselines "independent" and "pooled".
+    best, selected : str
+        The structure with the best mean score, and the one that was refitted.
+    ratio : float
+        n_test / n_train, for the correction of standard errors.
+    error : str or None
+        The name of the error if scores are minus an error; None for other scores.
+    """
+
+    structures: list[StructureScore]
+    baseline: str
+    best: str
+    selected: str
+    ratio: float
+    error: str | None
+
+    def __getitem__(self, structure: str) -> StructureScore:
+        for row in self.structures:
+            if row.structure == structure:
+                return row
+        known = [row.structure for row in self.structures]
+        raise KeyError(f"No structure {structure!r}; there are {known}.")
+
+    def difference(self, structure: str, other: str | None = None) -> Difference:
+        """The score of a structure minus that of another, or of the better baseline.
+
+        A structure that was dropped is compared with the baseline on the same share of rows.
+        """
+        row = self[structure]
+        others = row.baseline_scores if other is None else self[other].scores
+        return Difference.of(row.scores, others, self.ratio)
+
+    def relative(self, structure: str) -> Difference:
+        """The difference from the better baseline, divided by its error; NaN for other scores."""
+        error = -float(self[structure].baseline_scores.mean())
+        return self.difference(structure) / (error if self.error and error > 0 else np.nan)
+
+    @property
+    def ties(self) -> list[str]:
+        """The structures not distinguishable from the best, in descending order of score."""
+        rows = [row for row in self.structures if row.is_complete and row.eligible]
+        return [
+            row.structure
+            for row in sorted(rows, key=lambda row: -row.mean)
+            if row.structure != self.best and not self.difference(row.structure, self.best).is_clear
+        ]
+
+    def to_frame(self) -> Any:
+        """Return the results as a pandas data frame, one row per structure.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns structure; alpha; params, the other selected parameters; score and its
+            corrected standard error se; difference from the better baseline, positive if the
+            structure is better, with the 95% interval low, high; relative, relative_low and
+            relative_high, the same divided by the baseline's error; share of the training rows;
+            seconds; selected.
+        """
+        import pandas as pd
+
+        rows = []
+        for row in self.structures:
+            gain, relative = self.difference(row.structure), self.relative(row.structure)
+            others = {name: value for name, value in row.params.items() if name != "alpha"}
+            rows.append(
+                {
+                    "structure": row.structure,
+                    "alpha": row.params["alpha"],
+                    "params": others,
+                    "score": row.mean,
+                    "se": Difference.of(row.scores, 0.0, self.ratio).se,
+                    "difference": gain.mean,
+                    "low": gain.low,
+                    "high": gain.high,
+                    "relative": relative.mean,
+                    "relative_low": relative.low,
+                    "relative_high": relative.high,
+                    "share": row.share,
+                    "seconds": row.seconds,
+                    "selected": row.structure == self.selected,
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        width = max(len(row.structure) for row in self.structures)
+        lines = [f"{'structure':{width}}  {'score':>10}  difference from {self.baseline}"]
+        for row in self.structures:
+            gain = self.difference(row.structure)
+            mark = " selected" * (row.structure == self.selected)
+            mark += "" if row.is_complete else f" dropped at {row.share:.0%} of the rows"
+            lines.append(
+                f"{row.structure:{width}}  {row.mean:10.4g}  {gain.mean:+.3g} "
+                f"[{gain.low:+.3g}, {gain.high:+.3g}]{mark}"
+            )
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class NestedEstimate:
+    """The score of the whole search, on rows that took no part in it.
+
+    Attributes
+    ----------
+    scores, baseline_scores : ndarrays of shape (n_folds,)
+        Scores of the structure that a search on the training rows of each outer fold selects, and
+        of the better baseline according to the same search.
+    selected, baselines : list of str
+        These structures and baselines.
+    ratio : float
+        n_test / n_train.
+    """
+
+    scores: Array
+    baseline_scores: Array
+    selected: list[str]
+    baselines: list[str]
+    ratio: float
+
+    @property
+    def difference(self) -> Difference:
+        """The score of the search minus that of the better baseline."""
+        return Difference.of(self.scores, self.baseline_scores, self.ratio)
+
+    @property
+    def relative(self) -> Difference:
+        """The difference divided by the baseline's error, if scores are minus an error."""
+        return self.difference / -float(self.baseline_scores.mean())
+
+
+def select(
+    rows: Sequence[StructureScore], baseline: str, ratio: float, error: str | None, rule: str
+) -> StructureResults:
+    """Select the best structure, or the simplest within one standard error of it.
+
+    The error is that of the difference between the two structures, on the same folds.
+    """
+    ranked = [row for row in rows if row.is_complete and row.eligible and not np.isnan(row.mean)]
+    if not ranked:
+        raise ValueError(
+            "No structure has a score: every one is NaN in some fold. Use fewer folds, "
+            "cv=StratifiedTaskKFold(...), or another scoring."
+        )
+    best = max(ranked, key=lambda row: row.mean)  # the simplest of several
+    found = StructureResults(list(rows), baseline, best.structure, best.structure, ratio, error)
+    if rule == "best":
+        return found
+    if len(best.scores) < 2:
+        raise ValueError(
+            "refit='one_se' needs at least two folds, got 1. Use cv=5, or refit='best'."
+        )
+    for row in ranked:
+        behind = found.difference(best.structure, row.structure)
+        if behind.mean <= behind.se:
+            return replace(found, selected=row.structure)
+    return found
+
+
+def report(results: StructureResults, nested: NestedEstimate | None) -> str:
+    """What was found, in plain sentences."""
+    sentences = [_gain(results, nested), _best(results)]
+    if results.selected != results.best:
+        sentences.append(
+            f"Refitted is {results.selected}, the simplest structure within one standard error."
+        )
+    dropped = [row.structure for row in results.structures if not row.is_complete]
+    if dropped:
+        sentences.append(
+            f"To keep to the budget, {_listed(dropped)} {'was' if len(dropped) == 1 else 'were'} "
+            f"dropped after a part of the training rows."
+        )
+    if nested is not None:
+        counts = {name: nested.selected.count(name) for name in dict.fromkeys(nested.selected)}
+        chosen = ", ".join(f"{name} {count}x" for name, count in counts.items())
+        sentences.append(
+            f"The gain is that of nested cross-validation: in each of {len(nested.scores)} outer "
+            f"folds the search selected a structure and a baseline from the training rows alone "
+            f"({chosen})."
+        )
+    elif results.selected not in BASELINE_TEXTS:
+        sentences.append(
+            "The gain is from the folds that selected the structure and its strengths, and is "
+            "optimistic; nested=True estimates it on rows that took no part in the selection."
+        )
+    return " ".join(sentences)
+
+
+def _gain(results: StructureResults, nested: NestedEstimate | None) -> str:
+    """The sentence on the difference from the better baseline."""
+    if nested is not None:
+        names = [BASELINE_TEXTS[name] for name in dict.fromkeys(nested.baselines)]
+        gain, relative, against = nested.difference, nested.relative, " or ".join(names)
+    elif results.selected in BASELINE_TEXTS:
+        return _no_gain(results)
+    else:
+        gain, relative = results.difference(results.selected), results.relative(results.selected)
+        against = BASELINE_TEXTS[results.baseline]
+    text = f"Sharing {_size(gain, relative, results.error)} against {against}"
+    if not gain.is_clear:
+        text += ", which is not distinguishable from no change"
+    return f"{text}."
+
+
+def _size(gain: Difference, relative: Difference, error: str | None) -> str:
+    """For example "lowers the mean squared error by 4.1% [2.0, 6.2]"."""
+    if error is None or np.isnan(relative.mean):
+        verb = "raises" if gain.mean >= 0 else "lowers"
+        sign = 1 if gain.mean >= 0 else -1
+        low, high = sorted((sign * gain.low, sign * gain.high))
+        return f"{verb} the score by {abs(gain.mean):.3g} [{low:.3g}, {high:.3g}]"
+    verb, sign = ("lowers", 100) if relative.mean >= 0 else ("raises", -100)
+    low, high = sorted((sign * relative.low, sign * relative.high))
+    return f"{verb} the {error} by {abs(100 * relative.mean):.1f}% [{low:.1f}, {high:.1f}]"
+
+
+def _no_gain(results: StructureResults) -> str:
+    """The sentence for a search that has selected a baseline."""
+    if results.best == results.selected:
+        return f"No structure has a better score than {BASELINE_TEXTS[results.selected]}."
+    text = (
+        f"No structure is better than {BASELINE_TEXTS[results.selected]} by more than one standard "
+        f"error"
+    )
+    if results.best == results.baseline:
+        return f"{text}."
+    size = _size(results.difference(results.best), results.relative(results.best), results.error)
+    return f"{text}: the best {size} against {BASELINE_TEXTS[results.baseline]}."
+
+
+def _best(results: StructureResults) -> str:
+    """The sentence on the best structure and its ties."""
+    ties = results.ties
+    text = f"The best score is that of {results.best}"
+    if not ties:
+        others = sum(row.is_complete and row.eligible for row in results.structures) - 1
+        return f"{text}{', clearly ahead of all others' if others else ''}."
+    return f"{text}, not distinguishable from {_listed(ties)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names as a phrase: a, b and c."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
