@@ -17,7 +17,6 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from skmtl import (
     BlockSparseRegressor,
-    FusedTaskRegressor,
     IndependentTaskRegressor,
     LowRankClassifier,
     LowRankRegressor,
@@ -27,6 +26,7 @@ from skmtl import (
     TaskRelationRegressor,
 )
 from skmtl.datasets import make_block_sparse, make_clustered_tasks
+from skmtl.estimators import PathScores
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, StructureSearchDisplay
 from skmtl.model_selection._structure_compare import Comparison
 from skmtl.model_selection._structure_results import (
@@ -360,7 +360,19 @@ def test_plot_draws_every_structure(fitted):
     display.figure_.clear()
 
 
-# Budget
+# Paths and budget
+
+
+def test_paths_end_where_the_score_has_fallen():
+    alphas = np.geomspace(1.0, 0.1, 12)
+
+    def path(*means):
+        return PathScores(alphas, True, True, np.repeat(np.array(means)[:, None], 2, axis=1))
+
+    assert not path(-2.0, -1.0, -1.5, -2.0).is_done  # the best is too close
+    assert path(-2.0, -1.0, -1.5, -2.0, -1.02).is_done
+    assert not path(-2.0, -1.0, -1.5, -2.0, -1.005).is_done  # not low enough
+    assert not path(*[np.nan] * 8).is_done and path(*[np.nan] * 12).is_done
 
 
 def test_a_tiny_budget_drops_all_but_the_best_structure_and_the_baselines():
@@ -532,13 +544,31 @@ def test_check_estimator_with_all_structures(cls):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("classifier", [False, True], ids=["regressor", "classifier"])
+@pytest.mark.parametrize("layout", ["shared", "stacked"])
 @pytest.mark.parametrize("name", [*STRUCTURES])
-def test_every_structure_can_be_selected(name):
-    made = make_block_sparse(30, 5, 3, n_informative=2, random_state=0)
-    search = StructureSearchRegressorCV([name], alphas=3, cv=2, random_state=0)
+def test_every_structure_can_be_selected_and_has_the_scores_of_its_fits(name, layout, classifier):
+    made = make_block_sparse(
+        30, 5, 3, n_informative=2, layout=layout, classification=classifier, random_state=0
+    )
+    X, y = made.data, made.target
+    column = -1 if layout == "stacked" else None
+    cv = list(StratifiedTaskKFold(3, task_column=column, random_state=0).split(X, y))
+    kind = StructureSearchClassifierCV if classifier else StructureSearchRegressorCV
+    search = kind(
+        [name], alphas=[0.02], params={"tol": 1e-7}, cv=cv, random_state=0, task_column=column
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        search.fit(made.data, made.target)
-    assert search.best_structure_ == name
-    assert type(search.best_estimator_).__name__ == STRUCTURES[name].family + "Regressor"
-    assert isinstance(search.best_estimator_, FusedTaskRegressor) == (name == "fused")
+        search.fit(X, y)
+        assert search.best_structure_ == name
+        assert type(search.best_estimator_) is STRUCTURES[name].kind(classifier=classifier)
+        model = search.make(name)
+        for score, (train, test) in zip(search.results_[name].scores, cv, strict=True):
+            model.fit(X[train], y[train])
+            if classifier:
+                Z = model.decision_function(X[test])
+                error = np.logaddexp(0, (1 - 2 * y[test]) * Z).mean()
+            else:
+                error = ((model.predict(X[test]) - y[test]) ** 2).mean()
+            assert -score == pytest.approx(error, rel=1e-3 if model._is_convex else 1e-2)
