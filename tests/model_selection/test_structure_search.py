@@ -26,7 +26,7 @@ from skmtl import (
     TaskRelationRegressor,
 )
 from skmtl.datasets import make_block_sparse, make_clustered_tasks
-from skmtl.estimators import PathScores
+from skmtl.estimators.tuning import Ending, PathScores
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, StructureSearchDisplay
 from skmtl.model_selection._structure_compare import Comparison
 from skmtl.model_selection._structure_results import (
@@ -366,13 +366,14 @@ def test_plot_draws_every_structure(fitted):
 def test_paths_end_where_the_score_has_fallen():
     alphas = np.geomspace(1.0, 0.1, 12)
 
-    def path(*means):
-        return PathScores(alphas, True, True, np.repeat(np.array(means)[:, None], 2, axis=1))
+    def ends(*means):
+        scores = np.repeat(np.array(means)[:, None], 2, axis=1)
+        return PathScores(alphas, True, True, scores).is_done(Ending(patience=3, fall=0.01))
 
-    assert not path(-2.0, -1.0, -1.5, -2.0).is_done  # the best is too close
-    assert path(-2.0, -1.0, -1.5, -2.0, -1.02).is_done
-    assert not path(-2.0, -1.0, -1.5, -2.0, -1.005).is_done  # not low enough
-    assert not path(*[np.nan] * 8).is_done and path(*[np.nan] * 12).is_done
+    assert not ends(-2.0, -1.0, -1.5, -2.0)  # the best is too close
+    assert ends(-2.0, -1.0, -1.5, -2.0, -1.02)
+    assert not ends(-2.0, -1.0, -1.5, -2.0, -1.005)  # not low enough
+    assert not ends(*[np.nan] * 8) and ends(*[np.nan] * 12)
 
 
 def test_a_tiny_budget_drops_all_but_the_best_structure_and_the_baselines():

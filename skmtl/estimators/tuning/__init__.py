@@ -12,10 +12,11 @@ from skmtl.estimators.tuning._paths import score_paths
 from skmtl.estimators.tuning._row_folds import RowFolds
 from skmtl.estimators.tuning._scorer import HeldOutScore
 from skmtl.estimators.tuning._search import Search, score_fold, search_grids
-from skmtl.estimators.tuning._together import PathScores
+from skmtl.estimators.tuning._together import Ending, PathScores
 from skmtl.estimators.tuning._top import top_alpha
 
 __all__ = [
+    "Ending",
     "Fold",
     "HeldOutLoss",
     "HeldOutScore",
