@@ -40,6 +40,8 @@ from skmtl.model_selection import (
     BlockSparseRegressorCV,
     ClusteredTaskClassifierCV,
     ClusteredTaskRegressorCV,
+    SafeTransferClassifier,
+    SafeTransferRegressor,
     TaskRelationClassifierCV,
     TaskRelationRegressorCV,
 )
@@ -73,6 +75,8 @@ __all__ = [
     "PooledTaskRegressor",
     "RobustTaskClassifier",
     "RobustTaskRegressor",
+    "SafeTransferClassifier",
+    "SafeTransferRegressor",
     "SparseLowRankClassifier",
     "SparseLowRankRegressor",
     "SparseTaskRelationClassifier",
