@@ -292,7 +292,7 @@ class TestData:
     def test_losses(self, loss):
         X, Y, _ = planted(40)
         Y = np.round(np.exp(Y[:, :4] / 6)) if loss == "poisson" else Y[:, :4]
-        model = SafeTransferRegressor(BlockSparseRegressor(), loss=loss, **FEW).fit(X, Y)
+        model = SafeTransferRegressor("graph", loss=loss, **FEW).fit(X, Y)
         np.testing.assert_allclose(model.weights_.sum(axis=1), 1)
         assert np.isfinite(model.predict(X)).all()
 
@@ -343,7 +343,8 @@ class TestErrors:
         model = SafeTransferRegressor(BlockSparseRegressor(loss="huber"))
         with pytest.raises(ValueError, match="Pass loss='huber' to SafeTransferRegressor"):
             model.fit(X, Y)
-        assert model.set_params(loss="huber", **FEW).fit(X, Y).weights_.shape == (8, 3)
+        model = SafeTransferRegressor(BlockSparseRegressor(task_column=-1), task_column=-1, **FEW)
+        assert model.fit(*stacked(X, Y)).weights_.shape == (8, 3)
 
     def test_estimators_that_do_not_apply(self):
         X, Y, _ = planted(30)
