@@ -164,12 +164,13 @@ class TestGate:
         assert not Gains(np.zeros(3), np.zeros(3), np.array([0, 1, 9])).passes(0.0).any()
 
 
-class TestPlantedTruth:
-    @pytest.fixture(scope="class")
-    def fitted(self):
-        X, Y, W = planted()
-        return SafeTransferRegressor("graph", alphas=10).fit(X, Y), W
+@pytest.fixture(scope="module")
+def fitted():
+    X, Y, W = planted()
+    return SafeTransferRegressor("graph", alphas=10).fit(X, Y), W
 
+
+class TestPlantedTruth:
     def test_related_tasks_share_and_unrelated_tasks_do_not(self, fitted):
         model, W = fitted
         assert model.weights_.shape == (8, 3)
