@@ -23,6 +23,10 @@ the same worlds, with a complete graph as the structure.
 - Bar: in "half" the upper limit of the unrelated tasks' loss is below 0.9% for n = 30 and below
   0.5% for n = 60, and related tasks keep at least 85%. The other worlds are reported in the same
   way.
+
+Outcome with the default structure and gate, 40 seeds of "half": for n = 60 the bar is met (loss
+0.14% ± 0.18%, kept 147%); for n = 30 it is not (loss 0.61% ± 0.60%, kept 101%). 40 more seeds,
+which were run after these had been seen, lost 0.43% ± 0.43%, all 80 together 0.52% ± 0.36%.
 """
 
 import time
