@@ -23,7 +23,17 @@ from skmtl.estimators._sparse_relation import (
     SparseTaskRelationRegressor,
 )
 from skmtl.estimators._tree_guided import TreeGuidedClassifier, TreeGuidedRegressor
-from skmtl.estimators.base import TaskEstimator, absent, estimator, parameter, strength
+from skmtl.estimators.base import (
+    Fit,
+    TaskClassifier,
+    TaskEstimator,
+    TaskRegressor,
+    absent,
+    estimator,
+    linear_predictor,
+    parameter,
+    strength,
+)
 from skmtl.estimators.tuning import (
     Fold,
     HeldOutLoss,
@@ -74,15 +84,19 @@ __all__ = [
     "TreeGuidedClassifier",
     "TreeGuidedRegressor",
     # For the packages above only.
+    "Fit",
     "Fold",
     "HeldOutLoss",
     "HeldOutScore",
     "Measure",
     "PathScores",
     "Search",
+    "TaskClassifier",
     "TaskEstimator",
+    "TaskRegressor",
     "absent",
     "estimator",
+    "linear_predictor",
     "parameter",
     "strength",
     "follow_path",

@@ -7,6 +7,10 @@ from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, Bloc
 from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, ClusteredTaskRegressorCV
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
 from skmtl.model_selection._path import block_sparse_path, path
+from skmtl.model_selection._safe_transfer import (
+    SafeTransferClassifier,
+    SafeTransferRegressor,
+)
 from skmtl.model_selection._split import RepeatedStratifiedTaskKFold, StratifiedTaskKFold
 from skmtl.model_selection._structure_display import StructureSearchDisplay
 from skmtl.model_selection._structure_results import (
@@ -27,6 +31,8 @@ __all__ = [
     "ClusteredTaskRegressorCV",
     "NestedEstimate",
     "RepeatedStratifiedTaskKFold",
+    "SafeTransferClassifier",
+    "SafeTransferRegressor",
     "StratifiedTaskKFold",
     "StructureResults",
     "StructureScore",

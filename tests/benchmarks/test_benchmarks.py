@@ -279,3 +279,19 @@ def test_formatting() -> None:
         "| 10 | a      | 1.0 |",
         "|    | bb     |   - |",
     ]
+
+
+def test_safe_transfer(tmp_path: Path) -> None:
+    from benchmarks import safe_transfer
+
+    file = tmp_path / "raw.json"
+    command = ["--seeds", "2", "--worlds", "outlier", "--json", str(file)]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr(safe_transfer, "SIZES", ((4, 12),))
+        rows = safe_transfer.main(command)["rows"]
+    assert json.loads(file.read_text(encoding="utf-8"))["rows"] == rows
+    assert [row["method"] for row in rows] == list(safe_transfer.METHODS)
+    assert all(np.isfinite([row["loss"], row["loss_half"], row["gain"]]).all() for row in rows)
+    assert rows[-1]["loss"] <= 0 and rows[0]["kept"] == 1
+    assert "| outlier " in printed.getvalue()

@@ -99,6 +99,8 @@ def _to_check(cls, **params):
         return search, ANOTHER_SOLVER
     if cls.__name__.endswith("CV"):
         return cls(**FEW_FITS, **params), ANOTHER_SOLVER
+    if cls.__name__.startswith("SafeTransfer"):
+        return cls("block_sparse", alphas=3, cv=3, **params), ANOTHER_SOLVER
     return cls(**params), {}
 
 

@@ -1,0 +1,179 @@
+"""Experts: fits whose alpha is selected by cross-validation, with their held-out predictors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.design import TaskData
+from skmtl.estimators import Fold, HeldOutLoss, linear_predictor, search_grids
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Expert:
+    """A fit to some of the tasks, and what fits without a fold predict for its labels.
+
+    Attributes
+    ----------
+    alpha : float
+        The selected strength.
+    coef, intercept : arrays of shape (n_tasks, n_features) and (n_tasks,)
+        NaN for tasks that it was not fitted to.
+    learned : bool array of shape (n_tasks,)
+        The tasks that entered the objective.
+    n_iter : int
+    held_out : array
+        The linear predictors of the rows of all folds, one after another, in the labels' shape;
+        NaN for tasks that it was not fitted to.
+    """
+
+    alpha: float
+    coef: Array
+    intercept: Array
+    learned: Array
+    n_iter: int
+    held_out: Array
+
+    def completed(self, own: "Expert") -> "Expert":
+        """The expert with the own fits of the tasks that it lacks."""
+        known = ~np.isnan(self.intercept)
+        return replace(
+            self,
+            coef=np.where(known[:, None], self.coef, own.coef),
+            intercept=np.where(known, self.intercept, own.intercept),
+            learned=np.where(known, self.learned, own.learned),
+            held_out=np.where(np.isnan(self.held_out), own.held_out, self.held_out),
+        )
+
+
+@dataclass(frozen=True)
+class Training:
+    """What all experts are fitted to.
+
+    Attributes
+    ----------
+    data : TaskData
+    unbalanced : TaskData
+        The data without balanced class weights, which are computed for each training set.
+    folds : sequence of Fold
+    n_alphas : int
+        The size of each expert's grid.
+    n_jobs : int or None
+        Number of threads.
+    """
+
+    data: TaskData
+    unbalanced: TaskData
+    folds: Sequence[Fold]
+    n_alphas: int
+    n_jobs: int | None
+
+    @property
+    def rows(self) -> Array:
+        """The rows of all folds, one after another."""
+        return np.concatenate([fold.test for fold in self.folds])
+
+    def select(self, chosen: Array) -> "Training":
+        """The same for the tasks where ``chosen`` (n_tasks,) is true; some folds may be empty."""
+        part = replace(
+            self, data=self.data.select(chosen), unbalanced=self.unbalanced.select(chosen)
+        )
+        if self.data.codes is None or chosen.all():
+            return part
+        kept = chosen[self.data.codes]
+        places = np.cumsum(kept) - 1
+        folds = [
+            replace(
+                fold,
+                train=places[fold.train[kept[fold.train]]],
+                test=places[fold.test[kept[fold.test]]],
+            )
+            for fold in self.folds
+        ]
+        return replace(part, folds=folds)
+
+    def fit(self, models: list[Any]) -> Expert:
+        """Select one of the models and its alpha, and fit it.
+
+        Parameters
+        ----------
+        models : list of estimators
+            They differ only in their penalty.
+        """
+        folds = [fold for fold in self.folds if self.data.weights[fold.test].any()]
+        for model in models:
+            model.alpha = 1.0
+        search = partial(
+            search_grids,
+            data=self.data,
+            folds=folds,
+            unbalanced=self.unbalanced,
+            eps=None,
+            rule="best",
+            n_jobs=self.n_jobs,
+        )
+        found = search(models, measure=HeldOutLoss(self.data), alphas=self.n_alphas)
+        model, alpha = models[found.choice.row], found.alpha
+        kept = _KeptPredictors(self.data)
+        search([model], measure=kept, alphas=np.array([alpha]))
+        model.alpha = alpha
+        fit = model._fit_data(self.data, prepared=found.prepared)
+        held_out = [
+            kept.by_fold.get(fold.number, np.full(self.data.y[fold.test].shape, np.nan))
+            for fold in self.folds
+        ]
+        predictors = np.concatenate(held_out)
+        return Expert(alpha, fit.coef, fit.intercept, fit.learned, fit.n_iter, predictors)
+
+    def fit_part(self, models: list[Any], chosen: Array) -> Expert:
+        """The same with the tasks where ``chosen`` (n_tasks,) is true alone."""
+        found = self.select(chosen).fit(models)
+        if chosen.all():
+            return found
+        n_tasks = len(chosen)
+        coef = np.full((n_tasks, found.coef.shape[1]), np.nan, dtype=found.coef.dtype)
+        intercept, learned = np.full(n_tasks, np.nan), np.zeros(n_tasks, dtype=bool)
+        coef[chosen], intercept[chosen] = found.coef, found.intercept
+        learned[chosen] = found.learned
+        rows = self.rows
+        held_out = np.full(self.data.y[rows].shape, np.nan)
+        if self.data.codes is None:
+            held_out[:, chosen] = found.held_out
+        else:
+            held_out[chosen[self.data.codes[rows]]] = found.held_out
+        return Expert(found.alpha, coef, intercept, learned, found.n_iter, held_out)
+
+
+class _KeptPredictors:
+    """Keeps the linear predictors of held-out rows, in units of all rows' labels.
+
+    It is a :class:`Measure` whose scores are all equal.
+    """
+
+    def __init__(self, data: TaskData) -> None:
+        self.data = data
+        self.by_fold: dict[int, Array] = {}
+
+    def __call__(self, fold: Fold, part: TaskData) -> Any:
+        held_out, absent = self.data.take(fold.test), part.label_counts == 0
+
+        def judge(model: Any, fit: Any) -> float:
+            coef, intercept = fit.coef, fit.intercept
+            if part.scales is not None and held_out.scales is not None:
+                scales = part.scales / held_out.scales
+                coef, intercept = model._get_loss().rescale(coef, intercept, scales)
+            if absent.any():
+                # As predict does for unknown tasks.
+                known = fit.learned if fit.learned.any() else ~absent
+                coef = np.where(absent[:, None], coef[known].mean(axis=0), coef)
+                intercept = np.where(absent, intercept[known].mean(), intercept)
+            Z = linear_predictor(held_out.X, held_out.codes, coef, intercept)
+            self.by_fold[fold.number] = Z.astype(np.float64)
+            return 0.0
+
+        return judge
