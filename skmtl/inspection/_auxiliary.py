@@ -153,6 +153,10 @@ def select_auxiliary_tasks(
     best, the error being that of the paired difference over the main task's labels. The tasks
     returned are the first of a path found from all five folds.
 
+    The stop is cautious: with some 30 labels of the main task, nearly all selected tasks are related
+    to it, but many related tasks are not selected, and the gain is small (``python -m
+    benchmarks.affinity``).
+
     **Gain.** For each fold, the number of tasks is selected from the losses of the other folds, the
     estimator is fitted to the main task and the selected tasks, and both it and the separate fit
     predict the fold's labels. With no task selected, the gain is zero. The standard error includes

@@ -160,7 +160,8 @@ def group_tasks(
     of the difference of two losses, over the folds.
 
     Groups whose coefficients differ little, compared with the noise of their estimates, are
-    merged: a single group means that no grouping predicts better.
+    merged: a single group means that no grouping predicts better. Large groups next to small ones
+    may be split, so that more groups than planted are selected (``python -m benchmarks.affinity``).
 
     References
     ----------
