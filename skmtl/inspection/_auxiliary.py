@@ -153,8 +153,8 @@ def select_auxiliary_tasks(
     best, the error being that of the paired difference over the main task's labels. The tasks
     returned are the first of a path found from all five folds.
 
-    The stop is cautious: with some 30 labels of the main task, nearly all selected tasks are related
-    to it, but many related tasks are not selected, and the gain is small (``python -m
+    The stop is cautious: with some 30 labels of the main task, nearly all tasks selected are
+    related to it, but many related tasks are not selected, and the gain is small (``python -m
     benchmarks.affinity``).
 
     **Gain.** For each fold, the number of tasks is selected from the losses of the other folds, the
