@@ -1,13 +1,25 @@
-"""Inspection of fitted models: feature importances, and the gain from sharing across tasks."""
+"""Inspection of fitted models: importances, relations of tasks, and the gain from sharing."""
 
+from skmtl.inspection._affinity import task_affinity
+from skmtl.inspection._affinity_display import TaskAffinityDisplay
+from skmtl.inspection._affinity_result import TaskAffinity
+from skmtl.inspection._auxiliary import AuxiliaryTasks, select_auxiliary_tasks
+from skmtl.inspection._grouping import TaskGroups, group_tasks
 from skmtl.inspection._importance import column_importance
 from skmtl.inspection._transfer import transfer_gain
 from skmtl.inspection._transfer_display import TransferGainDisplay
 from skmtl.inspection._transfer_result import TransferGain
 
 __all__ = [
+    "AuxiliaryTasks",
+    "TaskAffinity",
+    "TaskAffinityDisplay",
+    "TaskGroups",
     "TransferGain",
     "TransferGainDisplay",
     "column_importance",
+    "group_tasks",
+    "select_auxiliary_tasks",
+    "task_affinity",
     "transfer_gain",
 ]
