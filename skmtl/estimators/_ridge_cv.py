@@ -1,4 +1,4 @@
-"""Select ridge strengths by cross-validation: one for all tasks, one each, or the better of both."""
+"""Select ridge strengths by cross-validation: one for all tasks, one each, or the better."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from sklearn.base import clone, is_classifier
 
 from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl.design import TaskData
+from skmtl.estimators._ridge_path import has_closed_form, held_out_losses
 from skmtl.estimators.tuning import Fold, RowFolds, TaskLosses, choose, ridge_grid, score_fold
 
 Array = NDArray[Any]
@@ -47,15 +48,23 @@ def select_ridge(
         return np.ones(data.n_tasks), np.ones(1), np.zeros((1, data.n_tasks))
     model = clone(estimator).set_params(alpha=1.0)
     alphas = ridge_grid(model, data)
-    source = RowFolds(data, TaskLosses(data))
-    folds = [score_fold(source, [model], [alphas], fold)[0] for fold in _folds(estimator, data)]
-    scores = np.array(folds).reshape(-1, len(alphas), data.n_tasks)
+    scores = _scores(model, data, alphas, _folds(estimator, data))
     total, own = scores.sum(axis=0), learned & (data.label_counts >= N_FOLDS)
     if strengths == "one" or (strengths == "better" and not _each_is_better(scores, learned, own)):
         own = np.zeros_like(own)
     selected = _best(total, learned, own)
     totals = np.maximum(data.per_task(data.weights), np.finfo(np.float64).tiny)
     return alphas[selected], alphas, (0.0 - total) / totals
+
+
+def _scores(model: Any, data: TaskData, alphas: Array, folds: list[Fold]) -> Array:
+    """Minus each fold's held-out losses (n_folds, n_alphas, n_tasks)."""
+    if has_closed_form(model, data):
+        scores = [-held_out_losses(model, data, fold.train, fold.test, alphas) for fold in folds]
+    else:
+        source = RowFolds(data, TaskLosses(data))
+        scores = [score_fold(source, [model], [alphas], fold)[0] for fold in folds]
+    return np.array(scores).reshape(-1, len(alphas), data.n_tasks)
 
 
 def _each_is_better(scores: Array, learned: Array, own: Array) -> bool:

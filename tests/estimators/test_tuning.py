@@ -14,6 +14,7 @@ from skmtl import (
 )
 from skmtl._folds import assign_shared, label_strata
 from skmtl.estimators._ridge_cv import N_FOLDS
+from skmtl.estimators._ridge_path import has_closed_form, ridge_coefficients
 from skmtl.estimators.tuning import (
     Fold,
     HeldOutLoss,
@@ -119,6 +120,33 @@ def test_cv_takes_one_strength_each_where_tasks_differ():
     each = IndependentTaskRegressor(alpha="cv-each", task_column=-1).fit(X, y)
     assert_array_equal(model.alpha_, each.alpha_)
     assert model.alpha_[:3].max() < model.alpha_[3:].min()
+
+
+@pytest.mark.parametrize("kind", [IndependentTaskRegressor, PooledTaskRegressor])
+@pytest.mark.parametrize("layout", ["stacked", "shared", "missing"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_closed_form_is_the_fit(kind, layout, fit_intercept, labels):
+    X, Y = (labels[0], labels[1].copy()) if layout == "missing" else (labels[0], labels[0][:, :3])
+    if layout == "missing":
+        Y[:, 2] = np.nan  # a task without labels
+        Y[0, 2] = 1.0
+    params = {"task_weight": [1.0, 2.0, 0.5], "fit_intercept": fit_intercept, "tol": 1e-12}
+    if layout == "stacked":
+        X, Y = _tasks([1.0, 2.0, 3.0], 7)
+        params["task_column"] = -1
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(X))
+    model = kind(alpha=1.0, **params)
+    data = model._read(X, Y, weights)
+    if layout == "missing":
+        data = data.take(np.arange(1, len(X)))
+    assert has_closed_form(model, data)
+    alphas = np.array([1.0, 1e-3])
+    coef, intercept = ridge_coefficients(model, data, alphas)
+    for k, alpha in enumerate(alphas):
+        fit = model.set_params(alpha=alpha)._fit_data(data)
+        assert_allclose(coef[k], fit.coef, atol=1e-7)
+        assert_allclose(intercept[k], fit.intercept, atol=1e-7)
+    assert not has_closed_form(kind(loss="huber", **params), data)
 
 
 def test_a_given_strength_is_kept():
