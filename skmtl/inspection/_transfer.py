@@ -20,7 +20,7 @@ from skmtl.inspection._transfer_models import (
     find_last,
     find_task_column,
     fit_params,
-    make_tuned,
+    fit_tuned,
     read_baselines,
 )
 from skmtl.inspection._transfer_result import MIN_LABELS, TransferGain, compare
@@ -303,16 +303,17 @@ def _fold_losses(
 ) -> Array:
     """Each model's losses (n_models, n_tasks) on the test rows; NaN where undefined."""
     X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
-    train_groups = None if groups is None else groups[train]
+    kept = None if groups is None else groups[train]
     X_test, labels = _safe_indexing(X, test), tasks.labels[test]
     task_scorer, column = replace(scorer, average=None), scorer.task_column
-    mean_scorer, grouped = replace(scorer, average="macro"), groups is not None
+    mean_scorer = replace(scorer, average="macro")
     best = 1.0 if scorer.greater_is_better else 0.0
     losses = np.full((len(models), len(tasks.names)), np.nan)
     for k, model in enumerate(models):
         if tune:
-            model = make_tuned(model, X_train, y_train, mean_scorer, column, seed, grouped=grouped)
-        fitted = clone(model).fit(X_train, y_train, **fit_params(model, train_groups))
+            fitted = fit_tuned(model, X_train, y_train, mean_scorer, column, seed, kept)
+        else:
+            fitted = clone(model).fit(X_train, y_train, **fit_params(model, kept))
         losses[k, tasks.present(test)] = best - task_scorer(fitted, X_test, labels)
     return losses
 
