@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
 from skmtl.inspection._transfer import transfer_gain
-from skmtl.inspection._transfer_result import BaselineGain, TransferGain
+from skmtl.inspection._transfer_result import LEVEL, BaselineGain, TransferGain
 
 Array = NDArray[Any]
 
@@ -263,8 +263,11 @@ class TransferGainDisplay:
             columnspacing=1.5,
         )
         rows = -(-len(legend.get_texts()) // _LEGEND_COLUMNS)
+        title = f"{self.result.estimator_name} against {self.baseline_}, {len(rank)} tasks"
+        if self.result[self.baseline_].model.p_common > LEVEL:
+            title += "\nnot distinguishable from one common gain"
         ax.set_title(
-            f"{self.result.estimator_name} against {self.baseline_}, {len(rank)} tasks",
+            title,
             fontsize="medium",
             pad=8.0 + _POINTS_PER_LEGEND_ROW * rows,
         )
