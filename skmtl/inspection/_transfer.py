@@ -191,7 +191,7 @@ def transfer_gain(
     >>> from skmtl import IndependentTaskRegressor, PooledTaskRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> from skmtl.inspection import transfer_gain
-    >>> dataset = make_block_sparse(99, 4, 3, n_informative=4, random_state=0)  # unrelated tasks
+    >>> dataset = make_block_sparse(99, 4, 3, n_informative=4, random_state=1)  # unrelated tasks
     >>> alone = ("alone", IndependentTaskRegressor(alpha=0.1))
     >>> result = transfer_gain(
     ...     PooledTaskRegressor(alpha=0.1), dataset.data, dataset.target, baselines=[alone],
