@@ -340,17 +340,20 @@ class _PlotData:
         return np.argsort(order)
 
     def limits(self) -> tuple[float, float]:
-        """Limits of the gain axis: 0, all shrunk gains, and the bulk of intervals and gains.
+        """Limits of the gain axis: 0, and the bulk of the gains and intervals.
 
-        That is nine tenths of the ends of the intervals, and of the gains from own labels, each
-        side counted separately. A single wide interval does not compress all others.
+        These are nine tenths of the ends of the intervals and of the gains from own labels, and the
+        shrunk gains but for outliers. A single wide interval does not compress all others.
         """
         known = self.verdict != "too few labels"
-        sides = []
-        for side, ends in ((0.05, self.low), (0.95, self.high)):
-            values = [v[np.isfinite(v)] for v in (ends, self.raw[known])]
-            sides += [np.quantile(v, side) for v in values if len(v)]
-        inner = self.gain[known & np.isfinite(self.gain)]
-        ends = np.concatenate([sides, inner, [0.0]])
+        ends = [0.0]
+        for side, values in ((0.05, self.low), (0.95, self.high)):
+            for each in (values[known], self.raw[known]):
+                each = each[np.isfinite(each)]
+                ends += [float(np.quantile(each, side))] if len(each) else []
+        shrunk = self.gain[known & np.isfinite(self.gain)]
         margin = 0.05 * (np.ptp(ends) or 1.0)
-        return float(ends.min() - margin), float(ends.max() + margin)
+        if len(shrunk):
+            fence = 1.5 * np.ptp(ends)
+            ends += np.clip(shrunk, min(ends) - fence, max(ends) + fence).tolist()
+        return min(ends) - margin, max(ends) + margin
