@@ -19,6 +19,7 @@ def run_parallel(
     arguments: Iterable[tuple[Any, ...]],
     n_jobs: int | None,
     prefer: str | None = None,
+    verbose: int = 0,
 ) -> list[Any]:
     """Return ``function(*each)`` for each of the arguments, in their order.
 
@@ -26,11 +27,12 @@ def run_parallel(
     and scorers. The filters belong to the process: if several threads set them at the same time,
     one may restore filters that another has set. They are therefore restored here after the last
     job. The calling thread issues the warnings of this library, each once, at the user's line.
+    ``verbose`` is joblib's.
     """
     job = _Job(function)
     with warnings.catch_warnings():
         jobs = (joblib.delayed(job)(*each) for each in arguments)
-        done = joblib.Parallel(n_jobs=n_jobs, prefer=prefer)(jobs)
+        done = joblib.Parallel(n_jobs=n_jobs, prefer=prefer, verbose=verbose)(jobs)
     for message in dict.fromkeys(message for _, own, _ in done for message in own):
         warn(*message)
     for text, category, file, line in dict.fromkeys(each for _, _, other in done for each in other):

@@ -1,7 +1,7 @@
 """A separate fit for each task: the single-task baseline."""
 
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +15,36 @@ from skmtl.penalties import Penalty, Ridge
 
 @estimator
 class _IndependentTask(RidgeTasks):
-    """A ridge penalty for each task."""
+    """A ridge penalty for each task.
+
+    Notes
+    -----
+    **Selection.** A task with few labels says little about its own best strength, so that one
+    strength for all tasks often predicts better than one for each. ``alpha="cv"`` compares the two:
+    for each fold the strengths are selected by the other folds' losses [1]_, and the losses on the
+    fold are added up. In a tie all tasks have the same strength.
+
+    References
+    ----------
+    I. Tsamardinos, E. Greasidou and G. Borboudakis, "Bootstrapping the out-of-sample predictions
+    for efficient and accurate cross-validation", Machine Learning 107, 2018,
+    https://doi.org/10.1007/s10994-018-5714-4
+    """
 
     alpha: Any = strength(
         1.0,
-        [Interval(Real, 0, None, closed="left"), "array-like", dict, StrOptions({"cv"})],
-        'float, array-like of shape (n_tasks,), dict, Series or "cv"',
+        [Interval(Real, 0, None, closed="left"), "array-like", dict, StrOptions({"cv", "cv-each"})],
+        'float, array-like of shape (n_tasks,), dict, Series, "cv" or "cv-each"',
         """
         Strength of the ridge, >= 0: one number for all tasks, or one for each, by task in a dict or
-        a pandas Series. "cv": selected from 13 values for each task, by five-fold cross-validation
-        of the loss; tasks with fewer labels than folds use the value that is best overall.
+        a pandas Series. "cv-each": selected from 13 values for each task, by five-fold
+        cross-validation of the loss; tasks with fewer labels than folds use the value that is best
+        overall. "cv": that, or the one value that is best for all tasks, whichever has the lower
+        cross-fitted loss; see Notes.
         """,
     )
 
-    _per_task = True
+    _selects: ClassVar[dict[str, str]] = {"cv": "better", "cv-each": "each"}
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         alpha = self._strengths(data)

@@ -1,7 +1,7 @@
 """One coefficient vector for all tasks: the pooled baseline."""
 
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -37,7 +37,7 @@ class _PooledTask(RidgeTasks):
         "Whether each task has its own intercept or all share one.",
     )
 
-    _per_task = False
+    _selects: ClassVar[dict[str, str]] = {"cv": "one"}
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         return Ridge(self.alpha) if self.alpha > 0 else None

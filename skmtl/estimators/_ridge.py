@@ -20,7 +20,7 @@ class RidgeTasks(TaskEstimator):
     alpha_ : ndarray of shape (n_tasks,)
         The strengths used.
     alphas_, cv_losses_ : ndarrays of shape (n_alphas,) and (n_alphas, n_tasks)
-        Only with ``alpha="cv"``: the grid, and the mean loss of each task's held-out labels.
+        Only if ``alpha`` is selected: the grid, and the mean loss of each task's held-out labels.
 
     Notes
     -----
@@ -32,11 +32,11 @@ class RidgeTasks(TaskEstimator):
     problems", Technometrics 12(1), 1970, https://doi.org/10.1080/00401706.1970.10488634
     """
 
-    # Whether each task has its own strength.
-    _per_task: ClassVar[bool]
+    # The strengths that each value of ``alpha`` selects, as in :func:`select_ridge`.
+    _selects: ClassVar[dict[str, str]]
 
     def _given_alpha(self, data: TaskData) -> float | NDArray[Any]:
-        """``alpha_`` if ``alpha`` is not "cv"."""
+        """``alpha_`` if ``alpha`` is not selected."""
         raise NotImplementedError
 
     def _fit_data(
@@ -45,7 +45,8 @@ class RidgeTasks(TaskEstimator):
         if not isinstance(self.alpha, str):
             self.alpha_ = self._given_alpha(data)
             return super()._fit_data(data, start, prepared)
-        selected, self.alphas_, self.cv_losses_ = select_ridge(self, data, per_task=self._per_task)
-        self.alpha_ = selected if self._per_task else float(selected[0])
+        strengths = self._selects[self.alpha]
+        selected, self.alphas_, self.cv_losses_ = select_ridge(self, data, strengths=strengths)
+        self.alpha_ = float(selected[0]) if strengths == "one" else selected
         fit: Fit = clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
         return fit

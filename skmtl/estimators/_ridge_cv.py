@@ -1,4 +1,4 @@
-"""Select ridge strengths by cross-validation: one for all tasks, or one per task."""
+"""Select ridge strengths by cross-validation: one for all tasks, one each, or the better."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from sklearn.base import clone, is_classifier
 
 from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl.design import TaskData
+from skmtl.estimators._ridge_path import has_closed_form, held_out_losses
 from skmtl.estimators.tuning import Fold, RowFolds, TaskLosses, choose, ridge_grid, score_fold
 
 Array = NDArray[Any]
@@ -16,21 +17,22 @@ N_FOLDS = 5
 
 
 def select_ridge(
-    estimator: Any, data: TaskData, *, per_task: bool
+    estimator: Any, data: TaskData, *, strengths: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Cross-validate a ridge estimator's ``alpha`` on validated data.
 
     The grid is that of :func:`ridge_grid`. Folds are stratified by task, and for classifiers by
-    class; the criterion is the estimator's own loss. Tasks with fewer labels than folds use the
-    value that is best for all tasks.
+    class; the criterion is the estimator's own loss. Where each task has its own strength, tasks
+    with fewer labels than folds use the value that is best for all tasks.
 
     Parameters
     ----------
     estimator : estimator
         Its own ``alpha`` is not used.
     data : TaskData
-    per_task : bool
-        Whether to select a strength for each task, or one for all.
+    strengths : {"one", "each", "better"}
+        One for all tasks; one for each task; or whichever of the two has the lower cross-fitted
+        loss, see :func:`_each_is_better`.
 
     Returns
     -------
@@ -46,19 +48,61 @@ def select_ridge(
         return np.ones(data.n_tasks), np.ones(1), np.zeros((1, data.n_tasks))
     model = clone(estimator).set_params(alpha=1.0)
     alphas = ridge_grid(model, data)
-    source, scores = RowFolds(data, TaskLosses(data)), np.zeros((len(alphas), data.n_tasks))
-    for fold in _folds(estimator, data):
-        scores += score_fold(source, [model], [alphas], fold)[0]
-    selected = np.full(data.n_tasks, _best(scores[:, learned].sum(axis=1)))
-    if per_task:
-        for task in np.flatnonzero(data.label_counts >= N_FOLDS):
-            selected[task] = _best(scores[:, task])
+    scores = _scores(model, data, alphas, _folds(estimator, data))
+    total, own = scores.sum(axis=0), learned & (data.label_counts >= N_FOLDS)
+    if strengths == "one" or (strengths == "better" and not _each_is_better(scores, learned, own)):
+        own = np.zeros_like(own)
+    selected = _best(total, learned, own)
     totals = np.maximum(data.per_task(data.weights), np.finfo(np.float64).tiny)
-    return alphas[selected], alphas, (0.0 - scores) / totals
+    return alphas[selected], alphas, (0.0 - total) / totals
 
 
-def _best(scores: Array) -> int:
-    """The index of the best alpha, from scores (n_alphas,) summed over folds."""
+def _scores(model: Any, data: TaskData, alphas: Array, folds: list[Fold]) -> Array:
+    """Minus each fold's held-out losses (n_folds, n_alphas, n_tasks)."""
+    if has_closed_form(model, data):
+        scores = [-held_out_losses(model, data, fold.train, fold.test, alphas) for fold in folds]
+    else:
+        source = RowFolds(data, TaskLosses(data))
+        scores = [score_fold(source, [model], [alphas], fold)[0] for fold in folds]
+    return np.array(scores).reshape(-1, len(alphas), data.n_tasks)
+
+
+def _each_is_better(scores: Array, learned: Array, own: Array) -> bool:
+    """Whether a strength for each task predicts better than one for all.
+
+    The minimum over many strengths is optimistic, the more so for each task separately. Therefore
+    the strengths are selected by the scores of all folds but one, and compared on that fold.
+
+    Parameters
+    ----------
+    scores : array of shape (n_folds, n_alphas, n_tasks)
+    learned : bool array of shape (n_tasks,)
+        The tasks that count.
+    own : bool array of shape (n_tasks,)
+        The tasks that may have their own strength.
+    """
+    if len(scores) < 2:
+        return False
+    total, tasks, advantage = scores.sum(axis=0), np.arange(len(learned)), 0.0
+    for held_out in scores:
+        rest = total - held_out
+        one, each = (_best(rest, learned, allowed) for allowed in (np.zeros_like(own), own))
+        advantage += (held_out[each, tasks] - held_out[one, tasks])[learned].sum()
+    return bool(advantage > 0)
+
+
+def _best(scores: Array, learned: Array, own: Array) -> NDArray[np.intp]:
+    """The index of each task's best alpha, from scores (n_alphas, n_tasks).
+
+    Tasks that are not ``own`` have the one that is best for all learned tasks together.
+    """
+    selected = np.full(scores.shape[1], _best_of(scores[:, learned].sum(axis=1)), dtype=np.intp)
+    for task in np.flatnonzero(own):
+        selected[task] = _best_of(scores[:, task])
+    return selected
+
+
+def _best_of(scores: Array) -> int:
     return choose(scores[None, :, None], "best").column
 
 

@@ -20,7 +20,7 @@ from skmtl.inspection._transfer_models import (
     find_last,
     find_task_column,
     fit_params,
-    make_tuned,
+    fit_tuned,
     read_baselines,
 )
 from skmtl.inspection._transfer_result import MIN_LABELS, TransferGain, compare
@@ -35,6 +35,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
     "tune": ["boolean"],
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],
+    "verbose": ["verbose"],
 }
 
 
@@ -51,6 +52,7 @@ def transfer_gain(
     tune: bool = True,
     n_jobs: int | None = None,
     random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
 ) -> TransferGain:
     """Measure for each task whether learning the tasks together helped.
 
@@ -67,10 +69,12 @@ def transfer_gain(
         one-against-rest labels.
     baselines : sequence of str and (name, estimator) pairs, or dict, default=("independent", \
 "pooled")
-        "independent": each task alone; "pooled": one coefficient vector for all tasks. Both are
-        ridge models that select their strength by cross-validation. They copy the parameters
-        that they have in common with ``estimator`` (task column, intercept, weights). In a
-        pipeline they replace the last step; a search is replaced by its pipeline.
+        "independent": each task alone, with one ridge strength for all tasks or one for each,
+        whichever predicts better within the training rows
+        (:class:`~skmtl.IndependentTaskRegressor` with ``alpha="cv"``); "pooled": one coefficient
+        vector for all tasks, with the strength selected by cross-validation. They copy the
+        parameters that they have in common with ``estimator`` (task column, intercept, weights).
+        In a pipeline they replace the last step; a search is replaced by its pipeline.
     cv : int, splitter or iterable, default=None
         Outer folds. An int, or None for 5: the number of folds of
         :class:`~skmtl.model_selection.StratifiedTaskKFold`, drawn ``n_repeats`` times. A splitter
@@ -87,12 +91,16 @@ def transfer_gain(
         if greater is better, the loss is 1 - score.
     tune : bool, default=True
         Whether to select ``alpha`` of skmtl's estimators, alone or as a pipeline's last step, on
-        the training rows of each outer fold, ignoring the given value; see Notes.
-        All other estimators, such as searches, are fitted as they are.
+        the training rows of each outer fold, ignoring the given value; see Notes. Estimators that
+        accept ``alpha="cv"`` keep the ``alpha`` they are given, and all other estimators, such as
+        searches, are fitted as they are.
     n_jobs : int or None, default=None
         Number of processes for the outer folds.
     random_state : int, RandomState instance or None, default=None
         Makes the outer and the inner folds reproducible.
+    verbose : int, default=0
+        Report the progress over the outer folds on standard error, as joblib does; the higher,
+        the more often.
 
     Returns
     -------
@@ -111,25 +119,48 @@ def transfer_gain(
     **Tuning.** Five inner folds, stratified by task, select ``alpha`` by the same loss, averaged
     over tasks. The candidates are 13 strengths, three decades down from
     :func:`~skmtl.model_selection.alpha_max`, or, for penalties without one, six decades down from
-    a strength at which almost nothing is learned. Estimators that allow ``alpha="cv"`` select it
-    themselves; with ``groups``, which their own folds ignore, the inner folds select one strength
-    for all tasks. This takes 66 fits for each of the 25 outer folds, about 1700 fits a call.
-
-    **Per task.** A task has J gains, one per test set, with variance s². Since the training sets
-    overlap, the variance of their mean is estimated by (1/J + n_test/n_train) s² [1]_, where
-    n_test and n_train are numbers of the task's labels. The p-value comes from Student's t
-    distribution with J - 1 degrees of freedom, and is adjusted by Holm's method [2]_ for the
-    number of tasks (not for that of baselines). Intervals are not adjusted. The gain is that of
-    models trained on the outer training sets, four fifths of the rows by default. Resampling only
-    the test rows would ignore that the models vary with their training rows. Tasks with fewer than
-    ten labels, or fewer than two test sets with a defined loss, get no p-value and no interval and
-    are left out of Holm's method. Losses that agree to 12 digits are ties.
+    a strength at which almost nothing is learned. Fits within inner folds stop at a relative
+    duality gap of 1e-3. The steps of a pipeline before the last are fitted once in each inner fold.
+    Estimators with ``alpha="cv"`` select it themselves; with ``groups``, which their own folds
+    ignore, the inner folds select one strength for all tasks. This takes about 70 fits for each of
+    the 25 outer folds.
 
     **Overall.** The unweighted mean over the tasks with enough labels; if tasks have different
-    units, use the relative gains. Its variance is the sum of two terms: the variance of the tasks'
-    gains divided by the number of tasks, as if the tasks were drawn at random, and the variance
-    due to resampling, by the formula above from the mean gain of each test set. The degrees of
-    freedom are Satterthwaite's.
+    units, use the relative gains. J test sets give J mean gains, with variance s². Since the
+    training sets overlap, the variance of their mean is estimated by (1/J + n_test/n_train) s²
+    [1]_, and the interval and the p-value come from Student's t distribution with J - 1 degrees of
+    freedom. They apply to the given tasks. ``overall.population`` applies to a population from
+    which the tasks are a random sample: the variance of the tasks' gains divided by their number is
+    added, with Satterthwaite's degrees of freedom. Both are printed. The gain is that of models
+    trained on the outer training sets, four fifths of the rows by default.
+
+    **Per task, alone.** ``gain``, ``se``, ``low``, ``high`` and ``p`` follow from the J gains of
+    the task by the same formulas, where n_test and n_train are numbers of the task's labels;
+    ``p_holm`` is adjusted for the number of tasks [2]_. With tens of tasks this has almost no
+    power.
+
+    **Per task, together.** The gains g_t and their variances v_t enter a hierarchical model [3]_::
+
+        g_t ~ N(theta_t, v_t),   theta_t ~ N(mu, tau^2),   p(mu) constant,
+        p(tau) proportional to r^2 / (1 + r^2)^2,   r = tau / (mean of v_t)^(1/2)
+
+    v_t is se_t², with the variance of the task's labels shrunk towards the common one by Smyth's
+    method [4]_ (with 2 degrees of freedom, since the squares of heavy-tailed losses are uncertain).
+    tau is integrated out on a grid; fixing it at its estimate would give intervals that are too
+    short. The prior of tau vanishes at zero [5]_, because v_t is too large for many models: no
+    unbiased estimator exists [6]_. An error that all gains share, the excess of the variance of the
+    overall mean over that of independent tasks, is added to the variance of each theta_t.
+    ``model`` contains the mean, the standard deviation and the positive share of the theta_t, and
+    for each task its posterior mean, 95% interval and the probability that theta_t > 0. The
+    ``verdict`` is "helped" if it is at least 0.95, and "hurt" if it is at most 0.05. If Cochran's
+    test [7]_ does not reject equal gains (p > 0.05), the summary says so before it counts labels:
+    labels of all tasks then express one common gain, not evidence from each task.
+
+    Labels rest on normal errors with the corrected variance. This is too small for models with
+    almost as many parameters as rows and little regularisation; ``python -m
+    benchmarks.transfer_coverage`` measures all error rates. Tasks with fewer than ten labels, or
+    fewer than two test sets with a defined loss, get no p-value and no interval and are left out of
+    all models. Losses that agree to 12 digits are ties.
 
     References
     ----------
@@ -137,6 +168,19 @@ def transfer_gain(
        239-281, 2003. https://doi.org/10.1023/A:1024068626366
     .. [2] S. Holm. A simple sequentially rejective multiple test procedure. Scandinavian Journal
        of Statistics 6, 65-70, 1979. https://www.jstor.org/stable/4615733
+    .. [3] D. B. Rubin. Estimation in parallel randomized experiments. Journal of Educational
+       Statistics 6, 377-401, 1981. https://doi.org/10.3102/10769986006004377
+    .. [4] G. K. Smyth. Linear models and empirical Bayes methods for assessing differential
+       expression in microarray experiments. Statistical Applications in Genetics and Molecular
+       Biology 3, 2004. https://doi.org/10.2202/1544-6115.1027
+    .. [5] Y. Chung, S. Rabe-Hesketh, V. Dorie, A. Gelman and J. Liu. A nondegenerate penalized
+       likelihood estimator for variance parameters in multilevel models. Psychometrika 78,
+       685-709, 2013. https://doi.org/10.1007/s11336-013-9328-2
+    .. [6] Y. Bengio and Y. Grandvalet. No unbiased estimator of the variance of k-fold
+       cross-validation. Journal of Machine Learning Research 5, 1089-1105, 2004.
+       https://www.jmlr.org/papers/v5/grandvalet04a.html
+    .. [7] W. G. Cochran. The combination of estimates from different experiments. Biometrics 10,
+       101-129, 1954. https://doi.org/10.2307/3001666
 
     See Also
     --------
@@ -147,7 +191,7 @@ def transfer_gain(
     >>> from skmtl import IndependentTaskRegressor, PooledTaskRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> from skmtl.inspection import transfer_gain
-    >>> dataset = make_block_sparse(99, 4, 3, n_informative=4, random_state=0)  # unrelated tasks
+    >>> dataset = make_block_sparse(99, 4, 3, n_informative=4, random_state=1)  # unrelated tasks
     >>> alone = ("alone", IndependentTaskRegressor(alpha=0.1))
     >>> result = transfer_gain(
     ...     PooledTaskRegressor(alpha=0.1), dataset.data, dataset.target, baselines=[alone],
@@ -183,7 +227,7 @@ def transfer_gain(
         ([*models.values()], X, y, groups, tasks, train, test, scorer, tune, int(seed))
         for (train, test), seed in zip(splits, seeds, strict=True)
     )
-    losses = run_parallel(_fold_losses, jobs, n_jobs)
+    losses = run_parallel(_fold_losses, jobs, n_jobs, verbose=int(verbose))
     own, *others = np.stack(losses, axis=1)
     n_test = np.array([tasks.count(test) for _, test in splits])
     n_train = np.array([tasks.count(train) for train, _ in splits])
@@ -303,16 +347,17 @@ def _fold_losses(
 ) -> Array:
     """Each model's losses (n_models, n_tasks) on the test rows; NaN where undefined."""
     X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
-    train_groups = None if groups is None else groups[train]
+    kept = None if groups is None else groups[train]
     X_test, labels = _safe_indexing(X, test), tasks.labels[test]
     task_scorer, column = replace(scorer, average=None), scorer.task_column
-    mean_scorer, grouped = replace(scorer, average="macro"), groups is not None
+    mean_scorer = replace(scorer, average="macro")
     best = 1.0 if scorer.greater_is_better else 0.0
     losses = np.full((len(models), len(tasks.names)), np.nan)
     for k, model in enumerate(models):
         if tune:
-            model = make_tuned(model, X_train, y_train, mean_scorer, column, seed, grouped=grouped)
-        fitted = clone(model).fit(X_train, y_train, **fit_params(model, train_groups))
+            fitted = fit_tuned(model, X_train, y_train, mean_scorer, column, seed, kept)
+        else:
+            fitted = clone(model).fit(X_train, y_train, **fit_params(model, kept))
         losses[k, tasks.present(test)] = best - task_scorer(fitted, X_test, labels)
     return losses
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import isotonic_regression
 
 from skmtl.inspection._transfer import transfer_gain
-from skmtl.inspection._transfer_result import BaselineGain, TransferGain
+from skmtl.inspection._transfer_result import LEVEL, BaselineGain, TransferGain
 
 Array = NDArray[Any]
 
@@ -20,6 +20,7 @@ _STYLES = {
 }
 # With more tasks than this, only those that were hurt are labelled.
 _MAX_LABELLED = 40
+_RAW_COLOUR = "#C8C8C8"
 _INCHES_PER_LABEL, _INCHES_PER_POINT = 0.22, 0.045
 _FONT_SIZE = 8.0
 _POINTS_PER_LEGEND_ROW = 14.0
@@ -28,6 +29,10 @@ _LEGEND_COLUMNS = 3
 
 class TransferGainDisplay:
     """Plot of all tasks' gains over one baseline, sorted, with their intervals.
+
+    The gains are those of the hierarchical model, shrunk towards each other, with 95% intervals;
+    the gains from each task's own labels are drawn faintly behind. The axis shows the bulk of the
+    gains, and arrowheads at its ends mark what lies beyond.
 
     Use :meth:`from_estimator` or :meth:`from_result` to create one.
 
@@ -117,7 +122,14 @@ class TransferGainDisplay:
             )
         return cls(result=result).plot(ax, baseline=baseline, relative=relative)
 
-    def plot(self, ax: Any = None, *, baseline: str | None = None, relative: bool = False) -> Self:
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        baseline: str | None = None,
+        relative: bool = False,
+        raw: bool = True,
+    ) -> Self:
         """Draw the gains, the largest on top.
 
         Up to 40 tasks are labelled on the axis. Among more tasks only those that were hurt are
@@ -131,6 +143,8 @@ class TransferGainDisplay:
             The name of the baseline. None: the first.
         relative : bool, default=False
             Whether to draw each task's gain in percent of the baseline's loss, not in its units.
+        raw : bool, default=True
+            Whether to draw the gains from each task's own labels too.
 
         Returns
         -------
@@ -156,6 +170,8 @@ class TransferGainDisplay:
         scale = np.where(part.loss_baseline > 0, part.loss_baseline, np.nan) / 100
         gains = _PlotData(part, scale if relative else np.ones(len(part.gain)))
         rank = gains.ranks()
+        if raw:
+            self._draw_raw(gains, rank)
         self._draw_tasks(gains, rank)
         self._draw_overall(part, relative)
         self._draw_axes(gains, rank, relative)
@@ -170,10 +186,9 @@ class TransferGainDisplay:
             if not selected.any():
                 continue
             at, errors = gains.gain[selected], None
-            if verdict == "too few labels":
-                self._mark_outside(gains, rank, selected, size)
-            else:
+            if verdict != "too few labels":
                 errors = [at - gains.low[selected], gains.high[selected] - at]
+            self._mark_outside(gains.gain[selected], rank[selected], gains.limits(), colour, size)
             self.ax_.errorbar(
                 at,
                 rank[selected],
@@ -187,32 +202,45 @@ class TransferGainDisplay:
                 zorder=4 if verdict == "hurt" else 3,
             )
 
-    def _mark_outside(self, gains: "_PlotData", rank: Array, selected: Array, size: float) -> None:
+    def _draw_raw(self, gains: "_PlotData", rank: Array) -> None:
+        """Draw the gains from each task's own labels."""
+        shown, size = gains.verdict != "too few labels", 2.0 if len(rank) > _MAX_LABELLED else 3.5
+        self._mark_outside(gains.raw[shown], rank[shown], gains.limits(), _RAW_COLOUR, size)
+        self.ax_.plot(
+            gains.raw[shown],
+            rank[shown],
+            "o",
+            color=_RAW_COLOUR,
+            markersize=size,
+            zorder=1.5,
+            label="from the task's own labels",
+        )
+
+    def _mark_outside(
+        self, gain: Array, rank: Array, limits: tuple[float, float], colour: str, size: float
+    ) -> None:
         """Draw arrowheads at the edges of the plot for gains beyond its limits."""
-        left, right = gains.limits()
-        for marker, edge, beyond in (
-            ("<", left, gains.gain < left),
-            (">", right, gains.gain > right),
-        ):
-            for height in rank[selected & beyond]:
-                self.ax_.plot(
-                    [edge],
-                    [height],
-                    marker,
-                    color=_STYLES["too few labels"][1],
-                    markersize=size,
-                    clip_on=False,
-                )
+        left, right = limits
+        for marker, edge, beyond in (("<", left, gain < left), (">", right, gain > right)):
+            heights = rank[beyond]
+            self.ax_.plot(
+                np.full(len(heights), edge),
+                heights,
+                marker,
+                color=colour,
+                markersize=size,
+                clip_on=False,
+            )
 
     def _draw_overall(self, part: BaselineGain, relative: bool) -> None:
-        """Draw the mean over tasks and its interval, which do not apply to gains in percent."""
+        """Draw the mean over these tasks and its interval, which have no unit in percent."""
         self.ax_.axvline(0.0, color="black", linewidth=1.0, zorder=2)
         overall = part.overall
         if relative or not np.isfinite(overall.se):
             return
         self.ax_.axvspan(overall.low, overall.high, color="#009E73", alpha=0.15, lw=0, zorder=0)
         self.ax_.axvline(
-            overall.gain, color="#009E73", lw=1.2, ls="--", zorder=1, label="mean over tasks"
+            overall.gain, color="#009E73", lw=1.2, ls="--", zorder=1, label="mean over these tasks"
         )
 
     def _draw_axes(self, gains: "_PlotData", rank: Array, relative: bool) -> None:
@@ -235,8 +263,11 @@ class TransferGainDisplay:
             columnspacing=1.5,
         )
         rows = -(-len(legend.get_texts()) // _LEGEND_COLUMNS)
+        title = f"{self.result.estimator_name} against {self.baseline_}, {len(rank)} tasks"
+        if self.result[self.baseline_].model.p_common > LEVEL:
+            title += "\nnot distinguishable from one common gain"
         ax.set_title(
-            f"{self.result.estimator_name} against {self.baseline_}, {len(rank)} tasks",
+            title,
             fontsize="medium",
             pad=8.0 + _POINTS_PER_LEGEND_ROW * rows,
         )
@@ -296,8 +327,11 @@ class _PlotData:
     """Gains and intervals in the units of the plot."""
 
     def __init__(self, part: BaselineGain, scale: Array) -> None:
-        self.gain, self.low, self.high = part.gain / scale, part.low / scale, part.high / scale
-        self.verdict = part.verdict
+        model = part.model
+        self.verdict, self.raw = part.verdict, part.gain / scale
+        # Tasks with too few labels have only the gain from their own labels.
+        self.gain = np.where(np.isnan(model.gain), part.gain, model.gain) / scale
+        self.low, self.high = model.low / scale, model.high / scale
 
     def ranks(self) -> Array:
         """The rank of each task by gain; tasks with too few labels are below all others."""
@@ -306,8 +340,20 @@ class _PlotData:
         return np.argsort(order)
 
     def limits(self) -> tuple[float, float]:
-        """Limits of the gain axis, which include 0 and all intervals, but no gain without one."""
-        ends = np.concatenate([self.low, self.high, [0.0]])
-        ends = ends[np.isfinite(ends)]
+        """Limits of the gain axis: 0, and the bulk of the gains and intervals.
+
+        These are nine tenths of the ends of the intervals and of the gains from own labels, and the
+        shrunk gains but for outliers. A single wide interval does not compress all others.
+        """
+        known = self.verdict != "too few labels"
+        ends = [0.0]
+        for side, values in ((0.05, self.low), (0.95, self.high)):
+            for each in (values[known], self.raw[known]):
+                each = each[np.isfinite(each)]
+                ends += [float(np.quantile(each, side))] if len(each) else []
+        shrunk = self.gain[known & np.isfinite(self.gain)]
         margin = 0.05 * (np.ptp(ends) or 1.0)
-        return float(ends.min() - margin), float(ends.max() + margin)
+        if len(shrunk):
+            fence = 1.5 * np.ptp(ends)
+            ends += np.clip(shrunk, min(ends) - fence, max(ends) + fence).tolist()
+        return min(ends) - margin, max(ends) + margin

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import GridSearchCV
 from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import has_fit_parameter
 
@@ -24,8 +24,12 @@ from skmtl.estimators import (
 )
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
 
+Array = NDArray[Any]
+
 N_INNER_FOLDS = 5
 N_ALPHAS = 13
+# The tolerance of fits that are only compared with each other on held-out rows.
+_SEARCH_TOL = 1e-3
 
 # The regressor and the classifier of each named baseline.
 _NAMED: dict[str, tuple[type, type]] = {
@@ -126,58 +130,125 @@ def _replace_last(estimator: Any, kind: type) -> Any:
     return kind(alpha="cv", **{key: own[key] for key in common})
 
 
-def make_tuned(
+def fit_tuned(
     estimator: Any,
     X: Any,
     y: Any,
     scorer: Any,
     task_column: str | int | None,
     seed: int,
-    *,
-    grouped: bool = False,
+    groups: Any = None,
 ) -> Any:
-    """An estimator that selects ``alpha`` within the training rows X, y when it is fitted.
+    """Fit an estimator whose ``alpha`` is selected within the training rows X, y.
 
     This applies to skmtl's estimators with a parameter ``alpha``, alone or as a pipeline's last
-    step. All others, such as searches, are only cloned.
+    step. All others, such as searches, are fitted as they are, and so are estimators that accept
+    ``alpha="cv"``, unless they are given it together with groups, which their own folds would
+    split.
 
     Parameters
     ----------
     estimator : estimator
+        It is cloned.
     X, y : the training rows
     scorer : scorer to maximise
     task_column : str, int or None
         The task column of X.
     seed : int
         Random state of the inner folds.
-    grouped : bool, default=False
-        Whether groups are passed to fit; the folds of ``alpha="cv"`` would split them.
+    groups : array-like of shape (n_samples,) or None
     """
     estimator = clone(estimator)
-    last, prefix = estimator, ""
-    if isinstance(estimator, Pipeline):
-        name, last = estimator.steps[-1]
-        prefix = f"{name}__"
+    name, last = estimator.steps[-1] if isinstance(estimator, Pipeline) else ("", estimator)
+    if _is_tuned(last, grouped=groups is not None):
+        cv = StratifiedTaskKFold(N_INNER_FOLDS, task_column=task_column, random_state=seed)
+        if type(estimator).fit is TaskEstimator.fit:
+            search = InnerSearch(
+                last, alphas=alpha_grid(last, X, y), cv=cv, scoring=partial(_score, scorer)
+            )
+            return search.fit(X, y, groups=groups)
+        alpha = select_alpha(estimator, X, y, scorer, list(cv.split(X, y, groups)))
+        estimator.set_params(**{f"{name}__alpha" if name else "alpha": alpha})
+    return estimator.fit(X, y, **fit_params(estimator, groups))
+
+
+def _is_tuned(last: Any, *, grouped: bool) -> bool:
+    """Whether transfer_gain selects ``alpha`` of this model."""
     if not isinstance(last, TaskEstimator) or "alpha" not in last.get_params(deep=False):
-        return estimator
-    if _tunes_itself(last) and not grouped:
-        return estimator.set_params(**{f"{prefix}alpha": "cv"})
-    cv = StratifiedTaskKFold(N_INNER_FOLDS, task_column=task_column, random_state=seed)
-    if type(estimator).fit is TaskEstimator.fit:
-        alphas = alpha_grid(last, X, y)
-        return _InnerSearch(last, alphas=alphas, cv=cv, scoring=partial(_score, scorer))
-    # GridSearchCV repeats all steps of the fit, such as preprocessing, in each inner fold.
-    transformed = X if last is estimator else _transform(estimator, X, y)
-    return GridSearchCV(
-        estimator, {f"{prefix}alpha": alpha_grid(last, transformed, y)}, scoring=scorer, cv=cv
-    )
+        return False
+    return (grouped and isinstance(last.alpha, str)) if _tunes_itself(last) else True
 
 
-class _InnerSearch(AlphaSearchCV):
-    """A search without a warning at the edge of the grid, which users cannot change."""
+class InnerSearch(AlphaSearchCV):
+    """A search whose fits within folds stop earlier, and which does not warn at the grid's edge.
+
+    Users do not control the grid. Held-out losses depend little on the tolerance; the selected
+    model is fitted with the estimator's own.
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+        """Select alpha by cross-validation, and fit the estimator to all rows."""
+        own = self.estimator
+        self.estimator = _hastened(own)
+        try:
+            super().fit(X, y, sample_weight, groups=groups)
+        finally:
+            self.estimator = own
+        self.best_estimator_ = clone(own).set_params(alpha=self.alpha_).fit(X, y, sample_weight)
+        return self
 
     def _warn_at_edge(self, found: Search) -> None:
         pass
+
+
+def select_alpha(
+    estimator: Any, X: Any, y: Any, scorer: Any, folds: list[tuple[Array, Array]]
+) -> float:
+    """The ``alpha`` of a pipeline, or of an estimator with its own fit, by cross-validation.
+
+    The steps before the last are fitted once in each fold.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y : the training rows
+    scorer : scorer to maximise
+    folds : list of (training rows, held-out rows)
+    """
+    before, last = _parts(estimator)
+    alphas = alpha_grid(last, *_transformed(before, X, y))
+    scores = np.zeros(len(alphas))
+    for train, test in folds:
+        fitted = None if before is None else clone(before)
+        y_train, y_test = _safe_indexing(y, train), _safe_indexing(y, test)
+        X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
+        if fitted is not None:
+            X_train = fitted.fit_transform(X_train, y_train)
+            X_test = fitted.transform(X_test)
+        model = _hastened(last)
+        if type(last).fit is TaskEstimator.fit and last._is_convex:
+            model.set_params(warm_start=True)
+        for k, alpha in enumerate(alphas):
+            model.set_params(alpha=float(alpha)).fit(X_train, y_train)
+            scores[k] += _score(scorer, model, X_test, y_test)
+    return float(alphas[scores.argmax()])
+
+
+def _parts(estimator: Any) -> tuple[Pipeline | None, Any]:
+    """The steps before the last, if there are any, and the last."""
+    if not isinstance(estimator, Pipeline):
+        return None, estimator
+    return (estimator[:-1] if len(estimator.steps) > 1 else None), estimator.steps[-1][1]
+
+
+def _transformed(before: Pipeline | None, X: Any, y: Any) -> tuple[Any, Any]:
+    """The input of a pipeline's last step."""
+    return (X if before is None else clone(before).fit_transform(X, y)), y
+
+
+def _hastened(estimator: Any) -> Any:
+    """A clone that stops at a duality gap which suffices to compare strengths."""
+    return clone(estimator).set_params(tol=max(estimator.tol, _SEARCH_TOL))
 
 
 def _score(scorer: Any, estimator: Any, X: Any, y: Any) -> float:
@@ -203,14 +274,7 @@ def _tunes_itself(estimator: TaskEstimator) -> bool:
     return any(isinstance(rule, StrOptions) and "cv" in rule.options for rule in allowed)
 
 
-def _transform(pipeline: Pipeline, X: Any, y: Any) -> Any:
-    """The input of a pipeline's last step."""
-    if len(pipeline.steps) == 1:
-        return X
-    return clone(pipeline[:-1]).fit_transform(X, y)
-
-
-def alpha_grid(estimator: TaskEstimator, X: Any, y: Any) -> NDArray[np.float64]:
+def alpha_grid(estimator: TaskEstimator, X: Any, y: Any) -> Array:
     """Candidate strengths, in descending order: three decades down from alpha_max.
 
     Penalties without a kink at zero have no alpha_max. Their strengths are six decades down from

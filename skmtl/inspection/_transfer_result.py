@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from skmtl.inspection._transfer_hierarchy import GainModel, fit_gains, moderate
+
 Array = NDArray[Any]
 
-# The level of all tests; intervals cover 1 - LEVEL.
+# The level of all tests and labels; intervals cover 1 - LEVEL.
 LEVEL = 0.05
 MIN_LABELS = 10
 VERDICTS = ("helped", "hurt", "unclear", "too few labels")
@@ -18,10 +20,28 @@ _TIE = 1e-12
 
 
 @dataclass(frozen=True)
-class OverallGain:
-    """Mean gain over the tasks with enough labels, treated as a random sample of tasks.
+class MeanGain:
+    """A mean over tasks: standard error, 95% interval and p-value."""
 
-    The interval is NaN if only one task has enough labels.
+    se: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class OverallGain:
+    """Mean gain over the tasks with enough labels.
+
+    Attributes
+    ----------
+    gain, relative_gain : float
+        The mean; the same divided by the baseline's mean loss.
+    se, low, high, p : float
+        For the given tasks: only their rows are random.
+    population : MeanGain
+        For a population from which the tasks are a random sample: wider. NaN if only one task has
+        enough labels.
     """
 
     gain: float
@@ -30,6 +50,7 @@ class OverallGain:
     low: float
     high: float
     p: float
+    population: MeanGain
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +67,15 @@ class BaselineGain:
     gain, relative_gain : ndarrays of shape (n_tasks,)
         Mean over folds, positive if sharing helped; the same divided by ``loss_baseline``.
     se, low, high, p, p_holm : ndarrays of shape (n_tasks,)
-        Corrected standard error, 95% interval, p-value, and the p-value adjusted for the number
-        of tasks. NaN for tasks with too few labels.
+        From each task's own labels: corrected standard error, 95% interval, p-value, and the
+        p-value adjusted for the number of tasks. NaN for tasks with too few labels.
+    model : GainModel
+        From all tasks together: mean and spread of the gains, the share of tasks helped, and each
+        task's shrunk ``gain``, its interval (``low``, ``high``), and the ``probability`` that
+        sharing helped.
     verdict : ndarray of shape (n_tasks,)
-        "helped" or "hurt" if ``p_holm`` < 0.05, otherwise "unclear" or "too few labels".
+        "helped" if that probability is at least 0.95, "hurt" if it is at most 0.05, otherwise
+        "unclear" or "too few labels".
     overall : OverallGain
     share_hurt : float
         Proportion of "hurt" among the tasks with enough labels.
@@ -66,6 +92,7 @@ class BaselineGain:
     high: Array
     p: Array
     p_holm: Array
+    model: GainModel
     verdict: Array
     overall: OverallGain
     share_hurt: float
@@ -107,16 +134,20 @@ class TransferGain:
         Returns
         -------
         pandas.DataFrame
-            With the columns task, n_labels, baseline, loss_estimator, loss_baseline, gain,
-            relative_gain, se, low, high, p, p_holm, verdict.
+            With the columns task, n_labels, baseline, loss_estimator, loss_baseline; from each
+            task alone gain, relative_gain, se, low, high, p, p_holm; from all tasks together
+            shrunk, shrunk_low, shrunk_high, probability; verdict.
         """
         import pandas as pd
 
-        columns = ("loss_estimator", "loss_baseline", "gain", "relative_gain", "se", "low", "high")
+        own = ("loss_estimator", "loss_baseline", "gain", "relative_gain", "se", "low", "high")
+        shrunk = {"shrunk": "gain", "shrunk_low": "low", "shrunk_high": "high"}
         parts = [
             pd.DataFrame(
                 {"task": self.tasks, "n_labels": self.n_labels, "baseline": part.name}
-                | {key: getattr(part, key) for key in (*columns, "p", "p_holm", "verdict")}
+                | {key: getattr(part, key) for key in (*own, "p", "p_holm")}
+                | {key: getattr(part.model, name) for key, name in shrunk.items()}
+                | {"probability": part.model.probability, "verdict": part.verdict}
             )
             for part in self.baselines.values()
         ]
@@ -137,26 +168,51 @@ class TransferGain:
 
 
 def _summary(result: TransferGain, part: BaselineGain) -> list[str]:
-    overall = part.overall
-    interval = (
-        f"[{overall.low:.3g}, {overall.high:.3g}], p = {overall.p:.2g}"
-        if np.isfinite(overall.se)
-        else "not available: only one task has enough labels"
-    )
+    overall, model = part.overall, part.model
     share = f" ({overall.relative_gain:+.1%})" if np.isfinite(overall.relative_gain) else ""
+    lines = [f"against {part.name}: mean gain {overall.gain:.3g}{share}"]
+    if not np.isfinite(overall.population.se):
+        lines.append("  one task has enough labels; there is no mean over tasks to test")
+    else:
+        lines += [
+            f"  for these tasks: 95% interval {_interval(overall)}",
+            f"  for a population of such tasks: {_interval(overall.population)}",
+        ]
     counts = {verdict: int((part.verdict == verdict).sum()) for verdict in VERDICTS}
-    lines = [
-        f"against {part.name}: mean gain {overall.gain:.3g}{share}, 95% interval {interval}",
-        "  tasks: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()),
-    ]
+    lines += _between_tasks(model, counts)
     hurt = np.flatnonzero(part.verdict == "hurt")
     if len(hurt):
-        worst = hurt[np.argsort(part.gain[hurt])][:5]
+        worst = hurt[np.argsort(model.gain[hurt])][:5]
         names = ", ".join(
-            f"{result.tasks[t]} ({part.gain[t]:.3g}, Holm p = {part.p_holm[t]:.2g})" for t in worst
+            f"{result.tasks[t]} ({model.gain[t]:.3g} [{model.low[t]:.3g}, {model.high[t]:.3g}])"
+            for t in worst
         )
         lines.append(f"  hurt: {names}" + (", ..." if len(hurt) > len(worst) else ""))
     return lines
+
+
+def _interval(mean: OverallGain | MeanGain) -> str:
+    return f"[{mean.low:.3g}, {mean.high:.3g}], p = {mean.p:.2g}"
+
+
+def _between_tasks(model: GainModel, counts: dict[str, int]) -> list[str]:
+    """What the gains of all tasks together say: first about their distribution, then labels."""
+    helped, spread = model.share_helped, model.spread
+    if not np.isfinite(helped.value):
+        return []
+    labels = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    if model.p_common > LEVEL:
+        return [
+            f"  the tasks' gains are not distinguishable from one common gain (p = "
+            f"{model.p_common:.2g}); standard deviation between tasks at most {spread.high:.3g}",
+            f"  if they differ, labels at 95%: {labels}",
+        ]
+    return [
+        f"  between tasks: standard deviation {spread.value:.3g} [{spread.low:.3g}, "
+        f"{spread.high:.3g}], sharing helped {helped.value:.0%} of them [{helped.low:.0%}, "
+        f"{helped.high:.0%}]",
+        f"  labels at 95%: {labels}",
+    ]
 
 
 def compare(
@@ -193,12 +249,12 @@ def compare(
         se[t] = corrected_error(gains[seen[:, t], t], ratios[seen[:, t], t].mean())
         df[t] = n_seen[t] - 1
     p = p_values(gain, se, df)
-    p_holm = holm(p)
     half = stats.t.ppf(1 - LEVEL / 2, df) * se
+    overall, common = _overall(gains, loss_baseline, enough, n_test.sum(1), n_train.sum(1))
+    model = _model(gain, se, _mean(np.where(seen, n_test, np.nan)), common)
     verdict = np.where(enough, "unclear", "too few labels").astype(object)
-    significant = enough & (p_holm < LEVEL)
-    verdict[significant & (gain > 0)] = "helped"
-    verdict[significant & (gain < 0)] = "hurt"
+    verdict[model.probability >= 1 - LEVEL] = "helped"
+    verdict[model.probability <= LEVEL] = "hurt"
     hurt = np.count_nonzero(verdict == "hurt")
     return BaselineGain(
         name=name,
@@ -211,42 +267,64 @@ def compare(
         low=gain - half,
         high=gain + half,
         p=p,
-        p_holm=p_holm,
+        p_holm=holm(p),
+        model=model,
         verdict=verdict,
-        overall=_overall(gains, loss_baseline, enough, n_test.sum(1), n_train.sum(1)),
+        overall=overall,
         share_hurt=hurt / enough.sum() if enough.any() else np.nan,
     )
 
 
+def _model(gain: Array, se: Array, n_test: Array, common: float) -> GainModel:
+    """The hierarchical model of gains, with moderated variances.
+
+    A task's variance is proportional to the variance of its labels' gains, divided by the number of
+    its labels. The first factor is moderated.
+    """
+    variance = np.full(len(gain), np.nan)
+    enough = ~np.isnan(se)
+    variance[enough] = moderate(se[enough] ** 2 * n_test[enough]) / n_test[enough]
+    independent = variance[enough].sum() / max(1, enough.sum()) ** 2
+    return fit_gains(gain, variance, max(0.0, common - float(independent)))
+
+
 def _overall(
     gains: Array, loss_baseline: Array, enough: Array, n_test: Array, n_train: Array
-) -> OverallGain:
-    """Mean gain over tasks, with an error for the sampling of tasks and for the resampling.
+) -> tuple[OverallGain, float]:
+    """Mean gain over tasks, and the variance of its error for the given tasks.
 
-    The variance is that of the tasks' gains divided by T, as for any sample of size T, plus the
-    corrected variance of the mean gain of these tasks, whose errors may be correlated. The errors
-    of single tasks are thus counted twice; counting them once gives intervals that are too short.
+    For the given tasks this is the corrected variance of the mean gain of each test set, whose
+    errors may be correlated between tasks. For a population of tasks, that of the tasks' gains
+    divided by T is added, as for any sample of size T. The errors of single tasks are thus counted
+    twice; counting them once gives intervals that are too short.
     """
     kept = gains[:, enough]
     gain = _mean(kept)
     n_tasks = len(gain)
-    mean = float(gain.mean())
-    relative = float(_divide(np.array([mean]), loss_baseline[enough].mean())[0])
+    mean = float(gain.mean()) if n_tasks else np.nan
+    total = loss_baseline[enough].mean() if n_tasks else np.nan
+    relative = float(_divide(np.array([mean]), total)[0])
     if n_tasks < 2:
-        return OverallGain(mean, relative, np.nan, np.nan, np.nan, np.nan)
+        none = MeanGain(np.nan, np.nan, np.nan, np.nan)
+        return OverallGain(mean, relative, np.nan, np.nan, np.nan, np.nan, none), 0.0
     # Residuals, so that a task without test labels in a fold does not shift the fold's mean.
     by_fold = _mean((kept - gain).T)
     tested = ~np.isnan(by_fold)
     ratio = float((n_test[tested] / n_train[tested]).mean())
-    within = corrected_error(by_fold[tested], ratio) ** 2
+    within, n_folds = corrected_error(by_fold[tested], ratio) ** 2, int(tested.sum())
     between = float(np.var(gain, ddof=1)) / n_tasks
-    variance = between + within
-    parts = between**2 / (n_tasks - 1) + within**2 / (np.count_nonzero(tested) - 1)
-    df = variance**2 / parts if parts > 0 else 1.0
+    parts = between**2 / (n_tasks - 1) + within**2 / (n_folds - 1)
+    df = (between + within) ** 2 / parts if parts > 0 else 1.0
+    given, population = _test(mean, within, n_folds - 1), _test(mean, between + within, df)
+    ends = given.se, given.low, given.high, given.p
+    return OverallGain(mean, relative, *ends, population), within
+
+
+def _test(mean: float, variance: float, df: float) -> MeanGain:
     error = float(np.sqrt(variance))
     half = float(stats.t.ppf(1 - LEVEL / 2, df)) * error
     p = float(p_values(np.array([mean]), np.array([error]), np.array([df]))[0])
-    return OverallGain(mean, relative, error, mean - half, mean + half, p)
+    return MeanGain(error, mean - half, mean + half, p)
 
 
 def corrected_error(values: Array, ratio: float) -> float:

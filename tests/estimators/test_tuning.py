@@ -14,6 +14,7 @@ from skmtl import (
 )
 from skmtl._folds import assign_shared, label_strata
 from skmtl.estimators._ridge_cv import N_FOLDS
+from skmtl.estimators._ridge_path import has_closed_form, ridge_coefficients
 from skmtl.estimators.tuning import (
     Fold,
     HeldOutLoss,
@@ -70,7 +71,8 @@ def _ridge_losses(kind, X, Y, alphas, **params):
 @pytest.mark.parametrize("kind", [IndependentTaskRegressor, PooledTaskRegressor])
 def test_ridges_choose_by_the_losses_of_fits_from_scratch(kind, labels):
     X, Y = labels
-    model = kind(alpha="cv", tol=1e-10).fit(X, Y)
+    alpha = "cv" if kind is PooledTaskRegressor else "cv-each"
+    model = kind(alpha=alpha, tol=1e-10).fit(X, Y)
     losses = _ridge_losses(kind, X, Y, model.alphas_)
     assert_allclose(model.cv_losses_, losses, rtol=1e-5)
     counts = (~np.isnan(Y)).sum(axis=0)
@@ -84,10 +86,73 @@ def test_ridges_choose_by_the_losses_of_fits_from_scratch(kind, labels):
 
 def test_ridge_classifiers_choose_by_the_losses_of_fits_from_scratch(labels):
     X, Y = labels[0], np.where(np.isnan(labels[1]), np.nan, labels[1] > 0)[:, :2]
-    model = IndependentTaskClassifier(alpha="cv", tol=1e-10).fit(X, Y)
+    model = IndependentTaskClassifier(alpha="cv-each", tol=1e-10).fit(X, Y)
     losses = _ridge_losses(IndependentTaskClassifier, X, Y, model.alphas_)
     assert_allclose(model.cv_losses_, losses, rtol=1e-5)
     assert_array_equal(model.alpha_, model.alphas_[losses.argmin(axis=0)])
+
+
+def _tasks(noise, n_rows, seed=0):
+    """Stacked tasks with the same coefficients, and a noise level for each."""
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(len(noise)), n_rows)
+    X = rng.standard_normal((len(codes), 8))
+    y = X.sum(axis=1) + np.asarray(noise)[codes] * rng.standard_normal(len(codes))
+    return np.column_stack([X, codes]), y
+
+
+def test_cv_takes_one_strength_where_tasks_are_alike():
+    X, y = _tasks([3.0] * 20, 12)
+    each = IndependentTaskRegressor(alpha="cv-each", task_column=-1).fit(X, y)
+    assert len(np.unique(each.alpha_)) > 1
+    one = IndependentTaskRegressor(alpha="cv", task_column=-1).fit(X, y)
+    assert len(np.unique(one.alpha_)) == 1
+    assert one.alpha_[0] == one.alphas_[one.cv_losses_.sum(axis=1).argmin()]  # equal counts
+    X_new, y_new = _tasks([3.0] * 20, 500, seed=1)
+    one_error, each_error = (np.mean((m.predict(X_new) - y_new) ** 2) for m in (one, each))
+    assert one_error < each_error
+
+
+def test_cv_takes_one_strength_each_where_tasks_differ():
+    X, y = _tasks([0.0, 0.0, 0.0, 20.0, 20.0, 20.0], 40)
+    y[120:] /= 5.0  # the noisy tasks count, but do not dominate
+    model = IndependentTaskRegressor(alpha="cv", task_column=-1).fit(X, y)
+    each = IndependentTaskRegressor(alpha="cv-each", task_column=-1).fit(X, y)
+    assert_array_equal(model.alpha_, each.alpha_)
+    assert model.alpha_[:3].max() < model.alpha_[3:].min()
+
+
+@pytest.mark.parametrize("kind", [IndependentTaskRegressor, PooledTaskRegressor])
+@pytest.mark.parametrize("layout", ["stacked", "shared", "missing"])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_closed_form_is_the_fit(kind, layout, fit_intercept, labels):
+    X, Y = (labels[0], labels[1].copy()) if layout == "missing" else (labels[0], labels[0][:, :3])
+    if layout == "missing":
+        Y[:, 2] = np.nan  # a task without labels
+        Y[0, 2] = 1.0
+    params = {"task_weight": [1.0, 2.0, 0.5], "fit_intercept": fit_intercept, "tol": 1e-12}
+    if layout == "stacked":
+        X, Y = _tasks([1.0, 2.0, 3.0], 7)
+        params["task_column"] = -1
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(X))
+    model = kind(alpha=1.0, **params)
+    data = model._read(X, Y, weights)
+    if layout == "missing":
+        data = data.take(np.arange(1, len(X)))
+    assert has_closed_form(model, data)
+    alphas = np.array([1.0, 1e-3])
+    coef, intercept = ridge_coefficients(model, data, alphas)
+    for k, alpha in enumerate(alphas):
+        fit = model.set_params(alpha=alpha)._fit_data(data)
+        assert_allclose(coef[k], fit.coef, atol=1e-7)
+        assert_allclose(intercept[k], fit.intercept, atol=1e-7)
+    assert not has_closed_form(kind(loss="huber", **params), data)
+
+
+def test_a_given_strength_is_kept():
+    X, y = _tasks([1.0] * 3, 10)
+    model = IndependentTaskRegressor(alpha=[0.1, 0.2, 0.3], task_column=-1).fit(X, y)
+    assert_array_equal(model.alpha_, [0.1, 0.2, 0.3])
 
 
 def test_ridges_without_a_fold_take_the_largest_alpha():

@@ -28,11 +28,12 @@ from skmtl import (
 from skmtl.datasets import make_block_sparse
 from skmtl.inspection import transfer_gain
 from skmtl.inspection._transfer_models import (
+    InnerSearch,
     alpha_grid,
     find_last,
     find_task_column,
     fit_params,
-    make_tuned,
+    fit_tuned,
     read_baselines,
 )
 from skmtl.metrics import make_task_scorer, root_mean_squared_error
@@ -110,8 +111,10 @@ def test_a_tie_is_not_significant() -> None:
     assert_array_equal(part.fold_gains, np.zeros((5, 3)))
     assert_array_equal(part.se, np.zeros(3))
     assert_array_equal(part.p_holm, np.ones(3))
+    assert_array_equal(part.model.probability, np.full(3, 0.5))
     assert part.verdict.tolist() == ["unclear"] * 3
     assert (part.overall.gain, part.overall.se, part.overall.p) == (0.0, 0.0, 1.0)
+    assert (part.overall.population.se, part.overall.population.p) == (0.0, 1.0)
     assert "nan" not in text
 
 
@@ -259,17 +262,19 @@ def test_tuning() -> None:
     scorer = make_task_scorer("rmse", task_column=-1)
 
     def tuned(model: Any) -> Any:
-        return make_tuned(model, X, y, scorer, -1, 0)
+        return fit_tuned(model, X, y, scorer, -1, 0)
 
     plain = BlockSparseRegressor(0.5, task_column=-1)
     search = tuned(plain)
+    assert isinstance(search, InnerSearch)
     grid = search.alphas
     assert_allclose(grid[[0, -1]], alpha_max(plain, X, y) * np.array([1.0, 1e-3]))
     assert (search.cv.task_column, search.cv.random_state) == (-1, 0)
-    assert search.fit(X, y).alpha_ < grid[0]
+    assert search.alpha_ < grid[0]
     pipeline = make_pipeline(TaskTransformer(StandardScaler(), task_column=-1), plain)
-    assert [*tuned(pipeline).param_grid] == ["blocksparseregressor__alpha"]
-    assert tuned(ALONE[0][1]).alpha == "cv"
+    assert tuned(pipeline)[-1].alpha < grid[0]
+    assert tuned(ALONE[0][1]).alpha == 0.1
+    assert tuned(PooledTaskRegressor("cv", task_column=-1)).alpha_ > 0
     assert isinstance(tuned(Ridge()), Ridge)
     assert tuned(search).get_params()["estimator__alpha"] == 0.5
     # No alpha_max: six decades, starting where the coefficients are close to zero.
@@ -302,7 +307,7 @@ def test_groups_are_never_split(cv: Any, tune: bool) -> None:
     X[:, 0] = np.arange(140)
     groups = [f"patient {k}" for k in np.arange(140) // 4]
     GroupSpy.seen.clear()
-    spy = GroupSpy(0.1, task_column=-1)
+    spy = GroupSpy("cv" if tune else 0.1, task_column=-1)
     quick(spy, X, y, baselines=ALONE, cv=cv, groups=groups, tune=tune)
     # Groups of four rows are never split, in the outer and in the inner folds.
     for rows in GroupSpy.seen:
@@ -384,6 +389,14 @@ def test_outer_folds(cv: Any, n_folds: int) -> None:
     result = quick(Mean(), X, Y, baselines={"ridge": Ridge()}, cv=cv, n_repeats=3)
     assert result.n_folds == n_folds == len(result["ridge"].fold_gains)
     assert len(np.unique(result["ridge"].fold_gains[:, 0])) == n_folds
+
+
+def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    X, Y = np.random.default_rng(0).standard_normal((2, 20, 3))
+    quick(Mean(), X, Y, baselines={"ridge": Ridge()}, verbose=1)
+    assert "5" in capsys.readouterr().err
+    quick(Mean(), X, Y, baselines={"ridge": Ridge()})
+    assert not capsys.readouterr().err
 
 
 def test_a_task_of_one_row_is_never_tested() -> None:

@@ -71,6 +71,33 @@ def test_display_of_many_tasks_names_the_hurt_without_overlap(figures: Any) -> N
         assert lower.y1 <= upper.y0 + 1
 
 
+def _drawn(gains: Any) -> TransferGain:
+    n_tasks = gains.shape[1]
+    counts = np.full((25, n_tasks), 4), np.full((25, n_tasks), 16), np.full(n_tasks, 20)
+    part = compare("b", 50 - gains, np.full(gains.shape, 50.0), *counts)
+    return TransferGain("E", "loss", np.arange(n_tasks), counts[2], 25, {"b": part})
+
+
+def test_the_axis_shows_the_bulk_of_the_gains(figures: Any) -> None:
+    rng = np.random.default_rng(0)
+    gains = rng.standard_normal((25, 60))
+    plain = TransferGainDisplay.from_result(_drawn(gains)).ax_.get_xlim()
+    gains[:, 7] *= 1000
+    gains[:, 8] += 1000
+    left, right = TransferGainDisplay.from_result(_drawn(gains)).ax_.get_xlim()
+    assert plain[0] < 0 < plain[1]
+    assert -400 < left and right < 400
+
+
+def test_raw_gains_are_optional_and_a_common_gain_is_named(figures: Any) -> None:
+    gains = 1 + np.random.default_rng(0).standard_normal((25, 60))
+    for raw in (True, False):
+        display = TransferGainDisplay(result=_drawn(gains)).plot(raw=raw)
+        texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert ("from the task's own labels" in texts) == raw
+    assert "not distinguishable from one common gain" in display.ax_.get_title()
+
+
 def test_spread() -> None:
     assert_allclose(spread(np.array([1.0, 5.0]), 2.0, 9.0), [1.0, 5.0])
     assert_allclose(spread(np.array([4.0, 4.0, 4.0]), 1.0, 9.0), [3.0, 4.0, 5.0])

@@ -58,7 +58,8 @@ def test_compare_against_numbers_by_hand() -> None:
     p = 2 * stats.t.sf([2.5 / se[0], 4 / 3 / se[1]], [3, 2])
     assert_allclose(part.p[:2], p)
     assert_allclose(part.p_holm[:2], np.maximum(2 * p.min(), p))
-    assert part.verdict.tolist() == ["unclear", "unclear", "too few labels"]
+    assert part.verdict.tolist() == ["helped", "unclear", "too few labels"]
+    assert np.isnan(part.model.probability[2])
     assert part.overall.gain == pytest.approx((2.5 - 4 / 3) / 2)
 
 
@@ -68,7 +69,7 @@ def test_overall_error_has_both_parts() -> None:
     counts = np.full((25, 400), 4), np.full((25, 400), 16), np.full(400, 20)
 
     def overall(gains: Any) -> Any:
-        return compare("b", -gains, np.zeros_like(gains), *counts).overall
+        return compare("b", -gains, np.zeros_like(gains), *counts).overall.population
 
     alike = overall(1 + noise)  # tasks differ only by their errors
     assert_allclose(alike.se, np.sqrt(0.29 / 400), rtol=0.5)
@@ -78,11 +79,24 @@ def test_overall_error_has_both_parts() -> None:
     assert_allclose(together.se, np.sqrt(0.29 * noise[:, 0].var(ddof=1)), rtol=1e-6)
 
 
+def test_the_error_for_the_given_tasks_is_that_of_their_mean() -> None:
+    rng = np.random.default_rng(0)
+    gains = rng.standard_normal((25, 40)) + 10 * rng.standard_normal(40)
+    counts = np.full((25, 40), 4), np.full((25, 40), 16), np.full(40, 20)
+    overall = compare("b", -gains, np.zeros_like(gains), *counts).overall
+    error = np.sqrt((1 / 25 + 1 / 4) * gains.mean(axis=1).var(ddof=1))
+    assert_allclose(overall.se, error)
+    half = stats.t.ppf(0.975, 24) * error
+    assert_allclose([overall.low, overall.high], gains.mean() + np.array([-half, half]))
+    assert overall.population.se > 10 * overall.se
+
+
 def test_repr(result: TransferGain) -> None:
     text = repr(result)
     assert text == str(result)
     assert "PooledTaskRegressor on 7 tasks: gain in mean squared error" in text
-    assert "against alone: mean gain" in text and "95% interval [" in text
+    assert "against alone: mean gain" in text and "for these tasks: 95% interval [" in text
+    assert "for a population of such tasks: [" in text
     assert "1 too few labels" in text
     with pytest.raises(KeyError, match="No baseline 'pooled'; there are"):
         result["pooled"]
@@ -94,11 +108,16 @@ def test_to_frame(result: TransferGain) -> None:
         list(frame.columns)
         == (
             "task n_labels baseline loss_estimator loss_baseline gain relative_gain se low high p "
-            "p_holm verdict"
+            "p_holm shrunk shrunk_low shrunk_high probability verdict"
         ).split()
     )
     assert len(frame) == 7 and set(frame["baseline"]) == {"alone"}
     assert_array_equal(frame["n_labels"], [40, 40, 30, 30, 20, 12, 8])
     assert_allclose(frame["gain"], frame["loss_baseline"] - frame["loss_estimator"])
     assert frame["p"].isna().tolist() == [False] * 6 + [True]
+    assert frame["probability"].isna().tolist() == [False] * 6 + [True]
+    known = frame[:6]
+    assert (
+        (known["shrunk_low"] < known["shrunk"]) & (known["shrunk"] < known["shrunk_high"])
+    ).all()
     assert set(frame["verdict"]) <= {"helped", "hurt", "unclear", "too few labels"}
