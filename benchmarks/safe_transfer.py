@@ -90,7 +90,7 @@ def errors(world: World, structure: str, gate: float, seed: int) -> tuple[Array,
         return 1 + ((found - coef) ** 2).sum(axis=-1) + intercept**2
 
     safe = SafeTransferRegressor(structure, gate=gate, task_column=-1).fit(X, y)
-    each = IndependentTaskRegressor("cv", task_column=-1).fit(X, y)
+    each = IndependentTaskRegressor("cv-each", task_column=-1).fit(X, y)
     experts = error(safe.expert_coefs_, safe.expert_intercepts_)
     own, shared = experts[:2]
     wins = safe.shared_gains_ > safe.shared_gain_errors_
