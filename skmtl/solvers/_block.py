@@ -40,6 +40,10 @@ _SLOW = 0.3
 _MAX_EFFORT = 5
 # Newton steps end at this fraction of the gap over all rows.
 _SOLVED = 0.1
+# After this many rounds of Newton steps in a row, each of which leaves at least this share of the
+# gap, gradient steps take over. The Huber loss has kinks in its derivative, at which models of its
+# curvature can fail.
+_STALLED, _LEFT = 5, 0.99
 # A working set is reused if it is at most this many times as large as the new one.
 _SPARE = 1.5
 
@@ -85,6 +89,7 @@ class Block:
         self.usable: Array | None = None
         self.part: _Part | None = None
         self.descent: FISTA | None = None
+        self.last_gap, self.n_stalled = np.inf, 0
 
     def bounds(self, point: Point) -> tuple[float, float]:
         # Screened rows are zero at the minimum, so that the bounds hold for the whole problem.
@@ -104,6 +109,8 @@ class Block:
         features = self._working_set(scores, used)
         curved = objective.curved
         if curved is not None:
+            if self._has_stalled(gap):
+                return self._gradient_steps(gap, enough)
             features = self._kept_set(features, scores, used)
             self.point = self._newton(curved, features, gap, enough)
             return None if self.point is point else self._expanded()
@@ -121,6 +128,12 @@ class Block:
         self.n_sweeps += swept
         self.point = objective.move_rows(point, features, rows)
         return None if self.point is point else self._expanded()
+
+    def _has_stalled(self, gap: float) -> bool:
+        """Whether the last rounds have hardly lowered the gap."""
+        self.n_stalled = self.n_stalled + 1 if gap > _LEFT * self.last_gap else 0
+        self.last_gap = gap
+        return self.n_stalled >= _STALLED
 
     def _newton(
         self, objective: CurvedRowModels, features: Array, gap: float, enough: float

@@ -10,6 +10,7 @@ from sklearn.linear_model import Lasso, MultiTaskElasticNet, MultiTaskLasso
 from skmtl import BlockSparseClassifier, BlockSparseRegressor
 from skmtl.design import SharedDesign, StackedDesign
 from skmtl.losses import HuberLoss, LogisticLoss, PoissonLoss, SquaredHingeLoss, SquaredLoss
+from skmtl.model_selection import alpha_max
 from skmtl.objective import Objective
 from skmtl.penalties import L1, L21, Ridge, TraceNorm
 from skmtl.solvers import FISTA, Block, choose_solver, solve
@@ -200,3 +201,17 @@ class TestChoice:
         model.fit(X, Y > 0)
         assert model.n_iter_ == 1
         np.testing.assert_array_equal(model.coef_, coef)
+
+
+def test_gradient_steps_take_over_where_the_curvature_of_the_huber_loss_fails():
+    rng = np.random.default_rng(0)
+    W = np.repeat(rng.normal(size=(10, 1)), 8, axis=1)
+    W[:, 6:] = rng.normal(size=(10, 2))
+    X = rng.normal(size=(40, 10))
+    Y = (X @ W + 0.5 + 3 * rng.normal(size=(40, 8)))[:27, :4]
+    params = {"alpha": 0.001 * alpha_max(BlockSparseRegressor(loss="huber"), X[:27], Y)}
+    model = BlockSparseRegressor(loss="huber", solver="block", max_iter=30, **params)
+    model.fit(X[:27], Y)
+    other = BlockSparseRegressor(loss="huber", solver="fista", tol=1e-6, **params).fit(X[:27], Y)
+    assert model.n_iter_ < 30
+    assert model.objective_ == pytest.approx(other.objective_, rel=1e-4)
