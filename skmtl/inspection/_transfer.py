@@ -157,8 +157,11 @@ def transfer_gain(
     labels of all tasks then express one common gain, not evidence from each task.
 
     Labels rest on normal errors with the corrected variance. This is too small for models with
-    almost as many parameters as rows and little regularisation; ``python -m
-    benchmarks.transfer_coverage`` measures all error rates. Tasks with fewer than ten labels, or
+    almost as many parameters as rows and little regularisation: of two such models that differ by
+    chance alone, some task is then labelled in most data sets. ``python -m
+    benchmarks.transfer_coverage`` measures all error rates. The intervals of ``model.mean`` and
+    ``model.share_helped`` assume normal true gains, and are too short for many tasks in groups;
+    ``overall`` does not depend on the model. Tasks with fewer than ten labels, or
     fewer than two test sets with a defined loss, get no p-value and no interval and are left out of
     all models. Losses that agree to 12 digits are ties.
 

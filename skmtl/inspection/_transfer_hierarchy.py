@@ -43,7 +43,8 @@ class GainModel:
     ----------
     mean, spread, share_helped : Estimate
         Of the true gains of the tasks: their mean, their standard deviation, and the proportion
-        that is positive.
+        that is positive. These intervals assume a normal distribution of the true gains and errors
+        of known variance: with many tasks that form groups, they are too short.
     p_common : float
         The p-value of Cochran's test of the hypothesis that all tasks have the same gain.
     gain, low, high, probability : ndarrays of shape (n_tasks,)

@@ -209,8 +209,7 @@ def _between_tasks(model: GainModel, counts: dict[str, int]) -> list[str]:
         ]
     return [
         f"  between tasks: standard deviation {spread.value:.3g} [{spread.low:.3g}, "
-        f"{spread.high:.3g}], sharing helped {helped.value:.0%} of them [{helped.low:.0%}, "
-        f"{helped.high:.0%}]",
+        f"{spread.high:.3g}], sharing helped an estimated {helped.value:.0%} of them",
         f"  labels at 95%: {labels}",
     ]
 
