@@ -76,7 +76,9 @@ class _StructureSearch(BaseEstimator):
     are taken within folds, which removes what folds have in common. Intervals do not account for
     the number of structures, and the score of the best of many is optimistic: ``report`` says so,
     unless ``nested=True``, which searches again in the training rows of each fold and costs as many
-    times more.
+    times more. With few rows the selection depends on how they are split into folds; averages over
+    several splits, as by :class:`~skmtl.model_selection.RepeatedStratifiedTaskKFold`, depend less
+    on it.
 
     If the first round does not fit into the ``budget``, the structures are compared on a quarter,
     then on half of the training rows, and the worse half is dropped each time (successive halving);
