@@ -16,7 +16,7 @@ DRAWING = ROOT / "CONTRIBUTING.md"
 # From the lowest floor up. A package may import from lower floors, and from its own floor only if
 # the pair is listed in SIBLINGS.
 FLOORS = (
-    ("_numerics", "losses", "_folds", "_graphs", "_parallel", "_warnings"),
+    ("_numerics", "losses", "_folds", "_graphs", "_parallel", "_resampling", "_warnings"),
     ("design", "penalties"),
     ("solvers", "objective"),
     ("estimators", "preprocessing", "kernels", "metrics", "datasets"),
@@ -25,7 +25,7 @@ FLOORS = (
     ("__init__", "warmup"),
 )
 SIBLINGS = {
-    ("_parallel", "_warnings"),
+    ("_parallel", "_resampling", "_warnings"),
     ("objective", "solvers"),  # the protocols that solvers require
     ("datasets", "preprocessing"),  # data in the stacked layout
     ("estimators", "metrics"),  # score

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
@@ -48,5 +49,10 @@ class RidgeTasks(TaskEstimator):
         strengths = self._selects[self.alpha]
         selected, self.alphas_, self.cv_losses_ = select_ridge(self, data, strengths=strengths)
         self.alpha_ = float(selected[0]) if strengths == "one" else selected
-        fit: Fit = clone(self).set_params(alpha=self.alpha_)._fit_data(data, start)
+        every = self.alpha_
+        if strengths != "one":
+            # Estimators take a number for each task, also to fit only some of them.
+            every = np.ones(len(data.all_tasks))
+            every[data.positions] = selected
+        fit: Fit = clone(self).set_params(alpha=every)._fit_data(data, start)
         return fit

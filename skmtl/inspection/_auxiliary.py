@@ -13,9 +13,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skmtl._parallel import run_parallel
+from skmtl._resampling import corrected_error
 from skmtl.estimators import Fold, IndependentTaskClassifier, IndependentTaskRegressor
 from skmtl.inspection._task_problem import TaskProblem
-from skmtl.inspection._transfer_result import LEVEL, MIN_LABELS, corrected_error
+from skmtl.inspection._transfer_result import LEVEL, MIN_LABELS
 
 Array = NDArray[Any]
 

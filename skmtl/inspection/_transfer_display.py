@@ -178,6 +178,11 @@ class TransferGainDisplay:
         self._label_tasks(gains, rank)
         return self
 
+    @property
+    def _has_common_gain(self) -> bool:
+        """Whether the gains of the tasks are not distinguishable from one common gain."""
+        return self.result[self.baseline_].model.p_common > LEVEL
+
     def _draw_tasks(self, gains: "_PlotData", rank: Array) -> None:
         many = len(rank) > _MAX_LABELLED
         size, width = (3.5, 0.7) if many else (6.0, 1.3)
@@ -198,7 +203,7 @@ class TransferGainDisplay:
                 markerfacecolor=colour if filled else "white",
                 markersize=size + (1.5 if verdict == "hurt" else 0.0),
                 elinewidth=width,
-                label=f"{verdict} ({np.count_nonzero(gains.verdict == verdict)})",
+                label=verdict + ("" if self._has_common_gain else f" ({selected.sum()})"),
                 zorder=4 if verdict == "hurt" else 3,
             )
 
@@ -264,7 +269,7 @@ class TransferGainDisplay:
         )
         rows = -(-len(legend.get_texts()) // _LEGEND_COLUMNS)
         title = f"{self.result.estimator_name} against {self.baseline_}, {len(rank)} tasks"
-        if self.result[self.baseline_].model.p_common > LEVEL:
+        if self._has_common_gain:
             title += "\nnot distinguishable from one common gain"
         ax.set_title(
             title,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from skmtl._resampling import corrected_error
 from skmtl.inspection._transfer_hierarchy import GainModel, fit_gains, moderate
 
 Array = NDArray[Any]
@@ -200,13 +201,13 @@ def _between_tasks(model: GainModel, counts: dict[str, int]) -> list[str]:
     helped, spread = model.share_helped, model.spread
     if not np.isfinite(helped.value):
         return []
-    labels = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     if model.p_common > LEVEL:
+        # To count labels would present one finding as that of many tasks.
         return [
             f"  the tasks' gains are not distinguishable from one common gain (p = "
-            f"{model.p_common:.2g}); standard deviation between tasks at most {spread.high:.3g}",
-            f"  if they differ, labels at 95%: {labels}",
+            f"{model.p_common:.2g}); standard deviation between tasks at most {spread.high:.3g}"
         ]
+    labels = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return [
         f"  between tasks: standard deviation {spread.value:.3g} [{spread.low:.3g}, "
         f"{spread.high:.3g}], sharing helped an estimated {helped.value:.0%} of them",
@@ -324,21 +325,6 @@ def _test(mean: float, variance: float, df: float) -> MeanGain:
     half = float(stats.t.ppf(1 - LEVEL / 2, df)) * error
     p = float(p_values(np.array([mean]), np.array([error]), np.array([df]))[0])
     return MeanGain(error, mean - half, mean + half, p)
-
-
-def corrected_error(values: Array, ratio: float) -> float:
-    """Standard error of a mean over resamplings, with Nadeau and Bengio's correction.
-
-    Since training sets overlap, J values are less informative than J independent ones: their
-    variance is multiplied by 1 / J + n_test / n_train instead of 1 / J.
-
-    Parameters
-    ----------
-    values : ndarray of shape (J,)
-    ratio : float
-        n_test / n_train.
-    """
-    return float(np.sqrt((1 / len(values) + ratio) * np.var(values, ddof=1)))
 
 
 def p_values(gain: Array, se: Array, df: Array) -> Array:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from skmtl._resampling import corrected_error
+
 Array = NDArray[Any]
 
 # Intervals cover 1 - LEVEL.
@@ -39,7 +41,7 @@ class Difference:
         mean, n_folds = float(values.mean()), len(values)
         if n_folds < 2:
             return cls(mean, np.nan, np.nan, np.nan)
-        se = float(np.sqrt((1 / n_folds + ratio) * np.var(values, ddof=1)))
+        se = corrected_error(values, ratio)
         half = float(stats.t.ppf(1 - LEVEL / 2, n_folds - 1)) * se
         return cls(mean, se, mean - half, mean + half)
 

@@ -216,3 +216,15 @@ def test_a_search_warns_when_asked(labels):
     assert found.choice == choose(found.scores, "best")
     with pytest.warns(UserWarning, match="the largest of the grid"):
         found.warn_at_edge()
+
+
+@pytest.mark.parametrize("alpha", ["cv", "cv-each"])
+def test_a_fit_to_some_of_the_tasks_selects_strengths_for_these(alpha):
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(40, 3)), rng.normal(size=(40, 4))
+    model = IndependentTaskRegressor(alpha=alpha)
+    data = model._read(X, Y, None)
+    some = np.array([True, False, True, True])
+    fit = model._fit_data(data.select(some))
+    alone = IndependentTaskRegressor(alpha=alpha).fit(X, Y[:, some])
+    np.testing.assert_allclose(fit.coef, alone.coef_)

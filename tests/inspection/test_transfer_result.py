@@ -7,8 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
+from skmtl._resampling import corrected_error
 from skmtl.inspection import TransferGain
-from skmtl.inspection._transfer_result import compare, corrected_error, holm, p_values
+from skmtl.inspection._transfer_result import compare, holm, p_values
 
 
 def test_corrected_error_by_hand() -> None:
