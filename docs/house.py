@@ -25,7 +25,7 @@ FLOORS = (
     ("__init__", "warmup"),
 )
 SIBLINGS = {
-    ("_parallel", "_resampling", "_warnings"),
+    ("_parallel", "_warnings"),
     ("objective", "solvers"),  # the protocols that solvers require
     ("datasets", "preprocessing"),  # data in the stacked layout
     ("estimators", "metrics"),  # score

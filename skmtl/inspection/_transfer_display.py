@@ -203,9 +203,15 @@ class TransferGainDisplay:
                 markerfacecolor=colour if filled else "white",
                 markersize=size + (1.5 if verdict == "hurt" else 0.0),
                 elinewidth=width,
-                label=verdict + ("" if self._has_common_gain else f" ({selected.sum()})"),
+                label=self._legend(verdict, gains.verdict),
                 zorder=4 if verdict == "hurt" else 3,
             )
+
+    def _legend(self, verdict: str, verdicts: Array) -> str:
+        """A verdict and its number of tasks, unless it expresses one gain of all of them."""
+        if self._has_common_gain and verdict != "too few labels":
+            return verdict
+        return f"{verdict} ({np.count_nonzero(verdicts == verdict)})"
 
     def _draw_raw(self, gains: "_PlotData", rank: Array) -> None:
         """Draw the gains from each task's own labels."""

@@ -202,10 +202,13 @@ def _between_tasks(model: GainModel, counts: dict[str, int]) -> list[str]:
     if not np.isfinite(helped.value):
         return []
     if model.p_common > LEVEL:
-        # To count labels would present one finding as that of many tasks.
+        # To count the other verdicts would present one finding as that of many tasks.
+        few = counts["too few labels"]
+        left_out = f"; {few} too few labels" if few else ""
         return [
             f"  the tasks' gains are not distinguishable from one common gain (p = "
             f"{model.p_common:.2g}); standard deviation between tasks at most {spread.high:.3g}"
+            f"{left_out}"
         ]
     labels = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return [

@@ -129,6 +129,6 @@ def test_the_summary_does_not_count_one_common_gain_for_each_task() -> None:
         return repr(TransferGain("E", "loss", np.arange(139), counts[2], 25, {"b": part}))
 
     common = text(1 + rng.standard_normal((25, 139)))
-    assert "not distinguishable from one common gain" in common and " helped" not in common
+    assert "not distinguishable from one common gain" in common and "139 helped" not in common
     different = text(2 * rng.standard_normal(139) + rng.standard_normal((25, 139)))
     assert "not distinguishable" not in different and "sharing helped" in different
