@@ -59,7 +59,7 @@ MODELS = {
 def precision(request, monkeypatch):
     """Hessians of all rows in double precision, and of few rows in single."""
     if request.param == "sampled":
-        monkeypatch.setattr("skmtl.design._shared._EXACT_PRODUCTS", 0)
+        monkeypatch.setattr("skmtl.design._shared.EXACT_PRODUCTS", 0)
         monkeypatch.setattr("skmtl.objective._class_models._EXACT_PRODUCTS", 0)
         monkeypatch.setattr("skmtl.objective._rows.SAMPLED", 2)
         monkeypatch.setattr("skmtl.objective._coupled.SAMPLED", 2)
