@@ -36,8 +36,11 @@ from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, path
 from skmtl.penalties import L1, L21, Superposition
 from skmtl.penalties import Ridge as RidgePenalty
 
+# All that have an alpha: SafeTransfer selects those of its fits.
 FAMILIES = [
-    getattr(skmtl, name) for name in skmtl.__all__ if name[0].isupper() and not name.endswith("CV")
+    getattr(skmtl, name)
+    for name in skmtl.__all__
+    if name[0].isupper() and not name.endswith("CV") and not name.startswith("SafeTransfer")
 ]
 # Required parameters, and random_state.
 NEEDED = {
