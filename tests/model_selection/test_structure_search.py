@@ -557,7 +557,7 @@ def test_every_structure_can_be_selected_and_has_the_scores_of_its_fits(name, la
     cv = list(StratifiedTaskKFold(3, task_column=column, random_state=0).split(X, y))
     kind = StructureSearchClassifierCV if classifier else StructureSearchRegressorCV
     search = kind(
-        [name], alphas=[0.02], params={"tol": 1e-7}, cv=cv, random_state=0, task_column=column
+        [name], alphas=[0.1], params={"tol": 1e-7}, cv=cv, random_state=0, task_column=column
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
