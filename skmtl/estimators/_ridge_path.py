@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design import Moments, TaskData, task_factors
-from skmtl.losses import SquaredLoss
 
 Array = NDArray[Any]
 
@@ -14,7 +13,7 @@ Array = NDArray[Any]
 def has_closed_form(model: Any, data: TaskData) -> bool:
     """Whether :func:`ridge_coefficients` has the estimator's fits, at a moderate cost."""
     return (
-        isinstance(model._get_loss(), SquaredLoss)
+        model._get_loss().constant_curvature
         and model._pooling(data) in (None, "coefficients")
         and not model._shrinks_intercepts(data)
         and Moments.pay(data)
@@ -74,5 +73,5 @@ def held_out_losses(model: Any, data: TaskData, train: Array, test: Array, alpha
         else:
             own = coef[k][held_out.codes]
             Z = np.einsum("ij,ij->i", held_out.X, own) + intercept[k][held_out.codes]
-        losses[k] = held_out.per_task(held_out.weights * (held_out.y - Z) ** 2 / 2)
+        losses[k] = held_out.per_task(held_out.weights * model._get_loss().value(held_out.y, Z))
     return losses

@@ -212,7 +212,7 @@ class TaskProblem:
     def related(self) -> RelatedTasks | None:
         """The tasks and the covariance that the estimator learns from them; None if it does not."""
         model, data = self.model, self.data
-        if not has_closed_form(model) or not isinstance(data.X, np.ndarray):
+        if not is_quadratic_given_covariance(model) or not isinstance(data.X, np.ndarray):
             return None
         if data.n_tasks < 2 or (data.label_counts == 0).any() or model._shrinks_intercepts(data):
             return None
@@ -227,7 +227,7 @@ class TaskProblem:
         return RelatedTasks(quadratics, covariance)
 
 
-def has_closed_form(model: Any) -> bool:
+def is_quadratic_given_covariance(model: Any) -> bool:
     """Whether the fit minimises the squared loss plus a quadratic form, given the covariance."""
     if getattr(model, "loss", "") != "squared" or model.alpha == 0:
         return False

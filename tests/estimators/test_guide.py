@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from sklearn.model_selection import GridSearchCV
 
-from skmtl import BlockSparseClassifier, BlockSparseClassifierCV, MultiTaskRegressor
+from skmtl import BlockSparseClassifier, BlockSparseClassifierCV, MultiTaskRegressor, reference
 from skmtl.estimators.tuning import follow_path, prepare_objective
 from skmtl.estimators.tuning._guide import guide_folds
 from skmtl.model_selection import StratifiedTaskKFold
@@ -65,6 +65,23 @@ def test_guided_fits_are_the_minimisers(case):
         assert own.dual_gap <= TOL * prepared.null_value
         assert own.objective == pytest.approx(other.objective, abs=2 * TOL * prepared.null_value)
         assert_allclose(own.coef, other.coef, atol=3e-3, err_msg=str(alpha))
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.5])
+def test_guided_fits_reach_cvxpys_optimum(missing):
+    X, Y = problem(8, missing=missing)
+    labelled = ~np.isnan(Y).all(axis=1)  # other rows are left out of the data
+    X, Y = X[labelled], Y[labelled]
+    model, rows = BlockSparseClassifier(tol=TOL), np.arange(len(X)) % 3 > 0
+    data = model._read(X, Y, None)
+    alphas = [0.05, 0.02]
+    (steps,) = guide_folds([model], data, [alphas], prepare_objective(model, data), 3)
+    part = data.take(np.flatnonzero(rows))
+    fits = follow_path(model, part, alphas, prepare_objective(model, part), guide=list(steps))
+    for alpha, fit in zip(alphas, fits, strict=True):
+        best = reference.solve(BlockSparseClassifier(alpha), X[rows], Y[rows])
+        assert fit.objective == pytest.approx(best.objective, rel=1e-6)
+        assert_allclose(fit.coef, best.coef_, atol=1e-3)
 
 
 def test_scores_equal_those_of_a_grid_search():

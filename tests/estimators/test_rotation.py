@@ -5,7 +5,13 @@ import pytest
 from sklearn.base import clone
 from sklearn.linear_model import MultiTaskElasticNet, MultiTaskLasso, Ridge
 
-from skmtl import BlockSparseRegressor, LowRankRegressor, MultiTaskRegressor, TaskRelationRegressor
+from skmtl import (
+    BlockSparseRegressor,
+    LowRankRegressor,
+    MultiTaskRegressor,
+    TaskRelationRegressor,
+    reference,
+)
 from skmtl.design import TaskRotation
 from skmtl.model_selection import BlockSparseRegressorCV, alpha_max, path
 from skmtl.penalties import L21
@@ -94,6 +100,20 @@ def test_is_the_fit_in_tasks(wide, rotations, never_rotated, model):
     assert model.dual_gap_ <= 1e-10 * model.objective_
     np.testing.assert_allclose(model.coef_, plain.coef_, atol=2e-5)
     np.testing.assert_allclose(model.predict(wide[0]), plain.predict(wide[0]), atol=5e-5)
+
+
+@pytest.mark.parametrize(
+    "model", [LowRankRegressor(alpha=1.0), TaskRelationRegressor(alpha=0.1)], ids=repr
+)
+def test_reaches_cvxpys_optimum(wide, rotations, model):
+    X, Y = wide[0][:8], wide[1][:8, :20]
+    model.set_params(tol=1e-9).fit(X, Y)
+    assert rotations[-1] is not None
+    best = reference.solve(model, X, Y)
+    assert model.objective_ == pytest.approx(
+        best.objective, rel=1e-5
+    )  # cvxpy solves these to about 1e-6
+    np.testing.assert_allclose(model.coef_, best.coef_, atol=2e-3)
 
 
 @pytest.mark.parametrize(

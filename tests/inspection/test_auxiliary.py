@@ -81,7 +81,9 @@ def test_closed_form_finds_the_same_task_as_refits(monkeypatch: pytest.MonkeyPat
     model = TaskRelationRegressor(0.1, task_column=-1)
     options: dict[str, Any] = {"main": 0, "max_tasks": 2, "tune": False, "random_state": 0}
     closed = select_auxiliary_tasks(model, X, y, **options)
-    monkeypatch.setattr("skmtl.inspection._task_problem.has_closed_form", lambda model: False)
+    monkeypatch.setattr(
+        "skmtl.inspection._task_problem.is_quadratic_given_covariance", lambda model: False
+    )
     refitted = select_auxiliary_tasks(model, X, y, **options)
     assert_allclose(closed.losses[0], refitted.losses[0])  # the main task alone
     assert closed.path[0] == refitted.path[0] == 1

@@ -11,12 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design import TaskData
-from skmtl.estimators.tuning._fold import Fold, Measure, Source
+from skmtl.estimators.tuning._fold import Fold, Measure
 from skmtl.estimators.tuning._grid import make_grid
-from skmtl.estimators.tuning._moment_folds import MomentFolds
-from skmtl.estimators.tuning._path import prepare_objective
-from skmtl.estimators.tuning._row_folds import SeparateFolds
-from skmtl.estimators.tuning._search import GRID_EPS, takes_moments
+from skmtl.estimators.tuning._search import GRID_EPS, source_of, takes_moments
 from skmtl.estimators.tuning._together import Ending, PathScores, follow_together
 from skmtl.estimators.tuning._top import starts_at_null
 from skmtl.objective import BaseObjective
@@ -60,12 +57,7 @@ def score_paths(
     # The data of one group's folds are in memory at a time.
     for chosen in groups.values():
         alike = [models[number] for number in chosen]
-        if takes_moments(alike[0], data):
-            moments = MomentFolds(alike[0], data, measure)
-            source: Source = moments
-            prepared: BaseObjective | None = moments.full(alike[0])
-        else:
-            source, prepared = SeparateFolds(unbalanced, measure), prepare_objective(alike[0], data)
+        source, prepared = source_of(alike[0], data, unbalanced, measure)
         paths = [_start(model, data, prepared, alphas, len(folds)) for model in alike]
         follow_together(source, alike, paths, folds, _ENDING, n_jobs)
         found |= dict(zip(chosen, paths, strict=True))

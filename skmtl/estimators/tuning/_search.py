@@ -101,13 +101,7 @@ def search_grids(
         End a path once the mean score has been below its best for this many alphas in a row; the
         other alphas score NaN. None: fit all alphas.
     """
-    source: Source
-    if takes_moments(models[0], data):
-        source = MomentFolds(models[0], data, measure)
-        prepared: BaseObjective | None = source.full(models[0])
-    else:
-        source = SeparateFolds(unbalanced, measure)
-        prepared = prepare_objective(models[0], data)
+    source, prepared = source_of(models[0], data, unbalanced, measure)
     at_null = [starts_at_null(model, data) for model in models]
     if isinstance(alphas, int):
         ratios = [GRID_EPS[null] if eps is None else eps for null in at_null]
@@ -124,7 +118,11 @@ def search_grids(
         jobs = ((source, models, grids, fold, known) for fold in folds)
         scores = np.stack(run_parallel(score_fold, jobs, n_jobs, prefer="threads"), axis=-1)
     else:
-        paths = [PathScores(grid, True, True, np.empty((0, len(folds)))) for grid in grids]
+        computed, none = isinstance(alphas, int), np.empty((0, len(folds)))
+        paths = [
+            PathScores(grid, computed, computed and null, none)
+            for grid, null in zip(grids, at_null, strict=True)
+        ]
         ending = Ending(patience, step=patience)
         follow_together(source, models, paths, folds, ending, n_jobs, guides)
         scores = np.stack([path.padded_scores for path in paths])
@@ -166,6 +164,16 @@ def score_fold(
         fits = follow_path(model, part, alphas, prepared, warm=warm, guide=guide)
         scores.append([judge(model, fit) for fit in fits])
     return np.array(scores)
+
+
+def source_of(
+    model: Any, data: TaskData, unbalanced: TaskData, measure: Measure
+) -> tuple[Source, BaseObjective | None]:
+    """The folds' objectives from moments or from rows, and the objective of all rows."""
+    if takes_moments(model, data):
+        moments = MomentFolds(model, data, measure)
+        return moments, moments.full(model)
+    return SeparateFolds(unbalanced, measure), prepare_objective(model, data)
 
 
 def takes_moments(model: Any, data: TaskData) -> bool:

@@ -26,12 +26,13 @@ Array = NDArray[Any]
 class Ending:
     """When paths end before their last alpha: small alphas overfit, and take longest.
 
+    A path ends once the best mean score is at least ``patience`` alphas back and the last one is
+    lower by more than the share ``fall`` of it.
+
     Attributes
     ----------
     patience : int
-        The best mean score is at least this many alphas back,
     fall : float
-        and the last is lower by this share.
     step : int
         All paths advance by this many alphas at a time.
     """
