@@ -72,6 +72,9 @@ def _call_rare() -> None:
         kernels.minimise_rows_dense(
             columns, np.ones(2), thresholds, np.zeros((3, 2)), H, R, 1e-3, 5
         )
+        # The matrix of all classes, one here, is in single precision if it takes many products.
+        columns, bends, W = np.eye(3, dtype=dtype), np.ones(3), np.zeros((3, 1))
+        kernels.minimise_classes(columns, bends, thresholds, W, np.ones((3, 1)), 1.0, 1e-3, 5)
     kernels.dense_gap(
         np.ones((3, 2)),
         np.ones(2),

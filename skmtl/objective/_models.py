@@ -76,11 +76,13 @@ class GramModel:
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """Minimise over W (s, n_tasks) in place up to a duality gap; return the sweeps."""
         H, square, strengths = self.slope, self.residual, penalty.strengths(len(W))
+        # Some features of a Fortran-ordered matrix; the kernel would be compiled again for it.
+        gram = np.ascontiguousarray(self.gram)
 
         def sweep(most: int) -> tuple[int, float]:
             nonlocal square
             n_sweeps, gap, square = kernels.minimise_rows(
-                self.gram, self.factors, self.grams, strengths, W, H, square, tol, most
+                gram, self.factors, self.grams, strengths, W, H, square, tol, most
             )
             return n_sweeps, gap
 
@@ -190,8 +192,13 @@ class SparseModel:
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """As :meth:`GramModel.minimise`."""
         strengths, H, R = penalty.strengths(len(W)), np.empty_like(W), self.residual
-        columns = (self.columns.data, self.columns.indices, self.columns.indptr)
-        # A strided array has another type, for which the kernel would be compiled again.
+        # For strided arrays, or wider indices than necessary, the kernel would be compiled again.
+        wide = max(self.columns.nnz, *self.columns.shape) > np.iinfo(np.int32).max
+        indices, starts = (
+            each.astype(np.int64 if wide else np.int32, copy=False)
+            for each in (self.columns.indices, self.columns.indptr)
+        )
+        columns = (self.columns.data, indices, starts)
         weights = np.ascontiguousarray(self.weights)
 
         def sweep(most: int) -> tuple[int, float]:
