@@ -16,7 +16,7 @@ from hypothesis import settings
 # Rewrite the assertions of these modules, so that failures are explained as in tests.
 pytest.register_assert_rewrite("nonconvex_families", "numpydoc_sections", "problems")
 
-settings.register_profile("skmtl", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("skmtl", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("skmtl")
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -1,5 +1,7 @@
 """Problems shared by many tests: data as users pass them, and as plain lists by task."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -44,6 +46,23 @@ def mostly_slow(scenarios):
     quick = [*QUICK, *(SCENARIOS[k] for k in QUICK)]
     slow = pytest.mark.slow
     return [s if s in quick else pytest.param(s, marks=slow) for s in scenarios]
+
+
+def by_turns(names, scenarios):
+    """Arguments (name, scenario, classify) of a test: names of estimators or penalties.
+
+    All meet in the quick scenarios. The design reads the others in the same way for every penalty:
+    there a scenario is paired with a third of the names, by turns.
+    """
+    for number, each in enumerate(mostly_slow(scenarios)):
+        is_slow = hasattr(each, "marks")
+        scenario = each.values[0] if is_slow else each
+        where = SCENARIO_NAMES[SCENARIOS.index(scenario)]
+        for (position, name), classify in product(enumerate(names), (False, True)):
+            if not is_slow or (number + position + classify) % 3 == 0:
+                kind = "classification" if classify else "regression"
+                marks, label = each.marks if is_slow else (), f"{where}-{name}-{kind}"
+                yield pytest.param(name, scenario, classify, marks=marks, id=label)
 
 
 class Problem:

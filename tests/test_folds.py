@@ -167,7 +167,8 @@ def test_shared_is_fast_enough_for_many_rows():
     members, tasks = label_strata(random_labels(60_000, 10, 0.5, 0.1), True)
     start = time.perf_counter()
     assign_shared(members, tasks, 5, np.random.RandomState(0))
-    assert time.perf_counter() - start < 5  # about 0.7 s on an idle machine
+    # About 0.7 s on an idle machine; a cost quadratic in the rows would take minutes.
+    assert time.perf_counter() - start < 60
 
 
 # Groups of rows that stay together

@@ -117,7 +117,7 @@ def test_the_users_filters_are_left_alone(fit):
         warnings.simplefilter("ignore")
         # The same list object: entries appended to a copy would be lost.
         before, kept = warnings.filters, warnings.filters[:]
-        for _ in range(20):
+        for _ in range(8):
             fit(dataset)
             assert warnings.filters is before and warnings.filters == kept
 

@@ -209,7 +209,9 @@ def test_reference_agrees_whichever_tasks_are_left_out(cls, loss, left_out):
         "single": (X, Y[:, 1], {}),
         "one task": (np.column_stack([X, np.ones(30)]), Y[:, 1], {"task_column": -1}),
     }
-    for layout, (features, labels, params) in layouts.items():
+    # By turns: each estimator meets each layout with some of the tasks left out.
+    turn = [each[0] for each in _convex_estimators()].index(cls) + LEFT_OUT.index(left_out)
+    for layout, (features, labels, params) in list(layouts.items())[turn % 3 :: 3]:
         model = cls(loss=loss, tol=1e-7, **params)
         try:
             model.fit(features, labels)

@@ -37,7 +37,7 @@ TINY = ["--quick", "--jobs", "1", "--n-train", "50", "--n-labels", "10"]
 
 def shortened(path: AlphaPath) -> AlphaPath:
     """Return the first steps of a path of strengths."""
-    return replace(path, grid=lambda *data: path.grid(*data)[2:5])
+    return replace(path, grid=lambda *data: path.grid(*data)[2:4])
 
 
 @pytest.fixture(scope="module")

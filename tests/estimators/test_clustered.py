@@ -4,12 +4,11 @@ import cvxpy as cp
 import numpy as np
 import pytest
 from problems import (
-    SCENARIO_NAMES,
     SCENARIOS,
     TIGHT,
     Problem,
     assert_is_the_optimum,
-    mostly_slow,
+    by_turns,
     planted,
 )
 from sklearn.metrics import adjusted_rand_score
@@ -34,15 +33,13 @@ FORMS = {
     "known-free-mean": {"clusters": KNOWN, "mean": 0.0},
     "known-relaxed": {"clusters": KNOWN, "form": "relaxed", "eta": 0.4},
 }
-PICKED = [0, 2, 3, 7, 8, 12]
+PICKED = [SCENARIOS[k] for k in (0, 2, 3, 7, 8, 12)]
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("k", mostly_slow(PICKED), ids=[SCENARIO_NAMES[k] for k in PICKED])
-@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
-def test_form_against_cvxpy(form, k, classify):
+@pytest.mark.parametrize(("form", "scenario", "classify"), list(by_turns(FORMS, PICKED)))
+def test_form_against_cvxpy(form, scenario, classify):
     cls = (ClusteredTaskRegressor, ClusteredTaskClassifier)[classify]
-    problem = Problem(SCENARIOS[k], classify=classify)
+    problem = Problem(scenario, classify=classify)
     model = cls(0.03 if classify else 0.3, **FORMS[form], **problem.params, **TIGHT)
     assert_is_the_optimum(model, problem)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, by_turns
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -27,15 +27,13 @@ FAMILIES = {
     "complete": {"graph": "complete"},
     "complete-all": {"graph": 0.7 * MATRIX.astype(bool), "sparse": 0.2, "block": 0.4},
 }
-CHOSEN = [0, 2, 3, 8, 9]
+CHOSEN = [SCENARIOS[k] for k in (0, 2, 3, 8, 9)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("k", mostly_slow(CHOSEN), ids=lambda k: SCENARIO_NAMES[k])
-@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
-def test_against_cvxpy(family, k, classify):
+@pytest.mark.parametrize(("family", "scenario", "classify"), list(by_turns(FAMILIES, CHOSEN)))
+def test_against_cvxpy(family, scenario, classify):
     cls = FusedTaskClassifier if classify else FusedTaskRegressor
-    problem = Problem(SCENARIOS[k], classify=classify)
+    problem = Problem(scenario, classify=classify)
     tight = {"tol": 1e-8, "max_iter": 50_000}
     params = {**FAMILIES[family], **problem.params, **tight}
     assert_is_the_optimum(cls(0.02 if classify else 0.2, **params), problem)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, by_turns
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -27,15 +27,13 @@ FAMILIES = {
     "matrix-both": {"graph": MATRIX, "ridge": 0.1, "sparse": 0.2, "block": 0.4},
     "laplacian-sparse": {"laplacian": MATRIX + 3 * np.eye(3), "sparse": 0.5},
 }
-CHOSEN = [0, 2, 3, 8, 9]
+CHOSEN = [SCENARIOS[k] for k in (0, 2, 3, 8, 9)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("k", mostly_slow(CHOSEN), ids=lambda k: SCENARIO_NAMES[k])
-@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
-def test_against_cvxpy(family, k, classify):
+@pytest.mark.parametrize(("family", "scenario", "classify"), list(by_turns(FAMILIES, CHOSEN)))
+def test_against_cvxpy(family, scenario, classify):
     cls = GraphRegularizedClassifier if classify else GraphRegularizedRegressor
-    problem = Problem(SCENARIOS[k], classify=classify)
+    problem = Problem(scenario, classify=classify)
     model = cls(0.03 if classify else 0.3, **FAMILIES[family], **problem.params, **TIGHT)
     assert_is_the_optimum(model, problem)
 

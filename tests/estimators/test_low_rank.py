@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, by_turns
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -32,9 +32,7 @@ def projection(rows):
 # --- the optimum ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("power", [1, 2])
-@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS), ids=SCENARIO_NAMES)
-@BOTH
+@pytest.mark.parametrize(("power", "scenario", "classify"), list(by_turns([1, 2], SCENARIOS)))
 def test_low_rank_against_cvxpy(scenario, classify, power):
     problem = Problem(scenario, classify=classify)
     alpha = 0.06 if classify else 0.4

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from multi_task_problems import CHAIN, COMPLETE, LAPLACIAN, PENALTIES, small
-from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, by_turns
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -38,12 +38,10 @@ from skmtl.penalties import (
     split,
 )
 
-SOME = mostly_slow(SCENARIOS[k] for k in (0, 2, 4, 8, 10))
+SOME = [SCENARIOS[k] for k in (0, 2, 4, 8, 10)]
 
 
-@pytest.mark.parametrize("name", PENALTIES)
-@pytest.mark.parametrize("scenario", SOME, ids=lambda s: f"{s[0]}-{s[6]}-{s[5]}")
-@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
+@pytest.mark.parametrize(("name", "scenario", "classify"), list(by_turns(PENALTIES, SOME)))
 def test_penalty_against_cvxpy(name, scenario, classify):
     problem = Problem(scenario, classify=classify)
     cls = MultiTaskClassifier if classify else MultiTaskRegressor

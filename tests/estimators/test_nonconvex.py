@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from nonconvex_families import CAPPED, FAMILIES, made
-from problems import SCENARIO_NAMES, SCENARIOS, Problem, mostly_slow
+from problems import SCENARIOS, Problem, by_turns
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
@@ -39,13 +39,12 @@ def numeric_gradient(problem, W, b):
     return G
 
 
-@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
-@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize(
-    "index", mostly_slow([0, 1, 2, 3, 7, 8, 9, 12]), ids=lambda i: SCENARIO_NAMES[i]
+    ("name", "scenario", "classify"),
+    list(by_turns(FAMILIES, [SCENARIOS[k] for k in (0, 1, 2, 3, 7, 8, 9, 12)])),
 )
-def test_the_fit_is_stationary_and_the_objective_as_stated(name, index, classify):
-    problem = Problem(SCENARIOS[index], classify=classify)
+def test_the_fit_is_stationary_and_the_objective_as_stated(name, scenario, classify):
+    problem = Problem(scenario, classify=classify)
     model = made(name, classify, **problem.params, **TIGHT)
     model.fit(problem.X, problem.y, problem.sample_weight)
     penalty, residual = FAMILIES[name][3:]

@@ -6,7 +6,7 @@ import warnings
 import cvxpy as cp
 import numpy as np
 import pytest
-from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, by_turns
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -71,7 +71,7 @@ FAMILIES = {
         (cp.normNuc, entries_of), (TraceNorm, L1),
     ),
 }  # fmt: skip
-SOME = mostly_slow(SCENARIOS[k] for k in (0, 2, 4, 8, 10))
+SOME = [SCENARIOS[k] for k in (0, 2, 4, 8, 10)]
 
 
 @pytest.fixture(params=FAMILIES)
@@ -119,8 +119,7 @@ def stacked(seed=0, n_tasks=6, rows=30, units=1.0):
 
 
 class TestOptimum:
-    @pytest.mark.parametrize("scenario", SOME, ids=lambda s: f"{s[0]}-{s[6]}-{s[5]}")
-    @pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
+    @pytest.mark.parametrize(("family", "scenario", "classify"), list(by_turns(FAMILIES, SOME)))
     def test_against_cvxpy(self, family, scenario, classify):
         problem = Problem(scenario, classify=classify)
         tight = {**TIGHT, "tol": 1e-8}

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from problems import (
     IDS,
-    SCENARIO_NAMES,
     SCENARIOS,
     TIGHT,
     Problem,
     assert_is_the_optimum,
-    mostly_slow,
+    by_turns,
 )
 from scipy.cluster.hierarchy import fcluster, is_valid_linkage, linkage
 from sklearn.base import clone
@@ -28,7 +27,7 @@ from skmtl import (
 )
 from skmtl.model_selection import alpha_max, path
 
-PICKED = [0, 2, 3, 7, 8, 12]
+PICKED = [SCENARIOS[k] for k in (0, 2, 3, 7, 8, 12)]
 LINKAGE = np.array([[0.0, 2.0, 0.3, 2.0], [1.0, 3.0, 1.2, 3.0]])
 
 
@@ -38,12 +37,12 @@ def lists_of(problem):
     return [[first, last], middle]
 
 
-@pytest.mark.parametrize("tree", ["auto", "linkage", "lists"])
-@pytest.mark.parametrize("k", mostly_slow(PICKED), ids=[SCENARIO_NAMES[k] for k in PICKED])
-@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
-def test_against_cvxpy(tree, k, classify):
+@pytest.mark.parametrize(
+    ("tree", "scenario", "classify"), list(by_turns(["auto", "linkage", "lists"], PICKED))
+)
+def test_against_cvxpy(tree, scenario, classify):
     cls = (TreeGuidedRegressor, TreeGuidedClassifier)[classify]
-    problem = Problem(SCENARIOS[k], classify=classify)
+    problem = Problem(scenario, classify=classify)
     tree = {"auto": "auto", "linkage": LINKAGE, "lists": lists_of(problem)}[tree]
     model = cls(0.02 if classify else 0.2, tree=tree, **problem.params, **TIGHT)
     assert_is_the_optimum(model, problem)

@@ -71,6 +71,7 @@ def test_a_common_error_widens_all_intervals() -> None:
     assert wide > 3 * narrow
 
 
+@pytest.mark.slow
 def test_intervals_cover_gains_drawn_from_the_model() -> None:
     rng, covered, labelled, wrong = np.random.default_rng(0), [], 0, 0
     for _ in range(60):

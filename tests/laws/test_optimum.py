@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import SCENARIO_NAMES, SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, by_turns, mostly_slow
 
 from skmtl import (
     BlockSparseClassifier,
@@ -32,9 +32,9 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS[:13]), ids=SCENARIO_NAMES[:13])
-@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
+@pytest.mark.parametrize(
+    ("family", "scenario", "classify"), list(by_turns(FAMILIES, SCENARIOS[:13]))
+)
 def test_family_against_cvxpy(family, scenario, classify):
     cls = FAMILIES[family][classify]
     problem = Problem(scenario, classify=classify)

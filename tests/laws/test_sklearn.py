@@ -48,13 +48,22 @@ WITH_UNKNOWN_TASKS = [
 ]
 
 # The task column is read, and decisions become classes, in the base classes, and one engine tunes
-# all CV estimators: every regressor, and one classifier and CV estimator for each way to fit.
-WITH_TASKS = [cls for cls in ESTIMATORS if cls.__name__.endswith("Regressor")] + [
+# all CV estimators: the families that use tasks, or the rows of each, for more than a penalty, and
+# one CV estimator for each way to fit.
+WITH_TASKS = [
+    skmtl.BlockSparseRegressor,
     skmtl.BlockSparseClassifier,
     skmtl.BlockSparseRegressorCV,
     skmtl.BlockSparseClassifierCV,
-    skmtl.IndependentTaskClassifier,
+    skmtl.ClusteredTaskRegressor,
+    skmtl.FusedTaskRegressor,
+    skmtl.GraphRegularizedRegressor,
     skmtl.GroupOverlapClassifier,
+    skmtl.IndependentTaskRegressor,
+    skmtl.IndependentTaskClassifier,
+    skmtl.PooledTaskRegressor,
+    skmtl.SafeTransferRegressor,
+    skmtl.TreeGuidedRegressor,
 ]
 
 FLOAT_IDS = (
@@ -78,7 +87,10 @@ ANOTHER_SOLVER = {
 
 
 def _is_quick(cls):
-    return cls.__name__.endswith("Regressor") or cls is skmtl.BlockSparseClassifier
+    # SafeTransfer cross-validates three estimators in each of a hundred fits.
+    return cls is skmtl.BlockSparseClassifier or (
+        cls.__name__.endswith("Regressor") and cls is not skmtl.SafeTransferRegressor
+    )
 
 
 def _is_block_sparse(cls):
@@ -100,7 +112,7 @@ def _to_check(cls, **params):
     if cls.__name__.endswith("CV"):
         return cls(**FEW_FITS, **params), ANOTHER_SOLVER
     if cls.__name__.startswith("SafeTransfer"):
-        return cls("block_sparse", alphas=3, cv=3, **params), ANOTHER_SOLVER
+        return cls("block_sparse", alphas=2, cv=2, **params), ANOTHER_SOLVER
     return cls(**params), {}
 
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, mostly_slow
+from problems import SCENARIOS, TIGHT, Problem, assert_is_the_optimum, by_turns, mostly_slow
 from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
@@ -52,16 +52,16 @@ CLASSES = {
     )
     for name, (family, params) in FAMILIES.items()
 }
-WITH_INTERCEPTS = mostly_slow(scenario for scenario in SCENARIOS[:13] if scenario[5])
+WITH_INTERCEPTS = [scenario for scenario in SCENARIOS[:13] if scenario[5]]
 # An unpenalised mean task of a graph, or an unpenalised feature.
 HELD = pytest.mark.filterwarnings("ignore:With ridge=0 nothing holds")
 
 
 @HELD
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("scenario", WITH_INTERCEPTS, ids=str)
-@pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
+@pytest.mark.parametrize(
+    ("family", "scenario", "classify"), list(by_turns(FAMILIES, WITH_INTERCEPTS))
+)
 def test_families_against_cvxpy(family, scenario, classify):
     problem = Problem(scenario, classify=classify)
     cls, params = CLASSES[family][classify], dict(CLASSES[family][2])
