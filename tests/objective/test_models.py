@@ -1,10 +1,14 @@
 """Models on sets of rows of W: minimum against cvxpy, duality gap."""
 
+from dataclasses import replace
+
 import cvxpy as cp
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numba import typeof
 
+from skmtl._numerics import kernels
 from skmtl.objective._lengths import length_step
 from skmtl.objective._models import NO_GRAMS, DenseModel, GramModel, SparseModel, Thresholds
 
@@ -94,6 +98,34 @@ class TestModels:
         )
         assert dense.any()
         np.testing.assert_allclose(sparse, dense, atol=1e-6)
+
+    def test_arrays_of_other_types_compile_no_kernel_again(self, monkeypatch):
+        """Wide indices, and a Fortran-ordered matrix, give the same minimum by the same kernel."""
+        A, R, factors, ridges = small_problem()
+        types = set()
+        for name in ("minimise_rows", "minimise_rows_sparse"):
+            plain = getattr(kernels, name)
+
+            def spy(*arrays, plain=plain, name=name):
+                types.add((name, *(typeof(each) for each in arrays)))
+                return plain(*arrays)
+
+            monkeypatch.setattr(kernels, name, spy)
+        gram, _, _, usual = models_of(A, R, factors)
+        turned = replace(gram, gram=np.asfortranarray(gram.gram), slope=gram.slope.copy())
+        columns = usual.columns.copy()
+        columns.indices, columns.indptr = (
+            each.astype(np.int64) for each in (columns.indices, columns.indptr)
+        )
+        wide = replace(usual, columns=columns, residual=usual.residual.copy())
+        assert not turned.gram.flags.c_contiguous and wide.columns.indices.dtype == np.int64
+        for first, second in ((gram, turned), (usual, wide)):
+            found = [np.zeros((A.shape[1], R.shape[1])) for _ in range(2)]
+            for model, W in zip((first, second), found, strict=True):
+                model.minimise(W, Thresholds(1.0, 2.0, ridges), 1e-9, 10_000)
+            np.testing.assert_array_equal(*found)
+            assert found[0].any()
+        assert len(types) == 2
 
     @pytest.mark.parametrize("scale", [1e-50, 1e-30, 1e30, 1e50])
     def test_columns_beyond_single_precision(self, scale):
