@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmtl import TaskRelationRegressor
 from skmtl.inspection import TaskAffinity, TaskAffinityDisplay
-from skmtl.inspection._affinity_display import order_tasks
+from skmtl.inspection._task_order import order_tasks
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose
 from transfer_problems import ALONE, related
 
 from skmtl import PooledTaskRegressor
+from skmtl._plotting import spread
 from skmtl.inspection import TransferGain, TransferGainDisplay
-from skmtl.inspection._transfer_display import spread
 from skmtl.inspection._transfer_result import compare
 
 
