@@ -91,9 +91,9 @@ def muted(ax: Any, share: float) -> Colour:
     return _mix(foreground(ax), background(ax), share)
 
 
-def colour_on(ax: Any, colour: str | float) -> str | Colour:
-    """A colour, or the grey with this share of the background."""
-    return colour if isinstance(colour, str) else muted(ax, colour)
+def colour_on(ax: Any, colour: str | float) -> Colour:
+    """A legible colour, or the grey with this share of the background."""
+    return legible(ax, colour) if isinstance(colour, str) else muted(ax, colour)
 
 
 def legible(ax: Any, colour: str) -> Colour:

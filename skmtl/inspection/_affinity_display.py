@@ -11,6 +11,7 @@ from skmtl._plotting import (
     add_colorbar,
     diverging,
     foreground,
+    label_axis,
     make_axes,
     muted,
     require_matplotlib,
@@ -200,9 +201,8 @@ class TaskAffinityDisplay:
 
     def _label_tasks(self) -> None:
         names = [str(self.affinity.tasks[t]) for t in self.order_]
-        places = np.arange(len(names))
-        self.ax_.set_xticks(places, names, rotation=90, fontsize=FONT_SIZE)
-        self.ax_.set_yticks(places, names, fontsize=FONT_SIZE)
+        label_axis(self.ax_, "x", names)
+        label_axis(self.ax_, "y", names)
 
     def _label_groups(self, ordered: Array) -> None:
         ax, n_tasks = self.ax_, len(ordered)

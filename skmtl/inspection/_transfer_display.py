@@ -16,6 +16,7 @@ from skmtl._plotting import (
     colour_on,
     draw_zero,
     legend_above,
+    legible,
     make_axes,
     muted,
     plain_axes,
@@ -267,9 +268,10 @@ class TransferGainDisplay:
         overall = part.overall
         if relative or not np.isfinite(overall.se):
             return
-        self.ax_.axvspan(overall.low, overall.high, color=GREEN, alpha=0.15, lw=0, zorder=0)
+        green = legible(self.ax_, GREEN)
+        self.ax_.axvspan(overall.low, overall.high, color=green, alpha=0.15, lw=0, zorder=0)
         self.ax_.axvline(
-            overall.gain, color=GREEN, lw=1.2, ls="--", zorder=1, label="mean over these tasks"
+            overall.gain, color=green, lw=1.2, ls="--", zorder=1, label="mean over these tasks"
         )
 
     def _draw_axes(self, gains: "_PlotData", rank: Array, relative: bool) -> None:

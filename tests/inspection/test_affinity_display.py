@@ -12,16 +12,6 @@ from skmtl.inspection import TaskAffinity, TaskAffinityDisplay
 from skmtl.inspection._task_order import order_tasks
 
 
-@pytest.fixture
-def figures() -> Any:
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
 def affinity_of(group: Any, kind: str = "learned") -> TaskAffinity:
     rng = np.random.default_rng(0)
     noise = 0.1 * rng.standard_normal((len(group), len(group)))
