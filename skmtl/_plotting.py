@@ -22,6 +22,7 @@ FONT_SIZE = 8.0
 # Up to this many tasks or features are labelled by name in a new figure.
 MAX_LABELLED = 40
 _POINTS_PER_LABEL = 1.25 * FONT_SIZE
+_INCHES_PER_LETTER = 0.6 * FONT_SIZE / 72
 # Layouts leave about this share of the size of the axes before the first draw.
 _AFTER_LAYOUT = 0.85
 # Colours cover this quantile of the absolute values.
@@ -199,6 +200,12 @@ def label_axis(ax: Any, axis: str, names: Sequence[str]) -> list[int]:
     else:
         ax.set_xticks(places, shown, fontsize=FONT_SIZE, rotation=rotation(shown))
     return places
+
+
+def label_sizes(below: Sequence[str], beside: Sequence[str]) -> tuple[float, float]:
+    """The height of labels below axes, and the width of labels beside them, in inches, about."""
+    longest = [_INCHES_PER_LETTER * max(map(len, names), default=0) for names in (below, beside)]
+    return longest[0] if rotation(below) else _INCHES_PER_LETTER, longest[1]
 
 
 def rotation(names: Sequence[str]) -> int:

@@ -15,13 +15,14 @@ from skmtl._plotting import (
     background,
     draw_zero,
     label_axis,
+    label_sizes,
     legend_above,
     legible,
     make_axes,
     muted,
     plain_axes,
 )
-from skmtl.inspection._fitted import FittedTasks, check_names, default_names, largest
+from skmtl.inspection._fitted import FittedTasks, check_names, default_names, largest, title_of
 
 Array = NDArray[Any]
 
@@ -222,7 +223,7 @@ class CoefficientDisplay:
             shown = largest(np.abs(at), max_features)
             what = f"coefficient in task {tasks[t]}"
         self.order_ = shown[np.argsort(at[shown], kind="stable")]
-        self._make_axes(ax)
+        self._make_axes(ax, names)
         self._draw_points(at[self.order_], ends[:, self.order_], scatter_options)
         self.mean_line_ = None if feature is None else self._draw_mean(float(at.mean()))
         label_axis(self.ax_, "y", [names[k] for k in self.order_])
@@ -247,10 +248,10 @@ class CoefficientDisplay:
             )
         return np.stack(ends)
 
-    def _make_axes(self, ax: Any) -> None:
-        n = len(self.order_)
+    def _make_axes(self, ax: Any, names: list[str]) -> None:
+        n, (_, beside) = len(self.order_), label_sizes([], names)
         per_point = _INCHES_PER_LABEL if n <= MAX_LABELLED else _INCHES_PER_POINT
-        self.ax_, self.figure_ = make_axes(self, ax, 5.6, 1.3 + max(1.2, per_point * n))
+        self.ax_, self.figure_ = make_axes(self, ax, 5.0 + beside, 1.3 + max(1.2, per_point * n))
 
     def _draw_points(self, at: Array, ends: Array, scatter_options: dict[str, Any]) -> None:
         ax, places = self.ax_, np.arange(len(at))
@@ -282,13 +283,10 @@ class CoefficientDisplay:
             ax.set_ylabel("task")
         used = np.count_nonzero(at)
         if kind == "features":
-            title = f"{used} of {len(at)} features used"
-            if len(self.order_) < len(at):
-                title += f", {len(self.order_)} largest shown"
+            title = title_of(self.estimator_name, int(used), len(at), len(self.order_))
         else:
             title = f"{len(at)} tasks" if used == len(at) else f"used in {used} of {len(at)} tasks"
-        if self.estimator_name:
-            title = f"{self.estimator_name}: {title}"
+            title = f"{self.estimator_name}, {title}" if self.estimator_name else title
         height = legend_above(ax, 1) if self.mean_line_ is not None else 0.0
         ax.set_title(title, fontsize="medium", pad=8.0 + height)
 

@@ -133,3 +133,11 @@ def largest(sizes: Array, count: int | None) -> NDArray[np.intp]:
     if count is not None and not (is_count and count >= 1):
         raise ValueError(f"max_features must be at least 1, or None for all; got {count!r}.")
     return np.argsort(-sizes, kind="stable")[:count]
+
+
+def title_of(name: str | None, n_used: int, n_features: int, n_shown: int) -> str:
+    """The title of a plot of coefficients by feature."""
+    title = f"{n_used} of {n_features} features used"
+    if n_shown < n_features and n_shown != n_used:
+        title += f", {n_shown} largest shown"
+    return f"{name}\n{title}" if name else title

@@ -1,5 +1,6 @@
 """The plot of a path over alpha and of its scores; matplotlib is imported only to draw it."""
 
+from textwrap import fill
 from typing import Any, Self
 
 import numpy as np
@@ -28,6 +29,7 @@ Array = NDArray[Any]
 
 _HEIGHTS = {"norms": 2.6, "support": 1.0, "score": 1.9}
 _LABELS = {"norms": "norm of coefficients", "support": "features used"}
+_LETTERS_PER_LINE = 12
 _FAINT_LINE = 0.6
 # With more other models than line styles, only the first has an entry in the legend.
 _OTHER_LINES = (":", "-.", (0, (5, 3)))
@@ -320,7 +322,13 @@ class PathDisplay:
                 fontsize=FONT_SIZE,
                 color=labelled[j],
                 annotation_clip=False,
-                arrowprops={"arrowstyle": "-", "color": labelled[j], "lw": 0.6, "shrinkB": 0},
+                arrowprops={
+                    "arrowstyle": "-",
+                    "color": labelled[j],
+                    "linewidth": 0.6,
+                    "shrinkB": 0,
+                    "relpos": (0.0, 0.5),
+                },
             )
 
     def _draw_scores(self, alphas: Array, scores: Array) -> None:
@@ -374,7 +382,8 @@ class PathDisplay:
         labels = _LABELS | {"score": self.score_name or score_name}
         for kind, panel in self.axes_.items():
             plain_axes(panel, "both")
-            panel.set_ylabel(labels[kind])
+            text = fill(labels[kind], _LETTERS_PER_LINE, break_long_words=False)
+            panel.set_ylabel(text, fontsize="small")
             panel.tick_params(labelbottom=kind == list(self.axes_)[-1])
         if "support" in self.axes_:
             self.axes_["support"].set_ylim(bottom=0)

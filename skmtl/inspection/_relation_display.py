@@ -14,6 +14,7 @@ from skmtl._plotting import (
     diverging,
     foreground,
     label_axis,
+    label_sizes,
     make_axes,
     muted,
     split_axes,
@@ -186,9 +187,10 @@ class TaskRelationDisplay:
             )
         names = range(len(matrix)) if self.tasks is None else self.tasks
         names = check_names(names, len(matrix), "tasks")
-        side = 2.5 + max(3.0, _INCHES_PER_LABEL * min(len(matrix), MAX_LABELLED))
-        extra = _TREE_SHARE * side * dendrogram
-        self.ax_, self.figure_ = make_axes(self, ax, side + colorbar, side + extra)
+        below, beside = label_sizes(names, names)
+        side = max(3.6, _INCHES_PER_LABEL * min(len(matrix), MAX_LABELLED))
+        height = side * (1 + _TREE_SHARE * dendrogram) + below + 0.6
+        self.ax_, self.figure_ = make_axes(self, ax, side + beside + 0.4 + colorbar, height)
         self.order_, tree = _cluster(matrix, order)
         panels = [self.ax_]
         if dendrogram:

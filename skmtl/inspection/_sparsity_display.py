@@ -12,15 +12,16 @@ from skmtl._plotting import (
     diverging,
     foreground,
     label_axis,
+    label_sizes,
     make_axes,
     muted,
     symmetric_limit,
 )
-from skmtl.inspection._fitted import FittedTasks, check_names, default_names, largest
+from skmtl.inspection._fitted import FittedTasks, check_names, default_names, largest, title_of
 
 Array = NDArray[Any]
 
-_INCHES_PER_LABEL, _INCHES_PER_TASK = 0.19, 0.05
+_INCHES_PER_LABEL, _INCHES_PER_TASK, _MAX_WIDTH = 0.19, 0.05, 9.0
 # The share of colour in the smallest coefficients, which sets them apart from zeros.
 _LEAST_COLOUR = 0.35
 _UNUSED = 0.5
@@ -193,18 +194,18 @@ class BlockSparsityDisplay:
         self.support_ = np.asarray(coef.any(axis=0))
         self.features_ = _select_features(coef, max_features)
         n_drawn = len(self.features_)
-        width = (
-            2.2
-            + max(map(len, names)) * 0.06
-            + max(2.0, min(_INCHES_PER_LABEL * min(n_tasks, MAX_LABELLED), _INCHES_PER_TASK * 150))
-        )
-        height = 1.4 + max(1.5, _INCHES_PER_LABEL * min(n_drawn, 2 * MAX_LABELLED))
-        self.ax_, self.figure_ = make_axes(self, ax, width + colorbar, height)
+        drawn = [names[j] for j in self.features_]
+        below, beside = label_sizes(tasks, drawn)
+        columns = max(_INCHES_PER_LABEL * min(n_tasks, MAX_LABELLED), _INCHES_PER_TASK * n_tasks)
+        rows = max(1.2, _INCHES_PER_LABEL * min(n_drawn, 2 * MAX_LABELLED))
+        size = (min(max(2.4, columns), _MAX_WIDTH) + beside + 0.6 + colorbar, rows + below + 1.0)
+        self.ax_, self.figure_ = make_axes(self, ax, *size)
         self._draw_coefficients(coef[:, self.features_].T, colorbar, imshow_options)
         self._draw_support()
         label_axis(self.ax_, "x", tasks)
-        self._label_features([names[j] for j in self.features_])
-        self._draw_title(n_features)
+        self._label_features(drawn)
+        shown = title_of(self.estimator_name, int(self.support_.sum()), n_features, n_drawn)
+        self.ax_.set_title(shown, fontsize="medium")
         return self
 
     def _draw_coefficients(
@@ -232,15 +233,6 @@ class BlockSparsityDisplay:
             if not self.support_[self.features_[place]]:
                 tick.set_color(muted(self.ax_, _UNUSED))
         self.ax_.set_xlabel("task", fontsize=FONT_SIZE + 1)
-
-    def _draw_title(self, n_features: int) -> None:
-        n_used, n_drawn = np.count_nonzero(self.support_), len(self.features_)
-        title = f"{n_used} of {n_features} features used"
-        if n_drawn < n_features and n_drawn != n_used:
-            title += f", {n_drawn} largest shown"
-        if self.estimator_name:
-            title = f"{self.estimator_name}\n{title}"
-        self.ax_.set_title(title, fontsize="medium")
 
 
 def _select_features(coef: Array, max_features: int | None) -> NDArray[np.intp]:

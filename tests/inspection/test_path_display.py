@@ -60,7 +60,7 @@ def test_draws_path_and_scores_of_a_search(figures: Any, layout: str) -> None:
         f"best: {search.alphas_[best]:.3g}",
     ]
     assert list(display.axes_) == ["norms", "support", "score"]
-    assert display.axes_["score"].get_ylabel() == "mean squared error"
+    assert display.axes_["score"].get_ylabel() == "mean squared\nerror"
     left, right = display.ax_.get_xlim()
     assert left > right  # weaker penalties to the right
     named = {text.get_text() for text in display.ax_.texts}
@@ -98,7 +98,7 @@ def test_grid_of_several_models_without_data(figures: Any) -> None:
     assert_allclose(display.score_line_.get_ydata(), means[row])
     (other,) = (line for line in display.ax_.lines if line.get_label().startswith("l1_ratio"))
     assert_allclose(other.get_xydata().T, [search.alphas_[1 - row], means[1 - row]])
-    assert list(display.axes_) == ["score"] and display.ax_.get_ylabel() == "minus mean loss"
+    assert list(display.axes_) == ["score"] and display.ax_.get_ylabel() == "minus mean\nloss"
     assert f"l1_ratio={search.l1_ratio_}" in display.ax_.get_title()
     # With common alphas for all models.
     data, alphas = made(), [10.0, 0.3, 1e-6]
