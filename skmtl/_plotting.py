@@ -148,6 +148,34 @@ def symmetric_limit(values: Array) -> tuple[float, str]:
     return limit, "both" if (sizes > limit).any() else "neither"
 
 
+def draw_image(
+    ax: Any, values: Array, limit: float, options: dict[str, Any], least: float = 0.0
+) -> Any:
+    """A matrix as an image, by default in :func:`diverging` colours between two limits."""
+    defaults = {"cmap": diverging(ax, least), "interpolation": "nearest"}
+    if "norm" not in options:
+        defaults |= {"vmin": -limit, "vmax": limit}
+    return ax.imshow(values, **(defaults | options))
+
+
+def styled(kind: str, defaults: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The defaults of a style, replaced by the options, under whichever name these are given.
+
+    Parameters
+    ----------
+    kind : {"Line2D", "PathCollection"}
+        The class of matplotlib that is drawn.
+    defaults, options : dict
+    """
+    from matplotlib import collections, lines
+    from matplotlib.cbook import normalize_kwargs
+
+    options = normalize_kwargs(options, {**vars(lines), **vars(collections)}[kind])
+    if kind == "PathCollection" and {"c", "color"} & options.keys():
+        defaults = {key: value for key, value in defaults.items() if not key.endswith("color")}
+    return defaults | options
+
+
 def add_colorbar(ax: Any, image: Any, label: str, extend: str, shrink: float) -> Any:
     """A colour bar beside the axes, or a list of them."""
     bar = image.figure.colorbar(image, ax=ax, shrink=shrink, extend=extend, label=label)

@@ -9,7 +9,7 @@ from skmtl._plotting import (
     FONT_SIZE,
     MAX_LABELLED,
     add_colorbar,
-    diverging,
+    draw_image,
     foreground,
     label_axis,
     make_axes,
@@ -180,9 +180,7 @@ class TaskAffinityDisplay:
         ax, affinity = self.ax_, self.affinity
         matrix = affinity.matrix[np.ix_(self.order_, self.order_)]
         limit, extend = symmetric_limit(matrix[~np.eye(len(matrix), dtype=bool)])
-        defaults = {"cmap": diverging(ax), "vmin": -limit, "vmax": limit}
-        defaults |= {"interpolation": "nearest", "aspect": "equal"}
-        self.im_ = ax.imshow(matrix, **(defaults | imshow_options))
+        self.im_ = draw_image(ax, matrix, limit, {"aspect": "equal"} | imshow_options)
         ax.set_facecolor(muted(ax, 0.8))  # where there is no value
         learned = affinity.kind == "learned"
         label = "learned correlation" if learned else f"gain in {affinity.loss_name}"

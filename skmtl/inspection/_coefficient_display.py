@@ -21,6 +21,7 @@ from skmtl._plotting import (
     make_axes,
     muted,
     plain_axes,
+    styled,
 )
 from skmtl.inspection._fitted import FittedTasks, check_names, default_names, largest, title_of
 
@@ -267,7 +268,7 @@ class CoefficientDisplay:
             "edgecolor": [blue if value else grey for value in at],
             "zorder": 3,
         }
-        self.points_ = ax.scatter(at, places, **(defaults | scatter_options))
+        self.points_ = ax.scatter(at, places, **styled("PathCollection", defaults, scatter_options))
 
     def _draw_mean(self, mean: float) -> Any:
         colour = legible(self.ax_, VERMILION)

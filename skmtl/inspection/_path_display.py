@@ -21,6 +21,7 @@ from skmtl._plotting import (
     require_matplotlib,
     split_axes,
     spread,
+    styled,
 )
 from skmtl.inspection._fitted import check_names, default_names
 from skmtl.inspection._path_source import PathSource, marks_of
@@ -233,8 +234,11 @@ class PathDisplay:
             If matplotlib is not installed.
         """
         alphas, coefs, scores = self._read()
-        kinds = ["norms", "support"] * (coefs is not None) + ["score"] * (scores is not None)
         self.marks_ = marks_of(alphas, scores, self.alpha, self.mse_path is not None)
+        positive = alphas > 0
+        alphas, scores = alphas[positive], None if scores is None else scores[positive]
+        coefs = None if coefs is None else coefs[:, :, positive]
+        kinds = ["norms", "support"] * (coefs is not None) + ["score"] * (scores is not None)
         self._make_panels(ax, kinds)
         self.norm_lines_: list[Any] = []
         self.support_line_ = self.score_line_ = self.score_band_ = None
@@ -247,17 +251,17 @@ class PathDisplay:
         return self
 
     def _read(self) -> tuple[Array, Array | None, Array | None]:
-        """The positive alphas, descending, with their coefficients and scores."""
+        """The alphas, descending, with their coefficients and scores."""
         alphas = np.asarray(self.alphas, dtype=np.float64)
         if self.mse_path is not None and self.scores_path is not None:
             raise ValueError("Pass mse_path or scores_path, not both.")
         given = self.scores_path if self.mse_path is None else self.mse_path
         coefs = None if self.coefs is None else np.asarray(self.coefs, dtype=np.float64)
         scores = None if given is None else np.asarray(given, dtype=np.float64)
-        if alphas.ndim != 1 or (coefs is None and scores is None):
+        if alphas.ndim != 1 or not (alphas > 0).any() or (coefs is None and scores is None):
             raise ValueError(
-                f"A path has alphas (n_alphas,), got shape {alphas.shape}, and coefs or scores. "
-                f"Pass the result of path, or mse_path or scores_path."
+                f"A path has alphas (n_alphas,), one of them positive, and coefs or scores; got "
+                f"alphas={self.alphas!r}. Pass the result of path, or mse_path or scores_path."
             )
         n = len(alphas)
         for name, value, axis, rank in (("coefs", coefs, -1, 3), ("scores", scores, 0, 2)):
@@ -265,7 +269,6 @@ class PathDisplay:
                 shape = "(n_tasks, n_features, n_alphas)" if rank == 3 else "(n_alphas, n_folds)"
                 raise ValueError(f"{name} must be {shape} for {n} alphas, got {value.shape}.")
         order = np.argsort(-alphas, kind="stable")
-        order = order[alphas[order] > 0]
         coefs = None if coefs is None else coefs[:, :, order]
         return alphas[order], coefs, None if scores is None else scores[order]
 
@@ -286,18 +289,19 @@ class PathDisplay:
         reference = fitted[-1]
         if "selected" in self.marks_:
             reference = fitted[np.argmin(np.abs(alphas[fitted] - self.marks_["selected"]))]
-        ranked = np.argsort(-norms[:, reference], kind="stable")[: min(max_labelled, len(PALETTE))]
-        colours = [legible(ax, colour) for colour in PALETTE]
-        labelled = {j: colour for j, colour in zip(ranked, colours, strict=False) if norms[j].any()}
+        ranked = np.argsort(-norms[:, reference], kind="stable")[:max_labelled]
+        colours, nonzero = [legible(ax, colour) for colour in PALETTE], np.nansum(norms, axis=1) > 0
+        labelled = {j: colour for j, colour in zip(ranked, colours, strict=False) if nonzero[j]}
         faint = {"color": muted(ax, _FAINT_LINE), "linewidth": 0.7, "zorder": 2}
         for j, norm in enumerate(norms):
             style = (
                 {"color": labelled[j], "linewidth": 1.6, "zorder": 3} if j in labelled else faint
             )
             style["marker"] = "o" if len(alphas) == 1 else ""
-            self.norm_lines_ += ax.plot(alphas, norm, **(style | line_options))
+            self.norm_lines_ += ax.plot(alphas, norm, **styled("Line2D", style, line_options))
         ax.set_ylim(0.0, 1.05 * float(np.nanmax(norms)) or 1.0)
-        self._label_features(norms[:, fitted[-1]], labelled, names)
+        if labelled:
+            self._label_features(norms[:, fitted[-1]], labelled, names)
         size = np.where(np.isnan(norms).any(axis=0), np.nan, (norms > 0).sum(axis=0))
         (self.support_line_,) = self.axes_["support"].plot(
             alphas, size, color=legible(ax, BLUE), linewidth=1.4, drawstyle="steps-mid"

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmtl._plotting import (
     MAX_LABELLED,
     add_colorbar,
-    diverging,
+    draw_image,
     foreground,
     label_axis,
     label_sizes,
@@ -211,9 +211,7 @@ class TaskRelationDisplay:
     def _draw_matrix(self, ordered: Array, imshow_options: dict[str, Any]) -> None:
         # A dendrogram must be as wide as the heat map, which equal scales would make narrower.
         aspect = "equal" if self.dendrogram_ax_ is None else "auto"
-        defaults = {"cmap": diverging(self.ax_), "vmin": -1.0, "vmax": 1.0}
-        defaults |= {"interpolation": "nearest", "aspect": aspect}
-        self.im_ = self.ax_.imshow(ordered, **(defaults | imshow_options))
+        self.im_ = draw_image(self.ax_, ordered, 1.0, {"aspect": aspect} | imshow_options)
         self.ax_.set_facecolor(muted(self.ax_, 0.8))  # where there is no value
 
     def _draw_tree(self, ax: Any, tree: Array | None) -> None:

@@ -1,4 +1,4 @@
-"""The picture of the coefficients of a row-sparse model; matplotlib is imported only to draw it."""
+"""The heat map of all coefficients, zeros blank; matplotlib is imported only to draw it."""
 
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ from skmtl._plotting import (
     FONT_SIZE,
     MAX_LABELLED,
     add_colorbar,
-    diverging,
+    draw_image,
     foreground,
     label_axis,
     label_sizes,
@@ -28,7 +28,7 @@ _UNUSED = 0.5
 
 
 class BlockSparsityDisplay:
-    """Picture of the coefficients of all features and tasks, in which zeros are blank.
+    """Heat map of the coefficients of all features and tasks, in which zeros are blank.
 
     Features are sorted by the Euclidean norm of their coefficients over the tasks. A line separates
     the features in use from those whose coefficients are all zero, and the names of the latter are
@@ -212,10 +212,8 @@ class BlockSparsityDisplay:
         self, coef: Array, colorbar: bool, imshow_options: dict[str, Any]
     ) -> None:
         limit, extend = symmetric_limit(coef[coef != 0])
-        defaults = {"cmap": diverging(self.ax_, _LEAST_COLOUR), "vmin": -limit, "vmax": limit}
-        defaults |= {"interpolation": "nearest", "aspect": "auto"}
-        blank = np.ma.masked_equal(coef, 0.0)
-        self.im_ = self.ax_.imshow(blank, **(defaults | imshow_options))
+        blank, options = np.ma.masked_equal(coef, 0.0), {"aspect": "auto"} | imshow_options
+        self.im_ = draw_image(self.ax_, blank, limit, options, _LEAST_COLOUR)
         self.colorbar_ = None
         if colorbar:
             self.colorbar_ = add_colorbar(self.ax_, self.im_, "coefficient", extend, 1.0)

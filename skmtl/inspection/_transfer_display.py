@@ -22,6 +22,7 @@ from skmtl._plotting import (
     plain_axes,
     require_matplotlib,
     spread,
+    styled,
 )
 from skmtl.inspection._transfer import transfer_gain
 from skmtl.inspection._transfer_result import LEVEL, BaselineGain, TransferGain
@@ -118,14 +119,16 @@ class TransferGainDisplay:
         *,
         baseline: str | None = None,
         relative: bool = False,
+        raw: bool = True,
         ax: Any = None,
+        **errorbar_options: Any,
     ) -> Self:
         """Draw a result.
 
         Parameters
         ----------
         result : TransferGain
-        baseline, relative, ax : as in :meth:`plot`
+        baseline, relative, raw, ax, **errorbar_options : as in :meth:`plot`
 
         Returns
         -------
@@ -136,7 +139,8 @@ class TransferGainDisplay:
                 f"from_result takes the result of transfer_gain, got {type(result).__name__}. Use "
                 f"from_estimator(estimator, X, y) to compute and draw gains."
             )
-        return cls(result=result).plot(ax, baseline=baseline, relative=relative)
+        options: dict[str, Any] = {"baseline": baseline, "relative": relative, "raw": raw}
+        return cls(result=result).plot(ax, **options, **errorbar_options)
 
     def plot(
         self,
@@ -222,7 +226,7 @@ class TransferGainDisplay:
                 "zorder": 4 if verdict == "hurt" else 3,
             }
             self.errorbars_[verdict] = self.ax_.errorbar(
-                at, rank[selected], xerr=errors, **(defaults | errorbar_options)
+                at, rank[selected], xerr=errors, **styled("Line2D", defaults, errorbar_options)
             )
 
     def _legend(self, verdict: str, verdicts: Array) -> str:

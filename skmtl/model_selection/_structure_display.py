@@ -18,6 +18,7 @@ from skmtl._plotting import (
     make_axes,
     muted,
     plain_axes,
+    styled,
 )
 from skmtl.model_selection._structure_results import (
     BASELINE_TEXTS,
@@ -78,14 +79,14 @@ class StructureSearchDisplay:
         self.results = results
 
     @classmethod
-    def from_estimator(cls, search: Any, *, ax: Any = None) -> Self:
+    def from_estimator(cls, search: Any, *, ax: Any = None, **errorbar_options: Any) -> Self:
         """Draw the results of a fitted search.
 
         Parameters
         ----------
         search : StructureSearchRegressorCV or StructureSearchClassifierCV
             Or a pipeline that ends in one.
-        ax : matplotlib Axes, default=None
+        ax, **errorbar_options : as in :meth:`plot`
 
         Returns
         -------
@@ -107,16 +108,18 @@ class StructureSearchDisplay:
                 f"StructureSearchClassifierCV, got {type(search).__name__}. For the scores of one "
                 f"estimator over a grid of alphas use skmtl.inspection.PathDisplay."
             )
-        return cls.from_results(search.results_, ax=ax)
+        return cls.from_results(search.results_, ax=ax, **errorbar_options)
 
     @classmethod
-    def from_results(cls, results: StructureResults, *, ax: Any = None) -> Self:
+    def from_results(
+        cls, results: StructureResults, *, ax: Any = None, **errorbar_options: Any
+    ) -> Self:
         """Draw results, the attribute ``results_`` of a fitted search.
 
         Parameters
         ----------
         results : StructureResults
-        ax : matplotlib Axes, default=None
+        ax, **errorbar_options : as in :meth:`plot`
 
         Returns
         -------
@@ -127,7 +130,7 @@ class StructureSearchDisplay:
                 f"from_results takes results_ of a fitted search, got {type(results).__name__}. "
                 f"For the search itself use from_estimator."
             )
-        return cls(results).plot(ax)
+        return cls(results).plot(ax, **errorbar_options)
 
     def plot(self, ax: Any = None, **errorbar_options: Any) -> Self:
         """Draw the gains.
@@ -206,7 +209,7 @@ class StructureSearchDisplay:
             "label": style,
         }
         return self.ax_.errorbar(
-            at, places, xerr=np.nan_to_num(errors), **(defaults | errorbar_options)
+            at, places, xerr=np.nan_to_num(errors), **styled("Line2D", defaults, errorbar_options)
         )
 
     def _mark_outside(self, gain: float, place: int, left: float) -> None:

@@ -60,7 +60,8 @@ def test_given_axes_and_many_tasks(figures: Any) -> None:
     display = CoefficientDisplay.from_result(coef, feature=0, ax=axes[1], marker="s")
     assert display.ax_ is axes[1] and display.figure_ is figure
     assert 10 < len(labels(axes[1])) < 60
-    assert display.plot(axes[0], feature=1) is display and display.ax_ is axes[0]
+    assert display.plot(axes[0], feature=1, color="red") is display and display.ax_ is axes[0]
+    assert_array_equal(display.points_.get_facecolor(), [[1, 0, 0, 1]])
 
 
 def test_errors(figures: Any) -> None:

@@ -114,8 +114,9 @@ def test_result_of_path_on_given_axes(figures: Any) -> None:
     alphas, coefs = np.array([0.0, 0.1, 1.0]), rng.standard_normal((2, 9, 3))
     figure, axes = figures.subplots(1, 2)
     display = PathDisplay.from_result(
-        alphas, coefs, features=list("abcdefghi"), ax=axes[0], max_labelled=2, linestyle="--"
+        alphas, coefs, features=list("abcdefghi"), ax=axes[0], max_labelled=2, lw=3.0
     )
+    assert {line.get_linewidth() for line in display.norm_lines_} == {3.0}
     assert display.ax_ is axes[0] and display.figure_ is figure and display.marks_ == {}
     assert list(display.axes_) == ["norms", "support"]
     norms = np.linalg.norm(coefs, axis=0)
@@ -125,12 +126,14 @@ def test_result_of_path_on_given_axes(figures: Any) -> None:
     scores = rng.standard_normal((3, 1))  # with one fold there are no standard errors
     display = PathDisplay.from_result(alphas, scores_path=scores, alpha=0.1, ax=axes[1])
     assert display.ax_ is axes[1] and display.score_band_ is None
-    assert display.marks_ == {"selected": 0.1, "best": alphas[1 + scores[1:].argmax()]}
+    assert display.marks_ == {"selected": 0.1, "best": alphas[scores.argmax()]}
+    zeros = PathDisplay.from_result(alphas, 0 * coefs)
+    assert not zeros.ax_.texts and not zeros.support_line_.get_ydata().any()
 
 
 def test_scikit_learns_searches_have_scores(figures: Any) -> None:
     data = made()
-    search = MultiTaskLassoCV(alphas=6, cv=3).fit(data.data, data.target)
+    search = MultiTaskLassoCV(alphas=[10.0, 1.0, 0.3, 0.1, 0.01], cv=3).fit(data.data, data.target)
     display = PathDisplay.from_estimator(search)
     assert display.marks_["best"] == search.alpha_
     with pytest.raises(TypeError, match="estimators of skmtl only.*Leave out X and y"):
@@ -151,6 +154,8 @@ def test_errors(figures: Any) -> None:
         PathDisplay.from_estimator(search, data.data)
     with pytest.raises(ValueError, match="A path has alphas.*Pass the result of path"):
         PathDisplay.from_result([1.0, 0.1])
+    with pytest.raises(ValueError, match="one of them positive"):
+        PathDisplay.from_result([0.0], np.zeros((2, 3, 1)))
     with pytest.raises(ValueError, match=r"coefs must be .* for 2 alphas, got \(2, 3, 4\)"):
         PathDisplay.from_result([1.0, 0.1], np.zeros((2, 3, 4)))
     with pytest.raises(ValueError, match="mse_path or scores_path, not both"):
