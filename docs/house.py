@@ -16,7 +16,10 @@ DRAWING = ROOT / "CONTRIBUTING.md"
 # From the lowest floor up. A package may import from lower floors, and from its own floor only if
 # the pair is listed in SIBLINGS.
 FLOORS = (
-    ("_numerics", "losses", "_folds", "_graphs", "_parallel", "_resampling", "_warnings"),
+    (
+        *("_numerics", "losses", "_folds", "_graphs", "_parallel", "_plotting", "_resampling"),
+        "_warnings",
+    ),
     ("design", "penalties"),
     ("solvers", "objective"),
     ("estimators", "preprocessing", "kernels", "metrics", "datasets"),

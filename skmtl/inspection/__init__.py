@@ -4,17 +4,25 @@ from skmtl.inspection._affinity import task_affinity
 from skmtl.inspection._affinity_display import TaskAffinityDisplay
 from skmtl.inspection._affinity_result import TaskAffinity
 from skmtl.inspection._auxiliary import AuxiliaryTasks, select_auxiliary_tasks
+from skmtl.inspection._coefficient_display import CoefficientDisplay
 from skmtl.inspection._grouping import TaskGroups, group_tasks
 from skmtl.inspection._importance import column_importance
+from skmtl.inspection._path_display import PathDisplay
+from skmtl.inspection._relation_display import TaskRelationDisplay
+from skmtl.inspection._sparsity_display import BlockSparsityDisplay
 from skmtl.inspection._transfer import transfer_gain
 from skmtl.inspection._transfer_display import TransferGainDisplay
 from skmtl.inspection._transfer_result import TransferGain
 
 __all__ = [
     "AuxiliaryTasks",
+    "BlockSparsityDisplay",
+    "CoefficientDisplay",
+    "PathDisplay",
     "TaskAffinity",
     "TaskAffinityDisplay",
     "TaskGroups",
+    "TaskRelationDisplay",
     "TransferGain",
     "TransferGainDisplay",
     "column_importance",

@@ -4,23 +4,29 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import squareform
 
+from skmtl._plotting import (
+    FONT_SIZE,
+    MAX_LABELLED,
+    add_colorbar,
+    draw_image,
+    foreground,
+    label_axis,
+    make_axes,
+    muted,
+    require_matplotlib,
+    symmetric_limit,
+)
 from skmtl.inspection._affinity import task_affinity
 from skmtl.inspection._affinity_result import TaskAffinity
 from skmtl.inspection._grouping import TaskGroups, group_tasks
+from skmtl.inspection._task_order import order_tasks
 
 Array = NDArray[Any]
 
-# Up to this many tasks are labelled by name, and among more only the groups.
-_MAX_LABELLED = 40
 # Groups smaller than this share of the axis are not labelled, so that labels do not overlap.
 _LEAST_SHARE = 0.025
 _INCHES_PER_LABEL = 0.19
-_FONT_SIZE = 8.0
-# The colours cover this quantile of the absolute values off the diagonal.
-_QUANTILE = 0.99
 
 
 class TaskAffinityDisplay:
@@ -38,6 +44,8 @@ class TaskAffinityDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+    im_ : matplotlib AxesImage
+    colorbar_ : matplotlib Colorbar
     order_ : int ndarray of shape (n_tasks,)
         The positions of the tasks in the order of the plot.
 
@@ -52,9 +60,9 @@ class TaskAffinityDisplay:
     >>> from skmtl.datasets import make_clustered_tasks
     >>> from skmtl.inspection import TaskAffinityDisplay
     >>> dataset = make_clustered_tasks(50, random_state=0)
-    >>> display = TaskAffinityDisplay.from_estimator(
-    ...     TaskRelationRegressor(), dataset.data, dataset.target, random_state=0
-    ... )  # doctest: +SKIP
+    >>> _ = TaskAffinityDisplay.from_estimator(
+    ...     TaskRelationRegressor(0.1), dataset.data, dataset.target, tune=False, random_state=0
+    ... )
     """
 
     def __init__(self, *, affinity: TaskAffinity, labels: Any = None) -> None:
@@ -88,12 +96,15 @@ class TaskAffinityDisplay:
         -------
         TaskAffinityDisplay
         """
+        require_matplotlib(cls, "from_estimator")
         if kind == "learned":
             return cls.from_result(group_tasks(estimator, X, y, **options), ax=ax)
         return cls.from_result(task_affinity(estimator, X, y, kind=kind, **options), ax=ax)
 
     @classmethod
-    def from_result(cls, result: Any, *, labels: Any = None, ax: Any = None) -> Self:
+    def from_result(
+        cls, result: Any, *, labels: Any = None, ax: Any = None, **imshow_options: Any
+    ) -> Self:
         """Draw a result.
 
         Parameters
@@ -103,6 +114,7 @@ class TaskAffinityDisplay:
             Each task's group. None: the groups of ``result``, or none.
         ax : matplotlib Axes, default=None
             None: a new figure.
+        **imshow_options : as in :meth:`plot`
 
         Returns
         -------
@@ -117,9 +129,9 @@ class TaskAffinityDisplay:
                 f"{type(result).__name__}. Use from_estimator(estimator, X, y) to compute and "
                 f"draw affinities."
             )
-        return cls(affinity=result, labels=labels).plot(ax)
+        return cls(affinity=result, labels=labels).plot(ax, **imshow_options)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Any = None, **imshow_options: Any) -> Self:
         """Draw the heat map, the groups one after another, similar tasks next to each other.
 
         Up to 40 tasks are labelled by name. Among more tasks the groups are labelled, with their
@@ -129,6 +141,8 @@ class TaskAffinityDisplay:
         ----------
         ax : matplotlib Axes, default=None
             None: a new figure.
+        **imshow_options : passed to matplotlib's ``imshow``
+            For example ``cmap``, or ``vmin`` and ``vmax``, which are symmetric about 0 by default.
 
         Returns
         -------
@@ -141,8 +155,6 @@ class TaskAffinityDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        import matplotlib.pyplot as plt
-
         matrix = self.affinity.matrix
         n_tasks = len(matrix)
         labels = np.zeros(n_tasks, dtype=np.intp) if self.labels is None else self.labels
@@ -152,35 +164,27 @@ class TaskAffinityDisplay:
                 f"labels has shape {labels.shape}; there are {n_tasks} tasks. Pass one group per "
                 f"task, such as group_tasks(...).labels."
             )
-        if ax is None:
-            side = 2.5 + max(3.0, _INCHES_PER_LABEL * min(n_tasks, _MAX_LABELLED))
-            _, ax = plt.subplots(figsize=(side + 1.0, side), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        side = 2.5 + max(3.0, _INCHES_PER_LABEL * min(n_tasks, MAX_LABELLED))
+        self.ax_, self.figure_ = make_axes(self, ax, side + 1.0, side)
         self.order_ = order_tasks(matrix, labels)
-        self._draw_matrix()
+        self._draw_matrix(imshow_options)
         ordered = labels[self.order_]
         self._draw_groups(ordered)
-        if n_tasks <= _MAX_LABELLED:
+        if n_tasks <= MAX_LABELLED:
             self._label_tasks()
         else:
             self._label_groups(ordered)
         return self
 
-    def _draw_matrix(self) -> None:
+    def _draw_matrix(self, imshow_options: dict[str, Any]) -> None:
         ax, affinity = self.ax_, self.affinity
         matrix = affinity.matrix[np.ix_(self.order_, self.order_)]
-        apart = np.abs(matrix[~np.eye(len(matrix), dtype=bool)])
-        apart = apart[~np.isnan(apart)]
-        limit = float(np.quantile(apart, _QUANTILE)) if len(apart) else 0.0
-        limit = limit or 1.0
-        image = ax.imshow(
-            matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest", aspect="equal"
-        )
-        ax.set_facecolor("0.8")  # where there is no value
+        limit, extend = symmetric_limit(matrix[~np.eye(len(matrix), dtype=bool)])
+        self.im_ = draw_image(ax, matrix, limit, {"aspect": "equal"} | imshow_options)
+        ax.set_facecolor(muted(ax, 0.8))  # where there is no value
         learned = affinity.kind == "learned"
         label = "learned correlation" if learned else f"gain in {affinity.loss_name}"
-        bar = self.figure_.colorbar(image, ax=ax, shrink=0.7, extend="both", label=label)
-        bar.ax.tick_params(labelsize=_FONT_SIZE)
+        self.colorbar_ = add_colorbar(ax, self.im_, label, "both" if learned else extend, 0.7)
         if not learned:
             ax.set_xlabel("task that is left out")
             ax.set_ylabel("task that gains")
@@ -188,15 +192,15 @@ class TaskAffinityDisplay:
         ax.set_title(title, fontsize="medium")
 
     def _draw_groups(self, ordered: Array) -> None:
+        colour = foreground(self.ax_)
         for edge in np.flatnonzero(np.diff(ordered)) + 0.5:
-            self.ax_.axhline(edge, color="black", linewidth=0.8)
-            self.ax_.axvline(edge, color="black", linewidth=0.8)
+            self.ax_.axhline(edge, color=colour, linewidth=0.8)
+            self.ax_.axvline(edge, color=colour, linewidth=0.8)
 
     def _label_tasks(self) -> None:
         names = [str(self.affinity.tasks[t]) for t in self.order_]
-        places = np.arange(len(names))
-        self.ax_.set_xticks(places, names, rotation=90, fontsize=_FONT_SIZE)
-        self.ax_.set_yticks(places, names, fontsize=_FONT_SIZE)
+        label_axis(self.ax_, "x", names)
+        label_axis(self.ax_, "y", names)
 
     def _label_groups(self, ordered: Array) -> None:
         ax, n_tasks = self.ax_, len(ordered)
@@ -208,31 +212,8 @@ class TaskAffinityDisplay:
         wide = (counts >= _LEAST_SHARE * n_tasks) & (groups >= 0)
         places = (first + (counts - 1) / 2)[wide]
         names = [f"group {group} ({count})" for group, count in zip(groups, counts, strict=True)]
-        ax.set_yticks(places, np.array(names)[wide], fontsize=_FONT_SIZE)
-        ax.set_xticks(places, [str(group) for group in groups[wide]], fontsize=_FONT_SIZE)
+        ax.set_yticks(places, np.array(names)[wide], fontsize=FONT_SIZE)
+        ax.set_xticks(places, [str(group) for group in groups[wide]], fontsize=FONT_SIZE)
 
 
 TaskAffinity._display = TaskAffinityDisplay
-
-
-def order_tasks(matrix: Array, labels: Array) -> NDArray[np.intp]:
-    """The tasks ordered by group, and within a group by average linkage; unknown groups last.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n_tasks, n_tasks)
-    labels : ndarray of shape (n_tasks,)
-        Each task's group; a negative one is unknown.
-    """
-    similarity = np.nan_to_num((matrix + matrix.T) / 2)
-    groups = sorted(np.unique(labels), key=lambda group: (group < 0, group))
-    parts = []
-    for group in groups:
-        members = np.flatnonzero(labels == group)
-        if len(members) > 2:
-            distance = similarity.max() - similarity[np.ix_(members, members)]
-            np.fill_diagonal(distance, 0.0)
-            tree = linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
-            members = members[leaves_list(tree)]
-        parts.append(members)
-    return np.concatenate(parts).astype(np.intp)

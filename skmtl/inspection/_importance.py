@@ -67,12 +67,12 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
     task_column = getattr(estimator, "task_column", None)
     if task_column is None:
         return importance
-    position = _position(estimator, task_column, len(importance) + 1)
+    position = find_task_column(estimator, task_column, len(importance) + 1)
     largest = importance.max(initial=0.0)
     return np.insert(importance, position, 2.0 * largest if largest > 0 else 1.0)
 
 
-def _position(estimator: Any, task_column: str | int, n_columns: int) -> int:
+def find_task_column(estimator: Any, task_column: str | int, n_columns: int) -> int:
     """Return the task column's position among the columns the estimator was fitted on."""
     if not isinstance(task_column, str):
         if not -n_columns <= task_column < n_columns:

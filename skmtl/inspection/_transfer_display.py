@@ -4,26 +4,40 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.isotonic import isotonic_regression
 
+from skmtl._plotting import (
+    BLUE,
+    FAINT,
+    FONT_SIZE,
+    GREEN,
+    MAX_LABELLED,
+    VERMILION,
+    background,
+    colour_on,
+    draw_zero,
+    legend_above,
+    legible,
+    make_axes,
+    muted,
+    plain_axes,
+    require_matplotlib,
+    spread,
+    styled,
+)
 from skmtl.inspection._transfer import transfer_gain
 from skmtl.inspection._transfer_result import LEVEL, BaselineGain, TransferGain
 
 Array = NDArray[Any]
 
-# Marker, colour (from Okabe and Ito's colour-blind safe palette), and whether the marker is filled.
-_STYLES = {
-    "helped": ("o", "#0072B2", True),
-    "unclear": ("o", "#5A5A5A", False),
-    "hurt": ("v", "#D55E00", True),
-    "too few labels": ("x", "#B0B0B0", True),
+# Marker, colour (or the share of the background in a grey), and whether the marker is filled.
+_STYLES: dict[str, tuple[str, str | float, bool]] = {
+    "helped": ("o", BLUE, True),
+    "unclear": ("o", 0.35, False),
+    "hurt": ("v", VERMILION, True),
+    "too few labels": ("x", FAINT, True),
 }
-# With more tasks than this, only those that were hurt are labelled.
-_MAX_LABELLED = 40
-_RAW_COLOUR = "#C8C8C8"
+_RAW = 0.78
 _INCHES_PER_LABEL, _INCHES_PER_POINT = 0.22, 0.045
-_FONT_SIZE = 8.0
-_POINTS_PER_LEGEND_ROW = 14.0
 _LEGEND_COLUMNS = 3
 
 
@@ -44,6 +58,8 @@ class TransferGainDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+    errorbars_ : dict of str to matplotlib ErrorbarContainer
+        The gains and intervals of the tasks with each verdict.
     baseline_ : str
         The baseline drawn.
 
@@ -60,8 +76,8 @@ class TransferGainDisplay:
     >>> display = TransferGainDisplay.from_estimator(
     ...     BlockSparseRegressor(alpha=0.1), dataset.data, dataset.target,
     ...     baselines="pooled", tune=False, n_repeats=1, random_state=0,
-    ... )  # doctest: +SKIP
-    >>> display.baseline_  # doctest: +SKIP
+    ... )
+    >>> display.baseline_
     'pooled'
     """
 
@@ -92,6 +108,7 @@ class TransferGainDisplay:
         -------
         TransferGainDisplay
         """
+        require_matplotlib(cls, "from_estimator")
         result = transfer_gain(estimator, X, y, **options)
         return cls.from_result(result, baseline=baseline, relative=relative, ax=ax)
 
@@ -102,14 +119,16 @@ class TransferGainDisplay:
         *,
         baseline: str | None = None,
         relative: bool = False,
+        raw: bool = True,
         ax: Any = None,
+        **errorbar_options: Any,
     ) -> Self:
         """Draw a result.
 
         Parameters
         ----------
         result : TransferGain
-        baseline, relative, ax : as in :meth:`plot`
+        baseline, relative, raw, ax, **errorbar_options : as in :meth:`plot`
 
         Returns
         -------
@@ -120,7 +139,8 @@ class TransferGainDisplay:
                 f"from_result takes the result of transfer_gain, got {type(result).__name__}. Use "
                 f"from_estimator(estimator, X, y) to compute and draw gains."
             )
-        return cls(result=result).plot(ax, baseline=baseline, relative=relative)
+        options: dict[str, Any] = {"baseline": baseline, "relative": relative, "raw": raw}
+        return cls(result=result).plot(ax, **options, **errorbar_options)
 
     def plot(
         self,
@@ -129,6 +149,7 @@ class TransferGainDisplay:
         baseline: str | None = None,
         relative: bool = False,
         raw: bool = True,
+        **errorbar_options: Any,
     ) -> Self:
         """Draw the gains, the largest on top.
 
@@ -145,6 +166,7 @@ class TransferGainDisplay:
             Whether to draw each task's gain in percent of the baseline's loss, not in its units.
         raw : bool, default=True
             Whether to draw the gains from each task's own labels too.
+        **errorbar_options : passed to matplotlib's ``errorbar``
 
         Returns
         -------
@@ -157,22 +179,18 @@ class TransferGainDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        import matplotlib.pyplot as plt
-
         self.baseline_ = baseline or next(iter(self.result.baselines))
         part = self.result[self.baseline_]
-        if ax is None:
-            n = len(part.gain)
-            per_task = _INCHES_PER_LABEL if n <= _MAX_LABELLED else _INCHES_PER_POINT
-            _, ax = plt.subplots(figsize=(6.4, 1.5 + max(1.5, per_task * n)), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        n = len(part.gain)
+        per_task = _INCHES_PER_LABEL if n <= MAX_LABELLED else _INCHES_PER_POINT
+        self.ax_, self.figure_ = make_axes(self, ax, 6.4, 1.5 + max(1.5, per_task * n))
 
         scale = np.where(part.loss_baseline > 0, part.loss_baseline, np.nan) / 100
         gains = _PlotData(part, scale if relative else np.ones(len(part.gain)))
         rank = gains.ranks()
         if raw:
             self._draw_raw(gains, rank)
-        self._draw_tasks(gains, rank)
+        self._draw_tasks(gains, rank, errorbar_options)
         self._draw_overall(part, relative)
         self._draw_axes(gains, rank, relative)
         self._label_tasks(gains, rank)
@@ -183,10 +201,14 @@ class TransferGainDisplay:
         """Whether the gains of the tasks are not distinguishable from one common gain."""
         return self.result[self.baseline_].model.p_common > LEVEL
 
-    def _draw_tasks(self, gains: "_PlotData", rank: Array) -> None:
-        many = len(rank) > _MAX_LABELLED
+    def _draw_tasks(
+        self, gains: "_PlotData", rank: Array, errorbar_options: dict[str, Any]
+    ) -> None:
+        self.errorbars_: dict[str, Any] = {}
+        many = len(rank) > MAX_LABELLED
         size, width = (3.5, 0.7) if many else (6.0, 1.3)
-        for verdict, (marker, colour, filled) in _STYLES.items():
+        for verdict, (marker, style, filled) in _STYLES.items():
+            colour = colour_on(self.ax_, style)
             selected = (gains.verdict == verdict) & ~np.isnan(gains.gain)
             if not selected.any():
                 continue
@@ -194,17 +216,17 @@ class TransferGainDisplay:
             if verdict != "too few labels":
                 errors = [at - gains.low[selected], gains.high[selected] - at]
             self._mark_outside(gains.gain[selected], rank[selected], gains.limits(), colour, size)
-            self.ax_.errorbar(
-                at,
-                rank[selected],
-                xerr=errors,
-                fmt=marker,
-                color=colour,
-                markerfacecolor=colour if filled else "white",
-                markersize=size + (1.5 if verdict == "hurt" else 0.0),
-                elinewidth=width,
-                label=self._legend(verdict, gains.verdict),
-                zorder=4 if verdict == "hurt" else 3,
+            defaults = {
+                "fmt": marker,
+                "color": colour,
+                "markerfacecolor": colour if filled else background(self.ax_),
+                "markersize": size + (1.5 if verdict == "hurt" else 0.0),
+                "elinewidth": width,
+                "label": self._legend(verdict, gains.verdict),
+                "zorder": 4 if verdict == "hurt" else 3,
+            }
+            self.errorbars_[verdict] = self.ax_.errorbar(
+                at, rank[selected], xerr=errors, **styled("Line2D", defaults, errorbar_options)
             )
 
     def _legend(self, verdict: str, verdicts: Array) -> str:
@@ -215,20 +237,21 @@ class TransferGainDisplay:
 
     def _draw_raw(self, gains: "_PlotData", rank: Array) -> None:
         """Draw the gains from each task's own labels."""
-        shown, size = gains.verdict != "too few labels", 2.0 if len(rank) > _MAX_LABELLED else 3.5
-        self._mark_outside(gains.raw[shown], rank[shown], gains.limits(), _RAW_COLOUR, size)
+        shown, size = gains.verdict != "too few labels", 2.0 if len(rank) > MAX_LABELLED else 3.5
+        colour = muted(self.ax_, _RAW)
+        self._mark_outside(gains.raw[shown], rank[shown], gains.limits(), colour, size)
         self.ax_.plot(
             gains.raw[shown],
             rank[shown],
             "o",
-            color=_RAW_COLOUR,
+            color=colour,
             markersize=size,
             zorder=1.5,
             label="from the task's own labels",
         )
 
     def _mark_outside(
-        self, gain: Array, rank: Array, limits: tuple[float, float], colour: str, size: float
+        self, gain: Array, rank: Array, limits: tuple[float, float], colour: Any, size: float
     ) -> None:
         """Draw arrowheads at the edges of the plot for gains beyond its limits."""
         left, right = limits
@@ -245,13 +268,14 @@ class TransferGainDisplay:
 
     def _draw_overall(self, part: BaselineGain, relative: bool) -> None:
         """Draw the mean over these tasks and its interval, which have no unit in percent."""
-        self.ax_.axvline(0.0, color="black", linewidth=1.0, zorder=2)
+        draw_zero(self.ax_, "x")
         overall = part.overall
         if relative or not np.isfinite(overall.se):
             return
-        self.ax_.axvspan(overall.low, overall.high, color="#009E73", alpha=0.15, lw=0, zorder=0)
+        green = legible(self.ax_, GREEN)
+        self.ax_.axvspan(overall.low, overall.high, color=green, alpha=0.15, lw=0, zorder=0)
         self.ax_.axvline(
-            overall.gain, color="#009E73", lw=1.2, ls="--", zorder=1, label="mean over these tasks"
+            overall.gain, color=green, lw=1.2, ls="--", zorder=1, label="mean over these tasks"
         )
 
     def _draw_axes(self, gains: "_PlotData", rank: Array, relative: bool) -> None:
@@ -261,35 +285,20 @@ class TransferGainDisplay:
         left, right = gains.limits()
         ax.set_xlim(left, right)
         ax.set_ylim(-0.8, len(rank) - 0.2)
-        ax.grid(axis="x", color="0.9", linewidth=0.6)
-        ax.set_axisbelow(True)
-        for side in ("top", "right"):
-            ax.spines[side].set_visible(False)
-        legend = ax.legend(  # above the axes, so that it hides no task
-            fontsize=_FONT_SIZE,
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            ncols=_LEGEND_COLUMNS,
-            frameon=False,
-            columnspacing=1.5,
-        )
-        rows = -(-len(legend.get_texts()) // _LEGEND_COLUMNS)
+        plain_axes(ax, "x")
+        height = legend_above(ax, _LEGEND_COLUMNS, columnspacing=1.5)
         title = f"{self.result.estimator_name} against {self.baseline_}, {len(rank)} tasks"
         if self._has_common_gain:
             title += "\nnot distinguishable from one common gain"
-        ax.set_title(
-            title,
-            fontsize="medium",
-            pad=8.0 + _POINTS_PER_LEGEND_ROW * rows,
-        )
+        ax.set_title(title, fontsize="medium", pad=8.0 + height)
 
     def _label_tasks(self, gains: "_PlotData", rank: Array) -> None:
         ax, names = self.ax_, [str(task) for task in self.result.tasks]
-        if len(rank) <= _MAX_LABELLED:
-            ax.set_yticks(rank, names, fontsize=_FONT_SIZE)
+        if len(rank) <= MAX_LABELLED:
+            ax.set_yticks(rank, names, fontsize=FONT_SIZE)
             for tick, verdict in zip(ax.get_yticklabels(), gains.verdict, strict=True):
                 if verdict in ("hurt", "too few labels"):
-                    tick.set_color(_STYLES[verdict][1])
+                    tick.set_color(colour_on(ax, _STYLES[verdict][1]))
             return
         ax.set_yticks([])
         self._label_hurt(gains, rank, names)
@@ -297,13 +306,13 @@ class TransferGainDisplay:
     def _label_hurt(self, gains: "_PlotData", rank: Array, names: list[str]) -> None:
         """Label the tasks that were hurt, and move labels apart that would overlap."""
         height = 0.85 * self.ax_.get_window_extent().height * 72 / self.figure_.dpi
-        gap = 1.25 * _FONT_SIZE / height * len(rank)
+        gap = 1.25 * FONT_SIZE / height * len(rank)
         hurt = np.flatnonzero(gains.verdict == "hurt")
         hurt = hurt[np.argsort(gains.gain[hurt])][: int(len(rank) / gap)]
         if not len(hurt):
             return
         hurt = hurt[np.argsort(rank[hurt])]
-        colour = _STYLES["hurt"][1]
+        colour = colour_on(self.ax_, _STYLES["hurt"][1])
         transform = self.ax_.get_yaxis_transform()  # x as a fraction of the width, y in ranks
         for task, place in zip(hurt, spread(rank[hurt], gap, len(rank) - 1.0), strict=True):
             line = [self.ax_.get_xlim()[0], gains.low[task]]
@@ -316,7 +325,7 @@ class TransferGainDisplay:
                 textcoords=transform,
                 ha="right",
                 va="center",
-                fontsize=_FONT_SIZE,
+                fontsize=FONT_SIZE,
                 color=colour,
                 annotation_clip=False,
                 arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.5, "shrinkA": 1},
@@ -324,14 +333,6 @@ class TransferGainDisplay:
 
 
 TransferGain._display = TransferGainDisplay
-
-
-def spread(places: Array, gap: float, top: float) -> Array:
-    """Move ascending positions in [0, top] at least ``gap`` apart, by least squares."""
-    steps = gap * np.arange(len(places))
-    highest = max(0.0, top - steps.max(initial=0.0))
-    apart = isotonic_regression(places - steps, y_min=0.0, y_max=highest) + steps
-    return np.asarray(apart)
 
 
 class _PlotData:

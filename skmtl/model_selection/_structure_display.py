@@ -4,7 +4,22 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
+from skmtl._plotting import (
+    BLUE,
+    FAINT,
+    FONT_SIZE,
+    VERMILION,
+    background,
+    colour_on,
+    draw_zero,
+    legend_above,
+    make_axes,
+    muted,
+    plain_axes,
+    styled,
+)
 from skmtl.model_selection._structure_results import (
     BASELINE_TEXTS,
     StructureResults,
@@ -13,14 +28,14 @@ from skmtl.model_selection._structure_results import (
 
 Array = NDArray[Any]
 
-# Marker, colour (from Okabe and Ito's colour-blind safe palette), and whether the marker is filled.
-_STYLES = {
-    "selected": ("D", "#D55E00", True),
-    "best": ("o", "#0072B2", True),
-    "not distinguishable from the best": ("o", "#0072B2", False),
-    "worse than the best": ("o", "#5A5A5A", False),
-    "dropped on a part of the rows": ("x", "#B0B0B0", True),
-    "baseline, not to be selected": ("s", "#B0B0B0", False),
+# Marker, colour (or the share of the background in a grey), and whether the marker is filled.
+_STYLES: dict[str, tuple[str, str | float, bool]] = {
+    "selected": ("D", VERMILION, True),
+    "best": ("o", BLUE, True),
+    "not distinguishable from the best": ("o", BLUE, False),
+    "worse than the best": ("o", 0.35, False),
+    "dropped on a part of the rows": ("x", FAINT, True),
+    "baseline, not to be selected": ("s", FAINT, False),
 }
 _INCHES_PER_ROW = 0.32
 # Structures further away than this multiple of the spread of the others are drawn at the edge.
@@ -41,6 +56,8 @@ class StructureSearchDisplay:
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+    errorbars_ : dict of str to matplotlib ErrorbarContainer
+        The gains and intervals of the structures with each entry of the legend.
 
     See Also
     --------
@@ -55,69 +72,93 @@ class StructureSearchDisplay:
     >>> dataset = make_block_sparse(40, 12, 6, n_informative=3, random_state=0)
     >>> search = StructureSearchRegressorCV(["independent", "block_sparse"])
     >>> search = search.fit(dataset.data, dataset.target)
-    >>> display = StructureSearchDisplay.from_estimator(search)  # doctest: +SKIP
+    >>> _ = StructureSearchDisplay.from_estimator(search)
     """
 
     def __init__(self, results: StructureResults) -> None:
         self.results = results
 
     @classmethod
-    def from_estimator(cls, search: Any, *, ax: Any = None) -> Self:
+    def from_estimator(cls, search: Any, *, ax: Any = None, **errorbar_options: Any) -> Self:
         """Draw the results of a fitted search.
 
         Parameters
         ----------
         search : StructureSearchRegressorCV or StructureSearchClassifierCV
-        ax : matplotlib Axes, default=None
+            Or a pipeline that ends in one.
+        ax, **errorbar_options : as in :meth:`plot`
 
         Returns
         -------
         StructureSearchDisplay
+
+        Raises
+        ------
+        TypeError
+            If it is no search over structures.
+        NotFittedError
+            If it is not fitted.
         """
-        return cls.from_results(search.results_, ax=ax)
+        search = search[-1] if hasattr(search, "steps") else search
+        if not hasattr(search, "results_"):
+            if "structures" in getattr(search, "get_params", dict)():
+                check_is_fitted(search)
+            raise TypeError(
+                f"StructureSearchDisplay needs a StructureSearchRegressorCV or "
+                f"StructureSearchClassifierCV, got {type(search).__name__}. For the scores of one "
+                f"estimator over a grid of alphas use skmtl.inspection.PathDisplay."
+            )
+        return cls.from_results(search.results_, ax=ax, **errorbar_options)
 
     @classmethod
-    def from_results(cls, results: StructureResults, *, ax: Any = None) -> Self:
+    def from_results(
+        cls, results: StructureResults, *, ax: Any = None, **errorbar_options: Any
+    ) -> Self:
         """Draw results, the attribute ``results_`` of a fitted search.
 
         Parameters
         ----------
         results : StructureResults
-        ax : matplotlib Axes, default=None
+        ax, **errorbar_options : as in :meth:`plot`
 
         Returns
         -------
         StructureSearchDisplay
         """
-        return cls(results).plot(ax)
+        if not isinstance(results, StructureResults):
+            raise TypeError(
+                f"from_results takes results_ of a fitted search, got {type(results).__name__}. "
+                f"For the search itself use from_estimator."
+            )
+        return cls(results).plot(ax, **errorbar_options)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Any = None, **errorbar_options: Any) -> Self:
         """Draw the gains.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             None: a new figure.
+        **errorbar_options : passed to matplotlib's ``errorbar``
 
         Returns
         -------
         StructureSearchDisplay
         """
         rows = self.results.structures
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            height = 1.6 + _INCHES_PER_ROW * len(rows)
-            _, ax = plt.subplots(figsize=(7.5, height), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_, self.figure_ = make_axes(self, ax, 7.5, 1.6 + _INCHES_PER_ROW * len(rows))
         gains = np.array([self._gain(row.structure) for row in rows])
         left, right = _limits(gains)
         styles = np.array([self._style(row) for row in rows])
         inside = (gains[:, 0] >= left) & (gains[:, 0] <= right)
+        self.errorbars_ = {}
         for style in _STYLES:
             chosen = np.flatnonzero(inside & (styles == style))
             if len(chosen):
-                self._draw_gains(gains[chosen].T, chosen, style, left, right)
+                drawn = self._draw_gains(
+                    gains[chosen].T, chosen, style, (left, right), errorbar_options
+                )
+                self.errorbars_[style] = drawn
         for place in np.flatnonzero(~inside):
             self._mark_outside(gains[place, 0], int(place), left)
         self._draw_axes(rows, left, right)
@@ -147,40 +188,47 @@ class StructureSearchDisplay:
         return "not distinguishable from the best" if tied else "worse than the best"
 
     def _draw_gains(
-        self, gains: Array, places: Array, style: str, left: float, right: float
-    ) -> None:
+        self,
+        gains: Array,
+        places: Array,
+        style: str,
+        limits: tuple[float, float],
+        errorbar_options: dict[str, Any],
+    ) -> Any:
         """Draw gains (3, n), with their intervals cut at the limits, at their places."""
-        marker, colour, filled = _STYLES[style]
+        marker, shade, filled = _STYLES[style]
+        colour = colour_on(self.ax_, shade)
         at, low, high = gains
-        errors = np.abs(np.clip([low, high], left, right) - at)
-        self.ax_.errorbar(
-            at,
-            places,
-            xerr=np.nan_to_num(errors),
-            fmt=marker,
-            color=colour,
-            markerfacecolor=colour if filled else "white",
-            markersize=7.0 if style == "selected" else 6.0,
-            elinewidth=1.4,
-            label=style,
+        errors = np.abs(np.clip([low, high], *limits) - at)
+        defaults = {
+            "fmt": marker,
+            "color": colour,
+            "markerfacecolor": colour if filled else background(self.ax_),
+            "markersize": 7.0 if style == "selected" else 6.0,
+            "elinewidth": 1.4,
+            "label": style,
+        }
+        return self.ax_.errorbar(
+            at, places, xerr=np.nan_to_num(errors), **styled("Line2D", defaults, errorbar_options)
         )
 
     def _mark_outside(self, gain: float, place: int, left: float) -> None:
         """Draw an arrowhead at the left edge, with the gain of a structure beyond it."""
-        self.ax_.plot([left], [place], "<", color="#5A5A5A", markersize=6.0)
+        colour = muted(self.ax_, 0.35)
+        self.ax_.plot([left], [place], "<", color=colour, markersize=6.0)
         self.ax_.annotate(
             f"{gain:.0f}%" if self._in_percent else f"{gain:.2g}",
             (left, place),
             xytext=(8, 0),
             textcoords="offset points",
             va="center",
-            fontsize=8,
-            color="#5A5A5A",
+            fontsize=FONT_SIZE,
+            color=colour,
         )
 
     def _draw_axes(self, rows: list[StructureScore], left: float, right: float) -> None:
         ax, results = self.ax_, self.results
-        ax.axvline(0.0, color="black", linewidth=1.0, zorder=1)
+        draw_zero(ax, "x")
         margin = 0.03 * (right - left)
         ax.set_xlim(left - margin, right + margin)
         ax.set_yticks(range(len(rows)), [row.structure.replace("_", " ") for row in rows])
@@ -190,15 +238,9 @@ class StructureSearchDisplay:
         if not self._in_percent:
             what = f"score minus that of {against}"
         ax.set_xlabel(f"{what} (95% interval)\n← worse  |  better →")
-        ax.grid(axis="x", color="0.9", linewidth=0.6)
-        ax.set_axisbelow(True)
-        ax.spines[["top", "right"]].set_visible(False)
-        n_folds = len(rows[0].scores)
-        ax.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
-        legend_rows = -(-len(ax.get_legend().get_texts()) // 2)
-        ax.set_title(
-            f"Structures of the tasks, {n_folds} folds", fontsize="medium", pad=8 + 14 * legend_rows
-        )
+        plain_axes(ax, "x")
+        title = f"Structures of the tasks, {len(rows[0].scores)} folds"
+        ax.set_title(title, fontsize="medium", pad=8.0 + legend_above(ax, 2))
 
 
 def _limits(gains: Array) -> tuple[float, float]:

@@ -9,17 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmtl import TaskRelationRegressor
 from skmtl.inspection import TaskAffinity, TaskAffinityDisplay
-from skmtl.inspection._affinity_display import order_tasks
-
-
-@pytest.fixture
-def figures() -> Any:
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
+from skmtl.inspection._task_order import order_tasks
 
 
 def affinity_of(group: Any, kind: str = "learned") -> TaskAffinity:

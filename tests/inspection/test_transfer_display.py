@@ -4,23 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 from transfer_problems import ALONE, related
 
 from skmtl import PooledTaskRegressor
 from skmtl.inspection import TransferGain, TransferGainDisplay
-from skmtl.inspection._transfer_display import spread
 from skmtl.inspection._transfer_result import compare
-
-
-@pytest.fixture
-def figures() -> Any:
-    matplotlib = pytest.importorskip("matplotlib")
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    yield plt
-    plt.close("all")
 
 
 @pytest.mark.parametrize("relative", [False, True])
@@ -97,9 +85,3 @@ def test_raw_gains_are_optional_and_a_common_gain_is_named(figures: Any) -> None
         assert ("from the task's own labels" in texts) == raw
         assert "helped" in texts or "unclear" in texts  # without a count
     assert "not distinguishable from one common gain" in display.ax_.get_title()
-
-
-def test_spread() -> None:
-    assert_allclose(spread(np.array([1.0, 5.0]), 2.0, 9.0), [1.0, 5.0])
-    assert_allclose(spread(np.array([4.0, 4.0, 4.0]), 1.0, 9.0), [3.0, 4.0, 5.0])
-    assert_allclose(spread(np.array([8.0, 9.0]), 2.0, 9.0), [7.0, 9.0])

@@ -357,7 +357,20 @@ def test_plot_draws_every_structure(fitted):
     assert "mean squared error removed" in display.ax_.get_xlabel()
     again = StructureSearchDisplay.from_results(fitted.results_, ax=display.ax_)
     assert again.figure_ is display.figure_
+    drawn = sum(len(each.lines[0].get_xdata()) for each in display.errorbars_.values())
+    assert drawn + len(display.ax_.texts) == 4  # within the axes, or beyond them with a number
+    piped = StructureSearchDisplay.from_estimator(make_pipeline(fitted), ax=display.ax_)
+    assert piped.results is fitted.results_
     display.figure_.clear()
+
+
+def test_plot_names_what_it_needs(fitted):
+    with pytest.raises(NotFittedError):
+        StructureSearchDisplay.from_estimator(StructureSearchRegressorCV())
+    with pytest.raises(TypeError, match="needs a StructureSearchRegressorCV or .*, got AlphaSearc"):
+        StructureSearchDisplay.from_estimator(AlphaSearchCV(BlockSparseRegressor()))
+    with pytest.raises(TypeError, match="takes results_ of a fitted search, got StructureSearchRe"):
+        StructureSearchDisplay.from_results(fitted)
 
 
 # Paths and budget
