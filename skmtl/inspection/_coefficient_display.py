@@ -89,6 +89,7 @@ class CoefficientDisplay:
         self.coef = coef
         self.tasks = tasks
         self.features = features
+        self._shown: tuple[Any, Any] = (None, None)
         self.intervals = intervals
         self.estimator_name = estimator_name
 
@@ -184,7 +185,8 @@ class CoefficientDisplay:
             None: a new figure.
         feature : str or int, default=None
             Draw the coefficients of this feature, a name or a position, in all tasks, with their
-            mean. Exactly one of ``feature`` and ``task`` must be given.
+            mean. Exactly one of ``feature`` and ``task`` must be given; a display that has been
+            drawn before can repeat what it showed.
         task : task id, default=None
             Draw the coefficients of this task for all features.
         max_features : int or None, default=40
@@ -204,6 +206,8 @@ class CoefficientDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        if feature is None and task is None:
+            feature, task = self._shown
         if (feature is None) == (task is None):
             raise ValueError(
                 f"Pass either feature, a name or a position, or task, an id; got "
@@ -229,6 +233,7 @@ class CoefficientDisplay:
         self.mean_line_ = None if feature is None else self._draw_mean(float(at.mean()))
         label_axis(self.ax_, "y", [names[k] for k in self.order_])
         self._draw_axes(at, what, "tasks" if task is None else "features")
+        self._shown = feature, task
         return self
 
     def _names(self, coef: Array) -> tuple[list[str], list[str]]:

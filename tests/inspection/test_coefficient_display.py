@@ -37,6 +37,18 @@ def test_one_feature_across_tasks(figures: Any, layout: str) -> None:
     assert by_position.intervals_ is None
 
 
+def test_drawing_again_shows_the_same(figures: Any) -> None:
+    data = make_block_sparse(30, 8, 4, n_informative=3, random_state=0)
+    model = BlockSparseRegressor(0.5).fit(data.data, data.target)
+    display = CoefficientDisplay.from_estimator(model, feature=3)
+    drawn = display.points_.get_offsets()
+    _, ax = figures.subplots()
+    assert_allclose(display.plot(ax).points_.get_offsets(), drawn)
+    assert display.ax_ is ax
+    with pytest.raises(ValueError, match="either feature"):
+        CoefficientDisplay(coef=model.coef_).plot()
+
+
 def test_one_task_by_feature(figures: Any) -> None:
     data = make_block_sparse(30, 8, 4, n_informative=3, random_state=0)
     model = BlockSparseRegressor(0.5).fit(data.data, data.target)
