@@ -145,6 +145,7 @@ class _TreeGuided(TaskEstimator):
         kept = ("loss", "huber_delta", "fit_intercept", "task_weight")
         params = {name: getattr(self, name) for name in kept if hasattr(self, name)}
         single = self._single_task(alpha=ridges, **params)
+        single._loss_of_tasks = self._loss_of_tasks
         with gather_warnings():
             # The tree needs no precise fits, so that a warning of slow convergence is dropped.
             coef = single._fit_data(data).coef

@@ -228,6 +228,9 @@ class TaskEstimator(BaseEstimator):
     # Whether the penalty depends on the labels, and not only on the set of tasks.
     _penalty_reads_labels: ClassVar[bool] = False
 
+    # Losses for tasks that are fitted together with those of y; None: that of the parameters.
+    _loss_of_tasks: Loss | None = None
+
     # Why cvxpy cannot state the objective, and the remedy; None if it can.
     _not_stated: ClassVar[str | None] = None
 
@@ -247,9 +250,13 @@ class TaskEstimator(BaseEstimator):
         """What the tasks share: None, "coefficients", or "all" (intercepts too)."""
         return None
 
-    def _get_loss(self) -> Loss:
-        """The loss."""
+    def _own_loss(self) -> Loss:
+        """The loss that the parameters determine."""
         raise NotImplementedError
+
+    def _get_loss(self) -> Loss:
+        """The loss of the tasks."""
+        return self._own_loss() if self._loss_of_tasks is None else self._loss_of_tasks
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The validated training data; classifiers also set ``classes_``."""
