@@ -76,7 +76,7 @@ class Loss(BaseEstimator):
     def refuses(self, labels: Array) -> Array:
         """Mask of users' labels that the loss is not defined for."""
         if self.signed:
-            return (labels != 0) & (labels != 1)
+            return np.asarray((labels != 0) & (labels != 1))
         return np.zeros(np.shape(labels), dtype=bool)
 
     def value(self, y: Array, z: Array) -> Array:
