@@ -1,7 +1,7 @@
 """Columns of X that are not features: they are used in fit, and may be absent in predict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -42,6 +42,11 @@ class ColumnsAside:
     def others(self) -> list[int]:
         """The positions of all other columns."""
         return [j for j in range(self.width) if j not in set(self.positions)]
+
+    def pick(self, positions: list[int]) -> "ColumnsAside":
+        """Some of these columns."""
+        names = [self.names[self.positions.index(position)] for position in positions]
+        return replace(self, positions=positions, names=names)
 
     def numbers(self, X: Any) -> Array:
         """The values of these columns (n_samples, n_columns), NaN where they are missing."""
@@ -139,7 +144,14 @@ def select_features(estimator: Any, X: Any, columns: ColumnsAside) -> Any:
     X = from_arrow(X)
     if is_frame(X) and hasattr(estimator, "feature_names_in_"):
         kept = [j for j, name in enumerate(X.columns) if name not in set(columns.names)]
-        return _safe_indexing(X, kept, axis=1)
+        rest = _safe_indexing(X, kept, axis=1)
+        expected = [estimator.feature_names_in_[j] for j in columns.others()]
+        if list(rest.columns) != expected:
+            raise ValueError(
+                f"The feature names should match those that were passed during fit: expected "
+                f"{expected[:20]}, got {list(rest.columns)[:20]}. Select the columns in that order."
+            )
+        return rest
     X = X if hasattr(X, "shape") else np.asarray(X)
     if len(X.shape) != 2:
         return X  # refused by the validation of features
