@@ -119,9 +119,9 @@ class NuisanceEraser(TransformerMixin, BaseEstimator):
 
     with the pseudo-inverse if :math:`\Sigma_{xx}` is singular. Among all affine maps with
     :math:`\operatorname{Cov}(r(x), z) = 0` it minimises the mean squared distortion
-    :math:`\operatorname{E} \lVert r(x) - x \rVert^2`, in every norm that comes from an inner product
-    (least-squares concept erasure). It is the linear, closed-form counterpart of training a network
-    against an adversary that predicts the nuisance.
+    :math:`\operatorname{E} \lVert r(x) - x \rVert^2`, in every norm that comes from an inner
+    product (least-squares concept erasure). It is the linear, closed-form counterpart of training a
+    network against an adversary that predicts the nuisance.
 
     Parameters
     ----------
