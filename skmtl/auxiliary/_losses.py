@@ -42,7 +42,9 @@ def read_losses(
                 f"{', '.join(map(repr, known))}; got {name!r}."
             )
         loss, values = known[name], targets[:, k]
-        wrong = loss.refuses(values) & ~np.isnan(values)
+        wrong = loss.refuses(values)
+        if wrong.any():
+            wrong &= ~np.isnan(values)
         if wrong.any():
             raise ValueError(
                 f"loss={name!r} needs {loss.label_rule}; the auxiliary column {column!r} holds "

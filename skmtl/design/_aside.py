@@ -56,9 +56,9 @@ class ColumnsAside:
             for position, name in named
         ]
         numbers = np.column_stack(columns) if columns else np.empty((X.shape[0], 0))
-        infinite = np.asarray(np.isinf(numbers).any(axis=0))
+        infinite = np.isinf(numbers)
         if infinite.any():
-            names = [name for name, wrong in zip(self.names, infinite, strict=True) if wrong]
+            names = [name for k, name in enumerate(self.names) if infinite[:, k].any()]
             raise ValueError(
                 f"The {self.what} columns {names} contain infinity. Replace those values by NaN, "
                 f"or leave the rows out."
@@ -70,8 +70,10 @@ def values_of(X: Any, position: int) -> Array:
     """The values of a column (n_samples,); missing values of any frame library become NaN."""
     if sp.issparse(X):
         return np.asarray(X.tocsc()[:, [position]].toarray().ravel(), dtype=np.float64)
-    column = _safe_indexing(X, position, axis=1)
-    values = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    if not is_frame(X):
+        values = X[:, position]
+    else:
+        values = np.asarray(_safe_indexing(X, position, axis=1).to_numpy())
     return fill_missing(values) if values.dtype.kind == "O" else values
 
 
@@ -144,7 +146,7 @@ def select_features(estimator: Any, X: Any, columns: ColumnsAside) -> Any:
     X = from_arrow(X)
     if is_frame(X) and hasattr(estimator, "feature_names_in_"):
         kept = [j for j, name in enumerate(X.columns) if name not in set(columns.names)]
-        rest = _safe_indexing(X, kept, axis=1)
+        rest = _select(X, kept)
         expected = [estimator.feature_names_in_[j] for j in columns.others()]
         if list(rest.columns) != expected:
             raise ValueError(
@@ -168,8 +170,15 @@ def select_features(estimator: Any, X: Any, columns: ColumnsAside) -> Any:
 
 def without_columns(X: Any, columns: ColumnsAside) -> Any:
     """X without the columns that are not features."""
-    if not columns.positions:
-        return X
+    return _select(X, columns.others()) if columns.positions else X
+
+
+def _select(X: Any, kept: list[int]) -> Any:
+    """The columns at ascending positions."""
     if sp.issparse(X):
-        return X.tocsc()[:, columns.others()].tocsr()
-    return _safe_indexing(X, columns.others(), axis=1)
+        return X.tocsc()[:, kept].tocsr()
+    if is_frame(X):
+        return _safe_indexing(X, kept, axis=1)
+    if kept == list(range(kept[0], kept[-1] + 1)):
+        return X[:, kept[0] : kept[-1] + 1]  # a view
+    return X.take(kept, axis=1)  # several times faster than indexing with a list

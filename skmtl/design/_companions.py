@@ -75,8 +75,8 @@ def join_columns(main: TaskData, X: Any, rows: Array, others: Companions) -> Joi
     y[:, n_main:], weights[:, n_main:] = others.y, others.weights
     source = np.full(n_rows, -1)
     source[rows] = np.arange(len(rows))
-    used = weights.any(axis=1)
-    if not used.all():
+    if len(rows) < n_rows:
+        used = weights.any(axis=1)
         X, y, weights, source = X[used], y[used], weights[used], source[used]
     tasks = _objects(_main_names(main) + others.names)
     data = TaskData("shared", X, y, weights, tasks, None, tasks, np.arange(len(tasks)))

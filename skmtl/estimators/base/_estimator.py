@@ -263,7 +263,8 @@ class TaskEstimator(BaseEstimator):
         """The factors c_t (n_tasks,), or None if they are all 1."""
         if self._beside is None:
             return task_factors(self.task_weight, data)
-        return self._beside.strengths.factors(data)
+        factors = self._beside.strengths.factors(data)
+        return None if np.allclose(factors, 1.0, rtol=1e-14, atol=0) else factors
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The validated training data; classifiers also set ``classes_``."""
