@@ -23,7 +23,7 @@ FLOORS = (
     ("design", "penalties"),
     ("solvers", "objective"),
     ("estimators", "preprocessing", "kernels", "metrics", "datasets"),
-    ("model_selection",),
+    ("model_selection", "auxiliary"),
     ("inspection", "reference"),
     ("__init__", "warmup"),
 )
@@ -32,6 +32,7 @@ SIBLINGS = {
     ("objective", "solvers"),  # the protocols that solvers require
     ("datasets", "preprocessing"),  # data in the stacked layout
     ("estimators", "metrics"),  # score
+    ("auxiliary", "model_selection"),  # folds
     ("warmup", "__init__"),
 }
 # Former public modules, which forward to the new place of their contents with a warning.

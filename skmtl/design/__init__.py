@@ -1,9 +1,29 @@
 """Validation of users' arrays, and the linear maps that they define."""
 
+from skmtl.design._aside import (
+    ColumnsAside,
+    locate_columns,
+    select_features,
+    values_of,
+    without_columns,
+)
 from skmtl.design._base import Design
 from skmtl.design._column_gram import ColumnGram
-from skmtl.design._containers import fill_mask, from_arrow, is_frame, refuse_mask
-from skmtl.design._data import TaskData, task_factors
+from skmtl.design._companions import (
+    Companions,
+    JoinedTasks,
+    join_columns,
+    join_rows,
+    join_rows_in_columns,
+)
+from skmtl.design._containers import (
+    fill_mask,
+    fill_missing,
+    from_arrow,
+    is_frame,
+    refuse_mask,
+)
+from skmtl.design._data import GroupStrengths, TaskData, task_factors
 from skmtl.design._elimination import newton_direction
 from skmtl.design._labels import (
     align_frames,
@@ -42,7 +62,11 @@ __all__ = [
     "MASKED_FEATURES",
     "UNKNOWN",
     "ColumnGram",
+    "ColumnsAside",
+    "Companions",
     "Design",
+    "GroupStrengths",
+    "JoinedTasks",
     "Moments",
     "ObservedDesign",
     "PooledDesign",
@@ -57,10 +81,15 @@ __all__ = [
     "encode_tasks",
     "entries_by_name",
     "fill_mask",
+    "fill_missing",
     "from_arrow",
     "in_task_order",
     "index_of",
     "is_frame",
+    "join_columns",
+    "join_rows",
+    "join_rows_in_columns",
+    "locate_columns",
     "locate_task_column",
     "look_up_tasks",
     "newton_direction",
@@ -73,9 +102,12 @@ __all__ = [
     "read_scored",
     "read_weights",
     "refuse_mask",
+    "select_features",
     "select_observed",
     "split_task_column",
     "task_factors",
     "task_names",
+    "values_of",
     "weigh_classes",
+    "without_columns",
 ]

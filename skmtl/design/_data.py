@@ -180,6 +180,32 @@ class TaskData:
         return tasks if pooling is None else PooledDesign(tasks, common_intercept=common)
 
 
+@dataclass(frozen=True)
+class GroupStrengths:
+    """Factors c_t that make F a sum over groups of tasks: strength times the group's own F.
+
+    The own F of a group is F of its tasks alone, so that its scale does not depend on the others.
+
+    Attributes
+    ----------
+    groups : int array of shape (n_all_tasks,)
+        The group of each task of the fit.
+    strengths : array of shape (n_groups,)
+        Positive.
+    """
+
+    groups: Array
+    strengths: Array
+
+    def factors(self, data: TaskData) -> Array:
+        """The factors c_t for the tasks of ``data`` (n_tasks,)."""
+        groups, n_groups = self.groups[data.positions], len(self.strengths)
+        sizes = np.bincount(groups, minlength=n_groups)
+        totals = np.bincount(groups, data.totals, minlength=n_groups)
+        scales = self.strengths * sizes / np.maximum(totals, _TINY)
+        return np.asarray(scales[groups] * data.totals.sum() / data.n_tasks)
+
+
 def task_factors(task_weight: Any, data: TaskData) -> Array | None:
     """The factors c_t of ``task_weight`` for the tasks of ``data`` (n_tasks,).
 

@@ -24,6 +24,7 @@ from skmtl.estimators._sparse_relation import (
 )
 from skmtl.estimators._tree_guided import TreeGuidedClassifier, TreeGuidedRegressor
 from skmtl.estimators.base import (
+    Beside,
     Fit,
     TaskClassifier,
     TaskEstimator,
@@ -52,6 +53,7 @@ from skmtl.estimators.tuning import (
 )
 
 __all__ = [
+    "Beside",
     "BlockSparseClassifier",
     "BlockSparseRegressor",
     "CappedBlockSparseClassifier",

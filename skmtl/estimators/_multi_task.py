@@ -20,7 +20,7 @@ from skmtl.estimators.base import (
     parameter,
     strength,
 )
-from skmtl.losses import HuberLoss, LogisticLoss, Loss, MixedLoss, PoissonLoss, SquaredLoss
+from skmtl.losses import Loss, MixedLoss, losses_by_name
 from skmtl.penalties import L21, Penalty
 
 
@@ -176,38 +176,33 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
         """,
     )
 
-    def _get_loss(self) -> Loss:
+    def _own_loss(self) -> Loss:
         return self._loss
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
         names = _loss_names(self.loss, data)
-        losses: dict[str, Loss] = {
-            "squared": SquaredLoss(),
-            "huber": HuberLoss(self.huber_delta),
-            "poisson": PoissonLoss(),
-            "logistic": LogisticLoss(),
-        }
+        losses = losses_by_name(self.huber_delta)
         if isinstance(self.loss, str):
             self._loss = losses[self.loss]
         else:
             self._loss = MixedLoss(tuple(losses[name] for name in names))
-        _check_labels(data, names)
+        for name in set(names):
+            _check_labels(data, name, losses[name], np.array(names) == name)
         if self.scale_tasks:
             data = self._standardised(data)
-        return replace(data, y=np.where(data.spread(self._binary(data)), 2 * data.y - 1, data.y))
+        return replace(data, y=np.where(data.spread(self._signed(data)), 2 * data.y - 1, data.y))
 
     def _standardised(self, data: TaskData) -> TaskData:
         scales = data.standardised().scales
         assert scales is not None
         # Labels 0 and 1 have no units.
-        scales = np.where(self._binary(data), 1.0, scales)
+        scales = np.where(self._signed(data), 1.0, scales)
         return replace(data, y=data.y / data.spread(scales), scales=scales)
 
-    def _binary(self, data: TaskData) -> NDArray[np.bool_]:
-        """Mask of the tasks (n_tasks,) with the logistic loss."""
-        losses = [self._loss.column(task) for task in data.positions]
-        return np.array([isinstance(loss, LogisticLoss) for loss in losses])
+    def _signed(self, data: TaskData) -> NDArray[np.bool_]:
+        """Mask of the tasks (n_tasks,) whose loss takes labels -1 and +1."""
+        return np.array([self._loss.column(task).signed for task in data.positions])
 
 
 def _loss_names(loss: Any, data: TaskData) -> list[str]:
@@ -229,21 +224,15 @@ def _loss_names(loss: Any, data: TaskData) -> list[str]:
     return by_task
 
 
-def _check_labels(data: TaskData, names: list[str]) -> None:
-    """Raise if labels are outside the domain of their task's loss."""
-    used = data.weights > 0
-    for name, rule, wrong in (
-        ("poisson", "labels >= 0", data.y < 0),
-        ("logistic", "labels 0 and 1", (data.y != 0) & (data.y != 1)),
-    ):
-        concerned = data.spread(np.array([each == name for each in names]))
-        wrong = wrong & used & concerned
-        if wrong.any():
-            tasks = data.tasks[data.per_task(wrong.astype(np.float64)) > 0].tolist()
-            raise ValueError(
-                f"loss={name!r} needs {rule}; y holds {data.y[wrong][0]:.4g} in the tasks "
-                f"{tasks}. Use another loss for them."
-            )
+def _check_labels(data: TaskData, name: str, loss: Loss, concerned: NDArray[np.bool_]) -> None:
+    """Raise if labels of the concerned tasks (n_tasks,) are outside the domain of their loss."""
+    wrong = loss.refuses(data.y) & (data.weights > 0) & data.spread(concerned)
+    if wrong.any():
+        tasks = data.tasks[data.per_task(wrong.astype(np.float64)) > 0].tolist()
+        raise ValueError(
+            f"loss={name!r} needs {loss.label_rule}; y holds {data.y[wrong][0]:.4g} in the tasks "
+            f"{tasks}. Use another loss for them."
+        )
 
 
 @estimator

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import Moments, TaskData, task_factors
+from skmtl.design import Moments, TaskData
 
 Array = NDArray[Any]
 
@@ -44,7 +44,7 @@ def ridge_coefficients(model: Any, data: TaskData, alphas: Array) -> tuple[Array
     if model.fit_intercept:
         moments = moments.centred()
     scales = np.full(part.n_tasks, part.n_tasks / part.weights.sum())
-    factors = task_factors(model.task_weight, part)
+    factors = model._task_factors(part)
     if factors is not None:
         scales = scales * factors
     grams, products = moments.xx, moments.xy.T * scales[:, None]

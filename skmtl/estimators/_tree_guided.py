@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._warnings import gather_warnings
-from skmtl.design import TaskData, task_factors
+from skmtl.design import TaskData
 from skmtl.estimators._independent import IndependentTaskClassifier, IndependentTaskRegressor
 from skmtl.estimators._tree import tree_groups
 from skmtl.estimators.base import (
@@ -136,15 +136,15 @@ class _TreeGuided(TaskEstimator):
 
         if data.n_tasks == 1:
             return np.zeros((0, 4))
-        design = data.design(
-            task_factors(self.task_weight, data), fit_intercept=self.fit_intercept, pooling=None
-        )
+        factors = self._task_factors(data)
+        design = data.design(factors, fit_intercept=self.fit_intercept, pooling=None)
         curvatures = design.feature_curvature().mean(axis=1)
         ridges = np.ones(len(data.all_tasks))
         ridges[data.positions] = np.where(curvatures > 0, _RIDGE * curvatures, 1.0)
         kept = ("loss", "huber_delta", "fit_intercept", "task_weight")
         params = {name: getattr(self, name) for name in kept if hasattr(self, name)}
         single = self._single_task(alpha=ridges, **params)
+        single._beside = self._beside
         with gather_warnings():
             # The tree needs no precise fits, so that a warning of slow convergence is dropped.
             coef = single._fit_data(data).coef

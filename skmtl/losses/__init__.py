@@ -1,5 +1,6 @@
 """Losses: functions of labels and linear predictors."""
 
+from skmtl.losses._by_name import losses_by_name
 from skmtl.losses._losses import (
     HuberLoss,
     LogisticLoss,
@@ -20,4 +21,5 @@ __all__ = [
     "PoissonLoss",
     "SquaredHingeLoss",
     "SquaredLoss",
+    "losses_by_name",
 ]

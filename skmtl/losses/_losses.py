@@ -63,6 +63,22 @@ class Loss(BaseEstimator):
         """
         return True
 
+    @property
+    def signed(self) -> bool:
+        """Whether labels are -1 and +1; users pass 0 and 1."""
+        return False
+
+    @property
+    def label_rule(self) -> str:
+        """What users' labels must be, for error messages."""
+        return "labels 0 and 1" if self.signed else "numbers"
+
+    def refuses(self, labels: Array) -> Array:
+        """Mask of users' labels that the loss is not defined for."""
+        if self.signed:
+            return np.asarray((labels != 0) & (labels != 1))
+        return np.zeros(np.shape(labels), dtype=bool)
+
     def value(self, y: Array, z: Array) -> Array:
         """The loss."""
         raise NotImplementedError
@@ -163,6 +179,7 @@ class LogisticLoss(Loss):
 
     curvature_bound = 0.25
     recedes = True
+    signed = True
 
     def value(self, y: Array, z: Array) -> Array:
         margin = y * z
@@ -265,6 +282,11 @@ class HuberLoss(Loss):
 class PoissonLoss(Loss):
     r"""Half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts y >= 0."""
 
+    label_rule = "labels >= 0"
+
+    def refuses(self, labels: Array) -> Array:
+        return labels < 0
+
     def value(self, y: Array, z: Array) -> Array:
         with np.errstate(over="ignore"):
             values: Array = np.exp(z) - y * z + xlogy(y, y) - y
@@ -314,6 +336,7 @@ class SquaredHingeLoss(Loss):
     r"""The squared hinge loss :math:`\max(0, 1 - y z)^2 / 2` for labels y in {-1, +1}."""
 
     curvature_bound = 1.0
+    signed = True
 
     def value(self, y: Array, z: Array) -> Array:
         short = np.maximum(1 - y * z, 0)

@@ -5,6 +5,7 @@ from skmtl.model_selection._alpha_search import AlphaSearchCV
 from skmtl.model_selection._convert import convert_alpha
 from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, BlockSparseRegressorCV
 from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, ClusteredTaskRegressorCV
+from skmtl.model_selection._cv_folds import make_folds, rows_of_data
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
 from skmtl.model_selection._path import block_sparse_path, path
 from skmtl.model_selection._safe_transfer import (
@@ -45,4 +46,7 @@ __all__ = [
     "block_sparse_path",
     "convert_alpha",
     "path",
+    # For the packages above only.
+    "make_folds",
+    "rows_of_data",
 ]

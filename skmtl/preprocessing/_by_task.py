@@ -12,7 +12,7 @@ from skmtl.preprocessing._containers import shorten, stack_rows, take_rows
 SAME_COLUMNS = "Use per_task=False, or a transformer that gives the same columns for every task."
 
 
-def _by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+def rows_by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
     """Yield each task's code and rows."""
     order = np.argsort(codes, kind="stable")
     present, starts = np.unique(codes[order], return_index=True)
@@ -27,7 +27,7 @@ def map_tasks(
     """Apply ``function`` to the rows of each task; return the results in the original order."""
     parts, rows = [], []
     expected: Any = None
-    for code, task_rows in _by_task(codes):
+    for code, task_rows in rows_by_task(codes):
         part = function(code, task_rows)
         # Concatenation aligns data frames by column name: other names would add columns.
         columns = list(part.columns) if is_frame(part) else part.shape[1]

@@ -1,5 +1,6 @@
 """The base classes of all estimators, with the fit that they share."""
 
+from skmtl.estimators.base._beside import Beside
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
 from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
 from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
@@ -7,6 +8,7 @@ from skmtl.estimators.base._regressor import TaskRegressor
 
 __all__ = [
     "MULTICLASS_LOSS",
+    "Beside",
     "Fit",
     "TaskClassifier",
     "TaskEstimator",

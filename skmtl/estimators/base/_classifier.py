@@ -91,7 +91,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         group="labels",
     )
 
-    def _get_loss(self) -> Loss:
+    def _own_loss(self) -> Loss:
         return _LOSSES[self.loss]()
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:

@@ -22,6 +22,7 @@ from skmtl.design import (
     select_observed,
     task_factors,
 )
+from skmtl.estimators.base._beside import Beside
 from skmtl.estimators.base._parameters import (
     estimator,
     has_valid_parameters,
@@ -228,6 +229,9 @@ class TaskEstimator(BaseEstimator):
     # Whether the penalty depends on the labels, and not only on the set of tasks.
     _penalty_reads_labels: ClassVar[bool] = False
 
+    # Replaces the loss and the task weights if other tasks are fitted together with those of y.
+    _beside: Beside | None = None
+
     # Why cvxpy cannot state the objective, and the remedy; None if it can.
     _not_stated: ClassVar[str | None] = None
 
@@ -247,9 +251,20 @@ class TaskEstimator(BaseEstimator):
         """What the tasks share: None, "coefficients", or "all" (intercepts too)."""
         return None
 
-    def _get_loss(self) -> Loss:
-        """The loss."""
+    def _own_loss(self) -> Loss:
+        """The loss that the parameters determine."""
         raise NotImplementedError
+
+    def _get_loss(self) -> Loss:
+        """The loss of the tasks."""
+        return self._own_loss() if self._beside is None else self._beside.loss
+
+    def _task_factors(self, data: TaskData) -> Array | None:
+        """The factors c_t (n_tasks,), or None if they are all 1."""
+        if self._beside is None:
+            return task_factors(self.task_weight, data)
+        factors = self._beside.strengths.factors(data)
+        return None if np.allclose(factors, 1.0, rtol=1e-14, atol=0) else factors
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The validated training data; classifiers also set ``classes_``."""
@@ -287,7 +302,7 @@ class TaskEstimator(BaseEstimator):
 
     def _rotation(self, data: TaskData) -> TaskRotation | None:
         """Coordinates in which the fit needs fewer tasks, or None."""
-        if self.task_weight is not None or self._pooling(data) is not None:
+        if self._task_factors(data) is not None or self._pooling(data) is not None:
             return None
         if not self._get_loss().constant_curvature or self._shrinks_intercepts(data):
             return None
@@ -307,7 +322,7 @@ class TaskEstimator(BaseEstimator):
     ) -> Objective:
         """The objective on rows of data, with the given penalty and pooling."""
         loss = self._get_loss().columns(data.positions)
-        factors = task_factors(self.task_weight, data)
+        factors = self._task_factors(data)
         shrunk = self._shrinks_intercepts(data) and data.n_tasks > 1 and pooling != "all"
         design = data.design(
             factors, fit_intercept=self.fit_intercept, pooling=pooling, common_centre=shrunk
@@ -361,7 +376,7 @@ class TaskEstimator(BaseEstimator):
     def _objective_of(self, moments: Moments, data: TaskData) -> GramObjective:
         """The objective from moments; only the tasks and weights of ``data`` are used."""
         scales = data.n_tasks / data.weights.sum() * np.ones(data.n_tasks)
-        factors = task_factors(self.task_weight, data)
+        factors = self._task_factors(data)
         if factors is not None:
             scales = scales * factors
         penalty = self._get_penalty(data)
@@ -400,7 +415,7 @@ class TaskEstimator(BaseEstimator):
 
     def _warn_of_data(self, data: TaskData) -> None:
         """Warn of tasks that do not enter the objective."""
-        left_out = ~self._learnable(data)
+        left_out = ~self._learnable(data) & (data.label_counts > 0)
         if left_out.any():
             warn(
                 f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: they have "

@@ -13,7 +13,7 @@ from skmtl._warnings import warn
 from skmtl.design import TaskData, read_regression, read_scored
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._parameters import estimator, parameter
-from skmtl.losses import HuberLoss, Loss, PoissonLoss, SquaredLoss
+from skmtl.losses import Loss, losses_by_name
 from skmtl.penalties import split
 
 Array = NDArray[Any]
@@ -60,16 +60,17 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         group="labels",
     )
 
-    def _get_loss(self) -> Loss:
-        if self.loss == "huber":
-            return HuberLoss(self.huber_delta)
-        return PoissonLoss() if self.loss == "poisson" else SquaredLoss()
+    def _own_loss(self) -> Loss:
+        return losses_by_name(self.huber_delta)[self.loss]
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
-        if self.loss == "poisson" and (data.y < 0).any():
+        loss = self._get_loss()
+        wrong = loss.refuses(data.y)
+        if wrong.any():
             raise ValueError(
-                f"loss='poisson' needs labels >= 0; y holds {data.y.min():.4g}. Use another loss."
+                f"loss={self.loss!r} needs {loss.label_rule}; y holds {data.y[wrong].min():.4g}. "
+                f"Use another loss."
             )
         return self._standardised(data) if self.scale_tasks else data
 
