@@ -263,7 +263,7 @@ def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
     tasks, _ = encode_tasks(ids)
     left_out = tasks[look_up_tasks(encode_tasks(used)[0], tasks) == UNKNOWN].tolist()
     if left_out:
-        then = "predicted by the average task" if unknown_task == "mean" else "unknown to predict"
+        then = "unknown to predict" if unknown_task == "error" else "predicted by the average task"
         warn(
             f"These tasks have no label with a positive weight: {left_out[:20]}. They are left "
             f"out and {then}. Give each task a positive weight, or leave its rows out."

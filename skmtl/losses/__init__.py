@@ -10,6 +10,7 @@ from skmtl.losses._losses import (
     SquaredLoss,
 )
 from skmtl.losses._mixed import MixedLoss
+from skmtl.losses._offset import OffsetLoss
 
 __all__ = [
     "HuberLoss",
@@ -17,6 +18,7 @@ __all__ = [
     "Loss",
     "MixedLoss",
     "MultinomialLoss",
+    "OffsetLoss",
     "PoissonLoss",
     "SquaredHingeLoss",
     "SquaredLoss",

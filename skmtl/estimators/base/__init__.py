@@ -2,12 +2,18 @@
 
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
 from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
+from skmtl.estimators.base._new_task import NewTaskRegressor, NewTasks
 from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
+from skmtl.estimators.base._prior import KnownTasks, Prior
 from skmtl.estimators.base._regressor import TaskRegressor
 
 __all__ = [
     "MULTICLASS_LOSS",
     "Fit",
+    "KnownTasks",
+    "NewTaskRegressor",
+    "NewTasks",
+    "Prior",
     "TaskClassifier",
     "TaskEstimator",
     "TaskRegressor",

@@ -67,11 +67,15 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
+        self._check_labels(data)
+        return self._standardised(data) if self.scale_tasks else data
+
+    def _check_labels(self, data: TaskData) -> None:
+        """Raise if labels are outside the domain of the loss."""
         if self.loss == "poisson" and (data.y < 0).any():
             raise ValueError(
                 f"loss='poisson' needs labels >= 0; y holds {data.y.min():.4g}. Use another loss."
             )
-        return self._standardised(data) if self.scale_tasks else data
 
     def _standardised(self, data: TaskData) -> TaskData:
         """The data with each task's labels divided by their standard deviation."""
