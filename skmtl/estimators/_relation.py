@@ -38,7 +38,7 @@ class _TaskRelation(TaskCovariance):
     Notes
     -----
     Convex. The prior for a new task has the mean task as its mean and the covariance
-    :math:`C = (D^{-1} + \rho I)^{-1} / \alpha`. Here :math:`D = (W W')^{1/2}`, divided by its trace,
+    :math:`C = (D^{-1} + \rho I)^{-1} / \alpha`. Here D, :math:`(W W')^{1/2}` divided by its trace,
     minimises :math:`\operatorname{tr}(W' D^{-1} W)`, which is the same penalty, with a covariance
     between features: a new task lies in the span of the others. The penalty itself would shrink it
     to zero, which predicts tasks with few labels worse than shrinkage to the mean task does.
