@@ -320,15 +320,23 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
     for ax, data in zip(axes.flat, names, strict=False):
         own = [result for result in results if result["data"] == data]
         sizes = DATA[data][2]
-        for method in methods:
-            if any(method not in result["errors"] for result in own):
-                continue
-            errors = np.mean([result["errors"][method] for result in own], axis=0)
+        means = {
+            method: np.mean([result["errors"][method] for result in own], axis=0)
+            for method in methods
+            if all(method in result["errors"] for result in own)
+        }
+        # Errors of a few labels alone would compress the scale of all others.
+        limit = 1.03 * max(errors.max() for method, errors in means.items() if method != ALONE)
+        for method, errors in means.items():
             style: dict[str, Any] = {"color": colours.get(method, GREY), "ms": 5, "lw": 1.6}
             style |= {"marker": markers[method], "ls": dashes.get(method, "-")}
             ax.plot(range(len(sizes)), errors, label=method, **style)
         ax.set_xticks(range(len(sizes)), map(str, sizes))
-        ax.set(title=DATA[data][1], xlabel="labels of the new task")
+        beyond = (means[ALONE] > limit).any()
+        if beyond:
+            ax.set_ylim(top=limit)
+        note = f"labels of the new task{' (some of alone: off the scale)' if beyond else ''}"
+        ax.set(title=DATA[data][1], xlabel=note)
         tidy(ax, "y")
     axes.flat[0].set_ylabel("root mean squared error")
     figure.legend(

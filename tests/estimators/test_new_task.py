@@ -27,7 +27,7 @@ from skmtl import (
     TaskRelationRegressorCV,
 )
 from skmtl.estimators.base import _new_task
-from skmtl.penalties import TaskQuadratic
+from skmtl.penalties import ClusterNorm, TaskQuadratic
 
 N_TASKS, N_ROWS, N_FEATURES = 7, 25, 4
 REGRESSORS = [
@@ -91,6 +91,16 @@ def feature_side_of_clusters(W, r=2, between=0.3):
     return (M.value + M.value.T) / 2
 
 
+def feature_side_of_relaxed_clusters(W, r=2, eta=0.5):
+    """(eta I + M) / (eta (1 + eta)), where M between features minimises the relaxed penalty."""
+    eye = np.eye(len(W))
+    M = cp.Variable(eye.shape, symmetric=True)
+    value = cp.matrix_frac(W, eta * eye + M)
+    problem = cp.Problem(cp.Minimize(value), [M >> 0, M << eye, cp.trace(M) == r])
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
+    return (eta * eye + (M.value + M.value.T) / 2) / (eta * (1 + eta))
+
+
 def coupled(w, W, alpha=0.3, ridge=0.2, edges=(0.5, 0, 0, 2.0, 0, 0, 0)):
     """The quadratic of the graph with the new task, as a function of its coefficients."""
     weights = np.zeros((N_TASKS + 1, N_TASKS + 1))
@@ -126,6 +136,10 @@ PENALTIES = {
     "clusters": (
         ClusteredTaskRegressor(0.3, n_clusters=2),
         gaussian(feature_side_of_clusters, 0.3),
+    ),
+    "relaxed clusters": (
+        ClusteredTaskRegressor(0.3, n_clusters=2, form="relaxed", eta=0.5),
+        gaussian(feature_side_of_relaxed_clusters, 0.3),
     ),
     "known clusters": (
         ClusteredTaskRegressor(0.3, clusters=[0] * N_TASKS),
@@ -437,6 +451,14 @@ class TestData:
 
 
 class TestFamilies:
+    def test_between_more_features_than_tasks(self):
+        """The weights of the cluster norm between 7 features, of 4 tasks."""
+        W = np.random.default_rng(0).normal(size=(7, 4))
+        theta, U, rest = ClusterNorm(1.0, 2, 0.3).feature_weights(W)
+        assert U.shape == (7, 3) and rest == 1.0
+        found = (U * theta) @ U.T + rest * (np.eye(7) - U @ U.T)
+        np.testing.assert_allclose(found, feature_side_of_clusters(W), atol=1e-4)
+
     def test_known_clusters(self):
         rng = np.random.default_rng(0)
         X, y, Xn, _ = tasks()
