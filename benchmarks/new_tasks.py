@@ -28,8 +28,17 @@ was decided on other seeds of School and the computer survey (1000 and 1001 in p
   the predicted mean and standard deviation, and the mean square of the errors divided by the
   standard deviation, which is 1 if these are right; for new tasks, by their number of labels, and
   for held-out rows of known tasks. Pooled over tasks and seeds.
+- The figure leaves out errors of "alone" that are larger than those of all other methods.
 - Errors are means over seeds with 95% t intervals, which allow for the overlap of the splits
   (Nadeau and Bengio 2003). With 3 seeds these are wide; methods share splits and labels.
+
+Outcome of the default run: on School and the computer survey the five priors have 11 to 26% lower
+errors than "alone" at 5 to 20 labels, and differ little from the mixed model on School; on the
+survey, relation, low rank and block-sparse have the lowest errors at 10 labels (1.82 to 1.84; mixed
+model 2.02, alone 2.45). The intervals of new tasks are about as wide as they should be there (95%
+intervals hold 94 to 98%, mean of z² between 0.82 and 1.00). On SARCOS, with five known tasks that
+are not alike, priors help little beyond two labels, the two that confine a new task to the span of
+the known ones fall behind, and the intervals of these two are far too narrow (73% at 50 labels).
 """
 
 import time

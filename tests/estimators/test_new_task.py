@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from scipy.linalg import sqrtm
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 
 from skmtl import (
     BlockSparseClassifier,
@@ -441,6 +442,24 @@ class TestData:
         assert p[1] < p[0] < 1
         with pytest.raises(ValueError, match=r"\['mid'\].*none of the classes.*\['hi', 'lo'\]"):
             model.fit_new_task(stack(Xn[:1]), ["mid"])
+
+    def test_a_column_of_classes_is_added(self):
+        X, y, Xn, yn = tasks()
+        Y = (y > 2).astype(int).reshape(N_TASKS, N_ROWS).T
+        model = BlockSparseClassifier(0.01).fit(X[:N_ROWS, :-1], Y)
+        new = model.fit_new_task(Xn, yn > 2)
+        assert new.classes_.tolist() == [*range(N_TASKS + 1)] and len(model.classes_) == N_TASKS
+        assert new.predict_proba(Xn).shape == (N_ROWS, N_TASKS + 1)
+        assert new.score(Xn, new.predict(Xn)) == 1.0
+
+    @pytest.mark.parametrize("model", [*REGRESSORS, CLASSIFIERS[0]])
+    def test_whole_tasks_are_left_out_in_cross_validation(self, model):
+        X, y, _, _ = tasks()
+        if model in CLASSIFIERS:
+            y = y > 2
+        model = clone(model).set_params(task_column=-1, unknown_task="prior")
+        scores = cross_val_score(model, X, y, groups=X[:, -1], cv=LeaveOneGroupOut())
+        assert len(scores) == N_TASKS and scores.mean() > 0.5
 
     def test_many_labels_of_classes_are_fitted_alone(self):
         X, y, Xn, yn = tasks(n_rows=200)

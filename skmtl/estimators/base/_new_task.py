@@ -95,7 +95,8 @@ class NewTasks(TaskEstimator):
     where a label of the task counts as one in the fit did on average (:math:`\bar c` is the mean of
     :math:`c_t` over the labels). The prior's mean m and covariance C are described below. The
     intercept at the mean :math:`\bar x` of the features is shrunk towards the mean :math:`\beta` of
-    those of the tasks: with ``intercept="free"`` the labels of the fit determine the strength, from
+    those of the tasks, because one label would otherwise be explained by the intercept alone: with
+    ``intercept="free"`` the labels of the fit determine the strength, from
     the variance of their intercepts relative to that of the noise; otherwise the mean counts as
     many labels as in the fit. The fit keeps a reference to its training data, which pickles do not
     contain.
@@ -159,6 +160,21 @@ class NewTasks(TaskEstimator):
         ValueError
             If a task is known already, if X does not match the data of the fit, or if there are no
             tasks like the new one (a 1-D y without a task column) or no penalty.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmtl import TaskRelationRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> w = np.array([1.0, 2.0, 0.0, -1.0])
+        >>> X = np.column_stack([rng.normal(size=(200, 4)), np.repeat(np.arange(10), 20)])
+        >>> y = X[:, :4] @ w + rng.normal(size=200)
+        >>> model = TaskRelationRegressor(0.1, task_column=-1).fit(X, y)
+        >>> rows = np.column_stack([rng.normal(size=(3, 4)), [10, 10, 10]])
+        >>> new = model.fit_new_task(rows, rows[:, :4] @ w)
+        >>> predicted, std = new.predict(rows, return_std=True)
+        >>> new.tasks_.tolist()[-2:], std.shape
+        ([9, 10], (3,))
         """
         return self._with_new_tasks(X, y, sample_weight, name, None)
 
@@ -215,6 +231,8 @@ class NewTasks(TaskEstimator):
         new.intercept_ = np.append(self.intercept_, intercept).astype(self.intercept_.dtype)
         new.tasks_ = append_tasks(self.tasks_, tasks)
         new._learned = np.append(self._learned, np.zeros(len(tasks), dtype=bool))
+        if self._layout == "shared" and hasattr(self, "classes_"):
+            new.classes_ = np.arange(len(new.tasks_))  # the positions of the columns of y
         start = len(self.tasks_)
         new._added = self._added | {start + k: learned for k, (learned, _) in enumerate(found)}
         gaps = zip(tasks.tolist(), (one.dual_gap for _, one in found), strict=True)
