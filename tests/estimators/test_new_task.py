@@ -331,6 +331,7 @@ class TestDeviations:
         model = fitted(TaskRelationRegressor(0.1, loss="huber"), X, y)
         with pytest.raises(ValueError, match=r"loss='squared'.*got loss='huber'"):
             model.predict(X, return_std=True)
+        assert not hasattr(model, "noise_variance_")
         model = fitted(TaskRelationRegressor(0.1), X, y, unknown_task="mean")
         with pytest.raises(ValueError, match=r"need unknown_task='prior', got 'mean'"):
             model.predict(stack(Xn), return_std=True)

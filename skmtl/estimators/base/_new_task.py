@@ -350,6 +350,12 @@ class NewTasks(TaskEstimator):
 class NewTaskRegressor(NewTasks, TaskRegressor):
     """A regressor that also predicts standard deviations, mixed into estimators of new tasks.
 
+    Attributes
+    ----------
+    noise_variance_ : ndarray of shape (n_tasks,)
+        The estimated variance of a label of average weight around its true mean, only with the
+        squared loss, several tasks and alpha > 0. Computed at the first access.
+
     Notes
     -----
     With the squared loss ``predict(X, return_std=True)`` also returns the standard deviations of
@@ -392,9 +398,13 @@ class NewTaskRegressor(NewTasks, TaskRegressor):
     @property
     def noise_variance_(self) -> Array:
         """The estimated variance of the noise of a label of average weight, by task."""
-        self._check_noise()
-        scales = [self._known(t).scale for t in range(len(self.tasks_))]
-        return self._variances().noise * np.array(scales) ** 2
+        try:
+            self._check_noise()
+            noise = self._variances().noise
+            scales = [self._known(t).scale for t in range(len(self.tasks_))]
+        except ValueError as error:
+            raise AttributeError(str(error)) from error
+        return noise * np.array(scales) ** 2
 
     def _check_noise(self) -> None:
         """Raise unless the variance of the noise is known."""
