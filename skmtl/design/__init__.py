@@ -36,6 +36,7 @@ from skmtl.design._labels import (
 )
 from skmtl.design._moments import Moments
 from skmtl.design._names import describe_names, entries_by_name, in_task_order, index_of
+from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
@@ -75,6 +76,7 @@ __all__ = [
     "TaskData",
     "TaskRotation",
     "align_frames",
+    "append_tasks",
     "as_floats",
     "as_label_array",
     "describe_names",
@@ -96,6 +98,7 @@ __all__ = [
     "read_classification",
     "read_features",
     "read_ids",
+    "read_new_tasks",
     "read_indicators",
     "read_prediction",
     "read_regression",

@@ -147,6 +147,16 @@ class TaskData:
         part = self.take(rows)
         return replace(part, codes=renumbered[part.codes], **kept)
 
+    def labels_of(self, task: int) -> tuple[Any, Array, Array]:
+        """Rows of X, labels and weights of one task's labels of positive weight."""
+        if self.codes is None:
+            rows = np.flatnonzero(self.weights[:, task] > 0)
+            return self.X[rows], self.y[rows, task], self.weights[rows, task]
+        block = slice(*self.starts[task : task + 2])
+        X, y, weights = self.X[block], self.y[block], self.weights[block]
+        used = weights > 0
+        return (X, y, weights) if used.all() else (X[used], y[used], weights[used])
+
     def design(
         self,
         task_factors: Array | None,

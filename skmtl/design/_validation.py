@@ -188,9 +188,11 @@ def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
     if estimator.unknown_task == "error" and (codes == UNKNOWN).any():
         unknown = np.unique(ids[codes == UNKNOWN]).tolist()
         listed = f"{unknown[:10]}" + (f" and {len(unknown) - 10} more" if len(unknown) > 10 else "")
+        added = hasattr(estimator, "fit_new_task")
         raise ValueError(
             f"X holds tasks that were not in the training data: {listed}. Use "
-            f"unknown_task='mean' to predict them by the average task. In cross-validation, use "
+            f"unknown_task='mean' to predict them by the average task"
+            f"{', or add them by fit_new_task' if added else ''}. In cross-validation, use "
             f"cv=StratifiedTaskKFold(task_column={estimator.task_column!r}), so that every "
             f"training fold holds every task (rows sorted by task leave whole tasks out)."
         )
@@ -263,7 +265,7 @@ def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
     tasks, _ = encode_tasks(ids)
     left_out = tasks[look_up_tasks(encode_tasks(used)[0], tasks) == UNKNOWN].tolist()
     if left_out:
-        then = "predicted by the average task" if unknown_task == "mean" else "unknown to predict"
+        then = "unknown to predict" if unknown_task == "error" else "predicted by the average task"
         warn(
             f"These tasks have no label with a positive weight: {left_out[:20]}. They are left "
             f"out and {then}. Give each task a positive weight, or leave its rows out."

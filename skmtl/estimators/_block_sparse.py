@@ -9,13 +9,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
 from skmtl.estimators._feature_weight import read_feature_weight
+from skmtl.estimators._priors import row_precisions
 from skmtl.estimators._refit import refit_selected
 from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
     MULTICLASS_LOSS,
     Fit,
+    KnownTasks,
+    NewTaskRegressor,
+    NewTasks,
+    Prior,
     TaskClassifier,
-    TaskRegressor,
     estimator,
     parameter,
     strength,
@@ -34,7 +38,7 @@ from skmtl.penalties import (
 
 
 @estimator
-class _BlockSparse(RowSupport):
+class _BlockSparse(NewTasks, RowSupport):
     r"""A penalty on the rows of W.
 
     :math:`\rho` is ``l1_ratio``, :math:`\kappa` ``sparsity`` (0) and :math:`f_j`
@@ -43,7 +47,13 @@ class _BlockSparse(RowSupport):
 
     Notes
     -----
-    Convex.
+    Convex. The prior for a new task has the mean task as its mean. The norm of a row is the minimum
+    of :math:`(\lVert W_{j\cdot} \rVert^2 / \eta_j + \eta_j) / 2`, attained at :math:`\eta_j =
+    \lVert W_{j\cdot} \rVert`; this makes the precision of feature j :math:`\alpha \rho f_j (1 -
+    \kappa) / \eta_j + \alpha (1 - \rho)`, plus :math:`\alpha \rho f_j \kappa` divided by the mean
+    absolute value of the row. Features that no task uses keep the coefficient zero. The penalty
+    itself would shrink a new task to zero, which predicts tasks with few labels worse than
+    shrinkage to the mean task does.
 
     References
     ----------
@@ -144,6 +154,25 @@ class _BlockSparse(RowSupport):
             return block
         return ridge if block is None else block + ridge
 
+    def _prior(self, known: KnownTasks, near: Any = None) -> Prior:
+        if self.positive:
+            raise ValueError(
+                f"New tasks in {type(self).__name__} need positive=False: a Gaussian prior allows "
+                f"negative coefficients. Fit again without positive=True."
+            )
+        strength = self.alpha * self.l1_ratio
+        weights = read_feature_weight(self, len(known.coef))
+        entries, rows = strength * self.sparsity, strength * (1 - self.sparsity)
+        largest = self.norm == "linf"
+        factors = np.ones(len(known.coef)) if weights is None else weights
+        ridge, mean = self.alpha * (1 - self.l1_ratio), known.mean
+        precisions = np.full(len(mean), ridge)
+        if strength > 0:
+            penalised = factors > 0
+            each = row_precisions(known.coef[penalised], entries, rows, largest=largest)
+            precisions[penalised] += factors[penalised] * each
+        return Prior.of_precisions(mean, precisions, n_averaged=known.coef.shape[1])
+
     def _get_block(self, data: TaskData) -> Penalty | None:
         """The norm on the rows of W, or None if no row is penalised."""
         strength = self.alpha * self.l1_ratio
@@ -172,7 +201,7 @@ class _BlockSparse(RowSupport):
 
 
 @estimator
-class BlockSparseRegressor(_BlockSparse, TaskRegressor):
+class BlockSparseRegressor(_BlockSparse, NewTaskRegressor):
     r"""Regression tasks that share their few relevant features (L2,1 norm).
 
     .. math::

@@ -6,7 +6,13 @@ from typing import Any
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.estimators._clusters import TaskClusters
-from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
+from skmtl.estimators.base import (
+    NewTaskRegressor,
+    TaskClassifier,
+    estimator,
+    parameter,
+    strength,
+)
 
 
 @estimator
@@ -50,7 +56,16 @@ class _ClusteredTask(TaskClusters):
 
     Notes
     -----
-    Convex. In the centred form, a single task has a ridge penalty of strength ``alpha * mean``,
+    Convex. The prior for a new task has the mean task as its mean. If the clusters are unknown, its
+    covariance is :math:`C = M / \alpha`, where M minimises the same penalty, between the features
+    instead of the tasks: a new task may differ from the mean most in the directions in which the
+    clusters differ. If they are known, a new task with labels joins the cluster k in which its
+    objective is lowest, with the prior :math:`\tfrac{\alpha}{2} \lVert w - \bar w_k \rVert^2`
+    around the mean of its tasks (relaxed form: plus :math:`\tfrac{\alpha}{2} \eta \lVert w
+    \rVert^2`); without labels the prior is that of a cluster of its own, :math:`C = I / (\alpha
+    \epsilon_B)` (relaxed form: :math:`I / (\alpha \eta)`).
+
+    In the centred form, a single task has a ridge penalty of strength ``alpha * mean``,
     and one cluster a ridge penalty on the tasks' distances to their mean; the relaxed form with as
     many clusters as tasks is a ridge of strength ``alpha * eta``. With unknown clusters each
     iteration also takes an eigendecomposition of W'W or WW', whichever is smaller.
@@ -127,7 +142,7 @@ class _ClusteredTask(TaskClusters):
 
 
 @estimator
-class ClusteredTaskRegressor(_ClusteredTask, TaskRegressor):
+class ClusteredTaskRegressor(_ClusteredTask, NewTaskRegressor):
     r"""Regression tasks that lie in clusters (cluster norm).
 
     .. math::

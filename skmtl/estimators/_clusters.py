@@ -10,7 +10,8 @@ from sklearn.utils.extmath import svd_flip
 from skmtl._warnings import warn
 from skmtl.design import TaskData, in_task_order, refuse_mask
 from skmtl.estimators._covariance import TaskCovariance
-from skmtl.estimators.base import estimator
+from skmtl.estimators._priors import spectral_prior
+from skmtl.estimators.base import KnownTasks, Prior, estimator
 from skmtl.penalties import ClusterNorm, Penalty, RelaxedClusterNorm, TaskQuadratic
 
 # Clusters are not separated if theta falls by less than this share of its range.
@@ -64,10 +65,49 @@ class TaskClusters(TaskCovariance):
         form = within * (np.eye(n_tasks) - centre) + between * (centre - 1 / n_tasks)
         return np.asarray(form + mean / n_tasks)
 
+    def _prior(self, known: KnownTasks, near: Any = None) -> Prior:
+        W = known.coef
+        if self.clusters is None:
+            weights = self._cluster_norm(W.shape[1]).feature_weights(W)
+            return spectral_prior(weights, known, self.alpha)
+        labels = read_clusters(self.clusters, known.names)[known.learned]
+        within, between = 1.0, self.between
+        if self.form == "relaxed":
+            within, between = 1.0 + self.eta, self.eta
+        every, clusters = np.full(len(W), self.alpha), []
+        for name in np.unique(labels):
+            members = labels == name
+            # In the relaxed form the centre is shrunk to zero.
+            centre, count = W[:, members].mean(axis=1) / within, int(members.sum())
+            clusters.append(
+                Prior.of_precisions(centre, within * every, n_averaged=count, label=name)
+            )
+        return Prior.of_precisions(
+            known.mean, between * every, n_averaged=W.shape[1], candidates=tuple(clusters)
+        )
+
+    def _own_prior(self, prior: Prior, known: KnownTasks, task: int) -> Prior:
+        if self.clusters is None:
+            return prior
+        label = read_clusters(self.clusters, known.names)[known.learned][task]
+        return next(one for one in prior.candidates if one.label == label)
+
+    def _known_labels(self) -> NDArray[Any]:
+        """The clusters of all tasks if those of the fit are known; None for new ones of their own.
+
+        New tasks are in the cluster in which their objective is lowest.
+        """
+        labels = read_clusters(self.clusters, self.tasks_[: self._n_fitted])
+        added = [known.frame.prior.label for known in self._added.values()]
+        if not added:
+            return labels
+        joined = [*labels.tolist(), *added]
+        return np.array(joined, dtype=object if None in added else None)
+
     def _covariance(self, W: NDArray[Any]) -> NDArray[Any]:
         if self.clusters is None:
             return self._cluster_norm(W.shape[1]).covariance(W)
-        form = self._matrix(read_clusters(self.clusters, self.tasks_)[self._learned])
+        form = self._matrix(self._known_labels()[self._learned])
         # If the mean is not penalised, it is left out, as with unknown clusters.
         return np.linalg.pinv(form, rcond=1e-12, hermitian=True)
 
@@ -76,7 +116,7 @@ class TaskClusters(TaskCovariance):
         """Each task's cluster (n_tasks,)."""
         W = self._learned_coefficients()
         if self.clusters is not None:
-            return read_clusters(self.clusters, self.tasks_)
+            return self._known_labels()
         labels = np.full(len(self._learned), -1, dtype=np.intp)
         if self._learned.any():
             labels[self._learned] = _cluster(self._cluster_norm(W.shape[1]), W)
@@ -89,7 +129,7 @@ class TaskClusters(TaskCovariance):
         if self.clusters is None:
             names = np.arange(self._cluster_norm(W.shape[1]).n_clusters)
         else:
-            names = np.unique(labels)
+            names = np.unique(labels[self._learned])
         centres = np.full((len(names), W.shape[0]), np.nan)
         labels = labels[self._learned]
         for k, name in enumerate(names):

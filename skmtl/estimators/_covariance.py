@@ -4,15 +4,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from skmtl.estimators.base import TaskEstimator, estimator
+from skmtl.estimators.base import NewTasks, estimator
 
 Array = NDArray[Any]
 
 
 @estimator
-class TaskCovariance(TaskEstimator):
+class TaskCovariance(NewTasks):
     """An estimator whose penalty has a minimising covariance between tasks.
 
     Attributes
@@ -27,12 +26,6 @@ class TaskCovariance(TaskEstimator):
     def _covariance(self, W: Array) -> Array:
         """The covariance (T, T) that minimises the penalty at W (d, T)."""
         raise NotImplementedError
-
-    def _learned_coefficients(self) -> Array:
-        """The coefficients (n_features, n_learned_tasks) of the tasks in the objective."""
-        check_is_fitted(self)
-        coef = np.atleast_2d(self._fit_coef if self._fit_coef is not None else self.coef_)
-        return np.asarray(coef[self._learned].T, dtype=np.float64)
 
     @property
     def task_covariance_(self) -> Array:

@@ -9,14 +9,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl._warnings import warn
-from skmtl.design import TaskData
+from skmtl.design import TaskData, as_floats
 from skmtl.estimators._order import task_graph, warn_of_alphabet
+from skmtl.estimators._priors import row_precisions
 from skmtl.estimators._row_norms import BLOCK, SPARSE
 from skmtl.estimators.base import (
     Fit,
+    KnownTasks,
+    NewTaskRegressor,
+    NewTasks,
+    Prior,
     TaskClassifier,
-    TaskEstimator,
-    TaskRegressor,
     estimator,
     parameter,
     strength,
@@ -26,7 +29,7 @@ from skmtl.penalties import L1, L21, FusedTasks, Penalty, TaskQuadratic
 
 
 @estimator
-class _GraphRegularized(TaskEstimator):
+class _GraphRegularized(NewTasks):
     r"""A penalty on the squared differences between neighbouring tasks.
 
     L is the Laplacian of a graph of tasks with weights :math:`a_{st}`,
@@ -51,7 +54,11 @@ class _GraphRegularized(TaskEstimator):
     -----
     Convex. Without ``sparse`` and ``block`` each Newton step solves one linear system for all
     tasks. With ``ridge=0``, more than 2000 features and neither norm, the fit cannot be certified,
-    and warns. Tasks that are left out of the objective are removed from the graph with their edges.
+    and warns. The prior for a new task with edges :math:`a_s` to the tasks s is that of the
+    penalty, :math:`\tfrac{\alpha}{2} \bigl[ \sum_s a_s \lVert w - w_s \rVert^2 + \rho \lVert w
+    \rVert^2 \bigr]`; ``sparse`` and ``block`` add :math:`\alpha \mu` divided by the mean absolute
+    value and :math:`\alpha \beta` divided by the norm of the row of W to the precision of each
+    feature. Tasks that are left out of the objective are removed from the graph with their edges.
 
     References
     ----------
@@ -107,6 +114,69 @@ class _GraphRegularized(TaskEstimator):
         norm = _norm(self.alpha * self.sparse, self.alpha * self.block)
         return quadratic if norm is None else norm + quadratic
 
+    def fit_new_task(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        name: Any = None,
+        neighbors: Any = None,
+    ) -> Self:
+        """Fit further tasks under the prior that the fit has learned, all others fixed.
+
+        Parameters
+        ----------
+        X, y, sample_weight, name
+            As in the other estimators with this method: rows of the new tasks, of which there may
+            be none; their labels, in the shared layout with a column for each new task; weights
+            relative to those of the fit; and names, in the stacked layout of tasks without rows.
+        neighbors : dict or list, optional
+            The tasks of the fit to which the new ones have edges: their weights by name, or a list
+            of names, for weights of 1. By default all, each with weight 1 / n_tasks, as in the
+            complete graph.
+
+        Returns
+        -------
+        estimator
+            A copy to which the new tasks have been added; the estimator itself stays the same. Its
+            ``tasks_``, ``coef_`` and ``intercept_`` end with the new tasks, which ``predict``
+            knows; ``laplacian_`` stays that of the tasks of the fit.
+
+        Raises
+        ------
+        ValueError
+            If a task is known already, if X does not match the data of the fit, if neighbours are
+            unknown or all weights are zero, or if there are no tasks like the new one (a 1-D y
+            without a task column) or no penalty.
+        """
+        return self._with_new_tasks(X, y, sample_weight, name, neighbors)
+
+    def _prior(self, known: KnownTasks, near: Any = None) -> Prior:
+        return self._prior_near(known.coef, _read_neighbors(near, known))
+
+    def _own_prior(self, prior: Prior, known: KnownTasks, task: int) -> Prior:
+        weights = -self.laplacian_[known.learned][:, known.learned][task]
+        total = -weights[task]
+        weights[task] = 0.0
+        return self._prior_near(known.coef, weights, total)
+
+    def _prior_near(
+        self, W: NDArray[Any], weights: NDArray[Any], total: float | None = None
+    ) -> Prior:
+        """The prior of a task with edges of these weights (n_tasks,) to the others.
+
+        ``total`` is the diagonal entry of the Laplacian, by default the sum of the weights.
+        """
+        total = float(weights.sum()) if total is None else total
+        pulled = total + self.ridge
+        mean = W @ weights / pulled if pulled > 0 else np.zeros(len(W))
+        precisions = np.full(len(W), self.alpha * pulled)
+        entries, rows = self.alpha * self.sparse, self.alpha * self.block
+        if entries > 0 or rows > 0:
+            precisions += row_precisions(W, entries, rows)
+        return Prior.of_precisions(mean, precisions)
+
     def _laplacian(self, data: TaskData, positions: NDArray[Any]) -> NDArray[Any]:
         """L of the tasks at some positions, without edges to other tasks."""
         tasks, chosen = data.all_tasks, np.ix_(positions, positions)
@@ -138,6 +208,24 @@ class _GraphRegularized(TaskEstimator):
         return self
 
 
+def _read_neighbors(given: Any, known: KnownTasks) -> NDArray[Any]:
+    """The weights (n_learned,) of the edges from a new task to those in the objective."""
+    names = known.names[known.learned].tolist()
+    if given is None:
+        return np.full(len(names), 1 / len(names))
+    named = given if isinstance(given, dict) else dict.fromkeys(given, 1.0)
+    unknown = [name for name in named if name not in names]
+    weights = as_floats([named.get(name, 0.0) for name in names], "neighbors")
+    if unknown or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise ValueError(
+            f"neighbors must hold tasks of the fit, with finite weights >= 0 that are not all "
+            f"zero, got {given!r:.200}"
+            f"{f', where {unknown[:10]} are unknown' if unknown else ''}. The tasks are "
+            f"{names[:20]}{', ...' if len(names) > 20 else ''}."
+        )
+    return weights
+
+
 def _norm(sparse: float, block: float) -> Penalty | None:
     """The L1 norm, the L2,1 norm, or both with a single prox; None if neither is used."""
     if sparse > 0 and block > 0:
@@ -148,7 +236,7 @@ def _norm(sparse: float, block: float) -> Penalty | None:
 
 
 @estimator
-class GraphRegularizedRegressor(_GraphRegularized, TaskRegressor):
+class GraphRegularizedRegressor(_GraphRegularized, NewTaskRegressor):
     r"""Regression tasks on a graph, with similar coefficients for neighbours.
 
     .. math::

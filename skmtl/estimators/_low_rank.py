@@ -11,10 +11,13 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import TaskData, read_features
+from skmtl.estimators._priors import spectral_prior
 from skmtl.estimators.base import (
+    KnownTasks,
+    NewTaskRegressor,
+    NewTasks,
+    Prior,
     TaskClassifier,
-    TaskEstimator,
-    TaskRegressor,
     estimator,
     parameter,
     strength,
@@ -25,7 +28,7 @@ Array = NDArray[Any]
 
 
 @estimator
-class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator):
+class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NewTasks):
     r"""The trace norm of W, or half its square.
 
     The trace norm :math:`\lVert W \rVert_*` is the sum of the singular values of W. As a penalty it
@@ -49,7 +52,14 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
 
     Notes
     -----
-    Convex. ``transform`` returns the coordinates of rows along the directions, for other
+    Convex. The prior for a new task has the mean task as its mean and the covariance
+    :math:`C = D / \alpha`, with :math:`D = (W W')^{1/2}` for the trace norm, which is half the
+    minimum of :math:`\operatorname{tr}(W' D^{-1} W + D)`, and with D = ``feature_covariance_`` for
+    half its square: a new task depends on the directions of the others. The penalty itself would
+    shrink it to zero, which predicts tasks with few labels worse than shrinkage to the mean task
+    does.
+
+    ``transform`` returns the coordinates of rows along the directions, for other
     estimators in a pipeline. Each iteration also takes an eigendecomposition of W'W or WW',
     whichever is smaller.
 
@@ -86,6 +96,10 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
         if self.alpha == 0:
             return None
         return TraceNorm(self.alpha) if self.power == 1 else SquaredTraceNorm(self.alpha)
+
+    def _prior(self, known: KnownTasks, near: Any = None) -> Prior:
+        norm = TraceNorm(1.0) if self.power == 1 else SquaredTraceNorm(1.0)
+        return spectral_prior(norm.feature_weights(known.coef), known, self.alpha)
 
     def _factors(self) -> tuple[Array, Array]:
         """The singular values (r,) of the penalised W and their directions (r, n_features)."""
@@ -154,7 +168,7 @@ class _LowRank(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TaskEstimator)
 
 
 @estimator
-class LowRankRegressor(_LowRank, TaskRegressor):
+class LowRankRegressor(_LowRank, NewTaskRegressor):
     r"""Regression tasks that depend on the same few directions of the features.
 
     .. math::

@@ -8,7 +8,16 @@ from sklearn.utils._param_validation import Interval
 
 from skmtl.design import TaskData
 from skmtl.estimators._covariance import TaskCovariance
-from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
+from skmtl.estimators._priors import spectral_prior
+from skmtl.estimators.base import (
+    KnownTasks,
+    NewTaskRegressor,
+    Prior,
+    TaskClassifier,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.penalties import Penalty, Ridge, SquaredTraceNorm
 
 
@@ -28,7 +37,13 @@ class _TaskRelation(TaskCovariance):
 
     Notes
     -----
-    Convex. Each iteration also takes an eigendecomposition of W'W or WW', whichever is smaller.
+    Convex. The prior for a new task has the mean task as its mean and the covariance
+    :math:`C = (D^{-1} + \rho I)^{-1} / \alpha`. Here D, :math:`(W W')^{1/2}` divided by its trace,
+    minimises :math:`\operatorname{tr}(W' D^{-1} W)`, which is the same penalty, with a covariance
+    between features: a new task lies in the span of the others. The penalty itself would shrink it
+    to zero, which predicts tasks with few labels worse than shrinkage to the mean task does.
+
+    Each iteration also takes an eigendecomposition of W'W or WW', whichever is smaller.
 
     References
     ----------
@@ -58,12 +73,16 @@ class _TaskRelation(TaskCovariance):
         relation = SquaredTraceNorm(self.alpha)
         return relation + Ridge(self.alpha * self.ridge) if self.ridge > 0 else relation
 
+    def _prior(self, known: KnownTasks, near: Any = None) -> Prior:
+        weights = SquaredTraceNorm(1.0).feature_weights(known.coef)
+        return spectral_prior(weights, known, self.alpha, self.ridge)
+
     def _covariance(self, W: NDArray[Any]) -> NDArray[Any]:
         return SquaredTraceNorm(1.0).covariance(W)
 
 
 @estimator
-class TaskRelationRegressor(_TaskRelation, TaskRegressor):
+class TaskRelationRegressor(_TaskRelation, NewTaskRegressor):
     r"""Regression tasks with a learned covariance between them.
 
     .. math::

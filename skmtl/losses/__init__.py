@@ -11,6 +11,7 @@ from skmtl.losses._losses import (
     SquaredLoss,
 )
 from skmtl.losses._mixed import MixedLoss
+from skmtl.losses._offset import OffsetLoss
 
 __all__ = [
     "HuberLoss",
@@ -18,6 +19,7 @@ __all__ = [
     "Loss",
     "MixedLoss",
     "MultinomialLoss",
+    "OffsetLoss",
     "PoissonLoss",
     "SquaredHingeLoss",
     "SquaredLoss",

@@ -149,6 +149,9 @@ class TaskCV(TaskEstimator):
         """The estimator without CV, with the selected parameters."""
         return self._model(self.alpha_, self._selected_value)
 
+    def _penalised(self) -> Any:
+        return self._selected()
+
     def _targets_compete(self, data: TaskData) -> bool:
         competing: bool = self._model(1.0, self._values()[0])._targets_compete(data)
         return competing

@@ -94,6 +94,34 @@ def box_value(sigma: Array, a: float, b: float, c: float) -> float:
     return float((sigma[weighted] ** 2 / theta[weighted]).sum())
 
 
+def box_in_features(
+    W: Array, n_values: int, bounds: tuple[float, float, float]
+) -> tuple[Array, Array, float]:
+    """The weights of the norm of ``n_values`` singular values as a matrix between features.
+
+    Parameters
+    ----------
+    W : ndarray of shape (n_features, n_columns)
+    n_values : int
+        How many singular values the norm has, zeros included.
+    bounds : tuple (a, b, c)
+
+    Returns
+    -------
+    theta : ndarray of shape (r,)
+    directions : ndarray of shape (n_features, r), orthonormal
+    rest : float
+        The weight of all features' directions orthogonal to these.
+    """
+    a, b, c = bounds
+    directions, sigma, _ = np.linalg.svd(W, full_matrices=False)
+    directions, sigma = directions[:, :n_values], sigma[:n_values]
+    # Between more features than the norm has values, the others have the least weight.
+    size = max(len(W), n_values)
+    theta = box_weights(padded(sigma, size), 0.0, a, b, c + a * (size - n_values))
+    return theta[: len(sigma)], directions, float(theta[-1])
+
+
 def box_support(sigma: Array, a: float, b: float, c: float) -> float:
     """max over theta of sum theta_i sigma_i^2, as in the conjugate."""
     squares = np.sort(sigma**2)[::-1]

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval
 from skmtl._numerics import rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import (
+    box_in_features,
     box_shrinkage,
     box_support,
     box_value,
@@ -100,6 +101,14 @@ class RelaxedClusterNorm(Penalty):
         n_tasks = W.shape[1]
         _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
         return box_weights(padded(sigma, n_tasks), 0.0, *self.box(n_tasks)), rotation.T
+
+    def feature_weights(self, W: Array) -> tuple[Array, Array, float]:
+        """The minimising matrix between features instead of tasks.
+
+        Its eigenvalues (r,), its eigenvectors (n_features, r), and its eigenvalue in all other
+        directions.
+        """
+        return box_in_features(W, W.shape[1], self.box(W.shape[1]))
 
     def covariance(self, W: Array) -> Array:
         """The minimising (eta I + M) / (eta (1 + eta)), (n_tasks, n_tasks)."""

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval
 from skmtl._numerics import largest_singular_value, rescale_singular_values, singular_values
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import (
+    box_in_features,
     box_shrinkage,
     box_support,
     box_value,
@@ -54,6 +55,15 @@ class TraceNorm(Penalty):
 
     def dual_norm(self, G: Array) -> float:
         return float(largest_singular_value(G) / self.alpha)
+
+    def feature_weights(self, W: Array) -> tuple[Array, Array, float]:
+        r"""The matrix D that minimises :math:`\tfrac12 \operatorname{tr}(W' D^{-1} W + D)`.
+
+        Its eigenvalues (r,), which are the singular values of W, its eigenvectors (n_features, r),
+        and its eigenvalue 0 in all other directions.
+        """
+        directions, sigma, _ = np.linalg.svd(W, full_matrices=False)
+        return sigma, directions, 0.0
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
@@ -114,6 +124,14 @@ class SquaredTraceNorm(Penalty):
         _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
         theta = box_weights(padded(sigma, W.shape[1]), 0.0, *self._box)
         return np.asarray((rotation.T * theta) @ rotation)
+
+    def feature_weights(self, W: Array) -> tuple[Array, Array, float]:
+        """The minimising matrix of trace 1 between features instead of tasks.
+
+        Its eigenvalues (r,), its eigenvectors (n_features, r), and its eigenvalue in all other
+        directions.
+        """
+        return box_in_features(W, len(W), self._box)
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
@@ -220,6 +238,15 @@ class ClusterNorm(Penalty):
         _, sigma, rotation = np.linalg.svd(W @ basis, full_matrices=True)
         theta = box_weights(padded(sigma, n_tasks - 1), 0.0, *self.box(n_tasks))
         return theta, basis @ rotation.T
+
+    def feature_weights(self, W: Array) -> tuple[Array, Array, float]:
+        """The minimising matrix for centred columns, between features instead of tasks.
+
+        Its eigenvalues (r,), its eigenvectors (n_features, r), and its eigenvalue in all other
+        directions.
+        """
+        n_tasks = W.shape[1]
+        return box_in_features(W - W.mean(axis=1, keepdims=True), n_tasks - 1, self.box(n_tasks))
 
     def covariance(self, W: Array) -> Array:
         """The minimising Sigma (n_tasks, n_tasks), with the mean's direction if penalised."""

@@ -3,13 +3,19 @@
 from skmtl.estimators.base._beside import Beside
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
 from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
+from skmtl.estimators.base._new_task import NewTaskRegressor, NewTasks
 from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
+from skmtl.estimators.base._prior import KnownTasks, Prior
 from skmtl.estimators.base._regressor import TaskRegressor
 
 __all__ = [
     "MULTICLASS_LOSS",
     "Beside",
     "Fit",
+    "KnownTasks",
+    "NewTaskRegressor",
+    "NewTasks",
+    "Prior",
     "TaskClassifier",
     "TaskEstimator",
     "TaskRegressor",

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmtl._numerics import one_blas_thread
 from skmtl._warnings import warn
 from skmtl.design import (
+    UNKNOWN,
     Moments,
     TaskData,
     TaskRotation,
@@ -567,12 +568,16 @@ class TaskEstimator(BaseEstimator):
         check_is_fitted(self)
         X, codes = read_prediction(self, X)
         coef, intercept = self.coef_, self.intercept_
-        if codes is not None:
-            # The average task comes last, so that the code of unknown tasks (-1) selects it.
-            known = self._learned if self._learned.any() else np.ones_like(self._learned)
-            coef = np.vstack([coef, coef[known].mean(axis=0)])
-            intercept = np.append(intercept, intercept[known].mean())
+        if codes is not None and (codes == UNKNOWN).any():
+            # Last, so that the code of unknown tasks (-1) selects it.
+            w, b = self._unknown_task()
+            coef, intercept = np.vstack([coef, w]), np.append(intercept, b)
         return linear_predictor(X, codes, coef, intercept)
+
+    def _unknown_task(self) -> tuple[Array, float]:
+        """Coefficients (n_features,) and intercept for tasks that ``fit`` did not see."""
+        known = self._learned if self._learned.any() else np.ones_like(self._learned)
+        return self.coef_[known].mean(axis=0), self.intercept_[known].mean()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -65,6 +65,11 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
+        self._check_labels(data)
+        return self._standardised(data) if self.scale_tasks else data
+
+    def _check_labels(self, data: TaskData) -> None:
+        """Raise if labels are outside the domain of the loss."""
         loss = self._get_loss()
         wrong = loss.refuses(data.y)
         if wrong.any():
@@ -72,7 +77,6 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
                 f"loss={self.loss!r} needs {loss.label_rule}; y holds {data.y[wrong].min():.4g}. "
                 f"Use another loss."
             )
-        return self._standardised(data) if self.scale_tasks else data
 
     def _standardised(self, data: TaskData) -> TaskData:
         """The data with each task's labels divided by their standard deviation."""

@@ -1,0 +1,31 @@
+"""A loss at predictors plus known numbers: each method at one point, the conjugate by its law."""
+
+import numpy as np
+import pytest
+
+from skmtl.losses import HuberLoss, LogisticLoss, OffsetLoss, PoissonLoss, SquaredHingeLoss
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels"),
+    [
+        (LogisticLoss(), [-1.0, 1.0]),
+        (SquaredHingeLoss(), [-1.0, 1.0]),
+        (PoissonLoss(), [0.0, 3.0]),
+        (HuberLoss(0.7), [-1.0, 2.0]),
+    ],
+)
+def test_it_is_the_loss_at_the_sum(loss, labels):
+    rng = np.random.default_rng(0)
+    y = rng.choice(labels, size=(20, 1))
+    z, offset, step = rng.normal(size=(3, 20, 1))
+    moved = OffsetLoss(loss, offset)
+    for name in ("value", "gradient", "curvature", "newton_weight"):
+        expected = getattr(loss, name)(y, z + offset)
+        np.testing.assert_array_equal(getattr(moved, name)(y, z), expected)
+    rise = moved.value(y, z + step) - moved.value(y, z) - moved.gradient(y, z) * step
+    assert (rise <= moved.divergence_bound(y, z, step) + 1e-12).all()
+    # Fenchel's inequality is an equality at the gradient.
+    u = moved.gradient(y, z)
+    np.testing.assert_allclose(moved.conjugate(y, u) + moved.value(y, z), u * z, atol=1e-12)
+    assert moved.curvature_bound == loss.curvature_bound
