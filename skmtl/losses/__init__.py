@@ -1,6 +1,7 @@
 """Losses: functions of labels and linear predictors."""
 
 from skmtl.losses._by_name import losses_by_name
+from skmtl.losses._funnel import FunnelLoss, log_reached
 from skmtl.losses._losses import (
     HuberLoss,
     LogisticLoss,
@@ -13,6 +14,7 @@ from skmtl.losses._losses import (
 from skmtl.losses._mixed import MixedLoss
 
 __all__ = [
+    "FunnelLoss",
     "HuberLoss",
     "LogisticLoss",
     "Loss",
@@ -21,5 +23,6 @@ __all__ = [
     "PoissonLoss",
     "SquaredHingeLoss",
     "SquaredLoss",
+    "log_reached",
     "losses_by_name",
 ]
