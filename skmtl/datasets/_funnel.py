@@ -95,7 +95,7 @@ def make_funnel(
     >>> from skmtl.datasets import make_funnel
     >>> dataset = make_funnel(1000, rates=(0.2, 0.3), random_state=0)
     >>> dataset.target.mean(axis=0).round(2)
-    array([0.2 , 0.08])
+    array([0.21, 0.05])
     """
     validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="make_funnel")
     given = as_floats(rates, "rates")

@@ -39,11 +39,11 @@ Array = NDArray[Any]
 class _OneLayout:
     """The values of parameters that a funnel does not have."""
 
-    loss = "logistic"
-    intercept = "free"
-    task_column = None
-    unknown_task = "error"
-    task_weight = None
+    loss: Any = "logistic"
+    intercept: Any = "free"
+    task_column: Any = None
+    unknown_task: Any = "error"
+    task_weight: Any = None
 
 
 @estimator
@@ -151,10 +151,10 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         "float",
         "With ``propensity``: smaller probabilities are raised to this one, in (0, 1].",
     )
-    loss: str = absent()
-    intercept: str | float = absent()
-    task_column: str | int | None = absent()
-    unknown_task: str = absent()
+    loss: Any = absent()
+    intercept: Any = absent()
+    task_column: Any = absent()
+    unknown_task: Any = absent()
     task_weight: Any = absent()
 
     _separation_remedy = "Increase alpha"
@@ -261,7 +261,7 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         super()._set_fit(data, fit)
         self.dual_gap_ = fit.dual_gap  # the inverse propensities give a convex problem
         if self.propensity is None:
-            vars(self).pop("propensities_", None)
+            self.__dict__.pop("propensities_", None)
         return self
 
     def decision_function(self, X: Any) -> Array:
@@ -277,8 +277,8 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         ndarray of shape (n_samples, n_stages), or (n_samples,) for a 1-D y
         """
         reached, missed = log_reached(np.asarray(self._predictor(X), dtype=np.float64))
-        odds: Array = reached - missed
-        return odds if self._layout == "shared" else odds[:, 0]
+        odds = np.asarray(reached - missed)
+        return odds if self._layout == "shared" else np.asarray(odds[:, 0])
 
     def predict_conditional_proba(self, X: Any) -> Array:
         """The probability of each stage given the one before.
@@ -347,7 +347,7 @@ def _propensities(data: TaskData, separate: Fit, least: float) -> Array:
     """The probability of reaching the stage before each one; 1 for the first."""
     Z = linear_predictor(data.X, None, separate.coef, separate.intercept).astype(np.float64)
     q = np.exp(log_reached(Z)[0])
-    return np.maximum(np.column_stack([np.ones(len(q)), q[:, :-1]]), least)
+    return np.asarray(np.maximum(np.column_stack([np.ones(len(q)), q[:, :-1]]), least))
 
 
 def _inverse_weights(data: TaskData, propensities: Array) -> Array:

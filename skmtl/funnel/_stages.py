@@ -19,6 +19,8 @@ Array = NDArray[Any]
 # A step must achieve this fraction of the decrease that its slope promises.
 _SUFFICIENT = 1e-4
 _SHORTEST = 2.0**-10
+# Quadratic models are not solved to a smaller fraction of what they promise.
+_LEAST_EFFORT = 1e-4
 # Below this fraction of the largest curvature of a stage, a row's curvature is raised to it.
 _LEAST_CURVATURE = 1e-9
 
@@ -66,22 +68,19 @@ class Descent:
         W, b = coef.T.astype(np.float64), intercept.astype(np.float64)
         Z = linear_predictor(self.data.X, None, W.T, b).astype(np.float64)
         stages = Stages(Point(W, b, Z), [self._value(W, Z)])
-        cautious = False
+        effort, cautious = INNER, False
         while True:
             likelihood, point = self.likelihood, stages.point
             gradient, curvature = (likelihood.majorant if cautious else likelihood.model)(point.Z)
             objective = self._quadratic(point.Z, gradient, curvature)
-            here = objective.start(point.W.astype(objective.dtype), point.b)
-            upper, bound = objective.bounds(here)
-            gain = max(upper - max(bound, 0.0), 0.0)
-            worthwhile = stages.measure(gain, scale)
-            ended = stages.stationarity <= tol or len(stages.objectives) > self.model.max_stages
             left = self.model.max_iter - stages.n_iter
-            if ended or not worthwhile or left <= 0:
+            best, gain, n_iter = self._solve(objective, point, tol * scale, effort, max(left, 1))
+            worthwhile = stages.measure(gain, scale)
+            if stages.stationarity <= tol or len(stages.objectives) > self.model.max_stages:
                 return stages
-            solver = choose_solver(self.model.solver, objective)
-            enough = max(INNER * tol * scale, INNER * gain)
-            best, _, n_iter = descend(objective, solver, here, enough, left)
+            if left <= 0 or (not worthwhile and effort < _LEAST_EFFORT):
+                return stages
+            effort = effort if worthwhile else effort * INNER
             target = objective.coefficients(best).astype(np.float64), objective.intercepts(best)
             new, value = self._search(point, stages.objectives[-1], gradient, *target)
             if new is None and cautious:
@@ -89,6 +88,24 @@ class Descent:
             cautious = new is None
             if new is not None and not stages.add(new, value, n_iter):
                 return stages
+
+    def _solve(
+        self, objective: BaseObjective, point: Point, enough: float, effort: float, max_iter: int
+    ) -> tuple[Point, float, int]:
+        """Minimise a quadratic model, and bound how much its minimum is below its value here.
+
+        It is solved to a fraction, ``effort``, of a first bound, but no better than ``enough``.
+        """
+        here = objective.start(point.W.astype(objective.dtype), point.b)
+        upper, lower = objective.bounds(here)
+        first = max(upper - max(lower, 0.0), 0.0)
+        if first <= enough:
+            return here, first, 0
+        solver = choose_solver(self.model.solver, objective)
+        target = max(INNER * enough, effort * first)
+        best, gap, n_iter = descend(objective, solver, here, target, max_iter)
+        # Close to a minimum the first bound is much larger than this one.
+        return best, max(upper - (objective.value(best) - gap), 0.0), n_iter
 
     def _value(self, W: Array, Z: Array) -> float:
         rough = 0.0 if self.penalty is None else self.penalty.value(W)

@@ -78,7 +78,8 @@ def log_reached(z: Array) -> tuple[Array, Array]:
     reached = np.cumsum(-np.logaddexp(0.0, -z), axis=-1)
     # log(1 - exp(x)), by the formula that is exact for the size of x; q = 1 gives a large number.
     small = np.minimum(reached, -np.finfo(reached.dtype).tiny)
-    near, far = np.log(-np.expm1(small)), np.log1p(-np.exp(small))
+    with np.errstate(divide="ignore"):
+        near, far = np.log(-np.expm1(small)), np.log1p(-np.exp(small))
     return reached, np.where(small > -np.log(2), near, far)
 
 
