@@ -23,7 +23,7 @@ FLOORS = (
     ("design", "penalties"),
     ("solvers", "objective"),
     ("estimators", "preprocessing", "kernels", "metrics", "datasets"),
-    ("model_selection", "auxiliary"),
+    ("model_selection", "auxiliary", "funnel"),
     ("inspection", "reference"),
     ("__init__", "warmup"),
 )

@@ -1,6 +1,7 @@
 """Losses: functions of labels and linear predictors."""
 
 from skmtl.losses._by_name import losses_by_name
+from skmtl.losses._funnel import FunnelLoss, log_reached
 from skmtl.losses._losses import (
     HuberLoss,
     LogisticLoss,
@@ -14,6 +15,7 @@ from skmtl.losses._mixed import MixedLoss
 from skmtl.losses._offset import OffsetLoss
 
 __all__ = [
+    "FunnelLoss",
     "HuberLoss",
     "LogisticLoss",
     "Loss",
@@ -23,5 +25,6 @@ __all__ = [
     "PoissonLoss",
     "SquaredHingeLoss",
     "SquaredLoss",
+    "log_reached",
     "losses_by_name",
 ]

@@ -76,7 +76,11 @@ class RowIntercepts(BaseObjective):
         b = np.zeros(0)
         if self.design.n_intercepts:
             b = self.design.recentre(W, intercepts) - self._label_means
-        return self.point(W, b.astype(self.dtype))
+        point = self.point(W, b.astype(self.dtype))
+        if self.loss.constant_curvature:
+            # Solvers that update W alone rely on it; the start may come from other labels.
+            return self.minimise_intercepts(point).astype(self.dtype)
+        return point
 
     def point(self, W: Array, b: Array) -> Point:
         return Point(W, b, self._predictors(W, b))

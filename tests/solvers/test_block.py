@@ -215,3 +215,18 @@ def test_gradient_steps_take_over_where_the_curvature_of_the_huber_loss_fails():
     other = BlockSparseRegressor(loss="huber", solver="fista", tol=1e-6, **params).fit(X[:27], Y)
     assert model.n_iter_ < 30
     assert model.objective_ == pytest.approx(other.objective_, rel=1e-4)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_warm_start_from_other_labels(sparse):
+    # The intercepts of the start are not the best for the new labels.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 5))
+    Y = X @ rng.normal(size=(5, 2)) + rng.normal(size=(400, 2))
+    weights = rng.uniform(0.5, 1, size=Y.shape)
+    X = sp.csr_matrix(X) if sparse else X
+    model = BlockSparseRegressor(0.1, tol=1e-10, solver="block", warm_start=True, max_iter=50)
+    model.fit(X, Y, sample_weight=weights).fit(X, Y + [0.05, 0.02], sample_weight=weights**2)
+    again = BlockSparseRegressor(0.1, tol=1e-10).fit(X, Y + [0.05, 0.02], sample_weight=weights**2)
+    assert model.n_iter_ < 50
+    np.testing.assert_allclose(model.coef_, again.coef_, atol=1e-5)
