@@ -14,8 +14,10 @@ from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
     MULTICLASS_LOSS,
     Fit,
+    Report,
     TaskClassifier,
     TaskRegressor,
+    completed,
     estimator,
     parameter,
     strength,
@@ -155,10 +157,16 @@ class _BlockSparse(RowSupport):
             block = SparseGroup(strength, self.sparsity, self.norm)
         return block if weights is None else WeightedRows(block, weights)
 
-    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
-        fit = super()._minimise(objective, start, dtype)
+    def _minimise(
+        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
+    ) -> Fit:
         if not self.refit_support:
-            return fit
+            return super()._minimise(objective, start, dtype, report)
+        report = completed(report, lambda fit: self._refitted(objective, fit, dtype))
+        return self._refitted(objective, super()._minimise(objective, start, dtype, report), dtype)
+
+    def _refitted(self, objective: BaseObjective, fit: Fit, dtype: Any) -> Fit:
+        """The fit with coefficients from a second fit without the norms."""
         coef, intercept = refit_selected(
             objective,
             fit.coef.T,

@@ -14,6 +14,7 @@ from skmtl.estimators._order import task_graph, warn_of_alphabet
 from skmtl.estimators._row_norms import BLOCK, SPARSE
 from skmtl.estimators.base import (
     Fit,
+    Report,
     TaskClassifier,
     TaskEstimator,
     TaskRegressor,
@@ -121,14 +122,16 @@ class _GraphRegularized(TaskEstimator):
             return laplacian_of(read_graph("complete", tasks[positions]))
         return laplacian_of(task_graph(self.graph, data)[chosen])
 
-    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+    def _minimise(
+        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
+    ) -> Fit:
         if self.alpha > 0 and not objective.has_dual:
             warn(
                 f"With ridge=0 the mean of the tasks that the graph connects is not penalised, and "
                 f"with {objective.n_features} features no duality gap can be computed. Set "
                 f"ridge > 0."
             )
-        return super()._minimise(objective, start, dtype)
+        return super()._minimise(objective, start, dtype, report)
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         super()._set_fit(data, fit)

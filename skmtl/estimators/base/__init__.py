@@ -1,18 +1,26 @@
 """The base classes of all estimators, with the fit that they share."""
 
+from skmtl.estimators.base._callbacks import SILENT, CallbackSupportMixin, FitTask, follow
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
-from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
+from skmtl.estimators.base._estimator import TaskEstimator, linear_predictor
+from skmtl.estimators.base._fit import Fit, Report, completed
 from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
 from skmtl.estimators.base._regressor import TaskRegressor
 
 __all__ = [
     "MULTICLASS_LOSS",
+    "SILENT",
+    "CallbackSupportMixin",
     "Fit",
+    "FitTask",
+    "Report",
     "TaskClassifier",
     "TaskEstimator",
     "TaskRegressor",
     "absent",
+    "completed",
     "estimator",
+    "follow",
     "linear_predictor",
     "parameter",
     "strength",
