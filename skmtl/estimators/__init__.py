@@ -24,12 +24,16 @@ from skmtl.estimators._sparse_relation import (
 )
 from skmtl.estimators._tree_guided import TreeGuidedClassifier, TreeGuidedRegressor
 from skmtl.estimators.base import (
+    SILENT,
+    CallbackSupportMixin,
     Fit,
+    FitTask,
     TaskClassifier,
     TaskEstimator,
     TaskRegressor,
     absent,
     estimator,
+    follow,
     linear_predictor,
     parameter,
     strength,
@@ -84,7 +88,10 @@ __all__ = [
     "TreeGuidedClassifier",
     "TreeGuidedRegressor",
     # For the packages above only.
+    "SILENT",
+    "CallbackSupportMixin",
     "Fit",
+    "FitTask",
     "Fold",
     "HeldOutLoss",
     "HeldOutScore",
@@ -96,6 +103,7 @@ __all__ = [
     "TaskRegressor",
     "absent",
     "estimator",
+    "follow",
     "linear_predictor",
     "parameter",
     "strength",

@@ -42,6 +42,7 @@ class FitTask:
         *,
         number: int | None = None,
         parallel: bool = False,
+        all_rows: bool = False,
         begin: bool = True,
     ) -> "FitTask":
         """A task within this one, which begins now unless ``begin`` is false.
@@ -54,7 +55,9 @@ class FitTask:
         number : int, optional
             Needed if the subtasks of this task are parallel; otherwise they are numbered in order.
         parallel : bool
-            Whether the subtasks do not follow one another.
+            Whether its own subtasks do not follow one another.
+        all_rows : bool
+            Whether it uses all the data that this task uses, which the callbacks then see.
         begin : bool
         """
         return self
@@ -108,10 +111,12 @@ class _FollowedTask(FitTask):
         *,
         number: int | None = None,
         parallel: bool = False,
+        all_rows: bool = False,
         begin: bool = True,
     ) -> FitTask:
         context = self.context.subcontext(name, number, size, not parallel)
-        task = _FollowedTask(self.estimator, context, {})
+        # Tasks on some of the rows may be sent to other processes, which need not get all data.
+        task = _FollowedTask(self.estimator, context, self.given if all_rows else {})
         if begin:
             task.begin()
         return task
@@ -153,11 +158,7 @@ class _FollowedIterations:
         self.current: FitTask | None = self._begin()
 
     def _begin(self) -> FitTask:
-        task = self.task
-        context = task.context.subcontext("iterations")
-        current = _FollowedTask(task.estimator, context, task.given)
-        current.begin()
-        return current
+        return self.task.subtask("iterations", all_rows=True)
 
     def __call__(self, progress: Any, fit: Callable[[], Fit]) -> bool:
         if self.current is None:  # after the last certificate of one of several starts
@@ -199,7 +200,7 @@ def follow(
     name : str
         Of the task.
     """
-    if not hasattr(estimator, "set_callbacks"):
+    if not is_followed(estimator):
         return fit(SILENT)
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     given = {"X": X, "y": y, "metadata": metadata}
