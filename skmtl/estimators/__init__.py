@@ -33,6 +33,7 @@ from skmtl.estimators.base import (
     TaskRegressor,
     absent,
     estimator,
+    fit_as,
     follow,
     linear_predictor,
     parameter,
@@ -51,6 +52,7 @@ from skmtl.estimators.tuning import (
     ridge_grid,
     score_paths,
     search_grids,
+    stopped_too_early,
     top_alpha,
 )
 
@@ -103,6 +105,7 @@ __all__ = [
     "TaskRegressor",
     "absent",
     "estimator",
+    "fit_as",
     "follow",
     "linear_predictor",
     "parameter",
@@ -114,5 +117,6 @@ __all__ = [
     "ridge_grid",
     "score_paths",
     "search_grids",
+    "stopped_too_early",
     "top_alpha",
 ]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods
 
-from skmtl.estimators import CallbackSupportMixin, FitTask, Search, follow
+from skmtl.estimators import CallbackSupportMixin, FitTask, Search, fit_as, follow
 from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 from skmtl.model_selection._delegation import Delegation
@@ -178,12 +178,7 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
         keep_search(self, found, found.scores[0])
         (self.alphas_,) = found.grids
         best = clone(self.estimator).set_params(alpha=self.alpha_)
-        refit = task.subtask("refit", all_rows=True, begin=False)
-        with refit.passed_to(best):
-            refit.begin()
-            best.fit(X, y, sample_weight)
-        refit.end()
-        self.best_estimator_ = best
+        self.best_estimator_ = fit_as(task, best, X, y, sample_weight)
         return self
 
     def _warn_at_edge(self, found: Search) -> None:

@@ -1,6 +1,6 @@
 """The base classes of all estimators, with the fit that they share."""
 
-from skmtl.estimators.base._callbacks import SILENT, CallbackSupportMixin, FitTask, follow
+from skmtl.estimators.base._callbacks import SILENT, CallbackSupportMixin, FitTask, fit_as, follow
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
 from skmtl.estimators.base._estimator import TaskEstimator, linear_predictor
 from skmtl.estimators.base._fit import Fit, Report, completed
@@ -20,6 +20,7 @@ __all__ = [
     "absent",
     "completed",
     "estimator",
+    "fit_as",
     "follow",
     "linear_predictor",
     "parameter",

@@ -22,7 +22,7 @@ except ImportError:
         return method
 
 
-__all__ = ["SILENT", "CallbackSupportMixin", "FitTask", "follow", "is_followed"]
+__all__ = ["SILENT", "CallbackSupportMixin", "FitTask", "fit_as", "follow", "is_followed"]
 
 Result = TypeVar("Result")
 # Called when a callback asks for the fitted estimator: its fitted attributes.
@@ -208,6 +208,16 @@ def follow(
     return result
 
 
+def fit_as(task: FitTask, model: Any, X: Any, y: Any, sample_weight: Any) -> Any:
+    """Fit the estimator that a search has selected, as the last subtask of the search."""
+    refit = task.subtask("refit", all_rows=True, begin=False)
+    with refit.passed_to(model):
+        refit.begin()
+        model.fit(X, y, sample_weight)
+    refit.end()
+    return model
+
+
 @with_callbacks  # type: ignore[untyped-decorator]
 def _follow(
     estimator: Any,
@@ -220,6 +230,6 @@ def _follow(
     task = _FollowedTask(estimator, context, given)
     task.begin()
     result = fit(task)
-    # The estimator itself is fitted now.
-    task.end(dict)
+    # After fit, the estimator itself is fitted.
+    task.end(dict if name == "fit" else None)
     return result

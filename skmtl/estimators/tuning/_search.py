@@ -151,19 +151,18 @@ def search_grids(
         follow_together(source, models, paths, folds, ending, n_jobs, followed, watch)
         scores = np.stack([path.padded_scores for path in paths])
         chosen = list(range(len(folds)))
-        _check_stop(paths, ending)
+        _check_stop(paths)
     choice = choose(scores if len(chosen) == len(folds) else scores[:, :, chosen], rule)
     search.end()
     return Search(scores, grids, isinstance(alphas, int), choice, prepared, at_null[choice.row])
 
 
-def _check_stop(paths: Sequence[PathScores], ending: Ending) -> None:
+def _check_stop(paths: Sequence[PathScores]) -> None:
     """Warn if paths were stopped; raise if nothing was scored in all folds."""
-    ended = [path for path in paths if not len(path.scores) or not path.is_done(ending)]
-    n_scored = sum(len(path.scores) for path in paths)
-    if ended and n_scored == 0:
-        raise stopped_too_early("before any strength was scored in all folds")
-    if ended:
+    if any(path.stopped for path in paths):
+        n_scored = sum(len(path.scores) for path in paths)
+        if n_scored == 0:
+            raise stopped_too_early("before any strength was scored in all folds")
         warn_of_ends(n_scored, sum(len(path.alphas) for path in paths))
 
 

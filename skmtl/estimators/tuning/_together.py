@@ -68,6 +68,8 @@ class PathScores:
         The greater the better; paths may end before the last alpha.
     seconds : float
         Processor time of the fits in all folds.
+    stopped : bool
+        Whether a callback stopped the search before the path ended.
     """
 
     alphas: Array
@@ -75,6 +77,7 @@ class PathScores:
     at_null: bool
     scores: Array
     seconds: float = 0.0
+    stopped: bool = False
 
     @property
     def padded_scores(self) -> Array:
@@ -159,6 +162,7 @@ def follow_together(
             watch.end_path(number)
         active = left
     for number in active:
+        paths[number].stopped = True
         watch.end_path(number)
     for place in range(len(watch.tasks)):
         watch.end_fold(place)

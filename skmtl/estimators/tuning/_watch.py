@@ -1,6 +1,6 @@
 """The tasks of a search that callbacks follow: one fit after another, in folds and in paths."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from skmtl._warnings import warn
@@ -73,22 +73,19 @@ class PathWatch(Watch):
     Parameters
     ----------
     task : FitTask
-        The search, of which this may be a part; its subtasks are parallel.
-    names : sequence of str
-        Of the models.
-    first : int
-        The number of the first path in the search.
-    n_folds, n_alphas : int
+        The search, whose subtasks are parallel.
+    names : dict from int to str
+        The number of each path in the search, and its name.
+    size : int
+        The largest number of fits on a path, over all folds.
+    n_folds : int
     """
 
-    def __init__(
-        self, task: FitTask, names: Sequence[str], first: int, n_folds: int, n_alphas: int
-    ) -> None:
+    def __init__(self, task: FitTask, names: Mapping[int, str], size: int, n_folds: int) -> None:
         self.tasks = [
-            task.subtask(name, n_folds * n_alphas, number=first + place, parallel=True)
-            for place, name in enumerate(names)
+            task.subtask(name, size, number=number, parallel=True) for number, name in names.items()
         ]
-        self.n_alphas, self.stopped = n_alphas, False
+        self.n_alphas, self.stopped = size // n_folds, False
         self._n_begun: dict[tuple[int, int], int] = {}
 
     def begin_fold(self, fold: int) -> None:
