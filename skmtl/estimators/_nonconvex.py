@@ -199,8 +199,9 @@ class NonConvexEstimator(TaskEstimator):
 
         def reported(stages: Stages) -> bool:
             point, value, n_iter = stages.point, stages.objectives[-1], stages.n_iter
-            ended = stages.stationarity <= self._tolerance(objective)
-            now = Progress(point, value, np.nan, point, n_iter, n_iter >= self.max_iter, ended)
+            tol, spent = self._tolerance(objective), n_iter >= self.max_iter
+            ended, enough = stages.stationarity <= tol, tol * objective.null_value
+            now = Progress(point, value, np.nan, point, n_iter, spent, ended, enough)
             return report(now, lambda: self._fit_after(objective, stages, dtype))
 
         return reported

@@ -4,6 +4,7 @@ from skmtl.inspection._affinity import task_affinity
 from skmtl.inspection._affinity_display import TaskAffinityDisplay
 from skmtl.inspection._affinity_result import TaskAffinity
 from skmtl.inspection._auxiliary import AuxiliaryTasks, select_auxiliary_tasks
+from skmtl.inspection._convergence_display import ConvergenceDisplay
 from skmtl.inspection._grouping import TaskGroups, group_tasks
 from skmtl.inspection._importance import column_importance
 from skmtl.inspection._transfer import transfer_gain
@@ -12,6 +13,7 @@ from skmtl.inspection._transfer_result import TransferGain
 
 __all__ = [
     "AuxiliaryTasks",
+    "ConvergenceDisplay",
     "TaskAffinity",
     "TaskAffinityDisplay",
     "TaskGroups",

@@ -62,6 +62,8 @@ class Progress:
         Whether ``max_iter`` is reached, in iterations or in inner iterations.
     ended : bool
         Whether this is known to be the last certificate.
+    enough : float
+        The gap at which the solver stops.
     """
 
     point: Point
@@ -71,6 +73,7 @@ class Progress:
     n_iter: int
     spent: bool
     ended: bool
+    enough: float
 
 
 def certified(
@@ -108,7 +111,7 @@ def certified(
         gap = max(best[0] - lower, 0.0)
         spent = max(n_iter, solver.n_sweeps // SWEEPS_PER_ITERATION) >= max_iter
         ended = gap <= enough or spent
-        yield Progress(best[1], best[0], gap, point, n_iter, spent, ended)
+        yield Progress(best[1], best[0], gap, point, n_iter, spent, ended, enough)
         if ended:
             return
         before = n_iter
