@@ -17,6 +17,7 @@ Array = NDArray[Any]
 _X_LABELS = {"iteration": "iteration", "seconds": "seconds"}
 # A dashed line at the tolerance is drawn once for all curves with the same tolerance.
 _TOLERANCE = "tolerance"
+_MARKERS = "os^Dv"
 
 
 class ConvergenceDisplay:
@@ -205,15 +206,24 @@ class ConvergenceDisplay:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         places = self.iterations if x == "iteration" else self.seconds
-        style = {"marker": "o", "markersize": 4, "label": self.name} | kwargs
+        n_curves = sum(line.get_gid() != _TOLERANCE for line in ax.lines)
+        # Curves differ in their markers too, not only in their colours.
+        marker = _MARKERS[n_curves % len(_MARKERS)]
+        style = {"marker": marker, "markersize": 4, "label": self.name} | kwargs
         ax.set_yscale("log", nonpositive="clip")
         (self.line_,) = ax.plot(places, self.gaps, **style)
         self._draw_tolerance()
         ax.set_xlabel(_X_LABELS[x])
         ax.set_ylabel("duality gap")
         if self.name is not None:
-            ax.legend()
+            self._draw_legend()
         return self
+
+    def _draw_legend(self) -> None:
+        """All curves, and then the tolerance."""
+        entries = zip(*self.ax_.get_legend_handles_labels(), strict=True)
+        ordered = sorted(entries, key=lambda entry: entry[0].get_gid() == _TOLERANCE)
+        self.ax_.legend(*zip(*ordered, strict=True))
 
     def _draw_tolerance(self) -> None:
         ax, tolerance = self.ax_, self.tolerance

@@ -63,8 +63,9 @@ def score_paths(
     for number, (model, family) in enumerate(zip(models, families, strict=True)):
         groups.setdefault((family, _shared_key(model, number, data)), []).append(number)
     found: dict[int, PathScores] = {}
-    # The data of one group's folds are in memory at a time.
-    for chosen in groups.values():
+    # The data of one group's folds are in memory at a time. The groups of few models come first, so
+    # that a stop leaves many models with scores.
+    for chosen in sorted(groups.values(), key=len):
         alike = [models[number] for number in chosen]
         source, prepared = source_of(alike[0], data, unbalanced, measure)
         paths = [_start(model, data, prepared, alphas, len(folds)) for model in alike]
