@@ -27,6 +27,7 @@ from skmtl import (
 )
 from skmtl.datasets import make_block_sparse
 from skmtl.estimators.base._callbacks import SILENT, follow, is_followed
+from skmtl.metrics import make_task_scorer
 from skmtl.model_selection import AlphaSearchCV, path
 
 HAS_CALLBACKS = find_spec("sklearn.callback") is not None
@@ -176,6 +177,18 @@ class TestFit:
         gaps = [row["gap"] for row in rows]
         assert gaps[-1] == model.dual_gap_ and sorted(gaps, reverse=True) == gaps
 
+    def test_scoring_monitor_with_missing_labels(self, data):
+        from sklearn.callback import ScoringMonitor
+
+        monitor = ScoringMonitor(scoring={"r2": make_task_scorer("r2")})
+        weights = np.random.default_rng(0).uniform(size=data[1].shape)
+        model = BlockSparseRegressorCV(alphas=[1.0, 0.1, 0.01], cv=2).set_callbacks(monitor)
+        model.fit(*data, weights)
+        rows = monitor.get_logs().data
+        expected = make_task_scorer("r2")(model, *data, sample_weight=weights)
+        assert rows[0]["r2"] == expected and rows[0]["task_name"] == "fit"
+        assert rows[-1]["r2"] == expected and rows[-1]["task_name"] == "iterations"
+
     def test_sample_weight_is_metadata(self, data):
         recorder, weights = Recorder(), np.linspace(0, 1, 40)
         model = BlockSparseRegressor(0.1).set_callbacks(recorder).fit(*data, weights)
@@ -309,13 +322,19 @@ class TestWithinScikitLearn:
         shown = capsys.readouterr().out
         assert "GridSearchCV - fit" in shown and "AlphaSearchCV - fold #1" in shown
 
+    @pytest.mark.slow  # processes import everything anew
     def test_processes(self, data):
         from joblib import parallel_config
         from sklearn.callback import ScoringMonitor
 
+        X, y = data[0], np.nan_to_num(data[1])
         monitor = ScoringMonitor(scoring="r2")
         model = BlockSparseRegressor().set_callbacks(monitor)
-        X, y = data[0], np.nan_to_num(data[1])
-        with parallel_config("loky", n_jobs=1):
-            GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2).fit(X, y)
+        recorder = Recorder()
+        with parallel_config("loky", n_jobs=2):
+            GridSearchCV(model, {"alpha": [0.1, 1.0]}, cv=2, n_jobs=2).fit(X, y)
+            followed = clone(SEARCHES[0]).set_params(n_jobs=2).set_callbacks(recorder).fit(X, y)
         assert len({row["parent_task_id_path"] for row in monitor.get_logs().data}) >= 5
+        np.testing.assert_array_equal(followed.coef_, clone(SEARCHES[0]).fit(X, y).coef_)
+        # What happens in another process stays there, unless the callback sends it.
+        assert recorder.count("cross-validation") == recorder.count("refit") == 1
