@@ -11,7 +11,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 import skmtl
-from benchmarks._report import Record, say
+from benchmarks._progress import ProgressBar
+from benchmarks._report import Record
 from benchmarks._tuning import Array, Path, Problem, Rule, one_for_all, refit, search
 from skmtl.datasets import make_clustered_tasks
 
@@ -132,27 +133,38 @@ def run_all(
 
     Each runs on one thread: operations on matrices this small are slower on several threads, some
     of them many times. Processes are spawned, not forked, because BLAS threads do not survive a
-    fork on every platform. ``label`` is the format of a unit's line of progress.
+    fork on every platform. ``label`` is the format of a unit's name in the bar that shows progress.
     """
-    found: dict[int, Any] = {}
-    start = time.perf_counter()
+    with ProgressBar(len(units)) as bar:
 
-    def keep(position: int, result: Any) -> None:
-        found[position] = result
-        count = f"[{len(found):{len(str(len(units)))}}/{len(units)}]"
-        elapsed = time.perf_counter() - start
-        say(f"{count} {elapsed:6.1f} s  {label.format(*units[position])}")
+        def done(position: int) -> None:
+            bar.advance(label.format(*units[position]))
 
-    if jobs == 1:
+        if jobs > 1:
+            return _run_in_processes(run, units, methods, jobs, done)
         _warm_up(methods)
+        found = []
         for position, unit in enumerate(units):
-            keep(position, _on_one_thread(run, unit))
-        return list(found.values())
+            found.append(_on_one_thread(run, unit))
+            done(position)
+        return found
+
+
+def _run_in_processes(
+    run: Callable[..., Any],
+    units: Sequence[tuple[Any, ...]],
+    methods: Mapping[str, Method],
+    jobs: int,
+    done: Callable[[int], None],
+) -> list[Any]:
+    """The same in several processes; ``done`` is called with the position of each unit."""
+    found: dict[int, Any] = {}
     with ProcessPoolExecutor(jobs, get_context("spawn"), _warm_up, (methods,)) as pool:
         futures = {pool.submit(_on_one_thread, run, unit): k for k, unit in enumerate(units)}
         try:
             for future in as_completed(futures):
-                keep(futures[future], future.result())
+                found[futures[future]] = future.result()
+                done(futures[future])
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

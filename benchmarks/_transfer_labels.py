@@ -28,7 +28,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from benchmarks._report import say, table
+from benchmarks._progress import track
+from benchmarks._report import table
 from benchmarks._transfer_worlds import Ridges, World
 from skmtl.inspection._transfer_result import BaselineGain, compare
 from skmtl.model_selection import RepeatedStratifiedTaskKFold
@@ -111,7 +112,6 @@ def run(case: Case, n_rows: int, n_seeds: int) -> dict[str, Any]:
         counts.append(_count(cross_validated(*models, X, y, list(cv.split(X, y))), truth))
     mean = {key: float(np.mean([count[key] for count in counts])) for key in counts[0]}
     mean["wrong"] /= max(mean["labelled"], np.finfo(float).tiny)
-    say(f"{case.name}, {n_rows} labels: {mean}")
     return {"world": case.name, "labels": n_rows, "seeds": n_seeds} | mean
 
 
@@ -141,8 +141,9 @@ def _count(part: BaselineGain, truth: Array) -> dict[str, Any]:
 
 def labels(n_seeds: int, n_jobs: int = 1) -> list[dict[str, Any]]:
     """All rows of the table."""
-    jobs = (delayed(run)(case, n_rows, n_seeds) for case in CASES for n_rows in SIZES)
-    return list(Parallel(n_jobs=n_jobs)(jobs))
+    jobs = [delayed(run)(case, n_rows, n_seeds) for case in CASES for n_rows in SIZES]
+    coming = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+    return list(track(coming, "labels", len(jobs)))
 
 
 def labels_table(rows: Any) -> str:

@@ -56,6 +56,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 
 from benchmarks._command import Command
+from benchmarks._progress import track
 from benchmarks._report import half_width, table, write_json
 from skmtl import ClusteredTaskRegressor, IndependentTaskRegressor, TaskRelationRegressor
 from skmtl.inspection import group_tasks, select_auxiliary_tasks, task_affinity
@@ -270,9 +271,10 @@ def run(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The records of all worlds and seeds."""
     jobs = [(name, world, seed) for name, world in worlds.items() for seed in range(n_seeds)]
-    found = joblib.Parallel(n_jobs=n_jobs)(
+    coming = joblib.Parallel(n_jobs=n_jobs, return_as="generator")(
         joblib.delayed(_quietly)(function, world[0], seed, *world[1:]) for _, world, seed in jobs
     )
+    found = list(track(coming, function.__name__, len(jobs)))
     return [
         {"world": name, "seed": seed} | record
         for (name, _, seed), record in zip(jobs, found, strict=True)

@@ -27,6 +27,7 @@ from sklearn.utils.fixes import parse_version
 
 import skmtl
 from benchmarks._command import Command, data_home
+from benchmarks._progress import track
 from benchmarks._report import markdown_table, say, seconds, write_json
 from skmtl.datasets import load_npz, make_block_sparse
 from skmtl.model_selection import StratifiedTaskKFold
@@ -56,16 +57,14 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     command.common("json")
     arguments = command.read(argv)
     rows = []
-    for one in comparisons(quick=arguments.quick):
-        if arguments.only not in one.name:
-            continue
+    chosen = [one for one in comparisons(quick=arguments.quick) if arguments.only in one.name]
+    for one in track(chosen):
         try:
             X, y = one.data()
         except (OSError, ValueError) as error:
             say(f"{one.name}: skipped: {error}")
             continue
         rows.append(compare(one, X, y, arguments.repeats))
-        say(" ".join(_cells(rows[-1])))
     print(markdown_table([*HEADER, "scores", "same alpha"], [*map(_cells, rows)], n_left=1))
     threads = {k: os.environ.get(k, "-") for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
     print(f"skmtl {skmtl.__version__}, {platform.machine()}, {os.cpu_count()} cores, {threads}")

@@ -29,7 +29,6 @@ Outcome with the default structure and gate, 40 seeds of "half": for n = 60 the 
 which were run after these had been seen, lost 0.43% ± 0.43%, all 80 together 0.52% ± 0.36%.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +37,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._command import Command
-from benchmarks._report import half_width, say, table, write_json
+from benchmarks._progress import track
+from benchmarks._report import half_width, table, write_json
 from skmtl import IndependentTaskRegressor, SafeTransferRegressor
 
 Array = NDArray[Any]
@@ -132,15 +132,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     command.add_argument("--gate", type=float, default=1.0, help="of SafeTransferRegressor")
     command.add_argument("--worlds", nargs="+", default=WORLDS, choices=WORLDS)
     arguments = command.read(argv)
-    start, rows = time.perf_counter(), []
+    rows = []
     for name in arguments.worlds:
         for n_tasks, n_rows in SIZES:
             world = World(name, n_tasks, n_rows)
-            seeds = range(arguments.seeds)
+            seeds = track(range(arguments.seeds), f"{name}, {n_tasks} tasks, {n_rows} rows")
             done = [errors(world, arguments.structure, arguments.gate, seed) for seed in seeds]
             base, found = (np.stack(part) for part in zip(*done, strict=True))
             rows += summarise(world, base, found)
-            say(f"{name}, {n_tasks} tasks: {time.perf_counter() - start:.0f} s")
             write_json(arguments.json, {"structure": arguments.structure, "rows": rows})
     print(_table(rows))
     return {"rows": rows}

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks._command import Command
+from benchmarks._progress import track
 from benchmarks._report import half_width, markdown_table, table, write_json
 from benchmarks._transfer_labels import labels, labels_table
 from benchmarks._transfer_worlds import Ridges, World
@@ -49,7 +50,7 @@ def compare(estimator: Any, baseline: Any, X: Array, y: Array, seed: int) -> Tra
 def null(name: str, world: World, models: tuple[Ridges, Ridges], n_seeds: int) -> dict[str, Any]:
     """How often a difference is reported between two models that differ by noise alone."""
     alarms = np.zeros((n_seeds, 4), dtype=bool)
-    for seed in range(n_seeds):
+    for seed in track(range(n_seeds), f"null: {name}"):
         rng = np.random.default_rng([1, seed])
         X, y = world.rows(world.tasks(rng), rng)
         estimator, baseline = (
@@ -68,7 +69,7 @@ def harm(n_seeds: int, n_unrelated: int = 2) -> dict[str, Any]:
     world = World(n_tasks=10, n_rows=60, n_features=8, own=0.05, noise=2.0)
     hurt = np.zeros((n_seeds, world.n_tasks), dtype=bool)
     helped = np.zeros((n_seeds, world.n_tasks), dtype=bool)
-    for seed in range(n_seeds):
+    for seed in track(range(n_seeds), "harm"):
         rng = np.random.default_rng([2, seed])
         coef = world.tasks(rng)
         coef[:n_unrelated] *= -2.0
@@ -100,7 +101,7 @@ def coverage(name: str, world: World, alpha: float, n_seeds: int, new: bool) -> 
         true[k] = world.loss(baseline.fit(X, y), coef) - world.loss(estimator.fit(X, y), coef)
     truth = true.mean() if new else true.mean(axis=0)
     covered, plain = [], []
-    for seed in range(n_seeds):
+    for seed in track(range(n_seeds), f"coverage: {name}"):
         rng = np.random.default_rng([4, seed])
         X, y = world.rows(world.tasks(rng) if new else fixed, rng)
         part = compare(estimator, baseline, X, y, seed)["baseline"]

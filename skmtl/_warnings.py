@@ -11,6 +11,9 @@ from typing import Any
 # A warning's text and category.
 Message = tuple[str, type[Warning]]
 
+# scikit-learn calls the fits that its callbacks follow.
+_INSIDE = ("skmtl.", "sklearn.callback.")
+
 # The collected warnings of this thread; None if they are issued at once.
 _gathered: ContextVar[list[Message] | None] = ContextVar("gathered", default=None)
 
@@ -22,7 +25,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
         gathered.append((message, category))
         return
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("skmtl."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INSIDE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
 

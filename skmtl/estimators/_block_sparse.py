@@ -19,7 +19,9 @@ from skmtl.estimators.base import (
     NewTaskRegressor,
     NewTasks,
     Prior,
+    Report,
     TaskClassifier,
+    completed,
     estimator,
     parameter,
     strength,
@@ -184,10 +186,16 @@ class _BlockSparse(NewTasks, RowSupport):
             block = SparseGroup(strength, self.sparsity, self.norm)
         return block if weights is None else WeightedRows(block, weights)
 
-    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
-        fit = super()._minimise(objective, start, dtype)
+    def _minimise(
+        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
+    ) -> Fit:
         if not self.refit_support:
-            return fit
+            return super()._minimise(objective, start, dtype, report)
+        report = completed(report, lambda fit: self._refitted(objective, fit, dtype))
+        return self._refitted(objective, super()._minimise(objective, start, dtype, report), dtype)
+
+    def _refitted(self, objective: BaseObjective, fit: Fit, dtype: Any) -> Fit:
+        """The fit with coefficients from a second fit without the norms."""
         coef, intercept = refit_selected(
             objective,
             fit.coef.T,

@@ -10,6 +10,7 @@ from skmtl.design import TaskData
 from skmtl.estimators._nonconvex import (
     INNER,
     NonConvexEstimator,
+    StageReport,
     Stages,
     descend,
     separates,
@@ -114,7 +115,9 @@ class _CappedBlockSparse(RowSupport, NonConvexEstimator):
     def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
         return self._concave.value(W)
 
-    def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
+    def _stages(
+        self, objective: BaseObjective, warm: Fit | None, report: StageReport | None
+    ) -> Stages:
         concave = self._concave
         scale, tol = objective.null_value, self._tolerance(objective)
         enough = INNER * tol * scale
@@ -123,7 +126,7 @@ class _CappedBlockSparse(RowSupport, NonConvexEstimator):
             solver = choose_solver(self.solver, objective)
             origin, gap, n_iter = descend(objective, solver, origin, enough, self.max_iter)
         value = objective.loss_value(origin) + concave.value(origin.W)
-        stages = Stages(origin, [value], n_iter)
+        stages = Stages(origin, [value], n_iter, report=report)
         if self.alpha == 0:
             stages.stationarity = gap / scale if scale > 0 else 0.0
             stages.is_separated = objective.is_separated(origin)

@@ -19,6 +19,7 @@ from skmtl.estimators.base import (
     NewTaskRegressor,
     NewTasks,
     Prior,
+    Report,
     TaskClassifier,
     estimator,
     parameter,
@@ -191,14 +192,16 @@ class _GraphRegularized(NewTasks):
             return laplacian_of(read_graph("complete", tasks[positions]))
         return laplacian_of(task_graph(self.graph, data)[chosen])
 
-    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+    def _minimise(
+        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
+    ) -> Fit:
         if self.alpha > 0 and not objective.has_dual:
             warn(
                 f"With ridge=0 the mean of the tasks that the graph connects is not penalised, and "
                 f"with {objective.n_features} features no duality gap can be computed. Set "
                 f"ridge > 0."
             )
-        return super()._minimise(objective, start, dtype)
+        return super()._minimise(objective, start, dtype, report)
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         super()._set_fit(data, fit)

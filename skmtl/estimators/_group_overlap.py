@@ -14,6 +14,7 @@ from skmtl.estimators._nonconvex import (
     INNER,
     NonConvexEstimator,
     StagedFit,
+    StageReport,
     Stages,
     descend,
     start_of,
@@ -125,7 +126,9 @@ class _GroupOverlap(NonConvexEstimator):
         parts = learned_parts["latent"], learned_parts["assignments"]
         return Factors(*parts, self.alpha, self.ridge).value()
 
-    def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
+    def _stages(
+        self, objective: BaseObjective, warm: Fit | None, report: StageReport | None
+    ) -> Stages:
         enough = INNER * self._tolerance(objective) * objective.null_value
         alpha = self.alpha
         if alpha == 0:
@@ -134,7 +137,7 @@ class _GroupOverlap(NonConvexEstimator):
             origin, latent = start_of(objective, warm), self.latent_tasks_.T.astype(np.float64)
             S = np.linalg.lstsq(latent, np.asarray(origin.W, dtype=np.float64), rcond=None)[0]
             start = Factors(latent, S, alpha, self.ridge)
-            return self._alternate(objective, start, origin.b, self.max_iter)
+            return self._alternate(objective, start, origin.b, self.max_iter, report)
         rng = check_random_state(self.random_state)
         solver = choose_solver(self.solver, objective)
         relaxed, _, n_iter = descend(objective, solver, objective.start(), enough, self.max_iter)
@@ -146,23 +149,34 @@ class _GroupOverlap(NonConvexEstimator):
             if k > 0:
                 rotation = np.linalg.qr(rng.standard_normal(rotation.shape))[0]
             start = Factors(L @ rotation, rotation.T @ S, alpha, self.ridge)
-            found = self._alternate(objective, start, relaxed.b, self.max_iter - n_first)
+            # Of several starts, what is reported is the best fit so far.
+            tell = report if best is None else _best_of(best, report)
+            left = self.max_iter - n_first
+            found = self._alternate(objective, start, relaxed.b, left, tell)
             n_iter += found.n_iter
             if best is None or found.objectives[-1] < best.objectives[-1]:
                 best = found
+            if found.stopped:
+                best.stopped = True
+                break
         assert best is not None
         best.n_iter = n_iter
         return best
 
     def _alternate(
-        self, objective: BaseObjective, factors: Factors, b: Array, max_iter: int
+        self,
+        objective: BaseObjective,
+        factors: Factors,
+        b: Array,
+        max_iter: int,
+        report: StageReport | None,
     ) -> Stages:
         """Minimise over the assignments and the latent tasks alternately."""
         scale, tol = objective.null_value, self._tolerance(objective)
         enough, dtype = INNER * tol * scale, objective.dtype
         factors = factors.mixed()
         point = objective.point((factors.L @ factors.S).astype(dtype), b.astype(dtype))
-        stages = Stages(point, [objective.loss_value(point) + factors.value()])
+        stages = Stages(point, [objective.loss_value(point) + factors.value()], report=report)
         while True:
             stages.learned_parts = {"latent": factors.L, "assignments": factors.S}
             gains = self._gains(objective, factors, stages.point.b)
@@ -171,7 +185,7 @@ class _GroupOverlap(NonConvexEstimator):
             steps = min(max_iter - stages.n_iter, _STEP_ITERATIONS)
             stages.is_separated = self.alpha == 0 and objective.is_separated(stages.point)
             stuck = stages.is_separated or steps <= 0 or not factors.S.any()
-            if ended or stuck or not (worthwhile or self.alpha == 0):
+            if ended or stuck or stages.stopped or not (worthwhile or self.alpha == 0):
                 return stages
             target = max(enough / 2, INNER * sum(gains))
             part = factors.in_assignments(objective)
@@ -233,6 +247,14 @@ class _GroupOverlap(NonConvexEstimator):
                 S = self._get_loss().rescale(S, np.zeros(len(S)), data.scales)[0]
             self.assignments_[:] = S
         return self
+
+
+def _best_of(best: Stages, report: StageReport | None) -> StageReport | None:
+    """A report of the stages of another start, or of the best start where that has reached less."""
+    if report is None:
+        return None
+    last = report
+    return lambda now: last(now if now.objectives[-1] < best.objectives[-1] else best)
 
 
 @estimator

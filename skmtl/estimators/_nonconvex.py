@@ -12,9 +12,9 @@ from sklearn.utils._param_validation import Interval
 
 from skmtl._warnings import warn
 from skmtl.design import TaskData
-from skmtl.estimators.base import Fit, TaskEstimator, estimator, parameter
+from skmtl.estimators.base import Fit, Report, TaskEstimator, estimator, parameter
 from skmtl.objective import BaseObjective
-from skmtl.solvers import Algorithm, Point, certified
+from skmtl.solvers import Algorithm, Point, Progress, certified
 
 Array = NDArray[Any]
 
@@ -52,6 +52,10 @@ class Stages:
         What is learned besides W, by name.
     is_separated : bool
         Whether unpenalised coefficients separate the labels of some task.
+    report : callable, optional
+        Called with the stages so far, before each stage; the fit ends if it returns True.
+    stopped : bool
+        Whether the report has ended the fit.
     """
 
     point: Point
@@ -60,18 +64,21 @@ class Stages:
     stationarity: float = np.inf
     learned_parts: dict[str, Array] = field(default_factory=dict)
     is_separated: bool = False
+    report: "StageReport | None" = None
+    stopped: bool = False
 
     def measure(self, gain: float, scale: float) -> bool:
         """Set the stationarity, and return whether another stage is worthwhile.
 
         It is not if the last stage neither lowered the objective by more than rounding error nor
-        clearly lowered the stationarity.
+        clearly lowered the stationarity, or if the report ends the fit.
         """
         stationarity = gain / scale if scale > 0 else 0.0
         nearer = stationarity <= _NEARER * self.stationarity
         falling = len(self.objectives) < 2 or is_lower(*reversed(self.objectives[-2:]))
         self.stationarity = stationarity
-        return nearer or falling
+        self.stopped = self.report is not None and self.report(self)
+        return (nearer or falling) and not self.stopped
 
     def add(self, point: Point, value: float, n_iter: int) -> bool:
         """Move to a point, unless the objective increases by more than rounding error.
@@ -85,6 +92,9 @@ class Stages:
         self.point = point
         self.objectives.append(min(value, last))
         return True
+
+
+StageReport = Callable[[Stages], bool]
 
 
 def is_lower(value: float, other: float) -> bool:
@@ -149,7 +159,9 @@ class NonConvexEstimator(TaskEstimator):
         "the convex estimators, or judge the fit by its stationarity_ and by fits from other starts"
     )
 
-    def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
+    def _stages(
+        self, objective: BaseObjective, warm: Fit | None, report: StageReport | None
+    ) -> Stages:
         """All stages, from the convex relaxation or from a previous fit."""
         raise NotImplementedError
 
@@ -157,15 +169,21 @@ class NonConvexEstimator(TaskEstimator):
         """The non-convex penalty at W and the other learned parts."""
         raise NotImplementedError
 
-    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
-        stages = self._stages(objective, start)
+    def _minimise(
+        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
+    ) -> Fit:
+        stages = self._stages(
+            objective,
+            start,
+            None if report is None else self._reported_stages(report, objective, dtype),
+        )
         if stages.is_separated:
             warn(
                 f"Unpenalised coefficients separate the labels of some task: there is no finite "
                 f"minimiser, and the coefficients depend on when the solver stopped. "
                 f"{self._separation_remedy}."
             )
-        elif stages.stationarity > self._tolerance(objective):
+        elif stages.stationarity > self._tolerance(objective) and not stages.stopped:
             warn(
                 f"Stopped after {len(stages.objectives) - 1} stages with stationarity "
                 f"{stages.stationarity:.3g}; the tolerance is {self.tol:.3g}. Relative to the "
@@ -174,6 +192,22 @@ class NonConvexEstimator(TaskEstimator):
                 f"scale the features (StandardScaler).",
                 ConvergenceWarning,
             )
+        return self._fit_after(objective, stages, dtype)
+
+    def _reported_stages(self, report: Report, objective: BaseObjective, dtype: Any) -> StageReport:
+        """A report of the stages, of whose objective no lower bound is known."""
+
+        def reported(stages: Stages) -> bool:
+            point, value, n_iter = stages.point, stages.objectives[-1], stages.n_iter
+            tol, spent = self._tolerance(objective), n_iter >= self.max_iter
+            ended, enough = stages.stationarity <= tol, tol * objective.null_value
+            now = Progress(point, value, np.nan, point, n_iter, spent, ended, enough)
+            return report(now, lambda: self._fit_after(objective, stages, dtype))
+
+        return reported
+
+    def _fit_after(self, objective: BaseObjective, stages: Stages, dtype: Any) -> Fit:
+        """The fit after some stages, in the data's precision."""
         point = stages.point
         if point.W.dtype != dtype:
             point = objective.point(point.W.astype(dtype), point.b)

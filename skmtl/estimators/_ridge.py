@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from skmtl.design import TaskData
 from skmtl.estimators._ridge_cv import select_ridge
-from skmtl.estimators.base import Fit, TaskEstimator, estimator
+from skmtl.estimators.base import Fit, Report, TaskEstimator, estimator
 from skmtl.objective import BaseObjective
 
 
@@ -41,11 +41,15 @@ class RidgeTasks(TaskEstimator):
         raise NotImplementedError
 
     def _fit_data(
-        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
+        self,
+        data: TaskData,
+        start: Fit | None = None,
+        prepared: BaseObjective | None = None,
+        report: Report | None = None,
     ) -> Fit:
         if not isinstance(self.alpha, str):
             self.alpha_ = self._given_alpha(data)
-            return super()._fit_data(data, start, prepared)
+            return super()._fit_data(data, start, prepared, report)
         strengths = self._selects[self.alpha]
         selected, self.alphas_, self.cv_losses_ = select_ridge(self, data, strengths=strengths)
         self.alpha_ = float(selected[0]) if strengths == "one" else selected
@@ -54,5 +58,5 @@ class RidgeTasks(TaskEstimator):
             # Estimators take a number for each task, also to fit only some of them.
             every = np.ones(len(data.all_tasks))
             every[data.positions] = selected
-        fit: Fit = clone(self).set_params(alpha=every)._fit_data(data, start)
+        fit: Fit = clone(self).set_params(alpha=every)._fit_data(data, start, report=report)
         return fit

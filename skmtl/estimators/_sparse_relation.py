@@ -13,6 +13,7 @@ from skmtl.estimators._nonconvex import (
     INNER,
     NonConvexEstimator,
     StagedFit,
+    StageReport,
     Stages,
     descend,
     start_of,
@@ -101,7 +102,9 @@ class _SparseTaskRelation(NonConvexEstimator):
             return 0.0
         return MatrixNormal(self.alpha, self.sparsity, W).value(learned_parts["precision"])
 
-    def _stages(self, objective: BaseObjective, warm: Fit | None) -> Stages:
+    def _stages(
+        self, objective: BaseObjective, warm: Fit | None, report: StageReport | None
+    ) -> Stages:
         scale, tol = objective.null_value, self._tolerance(objective)
         enough = INNER * tol * scale
         origin, n_iter, gap = start_of(objective, warm), 0, 0.0
@@ -109,7 +112,9 @@ class _SparseTaskRelation(NonConvexEstimator):
             origin, gap, n_iter = self._step(objective, origin, enough, self.max_iter)
         prior = self._prior(origin, None, enough)
         value = objective.loss_value(origin) + prior.value(prior.P)
-        stages = Stages(origin, [value], n_iter, learned_parts={"precision": prior.P})
+        stages = Stages(
+            origin, [value], n_iter, learned_parts={"precision": prior.P}, report=report
+        )
         if self.alpha == 0:
             stages.measure(gap, scale)
             stages.is_separated = objective.is_separated(origin)

@@ -14,9 +14,11 @@ from skmtl.estimators._independent import IndependentTaskClassifier, Independent
 from skmtl.estimators._tree import tree_groups
 from skmtl.estimators.base import (
     Fit,
+    Report,
     TaskClassifier,
     TaskEstimator,
     TaskRegressor,
+    completed,
     estimator,
     parameter,
     strength,
@@ -150,9 +152,14 @@ class _TreeGuided(TaskEstimator):
             coef = single._fit_data(data).coef
         return np.asarray(linkage(pdist(coef.astype(np.float64)), method="ward"))
 
-    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
-        fit = super()._minimise(objective, start, dtype)
-        return _TreeFit(**vars(fit), tree=getattr(objective.penalty, "tree", None))
+    def _minimise(
+        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
+    ) -> Fit:
+        def with_tree(fit: Fit) -> Fit:
+            return _TreeFit(**vars(fit), tree=getattr(objective.penalty, "tree", None))
+
+        report = completed(report, with_tree)
+        return with_tree(super()._minimise(objective, start, dtype, report))
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         self.tree_ = self._tree_of(data, fit) if isinstance(self.tree, str) else self.tree

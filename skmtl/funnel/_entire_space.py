@@ -18,7 +18,9 @@ from skmtl.estimators import (
     Fit,
     MultiTaskClassifier,
     NonConvexEstimator,
+    Report,
     StagedFit,
+    Stages,
     TaskClassifier,
     absent,
     estimator,
@@ -32,6 +34,7 @@ from skmtl.funnel._stages import Descent, FixedScale
 from skmtl.losses import FunnelLoss, LogisticLoss, Loss, log_reached
 from skmtl.objective import BaseObjective
 from skmtl.penalties import L21, Penalty, TraceNorm
+from skmtl.solvers import Progress
 
 Array = NDArray[Any]
 
@@ -203,7 +206,11 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         return objective
 
     def _fit_data(
-        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
+        self,
+        data: TaskData,
+        start: Fit | None = None,
+        prepared: BaseObjective | None = None,
+        report: Report | None = None,
     ) -> Fit:
         total = _total(data)
         model = self._separate_model(total)
@@ -221,10 +228,16 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
                 objectives=(fit.objective,),
                 stationarity=fit.dual_gap / scale,
             )
-        return self._descend(data, separate, model, scale, total)
+        return self._descend(data, separate, model, scale, total, report)
 
     def _descend(
-        self, data: TaskData, separate: Fit, model: Any, scale: float, total: float
+        self,
+        data: TaskData,
+        separate: Fit,
+        model: Any,
+        scale: float,
+        total: float,
+        report: Report | None,
     ) -> Fit:
         """A stationary point, from the separate fits."""
         learned = separate.learned
@@ -236,26 +249,26 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         penalty = model._get_penalty(part)
         descent = Descent(model, part, likelihood, penalty)
         tol = max(self.tol, 1e-12 if part.X.dtype == np.float64 else 1e-6)
-        stages = descent.run(separate.coef[learned], separate.intercept[learned], scale, tol)
-        if stages.stationarity > tol:
+
+        def fit_after(stages: Stages) -> Fit:
+            return _fit_after(separate, stages)
+
+        def reported(stages: Stages) -> bool:
+            point, value, ended = stages.point, stages.objectives[-1], stages.stationarity <= tol
+            spent = stages.n_iter >= self.max_iter
+            now = Progress(point, value, np.nan, point, stages.n_iter, spent, ended, tol * scale)
+            return report is not None and report(now, lambda: fit_after(stages))
+
+        start = separate.coef[learned], separate.intercept[learned]
+        stages = descent.run(*start, scale, tol, None if report is None else reported)
+        if stages.stationarity > tol and not stages.stopped:
             warn(
                 f"Stopped after {len(stages.objectives) - 1} stages with stationarity "
                 f"{stages.stationarity:.3g}; the tolerance is {tol:.3g}. Increase max_stages, "
                 f"max_iter, alpha or tol, or scale the features (StandardScaler).",
                 ConvergenceWarning,
             )
-        coef, intercept = separate.coef.copy(), separate.intercept.copy()
-        coef[learned], intercept[learned] = stages.point.W.T, stages.point.b
-        return StagedFit(
-            coef=coef,
-            intercept=intercept,
-            objective=stages.objectives[-1],
-            dual_gap=np.nan,
-            n_iter=separate.n_iter + stages.n_iter,
-            learned=learned,
-            objectives=tuple(stages.objectives),
-            stationarity=stages.stationarity,
-        )
+        return fit_after(stages)
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         super()._set_fit(data, fit)
@@ -322,6 +335,22 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.multi_label = False
         return tags
+
+
+def _fit_after(separate: Fit, stages: Stages) -> StagedFit:
+    """The fit after some stages, with the constants of stages that are not learned."""
+    coef, intercept, learned = separate.coef.copy(), separate.intercept.copy(), separate.learned
+    coef[learned], intercept[learned] = stages.point.W.T, stages.point.b
+    return StagedFit(
+        coef=coef,
+        intercept=intercept,
+        objective=stages.objectives[-1],
+        dual_gap=np.nan,
+        n_iter=separate.n_iter + stages.n_iter,
+        learned=learned,
+        objectives=tuple(stages.objectives),
+        stationarity=stages.stationarity,
+    )
 
 
 def _total(data: TaskData) -> float:

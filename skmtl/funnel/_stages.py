@@ -1,5 +1,6 @@
 """Descend a smooth function of the linear predictors plus a penalty by weighted least squares."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +56,14 @@ class Descent:
     likelihood: Likelihood
     penalty: Penalty | None
 
-    def run(self, coef: Array, intercept: Array, scale: float, tol: float) -> Stages:
+    def run(
+        self,
+        coef: Array,
+        intercept: Array,
+        scale: float,
+        tol: float,
+        report: Callable[[Stages], bool] | None = None,
+    ) -> Stages:
         """Descend from a start (n_stages, n_features) until another step gains too little.
 
         Parameters
@@ -64,10 +72,12 @@ class Descent:
         scale : float
             The unit of the tolerance.
         tol : float
+        report : callable, optional
+            Called with the stages so far; the descent ends if it returns True.
         """
         W, b = coef.T.astype(np.float64), intercept.astype(np.float64)
         Z = linear_predictor(self.data.X, None, W.T, b).astype(np.float64)
-        stages = Stages(Point(W, b, Z), [self._value(W, Z)])
+        stages = Stages(Point(W, b, Z), [self._value(W, Z)], report=report)
         effort, cautious = INNER, False
         while True:
             likelihood, point = self.likelihood, stages.point
@@ -78,7 +88,7 @@ class Descent:
             worthwhile = stages.measure(gain, scale)
             if stages.stationarity <= tol or len(stages.objectives) > self.model.max_stages:
                 return stages
-            if left <= 0 or (not worthwhile and effort < _LEAST_EFFORT):
+            if left <= 0 or stages.stopped or (not worthwhile and effort < _LEAST_EFFORT):
                 return stages
             effort = effort if worthwhile else effort * INNER
             target = objective.coefficients(best).astype(np.float64), objective.intercepts(best)

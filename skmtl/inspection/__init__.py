@@ -5,6 +5,7 @@ from skmtl.inspection._affinity_display import TaskAffinityDisplay
 from skmtl.inspection._affinity_result import TaskAffinity
 from skmtl.inspection._auxiliary import AuxiliaryTasks, select_auxiliary_tasks
 from skmtl.inspection._coefficient_display import CoefficientDisplay
+from skmtl.inspection._convergence_display import ConvergenceDisplay
 from skmtl.inspection._grouping import TaskGroups, group_tasks
 from skmtl.inspection._importance import column_importance
 from skmtl.inspection._path_display import PathDisplay
@@ -18,6 +19,7 @@ __all__ = [
     "AuxiliaryTasks",
     "BlockSparsityDisplay",
     "CoefficientDisplay",
+    "ConvergenceDisplay",
     "PathDisplay",
     "TaskAffinity",
     "TaskAffinityDisplay",

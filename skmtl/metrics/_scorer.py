@@ -72,6 +72,10 @@ class TaskScorer(BaseEstimator):
 
     __call__ = score  # scikit-learn reads the metadata to route from a method named score
 
+    def _accept_sample_weight(self) -> bool:
+        """scikit-learn asks scorers in a dict, without metadata routing, whether they do."""
+        return True
+
     def _respond(self, estimator: Any, X: Any) -> tuple[str, NDArray[Any]]:
         """The method that was called, and its result."""
         methods = np.atleast_1d(self.response_method).tolist()

@@ -5,13 +5,13 @@ from typing import Any, ClassVar, Self
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods
 
-from skmtl.estimators import Search
+from skmtl.estimators import CallbackSupportMixin, FitTask, Search, fit_as, follow
 from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 from skmtl.model_selection._delegation import Delegation
 
 
-class AlphaSearchCV(Delegation, MetaEstimatorMixin, BaseEstimator):
+class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
     """Any estimator of skmtl, with ``alpha`` selected by cross-validation.
 
     The result is that of :class:`~sklearn.model_selection.GridSearchCV` over alpha, computed on
@@ -159,16 +159,26 @@ class AlphaSearchCV(Delegation, MetaEstimatorMixin, BaseEstimator):
         self
         """
         self._validate_params()
+        return follow(
+            self,
+            lambda task: self._search(X, y, sample_weight, groups, task),
+            X,
+            y,
+            sample_weight,
+            size=2,
+        )
+
+    def _search(self, X: Any, y: Any, sample_weight: Any, groups: Any, task: FitTask) -> Self:
         check_estimator(self.estimator, "AlphaSearchCV")
         model = clone(self.estimator).set_params(alpha=1.0)
         model._validate_params()
         data = model._read(X, y, sample_weight)
-        found = search_alpha(self, model, [model], data, X, y, sample_weight, groups)
+        found = search_alpha(self, model, [model], data, X, y, sample_weight, groups, task)
         self._warn_at_edge(found)
         keep_search(self, found, found.scores[0])
         (self.alphas_,) = found.grids
         best = clone(self.estimator).set_params(alpha=self.alpha_)
-        self.best_estimator_ = best.fit(X, y, sample_weight)
+        self.best_estimator_ = fit_as(task, best, X, y, sample_weight)
         return self
 
     def _warn_at_edge(self, found: Search) -> None:

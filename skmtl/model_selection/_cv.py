@@ -6,10 +6,12 @@ import numpy as np
 
 from skmtl.design import TaskData
 from skmtl.estimators import (
+    FitTask,
     Search,
     TaskEstimator,
     absent,
     estimator,
+    follow,
     parameter,
     read_feature_weight,
     strength,
@@ -102,17 +104,29 @@ class TaskCV(TaskEstimator):
         """
         self._validate_params()
         read_alphas(self.alphas)
+        return follow(
+            self,
+            lambda task: self._fit(X, y, sample_weight, task, groups),
+            X,
+            y,
+            sample_weight,
+            size=2,
+        )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, task: FitTask, groups: Any = None) -> Self:
         data = self._read(X, y, sample_weight)
         values = self._values()
         self._warn_of_data(data)
         models = [self._model(1.0, value) for value in values]
-        found = search_alpha(self, self, models, data, X, y, sample_weight, groups)
+        found = search_alpha(self, self, models, data, X, y, sample_weight, groups, task)
         found.warn_at_edge()
         self._keep(found)
         self._selected_value = values[found.choice.row]
         if self._varied is not None:
             setattr(self, f"{self._varied}_", self._selected_value)
-        fit = self._selected()._fit_data(data, self._previous_fit(data), found.prepared)
+        refit = task.subtask("refit", None, all_rows=True)
+        fit = self._fit_followed(self._selected(), data, found.prepared, refit)
+        refit.end(lambda: self._attributes_of(data, fit))
         return self._set_fit(data, fit)
 
     def _values(self) -> list[Any]:

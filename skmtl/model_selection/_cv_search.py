@@ -9,7 +9,14 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
-from skmtl.estimators import HeldOutLoss, HeldOutScore, Measure, Search, search_grids
+from skmtl.estimators import (
+    FitTask,
+    HeldOutLoss,
+    HeldOutScore,
+    Measure,
+    Search,
+    search_grids,
+)
 from skmtl.model_selection._alpha import read_alphas
 from skmtl.model_selection._cv_folds import make_folds
 
@@ -86,6 +93,7 @@ def search_alpha(
     y: Any,
     sample_weight: Any,
     groups: Any,
+    task: FitTask,
 ) -> Search:
     """Cross-validate models over alpha.
 
@@ -98,6 +106,8 @@ def search_alpha(
         Estimators that differ only in their penalty.
     data : TaskData
     X, y, sample_weight, groups : as passed to fit
+    task : FitTask
+        The fit, which callbacks may follow.
     """
     alphas = read_alphas(settings.alphas)
     folds, keep = make_folds(settings.cv, reader, data, X, y, sample_weight, groups)
@@ -115,6 +125,7 @@ def search_alpha(
         rule=settings.rule,
         n_jobs=settings.n_jobs,
         patience=settings.patience,
+        task=task,
     )
 
 

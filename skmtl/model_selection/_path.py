@@ -1,12 +1,21 @@
 """Fits over a grid of alphas, each warm-started from the previous one."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skmtl.estimators import BlockSparseRegressor, follow_path, make_grid, prepare_objective
+from skmtl.design import TaskData
+from skmtl.estimators import (
+    BlockSparseRegressor,
+    FitTask,
+    follow,
+    follow_path,
+    make_grid,
+    prepare_objective,
+)
 from skmtl.model_selection._alpha import check_eps, check_estimator, read_alphas
 
 Array = NDArray[Any]
@@ -33,7 +42,7 @@ def path(
     ----------
     estimator : estimator of skmtl
         Any estimator with a parameter ``alpha``, whose own value is not used. It is neither fitted
-        nor changed.
+        nor changed. Its callbacks, if it has any, follow the fits.
     X, y : as in the estimator's fit
     alphas : int or array-like of shape (n_alphas,), default=100
         The number of alphas in a geometric grid, or the alphas themselves, finite and >= 0. For
@@ -51,7 +60,7 @@ def path(
     Returns
     -------
     alphas : ndarray of shape (n_alphas,)
-        Descending.
+        Descending. If a callback stops the path, it ends with the last alpha that was fitted.
     coefs : ndarray of shape (n_tasks, n_features, n_alphas)
         With one task, (1, n_features, n_alphas).
     dual_gaps : ndarray of shape (n_alphas,)
@@ -88,23 +97,43 @@ def path(
     check_eps(eps)
     model = clone(estimator).set_params(alpha=1.0)
     model._validate_params()
-    data = model._read(X, y, sample_weight)
+    grid, coefs, gaps, intercepts, n_iters = follow(
+        model,
+        lambda task: _follow_grid(model, model._read(X, y, sample_weight), grid, eps, task),
+        X,
+        y,
+        sample_weight,
+        size=grid if isinstance(grid, int) else len(grid),
+        name="path",
+    )
+    extra = [intercepts] * return_intercepts + [n_iters] * return_n_iter
+    return grid, coefs, gaps, *extra
+
+
+def _follow_grid(
+    model: Any, data: TaskData, grid: Array | int, eps: float, task: FitTask
+) -> tuple[Array, Array, Array, Array, Array]:
+    """The alphas, coefficients, duality gaps, intercepts and numbers of iterations."""
     model._warn_of_data(data)
     prepared = prepare_objective(model, data)
     if isinstance(grid, int):
         grid = make_grid(model, data, prepared, grid, eps)
-
     coefs = np.empty((data.n_tasks, data.X.shape[1], len(grid)), dtype=data.X.dtype)
     intercepts = np.empty((data.n_tasks, len(grid)), dtype=data.X.dtype)
     gaps, n_iters = np.empty(len(grid)), np.empty(len(grid), dtype=np.intp)
-    for k, fit in enumerate(follow_path(model, data, grid, prepared)):
+    fits, end = follow_path(model, data, grid, prepared), 0
+    while end < len(grid):
+        step = task.subtask("fit", all_rows=True)
+        fit = next(fits)
         coef, intercept = fit.coef, fit.intercept
         if data.scales is not None:
             coef, intercept = model._get_loss().rescale(coef, intercept, data.scales)
-        coefs[:, :, k], intercepts[:, k] = coef, intercept
-        gaps[k], n_iters[k] = fit.dual_gap, fit.n_iter
-    extra = [intercepts] * return_intercepts + [n_iters] * return_n_iter
-    return grid, coefs, gaps, *extra
+        coefs[:, :, end], intercepts[:, end] = coef, intercept
+        gaps[end], n_iters[end] = fit.dual_gap, fit.n_iter
+        end += 1
+        if step.end(partial(model._attributes_of, data, fit)):
+            break
+    return grid[:end], coefs[:, :, :end], gaps[:end], intercepts[:, :end], n_iters[:end]
 
 
 def block_sparse_path(

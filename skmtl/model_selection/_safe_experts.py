@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design import TaskData
-from skmtl.estimators import Fold, HeldOutLoss, linear_predictor, search_grids
+from skmtl.estimators import (
+    SILENT,
+    FitTask,
+    Fold,
+    HeldOutLoss,
+    linear_predictor,
+    search_grids,
+)
 
 Array = NDArray[Any]
 
@@ -65,6 +72,8 @@ class Training:
         The size of each expert's grid.
     n_jobs : int or None
         Number of threads.
+    task : FitTask
+        The fit of all experts, which callbacks may follow.
     """
 
     data: TaskData
@@ -72,6 +81,7 @@ class Training:
     folds: Sequence[Fold]
     n_alphas: int
     n_jobs: int | None
+    task: FitTask = SILENT
 
     @property
     def rows(self) -> Array:
@@ -97,14 +107,17 @@ class Training:
         ]
         return replace(part, folds=folds)
 
-    def fit(self, models: list[Any]) -> Expert:
+    def fit(self, models: list[Any], name: str) -> Expert:
         """Select one of the models and its alpha, and fit it.
 
         Parameters
         ----------
         models : list of estimators
             They differ only in their penalty.
+        name : str
+            Of the task that callbacks follow.
         """
+        task = self.task.subtask(name, 1)
         folds = [fold for fold in self.folds if self.data.weights[fold.test].any()]
         for model in models:
             model.alpha = 1.0
@@ -117,7 +130,7 @@ class Training:
             rule="best",
             n_jobs=self.n_jobs,
         )
-        found = search(models, measure=HeldOutLoss(self.data), alphas=self.n_alphas)
+        found = search(models, measure=HeldOutLoss(self.data), alphas=self.n_alphas, task=task)
         model, alpha = models[found.choice.row], found.alpha
         kept = _KeptPredictors(self.data)
         search([model], measure=kept, alphas=np.array([alpha]))
@@ -128,11 +141,12 @@ class Training:
             for fold in self.folds
         ]
         predictors = np.concatenate(held_out)
+        task.end()
         return Expert(alpha, fit.coef, fit.intercept, fit.learned, fit.n_iter, predictors)
 
     def fit_part(self, models: list[Any], chosen: Array) -> Expert:
         """The same with the tasks where ``chosen`` (n_tasks,) is true alone."""
-        found = self.select(chosen).fit(models)
+        found = self.select(chosen).fit(models, "shared fit of the tasks that gain")
         if chosen.all():
             return found
         n_tasks = len(chosen)

@@ -12,11 +12,13 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skmtl.design import TaskData, task_factors
 from skmtl.estimators import (
     Fit,
+    FitTask,
     TaskClassifier,
     TaskEstimator,
     TaskRegressor,
     absent,
     estimator,
+    follow,
     linear_predictor,
     parameter,
     strength,
@@ -166,6 +168,16 @@ class _SafeTransfer(TaskEstimator):
         self
         """
         self._validate_params()
+        return follow(
+            self,
+            lambda task: self._fit(X, y, sample_weight, task, groups),
+            X,
+            y,
+            sample_weight,
+            size=3,
+        )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, task: FitTask, groups: Any = None) -> Self:
         own, shared = self._own_model(), self._shared_models()
         data = self._read(X, y, sample_weight)
         shared = [model for model in shared if _fits_tasks(model, data)]
@@ -179,7 +191,7 @@ class _SafeTransfer(TaskEstimator):
             for model in [own, *shared]:
                 model.set_params(unknown_task="mean")
         unbalanced = self._unbalanced(data, X, y, sample_weight)
-        training = Training(data, unbalanced, folds, self.alphas, self.n_jobs)
+        training = Training(data, unbalanced, folds, self.alphas, self.n_jobs, task)
         experts = self._fit_experts(training, own, shared)
         return self._mix(training, experts)
 
@@ -235,7 +247,7 @@ class _SafeTransfer(TaskEstimator):
 
     def _fit_experts(self, training: Training, own: Any, shared: list[Any]) -> list[Expert]:
         """The own, the shared and, unless it equals one of them, the trimmed fit."""
-        experts = [training.fit([own]), training.fit(shared)]
+        experts = [training.fit([own], "own fits"), training.fit(shared, "shared fit")]
         labels = _held_out_labels(training, experts)
         first = cross_fitted_gains(labels, self._get_loss(), shared_alone)
         self.shared_gains_, self.shared_gain_errors_ = first.gains, first.errors

@@ -10,8 +10,17 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing
 
+from skmtl._warnings import warn
 from skmtl.design import TaskData, as_label_array
-from skmtl.estimators import Fold, Measure, PathScores, score_paths
+from skmtl.estimators import (
+    SILENT,
+    FitTask,
+    Fold,
+    Measure,
+    PathScores,
+    score_paths,
+    stopped_too_early,
+)
 from skmtl.model_selection._cv_folds import make_folds, rows_of_data
 from skmtl.model_selection._cv_search import make_measure, read_unbalanced
 from skmtl.model_selection._structure_entrants import Entrant, read_structures
@@ -55,7 +64,7 @@ class _Trial:
     @property
     def place(self) -> tuple[int, int]:
         means = [path.scores.mean(axis=1) for path in self.paths]
-        tops = [np.where(np.isnan(mean), -np.inf, mean).max() for mean in means]
+        tops = [np.where(np.isnan(mean), -np.inf, mean).max(initial=-np.inf) for mean in means]
         model = int(np.argmax(tops))
         mean = means[model]
         return model, int(np.where(np.isnan(mean), -np.inf, mean).argmax())
@@ -93,6 +102,7 @@ class Comparison:
 
     def __init__(self, settings: Settings, X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
         self.settings, self.given = settings, (X, y, sample_weight, groups)
+        self.task, self.stopped = SILENT, False
         self.reader = make_reader(settings.options, classifier=settings.classifier)
         self.reader._validate_params()
         self.data: TaskData = self.reader._read(X, y, sample_weight)
@@ -131,8 +141,12 @@ class Comparison:
         sizes = [(counts[fold.test].sum(), counts[fold.train].sum()) for fold in self.folds]
         return float(np.mean([n_test / n_train for n_test, n_train in sizes]))
 
-    def run(self) -> StructureResults:
-        """Score all structures, in several rounds if there is a budget, and select one."""
+    def run(self, task: FitTask = SILENT) -> StructureResults:
+        """Score all structures, in several rounds if there is a budget, and select one.
+
+        If callbacks that follow ``task`` stop the search, those that have scores are compared.
+        """
+        self.task = task
         baselines = [name for name in BASELINES if name in self.entrants]
         rounds = run_rounds(
             list(self.entrants),
@@ -142,9 +156,13 @@ class Comparison:
             self.settings.budget,
         )
         full = rounds[1.0]
+        if self.stopped:
+            self._check_stop(full)
         baseline = max(baselines, key=lambda name: float(full[name].scores.mean()))
         rows = []
         for name, entrant in self.entrants.items():
+            if not any(name in trials for trials in rounds.values()):
+                continue  # a callback stopped the search
             share = max(share for share, trials in rounds.items() if name in trials)
             trial = rounds[share][name]
             rows.append(
@@ -163,12 +181,26 @@ class Comparison:
             )
         return select(rows, baseline, self.ratio, self.error, self.settings.refit)
 
+    def _check_stop(self, trials: dict[str, _Trial]) -> None:
+        """Warn that a callback has stopped the search; raise if nothing can be selected."""
+        eligible = [name for name in trials if self.entrants[name].eligible]
+        lacking = [name for name in BASELINES if name in self.entrants and name not in trials]
+        if lacking or not eligible:
+            what = f"the baseline {lacking[0]}" if lacking else "any structure to select"
+            raise stopped_too_early(f"before {what} had scores in all folds")
+        warn(
+            f"A callback stopped the search: {len(trials)} of {len(self.entrants)} structures have "
+            f"scores, of which some end before the last strength. They are compared, and the "
+            f"selected one is fitted to all rows."
+        )
+
     def _score(self, names: list[str], share: float) -> dict[str, _Trial]:
         """The paths of structures on all folds, with a share of the training rows."""
         thinned = [
             thin(self.data, fold, share, self.reader, self.settings.seed) for fold in self.folds
         ]
         pairs = [(name, model) for name in names for model in self.models[name]]
+        task = self.task.subtask(f"{share:.0%} of the rows", len(pairs), parallel=True)
         paths = iter(
             score_paths(
                 [model for _, model in pairs],
@@ -179,9 +211,20 @@ class Comparison:
                 unbalanced=self.unbalanced,
                 alphas=self.settings.alphas,
                 n_jobs=self.settings.n_jobs,
+                task=task,
+                names=[name for name, _ in pairs],
             )
         )
-        return {name: _Trial([next(paths) for _ in self.models[name]]) for name in names}
+        trials = {name: _Trial([next(paths) for _ in self.models[name]]) for name in names}
+        task.end()
+        self.stopped = any(path.stopped for trial in trials.values() for path in trial.paths)
+        if self.stopped and share < 1:
+            raise stopped_too_early(f"in a round with {share:.0%} of the training rows")
+        return {
+            name: trial
+            for name, trial in trials.items()
+            if any(len(path.scores) for path in trial.paths)
+        }
 
     def model(self, results: StructureResults, name: str) -> Any:
         """A structure's estimator with the selected parameters, for a fit to all rows."""
@@ -203,8 +246,11 @@ class Comparison:
             scoring.removeprefix("neg_").replace("_", " ") if isinstance(scoring, str) else "error"
         )
 
-    def nested(self) -> NestedEstimate:
-        """Repeat the search on the training rows of each fold, and score it on the others."""
+    def nested(self, task: FitTask) -> NestedEstimate | None:
+        """Repeat the search on the training rows of each fold, and score it on the others.
+
+        Returns None if a callback stops this.
+        """
         cv = self.settings.cv
         if not (cv is None or isinstance(cv, Integral) or hasattr(cv, "split")):
             raise ValueError(
@@ -214,7 +260,15 @@ class Comparison:
         X, y, sample_weight, _ = self.given
         name = type(self.reader).__name__
         rows = rows_of_data(self.reader, self.data, X, as_label_array(y, name), sample_weight)
-        found = [self._nested_fold(fold, np.sort(rows[fold.train])) for fold in self.folds]
+        found, repeats = [], task.subtask("nested cross-validation", len(self.folds))
+        for fold in self.folds:
+            repeat = repeats.subtask("fold")
+            found.append(self._nested_fold(fold, np.sort(rows[fold.train])))
+            if repeat.end() and len(found) < len(self.folds):
+                warn("A callback stopped the nested cross-validation: nested_ is None.")
+                repeats.end()
+                return None
+        repeats.end()
         scores, others, selected, baselines = zip(*found, strict=True)
         return NestedEstimate(
             np.array(scores), np.array(others), list(selected), list(baselines), self.ratio

@@ -17,6 +17,7 @@ Trial = TypeVar("Trial")
 
 # The shares of the training rows before the last round, which has all rows.
 _SHARES = (0.25, 0.5)
+N_ROUNDS = len(_SHARES) + 1
 
 
 def run_rounds(

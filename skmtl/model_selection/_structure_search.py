@@ -10,17 +10,26 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl._warnings import warn
-from skmtl.estimators import estimator, parameter, strength
+from skmtl.estimators import (
+    CallbackSupportMixin,
+    FitTask,
+    estimator,
+    fit_as,
+    follow,
+    parameter,
+    strength,
+)
 from skmtl.model_selection._alpha import read_alphas
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, CV_TEXTS
 from skmtl.model_selection._delegation import Delegation
 from skmtl.model_selection._structure_compare import Comparison, Settings, make_reader
 from skmtl.model_selection._structure_entrants import check_params
 from skmtl.model_selection._structure_results import StructureResults, report
+from skmtl.model_selection._structure_rounds import N_ROUNDS
 
 
 @estimator
-class _StructureSearch(BaseEstimator):
+class _StructureSearch(CallbackSupportMixin, BaseEstimator):
     r"""All structures on the same folds.
 
     Every structure s is an estimator with a penalty of its own,
@@ -212,9 +221,21 @@ class _StructureSearch(BaseEstimator):
         self
         """
         self._validate_params()
+        n_rounds = 1 if self.budget is None else N_ROUNDS
+        return follow(
+            self,
+            lambda task: self._search(X, y, sample_weight, groups, task),
+            X,
+            y,
+            sample_weight,
+            size=n_rounds + self.nested + 1,
+        )
+
+    def _search(self, X: Any, y: Any, sample_weight: Any, groups: Any, task: FitTask) -> Self:
         comparison = Comparison(self._settings(), X, y, sample_weight, groups)
-        results = comparison.run()
-        self.nested_ = comparison.nested() if self.nested else None
+        results = comparison.run(task)
+        wanted = self.nested and not comparison.stopped
+        self.nested_ = comparison.nested(task) if wanted else None
         chosen = results[results.selected]
         if chosen.at_end and chosen.params["alpha"] > 0:
             warn(
@@ -228,7 +249,7 @@ class _StructureSearch(BaseEstimator):
         self._candidates = {
             row.structure: comparison.model(results, row.structure) for row in results.structures
         }
-        self.best_estimator_ = self.make(chosen.structure).fit(X, y, sample_weight)
+        self.best_estimator_ = fit_as(task, self.make(chosen.structure), X, y, sample_weight)
         return self
 
     def make(self, structure: str) -> Any:

@@ -1,5 +1,6 @@
-"""The loop around every solver: iterate, certify, stop, warn."""
+"""The loop around every solver: iterate, certify, report, stop, warn."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import lt
@@ -59,6 +60,10 @@ class Progress:
     n_iter : int
     spent : bool
         Whether ``max_iter`` is reached, in iterations or in inner iterations.
+    ended : bool
+        Whether this is known to be the last certificate.
+    enough : float
+        The gap at which the solver stops.
     """
 
     point: Point
@@ -67,6 +72,8 @@ class Progress:
     last: Point
     n_iter: int
     spent: bool
+    ended: bool
+    enough: float
 
 
 def certified(
@@ -103,8 +110,9 @@ def certified(
         # Only rounding error can make the difference negative.
         gap = max(best[0] - lower, 0.0)
         spent = max(n_iter, solver.n_sweeps // SWEEPS_PER_ITERATION) >= max_iter
-        yield Progress(best[1], best[0], gap, point, n_iter, spent)
-        if gap <= enough or spent:
+        ended = gap <= enough or spent
+        yield Progress(best[1], best[0], gap, point, n_iter, spent, ended, enough)
+        if ended:
             return
         before = n_iter
         # A solver may change this number between steps.
@@ -117,15 +125,22 @@ def certified(
             return
 
 
+# Iteration, objective, duality gap, and seconds since the start.
+Certificate = tuple[int, float, float, float]
+
+
 @dataclass(frozen=True)
 class Solution:
-    """The best point found, its objective and its duality gap."""
+    """The best point found, its objective and its duality gap.
+
+    ``history`` holds iteration, objective, duality gap and seconds at each certificate.
+    """
 
     point: Point
     objective: float
     dual_gap: float
     n_iter: int
-    history: tuple[tuple[int, float, float], ...]
+    history: tuple[Certificate, ...]
 
 
 def solve(
@@ -136,6 +151,7 @@ def solve(
     max_iter: int,
     tol: float,
     verbose: int = 0,
+    report: Callable[[Progress], bool] | None = None,
 ) -> Solution:
     """Run a solver until the duality gap is at most ``tol`` times the null objective.
 
@@ -143,27 +159,31 @@ def solve(
     in float64, or to 0, since objectives are not negative. Gaps below 1e-12 of the null objective
     in float64, and 1e-6 in float32, are indistinguishable from rounding error, so that the fit
     stops there. In float32 it also stops, with a warning, once the gap stagnates above the
-    tolerance.
+    tolerance. ``report`` is called at each certificate, and stops the fit, without a warning, by
+    returning True.
     """
     floor = 1e-12 if objective.dtype == np.float64 else 1e-6
     target = max(tol, floor) * objective.null_value
-    history: list[tuple[int, float, float]] = []
+    history: list[Certificate] = []
+    begin, stopped = time.perf_counter(), False
     for found in certified(solver(objective, start), start, max_iter=max_iter, enough=target):
-        history.append((found.n_iter, found.objective, found.gap))
+        seconds = time.perf_counter() - begin
+        history.append((found.n_iter, found.objective, found.gap, seconds))
         if verbose:
             print(
                 f"iteration {found.n_iter}: objective {found.objective:.10g}, "
                 f"dual gap {found.gap:.3g}"
             )
-        if _is_stuck(objective.dtype, history):
+        stopped = report is not None and report(found)
+        if stopped or _is_stuck(objective.dtype, history):
             break
-    if found.gap > target:
+    if found.gap > target and not stopped:
         _warn(found, target, objective.dtype)
     n_iter = max(found.n_iter, 1)
     return Solution(found.point, found.objective, found.gap, n_iter, tuple(history))
 
 
-def _is_stuck(dtype: np.dtype[Any], history: list[tuple[int, float, float]]) -> bool:
+def _is_stuck(dtype: np.dtype[Any], history: list[Certificate]) -> bool:
     """Whether the gap stagnates because of the limited precision of float32."""
     if dtype == np.float64 or len(history) <= _PATIENCE:
         return False

@@ -98,7 +98,7 @@ def test_printed_tables(raw: dict[str, Any]) -> None:
         assert len({len(row) for row in table}) == 1
         assert len({row.count("|") for row in table}) == 1
     assert max(len(line) for line in lines if not line.startswith("|")) <= 100
-    assert raw["progress"].count("seed 0: block-sparse") == 4
+    assert "seed 0" not in raw["progress"]  # stderr is no terminal
 
 
 def test_picture(raw: dict[str, Any]) -> None:
@@ -186,7 +186,7 @@ def test_school(tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: bool)
     rows = [line for line in lines if line.startswith("|")]
     assert len(rows) == 2 * (2 + len(school.METHODS)) + 2 + len(school.PUBLISHED)
     assert ("Selected most often: pooled, shrunk intercepts: intercept" in printed) is not quick
-    assert len(progress.splitlines()) == len(records)
+    assert progress == ""  # stderr is no terminal
 
 
 def test_school_differences() -> None:

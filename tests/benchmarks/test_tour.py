@@ -84,7 +84,7 @@ def test_quick(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed, progress = capsys.readouterr()
     check_table(printed, list(SOURCES))
     assert " ".join(printed.split()).count("Not distinguishable from it:") == 4
-    assert len(progress.splitlines()) == len(raw["tour"])
+    assert progress == ""  # stderr is no terminal
     if "--plot" in options:
         assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
 

@@ -32,9 +32,10 @@ class TestCertificates:
                 assert 0 <= found.dual_gap <= tol * scale
                 assert found.objective - best.objective <= found.dual_gap + 1e-12 * scale
                 assert found.objective == pytest.approx(objective.value(found.point), rel=1e-14)
-        iterations, values, gaps = (np.array(column) for column in zip(*best.history, strict=True))
+        columns = (np.array(column) for column in zip(*best.history, strict=True))
+        iterations, values, gaps, seconds = columns
         assert iterations[0] == 0 and (np.diff(iterations) > 0).all()
-        assert (np.diff(values) <= 0).all()
+        assert (np.diff(values) <= 0).all() and (np.diff(seconds) >= 0).all()
         assert (gaps >= values - best.objective - 1e-11 * scale).all()
         # The initial gap is far from zero.
         assert gaps[0] > 1e-3 * scale

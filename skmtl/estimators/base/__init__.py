@@ -1,8 +1,10 @@
 """The base classes of all estimators, with the fit that they share."""
 
 from skmtl.estimators.base._beside import Beside
+from skmtl.estimators.base._callbacks import SILENT, CallbackSupportMixin, FitTask, fit_as, follow
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
-from skmtl.estimators.base._estimator import Fit, TaskEstimator, linear_predictor
+from skmtl.estimators.base._estimator import TaskEstimator, linear_predictor
+from skmtl.estimators.base._fit import Fit, Report, completed
 from skmtl.estimators.base._new_task import NewTaskRegressor, NewTasks
 from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
 from skmtl.estimators.base._prior import KnownTasks, Prior
@@ -10,17 +12,24 @@ from skmtl.estimators.base._regressor import TaskRegressor
 
 __all__ = [
     "MULTICLASS_LOSS",
+    "SILENT",
     "Beside",
+    "CallbackSupportMixin",
     "Fit",
+    "FitTask",
     "KnownTasks",
     "NewTaskRegressor",
     "NewTasks",
     "Prior",
+    "Report",
     "TaskClassifier",
     "TaskEstimator",
     "TaskRegressor",
     "absent",
+    "completed",
     "estimator",
+    "fit_as",
+    "follow",
     "linear_predictor",
     "parameter",
     "strength",

@@ -1,7 +1,9 @@
 """The base class of all estimators, and the fit that they share."""
 
+import copy
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -13,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl._numerics import one_blas_thread
-from skmtl._warnings import warn
+from skmtl._warnings import gather_warnings, warn
 from skmtl.design import (
     UNKNOWN,
     Moments,
@@ -24,6 +26,14 @@ from skmtl.design import (
     task_factors,
 )
 from skmtl.estimators.base._beside import Beside
+from skmtl.estimators.base._callbacks import (
+    SILENT,
+    CallbackSupportMixin,
+    FitTask,
+    follow,
+    is_followed,
+)
+from skmtl.estimators.base._fit import Fit, Report, completed
 from skmtl.estimators.base._parameters import (
     estimator,
     has_valid_parameters,
@@ -41,29 +51,12 @@ from skmtl.objective import (
     SuperposedObjective,
 )
 from skmtl.penalties import Penalty, split
-from skmtl.solvers import SOLVERS, choose_solver, solve
+from skmtl.solvers import SOLVERS, Point, Progress, choose_solver, solve
 
 Array = NDArray[Any]
 
 # Multiplications that take one thread about a millisecond; extra threads cost more than they save.
 _SMALL_PRODUCTS = 20_000_000
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Coefficients and intercepts of all tasks of a :class:`TaskData`, and their certificate.
-
-    If the coefficients (n_tasks, n_features) are a sum, ``parts`` (n_parts, n_tasks, n_features)
-    holds the summands.
-    """
-
-    coef: Array
-    intercept: Array
-    objective: float
-    dual_gap: float
-    n_iter: int
-    learned: Array
-    parts: Array | None = None
 
 
 def _is_small(data: TaskData) -> bool:
@@ -84,7 +77,7 @@ def linear_predictor(X: Any, codes: Array | None, coef: Array, intercept: Array)
 
 
 @estimator
-class TaskEstimator(BaseEstimator):
+class TaskEstimator(CallbackSupportMixin, BaseEstimator):
     r"""The base of all estimators; a family adds parameters and a penalty.
 
     W (n_features, n_tasks) holds a column :math:`w_t` per task, b the intercepts, :math:`s_i` the
@@ -288,9 +281,41 @@ class TaskEstimator(BaseEstimator):
         self
         """
         self._validate_params()
+        if is_followed(self):
+            return follow(
+                self, lambda task: self._fit(X, y, sample_weight, task), X, y, sample_weight
+            )
+        return self._fit(X, y, sample_weight, SILENT)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, task: FitTask) -> Self:
+        """Fit all tasks, as a task that callbacks may follow."""
         data = self._read(X, y, sample_weight)
         self._warn_of_data(data)
-        return self._set_fit(data, self._fit_data(data, self._previous_fit(data)))
+        return self._set_fit(data, self._fit_followed(self, data, None, task))
+
+    def _fit_followed(
+        self, model: Any, data: TaskData, prepared: BaseObjective | None, task: FitTask
+    ) -> Fit:
+        """The fit of ``model``, whose result this estimator takes as its own."""
+        start = self._previous_fit(data)
+        report = task.iterations(lambda fit: self._attributes_of(data, fit))
+        if report is None:
+            fit: Fit = model._fit_data(data, start, prepared)
+            return fit
+        fit = model._fit_data(data, start, prepared, report)
+        report.close()
+        return fit
+
+    def _attributes_of(self, data: TaskData, fit: Fit) -> dict[str, Any]:
+        """The attributes that a fit sets."""
+        fitted, before = copy.copy(self), vars(self)
+        with gather_warnings():
+            fitted._set_fit(data, fit)
+        return {
+            name: value
+            for name, value in vars(fitted).items()
+            if name not in before or value is not before[name]
+        }
 
     def _objective(self, data: TaskData) -> BaseObjective:
         """The objective on data whose tasks all have a minimiser."""
@@ -426,19 +451,20 @@ class TaskEstimator(BaseEstimator):
             )
 
     def _fit_data(
-        self, data: TaskData, start: Fit | None = None, prepared: BaseObjective | None = None
+        self,
+        data: TaskData,
+        start: Fit | None = None,
+        prepared: BaseObjective | None = None,
+        report: Report | None = None,
     ) -> Fit:
         """Minimise the objective over the learnable tasks of ``data``.
 
         ``prepared`` is the objective of a model that differs only in its penalty.
         """
         learned = self._learnable(data)
-        coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
-        intercept = np.zeros(data.n_tasks)
-        if not learned.all():
-            intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
         if not learned.any():
-            return Fit(coef, intercept, 0.0, 0.0, 1, learned)
+            coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
+            return Fit(coef, self._left_out_intercepts(data), 0.0, 0.0, 1, learned)
         part = data.select(learned)
         if start is not None:
             start = replace(
@@ -450,7 +476,20 @@ class TaskEstimator(BaseEstimator):
         with one_blas_thread() if _is_small(part) else nullcontext():
             objective = self._prepared_objective(part, prepared)
             with one_blas_thread() if objective.has_small_matrices else nullcontext():
-                found = self._minimise_in_basis(objective, start, coef.dtype)
+                found = self._minimise_in_basis(
+                    objective,
+                    start,
+                    data.X.dtype,
+                    completed(report, lambda fit: self._with_all_tasks(fit, data, learned)),
+                )
+        return self._with_all_tasks(found, data, learned)
+
+    def _with_all_tasks(self, found: Fit, data: TaskData, learned: Array) -> Fit:
+        """The fit of the learnable tasks, with the tasks that did not enter the objective."""
+        coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
+        intercept = np.zeros(data.n_tasks)
+        if not learned.all():
+            intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
         intercept[learned] = found.intercept
         if found.coef.shape == coef.shape:
             coef = np.array(found.coef, coef.dtype, order="C")  # much faster than with a mask
@@ -473,19 +512,27 @@ class TaskEstimator(BaseEstimator):
             return SuperposedObjective(objective)
         return objective
 
-    def _minimise_in_basis(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+    def _minimise_in_basis(
+        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None
+    ) -> Fit:
         """The fit of the tasks, if need be by way of the coordinates of the objective."""
         rotation = objective.rotation
         if rotation is None:
-            return self._minimise(objective, start, dtype)
+            return self._minimise(objective, start, dtype, report)
+
+        def restore(fit: Fit) -> Fit:
+            coef, intercept = rotation.restore(fit.coef, fit.intercept)
+            return replace(fit, coef=coef, intercept=intercept)
+
         if start is not None:
             coef, intercept = rotation.rotate(start.coef, start.intercept)
             start = replace(start, coef=coef, intercept=intercept)
-        found = self._minimise(objective, start, np.dtype(np.float64))
-        coef, intercept = rotation.restore(found.coef, found.intercept)
-        return replace(found, coef=coef, intercept=intercept)
+        report = completed(report, restore)
+        return restore(self._minimise(objective, start, np.dtype(np.float64), report))
 
-    def _minimise(self, objective: BaseObjective, start: Fit | None, dtype: Any) -> Fit:
+    def _minimise(
+        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
+    ) -> Fit:
         """The fit of the tasks in the objective, in the data's precision."""
         origin = objective.start()
         if start is not None:
@@ -503,6 +550,7 @@ class TaskEstimator(BaseEstimator):
             max_iter=self.max_iter,
             tol=self.tol,
             verbose=self.verbose,
+            report=None if report is None else self._reported(report, objective, dtype),
         )
         if objective.is_separated(solution.point):
             what = "Without a penalty the labels of some task are separable"
@@ -514,7 +562,30 @@ class TaskEstimator(BaseEstimator):
                 f"{what}: there is no finite minimiser, and the coefficients depend on when the "
                 f"solver stopped. {remedy}."
             )
-        point, value, gap = solution.point, solution.objective, solution.dual_gap
+        state = solution.point, solution.objective, solution.dual_gap, solution.n_iter
+        return self._fit_at(objective, *state, dtype)
+
+    def _reported(
+        self, report: Report, objective: BaseObjective, dtype: Any
+    ) -> Callable[[Progress], bool]:
+        """A report for the solver, which knows of no fit."""
+
+        def reported(now: Progress) -> bool:
+            state = now.point, now.objective, now.gap, max(now.n_iter, 1)
+            return report(now, lambda: self._fit_at(objective, *state, dtype))
+
+        return reported
+
+    def _fit_at(
+        self,
+        objective: BaseObjective,
+        point: Point,
+        value: float,
+        gap: float,
+        n_iter: int,
+        dtype: Any,
+    ) -> Fit:
+        """The fit at a point, in the data's precision."""
         if point.W.dtype != dtype:
             # The certificate must hold for the coefficients after rounding to the data's precision.
             point = objective.point(point.W.astype(dtype), point.b)
@@ -525,7 +596,7 @@ class TaskEstimator(BaseEstimator):
         parts = objective.parts(point)
         if parts is not None:
             parts = parts.transpose(0, 2, 1)
-        return Fit(coef, intercept, value, gap, solution.n_iter, learned, parts)
+        return Fit(coef, intercept, value, gap, n_iter, learned, parts)
 
     def _previous_fit(self, data: TaskData) -> Fit | None:
         """The fit to start from: the previous one if ``warm_start`` and the shapes agree."""

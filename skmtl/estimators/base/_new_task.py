@@ -11,7 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import UNKNOWN, TaskData, append_tasks, read_new_tasks, read_prediction
 from skmtl.design import task_factors as read_factors
-from skmtl.estimators.base._estimator import Fit, TaskEstimator
+from skmtl.estimators.base._estimator import TaskEstimator
+from skmtl.estimators.base._fit import Fit
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.estimators.base._prior import (
     Certified,

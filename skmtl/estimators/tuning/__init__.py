@@ -14,6 +14,7 @@ from skmtl.estimators.tuning._scorer import HeldOutScore
 from skmtl.estimators.tuning._search import Search, score_fold, search_grids
 from skmtl.estimators.tuning._together import Ending, PathScores
 from skmtl.estimators.tuning._top import top_alpha
+from skmtl.estimators.tuning._watch import stopped_too_early
 
 __all__ = [
     "Ending",
@@ -33,5 +34,6 @@ __all__ = [
     "score_fold",
     "score_paths",
     "search_grids",
+    "stopped_too_early",
     "top_alpha",
 ]

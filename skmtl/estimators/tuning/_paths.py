@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design import TaskData
+from skmtl.estimators.base import SILENT, FitTask
 from skmtl.estimators.tuning._fold import Fold, Measure
 from skmtl.estimators.tuning._grid import make_grid
 from skmtl.estimators.tuning._search import GRID_EPS, source_of, takes_moments
 from skmtl.estimators.tuning._together import Ending, PathScores, follow_together
 from skmtl.estimators.tuning._top import starts_at_null
+from skmtl.estimators.tuning._watch import PathWatch
 from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
@@ -33,6 +35,8 @@ def score_paths(
     unbalanced: TaskData,
     alphas: Array | int,
     n_jobs: int | None,
+    task: FitTask = SILENT,
+    names: Sequence[str] = (),
 ) -> list[PathScores]:
     """Cross-validate each model over alpha.
 
@@ -49,19 +53,32 @@ def score_paths(
     alphas : int or array of shape (n_alphas,), descending
     n_jobs : int or None
         Number of threads, each of which processes one fold at a time.
+    task : FitTask
+        The search, which callbacks may follow; its subtasks are parallel. If they stop it, paths
+        are incomplete or empty.
+    names : sequence of str
+        The names of the models' subtasks; without names they are not followed.
     """
     groups: dict[Hashable, list[int]] = {}
     for number, (model, family) in enumerate(zip(models, families, strict=True)):
         groups.setdefault((family, _shared_key(model, number, data)), []).append(number)
     found: dict[int, PathScores] = {}
-    # The data of one group's folds are in memory at a time.
-    for chosen in groups.values():
+    # The data of one group's folds are in memory at a time. The groups of few models come first, so
+    # that a stop leaves many models with scores.
+    for chosen in sorted(groups.values(), key=len):
         alike = [models[number] for number in chosen]
         source, prepared = source_of(alike[0], data, unbalanced, measure)
         paths = [_start(model, data, prepared, alphas, len(folds)) for model in alike]
-        follow_together(source, alike, paths, folds, _ENDING, n_jobs)
+        watch = None
+        if names:
+            size = len(folds) * len(paths[0].alphas)
+            watch = PathWatch(task, {number: names[number] for number in chosen}, size, len(folds))
+        follow_together(source, alike, paths, folds, _ENDING, n_jobs, watch=watch)
         found |= dict(zip(chosen, paths, strict=True))
-    return [found[number] for number in range(len(models))]
+        if watch is not None and watch.stopped:
+            break
+    none = PathScores(np.empty(0), False, False, np.empty((0, len(folds))), stopped=True)
+    return [found.get(number, none) for number in range(len(models))]
 
 
 def _shared_key(model: Any, number: int, data: TaskData) -> Hashable:

@@ -1,7 +1,7 @@
 """Cross-validate models over alpha: a path for each fold, its scores, and the selection."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skmtl._parallel import run_parallel
 from skmtl.design import TaskData
+from skmtl.estimators.base import SILENT, FitTask
 from skmtl.estimators.tuning._choice import Choice, choose, warn_at_edge
 from skmtl.estimators.tuning._fold import Fold, Measure, Source
 from skmtl.estimators.tuning._grid import make_grid
@@ -19,6 +20,12 @@ from skmtl.estimators.tuning._path import follow_path, prepare_objective
 from skmtl.estimators.tuning._row_folds import SeparateFolds
 from skmtl.estimators.tuning._together import Ending, PathScores, follow_together
 from skmtl.estimators.tuning._top import starts_at_null
+from skmtl.estimators.tuning._watch import (
+    Watch,
+    complete_folds,
+    stopped_too_early,
+    warn_of_ends,
+)
 from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
@@ -26,6 +33,7 @@ Array = NDArray[Any]
 # The smallest alpha of a grid divided by the largest, if all coefficients are zero at the largest
 # (True) and otherwise.
 GRID_EPS = {True: 1e-3, False: 1e-5}
+_UNWATCHED = Watch(SILENT, 1, 0)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ def search_grids(
     rule: str,
     n_jobs: int | None,
     patience: int | None = None,
+    task: FitTask = SILENT,
 ) -> Search:
     """Cross-validate models over alpha.
 
@@ -100,6 +109,15 @@ def search_grids(
     patience : int or None
         End a path once the mean score has been below its best for this many alphas in a row; the
         other alphas score NaN. None: fit all alphas.
+    task : FitTask
+        The fit that the search is part of, which callbacks may follow. If they stop it, alpha is
+        selected by the complete folds, or with ``patience`` among the alphas that all folds have
+        scored.
+
+    Raises
+    ------
+    RuntimeError
+        If a callback stops the search too early.
     """
     source, prepared = source_of(models[0], data, unbalanced, measure)
     at_null = [starts_at_null(model, data) for model in models]
@@ -113,10 +131,16 @@ def search_grids(
         grids = [alphas] * len(models)
     copies = [copy.copy(model) for model in models]
     guides = guide_folds(copies, data, grids, prepared, len(folds))
+    n_alphas = len(grids[0])
+    n_guides = n_alphas * sum(guide is not None for guide in guides)
+    search = task.subtask("cross-validation", len(folds) + (n_guides > 0), parallel=True)
+    watch = Watch(search, len(folds), n_alphas * len(models), n_guides)
+    followed = [
+        None if guide is None else watch.each(guide, n_alphas, path=number, fold=-1)
+        for number, guide in enumerate(guides)
+    ]
     if patience is None:
-        known = [None if guide is None else list(guide) for guide in guides]
-        jobs = ((source, models, grids, fold, known) for fold in folds)
-        scores = np.stack(run_parallel(score_fold, jobs, n_jobs, prefer="threads"), axis=-1)
+        scores, chosen = _score_folds(source, models, grids, folds, followed, watch, n_jobs, rule)
     else:
         computed, none = isinstance(alphas, int), np.empty((0, len(folds)))
         paths = [
@@ -124,10 +148,66 @@ def search_grids(
             for grid, null in zip(grids, at_null, strict=True)
         ]
         ending = Ending(patience, step=patience)
-        follow_together(source, models, paths, folds, ending, n_jobs, guides)
+        follow_together(source, models, paths, folds, ending, n_jobs, followed, watch)
         scores = np.stack([path.padded_scores for path in paths])
-    choice = choose(scores, rule)
+        chosen = list(range(len(folds)))
+        _check_stop(paths)
+    choice = choose(scores if len(chosen) == len(folds) else scores[:, :, chosen], rule)
+    search.end()
     return Search(scores, grids, isinstance(alphas, int), choice, prepared, at_null[choice.row])
+
+
+def _check_stop(paths: Sequence[PathScores]) -> None:
+    """Warn if paths were stopped; raise if nothing was scored in all folds."""
+    if any(path.stopped for path in paths):
+        n_scored = sum(len(path.scores) for path in paths)
+        if n_scored == 0:
+            raise stopped_too_early("before any strength was scored in all folds")
+        warn_of_ends(n_scored, sum(len(path.alphas) for path in paths))
+
+
+def _score_folds(
+    source: Source,
+    models: list[Any],
+    grids: list[Array],
+    folds: Sequence[Fold],
+    guides: Sequence[Iterator[Guide] | None],
+    watch: Watch,
+    n_jobs: int | None,
+    rule: str,
+) -> tuple[Array, list[int]]:
+    """The scores (n_models, n_alphas, n_folds), and the folds that select alpha."""
+    guided = any(guide is not None for guide in guides)
+    if guided:
+        watch.begin_fold(-1)
+    known = [None if guide is None else list(guide) for guide in guides]
+    if guided:
+        watch.end_fold(-1)
+    jobs = ((source, models, grids, fold, known, watch, place) for place, fold in enumerate(folds))
+    found = run_parallel(_score_watched, jobs, n_jobs, prefer="threads")
+    chosen = complete_folds([scores is not None for scores in found], rule)
+    none = np.full((len(models), len(grids[0])), np.nan)
+    return np.stack([none if scores is None else scores for scores in found], axis=-1), chosen
+
+
+def _score_watched(
+    source: Source,
+    models: list[Any],
+    grids: list[Array],
+    fold: Fold,
+    guides: Sequence[Sequence[Guide] | None] | None,
+    watch: Watch,
+    place: int,
+) -> Array | None:
+    """The scores of a fold; None if a callback stops the search before all fits are made."""
+    if watch.stopped:
+        return None
+    watch.begin_fold(place)
+    scores = _fold_scores(source, models, grids, fold, guides, watch, place)
+    watch.end_fold(place)
+    if any(len(row) < len(alphas) for row, alphas in zip(scores, grids, strict=True)):
+        return None
+    return np.array(scores)
 
 
 def score_fold(
@@ -152,18 +232,32 @@ def score_fold(
     guides : list, optional
         Fits to all rows for each model and alpha, or None for models without.
     """
+    return np.array(_fold_scores(source, models, grids, fold, guides, _UNWATCHED, 0))
+
+
+def _fold_scores(
+    source: Source,
+    models: list[Any],
+    grids: list[Array],
+    fold: Fold,
+    guides: Sequence[Sequence[Guide] | None] | None,
+    watch: Watch,
+    place: int,
+) -> list[list[Any]]:
+    """The scores of each model in one fold, up to a stop."""
     # Copies, because other folds may be fitted at the same time. Clones would lose the attributes
     # that were set when the data were read.
     models = [copy.copy(model) for model in models]
     part, prepared, judge = source(models[0], fold)
     scores = []
     guides = [None] * len(models) if guides is None else guides
-    for model, alphas, guide in zip(models, grids, guides, strict=True):
+    for path, (model, alphas, guide) in enumerate(zip(models, grids, guides, strict=True)):
         # Non-convex fits depend on their start, so that they are not warm-started.
         warm = model._is_convex
         fits = follow_path(model, part, alphas, prepared, warm=warm, guide=guide)
-        scores.append([judge(model, fit) for fit in fits])
-    return np.array(scores)
+        made = watch.each(fits, len(alphas), path=path, fold=place)
+        scores.append([judge(model, fit) for fit in made])
+    return scores
 
 
 def source_of(

@@ -14,9 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from skmtl._parallel import run_parallel
 from skmtl._warnings import gather_warnings, warn
 from skmtl.design import TaskData
+from skmtl.estimators.base import SILENT
 from skmtl.estimators.tuning._fold import Fold, Judge, Source
 from skmtl.estimators.tuning._guide import Guide
 from skmtl.estimators.tuning._path import follow_path
+from skmtl.estimators.tuning._watch import Watch
 from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
@@ -66,6 +68,8 @@ class PathScores:
         The greater the better; paths may end before the last alpha.
     seconds : float
         Processor time of the fits in all folds.
+    stopped : bool
+        Whether a callback stopped the search before the path ended.
     """
 
     alphas: Array
@@ -73,6 +77,7 @@ class PathScores:
     at_null: bool
     scores: Array
     seconds: float = 0.0
+    stopped: bool = False
 
     @property
     def padded_scores(self) -> Array:
@@ -105,8 +110,11 @@ def follow_together(
     ending: Ending,
     n_jobs: int | None,
     guides: Sequence[Iterator[Guide] | None] | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Follow the paths of models that share an objective to their ends (in place).
+
+    If callbacks stop the search, paths end at the last alpha that all folds have reached.
 
     All folds are in memory at the same time.
 
@@ -121,29 +129,43 @@ def follow_together(
     n_jobs : int or None
         Number of threads.
     guides : sequence of iterators over guides, or None, one for each model
+    watch : Watch, optional
+        The tasks of the fits.
     """
+    watch = Watch(SILENT, len(folds) + 1, 0) if watch is None else watch
     guides = [None] * len(models) if guides is None else guides
     known: list[list[Guide] | None] = [None if guide is None else [] for guide in guides]
     states: list[_FoldState | None] = [None] * len(folds)
     active = list(range(len(models)))
-    while active:
+    for place in range(len(watch.tasks)):
+        watch.begin_fold(place)
+    while active and not watch.stopped:
         for number in active:
             guide, reached = guides[number], known[number]
             if guide is not None and reached is not None:
                 reached.extend(islice(guide, ending.step))
         legs = [(number, models[number], paths[number].alphas, known[number]) for number in active]
         jobs = (
-            (source, fold, state, legs, ending.step)
-            for fold, state in zip(folds, states, strict=True)
+            (source, fold, state, legs, ending.step, watch, place)
+            for place, (fold, state) in enumerate(zip(folds, states, strict=True))
         )
         advanced = run_parallel(_advance, jobs, n_jobs, prefer="threads")
         states = [state for state, _, _ in advanced]
         for place, number in enumerate(active):
             path = paths[number]
-            new = np.stack([scores[place] for _, scores, _ in advanced], axis=-1)
+            n_new = min(len(scores[place]) for _, scores, _ in advanced)
+            new = np.stack([scores[place][:n_new] for _, scores, _ in advanced], axis=-1)
             path.scores = np.concatenate([path.scores, new])
             path.seconds += sum(seconds[place] for _, _, seconds in advanced)
-        active = [number for number in active if not paths[number].is_done(ending)]
+        left = [number for number in active if not paths[number].is_done(ending)]
+        for number in sorted({*active} - {*left}):
+            watch.end_path(number)
+        active = left
+    for number in active:
+        paths[number].stopped = True
+        watch.end_path(number)
+    for place in range(len(watch.tasks)):
+        watch.end_fold(place)
 
 
 # The number of a path, its model, its alphas, and the guides so far.
@@ -151,7 +173,13 @@ _Leg = tuple[int, Any, Array, Sequence[Guide] | None]
 
 
 def _advance(
-    source: Source, fold: Fold, state: _FoldState | None, legs: list[_Leg], step: int
+    source: Source,
+    fold: Fold,
+    state: _FoldState | None,
+    legs: list[_Leg],
+    step: int,
+    watch: Watch,
+    place: int,
 ) -> tuple[_FoldState, list[Array], list[float]]:
     """Fit the next alphas of each path in one fold; return its scores and seconds."""
     if state is None:
@@ -162,7 +190,8 @@ def _advance(
             begin = time.thread_time()
             if number not in state.coming:
                 # A copy, because other folds may be fitted at the same time.
-                state.coming[number] = _scores_along(copy.copy(model), alphas, state, guide)
+                scored = _scores_along(copy.copy(model), alphas, state, guide)
+                state.coming[number] = watch.each(scored, len(alphas), path=number, fold=place)
             scores.append(np.array(list(islice(state.coming[number], step))))
             seconds.append(time.thread_time() - begin)
     # Fits far from the selected alpha need not converge.
