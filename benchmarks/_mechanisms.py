@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from sklearn.base import clone
-from sklearn.linear_model import RidgeCV
 from sklearn.metrics import average_precision_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -34,7 +33,8 @@ Array = NDArray[Any]
 Experiment = Callable[[Sequence[Any], int], list[Record]]
 
 N_ALPHAS = 13
-RIDGES = np.logspace(-3, 4, 15)
+# Rows of a main task are drawn at once, so that a row of a table does not depend on the others.
+MOST_LABELS = 320
 # Added to the seed for the unrelated tasks' draws.
 UNRELATED = 1_000_000
 
@@ -191,7 +191,7 @@ def eavesdropping_product(points: Sequence[int], seed: int) -> list[Record]:
     codes = np.repeat(np.arange(1, n_tasks), n_other)
     others = rng.standard_normal((len(codes), n_features))
     errors = 0.5 * rng.standard_normal(len(codes))
-    rows = rng.standard_normal((max(points), n_features))
+    rows = rng.standard_normal((MOST_LABELS, n_features))
     labels = (rows @ used.T).prod(axis=1) + 0.5 * rng.standard_normal(len(rows))
     fresh = rng.standard_normal((2000, n_features))
     truth = (fresh @ used.T).prod(axis=1)
@@ -204,7 +204,7 @@ def eavesdropping_product(points: Sequence[int], seed: int) -> list[Record]:
 
     def error(X: Array, y: Array, directions: Array) -> float:
         products = PolynomialFeatures(2, include_bias=False)
-        model = make_pipeline(products, StandardScaler(), RidgeCV(RIDGES))
+        model = make_pipeline(products, StandardScaler(), IndependentTaskRegressor("cv"))
         predicted = model.fit(X @ directions.T, y).predict(fresh @ directions.T)
         return float(np.mean((predicted - truth) ** 2))
 
@@ -228,7 +228,7 @@ def representation(points: Sequence[int], seed: int) -> list[Record]:
     n_features, n_tasks, n = 30, 20, 60
 
     def draw(state: int) -> tuple[Bunch, Array]:
-        sizes = np.append(max(points), np.full(n_tasks, n))
+        sizes = np.append(MOST_LABELS, np.full(n_tasks, n))
         tasks = make_low_rank_tasks(
             sizes,
             n_features,
@@ -248,7 +248,7 @@ def representation(points: Sequence[int], seed: int) -> list[Record]:
     X, y, w = tasks.data[new, :-1], tasks.target[new], tasks.coef[0]
 
     def error(n_labels: int, directions: Array) -> float:
-        model = RidgeCV(RIDGES).fit(X[:n_labels] @ directions.T, y[:n_labels])
+        model = IndependentTaskRegressor("cv").fit(X[:n_labels] @ directions.T, y[:n_labels])
         found = model.coef_ @ directions
         return float((np.sum((found - w) ** 2) + model.intercept_**2) / (w @ w))
 

@@ -14,8 +14,7 @@ Protocol, written before any of the reported seeds was run (the experiments were
   experiment is about. "unrelated": the control, in which they do not share it, so that sharing
   should not help. "known": the result if the shared structure did not have to be learned.
 - Strengths are selected by five-fold cross-validation, on the held-out labels of the tasks whose
-  error is reported; directions of low rank, on those of all tasks from which they are learned. The
-  ridges fitted to products and to learned directions are scikit-learn's RidgeCV.
+  error is reported; for directions of low rank, on those of all tasks from which they are learned.
 - The gain is the improvement over "alone" on the same draw, with 95% t intervals over seeds. A
   mechanism shows if, at the point given here as primary, the interval of the related tasks' gain is
   above zero, and so is that of the difference between their gain and the unrelated tasks' gain.
@@ -123,9 +122,9 @@ MEASURES = {
 # Each with the values of what varies, and the one that a quick run uses.
 EXPERIMENTS: tuple[tuple[Experiment, tuple[Any, ...], Any], ...] = (
     (experiments.amplification_by_labels, (10, 20, 40, 80, 160), 20),
-    (experiments.amplification_by_tasks, (2, 4, 8, 16, 32), 32),
-    (experiments.attention, (0.5, 1.0, 2.0, 4.0), 2.0),
-    (experiments.eavesdropping_weak, (0.0, 0.25, 0.5, 1.0), 0.5),
+    (experiments.amplification_by_tasks, (2, 8, 32), 32),
+    (experiments.attention, (1.0, 2.0, 4.0), 2.0),
+    (experiments.eavesdropping_weak, (0.0, 0.5, 1.0), 0.5),
     (experiments.eavesdropping_product, (40, 80, 160, 320), 80),
     (experiments.representation, (10, 20, 40, 80, 160, 320), 20),
     (experiments.regularisation, (TRACE, SQUARE, EQUAL, SELECTED), SELECTED),
