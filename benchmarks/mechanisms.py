@@ -129,18 +129,30 @@ EXPERIMENTS: tuple[tuple[Experiment, tuple[Any, ...], Any], ...] = (
     (experiments.representation, (10, 20, 40, 80, 160, 320), 20),
     (experiments.regularisation, (TRACE, SQUARE, EQUAL, SELECTED), SELECTED),
 )
-# The panels of the figure: measure, title and axes.
+# The comparisons of separate fits, as labels of an axis.
+SHORT = {
+    TRACE: "same strength,\ntrace norm",
+    SQUARE: "same strength,\nsquared",
+    EQUAL: "same training\nerror",
+    SELECTED: "selected\nstrengths",
+}
+# The panels of the figure: measure, title, and the labels of the axes.
 DRAWN = (
-    ("amplification, labels", "1. Data amplification: 8 tasks", "labels a task", "excess error"),
-    ("amplification, tasks", "1. Data amplification: 20 labels", "tasks", "excess error"),
-    ("attention", "2. Attention", "noise of the main task", "average precision of its features"),
+    ("amplification, labels", "1a. Data amplification, 8 tasks", "labels a task", "excess error"),
+    ("amplification, tasks", "1b. Data amplification, 20 labels", "tasks", "excess error"),
+    (
+        "attention",
+        "2. Attention",
+        "noise of the main task",
+        "features found (average precision)",
+    ),
     ("eavesdropping, product", "3. Eavesdropping", "labels of the main task", "squared error"),
     ("representation", "4. Representation bias", "labels of the new task", "excess error"),
     (
         "regularisation, random labels",
         "5. Regularisation",
-        "",
-        "share of random labels fitted",
+        "joint against separate fits with",
+        "less of random labels fitted",
     ),
 )
 
@@ -259,44 +271,57 @@ def _report(rows: dict[str, list[dict[str, Any]]], n_seeds: int) -> str:
 
 
 def draw(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
-    """Draw a panel for each measure that DRAWN names, with intervals of the means."""
-    from matplotlib.ticker import NullLocator
+    """Draw a panel for each measure that DRAWN names, with intervals."""
+    from benchmarks._plots import BLUE, GREY, PALETTE, VERMILION, panels, save, tidy
 
-    from benchmarks._plots import PALETTE, panels, save, tidy
-
-    styles = {
+    means = {
         "alone": ("alone", PALETTE[1], "s"),
-        "related": ("with related tasks", PALETTE[0], "o"),
-        "unrelated": ("with unrelated tasks", "#7F7F7F", "D"),
-        "known": ("structure known", PALETTE[2], "^"),
+        "related": ("with related tasks", VERMILION, "o"),
+        "unrelated": ("with unrelated tasks", GREY, "D"),
+        "known": ("shared structure known", BLUE, "^"),
     }
+    gains = {"gain": ("", VERMILION, "o"), "control": ("", GREY, "D")}
     figure, axes = panels(len(DRAWN), 3, (12, 7))
     for ax, (name, title, x_label, y_label) in zip(axes.flat, DRAWN, strict=True):
-        found = rows[name]
-        points = [row["point"] for row in found]
-        named = isinstance(points[0], str)
-        x = np.arange(len(points)) if named else np.array(points, dtype=float)
-        for k, (key, (label, colour, marker)) in enumerate(styles.items()):
-            if key in found[0]:
-                ax.errorbar(
-                    x + 0.15 * (k - 1) * named,
-                    [row[key] for row in found],
-                    [row[f"{key}_half"] for row in found],
-                    label=label,
-                    color=colour,
-                    marker=marker,
-                    linestyle="" if named else "-",
-                    capsize=2.5,
-                )
-        if not named:
+        points = [row["point"] for row in rows[name]]
+        if isinstance(points[0], str):
+            _draw_lines(ax, rows[name], np.arange(len(points)), gains, line="")
+            ax.axhline(0, color=PALETTE[1], lw=1, zorder=0)
+            ax.set_xlim(-0.6, len(points) - 0.4)
+            ax.set_xticks(range(len(points)), [SHORT[point] for point in points], fontsize=8)
+        else:
+            _draw_lines(ax, rows[name], np.array(points, dtype=float), means, line="-")
             ax.set_xscale("log")
-            ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_xticks(x, [str(point).replace(", ", "\n") for point in points])
+            ax.minorticks_off()
+            ax.set_xticks(points, [f"{point:g}" for point in points])
         ax.set(title=title, xlabel=x_label, ylabel=y_label)
         tidy(ax)
     handles, labels = axes[1, 1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    save(figure, path)
+    save(figure, path, dpi=100)
+
+
+def _draw_lines(
+    ax: Any,
+    rows: list[dict[str, Any]],
+    x: Array,
+    styles: dict[str, tuple[str, str, str]],
+    line: str,
+) -> None:
+    """Draw those of the quantities that the rows have, with their intervals."""
+    for k, (key, (label, colour, marker)) in enumerate(styles.items()):
+        if key in rows[0]:
+            ax.errorbar(
+                # Without lines the intervals would lie on top of each other.
+                x + (0 if line else 0.2 * k - 0.1),
+                [row[key] for row in rows],
+                [row[f"{key}_half"] for row in rows],
+                label=label,
+                color=colour,
+                marker=marker,
+                linestyle=line,
+                capsize=2.5,
+            )
 
 
 if __name__ == "__main__":
