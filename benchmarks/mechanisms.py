@@ -129,12 +129,12 @@ EXPERIMENTS: tuple[tuple[Experiment, tuple[Any, ...], Any], ...] = (
     (experiments.representation, (10, 20, 40, 80, 160, 320), 20),
     (experiments.regularisation, (TRACE, SQUARE, EQUAL, SELECTED), SELECTED),
 )
-# The comparisons of separate fits, as labels of an axis.
+# The strengths of the separate fits, as labels of an axis.
 SHORT = {
-    TRACE: "same strength,\ntrace norm",
-    SQUARE: "same strength,\nsquared",
-    EQUAL: "same training\nerror",
-    SELECTED: "selected\nstrengths",
+    TRACE: "same,\ntrace norm",
+    SQUARE: "same,\nsquared norm",
+    EQUAL: "same\ntraining error",
+    SELECTED: "selected",
 }
 # The panels of the figure: measure, title, and the labels of the axes.
 DRAWN = (
@@ -151,8 +151,8 @@ DRAWN = (
     (
         "regularisation, random labels",
         "5. Regularisation",
-        "joint against separate fits with",
-        "less of random labels fitted",
+        "strength of the separate fits",
+        "decrease in random labels fitted",
     ),
 )
 
@@ -288,7 +288,7 @@ def draw(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
             _draw_lines(ax, rows[name], np.arange(len(points)), gains, line="")
             ax.axhline(0, color=PALETTE[1], lw=1, zorder=0)
             ax.set_xlim(-0.6, len(points) - 0.4)
-            ax.set_xticks(range(len(points)), [SHORT[point] for point in points], fontsize=8)
+            ax.set_xticks(range(len(points)), [SHORT[point] for point in points], fontsize=9)
         else:
             _draw_lines(ax, rows[name], np.array(points, dtype=float), means, line="-")
             ax.set_xscale("log")
