@@ -54,6 +54,15 @@ training error, divided by the noise variance; and the share of the variance tha
 fits in training if labels are shuffled within tasks. Four comparisons: the joint fit's selected
 strength used for both, with the trace norm and with half its square; separate ridges whose strength
 gives the joint fit's training error; and the strengths selected for each.
+
+Outcome on seeds 0 to 19: all but representation bias show at their primary points. With 20 labels
+the new task's gain is 0.14 ± 0.25; it shows from 40 labels on. The mean at 20 labels depends on one
+draw of a weak task, whose error is divided by a small norm: 17 of the 20 draws gain, and the median
+error falls from 0.95 to 0.63 (looked at afterwards). Eavesdropping costs something if there is
+nothing to hear: at effect 0 the squared error rises by 0.023 ± 0.015. Whether the joint fit is a
+stronger regulariser at the same strength depends on how the penalty is written: with the trace norm
+it fits more of the random labels, since the trace norm of the tasks together is at most the sum of
+their own norms; with half the square it fits less of them, also if the tasks are unrelated.
 """
 
 import argparse
@@ -131,8 +140,8 @@ EXPERIMENTS: tuple[tuple[Experiment, tuple[Any, ...], Any], ...] = (
 )
 # The strengths of the separate fits, as labels of an axis.
 SHORT = {
-    TRACE: "same,\ntrace norm",
-    SQUARE: "same,\nsquared norm",
+    TRACE: "same\n(trace norm)",
+    SQUARE: "same\n(squared)",
     EQUAL: "same\ntraining error",
     SELECTED: "selected",
 }
@@ -166,11 +175,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
     command.common("quick", help="the primary points only")
     command.add_argument("--first-seed", type=int, default=0, metavar="N", help="default: 0")
     arguments = command.read(argv)
-    start = time.perf_counter()
-    rows = summarise(_run(arguments))
+    records = _run(arguments)
+    rows = summarise(records)
     print(_report(rows, arguments.seeds))
-    say(f"{time.perf_counter() - start:.0f} s")
-    write_raw(arguments, ("seeds", "first_seed", "quick"), {"rows": rows})
+    write_raw(arguments, ("seeds", "first_seed", "quick"), {"records": records})
     if arguments.plot:
         draw(arguments.plot, rows)
     return rows
@@ -178,13 +186,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, list[dict[str, Any]]]:
 
 def _run(arguments: argparse.Namespace) -> list[Record]:
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    units = [
-        joblib.delayed(_one)(function, (primary,) if arguments.quick else points, seed)
-        for function, points, primary in EXPERIMENTS
-        for seed in seeds
-    ]
-    found = joblib.Parallel(arguments.jobs)(units)
-    return [record for records in found for record in records]
+    records: list[Record] = []
+    with joblib.Parallel(arguments.jobs) as run:
+        for function, points, primary in EXPERIMENTS:
+            start = time.perf_counter()
+            chosen = (primary,) if arguments.quick else points
+            found = run(joblib.delayed(_one)(function, chosen, seed) for seed in seeds)
+            records += [record for part in found for record in part]
+            say(f"{function.__name__}: {time.perf_counter() - start:.0f} s")
+    return records
 
 
 def _one(function: Experiment, points: tuple[Any, ...], seed: int) -> list[Record]:
@@ -219,15 +229,18 @@ def summarise(records: list[Record]) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
+def shows(row: dict[str, Any]) -> bool:
+    """Whether related tasks help, and more than unrelated ones, beyond noise."""
+    return bool(row["gain"] > row["gain_half"] and row["contrast"] > row["contrast_half"])
+
+
 def verdict(name: str, rows: list[dict[str, Any]]) -> str:
-    """Whether the mechanism shows at the primary point, and what unrelated tasks do there."""
+    """Whether the mechanism shows at the primary point, what unrelated tasks do, other points."""
     measure = MEASURES[name]
     row = next(row for row in rows if row["point"] == measure.primary)
-    helps = row["gain"] > row["gain_half"]
-    more = row["contrast"] > row["contrast_half"]
-    if helps and more:
+    if shows(row):
         shown = "shows"
-    elif helps:
+    elif row["gain"] > row["gain_half"]:
         shown = "does not show, since related tasks help no more than unrelated ones beyond noise"
     else:
         shown = "does not show, since related tasks bring no gain beyond noise"
@@ -235,11 +248,15 @@ def verdict(name: str, rows: list[dict[str, Any]]) -> str:
         control = "make no difference beyond noise"
     else:
         control = "help too" if row["control"] > 0 else "hurt"
-    return (
+    text = (
         f"{measure.title} ({measure.at}): {shown}. {measure.quantity.capitalize()} "
         f"alone {row['alone']:.3f}, with related tasks {row['related']:.3f}; gain "
         f"{_interval(row, 'gain')}. Unrelated tasks {control} ({_interval(row, 'control')})."
     )
+    if len(rows) == 1:
+        return text
+    points = "; ".join(str(row["point"]) for row in rows if shows(row)) or "none"
+    return f"{text} Points at which it shows by the same rule ({measure.varies}): {points}."
 
 
 def _interval(row: dict[str, Any], key: str) -> str:
@@ -286,14 +303,18 @@ def draw(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
         points = [row["point"] for row in rows[name]]
         if isinstance(points[0], str):
             _draw_lines(ax, rows[name], np.arange(len(points)), gains, line="")
-            ax.axhline(0, color=PALETTE[1], lw=1, zorder=0)
+            ax.axhline(0, color=PALETTE[1], lw=1, zorder=1)
             ax.set_xlim(-0.6, len(points) - 0.4)
-            ax.set_xticks(range(len(points)), [SHORT[point] for point in points], fontsize=9)
+            ax.set_xticks(range(len(points)), [SHORT[point] for point in points], fontsize=8)
         else:
             _draw_lines(ax, rows[name], np.array(points, dtype=float), means, line="-")
             ax.set_xscale("log")
-            ax.minorticks_off()
             ax.set_xticks(points, [f"{point:g}" for point in points])
+        if name == "representation":
+            ax.set_yscale("log", nonpositive="clip")
+            ax.set_ylim(bottom=0.004)
+            ax.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+        ax.minorticks_off()
         ax.set(title=title, xlabel=x_label, ylabel=y_label)
         tidy(ax)
     handles, labels = axes[1, 1].get_legend_handles_labels()

@@ -33,7 +33,8 @@ def test_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # A point does not depend on the others, which a quick run leaves out.
     _, again = _mechanisms.representation([10, 20], 1000)
     assert rows["representation"][0]["related"] == again["related"]
-    assert set(json.loads(raw.read_text(encoding="utf-8"))["rows"]) == set(rows)
+    records = json.loads(raw.read_text(encoding="utf-8"))["records"]
+    assert {record["measure"] for record in records} == set(rows)
     if "--plot" in options:
         assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -58,7 +59,9 @@ def test_verdicts(related: list[float], unrelated: list[float], words: str, cont
     name = "representation"
     rows = mechanisms.summarise(_records(name, related, unrelated))[name]
     text = mechanisms.verdict(name, rows)
-    assert words in text and control in text
+    assert words in text and control in text and "same rule" not in text
+    two = mechanisms.verdict(name, [*rows, rows[0] | {"point": 1}])
+    assert two.endswith("): 20; 1." if "shows." in words else "): none.")
     # For attention larger values are better.
     name = "attention"
     mirrored = [[2 - value for value in values] for values in (related, unrelated)]
