@@ -27,7 +27,7 @@ from skmtl import (
     TaskRelationRegressor,
     TaskRelationRegressorCV,
 )
-from skmtl.estimators.base import _new_task
+from skmtl.estimators.base import _new_task, _training
 from skmtl.penalties import ClusterNorm, TaskQuadratic
 
 N_TASKS, N_ROWS, N_FEATURES = 7, 25, 4
@@ -507,7 +507,13 @@ class TestFamilies:
         new = model.fit_new_task(stack(Xn[:1]), yn[:1], neighbors=[2])
         np.testing.assert_allclose(new.coef_[-1], model.coef_[2], atol=0.05)
         assert new.laplacian_.shape == (N_TASKS, N_TASKS)
-        with pytest.raises(ValueError, match=r"neighbors must hold tasks.*\[31\] are unknown"):
+        near = pd.Series([2.0, 1.0], index=[1, 2])
+        expected = model.fit_new_task(stack(Xn), yn, neighbors=near.to_dict()).coef_
+        new = model.fit_new_task(stack(Xn), yn, neighbors=near)
+        np.testing.assert_array_equal(new.coef_, expected)
+        with pytest.raises(ValueError, match=r"neighbors must be tasks.*\['al'\] are not"):
+            model.fit_new_task(stack(Xn), yn, neighbors="al")
+        with pytest.raises(ValueError, match=r"neighbors must be tasks.*\[31\] are not"):
             model.fit_new_task(stack(Xn), yn, neighbors=[31])
         with pytest.raises(ValueError, match="not all zero"):
             model.fit_new_task(stack(Xn), yn, neighbors={2: 0.0})
@@ -552,6 +558,8 @@ class TestErrors:
             model.fit_new_task(stack(Xn), yn[1:])
         with pytest.raises(ValueError, match="no rows.*Pass it as name"):
             model.fit_new_task(stack(Xn[:0]), [])
+        with pytest.raises(ValueError, match="name must be .* numbers such as 0, got 'fig'"):
+            model.fit_new_task(stack(Xn[:0]), [], name="fig")
         with pytest.raises(ValueError, match="needs labels >= 0"):
             model = fitted(TaskRelationRegressor(0.1, loss="poisson"), X, np.round(np.abs(y)))
             model.fit_new_task(stack(Xn), -np.abs(yn))
@@ -564,6 +572,7 @@ class TestErrors:
         np.testing.assert_array_equal(restored.fit_new_task(stack(Xn), yn).coef_, new.coef_)
         with pytest.raises(ValueError, match="pickles do not contain"):
             restored.predict(X, return_std=True)
+        np.testing.assert_array_equal(restored.noise_variance_, model.noise_variance_)
         expected = model.predict(X, return_std=True)[1]
         restored = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(restored.predict(X, return_std=True)[1], expected)
@@ -572,3 +581,57 @@ class TestErrors:
         np.testing.assert_array_equal(restored.predict(X), model.predict(X))
         with pytest.raises(ValueError, match="Compute it once before pickling"):
             restored.fit_new_task(stack(Xn), yn)
+        model = fitted(TaskRelationRegressor(0.1, unknown_task="prior"), X, y)
+        restored = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(restored.predict(stack(Xn)), model.predict(stack(Xn)))
+
+    def test_copies_share_the_data(self):
+        X, y, _, _ = tasks()
+        model = fitted(TaskRelationRegressor(0.1), X, y)
+        shallow, deep = copy.copy(model), copy.deepcopy(model)
+        assert model._training.variances is None  # copying takes no time
+        assert shallow._training.data is deep._training.data is model._training.data
+        expected = model.predict(X, return_std=True)[1]
+        assert deep._training.variances is None
+        np.testing.assert_array_equal(deep.predict(X, return_std=True)[1], expected)
+        deep.coef_[:] = 0
+        assert model.coef_.any()
+
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_data_changed_after_fit(self, sparse):
+        rng = np.random.default_rng(0)
+        X, Y = rng.normal(size=(30, 4)), rng.normal(size=(30, 3))
+        X = sp.csr_matrix(X) if sparse else X
+        model = TaskRelationRegressor(0.1).fit(X, Y)
+        known = TaskRelationRegressor(0.1).fit(X, Y)
+        expected = known.noise_variance_
+        X *= 2
+        np.testing.assert_array_equal(known.noise_variance_, expected)
+        for call in (lambda: model.fit_new_task(X, Y[:, 0]), lambda: known.predict(X, True)):
+            with pytest.raises(ValueError, match="X was changed after the fit.*a copy of X"):
+                call()
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            TaskRelationRegressor(0.1, loss="huber"),
+            BlockSparseRegressor(0.1, loss="huber", scale_tasks=True, task_weight="balanced"),
+            TaskRelationRegressorCV(alphas=[0.1], cv=2, loss="huber"),
+            GraphRegularizedClassifier(0.05),
+        ],
+    )
+    def test_large_data_are_not_kept_where_sums_suffice(self, model, monkeypatch):
+        X, y, Xn, yn = tasks()
+        if isinstance(model, GraphRegularizedClassifier):
+            y, yn = y > 2, yn > 2
+        expected = fitted(model, X, y).fit_new_task(stack(Xn), yn)
+        monkeypatch.setattr(_training, "_FEW", 0)
+        lean = fitted(model, X, y)
+        assert expected._training.data is not None
+        assert lean._training.data is None
+        np.testing.assert_array_equal(lean.fit_new_task(stack(Xn), yn).coef_, expected.coef_)
+        lean.set_params(unknown_task="prior").predict(stack(Xn))
+
+    def test_without_tasks_no_data_are_kept(self):
+        X, y, _, _ = tasks()
+        assert TaskRelationRegressor(0.1).fit(X, y)._training.data is None

@@ -5,7 +5,8 @@ from skmtl.estimators.base._callbacks import SILENT, CallbackSupportMixin, FitTa
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
 from skmtl.estimators.base._estimator import TaskEstimator, linear_predictor
 from skmtl.estimators.base._fit import Fit, Report, completed
-from skmtl.estimators.base._new_task import NewTaskRegressor, NewTasks
+from skmtl.estimators.base._new_task import NewTasks
+from skmtl.estimators.base._new_task_regressor import NewTaskRegressor
 from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
 from skmtl.estimators.base._prior import KnownTasks, Prior
 from skmtl.estimators.base._regressor import TaskRegressor

@@ -1,7 +1,6 @@
-"""Tasks that a fit did not see: their prior, their fit, and the uncertainty of predictions."""
+"""Tasks that a fit did not see: their prior and their fit."""
 
 import copy
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -9,68 +8,23 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.design import UNKNOWN, TaskData, append_tasks, read_new_tasks, read_prediction
+from skmtl.design import TaskData, append_tasks, read_new_tasks
 from skmtl.design import task_factors as read_factors
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._fit import Fit
 from skmtl.estimators.base._parameters import estimator, parameter
-from skmtl.estimators.base._prior import (
-    Certified,
-    Frame,
-    KnownTasks,
-    Prior,
-    Spectrum,
-    minimise,
-)
+from skmtl.estimators.base._prior import Certified, KnownTasks, Prior, Spectrum, minimise
 from skmtl.estimators.base._regressor import TaskRegressor
-from skmtl.estimators.base._variances import Variances, estimate, has_noise, label_weights
+from skmtl.estimators.base._training import Learned, Training
+from skmtl.estimators.base._variances import Variances, estimate, has_noise
 
 Array = NDArray[Any]
 
 # New tasks are fitted at least as exactly as this; their problems are small.
 _TOL = 1e-9
-# Pickling computes the variances if they take at most this many multiplications.
+# Pickling computes the variances if they take at most this many multiplications, or if predictions
+# of unknown tasks need them.
 _AFFORDABLE = 10**9
-
-
-@dataclass(frozen=True, eq=False)
-class _Learned:
-    """What is known of a task: its coordinates, its data's spectrum, and its label's scale."""
-
-    frame: Frame
-    spectrum: Spectrum
-    weight: float
-    scale: float
-
-
-class _Training:
-    """The training data of a fit, and what was computed from them on demand.
-
-    Pickles do not contain the data.
-    """
-
-    def __init__(self, data: TaskData) -> None:
-        self.data: TaskData | None = data
-        self.variances: Variances | None = None
-        self.tasks: dict[int, _Learned] = {}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "data": None}
-
-    def read(self, what: str) -> TaskData:
-        """The data.
-
-        Raises
-        ------
-        ValueError
-            If they were lost in a pickle.
-        """
-        if self.data is None:
-            raise ValueError(
-                f"{what} is computed from the training data, which pickles do not contain. Compute "
-                f"it once before pickling, or fit the estimator again."
-            )
-        return self.data
 
 
 @estimator
@@ -99,8 +53,10 @@ class NewTasks(TaskEstimator):
     those of the tasks, because one label would otherwise be explained by the intercept alone: with
     ``intercept="free"`` the labels of the fit determine the strength, from
     the variance of their intercepts relative to that of the noise; otherwise the mean counts as
-    many labels as in the fit. The fit keeps a reference to its training data, which pickles do not
-    contain.
+    many labels as in the fit.
+
+    With the squared loss the fit keeps a reference to its training data: X must not be changed
+    later, and its memory is freed with the estimator. Pickles do not contain the data.
     """
 
     unknown_task: str = parameter(
@@ -186,20 +142,23 @@ class NewTasks(TaskEstimator):
         if isinstance(self, TaskRegressor):
             self._check_labels(data)
         variances = self._variances()
-        prior = self._new_prior(near)
+        if near is None:
+            prior = self._new_prior()
+        else:
+            prior = self._penalised()._prior(self._known_tasks(), near)
         found = [self._fit_one(prior, variances, data, t) for t in range(data.n_tasks)]
         return self._extended(data.tasks, found)
 
     def _fit_one(
         self, prior: Prior, variances: Variances, data: TaskData, task: int
-    ) -> tuple[_Learned, Certified]:
+    ) -> tuple[Learned, Certified]:
         """The fit of one new task, under the candidate prior with the lowest objective."""
         X, y, weights = data.labels_of(task)
         scale = 1.0
         if getattr(self, "scale_tasks", False):
             scale = variances.scale(y, weights)
         omega = variances.weight * variances.unit * weights
-        best: tuple[_Learned, Certified] | None = None
+        best: tuple[Learned, Certified] | None = None
         for one in prior.candidates if len(y) and prior.candidates else (prior,):
             frame = variances.frame(one, self._own_pull())
             Z = frame.coordinates(X)
@@ -214,11 +173,11 @@ class NewTasks(TaskEstimator):
             )
             if best is None or found.objective < best[1].objective:
                 spectrum = Spectrum.of(Z, omega)
-                best = _Learned(frame, spectrum, variances.weight, scale), found
+                best = Learned(frame, spectrum, variances.weight, scale), found
         assert best is not None
         return best
 
-    def _extended(self, tasks: Array, found: list[tuple[_Learned, Certified]]) -> Self:
+    def _extended(self, tasks: Array, found: list[tuple[Learned, Certified]]) -> Self:
         """A copy with the fitted new tasks."""
         new = copy.copy(self)
         points = [learned.frame.coefficients(one.v) for learned, one in found]
@@ -279,43 +238,73 @@ class NewTasks(TaskEstimator):
         n = self._n_fitted
         return KnownTasks(self._learned_coefficients(), self.tasks_[:n], self._learned[:n])
 
-    def _new_prior(self, near: Any = None) -> Prior:
-        """The prior of a new task."""
-        return self._penalised()._prior(self._known_tasks(), near)
+    def _new_prior(self) -> Prior:
+        """The prior of a new task of which nothing is known."""
+        kept = self._training
+        if kept.prior is None:
+            kept.prior = self._penalised()._prior(self._known_tasks())
+        return kept.prior
+
+    def _prior_of(self, task: int) -> Prior:
+        """The prior of a task of the fit, by its column of W."""
+        prior, known = self._new_prior(), self._known_tasks()
+        return self._penalised()._own_prior(prior, known, task)
 
     def _variances(self) -> Variances:
         """The spread of the tasks, computed from the training data at the first call."""
         kept = self._training
         if kept.variances is None:
-            data = kept.read("The spread of the tasks")
-            data = data.select(self._learned[: data.n_tasks])
-            model, known, prior = self._penalised(), self._known_tasks(), self._new_prior()
-            intercept = np.asarray(self.intercept_, dtype=np.float64)[self._learned]
-            if data.scales is not None:
-                intercept = self._get_loss().rescale(known.coef.T, intercept, 1 / data.scales)[1]
-            kept.variances = estimate(
-                data,
-                known.coef.T,
-                intercept,
-                lambda task: model._own_prior(prior, known, task),
-                self._get_loss(),
-                read_factors(self.task_weight, data),
-                fit_intercept=self.fit_intercept,
-            )
+            kept.variances = self._estimated(kept.read("The spread of the tasks"))
         return kept.variances
+
+    def _estimated(self, data: TaskData) -> Variances:
+        """The spread of the tasks, from the training data."""
+        data = data.select(self._learned[: data.n_tasks])
+        coef = self._learned_coefficients().T
+        intercept = np.asarray(self.intercept_, dtype=np.float64)[self._learned]
+        if data.scales is not None:
+            intercept = self._get_loss().rescale(coef, intercept, 1 / data.scales)[1]
+        return estimate(
+            data,
+            coef,
+            intercept,
+            self._prior_of,
+            self._get_loss(),
+            read_factors(self.task_weight, data),
+            fit_intercept=self.fit_intercept,
+        )
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         super()._set_fit(data, fit)
-        self._training = _Training(data)
-        self._added: dict[int, _Learned] = {}
+        self._added: dict[int, Learned] = {}
         self.new_task_gaps_: dict[Any, float] = {}
+        has_tasks = data.layout != "single" and bool(self._learned.any())
+        self._training = Training(data if has_tasks else None)
+        needs_rows = has_noise(self._get_loss()) or self._beside is not None
+        if has_tasks and not needs_rows and not self._training.is_small:
+            # Without standard deviations, new tasks need a few sums only.
+            self._training.variances = self._estimated(data)
+            self._training.data = None
         return self
+
+    # Copies share the training data; pickles have what was computed from them.
+
+    def __copy__(self) -> Self:
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        new = type(self).__new__(type(self))
+        memo[id(self)] = new
+        new.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return new
 
     def __getstate__(self) -> dict[str, Any]:
         kept = vars(self).get("_training")
         if kept is not None and kept.variances is None and kept.data is not None:
             n, d = kept.data.X.shape
-            if n * d * min(n, d) <= _AFFORDABLE:
+            if n * d * min(n, d) <= _AFFORDABLE or self.unknown_task == "prior":
                 self._compute_if_possible()
         state: dict[str, Any] = super().__getstate__()
         return state
@@ -337,131 +326,11 @@ class NewTasks(TaskEstimator):
         coef, intercept = self._get_loss().rescale(w[None], np.array([b]), scale)
         return coef[0].astype(self.coef_.dtype), float(intercept[0])
 
-    def _unseen(self) -> _Learned:
+    def _unseen(self) -> Learned:
         """What is known of a task without labels."""
         self._check_tasks()
         variances = self._variances()
         frame = variances.frame(self._new_prior(), self._own_pull())
         empty = np.zeros((0, self.coef_.shape[1]))
         spectrum = Spectrum.of(frame.coordinates(empty), np.zeros(0))
-        return _Learned(frame, spectrum, variances.weight, float(np.exp(variances.scales[0])))
-
-
-@estimator
-class NewTaskRegressor(NewTasks, TaskRegressor):
-    """A regressor that also predicts standard deviations, mixed into estimators of new tasks.
-
-    Attributes
-    ----------
-    noise_variance_ : ndarray of shape (n_tasks,)
-        The estimated variance of a label of average weight around its true mean, only with the
-        squared loss, several tasks and alpha > 0. Computed at the first access.
-
-    Notes
-    -----
-    With the squared loss ``predict(X, return_std=True)`` also returns the standard deviations of
-    new labels of average weight around the predictions, given the structure and the coefficients
-    of the other tasks. The variance of the noise and that of the tasks' true coefficients, as a
-    multiple of C, are estimated by equating two sums over the tasks of the fit to their
-    expectations: those of the squared residuals, and of the squared distances from the prior's
-    mean. If the penalty is as strong as the two variances suggest, the standard deviation is that
-    of the posterior; otherwise it accounts for too much or too little shrinkage.
-    """
-
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Predict the response.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit, with the task column in the stacked layout.
-        return_std : bool, default=False
-            Also return the standard deviation of a new label around its prediction. Only with
-            ``loss="squared"``.
-
-        Returns
-        -------
-        predictions : ndarray of shape (n_samples, n_tasks), or (n_samples,) if y was 1-D
-            In the stacked layout each row is predicted by its own task.
-        std : ndarray of the same shape
-            Only if ``return_std``.
-
-        Raises
-        ------
-        ValueError
-            If X holds a task that fit did not see, unless ``unknown_task`` is "mean" or "prior".
-            If ``return_std`` and the loss is another, the variances are unknown for other reasons,
-            or X holds an unknown task and ``unknown_task`` is not "prior".
-        """
-        predicted = super().predict(X)
-        return (predicted, self._deviations(X)) if return_std else predicted
-
-    @property
-    def noise_variance_(self) -> Array:
-        """The estimated variance of the noise of a label of average weight, by task."""
-        try:
-            self._check_noise()
-            noise = self._variances().noise
-            scales = [self._known(t).scale for t in range(len(self.tasks_))]
-        except ValueError as error:
-            raise AttributeError(str(error)) from error
-        return noise * np.array(scales) ** 2
-
-    def _check_noise(self) -> None:
-        """Raise unless the variance of the noise is known."""
-        check_is_fitted(self)
-        if not has_noise(self._get_loss()):
-            raise ValueError(
-                f"Standard deviations need loss='squared', under which the noise has a constant "
-                f"variance; got loss={self.loss!r}."
-            )
-        self._check_tasks()
-
-    def _deviations(self, X: Any) -> Array:
-        """The standard deviations of new labels in the shape of the predictions."""
-        self._check_noise()
-        X, codes = read_prediction(self, X)
-        if codes is None:
-            tasks = range(len(self.tasks_))
-            return np.column_stack([self._deviations_of(self._known(t), X) for t in tasks])
-        out = np.empty(X.shape[0])
-        for code in np.unique(codes):
-            rows = np.flatnonzero(codes == code)
-            out[rows] = self._deviations_of(self._known(int(code)), X[rows])
-        return out
-
-    def _deviations_of(self, known: _Learned, X: Any) -> Array:
-        variances, frame = self._variances(), known.frame
-        Z = frame.coordinates(X)
-        spread = variances.coordinates(frame, Z.shape[1], known.weight)
-        noise = variances.noise
-        errors = known.spectrum.variance(Z, spread, known.weight * noise)
-        return np.asarray(known.scale * np.sqrt(errors + noise))
-
-    def _known(self, code: int) -> _Learned:
-        """What is known of the task at a position, or of an unknown one."""
-        if code == UNKNOWN:
-            if self.unknown_task == "prior":
-                return self._unseen()
-            raise ValueError(
-                f"Standard deviations of tasks that fit did not see need unknown_task='prior', got "
-                f"{self.unknown_task!r}."
-            )
-        if code in self._added:
-            return self._added[code]
-        kept = self._training.tasks
-        if code not in kept:
-            kept[code] = self._learned_before(code)
-        return kept[code]
-
-    def _learned_before(self, task: int) -> _Learned:
-        """What is known of a task of the fit, from its training data."""
-        data = self._training.read("The standard deviation of a task of the fit")
-        variances = self._variances()
-        prior = self._penalised()._own_prior(self._new_prior(), self._known_tasks(), task)
-        each, unit = label_weights(data, read_factors(self.task_weight, data))
-        frame = variances.frame(prior, self._own_pull(), float(each[task]))
-        X, _, weights = data.labels_of(task)
-        spectrum = Spectrum.of(frame.coordinates(X), each[task] * unit * weights)
-        scale = 1.0 if data.scales is None else float(data.scales[task])
-        return _Learned(frame, spectrum, float(each[task]), scale)
+        return Learned(frame, spectrum, variances.weight, float(np.exp(variances.scales[0])))
