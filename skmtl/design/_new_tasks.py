@@ -9,7 +9,7 @@ from sklearn.base import is_classifier
 from skmtl.design import _labels
 from skmtl.design._containers import from_arrow, is_frame
 from skmtl.design._data import TaskData
-from skmtl.design._tasks import UNKNOWN, encode_tasks, look_up_tasks
+from skmtl.design._tasks import KINDS, UNKNOWN, encode_tasks, look_up_tasks
 from skmtl.design._validation import read_features, weigh_classes
 
 Array = NDArray[Any]
@@ -88,11 +88,12 @@ def _stacked(
     else:
         labels = _labels.read_numbers(raw, None)
     weights = _labels.read_weights(sample_weight, labels.shape)
-    named = [] if name is None else name if isinstance(name, (list, tuple)) else [name]
+    named = [] if name is None else _listed(name)
     if not (len(ids) or named):
         raise ValueError(
             "X has no rows, so that the new task has no id. Pass it as name, or pass rows."
         )
+    _check_kind(estimator.tasks_, named)
     tasks, codes = encode_tasks(ids)
     present = tasks.tolist()
     tasks = _joined(tasks, [task for task in named if task not in present])
@@ -101,6 +102,17 @@ def _stacked(
     return TaskData(
         "stacked", X[order], labels[order], weights[order], tasks, codes[order], tasks, places
     )
+
+
+def _check_kind(known: Array, named: list[Any]) -> None:
+    """Raise if no task column that holds the ids of the fit could hold these names."""
+    for name in named:
+        kinds = [KINDS.get(np.asarray(each).dtype.kind) for each in (known, name)]
+        if None not in kinds and kinds[0] != kinds[1]:
+            raise ValueError(
+                f"name must be of the type of the task ids, which are {kinds[0]} such as "
+                f"{known.tolist()[0]!r}, got {name!r}. Pass another name."
+            )
 
 
 def _as_signs(raw: Array, classes: Array) -> Array:
@@ -130,12 +142,17 @@ def _names_of_columns(estimator: Any, y: Any, raw: Array, name: Any) -> Array:
             f"The tasks of the fit have names such as {known.tolist()[0]!r}, and the new task has "
             f"none. Pass its name, or y as a data frame with a column of that name."
         )
-    names = list(name) if isinstance(name, (list, tuple, np.ndarray)) else [name]
+    names = _listed(name)
     if len(names) != count:
         raise ValueError(
             f"name has {len(names)} entries, and y has {count} columns. Pass a name for each."
         )
     return _joined(known[:0], names)
+
+
+def _listed(name: Any) -> list[Any]:
+    """One name or several as a list."""
+    return list(name) if isinstance(name, (list, tuple, np.ndarray)) else [name]
 
 
 def _joined(tasks: Array, names: list[Any]) -> Array:

@@ -201,7 +201,7 @@ def look_up_tasks(tasks: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.intp]:
     ValueError
         If the ids are of another type than the tasks.
     """
-    kinds = [_KINDS.get(names.dtype.kind) for names in (tasks, ids)]
+    kinds = [KINDS.get(names.dtype.kind) for names in (tasks, ids)]
     if None not in kinds and kinds[0] != kinds[1]:
         raise ValueError(
             f"The task ids in X are {kinds[1]} such as {ids.tolist()[0]!r}, but those in the "
@@ -214,7 +214,8 @@ def look_up_tasks(tasks: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.intp]:
     return known[codes]
 
 
-_KINDS = {
+# What the ids of a numpy kind are called; ids of different names cannot be compared.
+KINDS = {
     **dict.fromkeys("biuf", "numbers"),
     **dict.fromkeys("UST", "strings"),
     **dict.fromkeys("M", "dates"),

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl._warnings import warn
-from skmtl.design import TaskData, as_floats
+from skmtl.design import TaskData, as_floats, entries_by_name
 from skmtl.estimators._order import task_graph, warn_of_alphabet
 from skmtl.estimators._priors import row_precisions
 from skmtl.estimators._row_norms import BLOCK, SPARSE
@@ -132,7 +132,7 @@ class _GraphRegularized(NewTasks):
             As in the other estimators with this method: rows of the new tasks, of which there may
             be none; their labels, in the shared layout with a column for each new task; weights
             relative to those of the fit; and names, in the stacked layout of tasks without rows.
-        neighbors : dict or list, optional
+        neighbors : dict, Series or list, optional
             The tasks of the fit to which the new ones have edges: their weights by name, or a list
             of names, for weights of 1. By default all, each with weight 1 / n_tasks, as in the
             complete graph.
@@ -216,15 +216,21 @@ def _read_neighbors(given: Any, known: KnownTasks) -> NDArray[Any]:
     names = known.names[known.learned].tolist()
     if given is None:
         return np.full(len(names), 1 / len(names))
-    named = given if isinstance(given, dict) else dict.fromkeys(given, 1.0)
-    unknown = [name for name in named if name not in names]
+    named = entries_by_name(given, names, "neighbors")
+    if named is None:
+        one = isinstance(given, str) or not hasattr(given, "__iter__")
+        named = dict.fromkeys([given] if one else given, 1.0)
     weights = as_floats([named.get(name, 0.0) for name in names], "neighbors")
-    if unknown or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+    unknown = [name for name in named if name not in names]
+    if unknown:
         raise ValueError(
-            f"neighbors must hold tasks of the fit, with finite weights >= 0 that are not all "
-            f"zero, got {given!r:.200}"
-            f"{f', where {unknown[:10]} are unknown' if unknown else ''}. The tasks are "
+            f"neighbors must be tasks of the fit, but {unknown[:10]} are not. Choose some of "
             f"{names[:20]}{', ...' if len(names) > 20 else ''}."
+        )
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise ValueError(
+            f"neighbors must have finite weights >= 0 that are not all zero, got {given!r:.200}. "
+            f"Pass a list of tasks, or a dict with their weights."
         )
     return weights
 
