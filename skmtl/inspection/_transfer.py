@@ -29,6 +29,9 @@ from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
 
+# joblib's verbosity at which some of a few dozen tasks are reported; at twice this all are.
+_JOBLIB = 10
+
 _CONSTRAINTS: dict[str, list[Any]] = {
     "cv": ["cv_object"],
     "n_repeats": [Interval(Integral, 1, None, closed="left")],
@@ -99,8 +102,8 @@ def transfer_gain(
     random_state : int, RandomState instance or None, default=None
         Makes the outer and the inner folds reproducible.
     verbose : int, default=0
-        Report the progress over the outer folds on standard error, as joblib does; the higher,
-        the more often.
+        1: report a few times on standard error how many outer folds are done; 2 or more: after each
+        fold. To follow the fits themselves, set callbacks on the estimator; see Notes.
 
     Returns
     -------
@@ -124,6 +127,10 @@ def transfer_gain(
     Estimators with ``alpha="cv"`` select it themselves; with ``groups``, which their own folds
     ignore, the inner folds select one strength for all tasks. This takes about 70 fits for each of
     the 25 outer folds.
+
+    **Callbacks.** With scikit-learn 1.9 or later, callbacks that are set on the estimator follow
+    its fit to the training rows of each outer fold. They do not follow the fits that select its
+    ``alpha``, nor the named baselines. A callback that stops a fit ends only this one.
 
     **Overall.** The unweighted mean over the tasks with enough labels; if tasks have different
     units, use the relative gains. J test sets give J mean gains, with variance s². Since the
@@ -230,7 +237,8 @@ def transfer_gain(
         ([*models.values()], X, y, groups, tasks, train, test, scorer, tune, int(seed))
         for (train, test), seed in zip(splits, seeds, strict=True)
     )
-    losses = run_parallel(_fold_losses, jobs, n_jobs, verbose=int(verbose))
+    reports = _JOBLIB * min(int(verbose), 2)
+    losses = run_parallel(_fold_losses, jobs, n_jobs, verbose=reports)
     own, *others = np.stack(losses, axis=1)
     n_test = np.array([tasks.count(test) for _, test in splits])
     n_train = np.array([tasks.count(train) for train, _ in splits])

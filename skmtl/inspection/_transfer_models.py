@@ -121,7 +121,7 @@ def _replace_last(estimator: Any, kind: type) -> Any:
     if isinstance(estimator, Pipeline):
         *before, (name, last) = clone(estimator).steps
         steps = [*before, (name, _replace_last(last, kind))]
-        return clone(estimator).set_params(steps=steps)
+        return _unfollowed(clone(estimator).set_params(steps=steps))
     inner = getattr(estimator, "estimator", None)
     if inner is not None:
         return _replace_last(inner, kind)
@@ -247,8 +247,18 @@ def _transformed(before: Pipeline | None, X: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _hastened(estimator: Any) -> Any:
-    """A clone that stops at a duality gap which suffices to compare strengths."""
-    return clone(estimator).set_params(tol=max(estimator.tol, _SEARCH_TOL))
+    """A clone that stops at a duality gap which suffices to compare strengths.
+
+    Callbacks follow only the fit with the selected strength.
+    """
+    return _unfollowed(clone(estimator).set_params(tol=max(estimator.tol, _SEARCH_TOL)))
+
+
+def _unfollowed(estimator: Any) -> Any:
+    """The estimator without callbacks, which it may have since scikit-learn 1.9."""
+    if hasattr(estimator, "set_callbacks"):
+        estimator.set_callbacks()
+    return estimator
 
 
 def _score(scorer: Any, estimator: Any, X: Any, y: Any) -> float:

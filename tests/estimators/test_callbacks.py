@@ -27,6 +27,7 @@ from skmtl import (
 )
 from skmtl.datasets import make_block_sparse
 from skmtl.estimators.base._callbacks import SILENT, follow, is_followed
+from skmtl.inspection import transfer_gain
 from skmtl.metrics import make_task_scorer
 from skmtl.model_selection import AlphaSearchCV, path
 
@@ -338,3 +339,20 @@ class TestWithinScikitLearn:
         np.testing.assert_array_equal(followed.coef_, clone(SEARCHES[0]).fit(X, y).coef_)
         # What happens in another process stays there, unless the callback sends it.
         assert recorder.count("cross-validation") == recorder.count("refit") == 1
+
+
+@needs_callbacks
+@pytest.mark.parametrize("tune", [False, True])
+@pytest.mark.parametrize("steps", [(), (StandardScaler(),)], ids=["alone", "pipeline"])
+def test_transfer_gain(data, tune, steps):
+    recorder = Recorder()
+    model = BlockSparseRegressor(0.1)
+    model = (make_pipeline(*steps, model) if steps else model).set_callbacks(recorder)
+    kept = {"cv": 2, "n_repeats": 1, "tune": tune, "baselines": ["independent"], "random_state": 0}
+    followed = transfer_gain(model, *data, **kept)
+    assert recorder.calls == ["setup", "teardown"] * 2  # only the fit of each outer fold
+    assert recorder.count("iterations") > 2
+    model.set_callbacks()
+    silent = transfer_gain(model, *data, **kept)
+    losses = [result["independent"].fold_gains for result in (followed, silent)]
+    np.testing.assert_array_equal(*losses)

@@ -393,8 +393,11 @@ def test_outer_folds(cv: Any, n_folds: int) -> None:
 
 def test_progress(capsys: pytest.CaptureFixture[str]) -> None:
     X, Y = np.random.default_rng(0).standard_normal((2, 20, 3))
-    quick(Mean(), X, Y, baselines={"ridge": Ridge()}, verbose=1)
-    assert "5" in capsys.readouterr().err
+    for verbose, reports in ((1, 2), (2, 5), (9, 5)):
+        quick(Mean(), X, Y, baselines={"ridge": Ridge()}, verbose=verbose)
+        err = capsys.readouterr().err
+        assert "5 out of   5" in err
+        assert err.count("Done") >= reports
     quick(Mean(), X, Y, baselines={"ridge": Ridge()})
     assert not capsys.readouterr().err
 
