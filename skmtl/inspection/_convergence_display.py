@@ -8,14 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from skmtl._plotting import (
+    FONT_SIZE,
+    GREY,
+    PALETTE,
+    legible,
+    make_axes,
+    muted,
+    plain_axes,
+    require_matplotlib,
+    styled,
+)
 from skmtl.estimators import FitTask, TaskEstimator
 
 Array = NDArray[Any]
 
-_X_LABELS = {"iteration": "iteration", "seconds": "seconds"}
-# A dashed line at the tolerance is drawn once for all curves with the same tolerance.
+_X_AXES = ("iteration", "seconds")
+# Marks the lines at tolerances; curves with the same tolerance share one.
 _TOLERANCE = "tolerance"
 _MARKERS = "os^Dv"
 
@@ -62,10 +72,10 @@ class ConvergenceDisplay:
     >>> dataset = make_related_tasks(50, random_state=0)
     >>> display = ConvergenceDisplay.from_estimator(
     ...     LowRankRegressor(solver="fista"), dataset.data, dataset.target
-    ... )  # doctest: +SKIP
+    ... )
     >>> display = ConvergenceDisplay.from_estimator(
     ...     LowRankRegressor(solver="admm"), dataset.data, dataset.target, ax=display.ax_
-    ... )  # doctest: +SKIP
+    ... )
     """
 
     def __init__(
@@ -96,7 +106,7 @@ class ConvergenceDisplay:
         x: str = "iteration",
         name: str | None = None,
         ax: Any = None,
-        **kwargs: Any,
+        **line_options: Any,
     ) -> Self:
         """Fit a clone of an estimator, and draw its duality gap.
 
@@ -111,7 +121,7 @@ class ConvergenceDisplay:
             None: the name of the class, and of the solver if it is not "auto".
         ax : matplotlib Axes, default=None
             None: a new figure. Curves of several estimators can be drawn on the same axes.
-        **kwargs : passed to matplotlib's ``Axes.plot``
+        **line_options : passed to matplotlib's ``plot``
 
         Returns
         -------
@@ -122,14 +132,14 @@ class ConvergenceDisplay:
         TypeError
             If the estimator has no duality gap.
         """
-        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        require_matplotlib(cls, "from_estimator")
         model, X = _last_step(clone(estimator), X, y)
         history = _record(model, X, y, sample_weight)
         if name is None:
             solver = "" if model.solver == "auto" else f" (solver={model.solver!r})"
             name = f"{type(model).__name__}{solver}"
         return cls.from_result(
-            history.rows, tolerance=history.tolerance, x=x, name=name, ax=ax, **kwargs
+            history.rows, tolerance=history.tolerance, x=x, name=name, ax=ax, **line_options
         )
 
     @classmethod
@@ -141,7 +151,7 @@ class ConvergenceDisplay:
         x: str = "iteration",
         name: str | None = None,
         ax: Any = None,
-        **kwargs: Any,
+        **line_options: Any,
     ) -> Self:
         """Draw a recorded history.
 
@@ -157,7 +167,7 @@ class ConvergenceDisplay:
             The curve's label in the legend; None: no legend.
         ax : matplotlib Axes, default=None
             None: a new figure.
-        **kwargs : passed to matplotlib's ``Axes.plot``
+        **line_options : passed to matplotlib's ``plot``
 
         Returns
         -------
@@ -179,9 +189,9 @@ class ConvergenceDisplay:
             tolerance=tolerance,
             name=name,
         )
-        return display.plot(ax, x=x, **kwargs)
+        return display.plot(ax, x=x, **line_options)
 
-    def plot(self, ax: Any = None, *, x: str = "iteration", **kwargs: Any) -> Self:
+    def plot(self, ax: Any = None, *, x: str = "iteration", **line_options: Any) -> Self:
         """Draw the gaps on a logarithmic axis, and the tolerance as a dashed line.
 
         A gap of zero lies below the axis.
@@ -191,29 +201,29 @@ class ConvergenceDisplay:
         ax : matplotlib Axes, default=None
             None: a new figure.
         x : {"iteration", "seconds"}, default="iteration"
-        **kwargs : passed to matplotlib's ``Axes.plot``
+        **line_options : passed to matplotlib's ``plot``
 
         Returns
         -------
         self
         """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        import matplotlib.pyplot as plt
-
-        if x not in _X_LABELS:
-            raise ValueError(f"x must be one of {[*_X_LABELS]}, got {x!r}.")
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-        places = self.iterations if x == "iteration" else self.seconds
+        if x not in _X_AXES:
+            raise ValueError(f"x must be one of {[*_X_AXES]}, got {x!r}.")
+        self.ax_, self.figure_ = make_axes(self, ax, 6.4, 4.2)
+        ax, places = self.ax_, self.iterations if x == "iteration" else self.seconds
         n_curves = sum(line.get_gid() != _TOLERANCE for line in ax.lines)
         # Curves differ in their markers too, not only in their colours.
-        marker = _MARKERS[n_curves % len(_MARKERS)]
-        style = {"marker": marker, "markersize": 4, "label": self.name} | kwargs
+        defaults = {
+            "color": legible(ax, PALETTE[n_curves % len(PALETTE)]),
+            "marker": _MARKERS[n_curves % len(_MARKERS)],
+            "markersize": 4,
+            "label": self.name,
+        }
         ax.set_yscale("log", nonpositive="clip")
-        (self.line_,) = ax.plot(places, self.gaps, **style)
+        (self.line_,) = ax.plot(places, self.gaps, **styled("Line2D", defaults, line_options))
         self._draw_tolerance()
-        ax.set_xlabel(_X_LABELS[x])
+        plain_axes(ax, "y")
+        ax.set_xlabel(x)
         ax.set_ylabel("duality gap")
         if self.name is not None:
             self._draw_legend()
@@ -223,7 +233,7 @@ class ConvergenceDisplay:
         """All curves, and then the tolerance."""
         entries = zip(*self.ax_.get_legend_handles_labels(), strict=True)
         ordered = sorted(entries, key=lambda entry: entry[0].get_gid() == _TOLERANCE)
-        self.ax_.legend(*zip(*ordered, strict=True))
+        self.ax_.legend(*zip(*ordered, strict=True), fontsize=FONT_SIZE, frameon=False)
 
     def _draw_tolerance(self) -> None:
         ax, tolerance = self.ax_, self.tolerance
@@ -231,11 +241,9 @@ class ConvergenceDisplay:
         drawn = [line.get_ydata()[0] for line in ax.lines if line.get_gid() == _TOLERANCE]
         if tolerance is None or not tolerance > 0 or np.isclose(drawn, tolerance, rtol=1e-6).any():
             return
-        # Grey is visible on a light and on a dark background.
         label = None if drawn or self.name is None else "tolerance"
-        self.tolerance_line_ = ax.axhline(
-            tolerance, color="0.5", linestyle="--", linewidth=1.0, label=label, gid=_TOLERANCE
-        )
+        style = {"color": muted(ax, GREY), "linestyle": "--", "linewidth": 1.0}
+        self.tolerance_line_ = ax.axhline(tolerance, label=label, gid=_TOLERANCE, **style)
 
 
 class _History(FitTask):

@@ -69,9 +69,10 @@ class TestFromEstimator:
 
     def test_final_fit_of_a_search_in_a_pipeline(self, data):
         model = make_pipeline(StandardScaler(), BlockSparseRegressorCV(alphas=[1.0, 0.1], cv=2))
-        display = ConvergenceDisplay.from_estimator(model, *data, name="final fit", color="C3")
+        display = ConvergenceDisplay.from_estimator(model, *data, name="final fit", c="C3", ms=7)
         assert display.gaps[-1] == model.fit(*data)[-1].dual_gap_
-        assert display.line_.get_color() == "C3" and display.name == "final fit"
+        assert display.line_.get_color() == "C3" and display.line_.get_markersize() == 7
+        assert display.name == "final fit"
 
     def test_stacked_layout(self):
         found = make_block_sparse(

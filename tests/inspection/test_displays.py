@@ -10,6 +10,7 @@ from skmtl import BlockSparseRegressor, TaskRelationRegressor
 from skmtl.inspection import (
     BlockSparsityDisplay,
     CoefficientDisplay,
+    ConvergenceDisplay,
     PathDisplay,
     TaskAffinityDisplay,
     TaskRelationDisplay,
@@ -21,6 +22,14 @@ GIVEN: dict[type, dict[str, Any]] = {
     TaskRelationDisplay: {"correlation": np.eye(7)},
     BlockSparsityDisplay: {"coef": np.eye(7)},
     CoefficientDisplay: {"coef": np.eye(7)},
+    ConvergenceDisplay: {
+        "iterations": [0, 9],
+        "objectives": [2.0, 1.0],
+        "gaps": [1.0, 0.1],
+        "seconds": [0.1, 0.2],
+        "tolerance": 0.2,
+        "name": "a fit",
+    },
     PathDisplay: {"alphas": [1.0, 0.1], "coefs": np.ones((7, 3, 2)), "mse_path": np.eye(2)},
 }
 OPTIONS: dict[type, dict[str, Any]] = {CoefficientDisplay: {"feature": 0}}
