@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -356,3 +357,22 @@ def test_transfer_gain(data, tune, steps):
     silent = transfer_gain(model, *data, **kept)
     losses = [result["independent"].fold_gains for result in (followed, silent)]
     np.testing.assert_array_equal(*losses)
+
+
+@needs_callbacks
+@pytest.mark.parametrize("model", [BlockSparseRegressor(0.1), SEARCHES[0], SEARCHES[3]], ids=_name)
+def test_interrupted_fit(data, model):
+    recorder = Recorder()
+    recorder.on_fit_task_end = interrupt
+    model = clone(model).set_callbacks(recorder)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*data)
+    assert recorder.calls == ["setup", "teardown"]
+    with pytest.raises(NotFittedError):
+        model.predict(data[0])
+    expected = clone(model).set_callbacks().fit(*data).coef_
+    np.testing.assert_array_equal(model.set_callbacks().fit(*data).coef_, expected)
+
+
+def interrupt(estimator, context):
+    raise KeyboardInterrupt

@@ -634,6 +634,10 @@ class TaskEstimator(CallbackSupportMixin, BaseEstimator):
         self._fit_coef = None if data.scales is None else fit.coef
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        # A fit that was interrupted has set what was read from the data.
+        return hasattr(self, "coef_")
+
     def _predictor(self, X: Any) -> Array:
         """Linear predictors: (n, T), or (n,) in the stacked and the single layout."""
         check_is_fitted(self)
