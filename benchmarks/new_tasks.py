@@ -2,17 +2,17 @@
 
 ``python -m benchmarks.new_tasks [--data school survey sarcos] [--seeds 3] [--plot F] [--json F]``
 
-Protocol, written before the scores of the seeds below were looked at. What a new task's prior is
-was decided on other seeds of School and the computer survey (1000 and 1001 in place of 0, 1, ...).
+Protocol, written before the scores of the seeds below were looked at. The priors were chosen on
+other seeds of School and the computer survey (1000 and 1001 in place of 0, 1, ...).
 
 - Data: School (139 schools), the computer survey (190 persons) and the test part of SARCOS (7
   torques of an arm, each divided by its standard deviation, as tasks with rows of their own).
   Features are standardised by the rows of the known tasks, and constant ones dropped.
-- Split: with each seed a quarter of the tasks are new, only such with enough rows (SARCOS: 2 of 7);
-  the others are known. A fifth of the known tasks' rows is held out for the table of intervals. In
-  SARCOS 120 rows of each known task are used. A new task gives n of its rows as labels, the same
-  for all methods, and the smaller sets are contained in the larger ones; its rows beyond the
-  largest n are its test rows.
+- Split: with each seed a quarter of the tasks are new, drawn from those with enough rows (SARCOS:
+  2 of 7); the others are known. A fifth of the known tasks' rows is held out for the table of
+  intervals. In SARCOS 120 rows of each known task are used. A new task gives n of its rows as
+  labels, the same for all methods, and the smaller sets are contained in the larger ones; its rows
+  beyond the largest n are its test rows.
 - Error: the root of the squared error, averaged first over a task's test rows and then over the new
   tasks.
 - Estimators of skmtl: ``fit_new_task`` after a fit to the known tasks, whose alpha is selected

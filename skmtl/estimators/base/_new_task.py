@@ -1,6 +1,7 @@
 """Tasks that a fit did not see: their prior and their fit."""
 
 import copy
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -12,8 +13,9 @@ from skmtl.design import TaskData, append_tasks, read_new_tasks
 from skmtl.design import task_factors as read_factors
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._fit import Fit
+from skmtl.estimators.base._one_task import Certified, Spectrum, minimise
 from skmtl.estimators.base._parameters import estimator, parameter
-from skmtl.estimators.base._prior import Certified, KnownTasks, Prior, Spectrum, minimise
+from skmtl.estimators.base._prior import KnownTasks, Prior
 from skmtl.estimators.base._regressor import TaskRegressor
 from skmtl.estimators.base._training import Learned, Training
 from skmtl.estimators.base._variances import Variances, estimate, has_noise
@@ -73,7 +75,7 @@ class NewTasks(TaskEstimator):
     def _prior(self, known: KnownTasks, near: Any = None) -> Prior:
         """The prior of a new task, given the tasks of the fit.
 
-        ``near`` is what the caller of ``fit_new_task`` says of the similar ones.
+        ``near`` names the tasks that are similar to it, where ``fit_new_task`` takes them.
         """
         raise NotImplementedError
 
@@ -136,7 +138,7 @@ class NewTasks(TaskEstimator):
         return self._with_new_tasks(X, y, sample_weight, name, None)
 
     def _with_new_tasks(self, X: Any, y: Any, sample_weight: Any, name: Any, near: Any) -> Self:
-        """The estimator with new tasks, of which ``near`` says which tasks are similar."""
+        """The estimator with new tasks; ``near`` names the tasks that are similar to them."""
         self._check_tasks()
         data = read_new_tasks(self, X, y, sample_weight, name)
         if isinstance(self, TaskRegressor):
@@ -245,10 +247,10 @@ class NewTasks(TaskEstimator):
             kept.prior = self._penalised()._prior(self._known_tasks())
         return kept.prior
 
-    def _prior_of(self, task: int) -> Prior:
-        """The prior of a task of the fit, by its column of W."""
-        prior, known = self._new_prior(), self._known_tasks()
-        return self._penalised()._own_prior(prior, known, task)
+    def _own_priors(self) -> Callable[[int], Prior]:
+        """The priors of the tasks of the fit, by their columns of W."""
+        model, prior, known = self._penalised(), self._new_prior(), self._known_tasks()
+        return lambda task: model._own_prior(prior, known, task)
 
     def _variances(self) -> Variances:
         """The spread of the tasks, computed from the training data at the first call."""
@@ -268,7 +270,7 @@ class NewTasks(TaskEstimator):
             data,
             coef,
             intercept,
-            self._prior_of,
+            self._own_priors() if self._get_loss().constant_curvature else None,
             self._get_loss(),
             read_factors(self.task_weight, data),
             fit_intercept=self.fit_intercept,

@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from skmtl.design import UNKNOWN, read_prediction
 from skmtl.design import task_factors as read_factors
 from skmtl.estimators.base._new_task import NewTasks
+from skmtl.estimators.base._one_task import Spectrum
 from skmtl.estimators.base._parameters import estimator
-from skmtl.estimators.base._prior import Spectrum
 from skmtl.estimators.base._regressor import TaskRegressor
 from skmtl.estimators.base._training import Learned
 from skmtl.estimators.base._variances import has_noise, label_weights
@@ -137,7 +137,7 @@ class NewTaskRegressor(NewTasks, TaskRegressor):
         data = self._training.read("The standard deviation of a task of the fit")
         variances = self._variances()
         each, unit = label_weights(data, read_factors(self.task_weight, data))
-        frame = variances.frame(self._prior_of(task), self._own_pull(), float(each[task]))
+        frame = variances.frame(self._own_priors()(task), self._own_pull(), float(each[task]))
         X, _, weights = data.labels_of(task)
         spectrum = Spectrum.of(frame.coordinates(X), each[task] * unit * weights)
         scale = 1.0 if data.scales is None else float(data.scales[task])

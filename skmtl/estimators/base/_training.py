@@ -8,7 +8,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skmtl.design import TaskData
-from skmtl.estimators.base._prior import Frame, Prior, Spectrum
+from skmtl.estimators.base._one_task import Frame, Spectrum
+from skmtl.estimators.base._prior import Prior
 from skmtl.estimators.base._variances import Variances
 
 Array = NDArray[Any]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from skmtl.design import TaskData
-from skmtl.estimators.base._prior import Frame, Prior
+from skmtl.estimators.base._one_task import Frame
+from skmtl.estimators.base._prior import Prior
 from skmtl.losses import HuberLoss, Loss, SquaredLoss
 
 Array = NDArray[Any]
@@ -119,7 +120,7 @@ def estimate(
     data: TaskData,
     coef: Array,
     intercept: Array,
-    prior_of: Callable[[int], Prior],
+    prior_of: Callable[[int], Prior] | None,
     loss: Loss,
     factors: Array | None,
     *,
@@ -133,8 +134,8 @@ def estimate(
         Of the tasks in the objective.
     coef, intercept : ndarrays
         In the units of the data.
-    prior_of : callable
-        The prior of each task of the fit.
+    prior_of : callable or None
+        The prior of each task of the fit; None: the noise remains unknown.
     loss : Loss
     factors : ndarray of shape (n_tasks,) or None
         Of ``task_weight``.
@@ -143,7 +144,7 @@ def estimate(
     each, unit = label_weights(data, factors)
     weight = float(each @ data.totals / data.totals.sum())
     noise = spread = np.nan
-    if loss.constant_curvature:
+    if prior_of is not None:
         noise, spread = _moments(data, coef, intercept, prior_of, each, unit, fit_intercept)
     centre = np.zeros(coef.shape[1])
     mean = variance = 0.0
