@@ -300,7 +300,8 @@ class CoefficientDisplay:
 def _find_feature(feature: str | int, names: list[str]) -> int:
     if isinstance(feature, str):
         return _find(feature, names, "feature")
-    if isinstance(feature, Integral) and -len(names) <= feature < len(names):
+    is_position = isinstance(feature, Integral) and not isinstance(feature, bool)
+    if is_position and -len(names) <= feature < len(names):
         return int(feature) % len(names)
     raise ValueError(
         f"feature must be a name or a position from 0 to {len(names) - 1}; got {feature!r}."

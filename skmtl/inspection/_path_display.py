@@ -268,6 +268,11 @@ class PathDisplay:
             if value is not None and (value.ndim != rank or value.shape[axis] != n):
                 shape = "(n_tasks, n_features, n_alphas)" if rank == 3 else "(n_alphas, n_folds)"
                 raise ValueError(f"{name} must be {shape} for {n} alphas, got {value.shape}.")
+        if coefs is not None and np.isnan(coefs[:, :, alphas > 0]).any(axis=(0, 1)).all():
+            raise ValueError(
+                "coefs are NaN at all positive alphas, so that there is no path to draw. Pass "
+                "those of a fit, or only the scores."
+            )
         order = np.argsort(-alphas, kind="stable")
         coefs = None if coefs is None else coefs[:, :, order]
         return alphas[order], coefs, None if scores is None else scores[order]

@@ -83,7 +83,7 @@ def test_errors(figures: Any) -> None:
             CoefficientDisplay.from_result(coef, **wrong)
     with pytest.raises(ValueError, match="no feature 'age'. Pass one of x0, x1, x2"):
         CoefficientDisplay.from_result(coef, feature="age")
-    for wrong_position in (3, 0.5):
+    for wrong_position in (3, 0.5, True):
         with pytest.raises(ValueError, match="a position from 0 to 2; got"):
             CoefficientDisplay.from_result(coef, feature=wrong_position)
     with pytest.raises(ValueError, match="no task 'c'. Pass one of a, b"):

@@ -158,5 +158,7 @@ def test_errors(figures: Any) -> None:
         PathDisplay.from_result([0.0], np.zeros((2, 3, 1)))
     with pytest.raises(ValueError, match=r"coefs must be .* for 2 alphas, got \(2, 3, 4\)"):
         PathDisplay.from_result([1.0, 0.1], np.zeros((2, 3, 4)))
+    with pytest.raises(ValueError, match="NaN at all positive alphas.*only the scores"):
+        PathDisplay.from_result([1.0, 0.0], np.dstack([np.full((2, 3), np.nan), np.ones((2, 3))]))
     with pytest.raises(ValueError, match="mse_path or scores_path, not both"):
         PathDisplay.from_result([1.0], mse_path=[[1.0]], scores_path=[[1.0]])
