@@ -30,7 +30,7 @@ CHEATING = "cheating upper bound"
 # Alphas below twice the main task's alpha_max, and those of plain ridges and logistic regressions.
 _N_ALPHAS, _STEP = 6, 3.0
 RIDGE_ALPHAS = 10.0 ** np.arange(-2, 5)
-LOGISTIC_CS = 10.0 ** np.arange(-4, 2)
+LOGISTIC_CS = 10.0 ** np.arange(-3, 2)
 
 
 @dataclass(frozen=True)

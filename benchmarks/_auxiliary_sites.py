@@ -1,5 +1,6 @@
 """Nuisances: a site that was not seen in training, with and without erasure of the sites."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ Array = NDArray[Any]
 ERASED = "sites erased"
 NEITHER, SPURIOUS, INFORMATIVE = "equal base rates", "opposite base rate", "same base rate"
 WORLDS = (NEITHER, SPURIOUS, INFORMATIVE)
-MEASURES = ("error rate", "log loss")
+MEASURES = ERROR_RATE, LOG_LOSS = ("error rate", "log loss")
 
 
 def simulated_sites(world: str, unit: int, effort: Effort) -> dict[str, float]:
@@ -39,7 +40,7 @@ def simulated_sites(world: str, unit: int, effort: Effort) -> dict[str, float]:
     latent = rng.standard_normal((len(sites), d))
     y = (latent @ w + rates[sites] + rng.logistic(size=len(sites)) > 0).astype(float)
     X = latent + (shifts @ directions.T)[sites]
-    return _left_out(X, y, sites, 5, MEASURES[0], effort)
+    return _left_out(X, y, sites, 5, effort)[ERROR_RATE]
 
 
 def insured_sites(folder: Path, measure: str, unit: int, effort: Effort) -> dict[str, float]:
@@ -47,17 +48,25 @@ def insured_sites(folder: Path, measure: str, unit: int, effort: Effort) -> dict
 
     A person lives in one site, so that all rows of a person are in the same fold.
     """
+    return _insured_errors(folder, unit, effort)[measure]
+
+
+@lru_cache
+def _insured_errors(folder: Path, unit: int, effort: Effort) -> dict[str, dict[str, float]]:
     data = load(folder / RAND)
     every = 20 if effort.quick else 1
     X, y = np.nan_to_num(data["X"])[::every], data["any_expense"].astype(float)[::every]
     sites = data["site"][::every]
-    return _left_out(X, y, sites, np.unique(sites)[unit], measure, effort)
+    return _left_out(X, y, sites, np.unique(sites)[unit], effort)
 
 
 def _left_out(
-    X: Array, y: Array, sites: Array, left_out: Any, measure: str, effort: Effort
-) -> dict[str, float]:
-    """Errors on one site of logistic regressions on the others; C is selected by site."""
+    X: Array, y: Array, sites: Array, left_out: Any, effort: Effort
+) -> dict[str, dict[str, float]]:
+    """Errors on one site of logistic regressions on the others, by measure and method.
+
+    C is selected by leaving out training sites.
+    """
     train, test = sites != left_out, sites == left_out
     columns = np.column_stack([X, sites])
     steps = {
@@ -66,13 +75,13 @@ def _left_out(
     }
     grid = {"logisticregression__C": LOGISTIC_CS[-2:] if effort.quick else LOGISTIC_CS}
     folds = list(LeaveOneGroupOut().split(X[train], groups=sites[train]))
-    errors = {}
+    errors: dict[str, dict[str, float]] = {measure: {} for measure in MEASURES}
     for name, step in steps.items():
         model = make_pipeline(step, StandardScaler(), LogisticRegression(max_iter=1000))
         search = GridSearchCV(model, grid, cv=folds, scoring="neg_log_loss")
         p = search.fit(columns[train], y[train]).predict_proba(columns[test])[:, 1]
-        loss = log_loss(y[test], p, labels=[0, 1])
-        errors[name] = float(loss if measure == "log loss" else ((p > 0.5) != y[test]).mean())
+        errors[ERROR_RATE][name] = float(((p > 0.5) != y[test]).mean())
+        errors[LOG_LOSS][name] = float(log_loss(y[test], p, labels=[0, 1]))
     return errors
 
 
