@@ -122,7 +122,8 @@ def ridge(X: Array, y: Array, folds: Folds) -> Any:
 
 def lasso(X: Array, y: Array, folds: Folds) -> Any:
     """A Lasso whose alpha is selected on the folds."""
-    return LassoCV(alphas=30, cv=folds).fit(X, y)
+    top = np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
+    return LassoCV(alphas=top * np.geomspace(1, 1e-3, 30), cv=folds).fit(X, y)
 
 
 def logistic(X: Array, y: Array, folds: Folds) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from benchmarks._auxiliary_fits import CAUTIOUS, CHEATING, CV, GRID, ONE, RIDGE_ALONE
@@ -18,7 +19,6 @@ from benchmarks._plots import (
     PALETTE,
     PURPLE,
     VERMILION,
-    panels,
     save,
     tidy,
 )
@@ -39,6 +39,8 @@ _STYLES = {
     CHEATING: (GREY, "D"),
 }
 _LIMIT = 30.0
+# Kinds with at most this many settings share a line of panels.
+_NARROW = 6
 
 
 def draw(path: Path, rows: Sequence[Record]) -> None:
@@ -50,28 +52,45 @@ def draw(path: Path, rows: Sequence[Record]) -> None:
     rows : sequence of dict
         The rows of the tables.
     """
-    kinds = [kind for kind in KINDS if any(row["kind"] == kind for row in rows)]
-    figure, axes = panels(len(kinds), 2, (13, 4.2 * -(-len(kinds) // 2)))
-    for ax, kind in zip(axes.flat, kinds, strict=False):
-        _draw_kind(ax, [row for row in rows if row["kind"] == kind])
-        ax.set_title(KINDS[kind])
+    kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in KINDS}
+    axes = _panels({kind: len(found) for kind, found in kinds.items() if found})
     handles = {}
-    for ax in axes.flat[: len(kinds)]:
+    for kind, ax in axes.items():
+        _draw_kind(ax, kinds[kind])
+        ax.set_title(KINDS[kind])
         handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    figure = next(iter(axes.values())).get_figure(root=True)
+    assert figure is not None
     order = [method for method in _STYLES if method in handles]
     figure.legend(
         [handles[m] for m in order], order, loc="outside lower center", ncols=6, frameon=False
     )
-    figure.supxlabel(
-        "Decrease of the test error of the main task alone, %, with 95% intervals", fontsize=11
-    )
+    figure.suptitle("Decrease of the main task's test error, %, with 95% intervals", fontsize=12)
     save(figure, path, dpi=110)
+
+
+def _panels(n_rows: dict[str, int]) -> dict[str, Axes]:
+    """Axes in two columns for each kind; kinds with many settings use the whole width, below."""
+    narrow = [kind for kind, n in n_rows.items() if n <= _NARROW]
+    lines = [tuple(narrow[k : k + 2]) for k in range(0, len(narrow), 2)]
+    lines += [(kind,) for kind in n_rows if kind not in narrow]
+    heights = [1 + max(n_rows[kind] for kind in line) for line in lines]
+    figure = plt.figure(figsize=(13, 1.5 + 0.68 * sum(heights)), layout="constrained")
+    grid = figure.add_gridspec(len(lines), 2, height_ratios=heights)
+    axes = {}
+    for k, line in enumerate(lines):
+        for column, kind in enumerate(line):
+            place = grid[k, :] if n_rows[kind] > _NARROW else grid[k, column]
+            axes[kind] = figure.add_subplot(place)
+    return axes
 
 
 def _draw_kind(ax: Axes, rows: Sequence[Record]) -> None:
     present = [method for method in _STYLES if any(method in row["gains"] for row in rows)]
     seen = set()
     for k, row in enumerate(rows):
+        if k % 2:
+            ax.axhspan(k - 0.5, k + 0.5, color="#F4F4F4", lw=0, zorder=-1)
         for j, method in enumerate(present):
             if method not in row["gains"]:
                 continue

@@ -191,7 +191,6 @@ def _table(rows: Sequence[Record]) -> str:
         if method not in row["gains"]:
             return "-"
         gain, half = row["gains"][method]
-        # Zero gains with zero width: the method chose the main task alone in every unit.
         return f"{gain:+.1f} ± {half:.1f}"
 
     methods = list(dict.fromkeys(method for row in rows for method in row["gains"]))
@@ -216,7 +215,10 @@ def _findings(rows: Sequence[Record]) -> str:
         if not any(verdict(*g) == "helps" for m, g in row["gains"].items() if m != CHEATING)
     ]
     if idle:
-        findings.append(f"Nothing helps over the main task alone in: {'; '.join(idle)}.")
+        findings.append(
+            f"No gain over the main task alone is shown, with any method that does not cheat, in: "
+            f"{'; '.join(idle)}."
+        )
     return "\n\n".join(findings)
 
 
