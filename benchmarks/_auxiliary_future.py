@@ -26,8 +26,8 @@ Array = NDArray[Any]
 
 PM25 = "pm25_five_cities.npz"
 CITIES = ("beijing", "chengdu", "guangzhou", "shanghai", "shenyang")
-# Hours since 2010-01-01 of the first test hours: 2014-10-01 and 2015-07-01.
-CUTS = (41616, 48168)
+# Hours since 2010-01-01 of the first test hours: 2014-10-01, 2015-07-01, 2015-01-01, 2015-10-01.
+CUTS = (41616, 48168, 43824, 50376)
 DIRECTIONS = ("NE", "NW", "SE", "SW", "cv")
 CHAIN, RIDGE_CHAIN = "chain (LUPTS)", "chain of ridges"
 # Hours before the present whose readings are features too, between training rows, and of testing.

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from benchmarks._auxiliary_fits import CAUTIOUS, CHEATING, CV, GRID, ONE, RIDGE_ALONE
 from benchmarks._auxiliary_future import CHAIN, RIDGE_CHAIN
 from benchmarks._auxiliary_kinds import KINDS
-from benchmarks._auxiliary_simulated import EITHER, SUBSPACE
+from benchmarks._auxiliary_simulated import EITHER, SCALED, SUBSPACE
 from benchmarks._auxiliary_sites import ERASED
 from benchmarks._plots import (
     BLUE,
@@ -33,6 +33,7 @@ _STYLES = {
     CHAIN: (PURPLE, "X"),
     RIDGE_CHAIN: (GREEN, "P"),
     SUBSPACE: (GREEN, "d"),
+    SCALED: (BLUE, "p"),
     EITHER: (PURPLE, "h"),
     ERASED: (PALETTE[1], "*"),
     RIDGE_ALONE: (GREY, "x"),

@@ -91,11 +91,11 @@ def schools(folder: Path, n: int, unit: int, effort: Effort) -> dict[str, float]
     """A new school with ``n`` labels, and the subspace of the schools in other parts."""
     X, y, task = _school_rows(folder)
     number = np.flatnonzero(np.bincount(task) > n + 10)[unit]
-    components = _school_subspace(folder, int(number % N_PARTS), effort)
+    shared = _school_fit(folder, int(number % N_PARTS), effort)
     rows = np.random.default_rng([13, number]).permutation(np.flatnonzero(task == number))
     train, test = rows[:n], rows[n:]
     folds = list(KFold(effort.n_folds).split(train))
-    return with_subspace(X[train], y[train], X[test], y[test], components, folds)
+    return with_subspace(X[train], y[train], X[test], y[test], shared, folds)
 
 
 @lru_cache
@@ -109,13 +109,13 @@ def _school_rows(folder: Path) -> tuple[Array, Array, Array]:
 
 
 @lru_cache
-def _school_subspace(folder: Path, part: int, effort: Effort) -> Array:
-    """The directions that the schools outside a part share."""
+def _school_fit(folder: Path, part: int, effort: Effort) -> LowRankRegressor:
+    """The low-rank fit of the schools outside a part."""
     X, y, task = _school_rows(folder)
     rows = task % N_PARTS != part
     search = AlphaSearchCV(LowRankRegressor(task_column=-1), alphas=8, cv=effort.n_folds)
     search.fit(np.column_stack([X, task])[rows], y[rows])
-    return np.asarray(search.best_estimator_.components_)
+    return search.best_estimator_
 
 
 def expenses(folder: Path, n: int, unit: int, effort: Effort) -> dict[str, float]:

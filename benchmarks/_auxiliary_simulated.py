@@ -23,6 +23,7 @@ Array = NDArray[Any]
 
 N_TEST = 2000
 SUBSPACE, EITHER = "ridge on the subspace", "subspace or features"
+SCALED = "on the scaled subspace"
 
 
 def _trial(X: Array, Y: Array, n: int, effort: Effort) -> Trial:
@@ -93,21 +94,33 @@ def representation(n: int, inside: float, unit: int, effort: Effort) -> dict[str
     X = rng.standard_normal((n + N_TEST, n_features))
     y = X @ w + rng.standard_normal(len(X))
     folds = list(KFold(effort.n_folds).split(X[:n]))
-    errors = with_subspace(X[:n], y[:n], X[n:], y[n:], shared.components_, folds)
+    errors = with_subspace(X[:n], y[:n], X[n:], y[n:], shared, folds)
     oracle = ridge(X[:n] @ basis, y[:n], folds).predict(X[n:] @ basis)
     return errors | {CHEATING: squared_error(y[n:], oracle)}
 
 
 def with_subspace(
-    X: Array, y: Array, X_test: Array, y_test: Array, components: Array, folds: Any
+    X: Array, y: Array, X_test: Array, y_test: Array, shared: Any, folds: Any
 ) -> dict[str, float]:
-    """Test errors of ridges on the features, on a subspace, and on what the folds prefer."""
-    if len(components) == 0:
-        components = np.zeros((1, X.shape[1]))
-    on_features, on_subspace = ridge(X, y, folds), ridge(X @ components.T, y, folds)
-    errors = {
-        ALONE: squared_error(y_test, on_features.predict(X_test)),
-        SUBSPACE: squared_error(y_test, on_subspace.predict(X_test @ components.T)),
-    }
-    preferred = SUBSPACE if on_subspace.best_score_ > on_features.best_score_ else ALONE
+    """Test errors of ridges on the features, on a subspace, and on what the folds prefer.
+
+    Parameters
+    ----------
+    X, y, X_test, y_test : ndarrays
+    shared : fitted LowRank estimator
+    folds : sequence of (train, test)
+    """
+    directions = shared.components_.T
+    if not shared.rank_:
+        directions = np.zeros((X.shape[1], 1))
+    scales = shared.singular_values_ / shared.singular_values_.max(initial=0.0)
+    models, errors = {}, {}
+    for name, W in {
+        ALONE: np.eye(X.shape[1]),
+        SUBSPACE: directions,
+        SCALED: directions * scales if shared.rank_ else directions,
+    }.items():
+        models[name] = ridge(X @ W, y, folds)
+        errors[name] = squared_error(y_test, models[name].predict(X_test @ W))
+    preferred = max((ALONE, SUBSPACE), key=lambda name: models[name].best_score_)
     return errors | {EITHER: errors[preferred]}
