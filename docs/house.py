@@ -25,6 +25,7 @@ FLOORS = (
     ("estimators", "preprocessing", "kernels", "metrics", "datasets"),
     ("model_selection", "auxiliary", "funnel"),
     ("inspection", "reference"),
+    ("inference",),
     ("__init__", "warmup"),
 )
 SIBLINGS = {

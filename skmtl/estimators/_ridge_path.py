@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design import Moments, TaskData
+from skmtl.estimators.base import linear_predictor
 
 Array = NDArray[Any]
 
@@ -68,10 +69,6 @@ def held_out_losses(model: Any, data: TaskData, train: Array, test: Array, alpha
     coef, intercept = ridge_coefficients(model, data.take(train), alphas)
     held_out, losses = data.take(test), np.zeros((len(alphas), data.n_tasks))
     for k in range(len(alphas)):
-        if held_out.codes is None:
-            Z = held_out.X @ coef[k].T + intercept[k]
-        else:
-            own = coef[k][held_out.codes]
-            Z = np.einsum("ij,ij->i", held_out.X, own) + intercept[k][held_out.codes]
+        Z = linear_predictor(held_out.X, held_out.codes, coef[k], intercept[k])
         losses[k] = held_out.per_task(held_out.weights * model._get_loss().value(held_out.y, Z))
     return losses

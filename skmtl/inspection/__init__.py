@@ -13,6 +13,7 @@ from skmtl.inspection._relation_display import TaskRelationDisplay
 from skmtl.inspection._sparsity_display import BlockSparsityDisplay
 from skmtl.inspection._transfer import transfer_gain
 from skmtl.inspection._transfer_display import TransferGainDisplay
+from skmtl.inspection._transfer_models import find_task_column
 from skmtl.inspection._transfer_result import TransferGain
 
 __all__ = [
@@ -32,4 +33,6 @@ __all__ = [
     "select_auxiliary_tasks",
     "task_affinity",
     "transfer_gain",
+    # For the packages above only.
+    "find_task_column",
 ]

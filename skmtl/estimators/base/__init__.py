@@ -3,8 +3,9 @@
 from skmtl.estimators.base._beside import Beside
 from skmtl.estimators.base._callbacks import SILENT, CallbackSupportMixin, FitTask, fit_as, follow
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
-from skmtl.estimators.base._estimator import TaskEstimator, linear_predictor
+from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._fit import Fit, Report, completed
+from skmtl.estimators.base._linear import linear_predictor
 from skmtl.estimators.base._new_task import NewTasks
 from skmtl.estimators.base._new_task_regressor import NewTaskRegressor
 from skmtl.estimators.base._parameters import absent, estimator, parameter, strength

@@ -34,6 +34,7 @@ from skmtl.estimators.base._callbacks import (
     is_followed,
 )
 from skmtl.estimators.base._fit import Fit, Report, completed
+from skmtl.estimators.base._linear import linear_predictor
 from skmtl.estimators.base._parameters import (
     estimator,
     has_valid_parameters,
@@ -63,17 +64,6 @@ def _is_small(data: TaskData) -> bool:
     """Whether products with X are too small for several BLAS threads."""
     columns = data.n_tasks if data.codes is None else 1
     return bool(data.X.shape[0] * data.X.shape[1] * columns <= _SMALL_PRODUCTS)
-
-
-def linear_predictor(X: Any, codes: Array | None, coef: Array, intercept: Array) -> Array:
-    """X @ coef.T + intercept, of shape (n, T); with codes (n,), for the task of each row, (n,)."""
-    if codes is None:
-        return np.asarray(X @ coef.T) + intercept
-    z = np.empty(X.shape[0], dtype=np.result_type(X.dtype, coef.dtype))
-    for code in np.unique(codes):
-        rows = np.flatnonzero(codes == code)
-        z[rows] = X[rows] @ coef[code] + intercept[code]
-    return z
 
 
 @estimator

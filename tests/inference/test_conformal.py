@@ -1,0 +1,287 @@
+"""Conformal intervals: validity, poolings, layouts, and equality with MAPIE."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from skmtl import BlockSparseRegressor, IndependentTaskRegressor, PooledTaskRegressor
+from skmtl.datasets import make_block_sparse
+from skmtl.inference import TaskConformalRegressor
+from skmtl.inference._spread import shrunk_spreads
+from skmtl.preprocessing import TaskTransformer
+
+METHODS = ["split", "cv+", "jackknife+"]
+POOLINGS = ["shrunk", "shared", "task"]
+
+
+def tasks(n=60, seed=0, noise=(0.5, 0.5, 4.0), d=3):
+    """Stacked tasks, the last of them noisy."""
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(len(noise)), n)
+    X = rng.normal(size=(len(codes), d))
+    w = rng.normal(size=d)
+    y = X @ w + np.asarray(noise)[codes] * rng.normal(size=len(codes))
+    return np.column_stack([X, codes]), y
+
+
+def planted(n, seed):
+    """Training rows, and 600 new rows of the same tasks."""
+    rng = np.random.default_rng(seed)
+    w = rng.normal(size=3)
+    parts = []
+    for n_rows in (n, 200):
+        codes = np.repeat(np.arange(3), n_rows)
+        X = rng.normal(size=(len(codes), 3))
+        noise = np.array([0.5, 0.5, 4.0])[codes]
+        parts += [np.column_stack([X, codes]), X @ w + noise * rng.normal(size=len(codes))]
+    return parts
+
+
+class TestSpread:
+    def test_equal_tasks_share_one_spread(self):
+        rng = np.random.default_rng(0)
+        codes = np.repeat(np.arange(40), 10)
+        spreads, typical = shrunk_spreads(2 * rng.normal(size=400), codes, 40)
+        assert spreads.std() < 0.2 and spreads.mean() == pytest.approx(2, rel=0.1)
+        assert typical == pytest.approx(2, rel=0.1)
+
+    def test_different_tasks_keep_theirs(self):
+        rng = np.random.default_rng(0)
+        truth = np.exp(rng.normal(size=60))
+        codes = np.repeat(np.arange(60), 30)
+        spreads, _ = shrunk_spreads(truth[codes] * rng.normal(size=1800), codes, 60)
+        assert np.corrcoef(np.log(spreads), np.log(truth))[0, 1] > 0.97
+
+    def test_few_errors_are_shrunk_most_and_none_give_the_typical_one(self):
+        rng = np.random.default_rng(0)
+        truth = np.exp(0.5 * rng.normal(size=80))
+        counts = np.where(np.arange(80) < 40, 3, 100)
+        codes = np.repeat(np.arange(80), counts)
+        errors = truth[codes] * rng.normal(size=len(codes))
+        spreads, typical = shrunk_spreads(errors, codes, 81)
+        assert spreads[80] == pytest.approx(typical)
+        own = np.sqrt(np.bincount(codes, errors**2) / counts)
+        few = slice(0, 40)
+        wrong = [np.mean(np.log(each[few] / truth[few]) ** 2) for each in (spreads, own)]
+        assert wrong[0] < 0.6 * wrong[1]
+
+    def test_no_errors_at_all(self):
+        spreads, typical = shrunk_spreads(np.zeros(6), np.repeat([0, 1], 3), 2)
+        np.testing.assert_array_equal(spreads, 1)
+        assert typical == 1
+
+
+class TestValidity:
+    @pytest.mark.parametrize(
+        ("method", "pooling"),
+        [
+            ("split", "shrunk"),
+            ("split", "shared"),
+            ("split", "task"),
+            ("cv+", "shrunk"),
+            ("cv+", "task"),
+            ("jackknife+", "shared"),
+        ],
+    )
+    def test_coverage_over_data_sets(self, method, pooling):
+        few = method == "jackknife+"
+        inside, n_sets = [], 10 if few else 30
+        for seed in range(n_sets):
+            X, y, new, labels = planted(10 if few else 24, seed)
+            model = TaskConformalRegressor(
+                LinearRegression() if few else PooledTaskRegressor(0.01, task_column=-1),
+                method=method,
+                pooling=pooling,
+                confidence_level=0.8,
+                random_state=seed,
+            ).fit(X, y)
+            interval = model.predict_interval(new)
+            inside.append((interval[:, 0] <= labels) & (labels <= interval[:, 1]))
+        inside = np.array(inside)
+        # The mean over 30 data sets varies by about .01.
+        assert 0.77 < inside.mean() < 0.9
+        if few:
+            return
+        by_task = inside.reshape(n_sets, 3, 200).mean(axis=(0, 2))
+        if pooling == "shared":
+            assert by_task[0] > 0.95 and by_task[2] < 0.65
+        else:
+            assert by_task.min() > 0.72
+
+    def test_task_intervals_with_few_labels_are_infinite(self):
+        X, y = tasks(12)
+        model = TaskConformalRegressor(
+            PooledTaskRegressor(0.1, task_column=-1), pooling="task", random_state=0
+        )
+        with pytest.warns(UserWarning, match="3 tasks, such as .*infinite"):
+            model.fit(X, y)
+        assert np.isinf(model.predict_interval(X)).all()
+        assert np.isfinite(model.predict_interval(X, 0.5)).all()
+
+    def test_higher_levels_are_wider_and_nested(self):
+        X, y = tasks()
+        for method in METHODS[:2]:
+            model = TaskConformalRegressor(
+                PooledTaskRegressor(0.1, task_column=-1), method=method, random_state=0
+            ).fit(X, y)
+            narrow, wide = model.predict_interval(X, 0.5), model.predict_interval(X, 0.95)
+            assert (wide[:, 0] <= narrow[:, 0]).all() and (narrow[:, 1] <= wide[:, 1]).all()
+
+
+class TestAgainstOthers:
+    def test_split_by_hand(self):
+        X, y = tasks(40, noise=(1.0,))
+        model = TaskConformalRegressor(Ridge(), pooling="shared", random_state=0).fit(X, y)
+        errors = np.sort(model.calibration_errors_)
+        m = len(errors)
+        assert m == 10
+        half = errors[int(np.ceil((m + 1) * 0.8)) - 1]
+        centre = model.estimator_.predict(X)
+        expected = np.column_stack([centre - half, centre + half])
+        np.testing.assert_allclose(model.predict_interval(X, 0.8), expected)
+
+    def test_jackknife_plus_by_definition(self):
+        X, y = tasks(12, noise=(1.0,))
+        new = np.random.default_rng(5).normal(size=(4, 4))
+        model = TaskConformalRegressor(Ridge(), method="jackknife+", pooling="shared").fit(X, y)
+        found = model.predict_interval(new, 0.75)
+        for x, (low, high) in zip(new, found, strict=True):
+            lows, highs = [], []
+            for i in range(12):
+                fitted = Ridge().fit(np.delete(X, i, 0), np.delete(y, i))
+                error = abs(y[i] - fitted.predict(X[[i]])[0])
+                centre = fitted.predict(x[None])[0]
+                lows.append(centre - error)
+                highs.append(centre + error)
+            # The ceil(.75 * 13) = 10th smallest upper bound; likewise from above.
+            assert high == pytest.approx(np.sort(highs)[9])
+            assert low == pytest.approx(np.sort(lows)[::-1][9])
+
+    def test_cv_plus_equals_mapie(self):
+        mapie = pytest.importorskip("mapie.regression")
+        X, y = tasks(100, noise=(1.0,))
+        folds = KFold(5, shuffle=True, random_state=0)
+        model = TaskConformalRegressor(
+            LinearRegression(), method="cv+", pooling="shared", cv=folds
+        ).fit(X, y)
+        other = mapie.CrossConformalRegressor(
+            LinearRegression(), confidence_level=0.9, cv=folds, method="plus"
+        ).fit_conformalize(X, y)
+        _, ends = other.predict_interval(X)
+        np.testing.assert_allclose(model.predict_interval(X), ends[:, :, 0], atol=1e-10)
+
+    def test_split_equals_mapie(self):
+        mapie = pytest.importorskip("mapie.regression")
+        X, y = tasks(100, noise=(1.0,))
+        model = TaskConformalRegressor(LinearRegression(), pooling="shared", random_state=0).fit(
+            X, y
+        )
+        from skmtl.model_selection import StratifiedTaskKFold
+
+        target = np.full((len(X), 1), 0.5)
+        train, rest = next(StratifiedTaskKFold(4, random_state=0).split(X, target))
+        other = mapie.SplitConformalRegressor(
+            LinearRegression().fit(X[train], y[train]), confidence_level=0.9, prefit=True
+        ).conformalize(X[rest], y[rest])
+        _, ends = other.predict_interval(X)
+        np.testing.assert_allclose(model.predict_interval(X), ends[:, :, 0], atol=1e-10)
+
+
+class TestLayouts:
+    def test_shared_rows(self):
+        made = make_block_sparse(80, 6, 3, n_informative=3, missing=0.2, random_state=0)
+        X, Y = made.data, made.target
+        for method in METHODS[:2]:
+            model = TaskConformalRegressor(
+                BlockSparseRegressor(0.1), method=method, random_state=0
+            ).fit(X, Y)
+            interval = model.predict_interval(X)
+            assert interval.shape == (80, 3, 2)
+            assert (interval[..., 0] < interval[..., 1]).all()
+            assert model.predict(X).shape == (80, 3)
+            assert model.n_calibration_.sum() == len(model.calibration_errors_)
+
+    def test_stacked_frames_in_a_pipeline(self):
+        pd = pytest.importorskip("pandas")
+        X, y = tasks()
+        frame = pd.DataFrame(X[:, :3], columns=list("abc"))
+        frame["school"] = np.array(["ash", "elm", "oak"])[X[:, 3].astype(int)]
+        pipeline = make_pipeline(
+            TaskTransformer(StandardScaler(), task_column="school"),
+            IndependentTaskRegressor(0.1, task_column="school"),
+        )
+        model = TaskConformalRegressor(pipeline, random_state=0).fit(frame, y)
+        interval = model.predict_interval(frame)
+        width = (interval[:, 1] - interval[:, 0]).reshape(3, 60)
+        np.testing.assert_allclose(width, np.repeat(width[:, :1], 60, axis=1))
+        assert width[2, 0] > 3 * width[0, 0]
+        assert model.tasks_.tolist() == ["ash", "elm", "oak"]
+
+    def test_new_task_has_the_typical_spread(self):
+        X, y = tasks()
+        inner = PooledTaskRegressor(0.1, task_column=-1, unknown_task="mean")
+        model = TaskConformalRegressor(inner, random_state=0).fit(X, y)
+        new = X[:1].copy()
+        new[:, 3] = 9
+        (low, high), (a, b) = model.predict_interval(new)[0], model.predict_interval(X[:1])[0]
+        assert high - low > b - a
+
+    def test_groups_stay_together(self):
+        X, y = tasks(40, noise=(1.0,))
+        groups = np.arange(40) // 4
+        model = TaskConformalRegressor(Ridge(), method="jackknife+", pooling="shared")
+        assert len(model.fit(X, y, groups=groups).estimators_) == 10
+
+    def test_weights_and_threads(self):
+        X, y = tasks()
+        weights = np.ones(len(y))
+        weights[::4] = 0
+        inner = PooledTaskRegressor(0.1, task_column=-1)
+        model = TaskConformalRegressor(inner, method="cv+", random_state=0)
+        model.fit(X, y, sample_weight=weights)
+        assert model.n_calibration_.sum() == (weights > 0).sum()
+        both = clone(model).set_params(n_jobs=2).fit(X, y, sample_weight=weights)
+        np.testing.assert_array_equal(model.predict_interval(X), both.predict_interval(X))
+        restored = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(model.predict_interval(X), restored.predict_interval(X))
+
+
+class TestErrors:
+    def test_too_many_refits(self):
+        X, y = tasks()
+        model = TaskConformalRegressor(Ridge(), method="jackknife+", max_refits=100)
+        with pytest.raises(ValueError, match=r"needs 720 fits for 180 rows.*cv\+"):
+            model.fit(X, y)
+
+    def test_classifiers_and_levels(self):
+        from skmtl import BlockSparseClassifier
+
+        X, y = tasks()
+        with pytest.raises(TypeError, match="takes a regressor"):
+            TaskConformalRegressor(BlockSparseClassifier()).fit(X, y > 0)
+        model = TaskConformalRegressor(Ridge(), random_state=0).fit(X, y)
+        with pytest.raises(ValueError, match=r"in \(0, 1\)"):
+            model.predict_interval(X, 1.0)
+
+    def test_check_estimator(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            weighted = "check_sample_weight_equivalence_on_{}_data"
+            other_rows = "another random part of the rows calibrates"
+            results = check_estimator(
+                TaskConformalRegressor(BlockSparseRegressor(0.01), random_state=0),
+                on_fail=None,
+                expected_failed_checks={
+                    weighted.format(kind): other_rows for kind in ("dense", "sparse")
+                },
+            )
+        failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
+        assert not failed
