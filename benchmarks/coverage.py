@@ -10,8 +10,8 @@ Protocol, written before any coverage was seen.
   *School*: exam scores of 139 schools; *RAND*: the logarithm of the expense of person-years with
   one, in 6 sites, features standardised. Of School and RAND half of each task's rows are test rows;
   rows of one person are on one side.
-- Estimator: ``PooledTaskRegressor(0.001, intercept="shrunk")``, common coefficients with a weak ridge
-  and shrunk intercepts, which is close to the mixed model.
+- Estimator: ``PooledTaskRegressor(0.001, intercept="shrunk")``, common coefficients with a weak
+  ridge and shrunk intercepts, which is close to the mixed model.
 - Methods: ``TaskConformalRegressor`` with "split" and "cv+" and its three poolings; "mapie": CV+ of
   MAPIE on a separate ridge of each task (tasks with fewer than 20 training rows are left out), if
   MAPIE is installed; "mixed model": normal intervals of a linear mixed model with random intercepts
