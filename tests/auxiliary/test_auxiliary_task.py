@@ -20,6 +20,7 @@ from skmtl import (
     BlockSparseClassifier,
     BlockSparseRegressor,
     ClusteredTaskRegressor,
+    FusedTaskRegressor,
     GraphRegularizedRegressor,
     LowRankClassifier,
     LowRankRegressor,
@@ -28,6 +29,7 @@ from skmtl import (
     TreeGuidedRegressor,
 )
 from skmtl.auxiliary import AuxiliaryTaskClassifier, AuxiliaryTaskRegressor
+from skmtl.losses import SquaredLoss
 from skmtl.model_selection import AlphaSearchCV
 
 TIGHT = {"tol": 1e-11}
@@ -197,6 +199,59 @@ class TestLayouts:
             for losses in (None, {7: "huber"})
         )
         np.testing.assert_allclose(same.tasks_coef_, mixed.tasks_coef_, atol=1e-4)
+
+    def test_equal_losses_are_one_loss(self):
+        # Otherwise stacked tasks become columns of labels, and intercepts are not comparable.
+        joined, y, _ = self.stacked()
+        inner = BlockSparseRegressor(0.2, task_column=6, intercept="shrunk")
+        model = AuxiliaryTaskRegressor(inner, auxiliary=[7, 8]).fit(joined, y)
+        assert model.estimator_._layout == "stacked"
+        assert isinstance(model.estimator_._get_loss(), SquaredLoss)
+        huber = AuxiliaryTaskRegressor(
+            clone(inner).set_params(loss="huber", huber_delta=0.7), auxiliary=[7, 8]
+        ).fit(joined, y)
+        assert huber.estimator_._layout == "stacked"
+
+    @pytest.mark.parametrize("losses", [None, {"x7": "huber"}])
+    def test_ordered_ids_are_a_chain_in_every_column(self, losses):
+        pd = pytest.importorskip("pandas")
+        joined, y, tasks = self.stacked()
+        frame = pd.DataFrame(joined, columns=[f"x{j}" for j in range(9)])
+        frame["x6"] = pd.Categorical(np.array(list("abc"))[tasks], list("cab"), ordered=True)
+        inner = FusedTaskRegressor(0.1, task_column="x6", **TIGHT)
+        model = AuxiliaryTaskRegressor(inner, auxiliary=["x7", "x8"], losses=losses)
+        model.fit(frame, y)
+        # The same with numbers, whose order is that of the categories.
+        frame["x6"] = np.array([1, 2, 0])[tasks]
+        numbered = clone(model).fit(frame, y)
+        np.testing.assert_allclose(model.coef_, numbered.coef_[[1, 2, 0]], atol=1e-5)
+        np.testing.assert_allclose(model.objective_, numbered.objective_)
+
+    def test_ordered_classes_are_a_chain(self):
+        pd = pytest.importorskip("pandas")
+        joined, y = with_columns(*dataset())
+        joined = np.column_stack([joined, y])
+        names, codes = ["mid", "low", "top"], np.digitize(y, [0, 2])
+        ordered = pd.Series(pd.Categorical(np.array(names)[codes], names, ordered=True))
+        model = AuxiliaryTaskClassifier(skmtl.FusedTaskClassifier(0.01), auxiliary=[6, 7])
+        edges = model.fit(joined, ordered).estimator_.edges_.tolist()
+        assert edges == [["mid", "low"], ["low", "top"], ["top", "x6"], ["x6", "x7"]]
+
+    @pytest.mark.parametrize("layout", ["shared", "stacked"])
+    def test_score_is_the_estimators(self, layout):
+        joined, y, _ = self.stacked()
+        inner, auxiliary = BlockSparseRegressor(0.2, task_column=6), [7, 8]
+        if layout == "shared":
+            joined, y = np.delete(joined, 6, axis=1), dataset(seed=0)[1][:, :2] * [1, 5]
+            y[::7, 0] = np.nan
+            inner, auxiliary = BlockSparseRegressor(0.2), [6, 7]
+        model = AuxiliaryTaskRegressor(inner, auxiliary=auxiliary).fit(joined, y)
+        features = np.delete(joined, auxiliary, axis=1)
+        assert model.score(joined, y) == model._main.score(features, y)
+        alone = clone(model).set_params(weight=0).fit(joined, y)
+        assert alone.score(joined, y) == clone(inner).fit(features, y).score(features, y)
+        grid = GridSearchCV(model, {"weight": [0, 1]}, cv=3).fit(joined, y)
+        assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
 
     def test_task_column_before_and_after_the_targets(self):
         joined, y, _ = self.stacked()
@@ -480,12 +535,23 @@ class TestErrors:
             (BlockSparseRegressor(task_weight="balanced"), ValueError, "task_weight must be None"),
             (skmtl.IndependentTaskRegressor("cv"), ValueError, "must be a number"),
             (BlockSparseRegressor(alpha=-1), ValueError, "alpha"),
+            (TaskRelationRegressor(unknown_task="prior"), ValueError, "got 'prior'"),
         ],
     )
     def test_of_the_estimator(self, estimator, error, message):
         joined, y = with_columns(*dataset())
         with pytest.raises(error, match=message):
             AuxiliaryTaskRegressor(estimator, auxiliary=[6]).fit(joined, y)
+
+    def test_of_new_tasks(self):
+        joined, y = with_columns(*dataset())
+        inner = TaskRelationRegressor(0.1)
+        model = AuxiliaryTaskRegressor(inner, auxiliary=[6, 7]).fit(joined, y).estimator_
+        with pytest.raises(ValueError, match="to the main tasks alone"):
+            model.fit_new_task(joined[:5, :6], y[:5], name="new")
+        with pytest.raises(ValueError, match="together with auxiliary tasks"):
+            model.predict(joined[:, :6], return_std=True)
+        assert not hasattr(model, "noise_variance_")
 
     def test_of_values(self):
         joined, y = with_columns(*dataset())
