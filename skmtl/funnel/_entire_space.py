@@ -28,7 +28,7 @@ from skmtl.estimators import (
     parameter,
     strength,
 )
-from skmtl.funnel._labels import check_nested, mean_log_likelihood, who_reached
+from skmtl.funnel._labels import as_binary, check_nested, mean_log_likelihood, who_reached
 from skmtl.funnel._likelihood import EntireSpace, Likelihood, PseudoLabels
 from skmtl.funnel._stages import Descent, FixedScale
 from skmtl.losses import FunnelLoss, LogisticLoss, Loss, log_reached
@@ -166,6 +166,7 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         return FunnelLoss()
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        self._check_penalty()
         check_nested(y)
         data, self.classes_ = read_classification(self, X, y, sample_weight)
         if data.layout == "classes" and data.n_tasks > 1:
@@ -175,6 +176,25 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
                 f"1 for each stage."
             )
         return data
+
+    def _check_penalty(self) -> None:
+        """Raise if the steps cannot handle the penalty."""
+        if isinstance(self.penalty, str) or self.propensity == "inverse":
+            return
+        if any(part.n_superposed > 1 for part in self.penalty.summands):
+            raise ValueError(
+                f"penalty must not be a superposition unless propensity='inverse', got "
+                f"{self.penalty!r}. Use a single norm or a sum, such as L1() + L21()."
+            )
+
+    def _warn_of_data(self, data: TaskData) -> None:
+        left_out = ~self._learnable(data) & (data.label_counts > 0)
+        if left_out.any():
+            warn(
+                f"In the stages {data.tasks[left_out].tolist()} all rows that reached the stage "
+                f"before have the same label, or there is no such row: these stages have no finite "
+                f"minimiser and are fitted by a constant. Merge or drop them, or collect more rows."
+            )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         penalty: Penalty | None = self._separate_model(1.0)._get_penalty(data)
@@ -327,7 +347,7 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         if self._layout == "shared":
             y, sample_weight = read_scored(self, y, sample_weight)
         else:
-            y = np.where(np.asarray(y).reshape(-1, 1) == self.classes_[1], 1.0, 0.0)
+            y = as_binary(y, self.classes_)
         return mean_log_likelihood(z, y, sample_weight)
 
     def __sklearn_tags__(self) -> Tags:

@@ -17,7 +17,7 @@ from skmtl.datasets import make_funnel
 from skmtl.funnel import EntireSpaceClassifier, make_stage_scorer
 from skmtl.losses import FunnelLoss
 from skmtl.model_selection import AlphaSearchCV
-from skmtl.penalties import L1, L21, Ridge
+from skmtl.penalties import L1, L21, Ridge, Superposition
 
 TIGHT = {"tol": 1e-10, "max_stages": 500}
 
@@ -197,7 +197,7 @@ class TestFit:
     def test_a_stage_without_events_is_a_constant(self):
         X, Y = dataset(300)
         Y[:, 1] = 0
-        with pytest.warns(UserWarning, match="All labels are the same"):
+        with pytest.warns(UserWarning, match=r"In the stages \[1\] all rows that reached"):
             model = EntireSpaceClassifier(0.01).fit(X, Y)
         assert (model.coef_[1] == 0).all() and model.intercept_[1] < -4
         alone = BlockSparseClassifier(0.01).fit(X, Y[:, :1])
@@ -296,8 +296,27 @@ class TestWithinScikitLearn:
         assert scorer(model, X, Y) == pytest.approx(expected)
         with pytest.raises(ValueError, match=r"one of \[0, 1\]"):
             make_stage_scorer("buy")(model, X, Y)
+        for stage in (1.5, None):
+            with pytest.raises(ValueError, match=r"one of \[0, 1\], or a position"):
+                make_stage_scorer(stage)(model, X, Y)
         with pytest.raises(ValueError, match="metric must be one of"):
             make_stage_scorer(metric="accuracy")
+
+    @pytest.mark.parametrize("metric", ["neg_log_loss", "neg_brier_score"])
+    def test_stage_scorer_of_one_class_and_of_no_row(self, metric):
+        X, Y = dataset(300)
+        model = EntireSpaceClassifier(0.01).fit(X, Y)
+        score = make_stage_scorer(-1, metric, conditional=True)
+        for label in (0, 1):
+            rows = Y[:, 0] == 1
+            rows[rows] = Y[rows, 1] == label
+            p = model.predict_conditional_proba(X[rows])[:, 1]
+            right = p if label else 1 - p
+            loss = -np.log(right) if metric == "neg_log_loss" else (1 - right) ** 2
+            assert score(model, X[rows], Y[rows]) == pytest.approx(-loss.mean())
+        nobody = Y[:, 0] == 0
+        assert np.isnan(score(model, X[nobody], Y[nobody]))
+        assert np.isnan(make_stage_scorer(0, metric)(model, X, np.full_like(Y, np.nan)))
 
     def test_alpha_search(self):
         X, Y = dataset()
@@ -340,6 +359,14 @@ class TestErrors:
             EntireSpaceClassifier().fit(X, 2 * Y - 1)
         with pytest.raises(ValueError, match="Only binary classification"):
             EntireSpaceClassifier().fit(X, Y.sum(axis=1))
+        single = EntireSpaceClassifier().fit(X, np.where(Y[:, 0] == 1, "yes", "no"))
+        with pytest.raises(ValueError, match=r"classes of fit, \['no', 'yes'\], got .*'maybe'"):
+            single.score(X, np.full(100, "maybe"))
+        parts = Superposition(L1(), L21())
+        for penalty in (parts, parts + Ridge()):
+            with pytest.raises(ValueError, match="not be a superposition"):
+                EntireSpaceClassifier(penalty=penalty).fit(X, Y)
+        EntireSpaceClassifier(0.1, penalty=parts, propensity="inverse").fit(X, Y)
         with pytest.raises(ValueError, match="'penalty' parameter"):
             EntireSpaceClassifier(penalty="lasso").fit(X, Y)
         with pytest.warns(UserWarning, match="max_stages"):
