@@ -241,7 +241,7 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         if self.propensity is not None:
             self.propensities_ = _propensities(data, separate, self.least_propensity)
         if self.propensity == "inverse":
-            weights = _inverse_weights(data, self.propensities_)
+            weights = _inverse_weights(data, self.propensities_, data.totals)
             fit = model._fit_data(replace(data, weights=weights), separate)
             return StagedFit(
                 **{**vars(fit), "n_iter": separate.n_iter + fit.n_iter},
@@ -399,11 +399,11 @@ def _propensities(data: TaskData, separate: Fit, least: float) -> Array:
     return np.asarray(np.maximum(np.column_stack([np.ones(len(q)), q[:, :-1]]), least))
 
 
-def _inverse_weights(data: TaskData, propensities: Array) -> Array:
-    """Weights of the rows that have reached the stage before; as much in total as all rows."""
+def _inverse_weights(data: TaskData, propensities: Array, totals: Array) -> Array:
+    """Weights of the rows that have reached the stage before, with given sums (n_stages,)."""
     weights = _separated(data).weights / propensities
     sums = weights.sum(axis=0)
-    weights *= np.divide(data.totals, sums, out=np.zeros_like(sums), where=sums > 0)
+    weights *= np.divide(totals, sums, out=np.zeros_like(sums), where=sums > 0)
     return np.asarray(weights)
 
 
@@ -412,7 +412,8 @@ def _corrected_labels(data: TaskData, separate: Fit, propensities: Array) -> tup
     rows = data.weights[:, :1]
     Z = linear_predictor(data.X, None, separate.coef, separate.intercept).astype(np.float64)
     imputed = expit(Z)
-    ratios = _inverse_weights(data, propensities)
+    # If labels are missing, the observed ones stand for those of all rows.
+    ratios = _inverse_weights(data, propensities, np.full(data.n_tasks, rows.sum()))
     ratios = np.divide(ratios, rows, out=np.zeros_like(ratios), where=rows > 0)
     labels = imputed + ratios * ((data.y + 1) / 2 - imputed)
     weights = np.repeat(rows, data.n_tasks, axis=1)

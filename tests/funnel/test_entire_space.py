@@ -220,17 +220,21 @@ class TestPropensity:
         np.testing.assert_allclose(model.coef_, same.coef_, atol=1e-5)
         assert 0 <= model.dual_gap_ < 1e-8
 
-    def test_doubly_robust_against_scipy(self):
+    @pytest.mark.parametrize("missing", [False, True])
+    def test_doubly_robust_against_scipy(self, missing):
         X, Y = dataset()
+        if missing:
+            Y[::2, 1] = np.nan
         params = {"penalty": "none", "propensity": "doubly_robust"}
         model = EntireSpaceClassifier(**params, **TIGHT).fit(X, Y)
         separate = Y.copy()
         separate[Y[:, 0] == 0, 1] = np.nan
         alone = BlockSparseClassifier(0.0, tol=1e-12).fit(X, separate)
         p, imputed = alone.predict_proba(X).T
-        ratio = np.where(Y[:, 0] == 1, 1 / np.maximum(p, 0.01), 0)
+        seen = (Y[:, 0] == 1) & ~np.isnan(Y[:, 1])
+        ratio = np.where(seen, 1 / np.maximum(p, 0.01), 0)
         ratio *= len(X) / ratio.sum()
-        labels = imputed + ratio * (Y[:, 1] - imputed)
+        labels = imputed + ratio * (np.nan_to_num(Y[:, 1]) - imputed)
 
         def loss(w):
             z = X @ w[1:] + w[0]
