@@ -245,7 +245,9 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
         """
         p, logs = self._parts(X)
-        amounts: Array = p * np.exp(logs) * self.correction_
+        with np.errstate(divide="ignore"):
+            # Far from the data p may be 0, and the amount infinite.
+            amounts: Array = np.exp(np.log(p) + logs) * self.correction_
         return amounts
 
     def predict_positive_proba(self, X: Any) -> Array:

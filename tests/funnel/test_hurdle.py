@@ -95,6 +95,13 @@ def test_amounts_that_are_never_zero():
     np.testing.assert_array_equal(model.predict(X), model.predict_conditional(X))
 
 
+def test_predictions_far_from_the_data_are_no_nan():
+    X, y = dataset()
+    model = HurdleRegressor(0.05).fit(X, y)
+    model._model.coef_ = np.array([[-1.0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0]])
+    assert model.predict([[1e4, 0, 0, 0, 0]]).tolist() == [0.0]
+
+
 def test_warnings_of_the_fit_are_kept():
     X, y = dataset()
     with pytest.warns(ConvergenceWarning, match="Increase max_iter"):
