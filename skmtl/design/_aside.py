@@ -162,7 +162,7 @@ def select_features(estimator: Any, X: Any, columns: ColumnsAside) -> Any:
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{columns.width} features as input: without column names those of {columns.what!r} "
             f"must be present too, where they may be NaN. Insert them at the positions "
-            f"{columns.positions}, or use data frames."
+            f"{columns.positions}, or use data frames whose column names are strings."
         )
     validate_data(estimator, X, reset=False, skip_check_array=True)
     return without_columns(X, columns)

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -323,6 +324,10 @@ class TestLayouts:
         model = AuxiliaryTaskRegressor(BlockSparseRegressor(0.2), auxiliary=[6, 7]).fit(joined, y)
         with pytest.raises(ValueError, match=r"may be NaN.*\[6, 7\]"):
             model.predict(joined[:, :6])
+        pd = pytest.importorskip("pandas")
+        model.fit(pd.DataFrame(joined), y)
+        with pytest.raises(ValueError, match="column names are strings"):
+            model.predict(pd.DataFrame(joined[:, :6]))
         joined[:, 6:] = np.nan
         assert np.isfinite(model.predict(joined)).all()
 
@@ -402,11 +407,17 @@ class TestWeights:
 
     def test_selected_weight_for_classes_and_stacked_tasks(self):
         joined, y, _ = TestLayouts.stacked()
-        model = AuxiliaryTaskClassifier(
-            BlockSparseClassifier(0.02, task_column=6), auxiliary=[7], weight="cv", cv=3
-        ).fit(joined[:, :8], y > 1)
+        joined, y = joined[:, :8], y > 1
+        inner = BlockSparseClassifier(0.02, task_column=6, **TIGHT)
+        folds = list(KFold(3).split(joined))
+        model = AuxiliaryTaskClassifier(inner, auxiliary=[7], weight="cv", cv=folds).fit(joined, y)
         assert model.weight_ in model.weights_
-        assert (model.weight_scores_ < 0).all()
+        for i in (0, 4):
+            fixed = clone(model).set_params(weight=model.weights_[i])
+            for k, (train, test) in enumerate(folds):
+                p = fixed.fit(joined[train], y[train]).predict_proba(joined[test])
+                loss = log_loss(y[test], p)
+                assert -model.weight_scores_[i, k] == pytest.approx(loss, rel=1e-4)
 
     def test_no_label_leaves_a_column_out(self):
         joined, y = with_columns(*dataset())
@@ -469,7 +480,9 @@ class TestWithinScikitLearn:
         joined = np.column_stack([X, Y[:, 1]])
         model = AuxiliaryTaskClassifier(BlockSparseClassifier(0.05), auxiliary=[-1])
         calibrated = CalibratedClassifierCV(model, cv=3).fit(joined, Y[:, 0] > 1)
-        assert calibrated.predict_proba(joined).shape == (60, 2)
+        p = calibrated.predict_proba(joined)[:, 1]
+        assert roc_auc_score(Y[:, 0] > 1, p) > 0.9
+        assert p.mean() == pytest.approx((Y[:, 0] > 1).mean(), abs=0.05)
 
     def test_clone_pickle_and_repeated_fits(self):
         joined, y = with_columns(*dataset())
