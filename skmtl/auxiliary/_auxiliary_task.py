@@ -293,10 +293,12 @@ class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, BaseEstimator):
         \qquad
         F_{\text{main}} = \tfrac{T}{S} \sum_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    where the columns of W are the main tasks and the auxiliary ones, :math:`\omega` is ``weight``
-    and :math:`\alpha \, \Omega` the estimator's penalty. A measurement of tomorrow, a by-product or
-    an expensive test can thus teach the main task which features matter, although it is not known
-    when the model predicts. ``alpha`` has the scale of the main tasks alone.
+    where W (n_features, n_tasks + n_auxiliary) has a column for each main and each auxiliary task,
+    :math:`u_{ia}` is the label of row i in the auxiliary column a, :math:`S_a` the sum of the
+    weights of these labels, :math:`\omega` is ``weight`` and :math:`\alpha \, \Omega` the
+    estimator's penalty; other symbols are as in the estimator. A measurement of tomorrow, a
+    by-product or an expensive test can thus teach the main task which features matter, although it
+    is not known when the model predicts. ``alpha`` has the scale of the main tasks alone.
 
     In the stacked layout each auxiliary column gives every task a companion, and
     :math:`\tfrac{1}{S_a}` becomes :math:`\tfrac{T}{S_a}`, where T counts the tasks with labels in
@@ -365,9 +367,8 @@ class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, BaseEstimator):
     Convex if the estimator is. Grid searches reach the estimator's parameters by
     ``estimator__alpha``. Parameters that describe the tasks (a graph, a tree, an order) concern all
     tasks, main and auxiliary; such an estimator cannot be fitted with weight 0, nor with "cv". If
-    auxiliary tasks have other losses than the main ones, tasks in the
-    stacked layout are fitted as columns of a label matrix, which takes memory for
-    n_samples * n_tasks * (1 + n_columns) labels.
+    auxiliary tasks have other losses than the main ones, tasks in the stacked layout are fitted as
+    columns of a label matrix, which takes memory for n_samples * n_tasks * (1 + n_columns) labels.
 
     References
     ----------
@@ -414,8 +415,10 @@ class AuxiliaryTaskClassifier(_AuxiliaryTask, ClassifierMixin, BaseEstimator):
         \qquad
         F_{\text{main}} = \tfrac{T}{S} \sum_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    where the columns of W are the main tasks and the auxiliary ones, :math:`\omega` is ``weight``
-    and :math:`\alpha \, \Omega` the estimator's penalty. A 1-D y with more than two classes gives a
+    where W (n_features, n_tasks + n_auxiliary) has a column for each main and each auxiliary task,
+    :math:`u_{ia}` is the label of row i in the auxiliary column a, :math:`S_a` the sum of the
+    weights of these labels, :math:`\omega` is ``weight`` and :math:`\alpha \, \Omega` the
+    estimator's penalty. A 1-D y with more than two classes gives a
     main task for each class against the rest. See :class:`AuxiliaryTaskRegressor`.
 
     Parameters

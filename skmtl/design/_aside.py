@@ -51,8 +51,9 @@ class ColumnsAside:
     def numbers(self, X: Any) -> Array:
         """The values of these columns (n_samples, n_columns), NaN where they are missing."""
         named = zip(self.positions, self.names, strict=True)
+        remedy = "Encode it as numbers, two classes as 0 and 1."
         columns = [
-            as_floats(values_of(X, position), f"The {self.what} column {name!r}")
+            as_floats(values_of(X, position), f"The {self.what} column {name!r}", remedy)
             for position, name in named
         ]
         numbers = np.column_stack(columns) if columns else np.empty((X.shape[0], 0))

@@ -60,11 +60,12 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         q_{ik} = \prod_{j \le k} \sigma(x_i w_j + b_j) , \quad
         \ell(y, q) = -y \log q - (1 - y) \log(1 - q)
 
-    with a column of y for each stage, 1 if the row has reached it. Purchases are rare and seen only
-    after a click. A model of purchases given a click, fitted to the rows with a click, predicts for
-    others than those it has seen, and has few labels; here every impression is a label of the
-    purchase, and the penalty lets the stages share features or directions. The penalty runs across
-    the stages.
+    where W (n_features, n_stages) has a column :math:`w_j` for each stage, :math:`y_{ik}` is 1 if
+    row i has reached stage k, :math:`s_i` are the weights (zero where a label is missing) and S is
+    the largest sum of the weights of a stage. Purchases are rare and seen only after a click. A
+    model of the purchase given a click that is fitted to the rows with a click has few labels, and
+    is applied to rows unlike these; here every impression has a label of the purchase. The penalty
+    lets the stages share features or directions.
 
     Attributes
     ----------
@@ -79,7 +80,8 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
     product of one factor for each, the fit of stage k to the rows that have reached stage k - 1.
 
     The objective is not convex. The fit starts from these separate fits, with the same penalty, and
-    takes penalised weighted least-squares steps that never increase it.
+    takes penalised weighted least-squares steps that never increase it. With ``warm_start`` the
+    separate fits start from the previous coefficients.
 
     With ``propensity`` the stages are fitted separately, each to the rows that have reached the one
     before, and the conditional probability is corrected for the selection of these rows, as far as
@@ -133,7 +135,8 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         """
         "block": the L2,1 norm, so that the stages use the same features. "trace": the trace norm,
         so that they use the same directions. "none": no penalty. Or any penalty of
-        :mod:`skmtl.penalties`, which ``alpha`` multiplies.
+        :mod:`skmtl.penalties`, which ``alpha`` multiplies; a superposition only with
+        ``propensity="inverse"``.
         """,
     )
     propensity: str | None = parameter(

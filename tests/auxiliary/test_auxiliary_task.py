@@ -572,6 +572,10 @@ class TestErrors:
         joined[3, 7] = np.inf
         with pytest.raises(ValueError, match=r"\['x7'\] contain infinity"):
             model.fit(joined, y)
+        strings = joined.astype(object)
+        strings[:, 7] = "yes"
+        with pytest.raises(ValueError, match="(?s)column 'x7' must hold numbers.*classes as 0"):
+            model.fit(strings, y)
         joined[3, 0], joined[3, 7] = np.nan, 0.0
         with pytest.raises(ValueError, match="NaN"):
             model.fit(joined, y)
