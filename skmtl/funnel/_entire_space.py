@@ -83,6 +83,9 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
     takes penalised weighted least-squares steps that never increase it. With ``warm_start`` the
     separate fits start from the previous coefficients.
 
+    The grids of alpha of ``alpha_max`` and ``AlphaSearchCV`` are those of the separate fits; the
+    coefficients of the entire space may be zero only at a larger alpha.
+
     With ``propensity`` the stages are fitted separately, each to the rows that have reached the one
     before, and the conditional probability is corrected for the selection of these rows, as far as
     the features explain it. This problem is convex, except that the propensities are estimated

@@ -496,6 +496,14 @@ class TestWithinScikitLearn:
         with pytest.raises(NotFittedError):
             clone(model).predict(joined)
 
+    def test_the_fitted_estimator_can_be_fitted_to_other_tasks(self):
+        X, Y = dataset()
+        joined = np.column_stack([X, Y[:, 1]])
+        inner = BlockSparseRegressor(0.2, **TIGHT)
+        model = AuxiliaryTaskRegressor(inner, auxiliary=[6], losses="huber", weight=3.0)
+        other = model.fit(joined, Y[:, 0]).estimator_.fit(X, Y[:, 1:])
+        np.testing.assert_allclose(other.coef_, clone(inner).fit(X, Y[:, 1:]).coef_, atol=1e-6)
+
     def test_warnings_of_the_estimator_are_kept(self):
         joined, y = with_columns(*dataset())
         joined[:, 6] *= 1e4
