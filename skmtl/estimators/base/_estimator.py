@@ -282,7 +282,7 @@ class TaskEstimator(CallbackSupportMixin, BaseEstimator):
         """
         self._validate_params()
         # Left by a fit together with other tasks; these are not fitted here.
-        vars(self).pop("_beside", None)
+        self.__dict__.pop("_beside", None)
         if is_followed(self):
             return follow(
                 self, lambda task: self._fit(X, y, sample_weight, task), X, y, sample_weight
