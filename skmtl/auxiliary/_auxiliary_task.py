@@ -50,8 +50,11 @@ def _if_estimator_has(method: str) -> Callable[[Method], Method]:
     return decorator
 
 
-class _AuxiliaryTask(MetaEstimatorMixin, BaseEstimator):
-    """The common parts of AuxiliaryTaskRegressor and AuxiliaryTaskClassifier."""
+class _AuxiliaryTask(MetaEstimatorMixin):
+    """The common parts of AuxiliaryTaskRegressor and AuxiliaryTaskClassifier.
+
+    Derived before scikit-learn's mixins, whose score does not know missing labels or tasks.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit"])],
@@ -130,6 +133,11 @@ class _AuxiliaryTask(MetaEstimatorMixin, BaseEstimator):
                 f"The estimator's alpha must be a number, got {given.alpha!r}. Search over "
                 f"estimator__alpha by GridSearchCV."
             )
+        if getattr(given, "unknown_task", None) == "prior":
+            raise ValueError(
+                f"The estimator's unknown_task must be 'error' or 'mean', got 'prior': {name} has "
+                f"no prior for new tasks. Use unknown_task='mean'."
+            )
         model: Any = clone(given)
         model._validate_params()
         if getattr(model, "loss", None) == "multinomial":
@@ -174,13 +182,14 @@ class _AuxiliaryTask(MetaEstimatorMixin, BaseEstimator):
             validate_data(self, X, reset=True, skip_check_array=True)
             return AuxiliaryProblem(model, main, None, model._own_loss()), np.ones(0)
         auxiliary, targets = list(self.auxiliary), columns.numbers(X)
-        losses, labels = read_losses(self.losses, model, auxiliary, columns, targets)
+        own = model._own_loss()
+        losses, labels = read_losses(self.losses, model, own, auxiliary, columns, targets)
         raw = as_label_array(y, type(self).__name__)
         weights = self._row_weights(sample_weight, raw, main)
         weights = np.where(np.isnan(labels), 0.0, weights[:, None])
         others = Companions(np.where(weights > 0, labels, 1.0), weights, columns.names)
         rows = rows_of_data(model, main, features, raw, sample_weight)
-        problem = join_auxiliary(model, features, main, rows, others, losses)
+        problem = join_auxiliary(model, features, main, rows, others, own, losses)
         return problem, np.asarray(weights.any(axis=0))
 
     def _row_weights(self, sample_weight: Any, labels: Array, main: TaskData) -> Array:
@@ -273,7 +282,7 @@ class _AuxiliaryTask(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-class AuxiliaryTaskRegressor(RegressorMixin, _AuxiliaryTask):
+class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, BaseEstimator):
     r"""Main regression tasks, fitted together with targets that exist only in training.
 
     .. math::
@@ -284,10 +293,12 @@ class AuxiliaryTaskRegressor(RegressorMixin, _AuxiliaryTask):
         \qquad
         F_{\text{main}} = \tfrac{T}{S} \sum_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    where the columns of W are the main tasks and the auxiliary ones, :math:`\omega` is ``weight``
-    and :math:`\alpha \, \Omega` the estimator's penalty. A measurement of tomorrow, a by-product or
-    an expensive test can thus teach the main task which features matter, although it is not known
-    when the model predicts. ``alpha`` has the scale of the main tasks alone.
+    where W (n_features, n_tasks + n_auxiliary) has a column for each main and each auxiliary task,
+    :math:`u_{ia}` is the label of row i in the auxiliary column a, :math:`S_a` the sum of the
+    weights of these labels, :math:`\omega` is ``weight`` and :math:`\alpha \, \Omega` the
+    estimator's penalty; other symbols are as in the estimator. A measurement of tomorrow, a
+    by-product or an expensive test can thus teach the main task which features matter, although it
+    is not known when the model predicts. ``alpha`` has the scale of the main tasks alone.
 
     In the stacked layout each auxiliary column gives every task a companion, and
     :math:`\tfrac{1}{S_a}` becomes :math:`\tfrac{T}{S_a}`, where T counts the tasks with labels in
@@ -322,7 +333,8 @@ class AuxiliaryTaskRegressor(RegressorMixin, _AuxiliaryTask):
     tasks_ : ndarray of shape (n_tasks,)
         The main tasks.
     tasks_coef_ : ndarray of shape (n_tasks + n_auxiliary, n_features)
-        Coefficients of all tasks, the main ones first; without auxiliary ones if ``weight_`` is 0.
+        Coefficients of all tasks, the main ones first; without auxiliary ones if ``weight_`` is 0
+        or no auxiliary column has a label.
     tasks_intercept_ : ndarray of shape (n_tasks + n_auxiliary,)
     auxiliary_tasks_ : ndarray of shape (n_auxiliary,)
         The columns; in the stacked layout pairs (task, column).
@@ -332,8 +344,8 @@ class AuxiliaryTaskRegressor(RegressorMixin, _AuxiliaryTask):
         With ``weight="cv"``: the candidates, and minus the mean squared error of held-out main
         labels.
     estimator_ : estimator
-        The estimator fitted to all tasks, for its own attributes. A single main target is called
-        "main" there.
+        The estimator fitted to all tasks, for its own attributes, such as ``task_covariance_``. A
+        single main target is called "main" there. It cannot fit new tasks.
     objective_, dual_gap_ : float
         The objective above, and an upper bound on its suboptimality.
     n_iter_ : int
@@ -346,16 +358,17 @@ class AuxiliaryTaskRegressor(RegressorMixin, _AuxiliaryTask):
     ------
     ValueError
         In ``fit``, if X lacks an auxiliary column, a loss is not defined for its labels, or the
-        estimator sets ``task_weight``.
+        estimator sets ``task_weight`` or ``unknown_task="prior"``.
     TypeError
         In ``fit``, if the estimator is not one of skmtl, or selects its own parameters.
 
     Notes
     -----
     Convex if the estimator is. Grid searches reach the estimator's parameters by
-    ``estimator__alpha``. If auxiliary tasks have other losses than the main ones, tasks in the
-    stacked layout are fitted as columns of a label matrix, which takes memory for
-    n_samples * n_tasks * (1 + n_columns) labels.
+    ``estimator__alpha``. Parameters that describe the tasks (a graph, a tree, an order) concern all
+    tasks, main and auxiliary; such an estimator cannot be fitted with weight 0, nor with "cv". If
+    auxiliary tasks have other losses than the main ones, tasks in the stacked layout are fitted as
+    columns of a label matrix, which takes memory for n_samples * n_tasks * (1 + n_columns) labels.
 
     References
     ----------
@@ -391,7 +404,7 @@ class AuxiliaryTaskRegressor(RegressorMixin, _AuxiliaryTask):
     """
 
 
-class AuxiliaryTaskClassifier(ClassifierMixin, _AuxiliaryTask):
+class AuxiliaryTaskClassifier(_AuxiliaryTask, ClassifierMixin, BaseEstimator):
     r"""Main classification tasks, fitted together with targets that exist only in training.
 
     .. math::
@@ -402,8 +415,10 @@ class AuxiliaryTaskClassifier(ClassifierMixin, _AuxiliaryTask):
         \qquad
         F_{\text{main}} = \tfrac{T}{S} \sum_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)
 
-    where the columns of W are the main tasks and the auxiliary ones, :math:`\omega` is ``weight``
-    and :math:`\alpha \, \Omega` the estimator's penalty. A 1-D y with more than two classes gives a
+    where W (n_features, n_tasks + n_auxiliary) has a column for each main and each auxiliary task,
+    :math:`u_{ia}` is the label of row i in the auxiliary column a, :math:`S_a` the sum of the
+    weights of these labels, :math:`\omega` is ``weight`` and :math:`\alpha \, \Omega` the
+    estimator's penalty. A 1-D y with more than two classes gives a
     main task for each class against the rest. See :class:`AuxiliaryTaskRegressor`.
 
     Parameters
@@ -436,7 +451,8 @@ class AuxiliaryTaskClassifier(ClassifierMixin, _AuxiliaryTask):
     tasks_ : ndarray of shape (n_tasks,)
         The main tasks.
     tasks_coef_ : ndarray of shape (n_tasks + n_auxiliary, n_features)
-        Coefficients of all tasks, the main ones first; without auxiliary ones if ``weight_`` is 0.
+        Coefficients of all tasks, the main ones first; without auxiliary ones if ``weight_`` is 0
+        or no auxiliary column has a label.
     tasks_intercept_ : ndarray of shape (n_tasks + n_auxiliary,)
     auxiliary_tasks_ : ndarray of shape (n_auxiliary,)
         The columns; in the stacked layout pairs (task, column).
@@ -445,7 +461,8 @@ class AuxiliaryTaskClassifier(ClassifierMixin, _AuxiliaryTask):
     weights_, weight_scores_ : ndarrays of shape (n_weights,) and (n_weights, n_folds)
         With ``weight="cv"``: the candidates, and minus the mean loss of held-out main labels.
     estimator_ : estimator
-        The estimator fitted to all tasks, for its own attributes.
+        The estimator fitted to all tasks, for its own attributes, such as ``task_covariance_``. Its
+        predictions treat every task as a classification task; for others use ``tasks_coef_``.
     objective_, dual_gap_ : float
         The objective above, and an upper bound on its suboptimality.
     n_iter_ : int

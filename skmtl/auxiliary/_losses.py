@@ -13,7 +13,12 @@ Array = NDArray[Any]
 
 
 def read_losses(
-    losses: Any, model: Any, auxiliary: list[Any], columns: ColumnsAside, targets: Array
+    losses: Any,
+    model: Any,
+    own: Loss,
+    auxiliary: list[Any],
+    columns: ColumnsAside,
+    targets: Array,
 ) -> tuple[list[Loss], Array]:
     """The loss of each auxiliary column, and the labels (n_samples, n_columns) that it takes.
 
@@ -23,6 +28,9 @@ def read_losses(
         By column, as in ``auxiliary``.
     model : estimator
         Of the main tasks.
+    own : Loss
+        The estimator's. Columns with the same loss get this object, since losses are equal only if
+        they are the same object.
     auxiliary : list
         The columns as the user gave them.
     columns : ColumnsAside
@@ -30,10 +38,10 @@ def read_losses(
         NaN where a label is missing.
     """
     known = losses_by_name(getattr(model, "huber_delta", 1.35))
-    own = model.loss if isinstance(model.loss, str) else "squared"
-    if own in known:
-        known[own] = model._own_loss()
-    names = _names(losses, auxiliary, [_default(model, own, column) for column in targets.T])
+    main = model.loss if isinstance(model.loss, str) else "squared"
+    if isinstance(model.loss, str):
+        known[main] = own
+    names = _names(losses, auxiliary, [_default(model, main, column) for column in targets.T])
     labels = targets.copy()
     for k, (column, name) in enumerate(zip(columns.names, names, strict=True)):
         if name not in known:

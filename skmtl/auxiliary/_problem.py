@@ -93,6 +93,7 @@ def join_auxiliary(
     main: TaskData,
     rows: Array,
     others: Companions,
+    own: Loss,
     losses: Sequence[Loss],
 ) -> AuxiliaryProblem:
     """The joint problem of the main tasks that a model has read and the auxiliary ones.
@@ -106,10 +107,11 @@ def join_auxiliary(
         The row of X of each row of ``main``.
     others : Companions
         The auxiliary labels of all rows of X.
+    own : Loss
+        Of the main tasks.
     losses : sequence of Loss
         One for each auxiliary column.
     """
-    own = model._own_loss()
     if not others.weights.any():
         return AuxiliaryProblem(model, main, None, own)
     each = [own.column(task) for task in range(main.n_tasks)]

@@ -47,9 +47,9 @@ def make_funnel(
         P(\text{stage } k \mid \text{stage } k - 1, x, u) = \sigma(x \cdot w_k + b_k + \gamma u)
 
     with standard normal features x and a hidden standard normal feature u. If :math:`\gamma \ne 0`,
-    the rows that reach a stage have other u than those that do not: stage k given stage k - 1 is
-    then not what stage k would be if all rows had reached stage k - 1, and no function of x tells
-    the difference.
+    the distribution of u differs between the rows that reach a stage and the others. The
+    probability of stage k given stage k - 1 is then not what it would be if all rows had reached
+    stage k - 1, and no function of x corrects for the difference.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def make_funnel(
     strength : float, default=1.0
         Standard deviation of :math:`x \cdot w_k`, >= 0.
     similarity : float, default=0.5
-        Correlation between the coefficients of two stages, in [-1, 1]; >= 0 for more than two.
+        Correlation between the coefficients of two stages, in [-1 / (n_stages - 1), 1].
     confounding : float, default=0.0
         The effect :math:`\gamma` of the hidden feature on the log-odds of every stage.
     random_state : int, RandomState or None, default=None

@@ -51,8 +51,9 @@ class ColumnsAside:
     def numbers(self, X: Any) -> Array:
         """The values of these columns (n_samples, n_columns), NaN where they are missing."""
         named = zip(self.positions, self.names, strict=True)
+        remedy = "Encode it as numbers, two classes as 0 and 1."
         columns = [
-            as_floats(values_of(X, position), f"The {self.what} column {name!r}")
+            as_floats(values_of(X, position), f"The {self.what} column {name!r}", remedy)
             for position, name in named
         ]
         numbers = np.column_stack(columns) if columns else np.empty((X.shape[0], 0))
@@ -162,7 +163,7 @@ def select_features(estimator: Any, X: Any, columns: ColumnsAside) -> Any:
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{columns.width} features as input: without column names those of {columns.what!r} "
             f"must be present too, where they may be NaN. Insert them at the positions "
-            f"{columns.positions}, or use data frames."
+            f"{columns.positions}, or use data frames whose column names are strings."
         )
     validate_data(estimator, X, reset=False, skip_check_array=True)
     return without_columns(X, columns)

@@ -79,7 +79,9 @@ def join_columns(main: TaskData, X: Any, rows: Array, others: Companions) -> Joi
         used = weights.any(axis=1)
         X, y, weights, source = X[used], y[used], weights[used], source[used]
     tasks = _objects(_main_names(main) + others.names)
-    data = TaskData("shared", X, y, weights, tasks, None, tasks, np.arange(len(tasks)))
+    places = np.arange(len(tasks))
+    chain = None if main.chain is None else np.concatenate([main.chain, places[n_main:]])
+    data = TaskData("shared", X, y, weights, tasks, None, tasks, places, chain=chain)
     columns = np.concatenate([np.zeros(n_main, dtype=int), 1 + np.arange(n_others)])
     return JoinedTasks(data, source, columns)
 
@@ -106,7 +108,7 @@ def join_rows(main: TaskData, others: Companions) -> JoinedTasks:
         np.concatenate(codes),
         tasks,
         np.arange(len(tasks)),
-        chain=main.chain,
+        chain=_stacked_chain(main, n_columns),
     )
     return JoinedTasks(data, source, columns)
 
@@ -125,8 +127,9 @@ def join_rows_in_columns(main: TaskData, others: Companions) -> JoinedTasks:
     for k in range(len(others.names)):
         own = (1 + k) * n_main + main.codes
         y[places, own], weights[places, own] = others.y[:, k], others.weights[:, k]
+    chain = _stacked_chain(main, len(others.names))
     data = TaskData(
-        "shared", main.X, y, weights, tasks, None, tasks, np.arange(len(tasks)), chain=main.chain
+        "shared", main.X, y, weights, tasks, None, tasks, np.arange(len(tasks)), chain=chain
     )
     return JoinedTasks(data, places, columns)
 
@@ -136,6 +139,14 @@ def _stacked_tasks(main: TaskData, others: Companions) -> tuple[Array, Array]:
     ids = main.tasks.tolist()
     names = ids + [(task, name) for name in others.names for task in ids]
     return _objects(names), np.repeat(np.arange(1 + len(others.names)), len(ids))
+
+
+def _stacked_chain(main: TaskData, n_columns: int) -> Array | None:
+    """The order of the tasks, then of the companions in each column; None if there is no order."""
+    if main.chain is None:
+        return None
+    starts = main.n_tasks * np.arange(1 + n_columns)
+    return np.asarray((starts[:, None] + main.chain).ravel())
 
 
 def _main_names(main: TaskData) -> list[Any]:

@@ -68,7 +68,7 @@ def _without_extension_types(y: Any) -> Any:
     return y.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def as_floats(values: Any, name: str) -> Array:
+def as_floats(values: Any, name: str, remedy: str = "Pass an array of numbers.") -> Array:
     """Convert to an array of floats.
 
     Raises
@@ -84,7 +84,7 @@ def as_floats(values: Any, name: str) -> Array:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{name} must hold numbers ({error}), got {values!r:.200}. Pass an array of numbers."
+            f"{name} must hold numbers ({error}), got {values!r:.200}. {remedy}"
         ) from error
 
 

@@ -28,7 +28,7 @@ from skmtl.estimators import (
     parameter,
     strength,
 )
-from skmtl.funnel._labels import check_nested, mean_log_likelihood, who_reached
+from skmtl.funnel._labels import as_binary, check_nested, mean_log_likelihood, who_reached
 from skmtl.funnel._likelihood import EntireSpace, Likelihood, PseudoLabels
 from skmtl.funnel._stages import Descent, FixedScale
 from skmtl.losses import FunnelLoss, LogisticLoss, Loss, log_reached
@@ -60,11 +60,12 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         q_{ik} = \prod_{j \le k} \sigma(x_i w_j + b_j) , \quad
         \ell(y, q) = -y \log q - (1 - y) \log(1 - q)
 
-    with a column of y for each stage, 1 if the row has reached it. Purchases are rare and seen only
-    after a click. A model of purchases given a click, fitted to the rows with a click, predicts for
-    others than those it has seen, and has few labels; here every impression is a label of the
-    purchase, and the penalty lets the stages share features or directions. The penalty runs across
-    the stages.
+    where W (n_features, n_stages) has a column :math:`w_j` for each stage, :math:`y_{ik}` is 1 if
+    row i has reached stage k, :math:`s_i` are the weights (zero where a label is missing) and S is
+    the largest sum of the weights of a stage. Purchases are rare and seen only after a click. A
+    model of the purchase given a click that is fitted to the rows with a click has few labels, and
+    is applied to rows unlike these; here every impression has a label of the purchase. The penalty
+    lets the stages share features or directions.
 
     Attributes
     ----------
@@ -79,7 +80,11 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
     product of one factor for each, the fit of stage k to the rows that have reached stage k - 1.
 
     The objective is not convex. The fit starts from these separate fits, with the same penalty, and
-    takes penalised weighted least-squares steps that never increase it.
+    takes penalised weighted least-squares steps that never increase it. With ``warm_start`` the
+    separate fits start from the previous coefficients.
+
+    The grids of alpha of ``alpha_max`` and ``AlphaSearchCV`` are those of the separate fits; the
+    coefficients of the entire space may be zero only at a larger alpha.
 
     With ``propensity`` the stages are fitted separately, each to the rows that have reached the one
     before, and the conditional probability is corrected for the selection of these rows, as far as
@@ -133,7 +138,8 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         """
         "block": the L2,1 norm, so that the stages use the same features. "trace": the trace norm,
         so that they use the same directions. "none": no penalty. Or any penalty of
-        :mod:`skmtl.penalties`, which ``alpha`` multiplies.
+        :mod:`skmtl.penalties`, which ``alpha`` multiplies; a superposition only with
+        ``propensity="inverse"``.
         """,
     )
     propensity: str | None = parameter(
@@ -166,6 +172,7 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         return FunnelLoss()
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        self._check_penalty()
         check_nested(y)
         data, self.classes_ = read_classification(self, X, y, sample_weight)
         if data.layout == "classes" and data.n_tasks > 1:
@@ -175,6 +182,25 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
                 f"1 for each stage."
             )
         return data
+
+    def _check_penalty(self) -> None:
+        """Raise if the steps cannot handle the penalty."""
+        if isinstance(self.penalty, str) or self.propensity == "inverse":
+            return
+        if any(part.n_superposed > 1 for part in self.penalty.summands):
+            raise ValueError(
+                f"penalty must not be a superposition unless propensity='inverse', got "
+                f"{self.penalty!r}. Use a single norm or a sum, such as L1() + L21()."
+            )
+
+    def _warn_of_data(self, data: TaskData) -> None:
+        left_out = ~self._learnable(data) & (data.label_counts > 0)
+        if left_out.any():
+            warn(
+                f"In the stages {data.tasks[left_out].tolist()} all rows that reached the stage "
+                f"before have the same label, or there is no such row: these stages have no finite "
+                f"minimiser and are fitted by a constant. Merge or drop them, or collect more rows."
+            )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         penalty: Penalty | None = self._separate_model(1.0)._get_penalty(data)
@@ -221,7 +247,7 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         if self.propensity is not None:
             self.propensities_ = _propensities(data, separate, self.least_propensity)
         if self.propensity == "inverse":
-            weights = _inverse_weights(data, self.propensities_)
+            weights = _inverse_weights(data, self.propensities_, data.totals)
             fit = model._fit_data(replace(data, weights=weights), separate)
             return StagedFit(
                 **{**vars(fit), "n_iter": separate.n_iter + fit.n_iter},
@@ -327,7 +353,7 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         if self._layout == "shared":
             y, sample_weight = read_scored(self, y, sample_weight)
         else:
-            y = np.where(np.asarray(y).reshape(-1, 1) == self.classes_[1], 1.0, 0.0)
+            y = as_binary(y, self.classes_)
         return mean_log_likelihood(z, y, sample_weight)
 
     def __sklearn_tags__(self) -> Tags:
@@ -379,11 +405,11 @@ def _propensities(data: TaskData, separate: Fit, least: float) -> Array:
     return np.asarray(np.maximum(np.column_stack([np.ones(len(q)), q[:, :-1]]), least))
 
 
-def _inverse_weights(data: TaskData, propensities: Array) -> Array:
-    """Weights of the rows that have reached the stage before; as much in total as all rows."""
+def _inverse_weights(data: TaskData, propensities: Array, totals: Array) -> Array:
+    """Weights of the rows that have reached the stage before, with given sums (n_stages,)."""
     weights = _separated(data).weights / propensities
     sums = weights.sum(axis=0)
-    weights *= np.divide(data.totals, sums, out=np.zeros_like(sums), where=sums > 0)
+    weights *= np.divide(totals, sums, out=np.zeros_like(sums), where=sums > 0)
     return np.asarray(weights)
 
 
@@ -392,7 +418,8 @@ def _corrected_labels(data: TaskData, separate: Fit, propensities: Array) -> tup
     rows = data.weights[:, :1]
     Z = linear_predictor(data.X, None, separate.coef, separate.intercept).astype(np.float64)
     imputed = expit(Z)
-    ratios = _inverse_weights(data, propensities)
+    # If labels are missing, the observed ones stand for those of all rows.
+    ratios = _inverse_weights(data, propensities, np.full(data.n_tasks, rows.sum()))
     ratios = np.divide(ratios, rows, out=np.zeros_like(ratios), where=rows > 0)
     labels = imputed + ratios * ((data.y + 1) / 2 - imputed)
     weights = np.repeat(rows, data.n_tasks, axis=1)

@@ -1,11 +1,12 @@
 """Amounts that are often zero: whether, and how much, as two tasks."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
@@ -107,6 +108,9 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
         "alpha": [Interval(Real, 0, None, closed="left")],
         "penalty": [StrOptions({"block", "trace", "none"}), Penalty],
         "correction": [StrOptions({"smearing", "lognormal"})],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -202,9 +206,12 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
 
     def _fit_certain(self, X: Any, labels: Array, weights: Array) -> None:
         """Fit amounts that are never zero: their probability is 1."""
-        with gather_warnings():
-            # The warning is about labels that the user does not know.
+        with gather_warnings() as gathered:
             self._model.fit(X, labels, sample_weight=weights)
+        for message, category in gathered:
+            # Others are about labels that the user does not know.
+            if issubclass(category, ConvergenceWarning):
+                warn(message, category)
         self._model.intercept_[0] = np.inf
         warn(
             "No amount in y is 0: the probability of a positive amount is taken as 1. Use a "
@@ -238,7 +245,9 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
         """
         p, logs = self._parts(X)
-        amounts: Array = p * np.exp(logs) * self.correction_
+        with np.errstate(divide="ignore"):
+            # Far from the data p may be 0, and the amount infinite.
+            amounts: Array = np.exp(np.log(p) + logs) * self.correction_
         return amounts
 
     def predict_positive_proba(self, X: Any) -> Array:

@@ -45,6 +45,24 @@ def who_reached(data: TaskData) -> Array:
     return np.logical_and.accumulate(before, axis=1)
 
 
+def as_binary(y: Any, classes: Array) -> Array:
+    """The labels of a single stage as a column (n_samples, 1) of 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If a label is not one of the two classes.
+    """
+    labels = np.asarray(y).reshape(-1, 1)
+    unknown = labels[~np.isin(labels, classes)]
+    if len(unknown):
+        raise ValueError(
+            f"y must hold the classes of fit, {classes.tolist()}, got {unknown[0]!r}. Leave such "
+            f"rows out."
+        )
+    return np.asarray(labels == classes[1], dtype=np.float64)
+
+
 def mean_log_likelihood(z: Array, y: Array, sample_weight: Any) -> float:
     """The log-likelihood of labels 0, 1 and NaN, summed over stages and averaged over rows."""
     z = np.asarray(z, dtype=np.float64)

@@ -1,6 +1,7 @@
 """Scorers of a single stage."""
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,7 +50,8 @@ class StageScorer(BaseEstimator):
             sample_weight = weights[used]
         metric, sign = _METRICS[self.metric]
         labels = labels[used, column]
-        if len(np.unique(labels)) < 2 and self.metric in ("roc_auc", "average_precision"):
+        n_needed = 2 if self.metric in ("roc_auc", "average_precision") else 1
+        if len(np.unique(labels)) < n_needed:
             return np.nan  # as scikit-learn's scorers of a single class
         more = {"labels": [0, 1]} if self.metric == "neg_log_loss" else {}
         return sign * float(metric(labels, p[used], sample_weight=sample_weight, **more))
@@ -65,7 +67,8 @@ class StageScorer(BaseEstimator):
         names = task_names(y, labels.shape[1]).tolist()
         if self.stage in names:
             return int(names.index(self.stage))
-        if isinstance(self.stage, str) or not -len(names) <= self.stage < len(names):
+        is_position = isinstance(self.stage, Integral)
+        if not is_position or not -len(names) <= self.stage < len(names):
             raise ValueError(
                 f"stage must be one of {names}, or a position; got {self.stage!r}. Pass y as a "
                 f"data frame to use its column names."
@@ -93,7 +96,7 @@ def make_stage_scorer(
     -------
     callable
         With the signature (estimator, X, y, sample_weight=None). Rows without a label (NaN) are
-        left out. NaN if the rows have one class and the metric needs two.
+        left out. NaN if no row is left, or if all have one class and the metric needs two.
 
     Examples
     --------

@@ -34,6 +34,10 @@ class MixedLoss(Loss):
     def translates(self) -> bool:
         return all(loss.translates for loss in self.losses)
 
+    @property
+    def recedes(self) -> bool:
+        return any(loss.recedes for loss in self.losses)
+
     def columns(self, chosen: Array) -> Loss:
         losses = tuple(self.losses[t] for t in chosen)
         # If all tasks share one loss, return that loss itself.

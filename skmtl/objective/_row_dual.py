@@ -185,8 +185,9 @@ class RowDual(RowLoss):
             Z = self.point(point.W @ shared @ shared.T, point.b).Z
         wrong = self.design.weights * (self.y * Z <= 0)
         separated = self.design.gather(wrong) == 0
+        recedes = np.array([self.loss.column(task).recedes for task in range(self.n_tasks)])
         alone = len(separated) == self.n_columns and shared is None
-        return bool(separated.any() if alone else separated.all())
+        return bool((separated & recedes).any() if alone else (separated & recedes.all()).all())
 
     def _free_combinations(self) -> Array | None:
         """An orthonormal basis (n_tasks, n) of the unpenalised combinations of tasks, or None."""

@@ -127,7 +127,8 @@ class NuisanceEraser(TransformerMixin, BaseEstimator):
     ----------
     nuisance : list of str or int
         The columns of X that hold the nuisances, by name or position. They are dropped. Strings,
-        categoricals and booleans are categories, other columns numbers.
+        categoricals and booleans are categories, for which a missing value is a category too;
+        other columns are numbers.
     categorical : "auto" or list of str or int, default="auto"
         The nuisances that are categories. A list replaces the rule by type, for example for sites
         that are numbered.

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,6 +21,7 @@ from skmtl import (
     BlockSparseClassifier,
     BlockSparseRegressor,
     ClusteredTaskRegressor,
+    FusedTaskRegressor,
     GraphRegularizedRegressor,
     LowRankClassifier,
     LowRankRegressor,
@@ -28,6 +30,7 @@ from skmtl import (
     TreeGuidedRegressor,
 )
 from skmtl.auxiliary import AuxiliaryTaskClassifier, AuxiliaryTaskRegressor
+from skmtl.losses import SquaredLoss
 from skmtl.model_selection import AlphaSearchCV
 
 TIGHT = {"tol": 1e-11}
@@ -198,6 +201,59 @@ class TestLayouts:
         )
         np.testing.assert_allclose(same.tasks_coef_, mixed.tasks_coef_, atol=1e-4)
 
+    def test_equal_losses_are_one_loss(self):
+        # Otherwise stacked tasks become columns of labels, and intercepts are not comparable.
+        joined, y, _ = self.stacked()
+        inner = BlockSparseRegressor(0.2, task_column=6, intercept="shrunk")
+        model = AuxiliaryTaskRegressor(inner, auxiliary=[7, 8]).fit(joined, y)
+        assert model.estimator_._layout == "stacked"
+        assert isinstance(model.estimator_._get_loss(), SquaredLoss)
+        huber = AuxiliaryTaskRegressor(
+            clone(inner).set_params(loss="huber", huber_delta=0.7), auxiliary=[7, 8]
+        ).fit(joined, y)
+        assert huber.estimator_._layout == "stacked"
+
+    @pytest.mark.parametrize("losses", [None, {"x7": "huber"}])
+    def test_ordered_ids_are_a_chain_in_every_column(self, losses):
+        pd = pytest.importorskip("pandas")
+        joined, y, tasks = self.stacked()
+        frame = pd.DataFrame(joined, columns=[f"x{j}" for j in range(9)])
+        frame["x6"] = pd.Categorical(np.array(list("abc"))[tasks], list("cab"), ordered=True)
+        inner = FusedTaskRegressor(0.1, task_column="x6", **TIGHT)
+        model = AuxiliaryTaskRegressor(inner, auxiliary=["x7", "x8"], losses=losses)
+        model.fit(frame, y)
+        # The same with numbers, whose order is that of the categories.
+        frame["x6"] = np.array([1, 2, 0])[tasks]
+        numbered = clone(model).fit(frame, y)
+        np.testing.assert_allclose(model.coef_, numbered.coef_[[1, 2, 0]], atol=1e-5)
+        np.testing.assert_allclose(model.objective_, numbered.objective_)
+
+    def test_ordered_classes_are_a_chain(self):
+        pd = pytest.importorskip("pandas")
+        joined, y = with_columns(*dataset())
+        joined = np.column_stack([joined, y])
+        names, codes = ["mid", "low", "top"], np.digitize(y, [0, 2])
+        ordered = pd.Series(pd.Categorical(np.array(names)[codes], names, ordered=True))
+        model = AuxiliaryTaskClassifier(skmtl.FusedTaskClassifier(0.01), auxiliary=[6, 7])
+        edges = model.fit(joined, ordered).estimator_.edges_.tolist()
+        assert edges == [["mid", "low"], ["low", "top"], ["top", "x6"], ["x6", "x7"]]
+
+    @pytest.mark.parametrize("layout", ["shared", "stacked"])
+    def test_score_is_the_estimators(self, layout):
+        joined, y, _ = self.stacked()
+        inner, auxiliary = BlockSparseRegressor(0.2, task_column=6), [7, 8]
+        if layout == "shared":
+            joined, y = np.delete(joined, 6, axis=1), dataset(seed=0)[1][:, :2] * [1, 5]
+            y[::7, 0] = np.nan
+            inner, auxiliary = BlockSparseRegressor(0.2), [6, 7]
+        model = AuxiliaryTaskRegressor(inner, auxiliary=auxiliary).fit(joined, y)
+        features = np.delete(joined, auxiliary, axis=1)
+        assert model.score(joined, y) == model._main.score(features, y)
+        alone = clone(model).set_params(weight=0).fit(joined, y)
+        assert alone.score(joined, y) == clone(inner).fit(features, y).score(features, y)
+        grid = GridSearchCV(model, {"weight": [0, 1]}, cv=3).fit(joined, y)
+        assert np.isfinite(grid.cv_results_["mean_test_score"]).all()
+
     def test_task_column_before_and_after_the_targets(self):
         joined, y, _ = self.stacked()
         order = [7, 0, 1, 6, 2, 3, 4, 5, 8]
@@ -268,6 +324,10 @@ class TestLayouts:
         model = AuxiliaryTaskRegressor(BlockSparseRegressor(0.2), auxiliary=[6, 7]).fit(joined, y)
         with pytest.raises(ValueError, match=r"may be NaN.*\[6, 7\]"):
             model.predict(joined[:, :6])
+        pd = pytest.importorskip("pandas")
+        model.fit(pd.DataFrame(joined), y)
+        with pytest.raises(ValueError, match="column names are strings"):
+            model.predict(pd.DataFrame(joined[:, :6]))
         joined[:, 6:] = np.nan
         assert np.isfinite(model.predict(joined)).all()
 
@@ -347,11 +407,17 @@ class TestWeights:
 
     def test_selected_weight_for_classes_and_stacked_tasks(self):
         joined, y, _ = TestLayouts.stacked()
-        model = AuxiliaryTaskClassifier(
-            BlockSparseClassifier(0.02, task_column=6), auxiliary=[7], weight="cv", cv=3
-        ).fit(joined[:, :8], y > 1)
+        joined, y = joined[:, :8], y > 1
+        inner = BlockSparseClassifier(0.02, task_column=6, **TIGHT)
+        folds = list(KFold(3).split(joined))
+        model = AuxiliaryTaskClassifier(inner, auxiliary=[7], weight="cv", cv=folds).fit(joined, y)
         assert model.weight_ in model.weights_
-        assert (model.weight_scores_ < 0).all()
+        for i in (0, 4):
+            fixed = clone(model).set_params(weight=model.weights_[i])
+            for k, (train, test) in enumerate(folds):
+                p = fixed.fit(joined[train], y[train]).predict_proba(joined[test])
+                loss = log_loss(y[test], p)
+                assert -model.weight_scores_[i, k] == pytest.approx(loss, rel=1e-4)
 
     def test_no_label_leaves_a_column_out(self):
         joined, y = with_columns(*dataset())
@@ -414,7 +480,9 @@ class TestWithinScikitLearn:
         joined = np.column_stack([X, Y[:, 1]])
         model = AuxiliaryTaskClassifier(BlockSparseClassifier(0.05), auxiliary=[-1])
         calibrated = CalibratedClassifierCV(model, cv=3).fit(joined, Y[:, 0] > 1)
-        assert calibrated.predict_proba(joined).shape == (60, 2)
+        p = calibrated.predict_proba(joined)[:, 1]
+        assert roc_auc_score(Y[:, 0] > 1, p) > 0.9
+        assert p.mean() == pytest.approx((Y[:, 0] > 1).mean(), abs=0.05)
 
     def test_clone_pickle_and_repeated_fits(self):
         joined, y = with_columns(*dataset())
@@ -427,6 +495,14 @@ class TestWithinScikitLearn:
         assert clone(model.estimator_).task_weight is None
         with pytest.raises(NotFittedError):
             clone(model).predict(joined)
+
+    def test_the_fitted_estimator_can_be_fitted_to_other_tasks(self):
+        X, Y = dataset()
+        joined = np.column_stack([X, Y[:, 1]])
+        inner = BlockSparseRegressor(0.2, **TIGHT)
+        model = AuxiliaryTaskRegressor(inner, auxiliary=[6], losses="huber", weight=3.0)
+        other = model.fit(joined, Y[:, 0]).estimator_.fit(X, Y[:, 1:])
+        np.testing.assert_allclose(other.coef_, clone(inner).fit(X, Y[:, 1:]).coef_, atol=1e-6)
 
     def test_warnings_of_the_estimator_are_kept(self):
         joined, y = with_columns(*dataset())
@@ -480,6 +556,7 @@ class TestErrors:
             (BlockSparseRegressor(task_weight="balanced"), ValueError, "task_weight must be None"),
             (skmtl.IndependentTaskRegressor("cv"), ValueError, "must be a number"),
             (BlockSparseRegressor(alpha=-1), ValueError, "alpha"),
+            (TaskRelationRegressor(unknown_task="prior"), ValueError, "got 'prior'"),
         ],
     )
     def test_of_the_estimator(self, estimator, error, message):
@@ -487,12 +564,26 @@ class TestErrors:
         with pytest.raises(error, match=message):
             AuxiliaryTaskRegressor(estimator, auxiliary=[6]).fit(joined, y)
 
+    def test_of_new_tasks(self):
+        joined, y = with_columns(*dataset())
+        inner = TaskRelationRegressor(0.1)
+        model = AuxiliaryTaskRegressor(inner, auxiliary=[6, 7]).fit(joined, y).estimator_
+        with pytest.raises(ValueError, match="to the main tasks alone"):
+            model.fit_new_task(joined[:5, :6], y[:5], name="new")
+        with pytest.raises(ValueError, match="together with auxiliary tasks"):
+            model.predict(joined[:, :6], return_std=True)
+        assert not hasattr(model, "noise_variance_")
+
     def test_of_values(self):
         joined, y = with_columns(*dataset())
         model = AuxiliaryTaskRegressor(BlockSparseRegressor(), auxiliary=[6, 7])
         joined[3, 7] = np.inf
         with pytest.raises(ValueError, match=r"\['x7'\] contain infinity"):
             model.fit(joined, y)
+        strings = joined.astype(object)
+        strings[:, 7] = "yes"
+        with pytest.raises(ValueError, match="(?s)column 'x7' must hold numbers.*classes as 0"):
+            model.fit(strings, y)
         joined[3, 0], joined[3, 7] = np.nan, 0.0
         with pytest.raises(ValueError, match="NaN"):
             model.fit(joined, y)

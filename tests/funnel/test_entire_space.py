@@ -17,7 +17,7 @@ from skmtl.datasets import make_funnel
 from skmtl.funnel import EntireSpaceClassifier, make_stage_scorer
 from skmtl.losses import FunnelLoss
 from skmtl.model_selection import AlphaSearchCV
-from skmtl.penalties import L1, L21, Ridge
+from skmtl.penalties import L1, L21, Ridge, Superposition
 
 TIGHT = {"tol": 1e-10, "max_stages": 500}
 
@@ -197,7 +197,7 @@ class TestFit:
     def test_a_stage_without_events_is_a_constant(self):
         X, Y = dataset(300)
         Y[:, 1] = 0
-        with pytest.warns(UserWarning, match="All labels are the same"):
+        with pytest.warns(UserWarning, match=r"In the stages \[1\] all rows that reached"):
             model = EntireSpaceClassifier(0.01).fit(X, Y)
         assert (model.coef_[1] == 0).all() and model.intercept_[1] < -4
         alone = BlockSparseClassifier(0.01).fit(X, Y[:, :1])
@@ -220,17 +220,21 @@ class TestPropensity:
         np.testing.assert_allclose(model.coef_, same.coef_, atol=1e-5)
         assert 0 <= model.dual_gap_ < 1e-8
 
-    def test_doubly_robust_against_scipy(self):
+    @pytest.mark.parametrize("missing", [False, True])
+    def test_doubly_robust_against_scipy(self, missing):
         X, Y = dataset()
+        if missing:
+            Y[::2, 1] = np.nan
         params = {"penalty": "none", "propensity": "doubly_robust"}
         model = EntireSpaceClassifier(**params, **TIGHT).fit(X, Y)
         separate = Y.copy()
         separate[Y[:, 0] == 0, 1] = np.nan
         alone = BlockSparseClassifier(0.0, tol=1e-12).fit(X, separate)
         p, imputed = alone.predict_proba(X).T
-        ratio = np.where(Y[:, 0] == 1, 1 / np.maximum(p, 0.01), 0)
+        seen = (Y[:, 0] == 1) & ~np.isnan(Y[:, 1])
+        ratio = np.where(seen, 1 / np.maximum(p, 0.01), 0)
         ratio *= len(X) / ratio.sum()
-        labels = imputed + ratio * (Y[:, 1] - imputed)
+        labels = imputed + ratio * (np.nan_to_num(Y[:, 1]) - imputed)
 
         def loss(w):
             z = X @ w[1:] + w[0]
@@ -296,8 +300,27 @@ class TestWithinScikitLearn:
         assert scorer(model, X, Y) == pytest.approx(expected)
         with pytest.raises(ValueError, match=r"one of \[0, 1\]"):
             make_stage_scorer("buy")(model, X, Y)
+        for stage in (1.5, None):
+            with pytest.raises(ValueError, match=r"one of \[0, 1\], or a position"):
+                make_stage_scorer(stage)(model, X, Y)
         with pytest.raises(ValueError, match="metric must be one of"):
             make_stage_scorer(metric="accuracy")
+
+    @pytest.mark.parametrize("metric", ["neg_log_loss", "neg_brier_score"])
+    def test_stage_scorer_of_one_class_and_of_no_row(self, metric):
+        X, Y = dataset(300)
+        model = EntireSpaceClassifier(0.01).fit(X, Y)
+        score = make_stage_scorer(-1, metric, conditional=True)
+        for label in (0, 1):
+            rows = Y[:, 0] == 1
+            rows[rows] = Y[rows, 1] == label
+            p = model.predict_conditional_proba(X[rows])[:, 1]
+            right = p if label else 1 - p
+            loss = -np.log(right) if metric == "neg_log_loss" else (1 - right) ** 2
+            assert score(model, X[rows], Y[rows]) == pytest.approx(-loss.mean())
+        nobody = Y[:, 0] == 0
+        assert np.isnan(score(model, X[nobody], Y[nobody]))
+        assert np.isnan(make_stage_scorer(0, metric)(model, X, np.full_like(Y, np.nan)))
 
     def test_alpha_search(self):
         X, Y = dataset()
@@ -340,6 +363,14 @@ class TestErrors:
             EntireSpaceClassifier().fit(X, 2 * Y - 1)
         with pytest.raises(ValueError, match="Only binary classification"):
             EntireSpaceClassifier().fit(X, Y.sum(axis=1))
+        single = EntireSpaceClassifier().fit(X, np.where(Y[:, 0] == 1, "yes", "no"))
+        with pytest.raises(ValueError, match=r"classes of fit, \['no', 'yes'\], got .*'maybe'"):
+            single.score(X, np.full(100, "maybe"))
+        parts = Superposition(L1(), L21())
+        for penalty in (parts, parts + Ridge()):
+            with pytest.raises(ValueError, match="not be a superposition"):
+                EntireSpaceClassifier(penalty=penalty).fit(X, Y)
+        EntireSpaceClassifier(0.1, penalty=parts, propensity="inverse").fit(X, Y)
         with pytest.raises(ValueError, match="'penalty' parameter"):
             EntireSpaceClassifier(penalty="lasso").fit(X, Y)
         with pytest.warns(UserWarning, match="max_stages"):

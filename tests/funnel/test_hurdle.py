@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
@@ -92,6 +93,28 @@ def test_amounts_that_are_never_zero():
         model.fit(X[y > 0], y[y > 0])
     np.testing.assert_array_equal(model.predict_positive_proba(X), 1)
     np.testing.assert_array_equal(model.predict(X), model.predict_conditional(X))
+
+
+def test_predictions_far_from_the_data_are_no_nan():
+    X, y = dataset()
+    model = HurdleRegressor(0.05).fit(X, y)
+    model._model.coef_ = np.array([[-1.0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0]])
+    assert model.predict([[1e4, 0, 0, 0, 0]]).tolist() == [0.0]
+
+
+def test_warnings_of_the_fit_are_kept():
+    X, y = dataset()
+    with pytest.warns(ConvergenceWarning, match="Increase max_iter"):
+        HurdleRegressor(0.05, penalty="trace", max_iter=1, tol=1e-12).fit(X[y > 0], y[y > 0])
+    separated = np.where(X[:, 0] > 0, 1 + X[:, 1] ** 2, 0.0)
+    with pytest.warns(UserWarning, match="separable: there is no finite minimiser"):
+        HurdleRegressor(penalty="none").fit(X, separated)
+
+
+@pytest.mark.parametrize(("name", "value"), [("max_iter", 0), ("tol", -1), ("fit_intercept", "no")])
+def test_errors_of_parameters_name_the_estimator(name, value):
+    with pytest.raises(ValueError, match=f"'{name}' parameter of HurdleRegressor"):
+        HurdleRegressor(**{name: value}).fit(*dataset())
 
 
 def test_check_estimator():

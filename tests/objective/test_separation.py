@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from problems import separable, stacked
 
-from skmtl import CappedBlockSparseClassifier, GroupOverlapClassifier, SparseTaskRelationClassifier
+from skmtl import (
+    CappedBlockSparseClassifier,
+    GroupOverlapClassifier,
+    MultiTaskRegressor,
+    SparseTaskRelationClassifier,
+)
 
 SEPARABLE = [
     CappedBlockSparseClassifier(),
@@ -36,6 +41,18 @@ class TestSeparableLabels:
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", message=".*no finite minimiser")
                 model.set_params(task_column=None).fit(*flipped)
+
+    def test_only_tasks_whose_loss_recedes_are_separated(self):
+        X, Y = separable()
+        mixed = np.column_stack([Y[:, 0], X @ np.arange(1, X.shape[1] + 1) + 100])
+        loss = {0: "logistic", 1: "squared"}
+        with pytest.warns(UserWarning, match="no finite minimiser.*Increase alpha"):
+            MultiTaskRegressor(alpha=0.0, loss=loss).fit(X, mixed)
+        # Each row with both classes.
+        X, mixed = np.vstack([X, X]), np.vstack([mixed, [1, 0] + mixed * [-1, 1]])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            MultiTaskRegressor(alpha=0.0, loss=loss).fit(X, mixed)
 
     def test_a_loss_with_a_minimum_does_not_warn(self):
         X, Y = separable()

@@ -240,13 +240,18 @@ class TestContainers:
         assert not failed
 
     def test_erasing_a_site_helps_at_a_new_one(self):
-        # The label depends on a feature; the sites shift a copy of it.
+        # Two sites shift the features and have different rates of the label; a third one shifts
+        # the features further, and its rate is one half.
         rng = np.random.default_rng(0)
-        site, signal = rng.normal(size=600), rng.normal(size=600)
-        y = signal + 0.5 * site > 0
-        X = np.column_stack([signal + 3 * site, rng.normal(size=600) + 3 * site, site])
-        pipeline = make_pipeline(NuisanceEraser([2]), LogisticRegression()).fit(X[:300], y[:300])
-        assert abs(np.corrcoef(pipeline.decision_function(X[:300]), site[:300])[0, 1]) < 1e-8
+        site, signal = rng.choice([-1.0, 1.0, 4.0], size=600), rng.normal(size=600)
+        y = signal + np.where(site == 4, 0.0, site) > 0
+        shifted = np.column_stack([signal, 0.3 * rng.normal(size=600)]) + 3 * site[:, None]
+        X, new = np.column_stack([shifted, site]), site == 4
+        plain = LogisticRegression().fit(X[~new, :2], y[~new])
+        pipeline = make_pipeline(NuisanceEraser([2]), LogisticRegression()).fit(X[~new], y[~new])
+        predictor = pipeline.decision_function(X[~new])
+        assert abs(np.corrcoef(predictor, site[~new])[0, 1]) < 1e-8
+        assert plain.score(X[new, :2], y[new]) < 0.8 < pipeline.score(X[new], y[new])
 
 
 class TestErrors:

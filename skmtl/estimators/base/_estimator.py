@@ -271,6 +271,8 @@ class TaskEstimator(CallbackSupportMixin, BaseEstimator):
         self
         """
         self._validate_params()
+        # Left by a fit together with other tasks; these are not fitted here.
+        self.__dict__.pop("_beside", None)
         if is_followed(self):
             return follow(
                 self, lambda task: self._fit(X, y, sample_weight, task), X, y, sample_weight

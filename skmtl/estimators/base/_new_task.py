@@ -207,6 +207,12 @@ class NewTasks(TaskEstimator):
         """Raise unless the estimator is fitted to several tasks with a penalty."""
         check_is_fitted(self)
         name = type(self).__name__
+        if self._beside is not None:
+            raise ValueError(
+                f"New tasks and standard deviations are not available for a {name} that was fitted "
+                f"together with auxiliary tasks: these have other losses and weights than a new "
+                f"task. Fit {name} to the main tasks alone."
+            )
         if self._layout not in ("shared", "stacked"):
             raise ValueError(
                 f"{name} was fitted to one 1-D y, so that there are no tasks like a new one. Fit "

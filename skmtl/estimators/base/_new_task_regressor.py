@@ -83,7 +83,7 @@ class NewTaskRegressor(NewTasks, TaskRegressor):
     def _check_noise(self) -> None:
         """Raise unless the variance of the noise is known."""
         check_is_fitted(self)
-        if not has_noise(self._get_loss()):
+        if not has_noise(self._own_loss()):
             raise ValueError(
                 f"Standard deviations need loss='squared', under which the noise has a constant "
                 f"variance; got loss={self.loss!r}."
