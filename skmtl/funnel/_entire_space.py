@@ -287,7 +287,13 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
 
         start = separate.coef[learned], separate.intercept[learned]
         stages = descent.run(*start, scale, tol, None if report is None else reported)
-        if stages.stationarity > tol and not stages.stopped:
+        if stages.is_separated:
+            warn(
+                "The objective seems to have no minimum: log-odds exceed 500. With doubly robust "
+                "labels, few rows with small propensities can cause this. Increase alpha or "
+                "least_propensity, or scale the features (StandardScaler)."
+            )
+        elif stages.stationarity > tol and not stages.stopped:
             warn(
                 f"Stopped after {len(stages.objectives) - 1} stages with stationarity "
                 f"{stages.stationarity:.3g}; the tolerance is {tol:.3g}. Increase max_stages, "

@@ -22,6 +22,10 @@ _SUFFICIENT = 1e-4
 _SHORTEST = 2.0**-10
 # Quadratic models are not solved to a smaller fraction of what they promise.
 _LEAST_EFFORT = 1e-4
+# An extrapolation combines at most this many steps.
+_MEMORY = 5
+# With log-odds beyond this the function is taken to fall without bound.
+_FARTHEST = 500.0
 # Below this fraction of the largest curvature of a stage, a row's curvature is raised to it.
 _LEAST_CURVATURE = 1e-9
 
@@ -35,6 +39,39 @@ class FixedScale:
     def factors(self, data: TaskData) -> Array:
         """The same factor for all tasks (n_tasks,)."""
         return np.full(data.n_tasks, data.weights.sum() / (data.n_tasks * self.total))
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The last steps of a descent, for Anderson's extrapolation."""
+
+    ends: list[Point]
+    moves: list[Array]
+
+    def add(self, start: Point, end: Point) -> None:
+        move = np.concatenate([(end.W - start.W).ravel(), end.b - start.b])
+        self.ends.append(end)
+        self.moves.append(move)
+        del self.ends[:-_MEMORY], self.moves[:-_MEMORY]
+
+    def limit(self) -> Point | None:
+        """The combination of the ends whose combined move is the shortest; the weights add to 1.
+
+        Rows of W that are zero in all of them stay zero.
+        """
+        last = self.moves[-1]
+        rises = np.stack(self.moves[:-1] + [last]) - last
+        gram = rises[:-1] @ rises[:-1].T
+        if not len(gram) or not np.trace(gram) > 0:
+            return None
+        gram[np.diag_indices_from(gram)] += 1e-10 * np.trace(gram)
+        weights = np.linalg.solve(gram, -(rises[:-1] @ last))
+        weights = np.append(weights, 1 - weights.sum())
+        W, b, Z = (
+            np.einsum("k,k...->...", weights, [getattr(end, name) for end in self.ends])
+            for name in ("W", "b", "Z")
+        )
+        return Point(W, b, Z)
 
 
 @dataclass(frozen=True)
@@ -78,7 +115,7 @@ class Descent:
         W, b = coef.T.astype(np.float64), intercept.astype(np.float64)
         Z = linear_predictor(self.data.X, None, W.T, b).astype(np.float64)
         stages = Stages(Point(W, b, Z), [self._value(W, Z)], report=report)
-        effort, cautious = INNER, False
+        effort, cautious, steps = INNER, False, _Steps([], [])
         while True:
             likelihood, point = self.likelihood, stages.point
             gradient, curvature = (likelihood.majorant if cautious else likelihood.model)(point.Z)
@@ -96,7 +133,13 @@ class Descent:
             if new is None and cautious:
                 return stages
             cautious = new is None
-            if new is not None and not stages.add(new, value, n_iter):
+            if new is None:
+                continue
+            new, value = self._extrapolate(steps, point, new, value)
+            if not stages.add(new, value, n_iter):
+                return stages
+            if np.abs(new.Z).max() > _FARTHEST:
+                stages.is_separated = True
                 return stages
 
     def _solve(
@@ -116,6 +159,20 @@ class Descent:
         best, gap, n_iter = descend(objective, solver, here, target, max_iter)
         # Close to a minimum the first bound is much larger than this one.
         return best, max(upper - (objective.value(best) - gap), 0.0), n_iter
+
+    def _extrapolate(
+        self, steps: "_Steps", start: Point, end: Point, value: float
+    ) -> tuple[Point, float]:
+        """The point to which the last steps seem to lead, if it is lower than the last one's end.
+
+        The steps alone converge slowly where the model neglects how the stages interact.
+        """
+        steps.add(start, end)
+        if (far := steps.limit()) is not None:
+            reached = self._value(far.W, far.Z)
+            if is_lower(reached, value):
+                return far, reached
+        return end, value
 
     def _value(self, W: Array, Z: Array) -> float:
         rough = 0.0 if self.penalty is None else self.penalty.value(W)
