@@ -41,6 +41,7 @@ def _write_data(folder: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_all_parts_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,7 +51,7 @@ def test_all_parts_run(
     monkeypatch.setattr(funnel, "FEW_PERSONS", 2)
     monkeypatch.setattr(_funnel_data, "N_TEST", 300)
     for rate in _funnel_data.SIZES:
-        monkeypatch.setitem(_funnel_data.SIZES, rate, int(40 / rate**0.5))
+        monkeypatch.setitem(_funnel_data.SIZES, rate, int(250 / rate**0.5))
     raw = tmp_path / "raw.json"
     options = ["--data-home", str(tmp_path), "--json", str(raw), "--first", "1000"]
     figure = tmp_path / "figure.png"
