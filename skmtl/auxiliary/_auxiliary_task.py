@@ -185,12 +185,20 @@ class _AuxiliaryTask(MetaEstimatorMixin):
         own = model._own_loss()
         losses, labels = read_losses(self.losses, model, own, auxiliary, columns, targets)
         raw = as_label_array(y, type(self).__name__)
-        weights = self._row_weights(sample_weight, raw, main)
-        weights = np.where(np.isnan(labels), 0.0, weights[:, None])
-        others = Companions(np.where(weights > 0, labels, 1.0), weights, columns.names)
-        rows = rows_of_data(model, main, features, raw, sample_weight)
+        missing = np.isnan(labels)
+        if sample_weight is None and not missing.any():
+            others = Companions(labels, np.ones_like(labels), columns.names)
+            observed = np.ones(len(columns.names), dtype=bool)
+        else:
+            weights = self._row_weights(sample_weight, raw, main)
+            weights = np.where(missing, 0.0, weights[:, None])
+            others = Companions(np.where(weights > 0, labels, 1.0), weights, columns.names)
+            observed = np.asarray(weights.any(axis=0))
+        rows = np.arange(len(raw))  # other layouts may sort rows or leave some out
+        if main.codes is not None or len(main.y) < len(raw):
+            rows = rows_of_data(model, main, features, raw, sample_weight)
         problem = join_auxiliary(model, features, main, rows, others, own, losses)
-        return problem, np.asarray(weights.any(axis=0))
+        return problem, observed
 
     def _row_weights(self, sample_weight: Any, labels: Array, main: TaskData) -> Array:
         """The weight of each row's auxiliary labels (n_samples,)."""

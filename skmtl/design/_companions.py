@@ -69,13 +69,14 @@ def join_columns(main: TaskData, X: Any, rows: Array, others: Companions) -> Joi
         The labels of all rows of X.
     """
     n_rows, n_main, n_others = X.shape[0], main.n_tasks, len(others.names)
-    y = np.ones((n_rows, n_main + n_others))
-    weights = np.zeros_like(y)
-    y[rows, :n_main], weights[rows, :n_main] = main.y, main.weights
+    y, weights = np.empty((2, n_rows, n_main + n_others))
     y[:, n_main:], weights[:, n_main:] = others.y, others.weights
-    source = np.full(n_rows, -1)
-    source[rows] = np.arange(len(rows))
-    if len(rows) < n_rows:
+    if len(rows) == n_rows:
+        y[:, :n_main], weights[:, :n_main], source = main.y, main.weights, np.arange(n_rows)
+    else:
+        y[:, :n_main], weights[:, :n_main], source = 1.0, 0.0, np.full(n_rows, -1)
+        y[rows, :n_main], weights[rows, :n_main] = main.y, main.weights
+        source[rows] = np.arange(len(rows))
         used = weights.any(axis=1)
         X, y, weights, source = X[used], y[used], weights[used], source[used]
     tasks = _objects(_main_names(main) + others.names)
