@@ -6,7 +6,6 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import svd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Tags, check_array
@@ -76,10 +75,12 @@ class Erasure:
         # The solution does not depend on units; with equal ones, ranks are found reliably.
         scales = np.sqrt((centred**2).sum(axis=0))
         scales[scales <= _ROUNDING * np.abs(mean)] = np.inf
-        left, singular, right = svd(centred / scales, full_matrices=False)
+        left, singular, right = np.linalg.svd(centred / scales, full_matrices=False)
         kept = singular > max(X.shape) * np.finfo(np.float64).eps * singular.max(initial=0.0)
         left, singular, right = left[:, kept], singular[kept], right[kept]
-        directions, strengths, _ = svd(_covariance(left, Z, shares, root), full_matrices=False)
+        directions, strengths, _ = np.linalg.svd(
+            _covariance(left, Z, shares, root), full_matrices=False
+        )
         directions = directions[:, strengths > _ROUNDING]
         weights = (right.T / singular @ directions) / scales[:, None]
         finite = np.where(np.isfinite(scales), scales, 0.0)
