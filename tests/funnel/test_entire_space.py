@@ -267,7 +267,12 @@ class TestWithinScikitLearn:
             results = check_estimator(
                 EntireSpaceClassifier(),
                 on_fail=None,
-                expected_failed_checks={"check_classifier_multioutput": "labels are not nested"},
+                expected_failed_checks={"check_classifier_multioutput": "labels are not nested"}
+                | {
+                    f"check_sample_weight_equivalence_on_{kind}_data": "in scikit-learn 1.6 the two "
+                    "fits of a binary classifier get different labels"
+                    for kind in ("dense", "sparse")
+                },
             )
         failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
         assert not failed
