@@ -71,7 +71,10 @@ def fitted(model, X, y, **params):
 def gaussian(covariance, strength):
     def penalty(w, W):
         mean = W.mean(axis=1)
-        return strength / 2 * cp.matrix_frac(w - mean, covariance(W))
+        M = covariance(W)
+        # Old releases of cvxpy invert M, which may be singular.
+        M = M + 1e-10 * np.trace(M) * np.eye(len(M))
+        return strength / 2 * cp.matrix_frac(w - mean, M)
 
     return penalty
 
