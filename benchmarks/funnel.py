@@ -1,7 +1,7 @@
 """Who buys? A funnel over all impressions against fits of click and purchase. Amounts too.
 
 ``python -m benchmarks.funnel [--seeds 20] [--splits 10] [--quick] [--plot F] [--json F]`` takes
-about ten minutes of processor time. Tables go to stdout as Markdown, progress to stderr.
+about thirteen minutes of processor time. Tables go to stdout as Markdown, progress to stderr.
 ``python -m benchmarks.funnel --scale`` fits one large sparse problem instead, and prints its time
 and memory; ``--rows`` and ``--features`` change its size.
 
