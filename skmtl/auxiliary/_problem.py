@@ -124,7 +124,7 @@ def join_auxiliary(
             # Rows without a main label may have others.
             features, _ = read_features(model, X, reset=False)
         joined = join_columns(main, features, rows, others)
-    elif isinstance(loss, MixedLoss):
+    elif not loss.compares_tasks:
         joined = join_rows_in_columns(main, others.take(rows))
     else:
         joined = join_rows(main, others.take(rows))

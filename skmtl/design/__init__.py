@@ -49,6 +49,7 @@ from skmtl.design._tasks import (
     locate_task_column,
     look_up_tasks,
     read_ids,
+    rows_by_task,
     split_task_column,
 )
 from skmtl.design._validation import (
@@ -105,6 +106,7 @@ __all__ = [
     "read_scored",
     "read_weights",
     "refuse_mask",
+    "rows_by_task",
     "select_features",
     "select_observed",
     "split_task_column",

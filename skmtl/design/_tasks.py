@@ -4,6 +4,7 @@ Data frames are recognised by their interface (``columns`` and positional column
 that neither pandas nor polars is imported here.
 """
 
+from collections.abc import Iterator
 from numbers import Integral, Number
 from typing import Any
 
@@ -191,6 +192,13 @@ def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
             return tasks.astype(ids.dtype), (np.cumsum(present) - 1)[offsets]
     tasks, codes = np.unique(ids, return_inverse=True)
     return tasks, codes.reshape(-1)
+
+
+def rows_by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Yield each task's code, in ascending order, and its rows; all rows are sorted once."""
+    order = np.argsort(codes, kind="stable")
+    present, starts = np.unique(codes[order], return_index=True)
+    yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)
 
 
 def look_up_tasks(tasks: NDArray[Any], ids: NDArray[Any]) -> NDArray[np.intp]:

@@ -23,6 +23,7 @@ from skmtl.design import (
     look_up_tasks,
     read_ids,
     read_weights,
+    rows_by_task,
     split_task_column,
     task_names,
 )
@@ -380,7 +381,7 @@ class TaskConformalRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         ids = read_ids(split_task_column(X, self._task_column)[1], warn=False)
         codes = look_up_tasks(self.tasks_, ids)
         ends = np.empty((len(codes), 2))
-        for code, rows in _by_task(codes):
+        for code, rows in rows_by_task(codes):
             ends[rows] = self._interval(predicted[rows], code, level)
         return ends
 
@@ -427,10 +428,3 @@ def _folds(
         target = np.where(np.isnan(labels), np.nan, 0.5).reshape(len(labels), -1)
     split: Iterator[Split] = splitter.split(X, target, groups)
     return split
-
-
-def _by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Each task's code and rows."""
-    order = np.argsort(codes, kind="stable")
-    present, starts = np.unique(codes[order], return_index=True)
-    yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)

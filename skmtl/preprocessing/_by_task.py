@@ -1,22 +1,15 @@
 """Apply a function to the rows of each task."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import is_frame
+from skmtl.design import is_frame, rows_by_task
 from skmtl.preprocessing._containers import shorten, stack_rows, take_rows
 
 SAME_COLUMNS = "Use per_task=False, or a transformer that gives the same columns for every task."
-
-
-def rows_by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Yield each task's code and rows."""
-    order = np.argsort(codes, kind="stable")
-    present, starts = np.unique(codes[order], return_index=True)
-    yield from zip(present.tolist(), np.split(order, starts[1:]), strict=True)
 
 
 def map_tasks(

@@ -23,12 +23,12 @@ from skmtl.design import (
     read_ids,
     read_weights,
     refuse_mask,
+    rows_by_task,
     select_features,
     split_task_column,
     values_of,
     without_columns,
 )
-from skmtl.preprocessing._by_task import rows_by_task
 from skmtl.preprocessing._containers import (
     as_frame,
     insert_task_column,
