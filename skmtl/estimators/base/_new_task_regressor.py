@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.design import UNKNOWN, read_prediction
+from skmtl.design import UNKNOWN, read_prediction, rows_by_task
 from skmtl.design import task_factors as read_factors
 from skmtl.estimators.base._new_task import NewTasks
 from skmtl.estimators.base._one_task import Spectrum
@@ -98,9 +98,8 @@ class NewTaskRegressor(NewTasks, TaskRegressor):
             tasks = range(len(self.tasks_))
             return np.column_stack([self._deviations_of(task, X) for task in tasks])
         out = np.empty(X.shape[0])
-        for code in np.unique(codes):
-            rows = np.flatnonzero(codes == code)
-            out[rows] = self._deviations_of(int(code), X[rows])
+        for code, rows in rows_by_task(codes):
+            out[rows] = self._deviations_of(code, X[rows])
         return out
 
     def _deviations_of(self, code: int, X: Any) -> Array:
