@@ -1,6 +1,6 @@
-"""Do prediction intervals hold what they promise, task by task?
+"""Do prediction intervals and sets hold what they promise, task by task?
 
-``python -m benchmarks.coverage [--data simulated school rand] [--seeds 10] [--level 0.9]``
+``python -m benchmarks.coverage [--data simulated school rand new sets] [--seeds 10] [--level 0.9]``
 
 Protocol, written before any coverage was seen.
 
@@ -9,17 +9,22 @@ Protocol, written before any coverage was seen.
   differs between tasks (lognormal, spread 0.5); 200 further rows of each task are the test rows.
   *School*: exam scores of 139 schools; *RAND*: the logarithm of the expense of person-years with
   one, in 6 sites, features standardised. Of School and RAND half of each task's rows are test rows;
-  rows of one person are on one side.
+  rows of one person are on one side. *New*: 120 simulated tasks, every second of which is unknown
+  to the fit; the test rows of these. *Sets*: as simulated, with two classes, whose log-odds are
+  the labels without noise times a slope that differs between tasks (lognormal, spread 1).
 - Estimator: ``PooledTaskRegressor(0.001, intercept="shrunk")``, common coefficients with a weak
   ridge and shrunk intercepts, which is close to the mixed model.
-- Methods: ``TaskConformalRegressor`` with "split" and "cv+" and its three poolings; "mapie": CV+ of
-  MAPIE on a separate ridge of each task (tasks with fewer than 20 training rows are left out), if
-  MAPIE is installed; "mixed model": normal intervals of a linear mixed model with random intercepts
-  by statsmodels, from its residual variance and the variance of a task's predicted intercept, if
-  statsmodels is installed.
+  For sets ``PooledTaskClassifier(0.001)``.
+- Methods: ``TaskConformalRegressor``, and for sets ``TaskConformalClassifier``, with "split" and
+  "cv+" and the three poolings; "mapie": CV+ of MAPIE on a separate ridge of each task (tasks with
+  fewer than 20 training rows are left out), if MAPIE is installed; "mixed model": normal intervals
+  of a linear mixed model with random intercepts by statsmodels, from its residual variance and the
+  variance of a task's predicted intercept, if statsmodels is installed. For new tasks
+  ``new_tasks="approximate"`` and "hierarchical" with pooling "shrunk", and the mixed model.
 - Scores: the share of test labels inside, over all test rows; by task, the mean and the standard
   deviation over tasks of that share, by the tasks' number of training rows; the mean width of
-  finite intervals in standard deviations of the test labels, and the share of infinite ones.
+  finite intervals in standard deviations of the test labels, and the share of infinite ones; of
+  sets the mean number of classes, and the share of those with both.
 - Means over seeds with 95% t intervals; for School and RAND they allow for the overlap of the
   splits (Nadeau and Bengio 2003).
 """
@@ -28,28 +33,37 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.special import expit
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks._command import Command
 from benchmarks._methods import run_all
 from benchmarks._report import half_width, markdown_table, section, write_raw
-from skmtl import PooledTaskRegressor
+from skmtl import PooledTaskClassifier, PooledTaskRegressor
 from skmtl.datasets import load_npz
-from skmtl.inference import TaskConformalRegressor
+from skmtl.inference import TaskConformalClassifier, TaskConformalRegressor
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
 Record = dict[str, Any]
 
-DATA = ("simulated", "school", "rand")
+DATA = ("simulated", "school", "rand", "new", "sets")
 # Upper limits of the numbers of training rows in the columns of the table.
-SIZES = {"simulated": (5, 10, 20, 50, 100), "school": (30, 60, 999), "rand": (99_999,)}
+_ANY = 99_999
+SIZES = {
+    "simulated": (5, 10, 20, 50, 100),
+    "school": (30, 60, _ANY),
+    "rand": (_ANY,),
+    "new": (_ANY,),
+    "sets": (5, 10, 20, 50, 100),
+}
 _LEAST_ALONE = 20
 
 
@@ -71,8 +85,8 @@ class Problem:
     ratio: float = 0.0
 
 
-def simulate(seed: int, n_test: int = 200, copies: int = 12) -> Problem:
-    """Tasks of 5 to 100 rows with unequal noise."""
+def simulate(seed: int, n_test: int = 200, copies: int = 12, classes: bool = False) -> Problem:
+    """Tasks of 5 to 100 rows with unequal noise, or two classes with unequal slopes."""
     rng = np.random.default_rng(seed)
     sizes = np.repeat(SIZES["simulated"], copies)
     mean = rng.normal(size=10)
@@ -80,10 +94,19 @@ def simulate(seed: int, n_test: int = 200, copies: int = 12) -> Problem:
     for task, n in enumerate(sizes):
         w, b = mean + 0.3 * rng.normal(size=10), rng.normal()
         X = rng.normal(size=(n + n_test, 10))
-        y = X @ w + b + np.exp(0.5 * rng.normal()) * rng.normal(size=len(X))
+        if classes:
+            y = rng.uniform(size=len(X)) < expit(np.exp(rng.normal()) * (X @ w + b))
+        else:
+            y = X @ w + b + np.exp(0.5 * rng.normal()) * rng.normal(size=len(X))
         X = np.column_stack([X, np.full(len(X), task)])
         parts.append((X[:n], y[:n], X[n:], y[n:]))
     return Problem(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def only_new(problem: Problem) -> Problem:
+    """Every second task in the training rows, the others in the test rows."""
+    known, new = problem.X[:, -1] % 2 == 0, problem.X_test[:, -1] % 2 == 1
+    return Problem(problem.X[known], problem.y[known], problem.X_test[new], problem.y_test[new])
 
 
 def read(data: str, home: Any, seed: int) -> Problem:
@@ -108,21 +131,38 @@ def read(data: str, home: Any, seed: int) -> Problem:
 def intervals(problem: Problem, level: float, seed: int) -> Iterator[tuple[str, Array]]:
     """The intervals (n_test, 2) of every method for the test rows; NaN where there is none."""
     inner = PooledTaskRegressor(0.001, task_column=-1, intercept="shrunk")
-    for method in ("split", "cv+"):
-        for pooling in ("shrunk", "shared", "task"):
-            model = TaskConformalRegressor(
-                inner,
-                method=method,
-                pooling=pooling,
-                confidence_level=level,
-                random_state=seed,
-            )
-            model.fit(problem.X, problem.y, groups=problem.groups)
-            yield f"{method}, {pooling}", model.predict_interval(problem.X_test)
+    for method, pooling in product(("split", "cv+"), ("shrunk", "shared", "task")):
+        model = TaskConformalRegressor(
+            inner, method=method, pooling=pooling, confidence_level=level, random_state=seed
+        )
+        model.fit(problem.X, problem.y, groups=problem.groups)
+        yield f"{method}, {pooling}", model.predict_interval(problem.X_test)
     if find_spec("mapie"):
         yield "mapie, each task", _mapie(problem, level)
     if find_spec("statsmodels"):
         yield "mixed model", _mixed_model(problem, level)
+
+
+def new_intervals(problem: Problem, level: float, seed: int) -> Iterator[tuple[str, Array]]:
+    """The intervals (n_test, 2) for rows of tasks that are not among the training rows."""
+    inner = PooledTaskRegressor(0.001, task_column=-1, intercept="shrunk", unknown_task="mean")
+    for method, kind in product(("split", "cv+"), ("approximate", "hierarchical")):
+        model = TaskConformalRegressor(
+            inner, method=method, new_tasks=kind, confidence_level=level, random_state=seed
+        ).fit(problem.X, problem.y)
+        yield f"{method}, {kind}", model.predict_interval(problem.X_test)
+    if find_spec("statsmodels"):
+        yield "mixed model", _mixed_model(problem, level)
+
+
+def sets(problem: Problem, level: float, seed: int) -> Iterator[tuple[str, Array]]:
+    """The sets (n_test, 2) of two classes."""
+    inner = PooledTaskClassifier(0.001, task_column=-1)
+    for method, pooling in product(("split", "cv+"), ("shrunk", "shared", "task")):
+        model = TaskConformalClassifier(
+            inner, method=method, pooling=pooling, confidence_level=level, random_state=seed
+        ).fit(problem.X, problem.y)
+        yield f"{method}, {pooling}", model.predict_set(problem.X_test)
 
 
 def _mapie(problem: Problem, level: float) -> Array:
@@ -152,8 +192,10 @@ def _mixed_model(problem: Problem, level: float) -> Array:
     fit = MixedLM(problem.y, features[:, used], groups=tasks).fit()
     noise, spread = fit.scale, float(np.asarray(fit.cov_re)[0, 0])
     new = problem.X_test[:, -1].astype(int)
-    effects = np.array([float(np.asarray(fit.random_effects[t])[0]) for t in np.unique(tasks)])
-    counts = np.bincount(tasks)
+    counts = np.bincount(tasks, minlength=new.max() + 1)
+    effects = np.zeros(len(counts))
+    for task, effect in fit.random_effects.items():
+        effects[int(task)] = np.asarray(effect)[0]
     own = spread * noise / (noise + counts * spread)  # of the intercept, given its labels
     rows = np.column_stack([np.ones(len(new)), problem.X_test[:, :-1]])[:, used]
     centre = rows @ fit.fe_params + effects[new]
@@ -163,17 +205,22 @@ def _mixed_model(problem: Problem, level: float) -> Array:
 
 def run(data: str, home: Any, seed: int, level: float) -> list[Record]:
     """The scores of all methods on the data of one seed."""
-    problem = simulate(seed) if data == "simulated" else read(data, home, seed)
-    counts = np.bincount(problem.X[:, -1].astype(int))
+    methods = {"new": new_intervals, "sets": sets}.get(data, intervals)
+    if data == "new":
+        problem = only_new(simulate(seed, copies=24))
+    elif data in ("simulated", "sets"):
+        problem = simulate(seed, classes=data == "sets")
+    else:
+        problem = read(data, home, seed)
     tasks, y = problem.X_test[:, -1].astype(int), problem.y_test
+    counts = np.bincount(problem.X[:, -1].astype(int), minlength=tasks.max() + 1)
     records = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tasks without an interval, and of statsmodels
-        for name, ends in intervals(problem, level, seed):
-            known = ~np.isnan(ends[:, 0])
-            inside = (ends[:, 0] <= y) & (y <= ends[:, 1])
-            finite = known & np.isfinite(ends).all(axis=1)
-            width = (ends[finite, 1] - ends[finite, 0]).mean() / y.std() if finite.any() else np.nan
+        for name, region in methods(problem, level, seed):
+            read_region = _of_sets if data == "sets" else _of_intervals
+            known, inside, widths, everything = read_region(region, y)
+            finite = known & np.isfinite(widths)
             shares = {t: inside[(tasks == t) & known].mean() for t in np.unique(tasks[known])}
             records.append(
                 {
@@ -182,12 +229,26 @@ def run(data: str, home: Any, seed: int, level: float) -> list[Record]:
                     "seed": seed,
                     "ratio": problem.ratio,
                     "covered": float(inside[known].mean()) if known.any() else np.nan,
-                    "width": float(width),
-                    "infinite": float(1 - finite.sum() / max(known.sum(), 1)),
+                    "width": float(widths[finite].mean()) if finite.any() else np.nan,
+                    "infinite": float(everything[known].mean()) if known.any() else np.nan,
                     "tasks": [[int(counts[t]), float(share)] for t, share in shares.items()],
                 }
             )
     return records
+
+
+def _of_intervals(ends: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """Which rows have one, whether it holds the label, its width, and whether it is infinite."""
+    inside = (ends[:, 0] <= y) & (y <= ends[:, 1])
+    width = ends[:, 1] - ends[:, 0]
+    return ~np.isnan(width), inside, width / y.std(), np.isinf(width)
+
+
+def _of_sets(region: Array, y: Array) -> tuple[Array, Array, Array, Array]:
+    """The same of sets: their width is the number of classes."""
+    size = region.sum(axis=1)
+    every = np.ones(len(y), dtype=bool)
+    return every, region[np.arange(len(y)), y.astype(int)], size, size == region.shape[1]
 
 
 def rows_of(records: list[Record], data: str) -> list[list[str]]:
@@ -199,12 +260,13 @@ def rows_of(records: list[Record], data: str) -> list[list[str]]:
         covered = np.array([record["covered"] for record in own])
         error = half_width(covered, own[0]["ratio"])
         pairs = np.array([pair for record in own for pair in record["tasks"]]).reshape(-1, 2)
-        cells, low = [], 0
+        cells, low = [], -1
         for high in SIZES[data]:
             part = pairs[(pairs[:, 0] > low) & (pairs[:, 0] <= high), 1]
             low = high
             cells.append(f"{part.mean():.3f} ({part.std():.3f})" if len(part) else "-")
-        width = np.nanmean([record["width"] for record in own])
+        widths = [record["width"] for record in own if not np.isnan(record["width"])]
+        width = np.mean(widths) if widths else np.nan
         infinite = np.mean([record["infinite"] for record in own])
         rows.append(
             [method, f"{covered.mean():.3f} ± {error:.3f}", *cells]
@@ -230,9 +292,9 @@ def main(argv: Sequence[str] | None = None) -> list[Record]:
     found = run_all(run, units, {}, arguments.jobs, "{0}, seed {2}")
     records = [record for each in found for record in each]
     for data in arguments.data:
-        sizes, low = [], 0
+        sizes, low = [], -1
         for high in SIZES[data]:
-            sizes.append(f"{low + 1} to {high} rows" if high < 999 else f"more than {low}")
+            sizes.append(f"{low + 1} to {high} rows" if high < _ANY else f"more than {low}")
             low = high
         header = ["method", "covered", *sizes, "width", "infinite"]
         table = markdown_table(header, rows_of(records, data), n_left=1)
@@ -243,7 +305,8 @@ def main(argv: Sequence[str] | None = None) -> list[Record]:
 
 _NOTES = """
 Covered: share of all test labels. By number of training rows: mean (standard deviation) over tasks.
-Width: of finite intervals, in standard deviations of the test labels.
+Width: of finite intervals, in standard deviations of the test labels; of sets, classes.
+Infinite: share of infinite intervals, or of sets with all classes.
 """
 
 

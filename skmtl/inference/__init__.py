@@ -1,5 +1,6 @@
-"""How sure: prediction intervals for each task."""
+"""How sure: prediction intervals and sets for each task."""
 
-from skmtl.inference._conformal import TaskConformalRegressor
+from skmtl.inference._classifier import TaskConformalClassifier
+from skmtl.inference._regressor import TaskConformalRegressor
 
-__all__ = ["TaskConformalRegressor"]
+__all__ = ["TaskConformalClassifier", "TaskConformalRegressor"]

@@ -9,7 +9,7 @@ from benchmarks import coverage
 
 
 def test_quick_run_counts_the_labels_inside(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(coverage, "simulate", lambda seed: small(seed))
+    monkeypatch.setattr(coverage, "simulate", small)
     raw = tmp_path / "raw.json"
     options = ["--data", "simulated", "--quick", "--jobs", "1", "--json", str(raw)]
     records = coverage.main(options)
@@ -25,9 +25,21 @@ def test_quick_run_counts_the_labels_inside(tmp_path, capsys, monkeypatch):
     assert by_name["split, shrunk"]["infinite"] == 0
 
 
-def small(seed):
-    """Two tasks of each size, with few test rows."""
-    return SIMULATE(seed, n_test=20, copies=2)
+def test_new_tasks_and_sets(monkeypatch, capsys):
+    monkeypatch.setattr(coverage, "simulate", small)
+    records = coverage.main(["--data", "new", "sets", "--quick", "--jobs", "1"])
+    assert "| cv+, hierarchical" in capsys.readouterr().out
+    by_name = {(record["data"], record["method"]): record for record in records}
+    # Ten known tasks: nine are needed, and "split" holds out three.
+    assert by_name["new", "split, hierarchical"]["infinite"] == 1
+    assert by_name["new", "cv+, hierarchical"]["infinite"] == 0
+    assert 1 < by_name["sets", "cv+, shared"]["width"] < 2
+    assert {n for n, _ in by_name["new", "cv+, approximate"]["tasks"]} == {0}
+
+
+def small(seed, copies=2, classes=False):
+    """A few tasks of each size, with few test rows."""
+    return SIMULATE(seed, n_test=20, copies=4 if copies == 24 else 2, classes=classes)
 
 
 SIMULATE = coverage.simulate

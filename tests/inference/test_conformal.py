@@ -121,7 +121,7 @@ class TestValidity:
         model = TaskConformalRegressor(
             PooledTaskRegressor(0.1, task_column=-1), pooling="task", random_state=0
         )
-        with pytest.warns(UserWarning, match="3 tasks, such as .*infinite"):
+        with pytest.warns(UserWarning, match="3 tasks, such as .*everything"):
             model.fit(X, y)
         assert np.isinf(model.predict_interval(X)).all()
         assert np.isfinite(model.predict_interval(X, 0.5)).all()
@@ -140,7 +140,7 @@ class TestAgainstOthers:
     def test_split_by_hand(self):
         X, y = tasks(40, noise=(1.0,))
         model = TaskConformalRegressor(Ridge(), pooling="shared", random_state=0).fit(X, y)
-        errors = np.sort(model.calibration_errors_)
+        errors = np.sort(model.calibration_scores_)
         m = len(errors)
         assert m == 10
         half = errors[int(np.ceil((m + 1) * 0.8)) - 1]
@@ -207,7 +207,7 @@ class TestLayouts:
             assert interval.shape == (80, 3, 2)
             assert (interval[..., 0] < interval[..., 1]).all()
             assert model.predict(X).shape == (80, 3)
-            assert model.n_calibration_.sum() == len(model.calibration_errors_)
+            assert model.n_calibration_.sum() == len(model.calibration_scores_)
 
     def test_stacked_frames_in_a_pipeline(self):
         pd = pytest.importorskip("pandas")
@@ -252,6 +252,75 @@ class TestLayouts:
         np.testing.assert_array_equal(model.predict_interval(X), both.predict_interval(X))
         restored = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(model.predict_interval(X), restored.predict_interval(X))
+
+
+class TestNewTasks:
+    """Whole tasks held out: weighted as the paper says, and valid over data sets."""
+
+    @staticmethod
+    def many(n_tasks, seed, sizes=(3, 40)):
+        rng = np.random.default_rng(seed)
+        codes = np.repeat(np.arange(n_tasks), rng.choice(sizes, size=n_tasks))
+        X = rng.normal(size=(len(codes), 2))
+        y = X @ [1.0, -1.0] + rng.normal(size=n_tasks)[codes] + 0.3 * rng.normal(size=len(codes))
+        return np.column_stack([X, codes]), y
+
+    @pytest.mark.parametrize("method", ["split", "cv+"])
+    def test_coverage_of_new_tasks(self, method):
+        inner = PooledTaskRegressor(0.01, task_column=-1, unknown_task="mean")
+        covered = {"approximate": [], "hierarchical": []}
+        for seed in range(12):
+            X, y = self.many(80, seed)
+            known = X[:, -1] < 40
+            new = np.flatnonzero(~known)
+            # One row of each new task.
+            new = new[np.unique(X[new, -1], return_index=True)[1]]
+            for kind, inside in covered.items():
+                model = TaskConformalRegressor(
+                    inner,
+                    method=method,
+                    new_tasks=kind,
+                    confidence_level=0.8,
+                    random_state=seed,
+                ).fit(X[known], y[known])
+                low, high = model.predict_interval(X[new]).T
+                inside.append(np.mean((low <= y[new]) & (y[new] <= high)))
+        assert 0.76 < np.mean(covered["hierarchical"]) < 0.92
+        assert np.mean(covered["approximate"]) < 0.5
+
+    def test_quantile_by_definition(self):
+        X, y = self.many(30, 0)
+        inner = PooledTaskRegressor(0.01, task_column=-1, unknown_task="mean")
+        model = TaskConformalRegressor(
+            inner, new_tasks="hierarchical", calibration_size=0.4, random_state=0
+        ).fit(X, y)
+        (fitted,) = model.new_task_estimators_
+        held_out = ~np.isin(X[:, -1], fitted.tasks_)
+        errors = np.abs(y - fitted.predict(X))[held_out]
+        codes = X[held_out, -1]
+        n_tasks = len(np.unique(codes))
+        total, half = 0.0, None
+        for error, code in sorted(zip(errors, codes, strict=True)):
+            total += 1 / ((n_tasks + 1) * (codes == code).sum())
+            if total >= 0.8:
+                half = error
+                break
+        new = np.array([[0.5, 0.5, 99.0]])
+        centre = fitted.predict(new)[0]
+        np.testing.assert_allclose(
+            model.predict_interval(new, 0.8)[0], [centre - half, centre + half]
+        )
+
+    def test_too_few_tasks(self):
+        X, y = self.many(12, 0)
+        inner = PooledTaskRegressor(0.01, task_column=-1, unknown_task="mean")
+        model = TaskConformalRegressor(inner, new_tasks="hierarchical", random_state=0)
+        with pytest.warns(UserWarning, match=r"^3 held-out tasks are too few .* 9 are needed"):
+            model.fit(X, y)
+        assert np.isinf(model.predict_interval([[0.0, 0.0, 99.0]])).all()
+        assert np.isfinite(model.predict_interval(X)).all()
+        with pytest.raises(ValueError, match="stacked layout.*'approximate'"):
+            TaskConformalRegressor(Ridge(), new_tasks="hierarchical").fit(X, y)
 
 
 class TestErrors:
