@@ -8,7 +8,7 @@ For K singular values (zeros included), bounds :math:`0 \le a \le b` and the tot
 The minimiser is :math:`\theta_i = clip(\mu \sigma_i, a, b)`; in the prox of
 :math:`\tfrac{\lambda}{2} \lVert \cdot \rVert_{box}^2` it is
 :math:`clip(\mu \sigma_i - \lambda, a, b)`. In both cases the sum is piecewise linear in
-:math:`\mu`, and its root is found by sorting the breakpoints.
+:math:`\mu`, and its root is found by passing over the breakpoints.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from skmtl._numerics import kernels
 
 Array = NDArray[Any]
 
@@ -48,42 +50,11 @@ def box_weights(sigma: Array, lam: float, a: float, b: float, c: float) -> Array
 
 
 def _positive_weights(values: Array, lam: float, a: float, b: float, c: float) -> Array:
-    """clip(mu values - lam, a, b) for positive values, where mu makes the sum equal to c.
-
-    Between two breakpoints of mu the sum is computed from the values strictly inside the box. An
-    accumulated slope would lose small values to rounding next to large ones.
-    """
-    ascending = np.sort(values)
-    below = np.concatenate([[0.0], np.cumsum(ascending)])
-
-    def counts(mu: Array) -> tuple[Array, Array]:
-        """The number of values at a, and the number below b, for each mu."""
-        at_a = np.searchsorted(ascending, (a + lam) / mu, side="right")
-        return at_a, np.maximum(at_a, np.searchsorted(ascending, (b + lam) / mu, side="left"))
-
-    points = np.concatenate([(a + lam) / values, (b + lam) / values])
-    points = np.sort(points[np.isfinite(points)])
-    if not points[-1] > 0:  # a = lam = 0 and b infinite: theta is proportional to the values
+    """clip(mu values - lam, a, b) for positive values, where mu makes the sum equal to c."""
+    if a + lam == 0 and np.isinf(b):
         return np.asarray(values * (c / values.sum()))
-    points = points[points > 0]
-    at_a, under_b = counts(points)
-    inside = points * (below[under_b] - below[at_a]) - lam * (under_b - at_a)
-    sums = a * at_a + inside + _times(b, len(values) - under_b)
-    k = int(np.searchsorted(sums, c, side="right")) - 1
-    low = points[k] if k >= 0 else 0.0
-    high = points[k + 1] if k + 1 < len(points) else np.inf
-    middle = np.array([(low + high) / 2 if np.isfinite(high) else 2 * low])
-    first, last = (int(count[0]) for count in counts(middle))
-    mu = low
-    if last > first:
-        rest = c - a * first - _times(b, len(values) - last) + lam * (last - first)
-        mu = float(np.clip(rest / (below[last] - below[first]), low, high))
+    mu = kernels.box_multiplier(np.sort(values), lam, a, b, c)
     return np.clip(mu * values - lam, a, b)
-
-
-def _times(b: float, count: Any) -> Any:
-    """b times a count; 0 if b is infinite, since no weight is then at b."""
-    return b * count if np.isfinite(b) else 0.0 * count
 
 
 def box_value(sigma: Array, a: float, b: float, c: float) -> float:

@@ -6,6 +6,7 @@ specialisation per dtype. A kernel calls only kernels of its own file, because t
 detect changes in other files.
 """
 
+from skmtl._numerics.kernels._box import box_multiplier
 from skmtl._numerics.kernels._classes import minimise_classes
 from skmtl._numerics.kernels._fused import exceed_chains, shrink_chains
 from skmtl._numerics.kernels._pairwise import exceed_pairs, shrink_pairs
@@ -33,6 +34,7 @@ from skmtl._numerics.kernels._tasks import (
 from skmtl._numerics.kernels._tree import exceed_trees, measure_trees, shrink_trees
 
 __all__ = [
+    "box_multiplier",
     "dense_gap",
     "exceed_chains",
     "exceed_pairs",
