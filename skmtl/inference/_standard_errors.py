@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from skmtl._warnings import gather_warnings
 from skmtl.design import TaskData, task_factors
 from skmtl.estimators import TaskEstimator, TaskRegressor
 from skmtl.inference._mixed_model import MixedModel, Solution
@@ -141,9 +142,11 @@ def standard_errors(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -
 
     Notes
     -----
-    The strengths, and a covariance that the fit has learned, are treated as known, as by lme4 and
-    statsmodels: with few tasks, standard errors are too small. A learned covariance of low rank
-    restricts the tasks to their span, so that other directions have a standard error of zero.
+    The strengths, and a covariance that the fit has learned, are treated as known: with few tasks,
+    standard errors are too small. In statsmodels, ``bse_fe`` is the same if ``MixedLM.fit`` holds
+    the ratio of the variances fixed (``free=``), and slightly larger if it estimates the ratio. A
+    learned covariance of low rank restricts the tasks to their span, so that other directions have
+    a standard error of zero.
     With a ridge on all coefficients (``alpha > 0``) the standard errors are posterior standard
     deviations under the prior, which include the bias that the prior expects.
 
@@ -245,7 +248,8 @@ def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Ta
             f"standard_errors needs loss='squared', under which the model is Gaussian; got "
             f"loss={model.loss!r}."
         )
-    return model, model._read(X, y, sample_weight)
+    with gather_warnings():  # those that the fit has given
+        return model, model._read(X, y, sample_weight)
 
 
 def _mixed_model(model: Any, data: TaskData) -> MixedModel:
