@@ -13,12 +13,11 @@ from sklearn.base import (
     MetaEstimatorMixin,
     RegressorMixin,
     clone,
-    is_classifier,
 )
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skmtl.auxiliary._losses import read_losses
 from skmtl.auxiliary._problem import AuxiliaryProblem, join_auxiliary, warn_of_tasks
@@ -28,6 +27,7 @@ from skmtl.design import (
     Companions,
     TaskData,
     as_label_array,
+    check_columns,
     from_arrow,
     locate_columns,
     read_weights,
@@ -35,7 +35,7 @@ from skmtl.design import (
     select_features,
     without_columns,
 )
-from skmtl.estimators import Fit, TaskEstimator
+from skmtl.estimators import Fit, QuickValidation, TaskEstimator
 from skmtl.model_selection import make_folds, rows_of_data
 
 Array = NDArray[Any]
@@ -50,7 +50,7 @@ def _if_estimator_has(method: str) -> Callable[[Method], Method]:
     return decorator
 
 
-class _AuxiliaryTask(MetaEstimatorMixin):
+class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
     """The common parts of AuxiliaryTaskRegressor and AuxiliaryTaskClassifier.
 
     Derived before scikit-learn's mixins, whose score does not know missing labels or tasks.
@@ -117,8 +117,9 @@ class _AuxiliaryTask(MetaEstimatorMixin):
                 f"parameters, such as BlockSparse{name[13:]}(), not {type(given).__name__}. To "
                 f"select its parameters, search over estimator__alpha by GridSearchCV."
             )
-        if is_classifier(given) != is_classifier(self):
-            other = "Classifier" if is_classifier(given) else "Regressor"
+        classifies = isinstance(given, ClassifierMixin)
+        if classifies != isinstance(self, ClassifierMixin):
+            other = "Classifier" if classifies else "Regressor"
             raise TypeError(
                 f"{name} cannot take {type(given).__name__}. Use AuxiliaryTask{other}, or an "
                 f"estimator whose name ends in {name[13:]}."
@@ -160,7 +161,7 @@ class _AuxiliaryTask(MetaEstimatorMixin):
                 "auxiliary", [], [], X.shape[1] if len(X.shape) == 2 else 0
             )
             return X
-        validate_data(self, X, reset=True, skip_check_array=True)
+        check_columns(self, X, reset=True)
         task_column = self.estimator.task_column
         self._columns = locate_columns(X, list(self.auxiliary), task_column, "auxiliary")
         return X
@@ -179,7 +180,7 @@ class _AuxiliaryTask(MetaEstimatorMixin):
             model.task_column = columns.others().index(own)
         main: TaskData = model._read(features, y, sample_weight)
         if not columns.positions:
-            validate_data(self, X, reset=True, skip_check_array=True)
+            check_columns(self, X, reset=True)
             return AuxiliaryProblem(model, main, None, model._own_loss()), np.ones(0)
         auxiliary, targets = list(self.auxiliary), columns.numbers(X)
         own = model._own_loss()
@@ -237,7 +238,7 @@ class _AuxiliaryTask(MetaEstimatorMixin):
         self.coef_, self.intercept_ = self._main.coef_, self._main.intercept_
         self.tasks_ = self._main.tasks_
         self.objective_, self.dual_gap_, self.n_iter_ = fit.objective, fit.dual_gap, fit.n_iter
-        if is_classifier(self):
+        if isinstance(self, ClassifierMixin):
             self.classes_ = self._main.classes_
         return self
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
+from sklearn.base import ClassifierMixin
 
 from skmtl.design import ColumnsAside
 from skmtl.losses import Loss, losses_by_name
@@ -65,7 +65,7 @@ def read_losses(
 
 def _default(model: Any, own: str, labels: Array) -> str:
     """The loss of a column that the user has not given one for."""
-    if not is_classifier(model):
+    if not isinstance(model, ClassifierMixin):
         return own
     return own if np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all() else "squared"
 

@@ -35,7 +35,13 @@ from skmtl.design._labels import (
     task_names,
 )
 from skmtl.design._moments import Moments
-from skmtl.design._names import describe_names, entries_by_name, in_task_order, index_of
+from skmtl.design._names import (
+    check_columns,
+    describe_names,
+    entries_by_name,
+    in_task_order,
+    index_of,
+)
 from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
 from skmtl.design._pooled import PooledDesign
@@ -80,6 +86,7 @@ __all__ = [
     "append_tasks",
     "as_floats",
     "as_label_array",
+    "check_columns",
     "describe_names",
     "encode_tasks",
     "entries_by_name",

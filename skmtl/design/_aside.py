@@ -9,10 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import validate_data
 
 from skmtl.design._containers import fill_missing, from_arrow, is_frame
 from skmtl.design._labels import as_floats
+from skmtl.design._names import check_columns
 from skmtl.design._tasks import locate_task_column
 
 Array = NDArray[Any]
@@ -41,7 +41,8 @@ class ColumnsAside:
 
     def others(self) -> list[int]:
         """The positions of all other columns."""
-        return [j for j in range(self.width) if j not in set(self.positions)]
+        aside = set(self.positions)
+        return [j for j in range(self.width) if j not in aside]
 
     def pick(self, positions: list[int]) -> "ColumnsAside":
         """Some of these columns."""
@@ -146,7 +147,8 @@ def select_features(estimator: Any, X: Any, columns: ColumnsAside) -> Any:
     """
     X = from_arrow(X)
     if is_frame(X) and hasattr(estimator, "feature_names_in_"):
-        kept = [j for j, name in enumerate(X.columns) if name not in set(columns.names)]
+        aside = set(columns.names)
+        kept = [j for j, name in enumerate(X.columns) if name not in aside]
         rest = _select(X, kept)
         expected = [estimator.feature_names_in_[j] for j in columns.others()]
         if list(rest.columns) != expected:
@@ -165,7 +167,7 @@ def select_features(estimator: Any, X: Any, columns: ColumnsAside) -> Any:
             f"must be present too, where they may be NaN. Insert them at the positions "
             f"{columns.positions}, or use data frames whose column names are strings."
         )
-    validate_data(estimator, X, reset=False, skip_check_array=True)
+    check_columns(estimator, X, reset=False)
     return without_columns(X, columns)
 
 

@@ -18,13 +18,16 @@ def is_frame(X: Any) -> bool:
 
 
 def is_valid(X: Any) -> bool:
-    """Whether X is an array that scikit-learn's validation of features returns unchanged.
+    """Whether X is an array of bounded numbers, which needs no other validation.
 
-    Its validation takes longer than a small fit, mostly to look for other containers.
+    scikit-learn's takes longer than a small fit, mostly to look for other containers. Where this
+    is true, so does :func:`refuse_overflow` accept X.
     """
     if type(X) is not np.ndarray or X.ndim != 2 or 0 in X.shape:
         return False
-    if X.dtype != np.float64 and X.dtype != np.float32:
+    if X.dtype == np.float64:
+        return math.isfinite(_sum_of_squares(X))
+    if X.dtype != np.float32:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return math.isfinite(X.sum())

@@ -98,6 +98,16 @@ class TaskData:
         """Number of labels of each task (n_tasks,)."""
         return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
 
+    @cached_property
+    def label_means(self) -> Array:
+        """Weighted mean of the labels of each task (n_tasks,), zero without labels."""
+        return self.per_task(self.weights * self.y) / np.maximum(self.totals, _TINY)
+
+    @cached_property
+    def has_row_weights(self) -> bool:
+        """Whether each row has the same weight in all tasks; never in the stacked layout."""
+        return self.codes is None and bool((self.weights == self.weights[:, :1]).all())
+
     def constant_labels(self) -> Array:
         """Each task's label (n_tasks,) if all its labels are equal, otherwise NaN."""
         return self._constant_labels
@@ -118,7 +128,7 @@ class TaskData:
     def standard_deviations(self) -> Array:
         """The standard deviation of each task's labels (n_tasks,), zero if constant."""
         totals = np.maximum(self.totals, _TINY)
-        means = self.per_task(self.weights * self.y) / totals
+        means = self.label_means
         variances = self.per_task(self.weights * (self.y - self.spread(means)) ** 2) / totals
         rounding = variances <= 1e-24 * (variances + means**2)
         return np.where(rounding, 0.0, np.sqrt(variances))

@@ -69,9 +69,7 @@ class Moments:
     @staticmethod
     def n_grams(data: TaskData) -> int:
         """The number of Gram matrices that the data require."""
-        if data.codes is not None:
-            return data.n_tasks
-        return 1 if (data.weights == data.weights[:, :1]).all() else data.n_tasks
+        return 1 if data.has_row_weights else data.n_tasks
 
     @classmethod
     def pay(cls, data: TaskData) -> bool:
@@ -108,7 +106,7 @@ class Moments:
             x_origin, y_origin, centre = origins.x_origin, origins.y_origin, False
             n_grams = len(x_origin)
         elif centre:
-            y_origin = data.per_task(weights * y) / np.maximum(totals, _TINY)
+            y_origin = data.label_means
         # Labels of weight 0 are arbitrary.
         y = np.where(weights > 0, y - data.spread(y_origin), 0.0)
         wy = weights * y

@@ -2,7 +2,32 @@
 
 from typing import Any
 
+import numpy as np
+from sklearn.utils.validation import validate_data
+
 from skmtl.design._containers import is_frame
+
+
+def check_columns(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Compare the number and the names of X's columns with those of the fit.
+
+    With ``reset`` X defines them: ``n_features_in_`` and ``feature_names_in_`` are set.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    if type(X) is np.ndarray and X.ndim == 2:
+        # scikit-learn's way to find that an array has no names takes longer than a small fit.
+        known: dict[str, Any] = vars(estimator)
+        if reset:
+            estimator.n_features_in_ = X.shape[1]
+            known.pop("feature_names_in_", None)
+            return
+        if known.get("n_features_in_") == X.shape[1] and "feature_names_in_" not in known:
+            return
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
 def entries_by_name(given: Any, names: list[Any], what: str) -> dict[Any, Any] | None:

@@ -40,6 +40,13 @@ class TaskRotation:
     origin: Array
     labels: Array
 
+    @staticmethod
+    def may_pay(data: TaskData) -> bool:
+        """Whether there are enough tasks, judged without a look at the labels."""
+        if data.codes is not None or data.n_tasks < _FEWEST:
+            return False
+        return len(data.y) < data.n_tasks or data.n_tasks <= _MOST
+
     @classmethod
     def of(cls, data: TaskData, *, centre: bool) -> Self | None:
         """The rotation, or None if it does not pay, or if the labels of a row differ in weight.
@@ -50,12 +57,9 @@ class TaskRotation:
         centre : bool
             Whether each task has an intercept of its own.
         """
-        if data.codes is not None or data.n_tasks < _FEWEST:
+        if not cls.may_pay(data) or not data.has_row_weights:
             return None
-        n_samples, n_tasks = data.y.shape
-        weights = data.weights[:, :1]
-        if n_samples >= n_tasks > _MOST or not (data.weights == weights).all():
-            return None
+        (n_samples, n_tasks), weights = data.y.shape, data.weights[:, :1]
         origin, seen = np.zeros(n_tasks), weights > 0
         if centre:
             origin = (weights * data.y).sum(axis=0) / max(weights.sum(), _TINY)

@@ -1,7 +1,7 @@
 """Validation: from the arguments of fit and predict to :class:`TaskData`."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from skmtl.design._containers import (
     refuse_overflow,
 )
 from skmtl.design._data import TaskData
-from skmtl.design._names import refuse_repeated
+from skmtl.design._names import check_columns, refuse_repeated
 from skmtl.design._tasks import (
     MASKED_FEATURES,
     UNKNOWN,
@@ -45,21 +45,21 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
     """Validate a regressor's data; set ``n_features_in_`` and ``feature_names_in_``."""
     raw = _labels.as_label_array(y, type(estimator).__name__)
     categories = task_categories(X, estimator.task_column)
-    X, ids = read_features(estimator, X, reset=True)
-    if X.shape[0] != len(raw):
-        check_consistent_length(X, raw)
-    if ids is not None:
+    features = _read_features(estimator, X, reset=True)
+    if features.X.shape[0] != len(raw):
+        check_consistent_length(features.X, raw)
+    if features.ids is not None:
         labels = _labels.read_numbers(_labels.flatten_column(raw), None)
         weights = _labels.read_weights(sample_weight, labels.shape)
-        return _stacked(X, labels, weights, ids, categories, estimator.unknown_task)
+        return _stacked(features, labels, weights, categories, estimator.unknown_task)
     if raw.ndim == 1:
         labels = _labels.read_numbers(raw, None)[:, None]
         weights = _labels.read_weights(sample_weight, raw.shape)[:, None]
-        return _shared("single", X, labels, weights, np.arange(1))
+        return _shared("single", features, labels, weights, np.arange(1))
     tasks = _labels.task_names(y, raw.shape[1])
     labels = _labels.read_numbers(raw, tasks)
     weights = _labels.read_weights(sample_weight, labels.shape, tasks)
-    return _shared("shared", X, labels, weights, tasks)
+    return _shared("shared", features, labels, weights, tasks)
 
 
 def read_classification(
@@ -74,16 +74,17 @@ def read_classification(
     if one_of_k:
         _check_one_of_k(estimator, raw)
     categories = task_categories(X, estimator.task_column)
-    X, ids = read_features(estimator, X, reset=True)
-    if X.shape[0] != len(raw):
-        check_consistent_length(X, raw)
+    features = _read_features(estimator, X, reset=True)
+    ids = features.ids
+    if features.X.shape[0] != len(raw):
+        check_consistent_length(features.X, raw)
     class_weight = estimator.class_weight
     tasks_in_columns = raw.ndim == 2 and (raw.shape[1] > 1 or _labels.is_one_indicator(raw))
     if ids is None and tasks_in_columns and not one_of_k:
         tasks = _labels.task_names(y, raw.shape[1])
         labels = _labels.read_indicators(raw)
         weights = _labels.read_weights(sample_weight, labels.shape, tasks)
-        data = _shared("shared", X, labels, weights, tasks)
+        data = _shared("shared", features, labels, weights, tasks)
         return weigh_classes(data, class_weight, np.array([0, 1])), np.arange(data.n_tasks)
     target = _labels.read_classes(_labels.flatten_column(raw))
     weights = _labels.read_weights(sample_weight, target.shape)
@@ -101,7 +102,7 @@ def read_classification(
         if len(classes) > 2:
             raise ValueError(_too_many_labels(target[used], ids[used], classes))
         labels = np.where(target == classes[1], 1.0, -1.0)
-        data = _stacked(X, labels, weights, ids, categories, estimator.unknown_task)
+        data = _stacked(features, labels, weights, categories, estimator.unknown_task)
         return weigh_classes(data, class_weight, classes), classes
     positive = classes[1:] if len(classes) == 2 and not one_of_k else classes
     labels = np.where(target[:, None] == positive[None, :], 1.0, 0.0 if one_of_k else -1.0)
@@ -110,15 +111,33 @@ def read_classification(
         own = np.searchsorted(classes[:-1], target)  # arbitrary for unused rows
         weights = weights * _class_factors(class_weight, classes)[own]
         class_weight = None
-    data = _shared("classes", X, labels, np.repeat(weights[:, None], len(positive), 1), positive)
+    weights = np.repeat(weights[:, None], len(positive), 1)
+    data = _shared("classes", features, labels, weights, positive)
     data = replace(data, chain=chain_of(ordered_categories(y), positive))
     return weigh_classes(data, class_weight, classes), classes
 
 
+class _Features(NamedTuple):
+    """Validated features (n_samples, n_features), and the task ids, if stacked.
+
+    ``bounded`` tells whether the sum of the squares is known to be finite.
+    """
+
+    X: Any
+    ids: Array | None
+    bounded: bool = False
+
+
 def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | None]:
     """Validate X; return features (n_samples, n_features) and task ids, if stacked."""
-    if estimator.task_column is None and is_valid(X) and _has_columns(estimator, X, reset):
-        return X, None
+    X, ids, _ = _read_features(estimator, X, reset=reset)
+    return X, ids
+
+
+def _read_features(estimator: Any, X: Any, *, reset: bool) -> _Features:
+    if estimator.task_column is None and is_valid(X):
+        check_columns(estimator, X, reset=reset)
+        return _Features(X, None, bounded=True)
     X = from_arrow(X)
     refuse_cubes(X)
     if is_frame(X):
@@ -127,7 +146,7 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
         refuse_mask(X, "X", MASKED_FEATURES)
         refuse_dates(X)
         try:
-            return validate_data(estimator, X, reset=reset, **_FEATURES), None
+            return _Features(validate_data(estimator, X, reset=reset, **_FEATURES), None)
         except ValueError as error:
             if "could not convert string" not in str(error):
                 raise
@@ -140,7 +159,7 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
     if np.iscomplexobj(X):
         raise ValueError("Complex data not supported: X must be real.")
     if not reset and len(X.shape) == 2:
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        check_columns(estimator, X, reset=False)
     features, ids = split_task_column(X, estimator.task_column)
     if features.shape[1] == 0:
         raise ValueError(
@@ -148,10 +167,11 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
             f"the task column and at least one feature to learn from."
         )
     if reset:
-        validate_data(estimator, X, reset=True, skip_check_array=True)
+        check_columns(estimator, X, reset=True)
     refuse_dates(features)
+    bounded = is_valid(features)
     try:
-        if not is_valid(features):
+        if not bounded:
             features = check_array(features, estimator=estimator, input_name="X", **_FEATURES)
     except ValueError as error:
         if "could not convert string" not in str(error):
@@ -160,17 +180,7 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | 
             f"{error}. Is task_column={estimator.task_column!r} the column that holds the tasks' "
             f"names? Other strings need encoding first."
         ) from error
-    return features, read_ids(ids, warn=reset)
-
-
-def _has_columns(estimator: Any, X: Array, reset: bool) -> bool:
-    """Whether an array has the columns of the fit; with ``reset`` it defines them."""
-    if reset:
-        estimator.n_features_in_ = X.shape[1]
-        vars(estimator).pop("feature_names_in_", None)
-        return True
-    known: dict[str, Any] = vars(estimator)
-    return known.get("n_features_in_") == X.shape[1] and "feature_names_in_" not in known
+    return _Features(features, read_ids(ids, warn=reset), bounded)
 
 
 def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
@@ -199,7 +209,8 @@ def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
     return X, codes
 
 
-def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> TaskData:
+def _shared(layout: str, features: _Features, y: Array, weights: Array, tasks: Array) -> TaskData:
+    X = features.X
     weights[np.isnan(y)] = 0.0
     labelled = weights > 0
     complete = bool(labelled.all())
@@ -219,18 +230,19 @@ def _shared(layout: str, X: Any, y: Array, weights: Array, tasks: Array) -> Task
         used = labelled.any(axis=1)
         if not used.all():
             X, y, weights = X[used], y[used], weights[used]
-    _refuse_overflow(X, y)
+    _refuse_overflow(X, y, bounded=features.bounded)
     return TaskData(layout, X, y, weights, tasks, None, tasks, np.arange(len(tasks)))
 
 
 def _stacked(
-    X: Any,
+    features: _Features,
     y: Array,
     weights: Array,
-    ids: Array,
     categories: list[Any] | None,
     unknown_task: str,
 ) -> TaskData:
+    X, ids = features.X, features.ids
+    assert ids is not None
     used = weights > 0
     if not used.any():
         raise ValueError(_ALL_ZERO)
@@ -248,15 +260,16 @@ def _stacked(
         order = np.argsort(small, kind="stable")
         rows, codes = np.flatnonzero(used)[order], codes[order]
         X, y, weights = X[rows], y[rows], weights[rows]
-    _refuse_overflow(X, y)
+    _refuse_overflow(X, y, bounded=features.bounded)
     chain = chain_of(categories, tasks)
     places = np.arange(len(tasks))
     return TaskData("stacked", X, y, weights, tasks, codes, tasks, places, chain=chain)
 
 
-def _refuse_overflow(X: Any, y: Array) -> None:
-    """Raise if the squares of rows with positive weight overflow."""
-    refuse_overflow(X, "X")
+def _refuse_overflow(X: Any, y: Array, *, bounded: bool) -> None:
+    """Raise if the squares of rows with positive weight overflow, in X unless it is bounded."""
+    if not bounded:
+        refuse_overflow(X, "X")
     refuse_overflow(y, "y")
 
 

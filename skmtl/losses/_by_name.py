@@ -9,13 +9,15 @@ from skmtl.losses._losses import (
     SquaredLoss,
 )
 
+_DEFAULTS: dict[str, Loss] = {
+    "squared": SquaredLoss(),
+    "huber": HuberLoss(),
+    "poisson": PoissonLoss(),
+    "logistic": LogisticLoss(),
+    "squared_hinge": SquaredHingeLoss(),
+}
+
 
 def losses_by_name(huber_delta: float) -> dict[str, Loss]:
     """One object for each loss that a single task can have."""
-    return {
-        "squared": SquaredLoss(),
-        "huber": HuberLoss(huber_delta),
-        "poisson": PoissonLoss(),
-        "logistic": LogisticLoss(),
-        "squared_hinge": SquaredHingeLoss(),
-    }
+    return {**_DEFAULTS, "huber": HuberLoss(huber_delta)}

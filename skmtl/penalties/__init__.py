@@ -16,6 +16,7 @@ from skmtl.penalties._sparse_group import SparseGroup
 from skmtl.penalties._spectral import ClusterNorm, SquaredTraceNorm, TraceNorm
 from skmtl.penalties._split import split
 from skmtl.penalties._superposition import Superposition
+from skmtl.penalties._task_precision import TaskPrecision
 from skmtl.penalties._tasks import TaskGroup
 from skmtl.penalties._terms import Terms
 from skmtl.penalties._tree import TreeGroup
@@ -43,6 +44,7 @@ __all__ = [
     "SquaredTraceNorm",
     "Superposition",
     "TaskGroup",
+    "TaskPrecision",
     "TaskQuadratic",
     "Terms",
     "TraceNorm",

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval
 
+from skmtl.penalties._task_precision import TaskPrecision, total
+
 Array = NDArray[Any]
 
 
@@ -227,6 +229,14 @@ class Penalty(BaseEstimator):
         """Restrict the penalty to the columns of W selected by the mask ``chosen`` (n_tasks,)."""
         return self
 
+    def task_precision(self, W: Array) -> TaskPrecision | None:
+        """A form tr(W M W') / 2 + constant that equals the penalty at W and is nowhere below it.
+
+        If W minimises the objective, it also minimises that with the form, so that the fit is one
+        under a Gaussian prior. None if the penalty is no minimum over such forms.
+        """
+        return None
+
     def __add__(self, other: "Penalty") -> "Penalty":
         if not isinstance(other, Penalty):
             return NotImplemented
@@ -266,6 +276,10 @@ class Quadratic(Penalty):
     def hessian(self, n_tasks: int) -> Array:
         """M (n_tasks, n_tasks), the Hessian of each row of W."""
         return np.diag(self.task_curvature(n_tasks))
+
+    def task_precision(self, W: Array) -> TaskPrecision:
+        n_tasks = W.shape[1]
+        return TaskPrecision(np.eye(n_tasks), self.hessian(n_tasks))
 
     def pull(self, n_tasks: int) -> Array:
         """The row sums M 1 (n_tasks,), set to zero if they are only rounding error."""
@@ -376,6 +390,9 @@ class PenaltySum(Composite):
 
     def value(self, W: Array) -> float:
         return sum(part.value(W) for part in self.parts)
+
+    def task_precision(self, W: Array) -> TaskPrecision | None:
+        return total([part.task_precision(W) for part in self.parts])
 
     def to_cvxpy(self, W: Any) -> Any:
         pairs = [part.stated(W) for part in self.parts]

@@ -17,6 +17,7 @@ from skmtl.penalties._box import (
     check_clusters,
     padded,
 )
+from skmtl.penalties._task_precision import TaskPrecision
 
 
 class RelaxedClusterNorm(Penalty):
@@ -114,6 +115,9 @@ class RelaxedClusterNorm(Penalty):
         """The minimising (eta I + M) / (eta (1 + eta)), (n_tasks, n_tasks)."""
         theta, directions = self.weights(W)
         return (directions * theta) @ directions.T
+
+    def task_precision(self, W: Array) -> TaskPrecision:
+        return TaskPrecision.of_variances(*self.weights(W), self.alpha)
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp

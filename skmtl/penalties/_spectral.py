@@ -17,6 +17,7 @@ from skmtl.penalties._box import (
     check_clusters,
     padded,
 )
+from skmtl.penalties._task_precision import TaskPrecision
 
 _TINY = np.finfo(np.float64).tiny
 
@@ -64,6 +65,10 @@ class TraceNorm(Penalty):
         """
         directions, sigma, _ = np.linalg.svd(W, full_matrices=False)
         return sigma, directions, 0.0
+
+    def task_precision(self, W: Array) -> TaskPrecision:
+        _, sigma, rotation = np.linalg.svd(W, full_matrices=False)
+        return TaskPrecision.of_variances(sigma, rotation.T, self.alpha)
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
@@ -119,11 +124,18 @@ class SquaredTraceNorm(Penalty):
     def dual_scale(self, G: Array) -> float:
         return 1.0
 
+    def weights(self, W: Array) -> tuple[Array, Array]:
+        """The weights theta (n_tasks,) and directions R (n_tasks, n_tasks) between tasks."""
+        _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
+        return box_weights(padded(sigma, W.shape[1]), 0.0, *self._box), rotation.T
+
     def covariance(self, W: Array) -> Array:
         """The minimising Omega (n_tasks, n_tasks): I / n_tasks at W = 0."""
-        _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
-        theta = box_weights(padded(sigma, W.shape[1]), 0.0, *self._box)
-        return np.asarray((rotation.T * theta) @ rotation)
+        theta, directions = self.weights(W)
+        return np.asarray((directions * theta) @ directions.T)
+
+    def task_precision(self, W: Array) -> TaskPrecision:
+        return TaskPrecision.of_variances(*self.weights(W), self.alpha)
 
     def feature_weights(self, W: Array) -> tuple[Array, Array, float]:
         """The minimising matrix of trace 1 between features instead of tasks.
@@ -253,6 +265,12 @@ class ClusterNorm(Penalty):
         theta, directions = self.weights(W)
         sigma = (directions * theta) @ directions.T
         return sigma + (1 / (self.mean * W.shape[1]) if self.mean > 0 else 0.0)
+
+    def task_precision(self, W: Array) -> TaskPrecision:
+        theta, directions = self.weights(W)
+        mean = np.full((W.shape[1], 1), W.shape[1] ** -0.5)
+        precisions = self.alpha * np.append(1 / theta, self.mean)
+        return TaskPrecision(np.hstack([directions, mean]), np.diag(precisions))
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp

@@ -10,10 +10,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Tags, check_array
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skmtl.design import (
     UNKNOWN,
+    check_columns,
     encode_tasks,
     from_arrow,
     is_frame,
@@ -311,7 +312,7 @@ class NuisanceEraser(TransformerMixin, BaseEstimator):
             raise ValueError("Complex data not supported: X must be real.")
         if len(X.shape) != 2:
             check_array(X, dtype=None)  # raises
-        validate_data(self, X, reset=True, skip_check_array=True)
+        check_columns(self, X, reset=True)
         self._columns = locate_columns(X, list(self.nuisance), self.task_column, "nuisance")
         self._place = None
         if self.task_column is not None:

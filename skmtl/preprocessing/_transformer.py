@@ -10,10 +10,11 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skmtl.design import (
     UNKNOWN,
+    check_columns,
     encode_tasks,
     from_arrow,
     is_frame,
@@ -176,7 +177,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         X = from_arrow(X)
         X = X if hasattr(X, "shape") else np.asarray(X)
         if len(X.shape) == 2:
-            validate_data(self, X, reset=False, skip_check_array=True)
+            check_columns(self, X, reset=False)
         features, ids = _split(X, self.task_column, warn=False)
         if not self.transformers_:
             return self._join(self.transformer_.transform(features), ids, X)
@@ -240,7 +241,7 @@ class TaskTransformer(TransformerMixin, BaseEstimator):
         self._validate_params()
         X = X if hasattr(X, "shape") else np.asarray(X)
         features, ids = _split(X, self.task_column, warn=True)
-        validate_data(self, X, reset=True, skip_check_array=True)
+        check_columns(self, X, reset=True)
         if y is not None:
             check_consistent_length(ids, y)
         self._position = locate_task_column(X, self.task_column)

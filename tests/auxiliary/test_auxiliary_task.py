@@ -565,6 +565,17 @@ class TestErrors:
         with pytest.raises(error, match=message):
             AuxiliaryTaskRegressor(estimator, auxiliary=[6]).fit(joined, y)
 
+    @pytest.mark.parametrize(
+        "wrong", [{"weight": -1}, {"auxiliary": 3}, {"losses": 3}, {"cv": "x"}, {"estimator": 3}]
+    )
+    def test_parameters_that_scikit_learn_refuses(self, wrong):
+        (name,) = wrong
+        given = {"estimator": BlockSparseRegressor(), **wrong}
+        model = AuxiliaryTaskRegressor(**given)
+        for _ in range(2):  # the constraints are kept after the first validation
+            with pytest.raises(ValueError, match=f"The {name!r} parameter of AuxiliaryTaskRegr"):
+                model.fit(np.ones((3, 2)), np.ones(3))
+
     def test_of_new_tasks(self):
         joined, y = with_columns(*dataset())
         inner = TaskRelationRegressor(0.1)

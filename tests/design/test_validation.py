@@ -1,12 +1,17 @@
 """Input validation: frames, sparse matrices, missing labels, weights, unsorted rows."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import validate_data
 
 from skmtl import BlockSparseClassifier, BlockSparseRegressor, BlockSparseRegressorCV
 from skmtl.datasets import make_block_sparse
+from skmtl.design import check_columns
 from skmtl.metrics import (
     accuracy_score,
     explained_variance_score,
@@ -17,6 +22,7 @@ from skmtl.model_selection import StratifiedTaskKFold
 from skmtl.preprocessing import TaskTransformer, stack_tasks
 
 TIGHT = {"alpha": 0.1, "tol": 1e-10}
+SKIP = {"skip_check_array": True}
 
 
 @pytest.fixture(scope="module")
@@ -352,3 +358,57 @@ def test_the_order_of_the_entries_in_memory_is_irrelevant():
         X, Y = shared.data.astype(">f8", order=order), np.array(shared.target, order=order)
         model = BlockSparseRegressor(**TIGHT).fit(X, Y, np.asfortranarray(weights))
         np.testing.assert_allclose(model.coef_, first.coef_, atol=1e-12)
+
+
+def _containers():
+    pd = pytest.importorskip("pandas")
+    array = np.arange(6.0).reshape(2, 3)
+    wide = np.ones((2, 4))
+    frame, other = (
+        pd.DataFrame(array, columns=list("abc")),
+        pd.DataFrame(array, columns=list("bac")),
+    )
+    return [
+        array,
+        np.asfortranarray(array),
+        wide,
+        frame,
+        other,
+        sp.csr_array(array),
+        array.tolist(),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("first", range(7))
+@pytest.mark.parametrize("second", range(7))
+def test_columns_are_checked_as_by_scikit_learn(first, second):
+    seen = []
+    for check in (check_columns, lambda *given, reset: validate_data(*given, **SKIP, reset=reset)):
+        model, outcome = BaseEstimator(), None
+        check(model, _containers()[-1], reset=True)
+        check(model, _containers()[first], reset=True)
+        attributes = {name: np.asarray(value).tolist() for name, value in vars(model).items()}
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                check(model, _containers()[second], reset=False)
+            except ValueError as error:
+                outcome = str(error)
+        seen.append((attributes, outcome, [str(one.message) for one in caught]))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("layout", ["shared", "stacked"])
+def test_the_squares_of_unweighted_rows_may_overflow(layout):
+    dataset = make_block_sparse(30, 5, 2, n_informative=2, layout=layout, random_state=0)
+    X, y = dataset.data.copy(), dataset.target
+    weights = np.ones(len(X))
+    weights[[3, 7]] = 0.0
+    X[[3, 7], 1] = 1e200
+    model = BlockSparseRegressor(**TIGHT, task_column=-1 if layout == "stacked" else None)
+    coef = model.fit(X, y, sample_weight=weights).coef_
+    used = weights > 0
+    np.testing.assert_allclose(coef, model.fit(X[used], y[used]).coef_, atol=1e-12)
+    with pytest.raises(ValueError, match="X must not be so large"):
+        model.fit(X, y)

@@ -8,7 +8,13 @@ from skmtl.estimators.base._fit import Fit, Report, completed
 from skmtl.estimators.base._linear import linear_predictor
 from skmtl.estimators.base._new_task import NewTasks
 from skmtl.estimators.base._new_task_regressor import NewTaskRegressor
-from skmtl.estimators.base._parameters import absent, estimator, parameter, strength
+from skmtl.estimators.base._parameters import (
+    QuickValidation,
+    absent,
+    estimator,
+    parameter,
+    strength,
+)
 from skmtl.estimators.base._prior import KnownTasks, Prior
 from skmtl.estimators.base._regressor import TaskRegressor
 
@@ -23,6 +29,7 @@ __all__ = [
     "NewTaskRegressor",
     "NewTasks",
     "Prior",
+    "QuickValidation",
     "Report",
     "TaskClassifier",
     "TaskEstimator",

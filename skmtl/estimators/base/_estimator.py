@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -35,12 +34,7 @@ from skmtl.estimators.base._callbacks import (
 )
 from skmtl.estimators.base._fit import Fit, Report, completed
 from skmtl.estimators.base._linear import linear_predictor
-from skmtl.estimators.base._parameters import (
-    estimator,
-    has_valid_parameters,
-    parameter,
-    parameter_names,
-)
+from skmtl.estimators.base._parameters import QuickValidation, estimator, parameter
 from skmtl.losses import Loss
 from skmtl.objective import (
     BaseObjective,
@@ -67,7 +61,7 @@ def _is_small(data: TaskData) -> bool:
 
 
 @estimator
-class TaskEstimator(CallbackSupportMixin, BaseEstimator):
+class TaskEstimator(CallbackSupportMixin, QuickValidation):
     r"""The base of all estimators; a family adds parameters and a penalty.
 
     W (n_features, n_tasks) holds a column :math:`w_t` per task, b the intercepts, :math:`s_i` the
@@ -219,14 +213,6 @@ class TaskEstimator(CallbackSupportMixin, BaseEstimator):
     # Why cvxpy cannot state the objective, and the remedy; None if it can.
     _not_stated: ClassVar[str | None] = None
 
-    @classmethod
-    def _get_param_names(cls) -> list[str]:
-        return parameter_names(cls, super()._get_param_names)
-
-    def _validate_params(self) -> None:
-        if not has_valid_parameters(self):
-            super()._validate_params()  # raises, with scikit-learn's message
-
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         """The penalty on the tasks of ``data``."""
         raise NotImplementedError
@@ -248,7 +234,7 @@ class TaskEstimator(CallbackSupportMixin, BaseEstimator):
         if self._beside is None:
             return task_factors(self.task_weight, data)
         factors = self._beside.strengths.factors(data)
-        return None if np.allclose(factors, 1.0, rtol=1e-14, atol=0) else factors
+        return None if (abs(factors - 1.0) <= 1e-14).all() else factors
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The validated training data; classifiers also set ``classes_``."""
@@ -320,6 +306,8 @@ class TaskEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _rotation(self, data: TaskData) -> TaskRotation | None:
         """Coordinates in which the fit needs fewer tasks, or None."""
+        if not TaskRotation.may_pay(data):
+            return None
         if self._task_factors(data) is not None or self._pooling(data) is not None:
             return None
         if not self._get_loss().constant_curvature or self._shrinks_intercepts(data):
@@ -407,12 +395,11 @@ class TaskEstimator(CallbackSupportMixin, BaseEstimator):
         if not self.fit_intercept:
             return labelled
         loss = self._get_loss()
-        together = self._pooling(data) == "all" or self._shrinks_intercepts(data)
         if loss.constant_curvature:
             return labelled
         labels = data.constant_labels()
         lacking = loss.lacks_minimiser(labels)
-        if together:
+        if self._pooling(data) == "all" or self._shrinks_intercepts(data):
             # A task with one class is fine if another task has the other class.
             same = labels[labelled] == labels[labelled][:1]
             return np.asarray(labelled & ~(lacking[labelled] & same).all())
@@ -465,9 +452,11 @@ class TaskEstimator(CallbackSupportMixin, BaseEstimator):
                 intercept=start.intercept[learned],
                 parts=None if start.parts is None else start.parts[:, learned],
             )
-        with one_blas_thread() if _is_small(part) else nullcontext():
+        few = _is_small(part)
+        with one_blas_thread() if few else nullcontext():
             objective = self._prepared_objective(part, prepared)
-            with one_blas_thread() if objective.has_small_matrices else nullcontext():
+            also = objective.has_small_matrices and not few
+            with one_blas_thread() if also else nullcontext():
                 found = self._minimise_in_basis(
                     objective,
                     start,

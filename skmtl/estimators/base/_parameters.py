@@ -11,11 +11,12 @@ section of the docstring.
 
 import inspect
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar, dataclass_transform
 from weakref import WeakKeyDictionary
 
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import make_constraint
 
 from skmtl.estimators.base._docstrings import compose, keep_text
@@ -185,16 +186,23 @@ _names: WeakKeyDictionary[type, tuple[Any, list[str]]] = WeakKeyDictionary()
 _rules: WeakKeyDictionary[type, tuple[Any, Any, list[_Rule]]] = WeakKeyDictionary()
 
 
-def parameter_names(cls: type[Any], inspected: Callable[[], list[str]]) -> list[str]:
-    """The names of a class's parameters, inspected only once, since that is slow."""
-    init, names = _names.get(cls, (None, []))
-    if init is not cls.__init__:
-        names = inspected()
-        _names[cls] = cls.__init__, names
-    return names.copy()
+class QuickValidation(BaseEstimator):
+    """Validation of parameters that inspects a class once: that takes longer than a small fit."""
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        init, names = _names.get(cls, (None, []))
+        if init is not cls.__init__:
+            names = super()._get_param_names()
+            _names[cls] = cls.__init__, names
+        return names.copy()
+
+    def _validate_params(self) -> None:
+        if not _has_valid_parameters(self):
+            super()._validate_params()  # raises, with scikit-learn's message
 
 
-def has_valid_parameters(model: Any) -> bool:
+def _has_valid_parameters(model: Any) -> bool:
     """Whether scikit-learn's validation accepts the parameters of an estimator."""
     cls = type(model)
     init, given, rules = _rules.get(cls, (None, None, []))

@@ -99,15 +99,14 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
     def _warn_unlike_scales(self, data: TaskData) -> None:
         """Warn if the labels of some tasks are far smaller or larger than those of others."""
-        loss, scales = self._get_loss(), data.standard_deviations()
+        loss = self._get_loss()
         # Constant labels, counts and classes have no scale.
         comparable = [loss.column(task).translates for task in data.positions]
-        scaled = np.flatnonzero((scales > 0) & comparable)
-        if len(scaled) < 2:
+        scales = np.where(comparable, data.standard_deviations(), 0.0)
+        compared = scales[scales > 0]
+        if len(compared) < 2 or compared.max() < _UNLIKE * compared.min():
             return
-        low, high = scaled[np.argmin(scales[scaled])], scaled[np.argmax(scales[scaled])]
-        if scales[high] < _UNLIKE * scales[low]:
-            return
+        low, high = (int(np.argmax(scales == end)) for end in (compared.min(), compared.max()))
         warn(
             f"The labels' standard deviations range from {scales[low]:.3g} (task "
             f"{data.tasks[low]!s}) to {scales[high]:.3g} (task {data.tasks[high]!s}): all "
