@@ -36,6 +36,7 @@ from benchmarks._methods import run_all
 from benchmarks._report import half_width, markdown_table, section, write_raw
 from skmtl import BlockSparseRegressor, BlockSparseRegressorCV
 from skmtl.inference import stability_selection
+from skmtl.inference._selection_bounds import bound_false, least_threshold
 
 Array = NDArray[Any]
 Record = dict[str, Any]
@@ -93,15 +94,22 @@ def run(features: str, layout: str, n_features: int, seed: int) -> list[Record]:
     """What each method selects from the data of one seed."""
     X, y = simulate(features, layout, n_features, seed)
     column = -1 if layout == "stacked" else None
-    records = []
+    records: list[Record] = []
     inner = BlockSparseRegressor(task_column=column)
-    threshold: float | None = None
+    result = stability_selection(inner, X, y, random_state=seed)
+    q, pairs = result.n_selected, result.n_subsamples
     for assumption in ASSUMPTIONS:
-        result = stability_selection(inner, X, y, assumption=assumption, random_state=seed)
-        assert threshold is None or result.threshold >= threshold
-        threshold = result.threshold
-        bound = {"bound": result.bound, "threshold": threshold}
-        records.append({"method": f"stability, {assumption}", "found": result.support} | bound)
+        threshold = least_threshold(q, n_features, 1.0, pairs, assumption)
+        assert threshold is not None
+        records.append(
+            {
+                "method": f"stability, {assumption}",
+                "found": result.frequencies >= threshold - 1e-9,
+                "threshold": threshold,
+                "bound": bound_false(q, n_features, threshold, pairs, assumption),
+            }
+        )
+    assert (records[0]["found"] == result.support).all()
     for rule in ("best", "1se"):
         model = BlockSparseRegressorCV(alphas=50, rule=rule, task_column=column).fit(X, y)
         records.append({"method": f"cross-validation, {rule}", "found": model.coef_.any(axis=0)})
