@@ -68,12 +68,17 @@ class PathSelector:
         ------
         TypeError
             If the estimator has no path.
+        ValueError
+            If it does not penalise the mean of the tasks.
         """
         check_estimator(estimator, "stability_selection with select='path' (not 'fit')")
         model = clone(estimator).set_params(alpha=1.0)
         model._validate_params()
         data = model._read(X, y, sample_weight)
         model._warn_of_data(data)
+        penalty = model._get_penalty(data)
+        if penalty is None or penalty.leaves_mean_free:
+            raise _not_sparse(model, "the mean of the tasks is never zero")
         labels = as_label_array(y, "stability_selection")
         rows = rows_of_data(model, data, X, labels, sample_weight)
         places = np.full(len(labels), -1)
@@ -111,12 +116,18 @@ class PathSelector:
         """Raise if more features than requested enter together on every half."""
         least = min(half.crowd for half in halves)
         if least > max(self.n_selected, self.n_features / 2):
-            raise ValueError(
-                f"{type(self.model).__name__} does not select features: the coefficients of at "
-                f"least {least} of {self.n_features} features become non-zero at the same alpha. "
-                f"Use an estimator that sets coefficients of whole features to zero, such as "
-                f"BlockSparseRegressor."
+            raise _not_sparse(
+                self.model,
+                f"at least {least} of {self.n_features} features enter together",
             )
+
+
+def _not_sparse(model: Any, why: str) -> ValueError:
+    return ValueError(
+        f"{type(model).__name__} does not select features as alpha decreases: {why}. Use an "
+        f"estimator that sets the coefficients of whole features to zero, such as "
+        f"BlockSparseRegressor."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,13 +153,13 @@ class FitSelector:
         return Half(selected, used, crowd, fitted.features, fitted.tasks, messages)
 
     def check(self, halves: list[Half]) -> None:
-        """Raise if the halves have different coefficients, or all are non-zero on every half."""
-        shapes = {half.entries.shape for half in halves}
+        """Raise if the halves have different features, or all are selected on every half."""
+        shapes = {(half.entries.shape, *half.feature_names) for half in halves}
         if len(shapes) > 1:
             raise ValueError(
-                f"The halves of the rows have coefficients of different shapes {sorted(shapes)}: a "
-                f"step of the pipeline changes the features, or a class is missing in a half. Fix "
-                f"the features before stability_selection."
+                "The fits to the halves of the rows have different features or tasks: a step of "
+                "the pipeline selects features, or a half lacks a class. Transform X by this step "
+                "before stability_selection."
             )
         n_features = halves[0].entries.shape[1]
         if min(half.crowd for half in halves) == n_features:

@@ -111,6 +111,7 @@ def stability_selection(
         Makes the halves reproducible.
     verbose : int, default=0
         1: report a few times on standard error how many pairs are done; 2 or more: after each pair.
+        The first pair comes before.
 
     Returns
     -------
@@ -219,10 +220,14 @@ def stability_selection(
         selector = FitSelector(estimator, X, y, sample_weight)
     rng = check_random_state(random_state)
     jobs = [(selector, *rows.draw(rng)) for _ in range(n_subsamples)]
-    pairs = run_parallel(_select_pair, jobs, n_jobs, verbose=_JOBLIB * min(int(verbose), 2))
-    halves = [half for pair in pairs for half in pair]
-    _report(halves)
+    # The first pair shows whether the estimator selects features at all.
+    halves = list(_select_pair(*jobs[0]))
     selector.check(halves)
+    reports = _JOBLIB * min(int(verbose), 2)
+    for pair in run_parallel(_select_pair, jobs[1:], n_jobs, verbose=reports):
+        halves += pair
+    selector.check(halves)
+    _report(halves)
     return _result(selector, aim, halves, type(find_last(estimator)).__name__)
 
 
