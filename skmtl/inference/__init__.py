@@ -1,4 +1,4 @@
-"""How sure: prediction intervals for each task, and features that are selected again and again."""
+"""How sure: prediction intervals for each task, and stable features."""
 
 from skmtl.inference._conformal import TaskConformalRegressor
 from skmtl.inference._stability import stability_selection

@@ -110,8 +110,8 @@ def stability_selection(
     random_state : int, RandomState instance or None, default=None
         Makes the halves reproducible.
     verbose : int, default=0
-        1: report a few times on standard error how many pairs are done; 2 or more: after each pair.
-        The first pair comes before.
+        1: report a few times on standard error how many pairs after the first are done; 2 or more:
+        after each pair.
 
     Returns
     -------
@@ -167,10 +167,9 @@ def stability_selection(
     distribution of the number of pairs of which both halves select it is unimodal. The third holds
     if this distribution is -1/2-concave, and that of the number of halves -1/4-concave, where
     :math:`D(\eta, t, B, r)` is the largest probability :math:`P(X \ge t)` of r-concave variables
-    with values 0, 1/B, ..., 1 and mean at most :math:`\eta`. The paper recommends it, since
-    the distributions of unimportant features are of this kind in all its simulations. An assumption
-    implies the weaker ones, and each bound is the least of those that it implies. ``bounds``
-    of the result contains all three.
+    with values 0, 1/B, ..., 1 and mean at most :math:`\eta`. The paper justifies it by simulations,
+    in which it gives the most accurate bound. An assumption implies the weaker ones, and each bound
+    is the least of those that it implies. ``bounds`` of the result contains all three.
 
     The bound is not on features without an effect: one that is correlated with an effective feature
     may have a high selection probability, and is then not in L. It is on features, not on single

@@ -179,7 +179,7 @@ class StabilitySelectionDisplay:
             color=legible(ax, VERMILION),
             lw=1.2,
             zorder=1,
-            label=f"threshold {result.threshold:.2f}",
+            label=f"threshold {result.threshold:.3g}",
         )
         ax.axvline(
             result.low_probability,

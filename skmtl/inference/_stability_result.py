@@ -107,8 +107,9 @@ class StabilitySelection:
         p, halves = len(self.features), 2 * self.n_subsamples
         given = "no assumption" if self.assumption == "none" else f"{self.assumption} frequencies"
         return (
-            f"{len(order)} of {p} features were selected on at least {self.threshold:.0%} of "
-            f"{halves} half-samples by {self.estimator_name}: {', '.join(names) or 'none'}\n"
+            f"{len(order)} of {p} features were selected on a share of at least "
+            f"{self.threshold:.3g} of {halves} half-samples by {self.estimator_name}: "
+            f"{', '.join(names) or 'none'}\n"
             f"expected number of selected features of low selection probability (at most "
             f"{self.low_probability:.3g} on a half-sample, of {self.n_selected:.3g} features): at "
             f"most {self.bound:.3g} ({given})"
