@@ -173,7 +173,14 @@ def stability_selection(
 
     The bound is not on features without an effect: one that is correlated with an effective feature
     may have a high selection probability, and is then not in L. It is on features, not on single
-    tasks. ``python -m benchmarks.stability`` measures it.
+    tasks.
+
+    **Measured.** ``python -m benchmarks.stability``, 200 features, 8 of them effective, independent
+    or correlated, in both layouts: the mean number of selected features in L is at most 0.20 ± 0.15
+    (bound 0.88). With correlated features 0.50 to 1.10 features without an effect are selected,
+    nearly all correlated with an effective one. 3.4 to 5.2 of the effective features are found.
+    :class:`~skmtl.BlockSparseRegressorCV` finds 7.3 to 7.8 of them, with 25 to 29 features without
+    an effect (with ``rule="1se"`` 6.2 to 7.0, and 4 to 10).
 
     References
     ----------
