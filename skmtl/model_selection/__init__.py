@@ -1,6 +1,6 @@
 """Splitters, regularisation paths, and estimators that select their own alpha."""
 
-from skmtl.model_selection._alpha import alpha_max
+from skmtl.model_selection._alpha import alpha_max, check_estimator
 from skmtl.model_selection._alpha_search import AlphaSearchCV
 from skmtl.model_selection._convert import convert_alpha
 from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, BlockSparseRegressorCV
@@ -47,6 +47,7 @@ __all__ = [
     "convert_alpha",
     "path",
     # For the packages above only.
+    "check_estimator",
     "make_folds",
     "rows_of_data",
 ]
