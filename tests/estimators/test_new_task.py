@@ -72,9 +72,10 @@ def gaussian(covariance, strength):
     def penalty(w, W):
         mean = W.mean(axis=1)
         M = covariance(W)
-        # Old releases of cvxpy invert M, which may be singular.
-        M = M + 1e-10 * np.trace(M) * np.eye(len(M))
-        return strength / 2 * cp.matrix_frac(w - mean, M)
+        # cp.matrix_frac inverts M in old releases, and is badly scaled for Clarabel in new ones.
+        values, vectors = np.linalg.eigh(M)
+        values = np.maximum(values, 1e-8 * values[-1])
+        return strength / 2 * cp.sum_squares((vectors / np.sqrt(values)).T @ (w - mean))
 
     return penalty
 

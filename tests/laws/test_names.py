@@ -190,10 +190,10 @@ def test_columns_of_several_levels():
     weight = dict(zip(columns, [1.0, 2.0, 3.0], strict=True))
     model = BlockSparseRegressor(**TIGHT, task_weight=weight).fit(X, labels)
     assert model.tasks_.tolist() == columns.tolist()
-    np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-9)
+    np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-7)
     assert model.score(X, labels[columns[::-1]]) == pytest.approx(plain.score(X, Y))
     features = FEATURES.set_axis(pd.MultiIndex.from_product([["x"], ["u", "v", "w"]]), axis=1)
-    np.testing.assert_allclose(model.fit(features, labels).coef_, plain.coef_, rtol=1e-12)
+    np.testing.assert_allclose(model.fit(features, labels).coef_, plain.coef_, rtol=1e-7)
     features["school", ""] = np.repeat([4, 5], 20)
     stacked = BlockSparseRegressor(0.1, task_column=-1).fit(features, Y["fig"])
     assert stacked.tasks_.tolist() == [4, 5]
