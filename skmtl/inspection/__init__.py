@@ -6,6 +6,7 @@ from skmtl.inspection._affinity_result import TaskAffinity
 from skmtl.inspection._auxiliary import AuxiliaryTasks, select_auxiliary_tasks
 from skmtl.inspection._coefficient_display import CoefficientDisplay
 from skmtl.inspection._convergence_display import ConvergenceDisplay
+from skmtl.inspection._fitted import FittedTasks
 from skmtl.inspection._grouping import TaskGroups, group_tasks
 from skmtl.inspection._importance import column_importance
 from skmtl.inspection._path_display import PathDisplay
@@ -14,7 +15,7 @@ from skmtl.inspection._sparsity_display import BlockSparsityDisplay
 from skmtl.inspection._transfer import transfer_gain
 from skmtl.inspection._transfer_display import TransferGainDisplay
 from skmtl.inspection._transfer_models import find_task_column
-from skmtl.inspection._transfer_result import TransferGain
+from skmtl.inspection._transfer_result import TransferGain, holm
 
 __all__ = [
     "AuxiliaryTasks",
@@ -34,5 +35,7 @@ __all__ = [
     "task_affinity",
     "transfer_gain",
     # For the packages above only.
+    "FittedTasks",
     "find_task_column",
+    "holm",
 ]
