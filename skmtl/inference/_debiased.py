@@ -14,7 +14,7 @@ from skmtl._warnings import warn
 from skmtl.design import TaskData
 from skmtl.estimators import TaskEstimator
 from skmtl.inference._nodewise import find_directions
-from skmtl.penalties import split
+from skmtl.penalties import Penalty, split
 
 Array = NDArray[Any]
 
@@ -173,10 +173,11 @@ class _Correlations:
 
     def noise(self) -> Array:
         """The correlations (n_tasks, n_tasks) of the noise, over the rows that tasks share."""
-        sizes = np.maximum((self.residuals**2).T @ self.seen, _TINY)
-        found = self.residuals.T @ self.residuals / np.sqrt(sizes * sizes.T)
-        np.fill_diagonal(found, 1.0)
-        return np.asarray(found)
+        sizes = np.sqrt((self.residuals**2).T @ self.seen)
+        products, sizes = self.residuals.T @ self.residuals, sizes * sizes.T
+        found = np.eye(len(sizes))
+        np.divide(products, sizes, out=found, where=sizes > 0)
+        return found
 
     def of_features(self) -> Iterator[Array]:
         """For each feature, the correlations of its directions between tasks, or a one."""
@@ -250,6 +251,8 @@ def _check_kind(estimator: Any) -> None:
             f"method='debiased' is for the squared loss, got {name}(loss={estimator.loss!r}). "
             f"{_BOOTSTRAP}"
         )
+    if not estimator._is_convex or type(estimator)._get_penalty is TaskEstimator._get_penalty:
+        raise ValueError(_not_sparse(estimator))
     if getattr(estimator, "refit_support", False):
         raise ValueError(
             "method='debiased' needs refit_support=False: the residuals of a refit understate the "
@@ -257,20 +260,31 @@ def _check_kind(estimator: Any) -> None:
         )
 
 
+def _not_sparse(estimator: Any) -> str:
+    return (
+        f"method='debiased' needs an initial estimate that is sparse by L1 and row norms, without "
+        f"constraints; the penalty of {type(estimator).__name__} with these parameters is another. "
+        f"Use BlockSparseRegressor with its default norm. {_BOOTSTRAP}"
+    )
+
+
 def _check_penalty(fitted: Any, data: TaskData) -> None:
     """Raise unless the penalty selects features by L1 and row norms alone."""
-    penalty = fitted._get_penalty(data) if fitted._is_convex else None
-    if penalty is None and fitted._is_convex and fitted._pooling(data) is None:
+    penalty = fitted._get_penalty(data)
+    if penalty is None and fitted._pooling(data) is None:
         return  # least squares
     rough, quadratic = (None, None) if penalty is None else split(penalty)
     coupled = quadratic is not None and quadratic.couples_tasks
-    sparse = rough is not None and rough.row_thresholds is not None
-    if rough is None or not sparse or coupled or rough.adds_row_norms or rough.is_positive:
-        raise ValueError(
-            f"method='debiased' needs an initial estimate that is sparse by L1 and row norms, "
-            f"without constraints; the penalty of {type(fitted).__name__} with these parameters is "
-            f"another. Use BlockSparseRegressor with its default norm. {_BOOTSTRAP}"
-        )
+    if rough is None or coupled or not _sums_row_norms(rough):
+        raise ValueError(_not_sparse(fitted))
+
+
+def _sums_row_norms(penalty: Penalty) -> bool:
+    """Whether it is a sum of L1 norms and norms of the rows that it penalises."""
+    if penalty.free_rows is not None:
+        penalty = penalty.of_rows(np.flatnonzero(~penalty.free_rows))
+    others = penalty.adds_row_norms or penalty.is_positive
+    return penalty.row_thresholds is not None and not others
 
 
 def _check_freedom(df: Array, data: TaskData) -> None:
