@@ -10,6 +10,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 
 from skmtl._parallel import run_parallel
+from skmtl._warnings import Message, gather_warnings, warn
 from skmtl.design import (
     as_label_array,
     encode_tasks,
@@ -61,7 +62,11 @@ def resample_fits(
     draws = [rows.draw(rng) for _ in range(n_bootstrap)]
     jobs = ((estimator, X, y, sample_weight, draw) for draw in draws)
     fits = run_parallel(_coefficients, jobs, n_jobs, prefer="threads")
-    return fitted, np.stack(fits)
+    warned = [own[0] for _, own in fits if own]
+    if warned:
+        text, category = warned[0]
+        warn(f"{len(warned)} of {n_bootstrap} fits to bootstrap samples warned: {text}", category)
+    return fitted, np.stack([coef for coef, _ in fits])
 
 
 def _fit(estimator: Any, X: Any, y: Any, sample_weight: Any, rows: Array | None) -> Any:
@@ -73,9 +78,13 @@ def _fit(estimator: Any, X: Any, y: Any, sample_weight: Any, rows: Array | None)
     return clone(estimator).fit(X, y, **weights)
 
 
-def _coefficients(estimator: Any, X: Any, y: Any, sample_weight: Any, rows: Array) -> Array:
-    model = _fit(estimator, X, y, sample_weight, rows)
-    return FittedTasks.read(model, "coefficient_intervals").coef
+def _coefficients(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, rows: Array
+) -> tuple[Array, list[Message]]:
+    """The coefficients of a fit to some rows, and its warnings."""
+    with gather_warnings() as own:
+        model = _fit(estimator, X, y, sample_weight, rows)
+    return FittedTasks.read(model, "coefficient_intervals").coef, own
 
 
 @dataclass(frozen=True)

@@ -61,8 +61,8 @@ def coefficient_intervals(
     where X and :math:`y_t` are centred if the estimator has intercepts, :math:`z_j` (n_samples,) is
     the residual of a lasso of feature j on the others, and :math:`\hat\sigma_t^2` is the residual
     sum of squares of task t divided by its degrees of freedom, the number of labels minus that of
-    the task's non-zero coefficients (and its intercept). With least squares in place of the lasso
-    these are the estimates and standard errors of least squares.
+    the task's non-zero coefficients (and its intercept) [11]_. With least squares in place of the
+    lasso these are the estimates and standard errors of least squares.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def coefficient_intervals(
     Warns
     -----
     UserWarning
-        Of features whose coefficients the data do not identify. Their intervals are NaN, and they
-        are not counted as tests.
+        Of features whose coefficients the data do not identify: their intervals are NaN, and they
+        are not counted as tests. Of fits to bootstrap samples that warned, all together.
 
     Notes
     -----
@@ -186,6 +186,9 @@ def coefficient_intervals(
     .. [10] A. Chatterjee and S. N. Lahiri. Bootstrapping lasso estimators. JASA 106, 608-625, 2011.
        https://doi.org/10.1198/jasa.2011.tm10159
 
+    .. [11] S. Reid, R. Tibshirani and J. Friedman. A study of error variance estimation in lasso
+       regression. Statistica Sinica 26, 35-67, 2016. https://doi.org/10.5705/ss.2014.042
+
     See Also
     --------
     skmtl.inspection.CoefficientDisplay : Draws the intervals.
@@ -204,6 +207,11 @@ def coefficient_intervals(
     >>> bool((found == dataset.support).all())
     True
     """
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"coefficient_intervals takes an estimator, got the class {estimator.__name__}. Pass "
+            f"an instance such as BlockSparseRegressor()."
+        )
     given = {name: value for name, value in locals().items() if name in _CONSTRAINTS}
     validate_parameter_constraints(_CONSTRAINTS, given, caller_name="coefficient_intervals")
     if method == "bootstrap":

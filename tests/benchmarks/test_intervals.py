@@ -11,7 +11,7 @@ from skmtl.inference import coefficient_intervals
 
 
 def test_quick_run_counts_coverage_and_false_discoveries(tmp_path, capsys, monkeypatch):
-    world = intervals.World(60, 8, layouts=("shared", "missing", "stacked"))
+    world = intervals.World(40, 6, layouts=("shared", "missing", "stacked"))
     monkeypatch.setitem(intervals.WORLDS, "tall", world)
     raw = tmp_path / "raw.json"
     options = ["--worlds", "tall", "--quick", "--jobs", "1", "--json", str(raw)]
@@ -26,11 +26,11 @@ def test_quick_run_counts_coverage_and_false_discoveries(tmp_path, capsys, monke
     result = coefficient_intervals(BlockSparseRegressorCV(30), X, Y)
     low, high = np.moveaxis(result.intervals, -1, 0)
     counts = {True: [], False: []}
-    for j in range(8):
+    for j in range(6):
         counts[bool(W[j].any())] += [low[j, t] <= W[j, t] <= high[j, t] for t in range(4)]
     assert records[1]["active"] == pytest.approx(np.mean(counts[True]))
     assert records[1]["null"] == pytest.approx(np.mean(counts[False]))
-    found = [j for j in range(8) if result.adjusted_p_values[j] <= 0.05]
+    found = [j for j in range(6) if result.adjusted_p_values[j] <= 0.05]
     assert records[1]["fwer"] == any(not W[j].any() for j in found)
     assert records[1]["power"] == pytest.approx(sum(bool(W[j].any()) for j in found) / 5)
 

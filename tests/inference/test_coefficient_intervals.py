@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -437,6 +438,12 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"tasks \[1\] are constant"):
             coefficient_intervals(BlockSparseRegressor(0.2), X, Y)
 
+    @pytest.mark.parametrize("method", ["debiased", "bootstrap"])
+    def test_a_class(self, method):
+        X, Y, _ = sparse()
+        with pytest.raises(TypeError, match="instance such as"):
+            coefficient_intervals(BlockSparseRegressor, X, Y, method=method)
+
     def test_groups_need_the_bootstrap(self):
         X, Y, _ = sparse()
         with pytest.raises(ValueError, match="method='bootstrap'"):
@@ -586,6 +593,15 @@ class TestBootstrap:
             coefficient_intervals(
                 model, X, y, method="bootstrap", groups=np.where(X[:, -1] == 1, -1, np.arange(30))
             )
+
+    def test_warnings_of_all_samples_are_one(self):
+        X, Y, _ = sparse(n=40, d=5)
+        model = BlockSparseRegressor(0.01, max_iter=1, tol=1e-12)
+        with pytest.warns(ConvergenceWarning) as caught:
+            coefficient_intervals(model, X, Y, method="bootstrap", n_bootstrap=10, random_state=0)
+        assert len(caught) == 2  # of the fit to all rows, and of the samples
+        assert "of 10 fits to bootstrap samples warned" in str(caught[1].message)
+        assert caught[1].filename == __file__
 
     def test_no_coefficients(self):
         from sklearn.tree import DecisionTreeRegressor
