@@ -111,7 +111,10 @@ def debias(
         found[:, tasks] = coef[:, tasks] + moves / slopes
         errors[:, tasks] = directions.norms[:, None] / slopes * noise[tasks]
         if together is not None:
-            together.add(sample, sample.X @ directions.coef / np.maximum(directions.norms, _TINY))
+            # Directions that all tasks share need not be compared.
+            scales = np.maximum(directions.norms, _TINY)
+            alone = len(tasks) == n_tasks
+            together.add(sample, None if alone else sample.X @ directions.coef / scales)
     _check_noise(noise, data)
     _warn_of_unknown(np.isnan(found), fitted, data)
     if together is None:
@@ -162,14 +165,17 @@ class _Correlations:
         self._directions: list[Array] = []
         self._shape = len(data.y), n_features
 
-    def add(self, sample: _Sample, Z: Array) -> None:
-        """Add the tasks of a sample, with directions Z (n_rows, n_features) of norm 1."""
+    def add(self, sample: _Sample, Z: Array | None) -> None:
+        """Add the tasks of a sample, with directions Z (n_rows, n_features) of norm 1.
+
+        None: the tasks of this sample are all tasks.
+        """
         self.residuals[np.ix_(sample.rows, sample.tasks)] = sample.residuals
+        if Z is None:
+            return
         self.pattern[sample.tasks] = len(self._directions)
-        if len(sample.rows) < len(self.residuals):
-            Z, rows = np.zeros(self._shape), Z
-            Z[sample.rows] = rows
-        self._directions.append(Z)
+        self._directions.append(np.zeros(self._shape))
+        self._directions[-1][sample.rows] = Z
 
     def noise(self) -> Array:
         """The correlations (n_tasks, n_tasks) of the noise, over the rows that tasks share."""
@@ -181,7 +187,7 @@ class _Correlations:
 
     def of_features(self) -> Iterator[Array]:
         """For each feature, the correlations of its directions between tasks, or a one."""
-        if len(self._directions) == 1:
+        if not self._directions:
             yield from np.ones((self._shape[1], 1, 1))
             return
         for j in range(self._shape[1]):
@@ -298,7 +304,8 @@ def _check_freedom(df: Array, data: TaskData) -> None:
 
 
 def _check_noise(noise: Array, data: TaskData) -> None:
-    scales = data.standard_deviations() * (1.0 if data.scales is None else data.scales)
+    scales = np.sqrt(data.per_task(data.weights * data.y**2) / data.totals)
+    scales = scales if data.scales is None else scales * data.scales
     exact = data.tasks[noise <= 1e3 * _EPS * scales].tolist()
     if exact:
         raise ValueError(

@@ -108,7 +108,7 @@ class CoefficientIntervals:
         -------
         CoefficientDisplay
         """
-        return CoefficientDisplay.from_result(
+        display = CoefficientDisplay.from_result(
             self.coef.T,
             tasks=self.tasks,
             features=self.features,
@@ -116,14 +116,24 @@ class CoefficientIntervals:
             ax=ax,
             **options,
         )
+        display.ax_.title.set_text(f"{self.estimator_name}\n{self._content}")
+        return display
+
+    @property
+    def _content(self) -> str:
+        """What is estimated, in words."""
+        level = f"{100 * self.confidence_level:.4g}% intervals"
+        if self.method == "bootstrap":
+            return f"penalised estimates, {level} from {self.n_draws} bootstrap samples"
+        return f"debiased estimates, {level}"
 
     def __repr__(self) -> str:
         d, n_tasks = self.coef.shape
-        head = f"{self.estimator_name}, {d} features, {n_tasks} tasks"
-        level = f"{self.confidence_level:.0%} intervals"
+        head = f"{self.estimator_name}, {_count(d, 'feature')}, {_count(n_tasks, 'task')}: "
+        head += self._content
         if self.p_values is None or self.adjusted_p_values is None:
             return (
-                f"{head}: {level} from {self.n_draws} bootstrap samples\n"
+                f"{head}\n"
                 "They show how much the penalised estimate varies, around its own expectation, "
                 "not where\nthe true coefficients are; there are no p-values."
             )
@@ -131,10 +141,11 @@ class CoefficientIntervals:
         adjusted = np.where(np.isnan(self.adjusted_p_values), np.inf, self.adjusted_p_values)
         found = np.flatnonzero(adjusted <= alpha)
         rate, name = _RATES[self.correction]
+        verb = "has" if len(found) == 1 else "have"
         lines = [
-            f"{head}: debiased estimates, {level}",
-            f"{len(found)} features have an effect in some task, at a {rate} of {alpha:.2g} "
-            f"({name})",
+            head,
+            f"{_count(len(found), 'feature')} {verb} an effect in some task, at a {rate} of "
+            f"{alpha:.2g} ({name})",
         ]
         for j in found[np.argsort(self.p_values[found], kind="stable")][:_LISTED]:
             sizes = self.coef[j]
@@ -145,3 +156,7 @@ class CoefficientIntervals:
         if len(found) > _LISTED:
             lines.append("  ...")
         return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

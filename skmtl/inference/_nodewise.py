@@ -160,7 +160,7 @@ class _Search:
         """The coefficients (5, n_features) of lassos on the others, in batches."""
         R, start = np.asfortranarray(self.R[:, others]), None
         tall = len(R) >= len(self.gram)
-        products = np.asfortranarray(self.gram[np.ix_(others, others)]) if tall else False
+        products = np.ascontiguousarray(self.gram[np.ix_(others, others)]) if tall else False
         for strengths in _STRENGTHS:
             _, found, _ = lasso_path(
                 R,
@@ -170,6 +170,7 @@ class _Search:
                 Xy=target if tall else None,
                 coef_init=start,
                 tol=1e-3,
+                check_input=False,
             )
             start = found[:, -1]
             coef = np.zeros((len(strengths), len(self.gram)))
