@@ -664,3 +664,5 @@ class TestResult:
             np.sort(display.points_.get_offsets()[:, 0]), np.sort(result.coef[1])
         )
         assert display.intervals_ is not None
+        title = result.plot(task=1).ax_.get_title()
+        assert title == "BlockSparseRegressor\ndebiased estimates, 95% intervals"
