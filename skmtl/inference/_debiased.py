@@ -34,8 +34,8 @@ class Debiased:
     ----------
     coef, errors : ndarrays of shape (n_features, n_tasks)
         NaN where the data do not identify the coefficient.
-    df : ndarray of shape (n_tasks,)
-        Degrees of freedom of the tasks' noise.
+    df : ndarray of shape (n_features, n_tasks)
+        Degrees of freedom of the noise.
     statistic, p : ndarrays of shape (n_features,)
     test : {"F", "chi2"}
     overlaps : ndarray of shape (n_features,)
@@ -95,27 +95,29 @@ def debias(
     _check_penalty(fitted, data)
     coef = np.atleast_2d(fitted.coef_).T.astype(np.float64)
     d, n_tasks = coef.shape
-    df = data.label_counts - int(fitted.fit_intercept) - np.count_nonzero(coef, axis=0)
-    _check_freedom(df, data)
+    df = _freedom(data, coef, int(fitted.fit_intercept))
     found, errors = np.full((d, n_tasks), np.nan), np.full((d, n_tasks), np.nan)
-    overlaps, noise = np.zeros(d), np.empty(n_tasks)
+    overlaps = np.zeros(d)
     together = _Correlations(data, d) if data.codes is None else None
     for sample in _samples(data, coef, centre=fitted.fit_intercept):
-        tasks = sample.tasks
-        noise[tasks] = np.sqrt((sample.residuals**2).sum(axis=0) / df[tasks])
+        tasks, residuals = sample.tasks, sample.residuals
         directions = find_directions(sample.X, inflation, n_jobs)
         overlaps = np.maximum(overlaps, directions.overlaps)
         known = (directions.slopes > 0) & (directions.overlaps <= _COLLINEAR)
         slopes = np.where(known, directions.slopes, np.nan)[:, None]
-        moves = directions.coef.T @ (sample.X.T @ sample.residuals)
-        found[:, tasks] = coef[:, tasks] + moves / slopes
-        errors[:, tasks] = directions.norms[:, None] / slopes * noise[tasks]
+        norms = np.maximum(directions.norms, _TINY)[:, None]
+        along = directions.coef.T @ (sample.X.T @ residuals) / norms
+        # The noise is that of the other directions, and thus independent of the estimate.
+        squares = (residuals**2).sum(axis=0)
+        _check_noise(squares, tasks, data)
+        squares = np.maximum(squares - along**2, _EPS * squares)
+        found[:, tasks] = coef[:, tasks] + along * norms / slopes
+        errors[:, tasks] = norms / slopes * np.sqrt(squares / df[:, tasks])
         if together is not None:
             # Directions that all tasks share need not be compared.
-            scales = np.maximum(directions.norms, _TINY)
             alone = len(tasks) == n_tasks
-            together.add(sample, None if alone else sample.X @ directions.coef / scales)
-    _check_noise(noise, data)
+            Z = None if alone else sample.X @ directions.coef / norms[:, 0]
+            together.add(sample, along, Z)
     _warn_of_unknown(np.isnan(found), fitted, data)
     if together is None:
         test = "chi2", *_test_independent(found / errors, df)
@@ -123,6 +125,29 @@ def debias(
         test = "F", *_test_together(found / errors, df, together, data)
     name, statistic, p = test
     return Debiased(found, errors, df, statistic, p, name, overlaps, fitted)
+
+
+def _freedom(data: TaskData, coef: Array, n_intercepts: int) -> Array:
+    """Degrees of freedom of the noise (n_features, n_tasks).
+
+    The number of labels of a task minus that of its non-zero coefficients, its intercept, and the
+    coefficient that is estimated, if this is not one of them.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    used = coef != 0
+    df: Array = data.label_counts - n_intercepts - used.sum(axis=0) - ~used
+    few = data.tasks[df.min(axis=0) < 1].tolist()
+    if few:
+        raise ValueError(
+            f"{len(few)} tasks, such as {few[:5]}, have hardly more labels than non-zero "
+            f"coefficients, so that their noise cannot be estimated. Select fewer features by a "
+            f"larger alpha (rule='1se' of BlockSparseRegressorCV), or leave these tasks out."
+        )
+    return df
 
 
 def _samples(data: TaskData, coef: Array, *, centre: bool) -> Iterator[_Sample]:
@@ -161,38 +186,50 @@ class _Correlations:
 
     def __init__(self, data: TaskData, n_features: int) -> None:
         self.residuals, self.seen = np.zeros(data.y.shape), (data.weights > 0).astype(np.float64)
+        self.along = np.empty((n_features, data.n_tasks))
         self.pattern = np.empty(data.n_tasks, dtype=np.intp)
         self._directions: list[Array] = []
         self._shape = len(data.y), n_features
 
-    def add(self, sample: _Sample, Z: Array | None) -> None:
-        """Add the tasks of a sample, with directions Z (n_rows, n_features) of norm 1.
+    def add(self, sample: _Sample, along: Array, Z: Array | None) -> None:
+        """Add the tasks of a sample.
 
-        None: the tasks of this sample are all tasks.
+        Parameters
+        ----------
+        sample : _Sample
+        along : ndarray of shape (n_features, n_own)
+            The products of the residuals and the directions of norm 1.
+        Z : ndarray of shape (n_rows, n_features) or None
+            These directions; None if the sample has all tasks.
         """
         self.residuals[np.ix_(sample.rows, sample.tasks)] = sample.residuals
+        self.along[:, sample.tasks] = along
         if Z is None:
             return
         self.pattern[sample.tasks] = len(self._directions)
         self._directions.append(np.zeros(self._shape))
         self._directions[-1][sample.rows] = Z
 
-    def noise(self) -> Array:
-        """The correlations (n_tasks, n_tasks) of the noise, over the rows that tasks share."""
-        sizes = np.sqrt((self.residuals**2).T @ self.seen)
-        products, sizes = self.residuals.T @ self.residuals, sizes * sizes.T
-        found = np.eye(len(sizes))
-        np.divide(products, sizes, out=found, where=sizes > 0)
-        return found
+    def __iter__(self) -> Iterator[Array]:
+        """For each feature the correlations (n_tasks, n_tasks) of its estimates.
 
-    def of_features(self) -> Iterator[Array]:
-        """For each feature, the correlations of its directions between tasks, or a one."""
-        if not self._directions:
-            yield from np.ones((self._shape[1], 1, 1))
-            return
-        for j in range(self._shape[1]):
-            columns = np.stack([Z[:, j] for Z in self._directions])
-            yield (columns @ columns.T)[np.ix_(self.pattern, self.pattern)]
+        Those of the noise are computed from the residuals without their part along the directions.
+        """
+        products = self.residuals.T @ self.residuals
+        for j, along in enumerate(self.along):
+            if not self._directions:
+                rest = products - np.outer(along, along)
+                sizes = np.sqrt(np.maximum(rest.diagonal(), _TINY))
+                yield rest / np.outer(sizes, sizes)
+                continue
+            Z = np.stack([directions[:, j] for directions in self._directions], axis=1)
+            Z = Z[:, self.pattern]
+            residuals = self.residuals - along * Z
+            norms = np.sqrt((residuals**2).T @ self.seen)
+            noise = np.eye(len(along))
+            sizes = norms * norms.T
+            np.divide(residuals.T @ residuals, sizes, out=noise, where=sizes > 0)
+            yield noise * (Z.T @ Z)
 
 
 def _test_together(
@@ -201,31 +238,30 @@ def _test_together(
     """Statistics and p-values of Hotelling's test of each feature over all tasks."""
     n_tasks, least = t.shape[1], int(df.min())
     if least < n_tasks:
-        few = data.tasks[df < n_tasks].tolist()
+        few = data.tasks[df.min(axis=0) < n_tasks].tolist()
         raise ValueError(
             f"The noise covariance of {n_tasks} tasks needs as many degrees of freedom of the "
-            f"noise (labels minus non-zero coefficients minus 1) in every task, but they are "
+            f"noise (labels minus non-zero coefficients minus 2) in every task, but they are "
             f"{least} in the smallest of {few[:5]}. Pass fewer tasks, select fewer features by a "
             f"larger alpha, or use the stacked layout if the noise of the tasks is independent."
         )
-    noise = correlations.noise()
-    if np.linalg.eigvalsh(noise)[0] <= _POSITIVE:
-        raise ValueError(
-            "The estimated noise covariance of the tasks has no inverse: some task's noise is a "
-            "combination of that of others, or too few rows have the labels of several tasks. "
-            "Leave such tasks out, or use the stacked layout if their noise is independent."
-        )
     statistic, p = np.full(len(t), np.nan), np.full(len(t), np.nan)
-    for j, between in enumerate(correlations.of_features()):
+    for j, joint in enumerate(correlations):
         known = np.flatnonzero(~np.isnan(t[j]))
         if not len(known):
             continue
-        scores = t[j, known]
-        joint = (noise * between)[np.ix_(known, known)]
-        m = len(known)
+        joint, scores, m = joint[np.ix_(known, known)], t[j, known], len(known)
+        if np.linalg.eigvalsh(joint)[0] <= _POSITIVE:
+            raise ValueError(
+                "The estimated noise covariance of the tasks has no inverse: some task's noise is "
+                "a combination of that of others, or too few rows have the labels of several "
+                "tasks. Leave such tasks out, or use the stacked layout if their noise is "
+                "independent."
+            )
+        freedom = int(df[j, known].min())
         squared = scores @ np.linalg.solve(joint, scores)
-        statistic[j] = squared * (least - m + 1) / (least * m)
-        p[j] = stats.f.sf(statistic[j], m, least - m + 1)
+        statistic[j] = squared * (freedom - m + 1) / (freedom * m)
+        p[j] = stats.f.sf(statistic[j], m, freedom - m + 1)
     return statistic, p
 
 
@@ -293,20 +329,11 @@ def _sums_row_norms(penalty: Penalty) -> bool:
     return penalty.row_thresholds is not None and not others
 
 
-def _check_freedom(df: Array, data: TaskData) -> None:
-    few = data.tasks[df < 1].tolist()
-    if few:
-        raise ValueError(
-            f"{len(few)} tasks, such as {few[:5]}, have no more labels than non-zero coefficients "
-            f"(plus an intercept), so that their noise cannot be estimated. Select fewer features "
-            f"by a larger alpha, or leave these tasks out."
-        )
-
-
-def _check_noise(noise: Array, data: TaskData) -> None:
-    scales = np.sqrt(data.per_task(data.weights * data.y**2) / data.totals)
-    scales = scales if data.scales is None else scales * data.scales
-    exact = data.tasks[noise <= 1e3 * _EPS * scales].tolist()
+def _check_noise(squares: Array, tasks: Array, data: TaskData) -> None:
+    """Raise if the sums of squared residuals of some tasks are rounding error."""
+    totals = data.per_task(data.weights * data.y**2) / data.totals * data.label_counts
+    totals = totals if data.scales is None else totals * data.scales**2
+    exact = data.tasks[tasks][squares <= (1e3 * _EPS) ** 2 * totals[tasks]].tolist()
     if exact:
         raise ValueError(
             f"The labels of the tasks {exact[:5]} are constant or fitted exactly: without noise "

@@ -38,8 +38,8 @@ class CoefficientIntervals:
         correlation with another feature of the direction along which the estimate was corrected
         (the largest over tasks, if these have different rows). Zero: least squares, without bias.
     test : {"F", "chi2"} or None
-    df : ndarray of shape (n_tasks,), or None
-        Degrees of freedom of the noise of each task.
+    df : ndarray of shape (n_features, n_tasks), or None
+        Degrees of freedom of the noise, as estimated for each coefficient.
     features : list of str
     tasks : ndarray of shape (n_tasks,)
     method, correction, estimator_name : str

@@ -24,6 +24,7 @@ from skmtl import (
 )
 from skmtl.estimators import TaskRegressor
 from skmtl.inference import coefficient_intervals
+from skmtl.inference._nodewise import find_directions
 from skmtl.penalties import L1, L21, SparseGroup, TraceNorm
 
 sm = pytest.importorskip("statsmodels.api")
@@ -214,6 +215,21 @@ class TestTests:
         np.testing.assert_allclose(result.adjusted_p_values[known], expected)
         assert np.isnan(result.adjusted_p_values[7])
 
+    def test_without_selected_features_the_test_is_exact(self):
+        """It is Hotelling's test of the regression on the direction alone."""
+        from statsmodels.multivariate.multivariate_ols import _MultivariateOLS
+
+        X, Y, _ = sparse(n=25, d=40)
+        Y = np.random.default_rng(5).normal(size=Y.shape)
+        result = coefficient_intervals(BlockSparseRegressor(100.0), X, Y)
+        z = find_directions(X - X.mean(axis=0), 0.25, None)
+        for j in (0, 17):
+            design = sm.add_constant(X @ z.coef[:, j])
+            fit = _MultivariateOLS(Y, design).fit()
+            table = fit.mv_test([("test", np.array([[0.0, 1.0]]))]).results["test"]["stat"]
+            expected = float(table.loc["Hotelling-Lawley trace", "Pr > F"])
+            assert result.p_values[j] == pytest.approx(expected, rel=1e-6)
+
     def test_null_p_values_are_uniform(self):
         p = []
         for seed in range(25):
@@ -228,7 +244,6 @@ def plain_desparsified_lasso(X, y, alpha, j):
     X, y = X - X.mean(axis=0), y - y.mean()
     fit = Lasso(alpha, fit_intercept=False, tol=1e-12, max_iter=10**6).fit(X, y)
     residual = y - X @ fit.coef_
-    variance = residual @ residual / (len(y) - 1 - np.count_nonzero(fit.coef_))
     others = np.delete(np.arange(X.shape[1]), j)
     scaled = X / np.linalg.norm(X, axis=0) * np.sqrt(len(X))
     limit = np.sqrt(2 * np.log(X.shape[1]))
@@ -242,6 +257,9 @@ def plain_desparsified_lasso(X, y, alpha, j):
         found.append((bias, noise, z))
     cap = 1.25 * min(noise for bias, noise, _ in found if bias <= limit)
     _, _, z = min((each for each in found if each[1] <= cap), key=lambda each: each[0])
+    rest = residual - z * (z @ residual) / (z @ z)
+    n_used = np.count_nonzero(fit.coef_) + (fit.coef_[j] == 0)
+    variance = rest @ rest / (len(y) - 1 - n_used)
     return (
         fit.coef_[j] + z @ residual / (z @ X[:, j]),
         np.sqrt(variance) * np.linalg.norm(z) / (z @ X[:, j]),
@@ -333,7 +351,7 @@ class TestDebiased:
             result = coefficient_intervals(model, X, y, inflation=np.inf)
         assert np.isnan(result.coef[2, 0]) and np.isfinite(result.coef[2, 1:]).all()
         t = result.coef[2, 1:] / result.standard_errors[2, 1:]
-        p = 2 * stats.t.sf(np.abs(t), result.df[1:])
+        p = 2 * stats.t.sf(np.abs(t), result.df[2, 1:])
         total = (stats.norm.isf(p / 2) ** 2).sum()
         assert result.p_values[2] == pytest.approx(stats.chi2.sf(total, 2))
 
