@@ -2,9 +2,10 @@
 
 ``python -m benchmarks.intervals [--worlds tall medium ...] [--seeds 200] [--level 0.95]``
 
-Protocol, written before any coverage was seen. After a first run of *tall* and *no effects*, in which
-Holm's p-values of the latter never rejected, the noise was estimated without the direction of the
-coefficient; and data sets for which the method refuses are counted. All seeds were then run again.
+Protocol, written before any coverage was seen. In a first run of some of the worlds, Holm's
+p-values never rejected in *no effects*; the noise has since been estimated without the direction
+of the coefficient. Data sets that the method refuses were not counted then. All seeds were run
+again.
 
 - Data: 4 tasks; normal features with correlation r^|j - k|; 5 features, drawn at random, have an
   effect in all tasks, each coefficient with a random sign and uniform in [0.2, 1]; all others have

@@ -56,13 +56,14 @@ def coefficient_intervals(
     .. math:: \hat w_{jt}^{\mathrm{deb}} = \hat w_{jt}
               + \frac{z_j' (y_t - X \hat w_t)}{z_j' x_j} ,
               \qquad
-              \mathrm{se}_{jt} = \hat\sigma_t \frac{\lVert z_j \rVert_2}{z_j' x_j} ,
+              \mathrm{se}_{jt} = \hat\sigma_{jt} \frac{\lVert z_j \rVert_2}{z_j' x_j} ,
 
-    where X and :math:`y_t` are centred if the estimator has intercepts, :math:`z_j` (n_samples,) is
-    the residual of a lasso of feature j on the others, and :math:`\hat\sigma_t^2` is the residual
-    sum of squares of task t divided by its degrees of freedom, the number of labels minus that of
-    the task's non-zero coefficients (and its intercept) [11]_. With least squares in place of the
-    lasso these are the estimates and standard errors of least squares.
+    where X and :math:`y_t` are centred if the estimator has intercepts, and :math:`z_j`
+    (n_samples,) is the residual of a lasso of feature j on the others. :math:`\hat\sigma_{jt}^2` is
+    the sum of squares of the residuals :math:`y_t - X \hat w_t`, without their part along
+    :math:`z_j`, divided by its degrees of freedom: the number of labels minus that of the task's
+    non-zero coefficients [11]_, of its intercept, and of coefficient j if it is zero. With least
+    squares in place of the lasso these are the estimates and standard errors of least squares.
 
     Parameters
     ----------
@@ -135,14 +136,15 @@ def coefficient_intervals(
     .. math:: Q_j = \frac{(z_j' x_j)^2}{\lVert z_j \rVert_2^2} \,
               \hat w_j^{\mathrm{deb}} \hat\Sigma^{-1} (\hat w_j^{\mathrm{deb}})' ,
 
-    which is approximately chi-squared with T degrees of freedom. Because :math:`\hat\Sigma` is
-    estimated with :math:`\nu` degrees of freedom, :math:`Q_j (\nu - T + 1) / (\nu T)` is compared
-    with F(T, :math:`\nu` - T + 1) instead (Hotelling's test [6]_), which requires :math:`\nu \geq
-    T`, more labels than tasks. If labels are missing, the covariances of the estimates of two tasks
-    are estimated over the rows that they share, and :math:`\nu` is that of the task with the fewest
-    labels. In the stacked layout the noise of different rows is taken as independent: the squared
-    normal scores of the tasks' t statistics are added up and compared with the chi-squared
-    distribution.
+    which is approximately chi-squared with T degrees of freedom. Because :math:`\hat\Sigma` has
+    :math:`\nu` degrees of freedom, as :math:`\hat\sigma_{jt}`, :math:`Q_j (\nu - T + 1) / (\nu T)`
+    is compared with F(T, :math:`\nu` - T + 1) instead (Hotelling's test [6]_). This requires
+    :math:`\nu \geq T`, more labels than tasks. If labels are missing, the covariances of the
+    estimates of two tasks are estimated over the rows that they share, and :math:`\nu` is that of
+    the task with the fewest labels. In the stacked layout the noise of different rows is taken as
+    independent: the squared normal scores of the tasks' t statistics are added up and compared with
+    the chi-squared distribution. With normal noise and the same rows in all tasks the tests are
+    exact for least squares, and if the penalised estimate is zero and has no bias.
 
     **Assumptions.** Rows are independent, the model is linear, and the noise of a task has the same
     variance in all rows (divided by their weights). Alpha should select few features and predict
