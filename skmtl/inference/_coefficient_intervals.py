@@ -143,8 +143,8 @@ def coefficient_intervals(
     estimates of two tasks are estimated over the rows that they share, and :math:`\nu` is that of
     the task with the fewest labels. In the stacked layout the noise of different rows is taken as
     independent: the squared normal scores of the tasks' t statistics are added up and compared with
-    the chi-squared distribution. With normal noise and the same rows in all tasks the tests are
-    exact for least squares, and if the penalised estimate is zero and has no bias.
+    the chi-squared distribution. If the noise is normal and no label is missing, the tests are exact
+    for least squares, and for a zero estimate if all coefficients are zero.
 
     **Assumptions.** Rows are independent, the model is linear, and the noise of a task has the same
     variance in all rows (divided by their weights). Alpha should select few features and predict
