@@ -1,6 +1,7 @@
 """Do the intervals of coefficients cover, and do the tests of features err as often as they state?
 
-``python -m benchmarks.intervals [--worlds tall medium ...] [--seeds 200] [--level 0.95]``
+``python -m benchmarks.intervals [--worlds tall medium ...] [--seeds 200] [--level 0.95]
+[--inflation 0.25]``
 
 Protocol, written before any coverage was seen. In a first run of some of the worlds, Holm's
 p-values never rejected in *no effects*; the noise has since been estimated without the direction
@@ -25,6 +26,12 @@ again.
 - Data sets with an error, because alpha selected as many features as there are labels, are left out
   and counted.
 - Means over seeds with 95% t intervals.
+
+Found: coverage is nominal in *tall* and *medium*, and for features without effect in *correlated*
+and *no effects*. In *wide* intervals are too long (97 to 98% covered), since the noise is
+overestimated. In *correlated* they are too short for features with an effect (92 to 93%), whose
+estimates keep some bias from their neighbours; ``--inflation inf`` removes it (96%) at the price of
+power (0.9 against 0.55). Error rates are at most nominal everywhere.
 """
 
 import warnings
@@ -92,7 +99,7 @@ def simulate(world: World, layout: str, seed: int) -> tuple[Array, Array, Array]
     return X, Y, W
 
 
-def run(name: str, layout: str, seed: int, level: float) -> Record:
+def run(name: str, layout: str, seed: int, level: float, inflation: float) -> Record:
     """The scores on the data of one seed."""
     X, y, W = simulate(WORLDS[name], layout, seed)
     model = BlockSparseRegressorCV(30, task_column=-1 if layout == "stacked" else None)
@@ -101,7 +108,8 @@ def run(name: str, layout: str, seed: int, level: float) -> Record:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an alpha at which all coefficients are zero
         try:
-            result = coefficient_intervals(model, X, y, confidence_level=level)
+            options = {"confidence_level": level, "inflation": inflation}
+            result = coefficient_intervals(model, X, y, **options)
         except ValueError as error:
             if "larger alpha" not in str(error):
                 raise
@@ -143,10 +151,11 @@ def main(argv: Sequence[str] | None = None) -> list[Record]:
     command.common("seeds", default=200, help="number of data sets (default 200)")
     command.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
     command.add_argument("--level", type=float, default=0.95, help="confidence level (0.95)")
+    command.add_argument("--inflation", type=float, default=0.25, help="as in the function (0.25)")
     arguments = command.read(argv)
     seeds = 2 if arguments.quick else arguments.seeds
     units = [
-        (name, layout, seed, arguments.level)
+        (name, layout, seed, arguments.level, arguments.inflation)
         for name in arguments.worlds
         for layout in WORLDS[name].layouts
         for seed in range(seeds)
@@ -157,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> list[Record]:
     table = markdown_table(header, rows_of(records), n_left=2)
     title = f"Debiased intervals at level {arguments.level}, {seeds} data sets"
     print(section(title, table, _NOTES), "\n")
-    write_raw(arguments, ("worlds", "level", "seeds"), {"records": records})
+    write_raw(arguments, ("worlds", "level", "inflation", "seeds"), {"records": records})
     return records
 
 

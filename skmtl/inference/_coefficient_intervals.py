@@ -143,14 +143,21 @@ def coefficient_intervals(
     estimates of two tasks are estimated over the rows that they share, and :math:`\nu` is that of
     the task with the fewest labels. In the stacked layout the noise of different rows is taken as
     independent: the squared normal scores of the tasks' t statistics are added up and compared with
-    the chi-squared distribution. If the noise is normal and no label is missing, the tests are exact
-    for least squares, and for a zero estimate if all coefficients are zero.
+    the chi-squared distribution. If the noise is normal and no label is missing, the tests are
+    exact for least squares, and for a zero estimate if all coefficients are zero.
 
     **Assumptions.** Rows are independent, the model is linear, and the noise of a task has the same
     variance in all rows (divided by their weights). Alpha should select few features and predict
     well, as when it is selected by cross-validation. If it is much too large, the bias is no longer
-    negligible; the noise is then overestimated, which compensates for this only in part. ``python
-    -m benchmarks.intervals`` measures coverage and false discoveries.
+    negligible; the noise is then overestimated, which compensates for this only in part.
+
+    **Measured** by ``python -m benchmarks.intervals``, on simulated data with alpha selected by
+    cross-validation: intervals of level 0.95 cover 95 to 96% of the coefficients if there are
+    several times as many rows as features. With fewer rows than features they are too long, and
+    cover 97 to 98%. They are too short for coefficients other than zero if neighbouring features
+    have correlation 0.9: 120 rows and 40 features give 92 to 93%, and 96% with
+    ``inflation=numpy.inf``, with much less power. Realised family-wise error and false discovery
+    rates are at most nominal everywhere, with both corrections.
 
     **Bootstrap.** Rows are drawn with replacement within each task; in the shared layout whole
     rows, with the labels of all tasks. The intervals show the variability of the penalised
