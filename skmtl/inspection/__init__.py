@@ -15,7 +15,7 @@ from skmtl.inspection._sparsity_display import BlockSparsityDisplay
 from skmtl.inspection._transfer import transfer_gain
 from skmtl.inspection._transfer_display import TransferGainDisplay
 from skmtl.inspection._transfer_models import find_last, find_task_column
-from skmtl.inspection._transfer_result import TransferGain
+from skmtl.inspection._transfer_result import TransferGain, holm
 
 __all__ = [
     "AuxiliaryTasks",
@@ -39,5 +39,6 @@ __all__ = [
     "feature_names",
     "find_last",
     "find_task_column",
+    "holm",
     "largest",
 ]
