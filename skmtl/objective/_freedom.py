@@ -1,0 +1,362 @@
+r"""Degrees of freedom of penalised least squares.
+
+The degrees of freedom of a fit are the divergence of the predictors with respect to the labels,
+:math:`\sum_i \partial \hat y_i / \partial y_i`. For independent normal labels, whatever their
+variances, its expectation is the sum of the covariances of :math:`\hat y_i` and :math:`y_i` divided
+by the variances (Stein's lemma), the definition of Efron.
+
+At the solution :math:`W = \operatorname{prox}(V)`, V being W minus s times the smooth gradient, for
+any step s > 0. Let D be the derivative of the prox at V, H the Hessian of the loss with the
+intercepts minimised out, and K that of the loss and the quadratic penalty. Differentiating the
+fixed point gives
+
+.. math:: \mathrm{df} = \mathrm{df}(b) +
+          \operatorname{tr} \bigl[ (s^{-1} (D^{+} - I) + K)^{-1} H \bigr]
+
+on the range of D, where :math:`s^{-1} (D^+ - I)` is the Hessian of the penalty along the manifold
+on which it is smooth. For the block norm the range is that of the non-zero rows, and the Hessian is
+:math:`\alpha (I - u_j u_j') / \lVert w_j \rVert` in row j of direction :math:`u_j`: this is the
+closed form of Vaiter et al. Each intercept adds 1.
+
+References
+----------
+S. Vaiter, C. Deledalle, J. Fadili, G. Peyre and C. Dossal, "The degrees of freedom of partly smooth
+regularizers", Ann. Inst. Stat. Math. 69, 2017, https://doi.org/10.1007/s10463-016-0563-z
+
+S. Vaiter, C. Deledalle, G. Peyre, J. Fadili and C. Dossal, "The degrees of freedom of the group
+lasso", 2012, https://arxiv.org/abs/1205.1481
+
+B. Efron, "The estimation of prediction error", JASA 99, 2004,
+https://doi.org/10.1198/016214504000000692
+
+M. F. Hutchinson, "A stochastic estimator of the trace of the influence matrix", Commun. Stat.
+Simul. Comput. 18, 1989, https://doi.org/10.1080/03610918908812806
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from skmtl._warnings import warn
+from skmtl.design import Design
+from skmtl.objective._base import MOST_FEATURES, Array, parts_of
+from skmtl.penalties import Penalty, Quadratic
+
+# The largest systems that are solved exactly: in a basis of the range of D known row by row, and
+# by the eigenvectors of D, which take several times as long.
+_LARGEST_BY_ROW, _LARGEST_DENSE = 1500, 600
+_MOST_BYTES = 2e8
+_N_PROBES, _MAX_STEPS, _TOL = 64, 1000, 1e-5
+# Eigenvalues of D below this are zero: D is known to about the precision of the solver.
+_ZERO = 1e-9
+_ROUNDING = 1e-11
+
+Map = Callable[[Array], Array]
+
+
+class Freedom(NamedTuple):
+    """Degrees of freedom, and the standard error of the estimate; 0 if it is exact."""
+
+    value: float
+    error: float
+
+
+class FreedomOf:
+    r"""The degrees of freedom of fits by the squared loss that differ only in their penalty.
+
+    Small systems are solved exactly. Otherwise the trace is estimated from 64 random sign vectors
+    (Hutchinson), always the same ones, each with one system solved by conjugate gradients. The
+    matrix of the trace is symmetric in the labels with eigenvalues in [0, 1], so that the standard
+    error is at most :math:`\sqrt{2 \, \mathrm{df} / 64}`.
+
+    Parameters
+    ----------
+    design : Design
+    """
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+
+    def at(self, penalty: Penalty | None, parts: Array, residual: Array) -> Freedom:
+        """The degrees of freedom at a solution.
+
+        Parameters
+        ----------
+        penalty : Penalty or None
+        parts : ndarray of shape (n_parts, n_features, n_columns)
+            The coefficients of the centred features; several summands for a superposition.
+        residual : ndarray in the shape of the labels
+
+        Raises
+        ------
+        NotImplementedError
+            If the derivative of the penalty's prox is not known.
+        """
+        rough, quadratic = parts_of(penalty)
+        free = self.design.n_intercepts
+        if rough is None:
+            value, error = self._of_quadratic(quadratic)
+        elif rough.has_prox or rough.n_superposed > 1:
+            value, error = self._of_prox(rough, quadratic, parts, residual)
+        else:
+            raise NotImplementedError(f"{penalty!r} has no prox")
+        return Freedom(free + value, error)
+
+    @cached_property
+    def _grams(self) -> Array | None:
+        """The Hessians (n_columns or 1, n_features, n_features) of the loss; None if large."""
+        design, d = self.design, self.design.n_features
+        if d > MOST_FEATURES or 8 * d * d * design.n_grams > _MOST_BYTES:
+            return None
+        return design.centred_gram(design.weights)
+
+    @cached_property
+    def _eigenvalues(self) -> Array:
+        """The eigenvalues of the Hessians; those at the level of rounding error are 0."""
+        assert self._grams is not None
+        eigenvalues = np.linalg.eigvalsh(self._grams)
+        least = _ROUNDING * eigenvalues.max(initial=0.0)
+        return np.where(eigenvalues > least, eigenvalues, 0.0)
+
+    @cached_property
+    def _norm(self) -> float:
+        return self.design.squared_norm(np.ones(self.design.n_features))
+
+    # Quadratic penalties: the trace of the hat matrix
+
+    def _of_quadratic(self, quadratic: Quadratic | None) -> Freedom:
+        design, n_columns = self.design, self.design.n_columns
+        shape = 1, design.n_features, n_columns
+        couples = quadratic is not None and quadratic.couples_tasks
+        if self._grams is None:
+            return self._by_probes([lambda D: D], quadratic, shape)
+        if not couples:
+            ridges = (
+                np.zeros(n_columns) if quadratic is None else quadratic.task_curvature(n_columns)
+            )
+            return Freedom(_shares(self._eigenvalues, ridges[:, None]), 0.0)
+        assert quadratic is not None
+        hessian = quadratic.hessian(n_columns)
+        if len(self._grams) == 1:
+            strengths = np.maximum(np.linalg.eigvalsh(hessian), 0.0)
+            strengths[strengths <= _ROUNDING * strengths[-1]] = 0.0
+            return Freedom(_shares(self._eigenvalues, strengths[:, None]), 0.0)
+        if design.n_features * n_columns > _LARGEST_BY_ROW:
+            return self._by_probes([lambda D: D], quadratic, shape)
+        identity = np.broadcast_to(np.eye(n_columns), (design.n_features, n_columns, n_columns))
+        ones = np.ones((design.n_features, n_columns))
+        return self._by_rows(identity, ones, 1.0, quadratic, np.arange(design.n_features))
+
+    # Penalties with a prox
+
+    def _of_prox(
+        self, penalty: Penalty, quadratic: Quadratic | None, parts: Array, residual: Array
+    ) -> Freedom:
+        design, n_parts = self.design, len(parts)
+        gradient = -design.adjoint(design.weights * residual)
+        bound = self._norm
+        if quadratic is not None:
+            gradient = gradient + quadratic.gradient(parts.sum(axis=0))
+            bound += quadratic.lipschitz()
+        step = 1 / (n_parts * bound) if bound > 0 else 1.0
+        V = parts - step * gradient
+        if n_parts == 1 and penalty.separates_over_rows:
+            return self._of_rows(penalty, quadratic, V[0], step)
+        pieces = penalty.named_parts.values() if n_parts > 1 else [penalty]
+        maps = [piece.prox_derivative(v, step) for piece, v in zip(pieces, V, strict=True)]
+        if V.size <= _LARGEST_DENSE and self._grams is not None:
+            return self._by_eigenvectors(maps, quadratic, V.shape, step)
+        return self._by_probes(maps, quadratic, V.shape, step)
+
+    def _of_rows(
+        self, penalty: Penalty, quadratic: Quadratic | None, V: Array, step: float
+    ) -> Freedom:
+        """The degrees of freedom for a penalty that separates over rows: of the non-zero ones."""
+        rows = np.flatnonzero(penalty.prox(V, step).any(axis=1))
+        if not len(rows):
+            return Freedom(0.0, 0.0)
+        derivative = penalty.of_rows(rows).prox_derivative(V[rows], step)
+        n_columns = V.shape[1]
+        units = np.eye(n_columns)[:, None, :] * np.ones((len(rows), 1))
+        if 8 * units.size <= _MOST_BYTES:
+            # The derivative of each row, (n_rows, n_columns, n_columns).
+            values, vectors = np.linalg.eigh(derivative(units).transpose(1, 0, 2))
+            if np.count_nonzero(values > _ZERO) <= _LARGEST_BY_ROW:
+                return self._by_rows(vectors, values, step, quadratic, rows)
+        part = FreedomOf(self.design.columns(rows))
+        return part._by_probes([derivative], quadratic, (1, *V[rows].shape), step)
+
+    def _by_rows(
+        self,
+        vectors: Array,
+        values: Array,
+        step: float,
+        quadratic: Quadratic | None,
+        rows: Array,
+    ) -> Freedom:
+        """The trace in the eigenvectors of D, each of which is one row of W.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n_rows, n_columns, n_columns)
+        values : ndarray of shape (n_rows, n_columns)
+        step : float
+        quadratic : Quadratic or None
+        rows : ndarray of shape (n_rows,)
+        """
+        of, place = np.nonzero(values > _ZERO)
+        U = vectors.transpose(0, 2, 1)[of, place]
+        if self._grams is not None:
+            grams = self._grams[:, rows[:, None], rows]
+        else:
+            grams = self.design.columns(rows).centred_gram(self.design.weights)
+        H = np.zeros((len(of), len(of)))
+        if len(grams) == 1:
+            H += (U @ U.T) * grams[0][np.ix_(of, of)]
+        else:
+            for gram, column in zip(grams, U.T, strict=True):
+                H += np.outer(column, column) * gram[np.ix_(of, of)]
+        A = H + np.diag((1 / values[of, place] - 1) / step)
+        if quadratic is not None:
+            coupled = U @ quadratic.hessian(U.shape[1]) @ U.T
+            A += np.where(of[:, None] == of, coupled, 0.0)
+        return Freedom(_trace(A, H), 0.0)
+
+    def _by_eigenvectors(
+        self,
+        maps: Sequence[Map],
+        quadratic: Quadratic | None,
+        shape: tuple[int, ...],
+        step: float,
+    ) -> Freedom:
+        """The trace in the eigenvectors of D as a matrix."""
+        size = int(np.prod(shape))
+        matrix = _together(maps, np.eye(size).reshape(size, *shape)).reshape(size, size)
+        values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+        kept = values > _ZERO
+        U = vectors[:, kept].T.reshape(-1, *shape)
+        flat = U.reshape(len(U), -1)
+        H = flat @ _summed(self._hessian, U).reshape(flat.shape).T
+        A = H + np.diag((1 / values[kept] - 1) / step)
+        if quadratic is not None:
+            A += flat @ _summed(quadratic.gradient, U).reshape(flat.shape).T
+        return Freedom(_trace(A, H), 0.0)
+
+    # Larger systems
+
+    def _by_probes(
+        self,
+        maps: Sequence[Map],
+        quadratic: Quadratic | None,
+        shape: tuple[int, ...],
+        step: float | None = None,
+    ) -> Freedom:
+        """The trace estimated from random sign vectors."""
+        if step is None:
+            bound = self._norm + (0.0 if quadratic is None else quadratic.lipschitz())
+            step = 1 / bound if bound > 0 else 1.0
+        design, rng = self.design, np.random.default_rng(0)
+        roots = np.sqrt(design.weights)
+        signs = (rng.choice([-1.0, 1.0], design.weights.shape) for _ in range(_N_PROBES))
+        right = np.stack([design.adjoint(roots * sign) for sign in signs])
+        right = np.broadcast_to(right[:, None], (_N_PROBES, *shape))
+
+        def curvature(U: Array) -> Array:
+            images = _summed(self._hessian, U)
+            return images if quadratic is None else images + _summed(quadratic.gradient, U)
+
+        responses = _solve(lambda U: _together(maps, U), curvature, right, step)
+        samples = np.einsum("mkjt,mkjt->m", right, responses)
+        return Freedom(float(samples.mean()), float(samples.std(ddof=1) / np.sqrt(_N_PROBES)))
+
+    def _hessian(self, U: Array) -> Array:
+        """The Hessian of the loss times matrices (..., n_features, n_columns)."""
+        if self._grams is None:
+            design = self.design
+            shape = design.n_features, design.n_columns
+            images = [
+                design.adjoint(design.weights * design.forward(u)) for u in U.reshape(-1, *shape)
+            ]
+            return np.reshape(images, U.shape)
+        if len(self._grams) == 1:
+            return np.asarray(self._grams[0] @ U)
+        return np.asarray(np.einsum("tij,...jt->...it", self._grams, U, optimize=True))
+
+
+def _together(maps: Sequence[Map], U: Array) -> Array:
+    """Apply the map of each part to that part of U (..., n_parts, n_features, n_columns)."""
+    pairs = zip(maps, np.moveaxis(U, -3, 0), strict=True)
+    return np.stack([apply(part) for apply, part in pairs], axis=-3)
+
+
+def _summed(apply: Map, U: Array) -> Array:
+    """Apply a map to the sum of the parts; all parts have the same image."""
+    return np.broadcast_to(apply(U.sum(axis=-3))[..., None, :, :], U.shape)
+
+
+def _shares(eigenvalues: Array, strengths: Array) -> float:
+    """The sum of eigenvalue / (eigenvalue + strength), 0 / 0 being 0."""
+    total = eigenvalues + strengths
+    ones = np.zeros_like(total)
+    return float(np.divide(eigenvalues, total, out=ones, where=total > 0).sum())
+
+
+def _trace(A: Array, H: Array) -> float:
+    """tr(A^+ H) for positive semidefinite H <= A."""
+    if not len(A):
+        return 0.0
+    try:
+        factor = cho_factor(A, lower=True, check_finite=False)
+        roots = np.abs(np.diag(factor[0]))
+        if roots.min() > 1e-6 * roots.max():
+            return float(np.trace(cho_solve(factor, H, check_finite=False)))
+    except LinAlgError:
+        pass
+    # Rescaled: directions in which the penalty hardly bends have small entries.
+    scale = 1 / np.sqrt(np.maximum(np.diag(A), np.finfo(np.float64).tiny))
+    values, vectors = np.linalg.eigh(A * np.outer(scale, scale))
+    kept = values > _ROUNDING * len(A) * values[-1]
+    rotated = vectors[:, kept] * scale[:, None]
+    return float((np.einsum("ip,ip->p", rotated, H @ rotated) / values[kept]).sum())
+
+
+def _solve(derivative: Map, curvature: Map, right: Array, step: float) -> Array:
+    """Solve ((D^+ - I) / s + K) X = right on the range of D, for each right-hand side.
+
+    Conjugate gradients, preconditioned with D: each search direction P is D Q with a known Q, so
+    that D^+ P is Q. The system then has the spectrum of I - D + s D^(1/2) K D^(1/2).
+    """
+    X = np.zeros_like(right)
+    R = right * step
+    Z = derivative(R)
+    P, Q, product = Z.copy(), R.copy(), _dots(R, Z)
+    target = _TOL**2 * product
+    for _ in range(_MAX_STEPS):
+        if (product <= target).all():
+            return X
+        image = Q - P + step * curvature(P)
+        bends = _dots(P, image)
+        sizes = np.divide(product, bends, out=np.zeros_like(product), where=bends > 0)
+        X += _by(sizes, P)
+        R -= _by(sizes, image)
+        Z = derivative(R)
+        last, product = product, _dots(R, Z)
+        ratio = np.divide(product, last, out=np.zeros_like(product), where=last > 0)
+        P, Q = Z + _by(ratio, P), R + _by(ratio, Q)
+    if (product > 1e4 * target).any():
+        warn(
+            f"Degrees of freedom are underestimated: {_MAX_STEPS} steps of conjugate gradients did "
+            f"not solve their linear systems. Standardise the features, or use cross-validation."
+        )
+    return X
+
+
+def _dots(A: Array, B: Array) -> Array:
+    return np.asarray(np.einsum("mkjt,mkjt->m", A, B))
+
+
+def _by(sizes: Array, A: Array) -> Array:
+    return np.asarray(sizes[:, None, None, None] * A)
