@@ -12,8 +12,8 @@ Protocol, written before any selection was seen.
 - Estimator: ``BlockSparseRegressor(tol=1e-6)`` over 50 alphas from alpha_max to a hundredth of it,
   the same for all methods.
 - Methods: "aic", "bic" and "ebic" (gamma = 1) of ``path``, with the noise variance estimated from
-  the residuals of each fit; "cv" and "cv, 1se": five-fold cross-validation by ``AlphaSearchCV`` with
-  shuffled folds, the best alpha, or the largest within one standard error of it.
+  the residuals of each fit; "cv" and "cv, 1se": five-fold cross-validation by ``AlphaSearchCV``
+  with shuffled folds, the best alpha, or the largest within one standard error of it.
 - Scores: how often the selected features are exactly those that matter; the mean number of
   false positives, and of false negatives out of 5; the excess risk, the mean over tasks of
   the expected squared error of the predicted means for new rows, in units of the noise variance. A

@@ -101,8 +101,8 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
     closed form in the non-zero rows: for the block norm that of Vaiter et al. For spectral and
     other penalties the fixed point of the proximal gradient step is differentiated. Systems of more
     than 600 coefficients (1500 in non-zero rows) are not solved: their trace is estimated from 64
-    random sign vectors, with a standard error of at most :math:`\sqrt{\mathrm{df} / 32}`. Strengths, and
-    for ``scale_tasks`` the scales, count as fixed.
+    random sign vectors, with a standard error of at most :math:`\sqrt{\mathrm{df} / 32}`.
+    Strengths, and for ``scale_tasks`` the scales, count as fixed.
 
     **Supports.** The extended BIC adds the logarithm of the number of choices of as many non-zero
     rows of W among the penalised features, and for penalties that also select entries that of as
