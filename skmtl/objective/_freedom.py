@@ -326,32 +326,30 @@ def _trace(A: Array, H: Array) -> float:
 def _solve(derivative: Map, curvature: Map, right: Array, step: float) -> Array:
     """Solve ((D^+ - I) / s + K) X = right on the range of D, for each right-hand side.
 
-    Conjugate gradients, preconditioned with D: each search direction P is D Q with a known Q, so
-    that D^+ P is Q. The system then has the spectrum of I - D + s D^(1/2) K D^(1/2).
+    Conjugate gradients for U with X = D U: (D - D^2 + s D K D) U = s D right. All iterates stay in
+    the range of D, and the energy that they gain is the estimate of the trace.
     """
-    X = np.zeros_like(right)
-    R = right * step
-    Z = derivative(R)
-    P, Q, product = Z.copy(), R.copy(), _dots(R, Z)
-    target = _TOL**2 * product
+    U, R = np.zeros_like(right), step * derivative(right)
+    P, square = R.copy(), _dots(R, R)
+    target = _TOL**2 * square
     for _ in range(_MAX_STEPS):
-        if (product <= target).all():
-            return X
-        image = Q - P + step * curvature(P)
+        if (square <= target).all():
+            break
+        V = derivative(P)
+        image = V + derivative(step * curvature(V) - V)
         bends = _dots(P, image)
-        sizes = np.divide(product, bends, out=np.zeros_like(product), where=bends > 0)
-        X += _by(sizes, P)
+        sizes = np.divide(square, bends, out=np.zeros_like(square), where=bends > 0)
+        U += _by(sizes, P)
         R -= _by(sizes, image)
-        Z = derivative(R)
-        last, product = product, _dots(R, Z)
-        ratio = np.divide(product, last, out=np.zeros_like(product), where=last > 0)
-        P, Q = Z + _by(ratio, P), R + _by(ratio, Q)
-    if (product > 1e4 * target).any():
+        last, square = square, _dots(R, R)
+        ratio = np.divide(square, last, out=np.zeros_like(square), where=last > 0)
+        P = R + _by(ratio, P)
+    if (square > 1e4 * target).any():
         warn(
             f"Degrees of freedom are underestimated: {_MAX_STEPS} steps of conjugate gradients did "
             f"not solve their linear systems. Standardise the features, or use cross-validation."
         )
-    return X
+    return derivative(U)
 
 
 def _dots(A: Array, B: Array) -> Array:
