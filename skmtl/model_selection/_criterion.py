@@ -123,6 +123,11 @@ class CriterionOf:
         self.learned = model._learnable(data)
         if not self.learned.any():
             raise ValueError(f"No task has a label. {_INSTEAD}")
+        if len(data.y) < 2:
+            raise ValueError(
+                "An information criterion needs more than one row of labels, got n_samples=1. "
+                "Pass more rows, or an estimator with a given alpha."
+            )
         self.data = data.select(self.learned)
         self.pooling = model._pooling(self.data)
         self.design = self.data.design(

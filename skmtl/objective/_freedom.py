@@ -164,7 +164,8 @@ class FreedomOf:
         step = 1 / (n_parts * bound) if bound > 0 else 1.0
         V = parts - step * gradient
         if n_parts == 1 and penalty.separates_over_rows:
-            return self._of_rows(penalty, quadratic, V[0], step)
+            # Whether a row at the threshold is zero in the prox is up to rounding errors.
+            return self._of_rows(penalty, quadratic, V[0], step, np.flatnonzero(parts[0].any(1)))
         pieces = penalty.named_parts.values() if n_parts > 1 else [penalty]
         maps = [piece.prox_derivative(v, step) for piece, v in zip(pieces, V, strict=True)]
         if V.size <= _LARGEST_DENSE and self._grams is not None:
@@ -172,10 +173,9 @@ class FreedomOf:
         return self._by_probes(maps, quadratic, V.shape, step)
 
     def _of_rows(
-        self, penalty: Penalty, quadratic: Quadratic | None, V: Array, step: float
+        self, penalty: Penalty, quadratic: Quadratic | None, V: Array, step: float, rows: Array
     ) -> Freedom:
         """The degrees of freedom for a penalty that separates over rows: of the non-zero ones."""
-        rows = np.flatnonzero(penalty.prox(V, step).any(axis=1))
         if not len(rows):
             return Freedom(0.0, 0.0)
         derivative = penalty.of_rows(rows).prox_derivative(V[rows], step)
@@ -237,6 +237,8 @@ class FreedomOf:
         matrix = _together(maps, np.eye(size).reshape(size, *shape)).reshape(size, size)
         values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
         kept = values > _ZERO
+        if not kept.any():
+            return Freedom(0.0, 0.0)
         U = vectors[:, kept].T.reshape(-1, *shape)
         flat = U.reshape(len(U), -1)
         H = flat @ _summed(self._hessian, U).reshape(flat.shape).T
