@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skmtl.estimators import CallbackSupportMixin, FitTask, fit_as, follow
+from skmtl.estimators import CallbackSupportMixin, FitTask, fit_as, follow, grid_ratio
 from skmtl.model_selection._alpha import check_estimator, read_alphas
 from skmtl.model_selection._criterion import KINDS, CriterionOf
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS
@@ -40,8 +40,9 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
         labels of average weight. None: estimated from the residuals of each fit.
     alphas : int or array-like of shape (n_alphas,), default=100
         The number of strengths in a geometric grid, or the strengths themselves, finite and >= 0.
-    eps : float, default=1e-3
-        The smallest strength of the grid divided by the largest, in (0, 1).
+    eps : float or None, default=None
+        The smallest strength of the grid divided by the largest, in (0, 1). None: 1e-3 for norms,
+        1e-5 for ridge penalties and squared norms.
 
     Attributes
     ----------
@@ -102,7 +103,8 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
     other penalties the fixed point of the proximal gradient step is differentiated. Systems of more
     than 600 coefficients (1500 in non-zero rows) are not solved: their trace is estimated from 64
     random sign vectors, with a standard error of at most :math:`\sqrt{\mathrm{df} / 32}`.
-    Strengths, and for ``scale_tasks`` the scales, count as fixed.
+    Strengths, and for ``scale_tasks`` the scales, count as fixed. The values are those of the
+    solver's results; a lower ``tol`` of the estimator makes them more precise.
 
     **Supports.** The extended BIC adds the logarithm of the number of choices of as many non-zero
     rows of W among the penalised features, and for penalties that also select entries that of as
@@ -148,7 +150,7 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
         "ebic_gamma": [Interval(Real, 0, 1, closed="both")],
         "noise_variance": [Interval(Real, 0, None, closed="neither"), None],
         "alphas": CV_CONSTRAINTS["alphas"],
-        "eps": CV_CONSTRAINTS["eps"],
+        "eps": [*CV_CONSTRAINTS["eps"], None],
     }
 
     def __init__(
@@ -159,7 +161,7 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
         ebic_gamma: float = 1.0,
         noise_variance: float | None = None,
         alphas: Any = 100,
-        eps: float = 1e-3,
+        eps: float | None = None,
     ) -> None:
         self.estimator = estimator
         self.criterion = criterion
@@ -197,9 +199,10 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
         model._validate_params()
         data = model._read(X, y, sample_weight)
         measure = CriterionOf(model, data, self.criterion, self.ebic_gamma, self.noise_variance)
+        eps = grid_ratio(model, data) if self.eps is None else self.eps
         n_alphas = grid if isinstance(grid, int) else len(grid)
         steps = task.subtask("path", n_alphas, all_rows=True)
-        criteria = follow_grid(model, data, grid, self.eps, steps, measure).criteria
+        criteria = follow_grid(model, data, grid, eps, steps, measure).criteria
         steps.end()
         assert criteria is not None
         criteria.warn_at_edge()

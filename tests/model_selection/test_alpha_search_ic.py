@@ -15,9 +15,28 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted
 
+import skmtl
 from skmtl import BlockSparseRegressor, BlockSparseRegressorCV, LowRankRegressor
 from skmtl.datasets import make_block_sparse
 from skmtl.model_selection import AlphaSearchIC, path
+from skmtl.penalties import L21
+
+REGRESSORS = [
+    getattr(skmtl, name)
+    for name in skmtl.__all__
+    if name.endswith("Regressor") and name != "SafeTransferRegressor"
+]
+REFUSED = {
+    skmtl.CappedBlockSparseRegressor,
+    skmtl.GroupOverlapRegressor,
+    skmtl.SparseTaskRelationRegressor,
+    skmtl.TreeGuidedRegressor,
+}
+
+
+def _default(cls):
+    return cls(penalty=L21()) if cls is skmtl.MultiTaskRegressor else cls()
+
 
 PRECISIONS = (
     "weights are precisions, not numbers of repetitions, so that the number of labels differs"
@@ -72,6 +91,22 @@ def test_the_stricter_criterion_selects_fewer_features(shared):
         for criterion, gamma in (("aic", 1), ("bic", 1), ("ebic", 0), ("ebic", 1))
     ]
     assert sizes[0] > sizes[1] == sizes[2] >= sizes[3] >= 3
+
+
+@pytest.mark.parametrize("cls", REGRESSORS)
+def test_every_regressor_is_compared_or_refused_with_a_remedy(cls, shared):
+    X, Y = shared.data[:40, :6], shared.target[:40]
+    search = AlphaSearchIC(_default(cls), criterion="bic", alphas=8)
+    if cls in REFUSED:
+        with pytest.raises(ValueError, match=r"criterion is not available.*AlphaSearchCV"):
+            search.fit(X, Y)
+        return
+    search.fit(X, Y)
+    assert np.isfinite(search.criterion_).any()
+    assert (search.degrees_of_freedom_ >= 0.99).all()
+    assert (search.degrees_of_freedom_ <= 28.01).all()
+    # The path begins with few degrees of freedom, and ends with more.
+    assert search.degrees_of_freedom_[0] < search.degrees_of_freedom_[-1]
 
 
 def test_a_known_variance_is_used(shared):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from criterion_problems import made
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
@@ -124,6 +125,18 @@ class TestDegreesOfFreedom:
         X, Y = made()
         weights = np.random.default_rng(2).uniform(0.5, 2, len(X))
         assert_is_divergence(BlockSparseRegressor(), X, Y, 0.3, weights)
+
+    @pytest.mark.parametrize("name", WAYS)
+    def test_of_sparse_and_of_single_precision_features(self, name):
+        model, alpha = FAMILIES[name]
+        X, Y = made(n=30)
+        X[np.abs(X) < 0.5] = 0
+        Y[4, 1] = np.nan
+        model = clone(model).set_params(tol=1e-8)
+        expected = freedom(model, X, Y, alpha)[0]
+        assert freedom(model, sp.csr_matrix(X), Y, alpha)[0] == pytest.approx(expected, rel=1e-4)
+        single = freedom(model, X.astype(np.float32), Y, alpha)[0]
+        assert single == pytest.approx(expected, rel=1e-3)
 
     def test_with_more_features_than_rows(self):
         X, Y = made(n=6, d=9, n_tasks=4, seed=3)
