@@ -30,8 +30,8 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
     estimator : regressor of skmtl
         With a parameter ``alpha``, whose own value is not used, and the squared loss.
     criterion : {"aic", "bic", "ebic"}, default="ebic"
-        "aic" is for prediction. "bic" and "ebic" are for the selection of features; "ebic" if these
-        are many.
+        "aic" is for prediction, if there are many more labels than coefficients. "bic" and "ebic"
+        are for the selection of features; "ebic" if these are many.
     ebic_gamma : float, default=1.0
         :math:`\gamma` in [0, 1]. If the number of features grows like :math:`n^\kappa`, the
         extended BIC is consistent for :math:`\gamma > 1 - 1 / (2 \kappa)`.
@@ -100,11 +100,12 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEs
     **Degrees of freedom.** The divergence of the fit with respect to the labels (Stein), intercepts
     included. For ridge penalties it is the trace of the hat matrix. For norms of rows it has a
     closed form in the non-zero rows: for the block norm that of Vaiter et al. For spectral and
-    other penalties the fixed point of the proximal gradient step is differentiated. Systems of more
-    than 600 coefficients (1500 in non-zero rows) are not solved: their trace is estimated from 64
-    random sign vectors, with a standard error of at most :math:`\sqrt{\mathrm{df} / 32}`.
-    Strengths, and for ``scale_tasks`` the scales, count as fixed. The values are those of the
-    solver's results; a lower ``tol`` of the estimator makes them more precise.
+    other penalties the fixed point of the proximal gradient step is differentiated. Of more than
+    600 coefficients (1500 in non-zero rows; any number for the block norm with one X and complete
+    labels) the trace is estimated from 64 random sign vectors, with a standard error of at most
+    :math:`\sqrt{\mathrm{df} / 32}`. Strengths, and for ``scale_tasks`` the scales, count as fixed.
+    The values are those of the solver's results; a lower ``tol`` of the estimator makes them more
+    precise.
 
     **Supports.** The extended BIC adds the logarithm of the number of choices of as many non-zero
     rows of W among the penalised features, and for penalties that also select entries that of as

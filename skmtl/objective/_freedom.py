@@ -34,7 +34,7 @@ Simul. Comput. 18, 1989, https://doi.org/10.1080/03610918908812806
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +53,9 @@ _N_PROBES, _MAX_STEPS, _TOL = 64, 1000, 1e-5
 # Eigenvalues of D below this are zero: D is known to about the precision of the solver.
 _ZERO = 1e-9
 _ROUNDING = 1e-11
+# Directions of the coefficients in which the system has at most this share of its largest
+# eigenvalue are not determined by the data, for example if features are equal.
+_SINGULAR = 1e-9
 
 Map = Callable[[Array], Array]
 
@@ -148,7 +151,7 @@ class FreedomOf:
             return self._by_probes([lambda D: D], quadratic, shape)
         identity = np.broadcast_to(np.eye(n_columns), (design.n_features, n_columns, n_columns))
         ones = np.ones((design.n_features, n_columns))
-        return self._by_rows(identity, ones, 1.0, quadratic, np.arange(design.n_features))
+        return self._by_rows(identity, ones, 1.0, quadratic, self._grams)
 
     # Penalties with a prox
 
@@ -165,7 +168,10 @@ class FreedomOf:
         V = parts - step * gradient
         if n_parts == 1 and penalty.separates_over_rows:
             # Whether a row at the threshold is zero in the prox is up to rounding errors.
-            return self._of_rows(penalty, quadratic, V[0], step, np.flatnonzero(parts[0].any(1)))
+            rows = np.flatnonzero(parts[0].any(axis=1))
+            if not len(rows):
+                return Freedom(0.0, 0.0)
+            return self._of_rows(penalty, quadratic, V[0], step, rows)
         pieces = penalty.named_parts.values() if n_parts > 1 else [penalty]
         maps = [piece.prox_derivative(v, step) for piece, v in zip(pieces, V, strict=True)]
         if V.size <= _LARGEST_DENSE and self._grams is not None:
@@ -176,18 +182,35 @@ class FreedomOf:
         self, penalty: Penalty, quadratic: Quadratic | None, V: Array, step: float, rows: Array
     ) -> Freedom:
         """The degrees of freedom for a penalty that separates over rows: of the non-zero ones."""
-        if not len(rows):
-            return Freedom(0.0, 0.0)
+        n_columns, root = V.shape[1], None
         derivative = penalty.of_rows(rows).prox_derivative(V[rows], step)
-        n_columns = V.shape[1]
-        units = np.eye(n_columns)[:, None, :] * np.ones((len(rows), 1))
-        if 8 * units.size <= _MOST_BYTES:
+        if 8 * n_columns * V[rows].size <= _MOST_BYTES:
             # The derivative of each row, (n_rows, n_columns, n_columns).
+            units = np.eye(n_columns)[:, None, :] * np.ones((len(rows), 1))
             values, vectors = np.linalg.eigh(derivative(units).transpose(1, 0, 2))
+            # Rows that the next step would make zero are due to the solver's tolerance.
+            stay = values[:, -1] > _ZERO
+            values, vectors, rows = values[stay], vectors[stay], rows[stay]
+            if not len(rows):
+                return Freedom(0.0, 0.0)
+            grams = self._grams_of(rows)
+            if len(grams) == 1 and _is_radial(values, quadratic):
+                found = _by_lengths(vectors, values, step, quadratic, grams[0])
+                if found is not None:
+                    return found
             if np.count_nonzero(values > _ZERO) <= _LARGEST_BY_ROW:
-                return self._by_rows(vectors, values, step, quadratic, rows)
+                return self._by_rows(vectors, values, step, quadratic, grams)
+            roots = vectors * np.sqrt(np.maximum(values, 0.0))[:, None]
+            root = partial(_times_rows, roots @ vectors.transpose(0, 2, 1))
+            derivative = penalty.of_rows(rows).prox_derivative(V[rows], step)
         part = FreedomOf(self.design.columns(rows))
-        return part._by_probes([derivative], quadratic, (1, *V[rows].shape), step)
+        return part._by_probes([derivative], quadratic, (1, *V[rows].shape), step, root)
+
+    def _grams_of(self, rows: Array) -> Array:
+        """The Hessians in some rows of W."""
+        if self._grams is not None:
+            return np.asarray(self._grams[:, rows[:, None], rows])
+        return self.design.columns(rows).centred_gram(self.design.weights)
 
     def _by_rows(
         self,
@@ -195,7 +218,7 @@ class FreedomOf:
         values: Array,
         step: float,
         quadratic: Quadratic | None,
-        rows: Array,
+        grams: Array,
     ) -> Freedom:
         """The trace in the eigenvectors of D, each of which is one row of W.
 
@@ -205,14 +228,10 @@ class FreedomOf:
         values : ndarray of shape (n_rows, n_columns)
         step : float
         quadratic : Quadratic or None
-        rows : ndarray of shape (n_rows,)
+        grams : ndarray of shape (n_columns or 1, n_rows, n_rows)
         """
         of, place = np.nonzero(values > _ZERO)
         U = vectors.transpose(0, 2, 1)[of, place]
-        if self._grams is not None:
-            grams = self._grams[:, rows[:, None], rows]
-        else:
-            grams = self.design.columns(rows).centred_gram(self.design.weights)
         H = np.zeros((len(of), len(of)))
         if len(grams) == 1:
             H += (U @ U.T) * grams[0][np.ix_(of, of)]
@@ -255,8 +274,9 @@ class FreedomOf:
         quadratic: Quadratic | None,
         shape: tuple[int, ...],
         step: float | None = None,
+        root: Map | None = None,
     ) -> Freedom:
-        """The trace estimated from random sign vectors."""
+        """The trace estimated from random sign vectors; ``root`` is that of D, if it is known."""
         if step is None:
             bound = self._norm + (0.0 if quadratic is None else quadratic.lipschitz())
             step = 1 / bound if bound > 0 else 1.0
@@ -270,7 +290,10 @@ class FreedomOf:
             images = _summed(self._hessian, U)
             return images if quadratic is None else images + _summed(quadratic.gradient, U)
 
-        responses = _solve(lambda U: _together(maps, U), curvature, right, step)
+        if root is None:
+            responses = _solve(lambda U: _together(maps, U), curvature, right, step)
+        else:
+            responses = _solve_by_root(root, curvature, right, step)
         samples = np.einsum("mkjt,mkjt->m", right, responses)
         return Freedom(float(samples.mean()), float(samples.std(ddof=1) / np.sqrt(_N_PROBES)))
 
@@ -320,25 +343,92 @@ def _trace(A: Array, H: Array) -> float:
     # Rescaled: directions in which the penalty hardly bends have small entries.
     scale = 1 / np.sqrt(np.maximum(np.diag(A), np.finfo(np.float64).tiny))
     values, vectors = np.linalg.eigh(A * np.outer(scale, scale))
-    kept = values > _ROUNDING * len(A) * values[-1]
+    kept = values > _SINGULAR * values[-1]
     rotated = vectors[:, kept] * scale[:, None]
     return float((np.einsum("ip,ip->p", rotated, H @ rotated) / values[kept]).sum())
+
+
+def _is_radial(values: Array, quadratic: Quadratic | None) -> bool:
+    """Whether D has one eigenvalue in each row, besides that of the row's direction.
+
+    The quadratic must also be the same for all columns.
+    """
+    if quadratic is not None:
+        ridges = None if quadratic.couples_tasks else quadratic.task_curvature(values.shape[1])
+        if ridges is None or (ridges != ridges[0]).any():
+            return False
+    across = values[:, :-1]
+    spread = across.max(axis=1, initial=0.0) - across.min(axis=1, initial=1.0)
+    return bool((spread <= _ZERO).all() and (values > _ZERO).all())
+
+
+def _by_lengths(
+    vectors: Array, values: Array, step: float, quadratic: Quadratic | None, gram: Array
+) -> Freedom | None:
+    r"""The trace if all columns have the Hessian G, and D is that of norms of rows.
+
+    The system is :math:`(G + C) \otimes I` minus a matrix of rank one for each row, in the row's
+    direction u_j, so that systems of as many equations as non-zero rows suffice (Woodbury). C is
+    the diagonal of the strengths across the directions. None if a system is almost singular.
+    """
+    n_columns, u = values.shape[1], vectors[:, :, -1]
+    strengths = (1 / values - 1) / step
+    across, along = strengths[:, 0], strengths[:, -1]
+    system = gram + np.diag(across + _ridge(quadratic, n_columns))
+    eigenvalues = np.linalg.eigvalsh(system)
+    if eigenvalues[0] <= _ROUNDING * len(gram) * eigenvalues[-1]:
+        return None
+    S = np.linalg.inv(system)
+    roots = np.sqrt(np.maximum(across - along, 0.0))
+    scales = (u @ u.T) * np.outer(roots, roots)
+    middle = np.eye(len(u)) - S * scales
+    if np.linalg.eigvalsh(middle)[0] <= _SINGULAR:
+        return None
+    gained = np.linalg.solve(middle, (S @ gram @ S) * scales)
+    return Freedom(float(n_columns * np.vdot(S, gram) + np.trace(gained)), 0.0)
+
+
+def _ridge(quadratic: Quadratic | None, n_columns: int) -> float:
+    return 0.0 if quadratic is None else float(quadratic.task_curvature(n_columns)[0])
+
+
+def _times_rows(matrices: Array, U: Array) -> Array:
+    """A matrix (n_columns, n_columns) for each row, times the rows of U."""
+    return np.asarray(np.einsum("jst,...jt->...js", matrices, U, optimize=True))
+
+
+def _solve_by_root(root: Map, curvature: Map, right: Array, step: float) -> Array:
+    """Like :func:`_solve`, for X = root(Y) and the better conditioned system in Y."""
+    return root(
+        _conjugate_gradients(
+            lambda P: P + root(step * curvature(root(P)) - root(P)), step * root(right)
+        )
+    )
 
 
 def _solve(derivative: Map, curvature: Map, right: Array, step: float) -> Array:
     """Solve ((D^+ - I) / s + K) X = right on the range of D, for each right-hand side.
 
     Conjugate gradients for U with X = D U: (D - D^2 + s D K D) U = s D right. All iterates stay in
-    the range of D, and the energy that they gain is the estimate of the trace.
+    the range of D.
     """
-    U, R = np.zeros_like(right), step * derivative(right)
+
+    def apply(P: Array) -> Array:
+        V = derivative(P)
+        return V + derivative(step * curvature(V) - V)
+
+    return derivative(_conjugate_gradients(apply, step * derivative(right)))
+
+
+def _conjugate_gradients(apply: Map, right: Array) -> Array:
+    """Solve a positive semidefinite system for each right-hand side; warn if too slow."""
+    U, R = np.zeros_like(right), right.copy()
     P, square = R.copy(), _dots(R, R)
     target = _TOL**2 * square
     for _ in range(_MAX_STEPS):
         if (square <= target).all():
             break
-        V = derivative(P)
-        image = V + derivative(step * curvature(V) - V)
+        image = apply(P)
         bends = _dots(P, image)
         sizes = np.divide(square, bends, out=np.zeros_like(square), where=bends > 0)
         U += _by(sizes, P)
@@ -351,7 +441,7 @@ def _solve(derivative: Map, curvature: Map, right: Array, step: float) -> Array:
             f"Degrees of freedom are underestimated: {_MAX_STEPS} steps of conjugate gradients did "
             f"not solve their linear systems. Standardise the features, or use cross-validation."
         )
-    return derivative(U)
+    return U
 
 
 def _dots(A: Array, B: Array) -> Array:

@@ -167,6 +167,25 @@ class TestDegreesOfFreedom:
         expected = sum(1 + 3 * (1 - alpha / length) for length in lengths if length > alpha)
         assert freedom(model, X, Y, alpha)[0] == pytest.approx(expected)
 
+    def test_of_more_selected_rows_than_labels(self):
+        """The lasso of one task, where equal features make the system singular."""
+        X, Y = made(n=12, d=3)
+        model = BlockSparseRegressor(tol=1e-13)
+        for labels in (Y[:, 0], Y):
+            expected = freedom(model, X, labels, 0.1)[0]
+            doubled = freedom(model, np.hstack([X, X]), labels, 0.1)[0]
+            assert doubled == pytest.approx(expected, abs=1e-3)
+
+    def test_of_lengths_are_those_of_rows(self, monkeypatch):
+        """The smaller system of the block norm, and the one in all coefficients."""
+        X, Y = made(n=40, d=12, n_tasks=6)
+        for ratio, alpha in ((1.0, 0.3), (1.0, 0.02), (0.5, 0.2)):
+            model = BlockSparseRegressor(l1_ratio=ratio, tol=1e-8)
+            small = freedom(model, X, Y, alpha)[0]
+            with monkeypatch.context() as patched:
+                patched.setattr(freedom_module, "_is_radial", lambda *arguments: False)
+                assert freedom(model, X, Y, alpha)[0] == pytest.approx(small, rel=1e-9)
+
     def test_of_simple_cases(self):
         X, Y = made()
         top = alpha_max(BlockSparseRegressor(), X, Y)
@@ -208,7 +227,14 @@ class TestDegreesOfFreedom:
 
         monkeypatch.setattr(freedom_module, "_N_PROBES", 36)
         monkeypatch.setattr(freedom_module.np.random, "default_rng", lambda seed: Units(36))
-        for name in ("trace-norm", "clusters", "sparse-low-rank", "graph-block", "fused"):
+        for name in (
+            "trace-norm",
+            "clusters",
+            "sparse-low-rank",
+            "graph-block",
+            "fused",
+            "block-sparse",
+        ):
             model, alpha = FAMILIES[name]
             model = clone(model).set_params(tol=1e-9)
             X, Y = DATA_36
