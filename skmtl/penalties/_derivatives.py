@@ -93,9 +93,8 @@ def of_singular_values(V: Array, values: Array, jacobian: Array) -> Derivative:
 
     References
     ----------
-    A. Edelman, "Handbook of matrix calculus", notes on the derivative of the singular value
-    decomposition; A. S. Lewis and H. S. Sendov, "Nonsmooth analysis of singular values", Set-Valued
-    Analysis 13, 2005, https://doi.org/10.1007/s11228-004-7197-7
+    C. Deledalle, S. Vaiter, G. Peyre, J. Fadili and C. Dossal, "Risk estimation for matrix recovery
+    with spectral regularization", 2012, https://arxiv.org/abs/1205.1482
     """
     P, sigma, R = np.linalg.svd(V, full_matrices=False)
     R = R.T
