@@ -172,6 +172,8 @@ class FreedomOf:
             if not len(rows):
                 return Freedom(0.0, 0.0)
             return self._of_rows(penalty, quadratic, V[0], step, rows)
+        if not parts.any() and penalty.is_norm and not penalty.leaves_mean_free:
+            return Freedom(0.0, 0.0)
         pieces = penalty.named_parts.values() if n_parts > 1 else [penalty]
         maps = [piece.prox_derivative(v, step) for piece, v in zip(pieces, V, strict=True)]
         if V.size <= _LARGEST_DENSE and self._grams is not None:

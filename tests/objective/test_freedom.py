@@ -190,6 +190,8 @@ class TestDegreesOfFreedom:
         X, Y = made()
         top = alpha_max(BlockSparseRegressor(), X, Y)
         assert freedom(BlockSparseRegressor(), X, Y, 1.01 * top) == (3, 0)
+        for model in (BlockSparseRegressor(), LowRankRegressor(), SparseLowRankRegressor()):
+            assert freedom(model, X, Y, alpha_max(model, X, Y)) == (3, 0)
         one = X[:, :1]
         assert freedom(BlockSparseRegressor(), one, Y[:, 0], 0.01)[0] == pytest.approx(2)
         constant = np.column_stack([X, np.ones(len(X))])
