@@ -61,6 +61,28 @@ def prox_objective(penalty, W, V, step):
     return float((np.square(W - V) / (2 * step)).sum()) + penalty.value(W)
 
 
+def check_prox_derivative(penalty, shape, step, size=2.0):
+    """Assert the derivative of the prox at random points, where it exists almost surely."""
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        V = size * rng.standard_normal(shape)
+        derivative = penalty.prox_derivative(V, step)
+        directions = rng.standard_normal((2, *shape))
+        h = 1e-6
+        differences = [
+            (penalty.prox(V + h * D, step) - penalty.prox(V - h * D, step)) / (2 * h)
+            for D in directions
+        ]
+        np.testing.assert_allclose(derivative(directions), differences, rtol=0, atol=1e-7)
+        alone = derivative(directions[0])
+        np.testing.assert_allclose(derivative(directions)[0], alone, rtol=0, atol=1e-12)
+        matrix = derivative(np.eye(V.size).reshape(-1, *shape)).reshape(V.size, V.size)
+        np.testing.assert_allclose(matrix, matrix.T, rtol=0, atol=1e-12)
+        eigenvalues = np.linalg.eigvalsh(matrix)
+        assert eigenvalues[0] >= -1e-12
+        assert eigenvalues[-1] <= 1 + 1e-12
+
+
 def largest_product(penalty, G):
     """max <G, W> subject to penalty <= 1, by cvxpy."""
     W = cp.Variable(G.shape)

@@ -2,7 +2,9 @@
 
 from skmtl.model_selection._alpha import alpha_max, check_estimator
 from skmtl.model_selection._alpha_search import AlphaSearchCV
+from skmtl.model_selection._alpha_search_ic import AlphaSearchIC
 from skmtl.model_selection._convert import convert_alpha
+from skmtl.model_selection._criterion import InformationCriterion
 from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, BlockSparseRegressorCV
 from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, ClusteredTaskRegressorCV
 from skmtl.model_selection._cv_folds import make_folds, rows_of_data
@@ -26,10 +28,12 @@ from skmtl.model_selection._structure_search import (
 
 __all__ = [
     "AlphaSearchCV",
+    "AlphaSearchIC",
     "BlockSparseClassifierCV",
     "BlockSparseRegressorCV",
     "ClusteredTaskClassifierCV",
     "ClusteredTaskRegressorCV",
+    "InformationCriterion",
     "NestedEstimate",
     "RepeatedStratifiedTaskKFold",
     "SafeTransferClassifier",

@@ -1,5 +1,6 @@
 """Fits over a grid of alphas, each warm-started from the previous one."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from skmtl.estimators import (
     prepare_objective,
 )
 from skmtl.model_selection._alpha import check_eps, check_estimator, read_alphas
+from skmtl.model_selection._criterion import CriterionOf, InformationCriterion, check_settings
 
 Array = NDArray[Any]
 
@@ -31,7 +33,10 @@ def path(
     sample_weight: Any = None,
     return_intercepts: bool = False,
     return_n_iter: bool = False,
-) -> tuple[Array, ...]:
+    criterion: str | None = None,
+    ebic_gamma: float = 1.0,
+    noise_variance: float | None = None,
+) -> tuple[Any, ...]:
     """Fit an estimator over a descending grid of alphas, each fit warm-started from the previous.
 
     The data are validated once, and the fits share all computations that do not depend on alpha
@@ -56,6 +61,13 @@ def path(
         Whether to return the intercepts as well.
     return_n_iter : bool, default=False
         Whether to return the numbers of iterations as well.
+    criterion : {"aic", "bic", "ebic"} or None, default=None
+        An information criterion by which to compare the fits: see :class:`AlphaSearchIC`.
+    ebic_gamma : float, default=1.0
+        The weight of the number of models of the same size in "ebic", in [0, 1].
+    noise_variance : float or None, default=None
+        The variance of the noise, in the units of the fit, for labels of average weight. None: the
+        criterion maximises the likelihood over the variance, separately at each alpha.
 
     Returns
     -------
@@ -69,18 +81,23 @@ def path(
         Only with ``return_intercepts=True``.
     n_iters : ndarray of shape (n_alphas,)
         Only with ``return_n_iter=True``.
+    criteria : InformationCriterion
+        Only with ``criterion``: its ``values``, the ``degrees_of_freedom`` with their standard
+        ``errors``, and the selected position ``best`` and ``alpha``.
 
     Raises
     ------
     TypeError
         If the estimator has no parameter ``alpha``, such as a pipeline or a CV estimator.
     ValueError
-        If ``alphas`` or ``eps`` is out of range.
+        If ``alphas``, ``eps`` or a setting of the criterion is out of range, or if the degrees of
+        freedom of the estimator are not known: see :class:`AlphaSearchIC`.
 
     See Also
     --------
     block_sparse_path : The same for :class:`skmtl.BlockSparseRegressor`.
     AlphaSearchCV : Selects alpha on the path by cross-validation.
+    AlphaSearchIC : Selects alpha on the path by an information criterion.
 
     Examples
     --------
@@ -91,29 +108,74 @@ def path(
     >>> alphas, coefs, gaps = path(TaskRelationRegressor(), dataset.data, dataset.target, alphas=5)
     >>> coefs.shape
     (3, 8, 5)
+    >>> *_, criteria = path(
+    ...     TaskRelationRegressor(), dataset.data, dataset.target, alphas=5, criterion="bic"
+    ... )
+    >>> criteria.values.shape, bool(criteria.alpha == alphas[criteria.best])
+    ((5,), True)
     """
     check_estimator(estimator, "path")
     grid = read_alphas(alphas)
     check_eps(eps)
     model = clone(estimator).set_params(alpha=1.0)
     model._validate_params()
-    grid, coefs, gaps, intercepts, n_iters = follow(
+
+    def along(task: FitTask) -> FittedPath:
+        data = model._read(X, y, sample_weight)
+        if criterion is None:
+            return follow_grid(model, data, grid, eps, task)
+        measure = CriterionOf(model, data, criterion, ebic_gamma, noise_variance)
+        return follow_grid(model, data, grid, eps, task, measure)
+
+    if criterion is not None:
+        check_settings(criterion, ebic_gamma, noise_variance)
+    fitted = follow(
         model,
-        lambda task: _follow_grid(model, model._read(X, y, sample_weight), grid, eps, task),
+        along,
         X,
         y,
         sample_weight,
         size=grid if isinstance(grid, int) else len(grid),
         name="path",
     )
-    extra = [intercepts] * return_intercepts + [n_iters] * return_n_iter
-    return grid, coefs, gaps, *extra
+    extra: list[Any] = [fitted.intercepts] * return_intercepts + [fitted.n_iters] * return_n_iter
+    extra += [fitted.criteria] * (criterion is not None)
+    return fitted.alphas, fitted.coefs, fitted.gaps, *extra
 
 
-def _follow_grid(
-    model: Any, data: TaskData, grid: Array | int, eps: float, task: FitTask
-) -> tuple[Array, Array, Array, Array, Array]:
-    """The alphas, coefficients, duality gaps, intercepts and numbers of iterations."""
+@dataclass(frozen=True, eq=False)
+class FittedPath:
+    """The fits along a path, and the values of a criterion if it was measured."""
+
+    alphas: Array
+    coefs: Array
+    gaps: Array
+    intercepts: Array
+    n_iters: Array
+    criteria: InformationCriterion | None
+
+
+def follow_grid(
+    model: Any,
+    data: TaskData,
+    grid: Array | int,
+    eps: float,
+    task: FitTask,
+    measure: CriterionOf | None = None,
+) -> FittedPath:
+    """The fits of a model over a grid; each is a subtask of the given task.
+
+    Parameters
+    ----------
+    model : estimator with ``alpha=1``
+    data : TaskData
+    grid : array of shape (n_alphas,), descending, or int
+        The alphas, or their number.
+    eps : float
+        The smallest alpha of a computed grid divided by the largest.
+    task : FitTask
+    measure : CriterionOf, optional
+    """
     model._warn_of_data(data)
     prepared = prepare_objective(model, data)
     if isinstance(grid, int):
@@ -130,10 +192,16 @@ def _follow_grid(
             coef, intercept = model._get_loss().rescale(coef, intercept, data.scales)
         coefs[:, :, end], intercepts[:, end] = coef, intercept
         gaps[end], n_iters[end] = fit.dual_gap, fit.n_iter
+        if measure is not None:
+            measure.add(fit)
         end += 1
         if step.end(partial(model._attributes_of, data, fit)):
             break
-    return grid[:end], coefs[:, :, :end], gaps[:end], intercepts[:, :end], n_iters[:end]
+    alphas = grid[:end]
+    criteria = None if measure is None else measure.result(alphas)
+    return FittedPath(
+        alphas, coefs[:, :, :end], gaps[:end], intercepts[:, :end], n_iters[:end], criteria
+    )
 
 
 def block_sparse_path(
@@ -146,8 +214,11 @@ def block_sparse_path(
     sample_weight: Any = None,
     return_intercepts: bool = False,
     return_n_iter: bool = False,
+    criterion: str | None = None,
+    ebic_gamma: float = 1.0,
+    noise_variance: float | None = None,
     **params: Any,
-) -> tuple[Array, ...]:
+) -> tuple[Any, ...]:
     """Fit :class:`skmtl.BlockSparseRegressor` over a grid of alphas.
 
     With a complete matrix Y the coefficients are those of scikit-learn's ``enet_path`` for centred
@@ -165,6 +236,12 @@ def block_sparse_path(
     sample_weight : as in the estimator's fit, default=None
     return_intercepts, return_n_iter : bool, default=False
         As in :func:`path`.
+    criterion : {"aic", "bic", "ebic"} or None, default=None
+        As in :func:`path`.
+    ebic_gamma : float, default=1.0
+        As in :func:`path`.
+    noise_variance : float or None, default=None
+        As in :func:`path`.
     **params
         Other parameters of :class:`skmtl.BlockSparseRegressor`, such as ``tol`` or
         ``task_column``.
@@ -173,7 +250,7 @@ def block_sparse_path(
     -------
     alphas, coefs, dual_gaps : ndarrays
         (n_alphas,), (n_tasks, n_features, n_alphas) and (n_alphas,), as in :func:`path`, followed
-        by the intercepts and numbers of iterations if requested.
+        by the intercepts, numbers of iterations and values of the criterion if requested.
 
     See Also
     --------
@@ -199,4 +276,7 @@ def block_sparse_path(
         sample_weight=sample_weight,
         return_intercepts=return_intercepts,
         return_n_iter=return_n_iter,
+        criterion=criterion,
+        ebic_gamma=ebic_gamma,
+        noise_variance=noise_variance,
     )

@@ -4,6 +4,7 @@ from skmtl.objective._base import BaseObjective
 from skmtl.objective._certificate import Dual, best_dual, envelope
 from skmtl.objective._coupled import CoupledObjective
 from skmtl.objective._factored import FactoredObjective
+from skmtl.objective._freedom import Freedom, FreedomOf
 from skmtl.objective._gram import GramObjective, Quadratics
 from skmtl.objective._known import KnownGrams
 from skmtl.objective._rows import Objective
@@ -15,6 +16,8 @@ __all__ = [
     "CoupledObjective",
     "Dual",
     "FactoredObjective",
+    "Freedom",
+    "FreedomOf",
     "GramObjective",
     "KnownGrams",
     "Objective",

@@ -1,7 +1,7 @@
 """The interface of penalties, and sums of penalties."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval
 from skmtl.penalties._task_precision import TaskPrecision, total
 
 Array = NDArray[Any]
+Derivative = Callable[[Array], Array]
 
 
 class Penalty(BaseEstimator):
@@ -190,6 +191,19 @@ class Penalty(BaseEstimator):
         """
         raise NotImplementedError
 
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        """The derivative of ``prox`` at V, where it exists: almost everywhere.
+
+        A function of directions (..., n_features, n_tasks), linear, symmetric, with eigenvalues in
+        [0, 1]. Degrees of freedom are computed from it; nothing else needs it.
+
+        Raises
+        ------
+        NotImplementedError
+            If the derivative is not known.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no prox_derivative")
+
     def dual_norm(self, G: Array) -> float:
         """The smallest nu >= 0 such that <G, W> <= nu * value(W) for all W."""
         raise NotImplementedError
@@ -264,6 +278,9 @@ class Quadratic(Penalty):
     def gradient(self, W: Array) -> Array:
         """The gradient at W."""
         raise NotImplementedError
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        return lambda D: self.prox(D, step)  # which is linear
 
     def lipschitz(self) -> float:
         """The Lipschitz constant of the gradient."""

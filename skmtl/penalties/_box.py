@@ -22,6 +22,8 @@ from skmtl._numerics import kernels
 Array = NDArray[Any]
 
 _EPS = np.finfo(np.float64).eps
+# A weight at this relative distance from its bounds is at the bound.
+_INSIDE = 1e-12
 
 
 def box_weights(sigma: Array, lam: float, a: float, b: float, c: float) -> Array:
@@ -126,6 +128,48 @@ def box_shrinkage(
         return theta / (theta + lam)
 
     return shrink
+
+
+def box_slopes(
+    sigma: Array, size: int, lam: float, bounds: tuple[float, float, float]
+) -> tuple[Array, Array]:
+    r"""The singular values of a squared box norm's prox, and their derivative.
+
+    With :math:`\theta_i = \mu \sigma_i - \lambda` between its bounds the prox is
+    :math:`\sigma_i - \lambda / \mu`, where :math:`\mu` moves with all such values. At a bound it
+    is proportional to :math:`\sigma_i`.
+
+    Parameters
+    ----------
+    sigma : ndarray of shape (K,), descending
+    size : int
+        The number of singular values of which the norm is a function; further ones are kept.
+    lam : float
+    bounds : tuple (a, b, c)
+
+    Returns
+    -------
+    values : ndarray of shape (K,)
+    jacobian : ndarray of shape (K, K)
+    """
+    a, b, c = bounds
+    theta = np.ones_like(sigma)
+    theta[:size] = box_weights(padded(sigma, size), lam, *bounds)[: len(sigma)]
+    factors = theta / (theta + lam)
+    factors[size:] = 1.0
+    jacobian = np.diag(factors)
+    positive = sigma[:size] > size * _EPS * sigma.max(initial=0.0)
+    n_positive = int(np.count_nonzero(positive))
+    free = np.zeros(len(sigma), dtype=bool)
+    if n_positive * b + (size - n_positive) * a > c:
+        inside = theta[:size] > a + _INSIDE * (1 + a)
+        inside &= theta[:size] < b - _INSIDE * (1 + b) if np.isfinite(b) else True
+        free[:size] = inside & positive
+    if free.any():
+        total = sigma[free].sum()
+        mu = (theta[free] + lam).sum() / total
+        jacobian[np.ix_(free, free)] = np.eye(int(free.sum())) - lam / (mu * total)
+    return factors * sigma, jacobian
 
 
 def check_clusters(n_clusters: int, n_tasks: int) -> None:

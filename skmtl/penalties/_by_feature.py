@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._derivatives import Derivative, composed, of_kept
 
 
 class WeightedRows(Penalty):
@@ -99,6 +100,9 @@ class WeightedRows(Penalty):
 
     def prox(self, V: Array, step: float | Array) -> Array:
         return self.penalty.prox(V, step * self._column)
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        return self.penalty.prox_derivative(V, step * self._column)
 
     def dual_norm(self, G: Array) -> float:
         penalised = self._column[:, 0] > 0
@@ -200,6 +204,10 @@ class Positive(Penalty):
     def prox(self, V: Array, step: float | Array) -> Array:
         return self.penalty.prox(np.maximum(V, 0), step)
 
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        kept = of_kept(V > 0)
+        return composed(kept, self.penalty.prox_derivative(np.maximum(V, 0), step), kept)
+
     def dual_norm(self, G: Array) -> float:
         return self.penalty.dual_norm(np.maximum(G, 0))
 
@@ -270,6 +278,9 @@ class ChosenEntries(Penalty):
 
     def prox(self, V: Array, step: float | Array) -> Array:
         return np.where(self.chosen, np.maximum(V, 0) if self.positive else V, V.dtype.type(0))
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        return of_kept(self.chosen & (V > 0) if self.positive else self.chosen)
 
     def conjugate(self, G: Array) -> float:
         slopes = G[self.chosen]

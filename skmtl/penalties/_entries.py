@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._derivatives import Derivative, of_shrunk_entries
 from skmtl.penalties._shrinkage import shrink_entries
 
 
@@ -37,6 +38,9 @@ class L1(Penalty):
 
     def prox(self, V: Array, step: float | Array) -> Array:
         return shrink_entries(V, step * self.alpha)
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        return of_shrunk_entries(V, step * self.alpha)
 
     def dual_norm(self, G: Array) -> float:
         return float(np.abs(G).max(initial=0.0) / self.alpha)

@@ -101,6 +101,15 @@ class FusedTasks(Fusion):
             )
         return np.ascontiguousarray(W[:, order])
 
+    def _merges(self, W: Array) -> Array:
+        # Only neighbours are made equal: equal values further apart are a coincidence.
+        chains = self._arranged(W)
+        labels = np.zeros(W.shape, dtype=np.intp)
+        steps = np.cumsum(chains[:, 1:] != chains[:, :-1], axis=1)
+        order = np.arange(W.shape[1]) if self.order is None else np.asarray(self.order)
+        labels[:, order[1:]] = steps
+        return labels
+
     def _pairs(self, n_tasks: int) -> tuple[Array, Array]:
         order = np.arange(n_tasks) if self.order is None else np.asarray(self.order)
         return order[1:], order[:-1]

@@ -7,8 +7,15 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._derivatives import (
+    Derivative,
+    composed,
+    of_merged,
+    of_shrunk_entries,
+    of_shrunk_rows,
+)
 from skmtl.penalties._roots import RowRootNorm
-from skmtl.penalties._shrinkage import row_norms
+from skmtl.penalties._shrinkage import row_norms, shrink_entries
 
 # The absolute strengths of the differences, the L1 norm and the row norms.
 Strengths = tuple[float, float, float]
@@ -61,6 +68,20 @@ class Fusion(RowRootNorm):
     def _pairs(self, n_tasks: int) -> tuple[Array, Array]:
         """The pairs of tasks whose absolute differences D sums."""
         raise NotImplementedError
+
+    def _merges(self, W: Array) -> Array:
+        """For W, a result of the prox of D alone, labels of the tasks that it has made equal."""
+        return np.unique(W, return_inverse=True)[1].reshape(W.shape)
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        fused, entries, rows = (part[:, None] for part in self._thresholds(len(V), step))
+        first, W = [], V
+        if self.fused > 0:
+            alone = type(self)(**{**self.get_params(deep=False), "sparse": 0.0, "block": 0.0})
+            W = alone.prox(V, step)
+            first = [of_merged(self._merges(W))]
+        shrunk = shrink_entries(W, entries)
+        return composed(*first, of_shrunk_entries(W, entries), of_shrunk_rows(shrunk, rows))
 
     @property
     def leaves_mean_free(self) -> bool:

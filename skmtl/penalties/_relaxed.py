@@ -11,12 +11,14 @@ from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import (
     box_in_features,
     box_shrinkage,
+    box_slopes,
     box_support,
     box_value,
     box_weights,
     check_clusters,
     padded,
 )
+from skmtl.penalties._derivatives import Derivative, of_singular_values
 from skmtl.penalties._task_precision import TaskPrecision
 
 
@@ -88,6 +90,11 @@ class RelaxedClusterNorm(Penalty):
     def prox(self, V: Array, step: float | Array) -> Array:
         lam, n_tasks = float(np.max(step)) * self.alpha, V.shape[1]
         return rescale_singular_values(V, box_shrinkage(n_tasks, lam, self.box(n_tasks)))
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        lam, n_tasks = float(np.max(step)) * self.alpha, V.shape[1]
+        slopes = box_slopes(singular_values(V), n_tasks, lam, self.box(n_tasks))
+        return of_singular_values(V, *slopes)
 
     def conjugate(self, G: Array) -> float:
         n_tasks = G.shape[1]

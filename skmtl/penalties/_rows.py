@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._derivatives import Derivative, of_clipped_rows, of_shrunk_rows
 from skmtl.penalties._shrinkage import clip_rows, row_norms, shrink_rows
 
 
@@ -40,6 +41,9 @@ class L21(Penalty):
 
     def prox(self, V: Array, step: float | Array) -> Array:
         return shrink_rows(V, step * self.alpha)
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        return of_shrunk_rows(V, step * self.alpha)
 
     def dual_norm(self, G: Array) -> float:
         return float(row_norms(G).max(initial=0.0) / self.alpha)
@@ -78,6 +82,9 @@ class L1Inf(Penalty):
 
     def prox(self, V: Array, step: float | Array) -> Array:
         return clip_rows(V, step * self.alpha)
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        return of_clipped_rows(V, step * self.alpha)
 
     def dual_norm(self, G: Array) -> float:
         return float(np.abs(G).sum(axis=1).max(initial=0.0) / self.alpha)

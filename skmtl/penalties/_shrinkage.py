@@ -31,6 +31,12 @@ def shrink_rows(V: Array, threshold: float | Array) -> Array:
 
 def clip_rows(V: Array, radius: float | Array) -> Array:
     """V minus the projection of each row onto the l1 ball of the given radius."""
+    level = clip_levels(V, radius)
+    return np.asarray(np.clip(V, -level, level))
+
+
+def clip_levels(V: Array, radius: float | Array) -> Array:
+    """The largest absolute value (n_features, 1) of each row of ``clip_rows``."""
     radius = np.broadcast_to(radius, (len(V), 1))
     sizes = np.abs(V)
     # The projection soft-thresholds the row at the level where the remaining absolute values sum
@@ -39,5 +45,4 @@ def clip_rows(V: Array, radius: float | Array) -> Array:
     levels = (np.cumsum(ordered, axis=1) - radius) / np.arange(1, V.shape[1] + 1)
     above = np.count_nonzero(ordered > levels, axis=1)
     level = np.take_along_axis(levels, np.maximum(above, 1)[:, None] - 1, axis=1)
-    level = np.maximum(level, 0).astype(V.dtype)
-    return np.asarray(np.clip(V, -level, level))
+    return np.asarray(np.maximum(level, 0).astype(V.dtype))

@@ -7,6 +7,13 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._derivatives import (
+    Derivative,
+    composed,
+    of_clipped_rows,
+    of_shrunk_entries,
+    of_shrunk_rows,
+)
 from skmtl.penalties._shrinkage import clip_rows, row_norms, shrink_entries, shrink_rows
 from skmtl.penalties._sparse_rows import sparse_dual_norm
 
@@ -76,6 +83,11 @@ class SparseGroup(Penalty):
     def prox(self, V: Array, step: float | Array) -> Array:
         shrink = shrink_rows if self.norm == "l2" else clip_rows
         return shrink(shrink_entries(V, step * self._entry), step * self._group)
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        of_rows = of_shrunk_rows if self.norm == "l2" else of_clipped_rows
+        entry, group = step * self._entry, step * self._group
+        return composed(of_shrunk_entries(V, entry), of_rows(shrink_entries(V, entry), group))
 
     def dual_norm(self, G: Array) -> float:
         return sparse_dual_norm(G, self._entry, self._group, self.norm)

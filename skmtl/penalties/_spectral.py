@@ -11,12 +11,14 @@ from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import (
     box_in_features,
     box_shrinkage,
+    box_slopes,
     box_support,
     box_value,
     box_weights,
     check_clusters,
     padded,
 )
+from skmtl.penalties._derivatives import Derivative, of_singular_values
 from skmtl.penalties._task_precision import TaskPrecision
 
 _TINY = np.finfo(np.float64).tiny
@@ -53,6 +55,11 @@ class TraceNorm(Penalty):
             return np.asarray(np.maximum(sigma - threshold, 0) / np.maximum(sigma, _TINY))
 
         return rescale_singular_values(V, shrink)
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        threshold, sigma = float(np.max(step)) * self.alpha, singular_values(V)
+        kept = (sigma > threshold).astype(np.float64)
+        return of_singular_values(V, np.maximum(sigma - threshold, 0), np.diag(kept))
 
     def dual_norm(self, G: Array) -> float:
         return float(largest_singular_value(G) / self.alpha)
@@ -116,6 +123,10 @@ class SquaredTraceNorm(Penalty):
             return np.asarray(theta / (theta + lam))
 
         return rescale_singular_values(V, shrink)
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        lam, sigma = float(np.max(step)) * self.alpha, singular_values(V)
+        return of_singular_values(V, *box_slopes(sigma, len(sigma), lam, self._box))
 
     def conjugate(self, G: Array) -> float:
         # The maximiser assigns the whole trace to the largest singular value.
@@ -231,6 +242,17 @@ class ClusterNorm(Penalty):
         shrink = box_shrinkage(V.shape[1] - 1, lam, self.box(V.shape[1]))
         centred = rescale_singular_values(V - mean, shrink)
         return np.asarray(centred + mean / V.dtype.type(1 + lam * self.mean))
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        lam, n_tasks = float(np.max(step)) * self.alpha, V.shape[1]
+        kept = 1 / (1 + lam * self.mean)
+        if n_tasks == 1:
+            return lambda D: D * kept
+        basis = _centred_basis(n_tasks)
+        sigma = singular_values(V @ basis)
+        slopes = box_slopes(sigma, n_tasks - 1, lam, self.box(n_tasks))
+        centred = of_singular_values(V @ basis, *slopes)
+        return lambda D: centred(D @ basis) @ basis.T + kept * D.mean(axis=-1, keepdims=True)
 
     def conjugate(self, G: Array) -> float:
         mean = G.mean(axis=1)

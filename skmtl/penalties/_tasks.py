@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._derivatives import Derivative, of_shrunk_rows
 
 
 class TaskGroup(Penalty):
@@ -34,6 +35,10 @@ class TaskGroup(Penalty):
         threshold = float(np.max(step)) * self.alpha
         ratio = np.divide(threshold, norms, out=np.ones_like(norms), where=norms > threshold)
         return np.asarray(V * (1 - ratio))
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        of_columns = of_shrunk_rows(V.T, float(np.max(step)) * self.alpha)
+        return lambda D: np.swapaxes(of_columns(np.swapaxes(D, -1, -2)), -1, -2)
 
     def dual_norm(self, G: Array) -> float:
         return float(np.linalg.norm(G, axis=0).max(initial=0.0) / self.alpha)

@@ -5,6 +5,12 @@ from typing import Any
 import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._derivatives import (
+    Derivative,
+    composed,
+    of_shrunk_entries,
+    of_shrunk_rows,
+)
 from skmtl.penalties._shrinkage import row_norms, shrink_entries, shrink_rows
 from skmtl.penalties._sparse_rows import sparse_dual_norm
 
@@ -44,6 +50,12 @@ class RowThresholds(Penalty):
         if self.entries:
             V = shrink_entries(V, step * self.entries)
         return shrink_rows(V, step * self.rows) if self.rows else V
+
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        entry, group = step * self.entries, step * self.rows
+        return composed(
+            of_shrunk_entries(V, entry), of_shrunk_rows(shrink_entries(V, entry), group)
+        )
 
     def dual_norm(self, G: Array) -> float:
         if not self.rows:

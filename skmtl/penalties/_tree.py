@@ -8,8 +8,9 @@ import numpy as np
 
 from skmtl._numerics import kernels
 from skmtl.penalties._base import Array
+from skmtl.penalties._derivatives import Derivative, composed, of_shrunk_rows
 from skmtl.penalties._roots import RowRootNorm
-from skmtl.penalties._shrinkage import row_norms
+from skmtl.penalties._shrinkage import row_norms, shrink_rows
 
 
 class _Tree(NamedTuple):
@@ -84,6 +85,15 @@ class TreeGroup(RowRootNorm):
         kernels.shrink_trees(W, steps[:, 0].copy(), tree.parents, tree.owners, tree.weights)
         return W
 
+    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
+        tree, W, steps = self._tree(V.shape[1]), V.copy(), step * self.alpha
+        derivatives: list[Derivative] = []
+        for group, weight in enumerate(tree.weights):  # children first, as in the prox
+            members = _members(tree, group)
+            derivatives.append(_on_columns(members, of_shrunk_rows(W[:, members], steps * weight)))
+            W[:, members] = shrink_rows(W[:, members], steps * weight)
+        return composed(*derivatives)
+
     def for_tasks(self, chosen: Array) -> Self:
         places = np.where(chosen, np.cumsum(chosen) - 1, -1)
         pairs = [
@@ -129,6 +139,25 @@ class TreeGroup(RowRootNorm):
         tree = _read_tree(self.groups, self.weights, n_tasks)
         _TREES[self] = self.groups, self.weights, n_tasks, tree
         return tree
+
+
+def _members(tree: _Tree, group: int) -> Array:
+    """The tasks of a group: those that it or a group inside it owns."""
+    inside = np.arange(len(tree.weights)) == group
+    for child in range(group - 1, -1, -1):
+        inside[child] = tree.parents[child] >= 0 and inside[tree.parents[child]]
+    return np.flatnonzero(inside[tree.owners])
+
+
+def _on_columns(columns: Array, derivative: Derivative) -> Derivative:
+    """A derivative on some columns; the others stay."""
+
+    def apply(D: Array) -> Array:
+        D = D.copy()
+        D[..., columns] = derivative(D[..., columns])
+        return D
+
+    return apply
 
 
 def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _Tree:

@@ -15,6 +15,7 @@ from penalty_formulas import (
     EACH,
     SHAPE,
     TIGHT,
+    check_prox_derivative,
     matrices,
     numbers,
     of_each,
@@ -247,6 +248,11 @@ class TestProx:
         for j in range(SHAPE[0]):
             alone = penalty.prox(V[j : j + 1], float(column[j, 0]))
             np.testing.assert_allclose(W[j : j + 1], alone, rtol=1e-13, atol=0)
+
+    @pytest.mark.parametrize("step", [0.1, 0.5, 2.0])
+    @pytest.mark.parametrize("penalty", ALL)
+    def test_has_a_derivative(self, penalty, step):
+        check_prox_derivative(penalty, SHAPE, step)
 
     @given(A=matrices, B=matrices, step=steps)
     @of_each("penalty", ALL)

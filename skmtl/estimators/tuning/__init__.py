@@ -11,7 +11,7 @@ from skmtl.estimators.tuning._path import follow_path, prepare_objective
 from skmtl.estimators.tuning._paths import score_paths
 from skmtl.estimators.tuning._row_folds import RowFolds
 from skmtl.estimators.tuning._scorer import HeldOutScore
-from skmtl.estimators.tuning._search import Search, score_fold, search_grids
+from skmtl.estimators.tuning._search import Search, grid_ratio, score_fold, search_grids
 from skmtl.estimators.tuning._together import Ending, PathScores
 from skmtl.estimators.tuning._top import top_alpha
 from skmtl.estimators.tuning._watch import stopped_too_early
@@ -28,6 +28,7 @@ __all__ = [
     "TaskLosses",
     "choose",
     "follow_path",
+    "grid_ratio",
     "make_grid",
     "prepare_objective",
     "ridge_grid",

@@ -122,7 +122,7 @@ def search_grids(
     source, prepared = source_of(models[0], data, unbalanced, measure)
     at_null = [starts_at_null(model, data) for model in models]
     if isinstance(alphas, int):
-        ratios = [GRID_EPS[null] if eps is None else eps for null in at_null]
+        ratios = [grid_ratio(model, data) if eps is None else eps for model in models]
         grids = [
             make_grid(model, data, prepared, alphas, ratio)
             for model, ratio in zip(models, ratios, strict=True)
@@ -155,6 +155,11 @@ def search_grids(
     choice = choose(scores if len(chosen) == len(folds) else scores[:, :, chosen], rule)
     search.end()
     return Search(scores, grids, isinstance(alphas, int), choice, prepared, at_null[choice.row])
+
+
+def grid_ratio(model: Any, data: TaskData) -> float:
+    """The smallest alpha of a model's grid divided by the largest, unless it is given."""
+    return GRID_EPS[starts_at_null(model, data)]
 
 
 def _check_stop(paths: Sequence[PathScores]) -> None:
