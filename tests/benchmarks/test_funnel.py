@@ -46,7 +46,7 @@ def test_all_parts_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _write_data(tmp_path)
-    monkeypatch.setattr(_funnel_contenders, "ALPHAS", (0.003, 0.01))
+    monkeypatch.setattr(_funnel_contenders, "ALPHAS", (0.01, 0.03))
     monkeypatch.setattr(_funnel_amounts, "ALPHAS", (0.01, 0.1))
     monkeypatch.setattr(funnel, "FEW_PERSONS", 2)
     monkeypatch.setattr(_funnel_data, "N_TEST", 300)

@@ -318,15 +318,15 @@ def test_bounds_hold_where_all_features_are_alike():
     """Without effects every feature has a low selection probability, q / p."""
     rng = np.random.default_rng(0)
     counts = []
-    for seed in range(40):
+    for seed in range(20):
         X, y = rng.normal(size=(40, 30)), rng.normal(size=(40, 2))
-        result = quick(BlockSparseRegressor(), X, y, n_subsamples=20, random_state=seed)
+        result = quick(BlockSparseRegressor(), X, y, n_subsamples=12, random_state=seed)
         counts.append([(result.frequencies >= t).sum() for t in (0.525, 0.6, 0.8)])
     assert isinstance(result, StabilitySelection)
-    low = np.mean(counts, axis=0) - 2 * np.std(counts, axis=0, ddof=1) / np.sqrt(40)
+    low = np.mean(counts, axis=0) - 2 * np.std(counts, axis=0, ddof=1) / np.sqrt(20)
     for k, threshold in enumerate((0.525, 0.6, 0.8)):
         given = quick(
-            BlockSparseRegressor(), X, y, n_subsamples=20, threshold=threshold, n_selected=4
+            BlockSparseRegressor(), X, y, n_subsamples=12, threshold=threshold, n_selected=4
         )
         assert low[k] <= given.bound <= given.bounds["unimodal"] <= given.bounds["none"]
     assert np.mean(counts, axis=0)[0] > 0  # the least threshold does select some
