@@ -56,12 +56,17 @@ class FittedTasks:
     features : list of str
     name : str
         The name of the estimator's class.
+    intercept : ndarray of shape (n_tasks,), or None if the estimator has none
+    model : estimator
+        The estimator that has the coefficients.
     """
 
     coef: Array
     tasks: Array
     features: list[str]
     name: str
+    intercept: Array | None
+    model: Any
 
     @classmethod
     def read(cls, estimator: Any, display: str) -> Self:
@@ -86,7 +91,12 @@ class FittedTasks:
         coef = model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_
         coef = np.atleast_2d(np.asarray(coef))
         tasks = np.asarray(getattr(model, "tasks_", np.arange(len(coef))))
-        return cls(coef, tasks, feature_names(model, columns, coef.shape[1]), name)
+        features = feature_names(vars(model).get("_main", model), columns, coef.shape[1])
+        intercept = getattr(model, "intercept_", None)
+        if intercept is not None:
+            # scikit-learn's models without intercepts have a single 0.
+            intercept = np.broadcast_to(np.asarray(intercept, np.float64).ravel(), len(coef))
+        return cls(coef, tasks, features, name, intercept, model)
 
 
 def feature_names(model: Any, columns: Any, n_features: int) -> list[str]:
