@@ -131,6 +131,13 @@ def check_names(names: Any, count: int, what: str) -> list[str]:
     return texts
 
 
+def check_count(count: Any, what: str) -> None:
+    """Raise unless a parameter is a positive integer or None."""
+    is_count = isinstance(count, Integral) and not isinstance(count, bool)
+    if count is not None and not (is_count and count >= 1):
+        raise ValueError(f"{what} must be at least 1, or None for all; got {count!r}.")
+
+
 def largest(sizes: Array, count: int | None) -> NDArray[np.intp]:
     """The positions of the largest sizes, descending; None: of all.
 
@@ -139,9 +146,7 @@ def largest(sizes: Array, count: int | None) -> NDArray[np.intp]:
     ValueError
         If ``count`` is not a positive integer.
     """
-    is_count = isinstance(count, Integral) and not isinstance(count, bool)
-    if count is not None and not (is_count and count >= 1):
-        raise ValueError(f"max_features must be at least 1, or None for all; got {count!r}.")
+    check_count(count, "max_features")
     return np.argsort(-sizes, kind="stable")[:count]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.inspection._fitted import FittedTasks, largest
+from skmtl.inspection._fitted import FittedTasks, check_count, largest
 
 Array = NDArray[Any]
 # The title of a table, its header, and its rows of text.
@@ -167,9 +167,8 @@ def summary(
     >>> int(report.support.sum())
     2
     """
-    largest(np.zeros(1), max_features)  # raises if it is not a count
-    if max_tasks is not None and not max_tasks >= 1:
-        raise ValueError(f"max_tasks must be at least 1, or None for all; got {max_tasks!r}.")
+    check_count(max_features, "max_features")
+    check_count(max_tasks, "max_tasks")
     fitted = FittedTasks.read(estimator, "summary")
     coef = np.asarray(fitted.coef, dtype=np.float64)
     using = np.count_nonzero(coef, axis=0)
