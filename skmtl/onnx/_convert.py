@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from skmtl.inspection import LinearModel
 from skmtl.onnx._graph import Graph
-from skmtl.onnx._inputs import Part, add_features, add_places, precision, read_inputs
+from skmtl.onnx._inputs import Columns, Part, add_features, add_places, precision, read_inputs
 
 Array = NDArray[Any]
 
@@ -36,7 +36,7 @@ def infer_shapes(operator: Any) -> None:
     from skl2onnx.common import data_types as types
 
     model = _read(operator.raw_operator)
-    parts = read_inputs(model, operator.inputs)
+    parts = read_inputs(_columns(model), operator.inputs)
     double = precision(parts) == np.float64
     floats = types.DoubleTensorType if double else types.FloatTensorType
     n_tasks = 1 if model.layout == "stacked" else len(model.coef)
@@ -59,7 +59,7 @@ def infer_shapes(operator: Any) -> None:
 def convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the nodes that predict."""
     model = _read(operator.raw_operator)
-    parts = read_inputs(model, operator.inputs)
+    parts = read_inputs(_columns(model), operator.inputs)
     graph = Graph(scope, container, precision(parts))
     z = _add_predictors(graph, model, parts)
     names = [output.full_name for output in operator.outputs]
@@ -86,6 +86,13 @@ def _read(model: Any) -> LinearModel:
                 f"{values.tolist()[0]!r}. Convert them before fit."
             )
     return linear
+
+
+def _columns(model: LinearModel) -> Columns:
+    """The columns of the fit."""
+    position = model.task_position
+    count = model.coef.shape[1] + (position is not None)
+    return Columns(model.name, count, position, model.tasks)
 
 
 def _add_predictors(graph: Graph, model: LinearModel, parts: list[Part]) -> str:

@@ -6,13 +6,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.inspection import LinearModel
 from skmtl.onnx._graph import Graph
 
 Array = NDArray[Any]
 
 # From here on, neighbouring integers are the same float32.
 _EXACT = 2**24
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that an estimator was fitted on.
+
+    Attributes
+    ----------
+    name : str
+        The estimator's class.
+    count : int
+    task : int or None
+        The position of the task column.
+    tasks : ndarray
+        The ids.
+    """
+
+    name: str
+    count: int
+    task: int | None
+    tasks: Array
 
 
 @dataclass(frozen=True)
@@ -35,7 +55,7 @@ class Part:
     task: int | None
 
 
-def read_inputs(model: LinearModel, inputs: list[Any]) -> list[Part]:
+def read_inputs(columns: Columns, inputs: list[Any]) -> list[Part]:
     """The inputs of an operator of skl2onnx, checked.
 
     Raises
@@ -43,7 +63,7 @@ def read_inputs(model: LinearModel, inputs: list[Any]) -> list[Part]:
     ValueError
         If they do not have the columns of the fit, or their types are not those of the columns.
     """
-    expected = model.coef.shape[1] + (model.task_position is not None)
+    expected = columns.count
     parts: list[Part] = []
     start = 0
     for given in inputs:
@@ -52,25 +72,25 @@ def read_inputs(model: LinearModel, inputs: list[Any]) -> list[Part]:
             width = expected
         if not isinstance(width, int):
             raise ValueError(
-                f"The input {given.raw_name!r} of {model.name} needs a number of columns, got the "
-                f"shape {given.type.shape}. Pass for example FloatTensorType([None, {expected}])."
+                f"The input {given.raw_name!r} of {columns.name} needs a number of columns, got "
+                f"the shape {given.type.shape}. Pass for example FloatTensorType([None, {expected}])."
             )
-        position = None if model.task_position is None else model.task_position - start
+        position = None if columns.task is None else columns.task - start
         inside = position is not None and 0 <= position < width
-        kind = _kind(model, given)
+        kind = _kind(columns, given)
         parts.append(Part(given.full_name, kind, width, position if inside else None))
         start += width
     if start != expected:
         raise ValueError(
-            f"The inputs of the conversion have {start} columns, but {model.name} was fitted on "
+            f"The inputs of the conversion have {start} columns, but {columns.name} was fitted on "
             f"{expected}. Pass the columns of the fit, the task column included."
         )
     for part in parts:
-        _check_part(model, part)
+        _check_part(columns, part)
     return parts
 
 
-def _kind(model: LinearModel, given: Any) -> str:
+def _kind(columns: Columns, given: Any) -> str:
     """What the input holds."""
     from skl2onnx.common import data_types as types
 
@@ -84,35 +104,35 @@ def _kind(model: LinearModel, given: Any) -> str:
         if isinstance(given.type, classes):
             return kind
     raise ValueError(
-        f"The input {given.raw_name!r} of {model.name} must hold floats, integers or strings, got "
-        f"{type(given.type).__name__}. Pass FloatTensorType for features."
+        f"The input {given.raw_name!r} of {columns.name} must hold floats, integers or strings, "
+        f"got {type(given.type).__name__}. Pass FloatTensorType for features."
     )
 
 
-def _check_part(model: LinearModel, part: Part) -> None:
+def _check_part(columns: Columns, part: Part) -> None:
     """Raise unless the type of an input is that of its columns."""
     only_ids = part.task is not None and part.width == 1
     if part.kind == "string" and not only_ids:
         raise ValueError(
-            f"The input {part.name!r} of {model.name} holds features and must be numeric. Pass a "
+            f"The input {part.name!r} of {columns.name} holds features and must be numeric. Pass a "
             f"separate input of strings for the task column, and floats for the features."
         )
     if part.task is None:
         return
-    texts = model.tasks.dtype.kind in "UO"
+    texts = columns.tasks.dtype.kind in "UO"
     if texts != (part.kind == "string"):
         ids, other = (
             ("strings", "a StringTensorType([None, 1])") if texts else ("numbers", "numeric")
         )
         raise ValueError(
-            f"The task ids of {model.name} are {ids} such as {model.tasks.tolist()[0]!r}: the "
+            f"The task ids of {columns.name} are {ids} such as {columns.tasks.tolist()[0]!r}: the "
             f"input {part.name!r} with the task column must be {other}."
         )
-    if part.kind == "float" and np.abs(model.tasks.astype(np.float64)).max() > _EXACT:
+    if part.kind == "float" and np.abs(columns.tasks.astype(np.float64)).max() > _EXACT:
         raise ValueError(
-            f"The task ids of {model.name} exceed {_EXACT}, beyond which float32 does not hold all "
-            f"integers. Pass a DoubleTensorType, or an Int64TensorType([None, 1]) for the task "
-            f"column."
+            f"The task ids of {columns.name} exceed {_EXACT}, beyond which float32 does not hold "
+            f"all integers. Pass a DoubleTensorType, or an Int64TensorType([None, 1]) for the "
+            f"task column."
         )
 
 

@@ -9,6 +9,12 @@ from skmtl.model_selection import (
     StructureSearchRegressorCV,
 )
 from skmtl.onnx._convert import convert, infer_shapes, parse
+from skmtl.onnx._transformer import (
+    convert_transformer,
+    infer_transformer_shapes,
+    parse_transformer,
+)
+from skmtl.preprocessing import TaskTransformer
 
 _ALIAS = "SkmtlLinearModel"
 _SEARCHES: list[type] = [AlphaSearchCV, StructureSearchClassifierCV, StructureSearchRegressorCV]
@@ -34,6 +40,13 @@ def register_converters() -> None:
     options = {"zipmap": [False, True, "columns"], "nocl": [False, True]}
     for one in [*_derived(TaskEstimator), *_SEARCHES]:
         register(one, _ALIAS, infer_shapes, convert, parser=parse, options=options)
+    register(
+        TaskTransformer,
+        "SkmtlTaskTransformer",
+        infer_transformer_shapes,
+        convert_transformer,
+        parser=parse_transformer,
+    )
 
 
 def to_onnx(estimator: Any, X: Any = None, *, initial_types: Any = None, **options: Any) -> Any:

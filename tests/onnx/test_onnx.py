@@ -6,6 +6,7 @@ import pytest
 from report_problems import FEATURES, STACKED, N, X, Z, each_layout, every, fitted
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.linear_model import MultiTaskLasso
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -21,6 +22,7 @@ from skmtl import (
 from skmtl.funnel import EntireSpaceClassifier
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold
 from skmtl.onnx import register_converters, to_onnx
+from skmtl.preprocessing import TaskTransformer
 
 REASON = "pip install skmtl[onnx]"
 skl2onnx = pytest.importorskip("skl2onnx", reason=REASON)
@@ -238,6 +240,29 @@ class TestComposition:
         )
         model = make_pipeline(scaler, BlockSparseRegressor(0.1, task_column=-1))
         check(model.fit(BY_NUMBER, Y_STACKED), BY_NUMBER, to_onnx(model))
+
+    @pytest.mark.parametrize("column", [0, 2, -1, "fruit"])
+    @pytest.mark.parametrize("inner", [StandardScaler(), make_pipeline(StandardScaler(), PCA(2))])
+    def test_transformers_beside_the_task_column(self, column, inner):
+        rows, y = STACKED, Y_STACKED
+        if column != "fruit":
+            rows = np.insert(BY_NUMBER[:, :4], column % 5, IDS, axis=1)
+        model = make_pipeline(
+            TaskTransformer(inner, task_column=column),
+            BlockSparseRegressor(0.1, task_column=column),
+        )
+        if column == "fruit":
+            model.set_output(transform="pandas")
+        model.fit(rows, y)
+        check(model, rows, to_onnx(model, rows), 1e-10)
+        if column != "fruit":
+            check(model, rows, to_onnx(model))
+
+    def test_a_transformer_for_each_task(self):
+        scaler = TaskTransformer(StandardScaler(), task_column=-1, per_task=True)
+        model = make_pipeline(scaler, BlockSparseRegressor(0.1, task_column=-1))
+        with pytest.raises(ValueError, match="per_task=True.*Use per_task=False"):
+            to_onnx(model.fit(BY_NUMBER, Y_STACKED))
 
     def test_searches(self):
         grid = {"alpha": [0.01, 0.1]}
