@@ -73,7 +73,8 @@ def read_inputs(columns: Columns, inputs: list[Any]) -> list[Part]:
         if not isinstance(width, int):
             raise ValueError(
                 f"The input {given.raw_name!r} of {columns.name} needs a number of columns, got "
-                f"the shape {given.type.shape}. Pass for example FloatTensorType([None, {expected}])."
+                f"the shape {given.type.shape}. Pass FloatTensorType([None, {expected}]), for "
+                f"example."
             )
         position = None if columns.task is None else columns.task - start
         inside = position is not None and 0 <= position < width
