@@ -92,10 +92,11 @@ class FittedTasks:
         coef = np.atleast_2d(np.asarray(coef))
         tasks = np.asarray(getattr(model, "tasks_", np.arange(len(coef))))
         features = feature_names(vars(model).get("_main", model), columns, coef.shape[1])
-        intercept = getattr(model, "intercept_", None)
-        if intercept is not None:
-            # scikit-learn's models without intercepts have a single 0.
-            intercept = np.broadcast_to(np.asarray(intercept, np.float64).ravel(), len(coef))
+        intercept = np.asarray(getattr(model, "intercept_", []), dtype=np.float64).ravel()
+        if len(intercept) not in (1, len(coef)):
+            return cls(coef, tasks, features, name, None, model)
+        # scikit-learn's models without intercepts have a single 0.
+        intercept = np.broadcast_to(intercept, len(coef))
         return cls(coef, tasks, features, name, intercept, model)
 
 

@@ -84,6 +84,13 @@ class LinearModel:
                 f"predictor each; those of {type(model).__name__} depend on several. Use its "
                 f"coef_ and intercept_ and the formulas in its documentation."
             )
+        links = [loss.column(task).link for task in range(len(coef))]
+        classifier = is_classifier(model)
+        if not classifier and None in links:
+            raise TypeError(
+                f"{caller} needs to know the link of the loss of {type(model).__name__}, "
+                f"{type(loss).__name__}, whose attribute link is None. Define it."
+            )
         stacked = model.task_column is not None
         if model.n_features_in_ != coef.shape[1] + stacked:
             raise ValueError(
@@ -91,7 +98,6 @@ class LinearModel:
                 f"column; {type(model).__name__} has {model.n_features_in_} columns and "
                 f"{coef.shape[1]} features. Fit it without the other columns."
             )
-        classifier = is_classifier(model)
         classes = None
         if classifier:
             classes = np.arange(2) if model._layout == "shared" else model.classes_
@@ -108,7 +114,7 @@ class LinearModel:
             features=feature_names(model, None, coef.shape[1]),
             named=hasattr(model, "feature_names_in_"),
             losses=_loss_names(model, len(coef)),
-            links=[loss.column(task).link for task in range(len(coef))],
+            links=links,
             classes=classes,
             task_column=model.task_column,
             task_position=position,

@@ -41,6 +41,7 @@ from skmtl import (
 from skmtl.auxiliary import AuxiliaryTaskRegressor
 from skmtl.funnel import EntireSpaceClassifier
 from skmtl.inspection import coef_frame, summary, task_model, to_dict
+from skmtl.losses import SquaredLoss
 
 FRAME, Y = pd.DataFrame(X, columns=FEATURES), pd.DataFrame(Z, columns=TASKS)
 Y_STACKED = Z.ravel(order="F")
@@ -103,6 +104,9 @@ class TestCoefFrame:
         model = MultiTaskLasso(0.1).fit(X, Z)
         frame = coef_frame(model, intercept=False)
         np.testing.assert_array_equal(frame["coef"], model.coef_.ravel())
+
+        model.intercept_ = np.zeros(2)  # not one for each task
+        assert "(intercept)" not in set(coef_frame(model)["feature"])
 
     def test_auxiliary_tasks(self):
         rows = FRAME.assign(later=Z[:, 2])[["u", "later", "v", "w", "x"]]
@@ -330,6 +334,18 @@ class TestToDict:
         funnel = EntireSpaceClassifier(0.01).fit(X, np.cumprod(Z > -1, axis=1))
         with pytest.raises(TypeError, match="EntireSpaceClassifier depend on several"):
             to_dict(funnel)
+
+    def test_columns_that_are_no_features(self):
+        model = BlockSparseRegressor(0.1).fit(X, Z)
+        model.coef_ = model.coef_[:, :3]
+        with pytest.raises(ValueError, match="has 4 columns and 3 features"):
+            to_dict(model)
+
+    def test_losses_without_a_link(self, monkeypatch):
+        model = BlockSparseRegressor(0.1).fit(X, Z)
+        monkeypatch.setattr(SquaredLoss, "link", None)
+        with pytest.raises(TypeError, match="link of the loss.*SquaredLoss"):
+            to_dict(model)
 
     def test_dates(self):
         days = pd.date_range("2024-01-01", periods=3)
