@@ -10,8 +10,8 @@ from skmtl.onnx._graph import Graph
 
 Array = NDArray[Any]
 
-# From here on, neighbouring integers are the same float32.
-_EXACT = 2**24
+# Beyond these, neighbouring integers are the same number.
+_EXACT = {"float": 2**24, "double": 2**53}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,16 @@ def _kind(columns: Columns, given: Any) -> str:
         "float": (types.FloatTensorType,),
         "double": (types.DoubleTensorType,),
         "string": (types.StringTensorType,),
-        "int": (types.Int64TensorType, types.Int32TensorType, types.BooleanTensorType),
+        "int": (
+            types.Int64TensorType,
+            types.Int32TensorType,
+            types.Int16TensorType,
+            types.Int8TensorType,
+            types.UInt32TensorType,
+            types.UInt16TensorType,
+            types.UInt8TensorType,
+            types.BooleanTensorType,
+        ),
     }
     for kind, classes in kinds.items():
         if isinstance(given.type, classes):
@@ -129,11 +138,12 @@ def _check_part(columns: Columns, part: Part) -> None:
             f"The task ids of {columns.name} are {ids} such as {columns.tasks.tolist()[0]!r}: the "
             f"input {part.name!r} with the task column must be {other}."
         )
-    if part.kind == "float" and np.abs(columns.tasks.astype(np.float64)).max() > _EXACT:
+    exact = _EXACT.get(part.kind)
+    if exact is not None and max(map(abs, columns.tasks.tolist())) > exact:
         raise ValueError(
-            f"The task ids of {columns.name} exceed {_EXACT}, beyond which float32 does not hold "
-            f"all integers. Pass a DoubleTensorType, or an Int64TensorType([None, 1]) for the "
-            f"task column."
+            f"The task ids of {columns.name} exceed {exact}, beyond which a {part.kind} does not "
+            f"hold all integers. Pass a separate Int64TensorType([None, 1]) for the task column"
+            f"{', or a DoubleTensorType' if part.kind == 'float' else ''}."
         )
 
 

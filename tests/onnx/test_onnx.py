@@ -33,6 +33,8 @@ TYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
     "tensor(int64)": np.int64,
+    "tensor(bool)": bool,
+    "tensor(int8)": np.int8,
     "tensor(string)": object,
 }
 IDS = np.repeat([7, 3, 9], N)
@@ -125,9 +127,25 @@ class TestInputs:
     def test_large_ids_need_more_than_float32(self):
         rows = BY_NUMBER + [0, 0, 0, 0, 2**24]
         model = BlockSparseRegressor(0.1, task_column=-1).fit(rows, Y_STACKED)
-        with pytest.raises(ValueError, match="exceed 16777216.*DoubleTensorType"):
+        with pytest.raises(ValueError, match="exceed 16777216.*or a DoubleTensorType"):
             to_onnx(model)
         check(model, rows, to_onnx(model, rows), 1e-12)
+        large = STACKED.assign(fruit=IDS + 2**60)
+        model = BlockSparseRegressor(0.1, task_column=1).fit(large, Y_STACKED)
+        with pytest.raises(ValueError, match="exceed 9007199254740992.*Int64TensorType"):
+            to_onnx(model, BY_NUMBER)
+
+    def test_types_of_frames(self):
+        for ids in (
+            STACKED["fruit"].astype("category"),
+            STACKED["fruit"].astype("string"),
+            pd.Series(IDS).astype("int8"),
+            pd.Series(IDS == 7),
+        ):
+            rows = STACKED.assign(fruit=ids.to_numpy() if ids.dtype != "category" else ids)
+            model = BlockSparseClassifier(0.01, task_column="fruit")
+            model.fit(rows, pd.Series(np.where(Y_STACKED > 0, "yes", "no"), dtype=object))
+            check(model, rows, to_onnx(model, rows), 1e-12)
 
     def test_several_matrices(self):
         model = BlockSparseRegressor(0.1, task_column=2).fit(
