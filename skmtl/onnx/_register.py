@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sklearn.utils.validation import check_is_fitted
+
 from skmtl.estimators import TaskEstimator
 from skmtl.model_selection import (
     AlphaSearchCV,
@@ -73,9 +75,9 @@ def to_onnx(estimator: Any, X: Any = None, *, initial_types: Any = None, **optio
     onnx.ModelProto
         A regressor has the output "variable" of shape (n_samples, n_tasks), with one column for a
         1-D y. A classifier has "label", as from ``predict``, and "probabilities", a tensor as from
-        ``predict_proba``; with the squared hinge loss instead "scores" of shape (n_samples,
-        n_tasks), the linear predictors. They are computed in float64 if a float64 input holds
-        features, otherwise in float32.
+        ``predict_proba``; with the squared hinge loss instead "scores", the linear predictors, with
+        one column for two classes. They are computed in float64 if a float64 input holds features,
+        otherwise in float32.
 
     Raises
     ------
@@ -93,7 +95,9 @@ def to_onnx(estimator: Any, X: Any = None, *, initial_types: Any = None, **optio
     -----
     Rows of tasks that fit did not see are predicted as ``unknown_task`` says; with "error" the
     runtime raises an error. float32 represents integer ids up to :math:`2^{24}`; larger ones need a
-    float64 matrix, or an integer input for the task column.
+    float64 matrix, or an integer input for the task column. Pipelines may contain a
+    :class:`~skmtl.preprocessing.TaskTransformer` with ``per_task=False``. Dates as task ids are not
+    supported.
 
     References
     ----------
@@ -117,6 +121,7 @@ def to_onnx(estimator: Any, X: Any = None, *, initial_types: Any = None, **optio
         (predicted,) = session.run(None, inputs)
     """
     skl2onnx = _skl2onnx()
+    check_is_fitted(estimator)
     register_converters()
     while "best_estimator_" in vars(estimator):
         estimator = estimator.best_estimator_

@@ -7,6 +7,7 @@ from report_problems import FEATURES, STACKED, N, X, Z, each_layout, every, fitt
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import MultiTaskLasso
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -179,6 +180,9 @@ class TestInputs:
         dated.fit(STACKED.assign(fruit=days), Y_STACKED)
         with pytest.raises(ValueError, match="must be strings or integers for ONNX"):
             to_onnx(dated)
+        for unfitted in (BlockSparseRegressor(), make_pipeline(BlockSparseRegressor())):
+            with pytest.raises(NotFittedError):
+                to_onnx(unfitted)
         funnel = EntireSpaceClassifier(0.01).fit(X, np.cumprod(Z > -1, axis=1))
         with pytest.raises(TypeError, match="depend on several"):
             to_onnx(funnel)
