@@ -25,7 +25,7 @@ FLOORS = (
     ("estimators", "preprocessing", "kernels", "metrics", "datasets"),
     ("model_selection", "auxiliary", "funnel"),
     ("inspection", "reference"),
-    ("inference",),
+    ("inference", "onnx"),
     ("__init__", "warmup"),
 )
 SIBLINGS = {

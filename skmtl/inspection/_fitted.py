@@ -56,12 +56,17 @@ class FittedTasks:
     features : list of str
     name : str
         The name of the estimator's class.
+    intercept : ndarray of shape (n_tasks,), or None if the estimator has none
+    model : estimator
+        The estimator that has the coefficients.
     """
 
     coef: Array
     tasks: Array
     features: list[str]
     name: str
+    intercept: Array | None
+    model: Any
 
     @classmethod
     def read(cls, estimator: Any, display: str) -> Self:
@@ -86,7 +91,13 @@ class FittedTasks:
         coef = model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_
         coef = np.atleast_2d(np.asarray(coef))
         tasks = np.asarray(getattr(model, "tasks_", np.arange(len(coef))))
-        return cls(coef, tasks, feature_names(model, columns, coef.shape[1]), name)
+        features = feature_names(vars(model).get("_main", model), columns, coef.shape[1])
+        intercept = np.asarray(getattr(model, "intercept_", []), dtype=np.float64).ravel()
+        if len(intercept) not in (1, len(coef)):
+            return cls(coef, tasks, features, name, None, model)
+        # scikit-learn's models without intercepts have a single 0.
+        intercept = np.broadcast_to(intercept, len(coef))
+        return cls(coef, tasks, features, name, intercept, model)
 
 
 def feature_names(model: Any, columns: Any, n_features: int) -> list[str]:
@@ -121,6 +132,13 @@ def check_names(names: Any, count: int, what: str) -> list[str]:
     return texts
 
 
+def check_count(count: Any, what: str) -> None:
+    """Raise unless a parameter is a positive integer or None."""
+    is_count = isinstance(count, Integral) and not isinstance(count, bool)
+    if count is not None and not (is_count and count >= 1):
+        raise ValueError(f"{what} must be at least 1, or None for all; got {count!r}.")
+
+
 def largest(sizes: Array, count: int | None) -> NDArray[np.intp]:
     """The positions of the largest sizes, descending; None: of all.
 
@@ -129,9 +147,7 @@ def largest(sizes: Array, count: int | None) -> NDArray[np.intp]:
     ValueError
         If ``count`` is not a positive integer.
     """
-    is_count = isinstance(count, Integral) and not isinstance(count, bool)
-    if count is not None and not (is_count and count >= 1):
-        raise ValueError(f"max_features must be at least 1, or None for all; got {count!r}.")
+    check_count(count, "max_features")
     return np.argsort(-sizes, kind="stable")[:count]
 
 

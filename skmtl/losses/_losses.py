@@ -69,6 +69,14 @@ class Loss(BaseEstimator):
         return False
 
     @property
+    def link(self) -> str | None:
+        """The link between the mean response and z, by name; None if z determines no mean.
+
+        "identity", "log" and "logit" apply to each column, "softmax" to a row.
+        """
+        return None
+
+    @property
     def label_rule(self) -> str:
         """What users' labels must be, for error messages."""
         return "labels 0 and 1" if self.signed else "numbers"
@@ -150,6 +158,7 @@ class SquaredLoss(Loss):
     curvature_bound = 1.0
     constant_curvature = True
     translates = True
+    link = "identity"
 
     def value(self, y: Array, z: Array) -> Array:
         residual = y - z
@@ -180,6 +189,7 @@ class LogisticLoss(Loss):
     curvature_bound = 0.25
     recedes = True
     signed = True
+    link = "logit"
 
     def value(self, y: Array, z: Array) -> Array:
         margin = y * z
@@ -241,6 +251,7 @@ class HuberLoss(Loss):
 
     curvature_bound = 1.0
     translates = True
+    link = "identity"
 
     def __init__(self, delta: float = 1.35) -> None:
         self.delta = delta
@@ -283,6 +294,7 @@ class PoissonLoss(Loss):
     r"""Half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts y >= 0."""
 
     label_rule = "labels >= 0"
+    link = "log"
 
     def refuses(self, labels: Array) -> Array:
         return labels < 0
@@ -383,6 +395,7 @@ class MultinomialLoss(Loss):
     recedes = True
     couples_tasks = True
     compares_tasks = False
+    link = "softmax"
 
     def value(self, y: Array, z: Array) -> Array:
         shifted, others = _shifted(z)

@@ -9,10 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.special import huber
+from scipy.special import expit, huber, softmax
 from sklearn.base import clone
 
-from skmtl.losses import HuberLoss, LogisticLoss, PoissonLoss, SquaredHingeLoss, SquaredLoss
+from skmtl.losses import (
+    HuberLoss,
+    LogisticLoss,
+    MultinomialLoss,
+    PoissonLoss,
+    SquaredHingeLoss,
+    SquaredLoss,
+)
 
 # A new loss is a row: the loss, labels it takes, its formula, u inside and outside the
 # conjugate's domain for the label y.
@@ -245,6 +252,17 @@ class TestExtremes:
             p = LogisticLoss().inverse_link(z)
         np.testing.assert_allclose(p, [0, 1 / (1 + np.e), 0.5, 1 / (1 + np.exp(-2)), 1])
         assert LogisticLoss().inverse_link(z.astype(np.float32)).dtype == np.float32
+
+    def test_links_name_the_inverse_links(self):
+        means = {"identity": np.array, "log": np.exp, "logit": expit, "softmax": softmax}
+        z = np.linspace(-3, 3, 12).reshape(6, 2)
+        for loss in [row[0] for row in TABLE.values()] + [MultinomialLoss()]:
+            if loss.link is None:  # exports then refuse to compute means
+                with pytest.raises(NotImplementedError):
+                    loss.inverse_link(z)
+            else:
+                expected = means[loss.link](z, **({"axis": 1} if loss.link == "softmax" else {}))
+                np.testing.assert_allclose(loss.inverse_link(z), expected, rtol=1e-14)
 
 
 class TestHouse:
