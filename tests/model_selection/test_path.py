@@ -14,6 +14,7 @@ from skmtl import (
     BlockSparseRegressorCV,
     ClusteredTaskClassifier,
     ClusteredTaskRegressor,
+    FusedTaskRegressor,
     IndependentTaskClassifier,
     IndependentTaskRegressor,
     PooledTaskRegressor,
@@ -266,3 +267,10 @@ def test_other_errors_name_the_remedy(shared):
         block_sparse_path(X, Y, l1_ratio=2)
     with pytest.raises(ValueError, match="select alpha by cross-validation"):
         alpha_max(TaskRelationRegressor(), X, Y)
+
+
+def test_nothing_to_penalise(shared):
+    model, y = FusedTaskRegressor(), shared.target[:, 0]
+    with pytest.raises(ValueError, match="penalises nothing in data of 1 task.*alphas as a list"):
+        path(model, shared.data, y)
+    assert len(path(model, shared.data, y, alphas=[1.0, 0.1])[0]) == 2

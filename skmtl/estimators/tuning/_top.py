@@ -39,9 +39,20 @@ def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
     data : TaskData
     objective : BaseObjective
         The result of :func:`prepare_objective`; its penalty is not used.
+
+    Raises
+    ------
+    ValueError
+        If nothing is penalised, such as differences between tasks where there is one.
     """
     objective = objective.with_penalty(model._get_penalty(data.select(model._learnable(data))))
     penalty, loss = objective.penalty, objective.null_value
+    if penalty is None and objective.quadratic is None:
+        raise ValueError(
+            f"{type(model).__name__} penalises nothing in data of {data.n_tasks} task(s), so that "
+            f"its fit does not depend on alpha and no grid can be computed. Fit it without a "
+            f"search, pass alphas as a list, or penalise the coefficients themselves too."
+        )
     if penalty is not None and penalty.leaves_mean_free:
         gradient, loss = _at_mean_task(model, data, objective)
         if penalty.is_norm:
