@@ -21,6 +21,14 @@ def apart_from_known(estimator: Any, data: TaskData) -> TaskData:
     prior = _read_prior(estimator, data)
     if prior is None and data.offset is None:
         return data
+    return around_prior(estimator, data, prior)
+
+
+def around_prior(estimator: Any, data: TaskData, prior: Array | None) -> TaskData:
+    """The data of the deviations from coefficients (n_tasks, n_features), in the units of the data.
+
+    Their predictors are added to the offsets of the data.
+    """
     known = np.zeros(data.y.shape) if data.offset is None else data.offset
     if prior is not None:
         known = known + linear_predictor(data.X, data.codes, prior, np.zeros(data.n_tasks))

@@ -1,0 +1,301 @@
+"""The pretrained lasso: a pooled fit is an offset of the tasks' own fits, and guides them."""
+
+import copy
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skmtl._folds import assign_shared, assign_stacked, label_strata
+from skmtl.design import TaskData
+from skmtl.estimators import (
+    Fit,
+    Fold,
+    HeldOutLoss,
+    Report,
+    TaskClassifier,
+    TaskEstimator,
+    TaskRegressor,
+    around_prior,
+    completed,
+    estimator,
+    parameter,
+    search_grids,
+    strength,
+)
+from skmtl.objective import BaseObjective
+from skmtl.penalties import L1, Penalty, WeightedRows
+
+Array = NDArray[Any]
+
+N_FOLDS, N_ALPHAS = 5, 30
+# Without pretraining=0, the penalty outside the pooled support would be infinite.
+_LEAST = 1e-9
+# The pooled fit is so exact that its support is that of the minimiser.
+_TOL = 1e-6
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One of the two fits: whether tasks are pooled, and the features' factors in the penalty."""
+
+    pools: bool
+    weights: Array | None
+
+
+@dataclass(frozen=True)
+class _TwoStages(Fit):
+    """The tasks' own fits, the pooled one, and their strengths."""
+
+    pooled: Fit | None = None
+    strengths: tuple[float, float] = (np.nan, np.nan)
+
+
+@estimator
+class _PretrainedTask(TaskEstimator):
+    r"""A pooled lasso, whose predictor is an offset of a lasso of each task.
+
+    Coefficients that the tasks share are learned from all labels, and those of a single task from
+    its own. With :math:`\rho` = ``pretraining``, S the support of the pooled coefficients
+    :math:`w_0`, and strengths :math:`\alpha_0` = ``pooled_alpha`` and :math:`\alpha`:
+
+    .. math::
+
+        w_0 = \arg\min_{w, b} \; F(w 1', b) + \alpha_0 \lVert w \rVert_1 , \qquad
+        W = (1 - \rho) w_0 1' + \arg\min_{D, b} \; F((1 - \rho) w_0 1' + D, b)
+        + \alpha \sum_t \sum_j f_j |D_{jt}| , \qquad
+        f_j = 1 \text{ for } j \in S, \; 1 / \rho \text{ otherwise}
+
+    At :math:`\rho = 1` the tasks are fitted alone; at :math:`\rho = 0` they keep the pooled
+    coefficients, and only those in S are adapted.
+
+    Attributes
+    ----------
+    alpha_, pooled_alpha_ : float
+        The strengths used.
+    pooled_coef_ : ndarray of the shape of ``coef_``
+        The coefficients :math:`w_0` of the pooled fit, the same for all tasks.
+    pooled_intercept_ : ndarray of the shape of ``intercept_``
+        The intercepts of the pooled fit, one for each task.
+    objective_, dual_gap_ : float
+        Those of the second fit.
+    n_iter_ : int
+        The sum over both fits.
+
+    Notes
+    -----
+    Two convex problems, each with a certificate. In R, ``ptLasso`` has :math:`\rho` as ``alpha``;
+    it selects a strength for each task, here one is selected for all. The fit of a 1-D y with more
+    than two classes does not pool the classes, as they have no common coefficients.
+
+    References
+    ----------
+    E. Craig, M. Pilanci, T. Le Menestrel, B. Narasimhan, M. A. Rivas, S.-E. Gullaksen,
+    R. Dehghannasiri, J. Salzman, J. Taylor and R. Tibshirani, "Pretraining and the lasso", J. R.
+    Stat. Soc. B, 2025, https://doi.org/10.1093/jrsssb/qkaf050, https://arxiv.org/abs/2401.12911
+    """
+
+    alpha: Any = strength(
+        1.0,
+        [Interval(Real, 0, None, closed="left"), StrOptions({"cv"})],
+        'float or "cv"',
+        """
+        Strength of the penalty on the tasks' own deviations, >= 0, one for all tasks. "cv":
+        selected from 30 values by five-fold cross-validation, given the pooled fit.
+        """,
+    )
+    pooled_alpha: Any = parameter(
+        None,
+        [Interval(Real, 0, None, closed="left"), StrOptions({"cv"}), None],
+        'float, "cv" or None',
+        """
+        Strength of the penalty in the pooled fit, >= 0, or "cv" as for ``alpha``. None: "cv" if
+        ``alpha`` is, otherwise ``alpha`` times the number of tasks, which penalises pooled
+        coefficients as much as equal coefficients in all tasks.
+        """,
+    )
+    pretraining: float = parameter(
+        0.5,
+        [Interval(Real, 0, 1, closed="both")],
+        "float",
+        r"""
+        :math:`\rho` in [0, 1]: 0 keeps the pooled coefficients, apart from an adaptation of those
+        that are not zero; 1 ignores them. Select it by scikit-learn's GridSearchCV.
+        """,
+    )
+
+    _stage: _Stage | None = None
+    _not_stated = (
+        "it minimises two objectives, one after the other. State the second with "
+        "MultiTaskRegressor or MultiTaskClassifier, with prior_coef and "
+        "WeightedRows(L1(), weights)"
+    )
+
+    def _get_penalty(self, data: TaskData) -> Penalty | None:
+        if self.alpha == 0:
+            return None
+        if self._stage is None or self._stage.weights is None:
+            return L1(self.alpha)
+        return WeightedRows(L1(self.alpha), self._stage.weights)
+
+    def _pooling(self, data: TaskData) -> str | None:
+        if self._stage is None or not self._stage.pools or data.layout == "classes":
+            return None
+        return "coefficients" if data.n_tasks > 1 else None
+
+    def _targets_compete(self, data: TaskData) -> bool:
+        return True
+
+    def _takes_moments(self, data: TaskData) -> bool:
+        # The pooled fit needs the rows.
+        return self._stage is not None and super()._takes_moments(data)
+
+    def _fit_data(
+        self,
+        data: TaskData,
+        start: Fit | None = None,
+        prepared: BaseObjective | None = None,
+        report: Report | None = None,
+    ) -> Fit:
+        if self._stage is not None:
+            return super()._fit_data(data, start, prepared, report)
+        pooled, pooled_alpha = self._fit_pooled(data)
+        rest = max(self.pretraining, _LEAST)
+        weights = np.where(pooled.coef.any(axis=0), 1.0, 1 / rest)
+        prior = (1 - self.pretraining) * pooled.coef.astype(np.float64)
+
+        def complete(fit: Fit) -> Fit:
+            coef = (prior + fit.coef).astype(fit.coef.dtype)
+            values = vars(fit) | {"coef": coef, "n_iter": pooled.n_iter + fit.n_iter}
+            return _TwoStages(**values, pooled=pooled, strengths=(alpha, pooled_alpha))
+
+        # In the units of the data, which the folds must not change.
+        own = replace(around_prior(self, data, prior), scales=None)
+        if start is not None:
+            start = replace(start, coef=(start.coef - prior).astype(start.coef.dtype))
+        alpha = self._selected(_Stage(False, weights), self.alpha, own)
+        model = self._at(_Stage(False, weights), alpha)
+        return complete(model._fit_data(own, start, report=completed(report, complete)))
+
+    def _fit_pooled(self, data: TaskData) -> tuple[Fit, float]:
+        """The pooled fit and its strength."""
+        alpha, stage = self.pooled_alpha, _Stage(True, None)
+        if alpha is None:
+            alpha = self.alpha if isinstance(self.alpha, str) else self.alpha * data.n_tasks
+        chosen = self._selected(stage, alpha, data)
+        model = self._at(stage, chosen)
+        model.tol = min(self.tol, _TOL)
+        return model._fit_data(data), chosen
+
+    def _at(self, stage: _Stage, alpha: float) -> Any:
+        """A copy that fits one stage, and keeps what was set when the data were read."""
+        model = copy.copy(self)
+        model._stage, model.alpha = stage, alpha
+        if getattr(model, "class_weight", None) is not None:
+            model.class_weight = None  # part of the data's weights
+        return model
+
+    def _selected(self, stage: _Stage, alpha: Any, data: TaskData) -> float:
+        """The strength of a stage, by cross-validation unless it is given."""
+        if not isinstance(alpha, str):
+            return float(alpha)
+        if not self._learnable(data).any():
+            return 1.0
+        found = search_grids(
+            [self._at(stage, 1.0)],
+            data,
+            self._folds(data),
+            HeldOutLoss(data),
+            unbalanced=data,
+            alphas=N_ALPHAS,
+            eps=None,
+            rule="best",
+            n_jobs=None,
+        )
+        return found.alpha
+
+    def _folds(self, data: TaskData) -> list[Fold]:
+        """Folds that spread the labels of every task, and its classes, evenly."""
+        rng, by_class = np.random.default_rng(0), is_classifier(self)
+        if data.codes is not None:
+            numbers = assign_stacked(data.codes, data.y if by_class else None, N_FOLDS, rng)
+        else:
+            labels = (data.y + 1) / 2 if by_class else data.y
+            observed = np.where(data.weights > 0, labels, np.nan)
+            numbers = assign_shared(*label_strata(observed, by_class), N_FOLDS, rng)
+        folds = []
+        for number in range(N_FOLDS):
+            test, train = np.flatnonzero(numbers == number), np.flatnonzero(numbers != number)
+            if len(test) and (data.take(train).label_counts > 0).all():
+                folds.append(Fold(number, train, test, held_out=test))
+        if len(folds) < 2:
+            raise ValueError(
+                f"alpha='cv' needs two or more labels of each task, got n_samples={len(data.y)} "
+                f"rows with labels. Set alpha and pooled_alpha to numbers."
+            )
+        return folds
+
+    def _set_fit(self, data: TaskData, fit: Fit) -> Self:
+        if isinstance(fit, _TwoStages) and fit.pooled is not None:
+            self.alpha_, self.pooled_alpha_ = fit.strengths
+            # In cross-validation, tasks without a label may have been removed from the fit.
+            if len(fit.pooled.coef) == data.n_tasks:
+                super()._set_fit(data, fit.pooled)
+                self.pooled_coef_, self.pooled_intercept_ = self.coef_, self.intercept_
+        return super()._set_fit(data, fit)
+
+
+@estimator
+class PretrainedTaskRegressor(_PretrainedTask, TaskRegressor):
+    """Regression tasks whose own fits start from a pooled one (the pretrained lasso).
+
+    See Also
+    --------
+    skmtl.PooledTaskRegressor : The pooled fit alone, with a ridge.
+    skmtl.IndependentTaskRegressor : The tasks' own fits alone, with a ridge.
+    skmtl.DirtyModelRegressor : Shared and own coefficients in one convex problem.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.pretraining import PretrainedTaskRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(60, 30))
+    >>> W = np.zeros((30, 4))
+    >>> W[:3], W[3:7] = 1.0, np.eye(4)
+    >>> Y = X @ W + rng.normal(size=(60, 4))
+    >>> model = PretrainedTaskRegressor("cv", pretraining=0.5).fit(X, Y)
+    >>> bool(model.score(X, Y) > 0.5)
+    True
+    """
+
+
+@estimator
+class PretrainedTaskClassifier(_PretrainedTask, TaskClassifier):
+    """Classification tasks whose own fits start from a pooled one (the pretrained lasso).
+
+    See Also
+    --------
+    skmtl.PooledTaskClassifier : The pooled fit alone, with a ridge.
+    skmtl.IndependentTaskClassifier : The tasks' own fits alone, with a ridge.
+    skmtl.DirtyModelClassifier : Shared and own coefficients in one convex problem.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.pretraining import PretrainedTaskClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(100, 20))
+    >>> W = np.zeros((20, 3))
+    >>> W[:2], W[2:5] = 2.0, np.eye(3)
+    >>> Y = X @ W + rng.logistic(size=(100, 3)) > 0
+    >>> model = PretrainedTaskClassifier(0.05, pretraining=0.5).fit(X, Y)
+    >>> bool((model.pooled_coef_ == model.pooled_coef_[0]).all())
+    True
+    """
+
+    alpha: Any = strength(0.01)
