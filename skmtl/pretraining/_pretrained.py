@@ -21,9 +21,13 @@ from skmtl.estimators import (
     TaskEstimator,
     TaskRegressor,
     around_prior,
+    choose,
     completed,
     estimator,
+    follow_path,
+    make_grid,
     parameter,
+    prepare_objective,
     search_grids,
     strength,
 )
@@ -32,7 +36,10 @@ from skmtl.penalties import L1, Penalty, WeightedRows
 
 Array = NDArray[Any]
 
-N_FOLDS, N_ALPHAS = 5, 30
+N_FOLDS, N_ALPHAS = 5, 20
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# The smallest strength of a grid divided by the largest, at which all deviations are zero.
+_EPS = 1e-3
 # Without pretraining=0, the penalty outside the pooled support would be infinite.
 _LEAST = 1e-9
 # The pooled fit is so exact that its support is that of the minimiser.
@@ -49,10 +56,10 @@ class _Stage:
 
 @dataclass(frozen=True)
 class _TwoStages(Fit):
-    """The tasks' own fits, the pooled one, and their strengths."""
+    """The tasks' own fits, the pooled one, their strengths, and ``pretraining``."""
 
     pooled: Fit | None = None
-    strengths: tuple[float, float] = (np.nan, np.nan)
+    chosen: tuple[float, float, float] = (np.nan, np.nan, np.nan)
 
 
 @estimator
@@ -75,8 +82,8 @@ class _PretrainedTask(TaskEstimator):
 
     Attributes
     ----------
-    alpha_, pooled_alpha_ : float
-        The strengths used.
+    alpha_, pooled_alpha_, pretraining_ : float
+        The values used.
     pooled_coef_ : ndarray of the shape of ``coef_``
         The coefficients :math:`w_0` of the pooled fit, the same for all tasks.
     pooled_intercept_ : ndarray of the shape of ``intercept_``
@@ -105,7 +112,8 @@ class _PretrainedTask(TaskEstimator):
         'float or "cv"',
         """
         Strength of the penalty on the tasks' own deviations, >= 0, one for all tasks. "cv":
-        selected from 30 values by five-fold cross-validation, given the pooled fit.
+        selected from 20 values by five-fold cross-validation of the loss, in which the pooled fit
+        is repeated for each fold, with the strength selected for all rows.
         """,
     )
     pooled_alpha: Any = parameter(
@@ -118,13 +126,14 @@ class _PretrainedTask(TaskEstimator):
         coefficients as much as equal coefficients in all tasks.
         """,
     )
-    pretraining: float = parameter(
+    pretraining: Any = parameter(
         0.5,
-        [Interval(Real, 0, 1, closed="both")],
-        "float",
+        [Interval(Real, 0, 1, closed="both"), StrOptions({"cv"})],
+        'float or "cv"',
         r"""
         :math:`\rho` in [0, 1]: 0 keeps the pooled coefficients, apart from an adaptation of those
-        that are not zero; 1 ignores them. Select it by scikit-learn's GridSearchCV.
+        that are not zero; 1 ignores them. "cv": selected from 0, 0.25, 0.5, 0.75 and 1, together
+        with ``alpha``.
         """,
     )
 
@@ -163,33 +172,20 @@ class _PretrainedTask(TaskEstimator):
     ) -> Fit:
         if self._stage is not None:
             return super()._fit_data(data, start, prepared, report)
-        pooled, pooled_alpha = self._fit_pooled(data)
-        rest = max(self.pretraining, _LEAST)
-        weights = np.where(pooled.coef.any(axis=0), 1.0, 1 / rest)
-        prior = (1 - self.pretraining) * pooled.coef.astype(np.float64)
+        pooled_alpha = self._pooled_strength(data)
+        pooled = self._fit_pooled(pooled_alpha, data)
+        share, alpha = self._own_strengths(pooled_alpha, pooled, data)
+        own, model, prior = self._own_problem(share, pooled, data)
+        model.alpha = alpha
 
         def complete(fit: Fit) -> Fit:
             coef = (prior + fit.coef).astype(fit.coef.dtype)
             values = vars(fit) | {"coef": coef, "n_iter": pooled.n_iter + fit.n_iter}
-            return _TwoStages(**values, pooled=pooled, strengths=(alpha, pooled_alpha))
+            return _TwoStages(**values, pooled=pooled, chosen=(alpha, pooled_alpha, share))
 
-        # In the units of the data, which the folds must not change.
-        own = replace(around_prior(self, data, prior), scales=None)
         if start is not None:
             start = replace(start, coef=(start.coef - prior).astype(start.coef.dtype))
-        alpha = self._selected(_Stage(False, weights), self.alpha, own)
-        model = self._at(_Stage(False, weights), alpha)
         return complete(model._fit_data(own, start, report=completed(report, complete)))
-
-    def _fit_pooled(self, data: TaskData) -> tuple[Fit, float]:
-        """The pooled fit and its strength."""
-        alpha, stage = self.pooled_alpha, _Stage(True, None)
-        if alpha is None:
-            alpha = self.alpha if isinstance(self.alpha, str) else self.alpha * data.n_tasks
-        chosen = self._selected(stage, alpha, data)
-        model = self._at(stage, chosen)
-        model.tol = min(self.tol, _TOL)
-        return model._fit_data(data), chosen
 
     def _at(self, stage: _Stage, alpha: float) -> Any:
         """A copy that fits one stage, and keeps what was set when the data were read."""
@@ -199,14 +195,33 @@ class _PretrainedTask(TaskEstimator):
             model.class_weight = None  # part of the data's weights
         return model
 
-    def _selected(self, stage: _Stage, alpha: Any, data: TaskData) -> float:
-        """The strength of a stage, by cross-validation unless it is given."""
+    def _fit_pooled(self, alpha: float, data: TaskData) -> Fit:
+        model = self._at(_Stage(True, None), alpha)
+        model.tol = min(self.tol, _TOL)
+        fit: Fit = model._fit_data(data)
+        return fit
+
+    def _own_problem(
+        self, share: float, pooled: Fit, data: TaskData
+    ) -> tuple[TaskData, Any, Array]:
+        """The data of the deviations, the model that fits them, and what they deviate from."""
+        prior = (1 - share) * pooled.coef.astype(np.float64)
+        weights = np.where(pooled.coef.any(axis=0), 1.0, 1 / max(share, _LEAST))
+        # In the units of the data, which the folds must not change.
+        own = replace(around_prior(self, data, prior), scales=None)
+        return own, self._at(_Stage(False, weights), 1.0), prior
+
+    def _pooled_strength(self, data: TaskData) -> float:
+        """The strength of the pooled fit, by cross-validation unless it is given."""
+        alpha = self.pooled_alpha
+        if alpha is None:
+            alpha = self.alpha if isinstance(self.alpha, str) else self.alpha * data.n_tasks
         if not isinstance(alpha, str):
             return float(alpha)
         if not self._learnable(data).any():
             return 1.0
         found = search_grids(
-            [self._at(stage, 1.0)],
+            [self._at(_Stage(True, None), 1.0)],
             data,
             self._folds(data),
             HeldOutLoss(data),
@@ -217,6 +232,39 @@ class _PretrainedTask(TaskEstimator):
             n_jobs=None,
         )
         return found.alpha
+
+    def _own_strengths(
+        self, pooled_alpha: float, pooled: Fit, data: TaskData
+    ) -> tuple[float, float]:
+        """``pretraining`` and the strength of the own fits, by cross-validation unless given.
+
+        The pooled fit is repeated without the held-out rows of each fold: it has seen the others,
+        so that too small a share would seem best.
+        """
+        shares = SHARES if isinstance(self.pretraining, str) else (float(self.pretraining),)
+        searched = isinstance(self.alpha, str)
+        if len(shares) == 1 and not searched:
+            return shares[0], float(self.alpha)
+        if not self._learnable(data).any():
+            return shares[-1], 1.0 if searched else float(self.alpha)
+        grids = []
+        for share in shares:
+            own, model, _ = self._own_problem(share, pooled, data)
+            prepared = prepare_objective(model, own)
+            grid = make_grid(model, own, prepared, N_ALPHAS, _EPS) if searched else [self.alpha]
+            grids.append(np.asarray(grid, dtype=np.float64))
+        folds = self._folds(data)
+        scores = np.empty((len(shares), len(grids[0]), len(folds)))
+        for k, fold in enumerate(folds):
+            seen = self._fit_pooled(pooled_alpha, data.take(fold.train))
+            for row, (share, grid) in enumerate(zip(shares, grids, strict=True)):
+                own, model, _ = self._own_problem(share, seen, data)
+                part = own.take(fold.train)
+                judge = HeldOutLoss(own)(fold, part)
+                fits = follow_path(model, part, grid, prepare_objective(model, part))
+                scores[row, :, k] = [judge(model, fit) for fit in fits]
+        choice = choose(scores, "best")
+        return shares[choice.row], float(grids[choice.row][choice.column])
 
     def _folds(self, data: TaskData) -> list[Fold]:
         """Folds that spread the labels of every task, and its classes, evenly."""
@@ -234,14 +282,14 @@ class _PretrainedTask(TaskEstimator):
                 folds.append(Fold(number, train, test, held_out=test))
         if len(folds) < 2:
             raise ValueError(
-                f"alpha='cv' needs two or more labels of each task, got n_samples={len(data.y)} "
-                f"rows with labels. Set alpha and pooled_alpha to numbers."
+                f"'cv' needs two or more labels of each task, got n_samples={len(data.y)} labelled "
+                f"rows. Set alpha, pooled_alpha and pretraining to numbers."
             )
         return folds
 
     def _set_fit(self, data: TaskData, fit: Fit) -> Self:
         if isinstance(fit, _TwoStages) and fit.pooled is not None:
-            self.alpha_, self.pooled_alpha_ = fit.strengths
+            self.alpha_, self.pooled_alpha_, self.pretraining_ = fit.chosen
             # In cross-validation, tasks without a label may have been removed from the fit.
             if len(fit.pooled.coef) == data.n_tasks:
                 super()._set_fit(data, fit.pooled)
