@@ -20,7 +20,7 @@ def listed_offsets(estimator: Any) -> list[Any]:
     given = getattr(estimator, _WHAT, None)
     if given is None:
         return []
-    return list(given) if isinstance(given, (list, tuple, np.ndarray)) else [given]
+    return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
 def split_offset(X: Any, given: list[Any], task_column: Any) -> tuple[Any, Array, int | None]:

@@ -87,7 +87,7 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         Upper bound on the suboptimality of ``objective_``.
     n_iter_ : int
     n_features_in_ : int
-        Number of columns of X, the task column included.
+        Number of columns of X, the task column and offsets included.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         If X has column names that are strings.
 
@@ -149,7 +149,9 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         A column of X, by name or position, that is no feature but is added to the linear predictor
         of each row, in ``fit`` and in ``predict``: with ``loss="poisson"`` the logarithm of the
         exposure, otherwise for example the predictor of another model. It is not penalised. In the
-        shared layout it may also be a list of columns, one for each task.
+        shared layout it may also be a list of columns, one for each task. Keep it out of scaling
+        and other transformations of the features. The labels that ``scale_tasks`` standardises
+        are those less the offset, except for counts.
         """,
         group="data",
     )
