@@ -40,7 +40,7 @@ def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] 
     if weights.shape != (n_features,):
         extra = weights.shape == (estimator.n_features_in_,)
         remedy = (
-            "Leave out the numbers for columns that are not features."
+            "Leave out the number for the task column (and for offsets)."
             if extra
             else "Use 1 for no preference, or pass a dict by column name of a data frame."
         )
