@@ -118,9 +118,14 @@ def feature_positions(estimator: Any, n_columns: int) -> list[int]:
     names = getattr(estimator, "feature_names_in_", None)
     task_column = getattr(estimator, "task_column", None)
     aside = listed_offsets(estimator) + ([] if task_column is None else [task_column])
-    known = None if names is None else [str(name) for name in names]
+    known = [] if names is None else [str(name) for name in names]
+    unknown = [column for column in aside if isinstance(column, str) and column not in known]
+    if unknown:
+        raise ValueError(
+            f"{unknown} are not among the columns that {type(estimator).__name__} was fitted on: "
+            f"{known or 'they have no names'}. Give their positions instead."
+        )
     positions = {
-        known.index(column) if known is not None and isinstance(column, str) else column % n_columns
-        for column in aside
+        known.index(column) if isinstance(column, str) else column % n_columns for column in aside
     }
     return [j for j in range(n_columns) if j not in positions]

@@ -102,8 +102,8 @@ class _PretrainedTask(TaskEstimator):
     References
     ----------
     E. Craig, M. Pilanci, T. Le Menestrel, B. Narasimhan, M. A. Rivas, S.-E. Gullaksen,
-    R. Dehghannasiri, J. Salzman, J. Taylor and R. Tibshirani, "Pretraining and the lasso", J. R.
-    Stat. Soc. B, 2025, https://doi.org/10.1093/jrsssb/qkaf050, https://arxiv.org/abs/2401.12911
+    R. Dehghannasiri, J. Salzman, J. Taylor and R. Tibshirani, "Pretraining and the lasso", 2024,
+    https://doi.org/10.48550/arXiv.2401.12911
     """
 
     alpha: Any = strength(
