@@ -67,18 +67,20 @@ class _PretrainedTask(TaskEstimator):
     r"""A pooled lasso, whose predictor is an offset of a lasso of each task.
 
     Coefficients that the tasks share are learned from all labels, and those of a single task from
-    its own. With :math:`\rho` = ``pretraining``, S the support of the pooled coefficients
-    :math:`w_0`, and strengths :math:`\alpha_0` = ``pooled_alpha`` and :math:`\alpha`:
+    its own. With :math:`\rho` = ``pretraining``, :math:`\mathcal S` the support of the pooled
+    coefficients :math:`w_0`, and strengths :math:`\alpha_0` = ``pooled_alpha`` and
+    :math:`\alpha`:
 
     .. math::
 
         w_0 = \arg\min_{w, b} \; F(w 1', b) + \alpha_0 \lVert w \rVert_1 , \qquad
         W = (1 - \rho) w_0 1' + \arg\min_{D, b} \; F((1 - \rho) w_0 1' + D, b)
         + \alpha \sum_t \sum_j f_j |D_{jt}| , \qquad
-        f_j = 1 \text{ for } j \in S, \; 1 / \rho \text{ otherwise}
+        f_j = 1 \text{ for } j \in \mathcal S, \; 1 / \rho \text{ otherwise} ,
 
+    and :math:`F(W, b) = \tfrac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t)`.
     At :math:`\rho = 1` the tasks are fitted alone; at :math:`\rho = 0` they keep the pooled
-    coefficients, and only those in S are adapted.
+    coefficients, and only those in :math:`\mathcal S` are adapted.
 
     Attributes
     ----------

@@ -164,7 +164,7 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         year's model: :math:`\Omega(W - W_0)` replaces :math:`\Omega(W)`. One vector for all
         tasks, or one for each, also by task in a dict. Not available if the coefficients must be
         positive. What an estimator learns about the structure of the coefficients (parts, factors,
-        covariances) describes the deviations.
+        covariances) describes the deviations; ``intercept`` compares the predictors of these.
         """,
         group="data",
     )
