@@ -14,6 +14,7 @@ import skmtl
 from benchmarks._progress import ProgressBar
 from benchmarks._report import Record
 from benchmarks._tuning import Array, Path, Problem, Rule, one_for_all, refit, search
+from skmtl import pretraining
 from skmtl.datasets import make_clustered_tasks
 
 
@@ -54,7 +55,8 @@ class Method:
 
     def make(self, *, stacked: bool = True, classes: bool = False, **options: Any) -> Any:
         """The estimator for a layout of the data, a classifier if the labels are classes."""
-        kind = getattr(skmtl, self.family + ("Classifier" if classes else "Regressor"))
+        name = self.family + ("Classifier" if classes else "Regressor")
+        kind = getattr(pretraining if name in pretraining.__all__ else skmtl, name)
         return kind(task_column=-1 if stacked else None, **self.fixed | options)
 
 

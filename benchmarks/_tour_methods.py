@@ -32,6 +32,7 @@ METHODS = by_name(
     Method(POOLED, "PooledTask", PATH),
     Method("block-sparse", "BlockSparse", PATH),
     Method("capped block-sparse", "CappedBlockSparse", PATH, grid={"penalty": ("capped", "mcp")}),
+    Method("pretrained", "PretrainedTask", PATH, grid={"pretraining": (0.5, 0.25, 0.75)}),
     Method("dirty model", "DirtyModel", PATH, grid={"norm": ("l2", "linf")}),
     Method("tree-guided", "TreeGuided", PATH),
     Method("low rank", "LowRank", PATH),

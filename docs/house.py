@@ -23,7 +23,7 @@ FLOORS = (
     ("design", "penalties"),
     ("solvers", "objective"),
     ("estimators", "preprocessing", "kernels", "metrics", "datasets"),
-    ("model_selection", "auxiliary", "funnel"),
+    ("model_selection", "auxiliary", "funnel", "pretraining"),
     ("inspection", "reference"),
     ("inference", "onnx"),
     ("__init__", "warmup"),

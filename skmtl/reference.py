@@ -111,6 +111,8 @@ def solve(estimator: Any, X: Any, y: Any, sample_weight: Any = None, **options: 
         intercept[learned] = variables["intercept"].value
     if data.scales is not None:
         coef, intercept = estimator._get_loss().rescale(coef, intercept, data.scales)
+    if data.prior is not None:
+        coef = data.prior + coef
     if data.layout == "single":
         return Reference(coef[0], intercept[0], float(problem.value))
     return Reference(coef, intercept, float(problem.value))
@@ -171,11 +173,12 @@ def _state(estimator: Any, data: TaskData) -> tuple[Any, dict[str, Any]]:
             others = cp.Variable(n_tasks - 1, name="intercept")
             b = cp.hstack([others, -cp.sum(others)])
         Z = data.X @ W if b is None else data.X @ W + b[None, :]
+        Z = Z if data.offset is None else Z + data.offset
         # All columns have the same weights, so that their sum is T times S.
         total = data.weights[:, 0] @ loss.to_cvxpy(data.y, Z)
     for t in range(0 if loss.couples_tasks else n_tasks):
-        X, y, s = _rows_of(data, t)
-        z = X @ W[:, 0 if pooling else t]
+        X, y, s, offset = _rows_of(data, t)
+        z = X @ W[:, 0 if pooling else t] + offset
         if b is not None:
             z = z + b[0 if pooling == "all" else t]
         c = 1.0 if factors is None else factors[t]
@@ -197,7 +200,7 @@ def _state_pull(estimator: Any, data: TaskData, factors: Any, W: Any, b: Any) ->
     c = np.ones(data.n_tasks) if factors is None else factors
     total, mean = 0.0, np.zeros(data.X.shape[1])
     for t in range(data.n_tasks):
-        X, _, s = _rows_of(data, t)
+        X, _, s, _ = _rows_of(data, t)
         total, mean = total + c[t] * s.sum(), mean + c[t] * (X.T @ s)
     # If tasks are pooled, W has a single column, which broadcasts.
     at_mean = b + (mean / total) @ W
@@ -205,10 +208,11 @@ def _state_pull(estimator: Any, data: TaskData, factors: Any, W: Any, b: Any) ->
     return data.n_tasks / data.weights.sum() * estimator._pull / 2 * cp.sum_squares(away)
 
 
-def _rows_of(data: TaskData, t: int) -> tuple[Any, Array, Array]:
-    """The features, labels and weights of a task's labelled rows."""
+def _rows_of(data: TaskData, t: int) -> tuple[Any, Array, Array, Array]:
+    """The features, labels, weights and offsets of a task's labelled rows."""
+    offset = np.zeros(data.y.shape) if data.offset is None else data.offset
     if data.codes is None:
         rows = np.flatnonzero(data.weights[:, t] > 0)
-        return data.X[rows], data.y[rows, t], data.weights[rows, t]
+        return data.X[rows], data.y[rows, t], data.weights[rows, t], offset[rows, t]
     rows = np.flatnonzero(data.codes == t)
-    return data.X[rows], data.y[rows], data.weights[rows]
+    return data.X[rows], data.y[rows], data.weights[rows], offset[rows]

@@ -178,6 +178,12 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
         if columns.positions and isinstance(model.task_column, Integral):
             own = int(model.task_column) % columns.width
             model.task_column = columns.others().index(own)
+        for name in ("offset_column", "prior_coef"):
+            if getattr(model, name) is not None:
+                raise ValueError(
+                    f"{name} is not available with auxiliary tasks, whose predictors it does not "
+                    f"concern. Leave it out, or fit the estimator to the main tasks alone."
+                )
         main: TaskData = model._read(features, y, sample_weight)
         if not columns.positions:
             check_columns(self, X, reset=True)

@@ -44,6 +44,7 @@ from skmtl.design._names import (
 )
 from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
+from skmtl.design._offset import feature_positions, listed_offsets
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
@@ -91,6 +92,7 @@ __all__ = [
     "encode_tasks",
     "entries_by_name",
     "fill_mask",
+    "feature_positions",
     "fill_missing",
     "from_arrow",
     "in_task_order",
@@ -99,6 +101,7 @@ __all__ = [
     "join_columns",
     "join_rows",
     "join_rows_in_columns",
+    "listed_offsets",
     "locate_columns",
     "locate_task_column",
     "look_up_tasks",

@@ -46,6 +46,11 @@ class TaskData:
         The numbers by which the labels of each task were divided.
     chain : int array or None
         Positions in ``all_tasks`` in the order of categorical ids; None if they are not ordered.
+    offset : float64 array, y's shape, or None
+        Known numbers that are added to the linear predictors; zero where a label is missing.
+    prior : float64 array of shape (n_tasks, n_features) or None
+        What the fitted coefficients are the deviations from. Its predictors are part of the
+        offset, or have been subtracted from the labels.
     """
 
     layout: str
@@ -58,6 +63,8 @@ class TaskData:
     positions: Array
     scales: Array | None = None
     chain: Array | None = None
+    offset: Array | None = None
+    prior: Array | None = None
 
     @property
     def n_tasks(self) -> int:
@@ -133,6 +140,22 @@ class TaskData:
         rounding = variances <= 1e-24 * (variances + means**2)
         return np.where(rounding, 0.0, np.sqrt(variances))
 
+    def around(self, prior: Array | None, known: Array, translates: Array) -> "TaskData":
+        """The data of the deviations from a prior, whose predictors and the offsets are known.
+
+        Parameters
+        ----------
+        prior : ndarray of shape (n_tasks, n_features) or None
+        known : ndarray in the labels' shape
+            The offsets and the predictors of the prior.
+        translates : bool array of shape (n_tasks,)
+            Where the loss depends on y - z: there they are subtracted from the labels.
+        """
+        known = np.where(self.weights > 0, known, 0.0)
+        less = self.spread(translates)
+        offset = None if translates.all() else np.where(less, 0.0, known)
+        return replace(self, y=np.where(less, self.y - known, self.y), offset=offset, prior=prior)
+
     def take(self, rows: Array) -> "TaskData":
         """The data of some rows, in ascending order, with all tasks, labelled or not."""
         return replace(
@@ -141,6 +164,7 @@ class TaskData:
             y=self.y[rows],
             weights=self.weights[rows],
             codes=None if self.codes is None else self.codes[rows],
+            offset=None if self.offset is None else self.offset[rows],
         )
 
     def select(self, chosen: Array) -> "TaskData":
@@ -150,7 +174,11 @@ class TaskData:
         kept: dict[str, Any] = {"tasks": self.tasks[chosen], "positions": self.positions[chosen]}
         if self.scales is not None:
             kept["scales"] = self.scales[chosen]
+        if self.prior is not None:
+            kept["prior"] = self.prior[chosen]
         if self.codes is None:
+            if self.offset is not None:
+                kept["offset"] = self.offset[:, chosen]
             return replace(self, y=self.y[:, chosen], weights=self.weights[:, chosen], **kept)
         rows = np.flatnonzero(chosen[self.codes])
         renumbered = np.cumsum(chosen) - 1
@@ -166,6 +194,15 @@ class TaskData:
         X, y, weights = self.X[block], self.y[block], self.weights[block]
         used = weights > 0
         return (X, y, weights) if used.all() else (X[used], y[used], weights[used])
+
+    def offset_of(self, task: int) -> Array | float:
+        """The offsets of the labels that ``labels_of`` returns; 0 without."""
+        if self.offset is None:
+            return 0.0
+        if self.codes is None:
+            return np.asarray(self.offset[self.weights[:, task] > 0, task])
+        block = slice(*self.starts[task : task + 2])
+        return np.asarray(self.offset[block][self.weights[block] > 0])
 
     def design(
         self,

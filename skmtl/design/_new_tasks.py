@@ -1,5 +1,6 @@
 """Validation of labels of tasks that a fitted estimator does not know."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ from sklearn.base import is_classifier
 from skmtl.design import _labels
 from skmtl.design._containers import from_arrow, is_frame
 from skmtl.design._data import TaskData
+from skmtl.design._offset import feature_positions, spread_offset, stacked_offset
 from skmtl.design._tasks import KINDS, UNKNOWN, encode_tasks, look_up_tasks
-from skmtl.design._validation import read_features, weigh_classes
+from skmtl.design._validation import read_columns, weigh_classes
 
 Array = NDArray[Any]
 
@@ -34,9 +36,9 @@ def read_new_tasks(estimator: Any, X: Any, y: Any, sample_weight: Any, name: Any
     """
     X = from_arrow(X)
     if len(getattr(X, "shape", ())) == 2 and X.shape[0] == 0:
-        features, ids = _without_rows(estimator, X), None
+        features, ids, offset = _without_rows(estimator, X), None, None
     else:
-        features, ids = read_features(estimator, X, reset=False)
+        features, ids, _, offset = read_columns(estimator, X, reset=False)
     if ids is None:
         ids = np.array([], dtype=estimator.tasks_.dtype)
     raw = _labels.as_label_array(y, type(estimator).__name__)
@@ -48,6 +50,8 @@ def read_new_tasks(estimator: Any, X: Any, y: Any, sample_weight: Any, name: Any
         data = _shared(estimator, features, y, raw, sample_weight, name)
     else:
         data = _stacked(estimator, features, raw, sample_weight, ids, name)
+    if offset is not None:
+        data = _with_offset(data, offset, ids)
     _refuse_known(estimator, data.tasks)
     if not is_classifier(estimator):
         return data
@@ -62,7 +66,15 @@ def _without_rows(estimator: Any, X: Any) -> Array:
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input. Pass the columns of the fit."
         )
-    return np.zeros((0, X.shape[1] - (estimator.task_column is not None)))
+    return np.zeros((0, len(feature_positions(estimator, X.shape[1]))))
+
+
+def _with_offset(data: TaskData, offset: Array, ids: Array) -> TaskData:
+    """The labels of new tasks with the offsets (n_samples, n_offsets) of the rows of X."""
+    if data.codes is None:
+        return replace(data, offset=spread_offset(offset, data.tasks))
+    order = np.argsort(encode_tasks(ids)[1], kind="stable")
+    return replace(data, offset=stacked_offset(offset)[order])
 
 
 def _shared(estimator: Any, X: Any, y: Any, raw: Array, sample_weight: Any, name: Any) -> TaskData:

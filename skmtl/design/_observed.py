@@ -16,17 +16,17 @@ Array = NDArray[Any]
 _LEAST_MISSING = 0.1
 
 
-def select_observed(design: Design, y: Array) -> tuple[Design, Array]:
+def select_observed(design: Design, *labels: Array) -> tuple[Any, ...]:
     """A design for the observed labels only, and these, if enough labels are missing.
 
-    Otherwise the design and the labels themselves.
+    Otherwise the design and the labels themselves. ``labels`` are arrays in the labels' shape.
     """
     if not isinstance(design, SharedDesign) or design.has_common_columns:
-        return design, y
+        return design, *labels
     if np.count_nonzero(design.weights) > (1 - _LEAST_MISSING) * design.weights.size:
-        return design, y
+        return design, *labels
     observed = ObservedDesign(design)
-    return observed, observed.select(y)
+    return observed, *map(observed.select, labels)
 
 
 class ObservedDesign(Design):

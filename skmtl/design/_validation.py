@@ -21,6 +21,7 @@ from skmtl.design._containers import (
 )
 from skmtl.design._data import TaskData
 from skmtl.design._names import check_columns, refuse_repeated
+from skmtl.design._offset import listed_offsets, split_offset, spread_offset, stacked_offset
 from skmtl.design._tasks import (
     MASKED_FEATURES,
     UNKNOWN,
@@ -45,7 +46,7 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
     """Validate a regressor's data; set ``n_features_in_`` and ``feature_names_in_``."""
     raw = _labels.as_label_array(y, type(estimator).__name__)
     categories = task_categories(X, estimator.task_column)
-    features = _read_features(estimator, X, reset=True)
+    features = read_columns(estimator, X, reset=True)
     if features.X.shape[0] != len(raw):
         check_consistent_length(features.X, raw)
     if features.ids is not None:
@@ -74,7 +75,7 @@ def read_classification(
     if one_of_k:
         _check_one_of_k(estimator, raw)
     categories = task_categories(X, estimator.task_column)
-    features = _read_features(estimator, X, reset=True)
+    features = read_columns(estimator, X, reset=True)
     ids = features.ids
     if features.X.shape[0] != len(raw):
         check_consistent_length(features.X, raw)
@@ -117,50 +118,49 @@ def read_classification(
     return weigh_classes(data, class_weight, classes), classes
 
 
-class _Features(NamedTuple):
+class Features(NamedTuple):
     """Validated features (n_samples, n_features), and the task ids, if stacked.
 
-    ``bounded`` tells whether the sum of the squares is known to be finite.
+    ``bounded`` tells whether the sum of the squares is known to be finite. ``offset`` (n_samples,
+    n_offsets) holds the columns that ``offset_column`` names.
     """
 
     X: Any
     ids: Array | None
     bounded: bool = False
+    offset: Array | None = None
 
 
 def read_features(estimator: Any, X: Any, *, reset: bool) -> tuple[Any, Array | None]:
     """Validate X; return features (n_samples, n_features) and task ids, if stacked."""
-    X, ids, _ = _read_features(estimator, X, reset=reset)
+    X, ids, *_ = read_columns(estimator, X, reset=reset)
     return X, ids
 
 
-def _read_features(estimator: Any, X: Any, *, reset: bool) -> _Features:
-    if estimator.task_column is None and is_valid(X):
+def read_columns(estimator: Any, X: Any, *, reset: bool) -> Features:
+    """Validate X; return features, task ids and offsets."""
+    task_column, offsets = estimator.task_column, listed_offsets(estimator)
+    plain = task_column is None and not offsets
+    if plain and is_valid(X):
         check_columns(estimator, X, reset=reset)
-        return _Features(X, None, bounded=True)
+        return Features(X, None, bounded=True)
     X = from_arrow(X)
     refuse_cubes(X)
     if is_frame(X):
         refuse_repeated(X.columns, "X")
-    if estimator.task_column is None:
-        refuse_mask(X, "X", MASKED_FEATURES)
-        refuse_dates(X)
-        try:
-            return _Features(validate_data(estimator, X, reset=reset, **_FEATURES), None)
-        except ValueError as error:
-            if "could not convert string" not in str(error):
-                raise
-            raise ValueError(
-                f"{error}. If a column of X holds the tasks' names, set task_column to it; other "
-                f"strings need encoding first."
-            ) from error
+    if plain:
+        return Features(_read_plain(estimator, X, reset=reset), None)
     if not hasattr(X, "shape"):
         X = np.asarray(X)
     if np.iscomplexobj(X):
         raise ValueError("Complex data not supported: X must be real.")
     if not reset and len(X.shape) == 2:
         check_columns(estimator, X, reset=False)
-    features, ids = split_task_column(X, estimator.task_column)
+    features, ids, offset = X, None, None
+    if offsets:
+        features, offset, task_column = split_offset(X, offsets, task_column)
+    if task_column is not None:
+        features, ids = split_task_column(features, task_column)
     if features.shape[1] == 0:
         raise ValueError(
             f"Found array with 1 feature(s) (shape={X.shape}) while a minimum of 2 is required: "
@@ -180,20 +180,38 @@ def _read_features(estimator: Any, X: Any, *, reset: bool) -> _Features:
             f"{error}. Is task_column={estimator.task_column!r} the column that holds the tasks' "
             f"names? Other strings need encoding first."
         ) from error
-    return _Features(features, read_ids(ids, warn=reset), bounded)
+    return Features(features, None if ids is None else read_ids(ids, warn=reset), bounded, offset)
 
 
-def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
-    """Validate X for a fitted estimator; return features and task codes, -1 if unknown.
+def _read_plain(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Validate X if all its columns are features."""
+    refuse_mask(X, "X", MASKED_FEATURES)
+    refuse_dates(X)
+    try:
+        return validate_data(estimator, X, reset=reset, **_FEATURES)
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}. If a column of X holds the tasks' names, set task_column to it; other "
+            f"strings need encoding first."
+        ) from error
+
+
+def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None, Array | None]:
+    """Validate X for a fitted estimator; return features, task codes and offsets.
+
+    The code of an unknown task is -1. Offsets are (n_samples,) in the stacked layout, otherwise
+    (n_samples, 1) or (n_samples, n_tasks), or None.
 
     Raises
     ------
     ValueError
         If a task is unknown and ``estimator.unknown_task`` is "error".
     """
-    X, ids = read_features(estimator, X, reset=False)
+    X, ids, _, offset = read_columns(estimator, X, reset=False)
     if ids is None:
-        return X, None
+        return X, None, offset
     codes = look_up_tasks(estimator.tasks_, ids)
     if estimator.unknown_task == "error" and (codes == UNKNOWN).any():
         unknown = np.unique(ids[codes == UNKNOWN]).tolist()
@@ -206,11 +224,11 @@ def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None]:
             f"cv=StratifiedTaskKFold(task_column={estimator.task_column!r}), so that every "
             f"training fold holds every task (rows sorted by task leave whole tasks out)."
         )
-    return X, codes
+    return X, codes, None if offset is None else stacked_offset(offset)
 
 
-def _shared(layout: str, features: _Features, y: Array, weights: Array, tasks: Array) -> TaskData:
-    X = features.X
+def _shared(layout: str, features: Features, y: Array, weights: Array, tasks: Array) -> TaskData:
+    X, offset = features.X, features.offset
     weights[np.isnan(y)] = 0.0
     labelled = weights > 0
     complete = bool(labelled.all())
@@ -218,6 +236,8 @@ def _shared(layout: str, features: _Features, y: Array, weights: Array, tasks: A
         # Labels of weight 0 must be finite, since 0 * inf is NaN. Labels and weights must also have
         # the same order in memory, on which the rounding of sums depends.
         y = np.where(labelled, y, 1.0)
+    if offset is not None:
+        offset = np.where(labelled, spread_offset(offset, tasks), 0.0)
     if not complete:
         empty = ~labelled.any(axis=0)
         if empty.any():
@@ -230,12 +250,14 @@ def _shared(layout: str, features: _Features, y: Array, weights: Array, tasks: A
         used = labelled.any(axis=1)
         if not used.all():
             X, y, weights = X[used], y[used], weights[used]
+            offset = None if offset is None else offset[used]
     _refuse_overflow(X, y, bounded=features.bounded)
-    return TaskData(layout, X, y, weights, tasks, None, tasks, np.arange(len(tasks)))
+    places = np.arange(len(tasks))
+    return TaskData(layout, X, y, weights, tasks, None, tasks, places, offset=offset)
 
 
 def _stacked(
-    features: _Features,
+    features: Features,
     y: Array,
     weights: Array,
     categories: list[Any] | None,
@@ -248,6 +270,7 @@ def _stacked(
         raise ValueError(_ALL_ZERO)
     if not used.all():
         _warn_of_unweighted(ids, ids[used], unknown_task)
+    offset = None if features.offset is None else stacked_offset(features.offset)
     tasks, codes = encode_tasks(ids if used.all() else ids[used])
     if len(tasks) == len(codes) > 1:
         warn(
@@ -260,10 +283,13 @@ def _stacked(
         order = np.argsort(small, kind="stable")
         rows, codes = np.flatnonzero(used)[order], codes[order]
         X, y, weights = X[rows], y[rows], weights[rows]
+        offset = None if offset is None else offset[rows]
     _refuse_overflow(X, y, bounded=features.bounded)
     chain = chain_of(categories, tasks)
     places = np.arange(len(tasks))
-    return TaskData("stacked", X, y, weights, tasks, codes, tasks, places, chain=chain)
+    return TaskData(
+        "stacked", X, y, weights, tasks, codes, tasks, places, chain=chain, offset=offset
+    )
 
 
 def _refuse_overflow(X: Any, y: Array, *, bounded: bool) -> None:

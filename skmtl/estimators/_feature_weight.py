@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import entries_by_name, refuse_mask
+from skmtl.design import entries_by_name, feature_positions, refuse_mask
 
 
 def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] | None:
@@ -38,9 +38,9 @@ def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] 
             f"a dict of numbers by column name of a data frame."
         ) from error
     if weights.shape != (n_features,):
-        extra = weights.shape == (n_features + 1,) and estimator.task_column is not None
+        extra = weights.shape == (estimator.n_features_in_,)
         remedy = (
-            "Leave out the number for the task column."
+            "Leave out the number for the task column (and for offsets)."
             if extra
             else "Use 1 for no preference, or pass a dict by column name of a data frame."
         )
@@ -63,10 +63,9 @@ def _by_name(estimator: Any, given: Any, n_features: int, rule: str) -> Any:
     Features that are not named have the number 1.
     """
     columns = getattr(estimator, "feature_names_in_", None)
-    features = list(range(n_features)) if columns is None else columns.tolist()
-    column = estimator.task_column
-    if columns is not None and column is not None:
-        del features[features.index(column) if isinstance(column, str) else column]
+    features = list(range(n_features))
+    if columns is not None:
+        features = columns[feature_positions(estimator, len(columns))].tolist()
     named = entries_by_name(given, features, rule.removesuffix(" must"))
     if named is None:
         return given

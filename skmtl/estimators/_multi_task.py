@@ -16,6 +16,7 @@ from skmtl.estimators.base import (
     TaskClassifier,
     TaskEstimator,
     TaskRegressor,
+    apart_from_known,
     estimator,
     parameter,
     strength,
@@ -189,6 +190,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
             self._loss = MixedLoss(tuple(losses[name] for name in names))
         for name in set(names):
             _check_labels(data, name, losses[name], np.array(names) == name)
+        data = apart_from_known(self, data)
         if self.scale_tasks:
             data = self._standardised(data)
         return replace(data, y=np.where(data.spread(self._signed(data)), 2 * data.y - 1, data.y))

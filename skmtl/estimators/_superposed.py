@@ -108,8 +108,11 @@ class TwoPartTasks(TaskEstimator):
             # Without a penalty all decompositions are equally good; W is put in the shared part.
             shared, _ = self._used(max(int(fit.learned.sum()), 1), fit.coef.shape[1])
             is_shared = shared or self.alpha == 0
-            self.shared_coef_ = self.coef_.copy() if is_shared else zero
-            self.task_coef_ = zero if is_shared else self.coef_.copy()
+            whole = self.coef_.copy()
+            if data.prior is not None:
+                whole = (whole - data.prior.reshape(whole.shape)).astype(whole.dtype)
+            self.shared_coef_ = whole if is_shared else zero
+            self.task_coef_ = zero if is_shared else whole
         else:
             self.shared_coef_, self.task_coef_ = (p.reshape(self.coef_.shape) for p in parts)
         return self

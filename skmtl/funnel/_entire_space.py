@@ -47,6 +47,8 @@ class _OneLayout:
     task_column: Any = None
     unknown_task: Any = "error"
     task_weight: Any = None
+    offset_column: Any = None
+    prior_coef: Any = None
 
 
 @estimator
@@ -165,6 +167,8 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
     task_column: Any = absent()
     unknown_task: Any = absent()
     task_weight: Any = absent()
+    offset_column: Any = absent()
+    prior_coef: Any = absent()
 
     _separation_remedy = "Increase alpha"
 

@@ -242,6 +242,11 @@ def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Ta
             "standard_errors needs scale_tasks=False: the scales of the labels are estimates too. "
             "Divide y by known units instead."
         )
+    if estimator.prior_coef is not None:
+        raise ValueError(
+            "standard_errors needs prior_coef=None: the tasks must vary around a mean that is "
+            "estimated. Pass the predictors of the known coefficients as an offset_column."
+        )
     model: Any = clone(estimator).fit(X, y, sample_weight)
     if not isinstance(model._own_loss(), SquaredLoss):
         raise ValueError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.inspection._importance import find_task_column
+from skmtl.design import feature_positions
 
 Array = NDArray[Any]
 
@@ -104,12 +104,11 @@ def feature_names(model: Any, columns: Any, n_features: int) -> list[str]:
     """The names of the features, without the task column; x0, x1, ... if unknown."""
     if columns is None:
         columns = getattr(model, "feature_names_in_", None)
-    task_column = getattr(model, "task_column", None)
     if columns is None:
         return default_names(n_features)
     names = [str(name) for name in columns]
-    if task_column is not None and len(names) == n_features + 1:
-        del names[find_task_column(model, task_column, len(names))]
+    if len(names) > n_features:
+        names = [names[j] for j in feature_positions(model, len(names))]
     return names if len(names) == n_features else default_names(n_features)
 
 

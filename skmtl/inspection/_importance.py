@@ -6,6 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skmtl.design import feature_positions, listed_offsets
+
 
 def column_importance(estimator: Any) -> NDArray[np.float64]:
     """Return the importance of each column of X, such that the task column is always kept.
@@ -21,8 +23,8 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
     Returns
     -------
     importance : ndarray of shape (`n_features_in_`,)
-        The entry of the task column, if there is one, is twice the largest (1.0 if all others are
-        zero).
+        The entries of the task column and of offsets, if there are any, are twice the largest (1.0
+        if all others are zero).
 
     Raises
     ------
@@ -65,11 +67,15 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
     matrix = np.atleast_2d(np.asarray(coef, dtype=np.float64))
     importance = np.asarray(np.linalg.norm(matrix, axis=0))
     task_column = getattr(estimator, "task_column", None)
-    if task_column is None:
+    n_aside = len(listed_offsets(estimator)) + (task_column is not None)
+    if not n_aside:
         return importance
-    position = find_task_column(estimator, task_column, len(importance) + 1)
+    if task_column is not None:
+        find_task_column(estimator, task_column, len(importance) + n_aside)
     largest = importance.max(initial=0.0)
-    return np.insert(importance, position, 2.0 * largest if largest > 0 else 1.0)
+    columns = np.full(len(importance) + n_aside, 2.0 * largest if largest > 0 else 1.0)
+    columns[feature_positions(estimator, len(columns))] = importance
+    return columns
 
 
 def find_task_column(estimator: Any, task_column: str | int, n_columns: int) -> int:

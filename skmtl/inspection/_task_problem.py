@@ -206,6 +206,8 @@ class TaskProblem:
         flat = coef.reshape(-1, coef.shape[-1])
         Z = np.asarray(data.X[rows] @ flat.T).T.reshape(*coef.shape[:-1], len(rows))
         Z = Z + np.asarray(intercept)[..., None]
+        if data.offset is not None:
+            Z = Z + (data.offset[rows] if data.codes is not None else data.offset[rows, task])
         loss = self.model._get_loss().column(data.positions[task])
         return np.asarray(self.units[task] * weights * loss.value(y, Z))
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from skmtl.losses._losses import Array, Loss
+from skmtl.losses._losses import Array, Loss, MultinomialLoss
 
 
 class OffsetLoss(Loss):
@@ -11,9 +11,7 @@ class OffsetLoss(Loss):
     Parameters
     ----------
     loss : Loss
-        A loss that is elementwise.
-    offset : ndarray
-        Of the labels' shape.
+    offset : float64 array in the labels' shape
     """
 
     def __init__(self, loss: Loss, offset: Array) -> None:
@@ -28,26 +26,52 @@ class OffsetLoss(Loss):
     def constant_curvature(self) -> bool:
         return self.loss.constant_curvature
 
+    @property
+    def recedes(self) -> bool:
+        return self.loss.recedes
+
+    @property
+    def couples_tasks(self) -> bool:
+        return self.loss.couples_tasks
+
+    @property
+    def compares_tasks(self) -> bool:
+        return self.loss.compares_tasks
+
+    def column(self, task: int) -> Loss:
+        """The loss of one task, a function of predictors that include the offset."""
+        return self.loss.column(task)
+
+    def probabilities(self, z: Array) -> Array:
+        """The class probabilities of a loss that couples tasks."""
+        assert isinstance(self.loss, MultinomialLoss)
+        return self.loss.probabilities(self._with_offset(z))
+
+    def _with_offset(self, z: Array) -> Array:
+        """The predictors that include the offset, in their own precision."""
+        moved: Array = z + self.offset.astype(z.dtype, copy=False)
+        return moved
+
     def value(self, y: Array, z: Array) -> Array:
-        return self.loss.value(y, z + self.offset)
+        return self.loss.value(y, self._with_offset(z))
 
     def gradient(self, y: Array, z: Array) -> Array:
-        return self.loss.gradient(y, z + self.offset)
+        return self.loss.gradient(y, self._with_offset(z))
 
     def curvature(self, y: Array, z: Array) -> Array:
-        return self.loss.curvature(y, z + self.offset)
+        return self.loss.curvature(y, self._with_offset(z))
 
     def newton_weight(self, y: Array, z: Array) -> Array:
-        return self.loss.newton_weight(y, z + self.offset)
+        return self.loss.newton_weight(y, self._with_offset(z))
 
     def gradient_change(self, y: Array, z: Array, step: Array) -> Array:
-        return self.loss.gradient_change(y, z + self.offset, step)
+        return self.loss.gradient_change(y, self._with_offset(z), step)
 
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
-        return self.loss.divergence_bound(y, z + self.offset, step)
+        return self.loss.divergence_bound(y, self._with_offset(z), step)
 
     def conjugate(self, y: Array, u: Array) -> Array:
-        conjugate: Array = self.loss.conjugate(y, u) - u * self.offset
+        conjugate: Array = self.loss.conjugate(y, u) - u * self.offset.astype(u.dtype, copy=False)
         return conjugate
 
     def dual_scale(self, u: Array) -> float:

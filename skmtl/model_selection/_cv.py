@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from skmtl.design import TaskData
+from skmtl.design import TaskData, feature_positions
 from skmtl.estimators import (
     FitTask,
     Search,
@@ -155,7 +155,7 @@ class TaskCV(TaskEstimator):
             params[self._varied] = value
         if params.get("feature_weight") is not None:
             # By position, because the data of a fold have no column names.
-            n_features = self.n_features_in_ - (self.task_column is not None)
+            n_features = len(feature_positions(self, self.n_features_in_))
             params["feature_weight"] = read_feature_weight(self, n_features)
         return self._plain(alpha=alpha, **params)
 

@@ -190,6 +190,8 @@ def follow_grid(
         coef, intercept = fit.coef, fit.intercept
         if data.scales is not None:
             coef, intercept = model._get_loss().rescale(coef, intercept, data.scales)
+        if data.prior is not None:
+            coef = data.prior + coef
         coefs[:, :, end], intercepts[:, end] = coef, intercept
         gaps[end], n_iters[end] = fit.dual_gap, fit.n_iter
         if measure is not None:

@@ -186,7 +186,7 @@ class _KeptPredictors:
                 known = fit.learned if fit.learned.any() else ~absent
                 coef = np.where(absent[:, None], coef[known].mean(axis=0), coef)
                 intercept = np.where(absent, intercept[known].mean(), intercept)
-            Z = linear_predictor(held_out.X, held_out.codes, coef, intercept)
+            Z = linear_predictor(held_out.X, held_out.codes, coef, intercept, held_out.offset)
             self.by_fold[fold.number] = Z.astype(np.float64)
             return 0.0
 

@@ -290,6 +290,8 @@ class _SafeTransfer(TaskEstimator):
         if data.scales is not None:
             fits = [self._get_loss().rescale(*fit, data.scales) for fit in fits]
         self.expert_coefs_ = np.stack([coef for coef, _ in fits])
+        if data.prior is not None:
+            self.expert_coefs_ = (data.prior + self.expert_coefs_).astype(self.coef_.dtype)
         self.expert_intercepts_ = np.stack([intercept for _, intercept in fits])
 
     def _loss_of(self, data: TaskData, coef: Array, intercept: Array, learned: Array) -> float:
@@ -297,7 +299,7 @@ class _SafeTransfer(TaskEstimator):
         if not learned.any():
             return 0.0
         part = data.select(learned)
-        z = linear_predictor(part.X, part.codes, coef[learned], intercept[learned])
+        z = linear_predictor(part.X, part.codes, coef[learned], intercept[learned], part.offset)
         sums = part.per_task(part.weights * self._get_loss().value(part.y, z))
         factors = task_factors(self.task_weight, part)
         total = sums.sum() if factors is None else factors @ sums

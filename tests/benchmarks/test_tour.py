@@ -115,6 +115,7 @@ def test_every_regressor_is_in_the_tour() -> None:
     # SafeTransfer mixes the fits of other estimators.
     others = {"TaskRegressor", "SafeTransferRegressor"}
     regressors = {name for name in skmtl.__all__ if name.endswith("Regressor")} - others
+    regressors |= {"PretrainedTaskRegressor"}
     assert {f"{method.family}Regressor" for method in METHODS.values()} == regressors
 
 

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from skmtl.losses import HuberLoss, LogisticLoss, OffsetLoss, PoissonLoss, SquaredHingeLoss
+from skmtl.losses import (
+    HuberLoss,
+    LogisticLoss,
+    MultinomialLoss,
+    OffsetLoss,
+    PoissonLoss,
+    SquaredHingeLoss,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,3 +36,15 @@ def test_it_is_the_loss_at_the_sum(loss, labels):
     u = moved.gradient(y, z)
     np.testing.assert_allclose(moved.conjugate(y, u) + moved.value(y, z), u * z, atol=1e-12)
     assert moved.curvature_bound == loss.curvature_bound
+
+
+def test_classes_in_single_precision():
+    rng = np.random.default_rng(1)
+    offset, loss = rng.normal(size=(20, 3)), MultinomialLoss()
+    z, moved = rng.normal(size=(20, 3)).astype(np.float32), OffsetLoss(loss, offset)
+    y = np.eye(3, dtype=np.float32)[rng.integers(3, size=20)]
+    np.testing.assert_allclose(moved.probabilities(z), loss.probabilities(z + offset), atol=1e-6)
+    for name in ("value", "gradient", "curvature"):
+        assert getattr(moved, name)(y, z).dtype == np.float32
+    assert moved.couples_tasks and moved.recedes and not moved.compares_tasks
+    assert moved.column(1) is loss

@@ -5,6 +5,7 @@ from skmtl.estimators.base._callbacks import SILENT, CallbackSupportMixin, FitTa
 from skmtl.estimators.base._classifier import MULTICLASS_LOSS, TaskClassifier
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._fit import Fit, Report, completed
+from skmtl.estimators.base._known import apart_from_known, around_prior
 from skmtl.estimators.base._linear import linear_predictor
 from skmtl.estimators.base._new_task import NewTasks
 from skmtl.estimators.base._new_task_regressor import NewTaskRegressor
@@ -35,6 +36,8 @@ __all__ = [
     "TaskEstimator",
     "TaskRegressor",
     "absent",
+    "apart_from_known",
+    "around_prior",
     "completed",
     "estimator",
     "fit_as",

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from skmtl import metrics
 from skmtl.design import TaskData, as_floats, read_classification, read_indicators, read_scored
 from skmtl.estimators.base._estimator import TaskEstimator
+from skmtl.estimators.base._known import apart_from_known
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import LogisticLoss, Loss, MultinomialLoss, SquaredHingeLoss
 
@@ -103,7 +104,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
                 f"or rows by sample_weight."
             )
         data, self.classes_ = read_classification(self, X, y, sample_weight, one_of_k=one_of_k)
-        return data
+        return apart_from_known(self, data)
 
     def decision_function(self, X: Any) -> Array:
         """Linear predictors.

@@ -35,7 +35,7 @@ from skmtl.estimators.base._callbacks import (
 from skmtl.estimators.base._fit import Fit, Report, completed
 from skmtl.estimators.base._linear import linear_predictor
 from skmtl.estimators.base._parameters import QuickValidation, estimator, parameter
-from skmtl.losses import Loss
+from skmtl.losses import Loss, OffsetLoss
 from skmtl.objective import (
     BaseObjective,
     CoupledObjective,
@@ -52,6 +52,12 @@ Array = NDArray[Any]
 
 # Multiplications that take one thread about a millisecond; extra threads cost more than they save.
 _SMALL_PRODUCTS = 20_000_000
+_TINY = np.finfo(np.float64).tiny
+
+
+def _moved(loss: Loss, offsets: list[Array]) -> Loss:
+    """The loss with an offset, if there is one."""
+    return OffsetLoss(loss, *offsets) if offsets else loss
 
 
 def _is_small(data: TaskData) -> bool:
@@ -81,7 +87,7 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         Upper bound on the suboptimality of ``objective_``.
     n_iter_ : int
     n_features_in_ : int
-        Number of columns of X, the task column included.
+        Number of columns of X, the task column and offsets included.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         If X has column names that are strings.
 
@@ -132,6 +138,33 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         None: the shared layout, one X for all tasks and a column of y per task, or a 1-D y. A
         column's name (data frames) or position (-1: the last): the stacked layout, where each row
         of X (n_samples, n_features + 1) belongs to one task, whose id is in that column.
+        """,
+        group="data",
+    )
+    offset_column: Any = parameter(
+        None,
+        [str, Integral, list, tuple, None],
+        "str, int, list or None",
+        """
+        A column of X, by name or position, that is no feature but is added to the linear predictor
+        of each row, in ``fit`` and in ``predict``: with ``loss="poisson"`` the logarithm of the
+        exposure, otherwise for example the predictor of another model. It is not penalised. In the
+        shared layout it may also be a list of columns, one for each task. Keep it out of scaling
+        and other transformations of the features. The labels that ``scale_tasks`` standardises
+        are those less the offset, except for counts.
+        """,
+        group="data",
+    )
+    prior_coef: Any = parameter(
+        None,
+        ["array-like", dict, None],
+        "None, array-like of shape (n_tasks, n_features) or (n_features,), or dict",
+        r"""
+        Coefficients W0 from which the penalised deviations are measured, such as ``coef_`` of last
+        year's model: :math:`\Omega(W - W_0)` replaces :math:`\Omega(W)`. One vector for all
+        tasks, or one for each, also by task in a dict. Not available if the coefficients must be
+        positive. What an estimator learns about the structure of the coefficients (parts, factors,
+        covariances) describes the deviations; ``intercept`` compares the predictors of these.
         """,
         group="data",
     )
@@ -328,6 +361,7 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
     ) -> Objective:
         """The objective on rows of data, with the given penalty and pooling."""
         loss = self._get_loss().columns(data.positions)
+        y, offsets = data.y, [] if data.offset is None else [data.offset]
         factors = self._task_factors(data)
         shrunk = self._shrinks_intercepts(data) and data.n_tasks > 1 and pooling != "all"
         design = data.design(
@@ -336,13 +370,12 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         if shrunk:
             pulls = np.full(data.n_tasks, self._pull * data.n_tasks / data.weights.sum())
             pulls *= 1.0 if factors is None else factors
-            return ShrunkObjective(design, data.y, loss, penalty, pulls)
+            return ShrunkObjective(design, y, _moved(loss, offsets), penalty, pulls)
         if loss.couples_tasks:
-            return CoupledObjective(design, data.y, loss, penalty)
-        y = data.y
+            return CoupledObjective(design, y, _moved(loss, offsets), penalty)
         if pooling is None and loss.compares_tasks and not loss.constant_curvature:
-            design, y = select_observed(design, y)
-        return Objective(design, y, loss, penalty)
+            design, y, *offsets = select_observed(design, y, *offsets)
+        return Objective(design, y, _moved(loss, offsets), penalty)
 
     @property
     def _pull(self) -> float:
@@ -409,7 +442,7 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         """The intercepts of tasks that do not enter the objective."""
         loss, labels, counts = self._get_loss(), data.constant_labels(), data.label_counts
         lacking = loss.lacks_minimiser(labels)
-        return np.array(
+        constants = np.array(
             [
                 loss.column(task).constant_intercept(label, count) if lacks else 0.0
                 for task, (label, count, lacks) in enumerate(
@@ -417,6 +450,11 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
                 )
             ]
         )
+        if data.offset is None:
+            return constants
+        # The constant is the predictor of a label whose offset is the mean of its task's.
+        means = data.per_task(data.weights * data.offset) / np.maximum(data.totals, _TINY)
+        return np.where(lacking, constants - means, 0.0)
 
     def _warn_of_data(self, data: TaskData) -> None:
         """Warn of tasks that do not enter the objective."""
@@ -586,6 +624,8 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         coef = np.atleast_2d(self.coef_)
         if coef.shape != (data.n_tasks, data.X.shape[1]):
             return None
+        if data.prior is not None:
+            coef = (coef - data.prior).astype(coef.dtype)
         intercept, parts = np.atleast_1d(self.intercept_), self._parts
         if data.scales is not None:
             parts = self._rescaled(parts, 1 / data.scales)
@@ -606,13 +646,16 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         if data.scales is not None:
             self._parts = self._rescaled(fit.parts, data.scales)
             coef, intercept = self._get_loss().rescale(coef, intercept, data.scales)
+        if data.prior is not None:
+            coef = (data.prior + coef).astype(coef.dtype)
         self.coef_, self.intercept_ = coef, intercept.astype(coef.dtype)
         if data.layout == "single":
             self.coef_, self.intercept_ = self.coef_[0], self.intercept_[0]
         self.objective_, self.dual_gap_, self.n_iter_ = fit.objective, fit.dual_gap, fit.n_iter
         self._layout, self._learned = data.layout, fit.learned
-        # The learned covariance between tasks is in the units of the fit, not of y.
-        self._fit_coef = None if data.scales is None else fit.coef
+        # What is learned about the tasks is in the units of the fit, and around the prior.
+        same = data.scales is None and data.prior is None
+        self._fit_coef = None if same else fit.coef
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -622,13 +665,15 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
     def _predictor(self, X: Any) -> Array:
         """Linear predictors: (n, T), or (n,) in the stacked and the single layout."""
         check_is_fitted(self)
-        X, codes = read_prediction(self, X)
+        X, codes, offset = read_prediction(self, X)
         coef, intercept = self.coef_, self.intercept_
         if codes is not None and (codes == UNKNOWN).any():
             # Last, so that the code of unknown tasks (-1) selects it.
             w, b = self._unknown_task()
             coef, intercept = np.vstack([coef, w]), np.append(intercept, b)
-        return linear_predictor(X, codes, coef, intercept)
+        if offset is not None and self._layout == "single":
+            offset = offset[:, 0]
+        return linear_predictor(X, codes, coef, intercept, offset)
 
     def _unknown_task(self) -> tuple[Array, float]:
         """Coefficients (n_features,) and intercept for tasks that ``fit`` did not see."""

@@ -12,11 +12,20 @@ Array = NDArray[Any]
 _CHUNK = 2**18
 
 
-def linear_predictor(X: Any, codes: Array | None, coef: Array, intercept: Array) -> Array:
+def linear_predictor(
+    X: Any, codes: Array | None, coef: Array, intercept: Array, offset: Array | None = None
+) -> Array:
     """X @ coef.T + intercept, of shape (n, T); with codes (n,), for the task of each row, (n,).
 
-    With codes, the time does not depend on the number of tasks.
+    With codes, the time does not depend on the number of tasks. An offset, which broadcasts to the
+    result, is added.
     """
+    z = _product(X, codes, coef, intercept)
+    return z if offset is None else (z + offset).astype(z.dtype, copy=False)
+
+
+def _product(X: Any, codes: Array | None, coef: Array, intercept: Array) -> Array:
+    """The predictors without an offset."""
     if codes is None:
         return np.asarray(X @ coef.T) + intercept
     dtype = np.result_type(X.dtype, coef.dtype)

@@ -140,6 +140,7 @@ class NewTasks(TaskEstimator):
     def _with_new_tasks(self, X: Any, y: Any, sample_weight: Any, name: Any, near: Any) -> Self:
         """The estimator with new tasks; ``near`` names the tasks that are similar to them."""
         self._check_tasks()
+        self._refuse_prior()
         data = read_new_tasks(self, X, y, sample_weight, name)
         if isinstance(self, TaskRegressor):
             self._check_labels(data)
@@ -156,6 +157,7 @@ class NewTasks(TaskEstimator):
     ) -> tuple[Learned, Certified]:
         """The fit of one new task, under the candidate prior with the lowest objective."""
         X, y, weights = data.labels_of(task)
+        known = data.offset_of(task)
         scale = 1.0
         if getattr(self, "scale_tasks", False):
             scale = variances.scale(y, weights)
@@ -167,7 +169,7 @@ class NewTasks(TaskEstimator):
             found = minimise(
                 self._get_loss(),
                 Z,
-                frame.offset(X),
+                frame.offset(X) + known,
                 y / scale,
                 omega,
                 max_iter=self.max_iter,
@@ -225,6 +227,15 @@ class NewTasks(TaskEstimator):
             )
         if not self._learned.any():
             raise ValueError(f"{name} has learned no task. Fit it to tasks of several labels.")
+
+    def _refuse_prior(self) -> None:
+        """Raise if the tasks are deviations from coefficients that a new task does not have."""
+        if self.prior_coef is not None:
+            raise ValueError(
+                f"New tasks are not available for {type(self).__name__} with prior_coef, which has "
+                f"no coefficients for them. Fit it again with the new tasks, or use an "
+                f"offset_column for the predictors of the known coefficients."
+            )
 
     def _own_pull(self) -> float | None:
         """The number of labels for which the mean intercept counts; None without intercepts."""
@@ -328,6 +339,7 @@ class NewTasks(TaskEstimator):
     def _unknown_task(self) -> tuple[Array, float]:
         if self.unknown_task != "prior":
             return super()._unknown_task()
+        self._refuse_prior()
         known = self._unseen()
         w, b = known.frame.at_prior()
         scale = np.array([known.scale])

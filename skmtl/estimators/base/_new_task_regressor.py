@@ -93,7 +93,7 @@ class NewTaskRegressor(NewTasks, TaskRegressor):
     def _deviations(self, X: Any) -> Array:
         """The standard deviations of new labels in the shape of the predictions."""
         self._check_noise()
-        X, codes = read_prediction(self, X)
+        X, codes, _ = read_prediction(self, X)
         if codes is None:
             tasks = range(len(self.tasks_))
             return np.column_stack([self._deviations_of(task, X) for task in tasks])

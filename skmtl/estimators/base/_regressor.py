@@ -12,6 +12,7 @@ from skmtl import metrics
 from skmtl._warnings import warn
 from skmtl.design import TaskData, read_regression, read_scored
 from skmtl.estimators.base._estimator import TaskEstimator
+from skmtl.estimators.base._known import apart_from_known
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import Loss, losses_by_name
 from skmtl.penalties import split
@@ -66,6 +67,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
         self._check_labels(data)
+        data = apart_from_known(self, data)
         return self._standardised(data) if self.scale_tasks else data
 
     def _check_labels(self, data: TaskData) -> None:

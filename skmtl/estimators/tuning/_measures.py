@@ -29,7 +29,9 @@ class TaskLosses:
         held_out = self.data.take(fold.test)
 
         def judge(model: Any, fit: Fit) -> Array:
-            Z = linear_predictor(held_out.X, held_out.codes, fit.coef, fit.intercept)
+            Z = linear_predictor(
+                held_out.X, held_out.codes, fit.coef, fit.intercept, held_out.offset
+            )
             losses = model._get_loss().value(held_out.y, Z)
             return -held_out.per_task(held_out.weights * losses)
 
@@ -64,7 +66,9 @@ class HeldOutLoss:
                 coef, intercept = loss.rescale(coef, intercept, scales)
             if absent.any():
                 coef, intercept = _average_absent(coef, intercept, absent, fit.learned)
-            Z = linear_predictor(held_out.X, held_out.codes, coef, intercept).astype(np.float64)
+            Z = linear_predictor(
+                held_out.X, held_out.codes, coef, intercept, held_out.offset
+            ).astype(np.float64)
             if is_classifier(model):
                 losses = loss.value(held_out.y, Z)
             else:

@@ -1,0 +1,71 @@
+"""The known part of the linear predictors: offsets, and those of coefficients to shrink towards."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl.design import TaskData, as_floats, in_task_order, refuse_mask
+from skmtl.estimators.base._linear import linear_predictor
+
+Array = NDArray[Any]
+
+
+def apart_from_known(estimator: Any, data: TaskData) -> TaskData:
+    """The data in which only the unknown part of the predictors is to be fitted.
+
+    The loss of :math:`x (w_0 + d) + b + o` is that of :math:`x d + b` with a larger offset. Where
+    the loss depends on y - z, the known part is subtracted from the labels, otherwise it is kept
+    as an offset.
+    """
+    prior = _read_prior(estimator, data)
+    if prior is None and data.offset is None:
+        return data
+    return around_prior(estimator, data, prior)
+
+
+def around_prior(estimator: Any, data: TaskData, prior: Array | None) -> TaskData:
+    """The data of the deviations from coefficients (n_tasks, n_features), in the units of the data.
+
+    Their predictors are added to the offsets of the data.
+    """
+    known = np.zeros(data.y.shape) if data.offset is None else data.offset
+    if prior is not None:
+        known = known + linear_predictor(data.X, data.codes, prior, np.zeros(data.n_tasks))
+    loss = estimator._get_loss()
+    translates = np.array([loss.column(task).translates for task in data.positions])
+    return data.around(prior, known, translates)
+
+
+def _read_prior(estimator: Any, data: TaskData) -> Array | None:
+    """``prior_coef`` as an array (n_tasks, n_features), or None."""
+    given = getattr(estimator, "prior_coef", None)
+    if given is None:
+        return None
+    what = f"The 'prior_coef' parameter of {type(estimator).__name__}"
+    _refuse_signs(estimator, what)
+    refuse_mask(given, what, "Fill it with zeros.")
+    names, n_features = data.tasks.tolist(), data.X.shape[1]
+    if isinstance(given, dict):
+        given = np.array(in_task_order(given, names, "prior_coef"))
+    prior = as_floats(given, "prior_coef")
+    shapes = [(n_features,), (data.n_tasks, n_features)]
+    if prior.shape not in shapes:
+        raise ValueError(
+            f"{what} must have the shape of coef_, {shapes[1]}, or {shapes[0]} for all tasks, got "
+            f"{prior.shape}. Columns of X that are not features have no coefficient."
+        )
+    if not np.isfinite(prior).all():
+        raise ValueError(f"{what} must be finite. Use 0 for features without a known coefficient.")
+    return np.array(np.broadcast_to(prior, shapes[1]))
+
+
+def _refuse_signs(estimator: Any, what: str) -> None:
+    """Raise if the coefficients must not be negative."""
+    penalty = getattr(estimator, "penalty", None)
+    if getattr(estimator, "positive", False) or getattr(penalty, "is_positive", False):
+        raise ValueError(
+            f"{what} cannot be combined with a constraint on the signs: the deviations from "
+            f"prior_coef are fitted, and their signs are not those of the coefficients. Set "
+            f"positive=False, or prior_coef=None."
+        )
