@@ -4,6 +4,7 @@ from skmtl.estimators._block_sparse import BlockSparseClassifier, BlockSparseReg
 from skmtl.estimators._capped import CappedBlockSparseClassifier, CappedBlockSparseRegressor
 from skmtl.estimators._clustered import ClusteredTaskClassifier, ClusteredTaskRegressor
 from skmtl.estimators._dirty import DirtyModelClassifier, DirtyModelRegressor
+from skmtl.estimators._feature_groups import read_feature_groups
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._fused import FusedTaskClassifier, FusedTaskRegressor
 from skmtl.estimators._graph_regularized import (
@@ -133,6 +134,7 @@ __all__ = [
     "make_grid",
     "parameter",
     "prepare_objective",
+    "read_feature_groups",
     "read_feature_weight",
     "ridge_grid",
     "score_paths",

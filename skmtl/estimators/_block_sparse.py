@@ -5,11 +5,13 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
+from skmtl.estimators._feature_groups import FEATURE_GROUPS, read_feature_groups
 from skmtl.estimators._feature_weight import read_feature_weight
-from skmtl.estimators._priors import row_precisions
+from skmtl.estimators._priors import group_precisions, row_precisions
 from skmtl.estimators._refit import refit_selected
 from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
@@ -30,6 +32,7 @@ from skmtl.objective import BaseObjective
 from skmtl.penalties import (
     L21,
     ChosenEntries,
+    FeatureGroups,
     L1Inf,
     Penalty,
     Positive,
@@ -47,18 +50,30 @@ class _BlockSparse(NewTasks, RowSupport):
     ``feature_weight`` (1). The sum of the Euclidean norms of W's rows (the L2,1 norm) lets a
     feature enter for all tasks or for none; sparsity lets tasks drop some of those that enter.
 
+    With ``feature_groups``, the features of a group enter together. The sum is then over groups g
+    of :math:`p_g` features, whose rows are :math:`W_g`:
+
+    .. math::
+
+        \alpha \rho \sum_g f_g \bigl[ (1 - \kappa) \sqrt{p_g} \, \lVert W_g \rVert_F
+        + \kappa \lVert W_g \rVert_1 \bigr] .
+
     Notes
     -----
     Convex. The prior for a new task has the mean task as its mean. The norm of a row is the minimum
     of :math:`(\lVert W_{j\cdot} \rVert^2 / \eta_j + \eta_j) / 2`, attained at :math:`\eta_j =
     \lVert W_{j\cdot} \rVert`; this makes the precision of feature j :math:`\alpha \rho f_j (1 -
     \kappa) / \eta_j + \alpha (1 - \rho)`, plus :math:`\alpha \rho f_j \kappa` divided by the mean
-    absolute value of the row. Features that no task uses keep the coefficient zero. The penalty
+    absolute value of the row. With groups, the norm of the row is that of the group, divided by
+    :math:`\sqrt{p_g}`. Features that no task uses keep the coefficient zero. The penalty
     itself would shrink a new task to zero, which predicts tasks with few labels worse than
     shrinkage to the mean task does.
 
     References
     ----------
+    M. Yuan and Y. Lin, "Model selection and estimation in regression with grouped variables",
+    JRSS B 68(1), 2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x (``feature_groups``)
+
     G. Obozinski, B. Taskar and M. Jordan, "Joint covariate selection and joint subspace
     selection for multiple classification problems", Stat. Comput. 20, 2010,
     https://doi.org/10.1007/s11222-008-9111-x
@@ -119,6 +134,7 @@ class _BlockSparse(NewTasks, RowSupport):
         or a pandas Series gives factors by column name of a data frame; other columns have 1.
         """,
     )
+    feature_groups: Any = parameter(None, *FEATURE_GROUPS)
     positive: bool = parameter(
         False,
         ["boolean"],
@@ -171,7 +187,11 @@ class _BlockSparse(NewTasks, RowSupport):
         precisions = np.full(len(mean), ridge)
         if strength > 0:
             penalised = factors > 0
-            each = row_precisions(known.coef[penalised], entries, rows, largest=largest)
+            groups, W = read_feature_groups(self, len(known.coef)), known.coef[penalised]
+            if groups is None:
+                each = row_precisions(W, entries, rows, largest=largest)
+            else:
+                each = group_precisions(W, groups[penalised], entries, rows)
             precisions[penalised] += factors[penalised] * each
         return Prior.of_precisions(mean, precisions, n_averaged=known.coef.shape[1])
 
@@ -181,10 +201,34 @@ class _BlockSparse(NewTasks, RowSupport):
         weights = read_feature_weight(self, data.X.shape[1])
         if strength == 0 or (weights is not None and not weights.any()):
             return None
+        groups = read_feature_groups(self, data.X.shape[1])
+        if groups is not None:
+            return self._get_groups(strength, groups, weights)
         block: Penalty = L21(strength) if self.norm == "l2" else L1Inf(strength)
         if self.sparsity > 0:
             block = SparseGroup(strength, self.sparsity, self.norm)
         return block if weights is None else WeightedRows(block, weights)
+
+    def _get_groups(
+        self, strength: float, groups: NDArray[np.intp], weights: NDArray[Any] | None
+    ) -> Penalty:
+        """The norm of groups of rows of W."""
+        name = type(self).__name__
+        if self.norm != "l2":
+            raise ValueError(
+                f"feature_groups in {name} need norm='l2' (the Frobenius norm of a group), got "
+                f"norm={self.norm!r}."
+            )
+        if weights is not None:
+            for group in np.unique(groups):
+                different = weights[groups == group]
+                if (different != different[0]).any():
+                    raise ValueError(
+                        f"The 'feature_weight' parameter of {name} must be equal for the features "
+                        f"of a group, since it multiplies the group's norm; got "
+                        f"{different.tolist()!s:.200}. Use their mean, or scale the features."
+                    )
+        return FeatureGroups(strength, groups, self.sparsity, weights)
 
     def _minimise(
         self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None

@@ -62,11 +62,8 @@ def _by_name(estimator: Any, given: Any, n_features: int, rule: str) -> Any:
 
     Features that are not named have the number 1.
     """
+    features = feature_names(estimator, n_features)
     columns = getattr(estimator, "feature_names_in_", None)
-    features = list(range(n_features)) if columns is None else columns.tolist()
-    column = estimator.task_column
-    if columns is not None and column is not None:
-        del features[features.index(column) if isinstance(column, str) else column]
     named = entries_by_name(given, features, rule.removesuffix(" must"))
     if named is None:
         return given
@@ -84,3 +81,13 @@ def _by_name(estimator: Any, given: Any, n_features: int, rule: str) -> Any:
             f"features that are not named have the weight 1."
         )
     return [named.get(name, 1.0) for name in features]
+
+
+def feature_names(estimator: Any, n_features: int) -> list[Any]:
+    """The names of the features without the task column; their positions if X has no names."""
+    columns = getattr(estimator, "feature_names_in_", None)
+    features = list(range(n_features)) if columns is None else columns.tolist()
+    column = estimator.task_column
+    if columns is not None and column is not None:
+        del features[features.index(column) if isinstance(column, str) else column]
+    return features

@@ -13,12 +13,16 @@ from skmtl.estimators import (
     estimator,
     follow,
     parameter,
+    read_feature_groups,
     read_feature_weight,
     strength,
 )
 from skmtl.model_selection._alpha import read_alphas
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, CV_TEXTS, keep_search, search_alpha
 from skmtl.penalties import Penalty
+
+# How parameters that hold a value for each feature are read.
+_BY_FEATURE = {"feature_weight": read_feature_weight, "feature_groups": read_feature_groups}
 
 
 @estimator
@@ -153,10 +157,11 @@ class TaskCV(TaskEstimator):
         params = {name: getattr(self, name) for name in names}
         if self._varied is not None:
             params[self._varied] = value
-        if params.get("feature_weight") is not None:
-            # By position, because the data of a fold have no column names.
-            n_features = self.n_features_in_ - (self.task_column is not None)
-            params["feature_weight"] = read_feature_weight(self, n_features)
+        # By position, because the data of a fold have no column names.
+        n_features = self.n_features_in_ - (self.task_column is not None)
+        for name, read in _BY_FEATURE.items():
+            if params.get(name) is not None:
+                params[name] = read(self, n_features)
         return self._plain(alpha=alpha, **params)
 
     def _selected(self) -> Any:
