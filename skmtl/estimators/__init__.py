@@ -26,6 +26,7 @@ from skmtl.estimators._nonconvex import (
 from skmtl.estimators._pooled import PooledTaskClassifier, PooledTaskRegressor
 from skmtl.estimators._relation import TaskRelationClassifier, TaskRelationRegressor
 from skmtl.estimators._robust import RobustTaskClassifier, RobustTaskRegressor
+from skmtl.estimators._signs import read_positive
 from skmtl.estimators._sparse_low_rank import SparseLowRankClassifier, SparseLowRankRegressor
 from skmtl.estimators._sparse_relation import (
     SparseTaskRelationClassifier,
@@ -136,6 +137,7 @@ __all__ = [
     "prepare_objective",
     "read_feature_groups",
     "read_feature_weight",
+    "read_positive",
     "ridge_grid",
     "score_paths",
     "search_grids",

@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
-from skmtl.estimators._feature_groups import FEATURE_GROUPS, read_feature_groups
+from skmtl.estimators._feature_groups import (
+    FEATURE_GROUPS,
+    check_group_weights,
+    read_feature_groups,
+)
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._priors import group_precisions, row_precisions
 from skmtl.estimators._refit import refit_selected
+from skmtl.estimators._signs import POSITIVE, given_signs, read_signs
 from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
     MULTICLASS_LOSS,
@@ -135,13 +140,15 @@ class _BlockSparse(NewTasks, RowSupport):
         """,
     )
     feature_groups: Any = parameter(None, *FEATURE_GROUPS)
-    positive: bool = parameter(
+    positive: Any = parameter(
         False,
-        ["boolean"],
-        "bool",
+        *POSITIVE,
         """
-        Restrict the coefficients to W >= 0. Every feature must then be penalised: a feature
-        without a ridge and with weight 0, or ``alpha=0``, is an error.
+        True: restrict the coefficients to W >= 0. A sign per feature (without the task column)
+        restricts its coefficients in all tasks: +1 to be >= 0, -1 to be <= 0; 0 leaves them free. A
+        dict or a pandas Series gives signs by column name of a data frame; other columns have 0.
+        Every restricted feature must be penalised: without a ridge and with weight 0, or with
+        ``alpha=0``, it is an error.
         """,
     )
     refit_support: bool = parameter(
@@ -159,21 +166,27 @@ class _BlockSparse(NewTasks, RowSupport):
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         block, ridge = self._get_block(data), Ridge(self.alpha * (1 - self.l1_ratio))
-        if self.positive:
-            if ridge.alpha == 0 and (block is None or block.free_rows is not None):
+        signs = read_signs(self, data.X.shape[1])
+        if signs is not None:
+            free = None if block is None else block.free_rows
+            if ridge.alpha == 0 and (block is None or (free is not None and signs[free].any())):
                 raise ValueError(
                     f"positive=True needs a penalty on every feature in {type(self).__name__}: "
                     f"no dual bound exists without one. Use alpha > 0 and feature_weight > 0, or a "
                     f"ridge (l1_ratio < 1)."
                 )
             everywhere = np.ones((data.X.shape[1], data.n_tasks), dtype=bool)
-            block = ChosenEntries(everywhere, True) if block is None else Positive(block)
+            allowed = given_signs(signs)
+            if block is None:
+                block = ChosenEntries(everywhere, True, allowed)
+            else:
+                block = Positive(block, allowed)
         if ridge.alpha == 0:
             return block
         return ridge if block is None else block + ridge
 
     def _prior(self, known: KnownTasks, near: Any = None) -> Prior:
-        if self.positive:
+        if read_signs(self, len(known.coef)) is not None:
             raise ValueError(
                 f"New tasks in {type(self).__name__} need positive=False: a Gaussian prior allows "
                 f"negative coefficients. Fit again without positive=True."
@@ -213,21 +226,12 @@ class _BlockSparse(NewTasks, RowSupport):
         self, strength: float, groups: NDArray[np.intp], weights: NDArray[Any] | None
     ) -> Penalty:
         """The norm of groups of rows of W."""
-        name = type(self).__name__
         if self.norm != "l2":
             raise ValueError(
-                f"feature_groups in {name} need norm='l2' (the Frobenius norm of a group), got "
-                f"norm={self.norm!r}."
+                f"feature_groups in {type(self).__name__} need norm='l2' (the Frobenius norm of a "
+                f"group), got norm={self.norm!r}."
             )
-        if weights is not None:
-            for group in np.unique(groups):
-                different = weights[groups == group]
-                if (different != different[0]).any():
-                    raise ValueError(
-                        f"The 'feature_weight' parameter of {name} must be equal for the features "
-                        f"of a group, since it multiplies the group's norm; got "
-                        f"{different.tolist()!s:.200}. Use their mean, or scale the features."
-                    )
+        check_group_weights(self, groups, weights)
         return FeatureGroups(strength, groups, self.sparsity, weights)
 
     def _minimise(
@@ -245,7 +249,7 @@ class _BlockSparse(NewTasks, RowSupport):
             fit.coef.T,
             fit.intercept,
             ridge=self.alpha * (1 - self.l1_ratio),
-            positive=self.positive,
+            signs=read_signs(self, objective.n_features),
             max_iter=self.max_iter,
             tol=self.tol,
         )

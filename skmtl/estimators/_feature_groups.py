@@ -48,7 +48,24 @@ def read_feature_groups(estimator: Any, n_features: int) -> NDArray[np.intp] | N
         codes = _of_lists(groups, feature_names(estimator, n_features), rule)
     else:
         codes = _of_labels(groups, n_features, estimator.task_column is not None, rule)
-    return None if len(np.unique(codes)) == n_features else codes
+    numbers, codes = np.unique(codes, return_inverse=True)
+    return None if len(numbers) == n_features else codes
+
+
+def check_group_weights(
+    estimator: Any, groups: NDArray[np.intp] | None, weights: NDArray[Any] | None
+) -> None:
+    """Raise if ``feature_weight`` differs within a group, whose norm it multiplies."""
+    if groups is None or weights is None:
+        return
+    for group in np.unique(groups):
+        different = weights[groups == group]
+        if (different != different[0]).any():
+            raise ValueError(
+                f"The 'feature_weight' parameter of {type(estimator).__name__} must be equal for "
+                f"the features of a group, since it multiplies the group's norm; got "
+                f"{different.tolist()!s:.200}. Use their mean, or scale the features."
+            )
 
 
 def _is_list(group: Any) -> bool:

@@ -1,5 +1,6 @@
 """The base classes of the CV estimators, which select alpha by cross-validation."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from skmtl.estimators import (
     parameter,
     read_feature_groups,
     read_feature_weight,
+    read_positive,
     strength,
 )
 from skmtl.model_selection._alpha import read_alphas
@@ -22,7 +24,11 @@ from skmtl.model_selection._cv_search import CV_CONSTRAINTS, CV_TEXTS, keep_sear
 from skmtl.penalties import Penalty
 
 # How parameters that hold a value for each feature are read.
-_BY_FEATURE = {"feature_weight": read_feature_weight, "feature_groups": read_feature_groups}
+_BY_FEATURE: dict[str, Callable[[Any, int], Any]] = {
+    "feature_weight": read_feature_weight,
+    "feature_groups": read_feature_groups,
+    "positive": read_positive,
+}
 
 
 @estimator

@@ -37,6 +37,11 @@ class Penalty(BaseEstimator):
         return False
 
     @property
+    def separates_over_entries(self) -> bool:
+        """Whether it is a sum over the entries of W; its prox then accepts a step per entry."""
+        return False
+
+    @property
     def leaves_mean_free(self) -> bool:
         """Whether adding the same vector to all columns of W leaves it unchanged."""
         return False
@@ -69,8 +74,12 @@ class Penalty(BaseEstimator):
 
     @property
     def is_positive(self) -> bool:
-        """Whether it is infinite if an entry of W is negative."""
+        """Whether it is infinite if some entry of W has the wrong sign, as in :class:`Positive`."""
         return False
+
+    def clip_signs(self, W: Array) -> Array:
+        """W with zeros in place of the entries whose sign makes the penalty infinite."""
+        return W
 
     @property
     def is_zero(self) -> bool:
