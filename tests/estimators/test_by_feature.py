@@ -1,5 +1,7 @@
 """Weights and signs of features in the families that have them."""
 
+import inspect
+import re
 import warnings
 
 import numpy as np
@@ -10,6 +12,7 @@ from scipy.optimize import lsq_linear, nnls
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+import skmtl
 from skmtl import (
     BlockSparseRegressor,
     BlockSparseRegressorCV,
@@ -173,15 +176,15 @@ class TestAlphaMax:
         assert not model.set_params(alpha=top * (1 + 1e-9)).fit(X, Y, S).coef_.any()
         assert model.set_params(alpha=top * 0.98).fit(X, Y, S).coef_.any()
 
+    @pytest.mark.filterwarnings("ignore:The best alpha")
     def test_cv_reads_signs_by_name(self):
-        X, Y, _ = make()
+        X, Y, _ = make(200)
         frame, Y = pd.DataFrame(X, columns=list("uvwxyz")), np.nan_to_num(Y)
-        named = BlockSparseRegressorCV(
-            [0.3, 0.05], cv=2, positive={"u": 1, "v": -1, "x": -1, "y": 1}
-        )
-        placed = BlockSparseRegressorCV([1.0, 0.2, 0.05], cv=2, positive=SIGNS).fit(X, Y)
-        np.testing.assert_allclose(named.fit(frame, Y).coef_, placed.coef_, rtol=1e-12)
-        np.testing.assert_allclose(named.mse_path_, placed.mse_path_, rtol=1e-12)
+        alphas, signs = [0.3, 0.03], {"u": 1, "v": -1, "x": -1, "y": 1}
+        named = BlockSparseRegressorCV(alphas, cv=2, positive=signs).fit(frame, Y)
+        placed = BlockSparseRegressorCV(alphas, cv=2, positive=SIGNS).fit(X, Y)
+        np.testing.assert_allclose(named.coef_, placed.coef_, atol=1e-6)
+        np.testing.assert_allclose(named.mse_path_, placed.mse_path_, rtol=1e-6)
         assert (placed.coef_ * SIGNS >= 0).all()
 
 
@@ -253,6 +256,56 @@ class TestCapped:
         flip = np.where(SIGNS < 0, -1, 1)
         flipped = clone(model).set_params(positive=np.abs(SIGNS)).fit(X * flip, classes(Y), S)
         np.testing.assert_allclose(flipped.coef_ * flip, model.coef_, atol=1e-3)
+
+
+PLAIN = [name for name in sorted(skmtl.__all__) if name.endswith(("Regressor", "Classifier"))]
+
+
+def _parameters(name):
+    return inspect.signature(getattr(skmtl, name)).parameters
+
+
+class TestElsewhere:
+    """Parameters of some families, given to others."""
+
+    OTHERS = tuple(name for name in PLAIN if "positive" not in _parameters(name))
+
+    @pytest.mark.parametrize("name", OTHERS)
+    @pytest.mark.parametrize("parameter", ["positive", "feature_weight", "feature_groups"])
+    def test_the_error_names_the_families(self, name, parameter):
+        cls = getattr(skmtl, name)
+        with pytest.raises(TypeError, match=f"{name} has no parameter '{parameter}'.*BlockSparse"):
+            cls(**{parameter: [1, 1]})
+        with pytest.raises(ValueError, match=f"{name} has no parameter '{parameter}'.*BlockSparse"):
+            cls().set_params(**{parameter: [1, 1]})
+
+    def test_the_named_families_have_the_parameter(self):
+        for parameter in ("positive", "feature_weight", "feature_groups"):
+            with pytest.raises(TypeError) as caught:
+                skmtl.LowRankRegressor(**{parameter: None})
+            named = re.findall(r"(\w+)\*", str(caught.value))
+            having = {
+                re.sub("(Regressor|Classifier)$", "", name)
+                for name in PLAIN
+                if parameter in _parameters(name)
+            }
+            assert set(named) == having
+
+    def test_other_unknown_names_are_pythons_and_sklearns(self):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'strength'"):
+            skmtl.LowRankRegressor(strength=1.0)
+        with pytest.raises(ValueError, match="Invalid parameter 'strength'"):
+            skmtl.LowRankRegressor().set_params(strength=1.0)
+
+    COUPLED = tuple(name for name in OTHERS if "alpha" in _parameters(name))
+
+    @pytest.mark.parametrize("name", [*COUPLED, "BlockSparseRegressor", "PooledTaskClassifier"])
+    @pytest.mark.parametrize("alpha", [[0.1, 0.2, 0.3], {0: 1.0, 1: 2.0, 2: 3.0}])
+    def test_a_strength_for_each_task(self, name, alpha):
+        X, Y, _ = make()
+        model = getattr(skmtl, name)(alpha=alpha)
+        with pytest.raises(ValueError, match="one number.*IndependentTask.*task_weight"):
+            model.fit(X, np.nan_to_num(Y) > 0)
 
 
 class TestErrors:
