@@ -37,6 +37,14 @@ class Penalty(BaseEstimator):
         return False
 
     @property
+    def row_groups(self) -> Array | None:
+        """Labels (n_features,) of groups of rows over which it is a sum; None if not stated.
+
+        Its prox then accepts a step per row that is the same within each group.
+        """
+        return None
+
+    @property
     def separates_over_entries(self) -> bool:
         """Whether it is a sum over the entries of W; its prox then accepts a step per entry."""
         return False

@@ -193,6 +193,10 @@ class Positive(Penalty):
         # Thresholds restrict all signs, to be positive.
         return self.penalty.row_thresholds if self.signs is None else None
 
+    @property
+    def row_groups(self) -> Array | None:
+        return self.penalty.row_groups
+
     def of_rows(self, features: Array) -> "Positive":
         return Positive(self.penalty.of_rows(features), signs_of(self.signs, features))
 

@@ -107,6 +107,10 @@ class RowMajoriser(Penalty):
     def separates_over_rows(self) -> bool:
         return self.groups is None
 
+    @property
+    def row_groups(self) -> Array | None:
+        return self.groups
+
     def value(self, W: Array) -> float:
         if self.entries:
             return float((self.slopes * np.abs(W).sum(axis=1)).sum())

@@ -103,6 +103,10 @@ class FeatureGroups(Penalty):
             )
 
     @property
+    def row_groups(self) -> Array:
+        return np.asarray(self.groups)
+
+    @property
     def ignores_task_rotations(self) -> bool:
         return self.sparsity == 0
 
