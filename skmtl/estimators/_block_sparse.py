@@ -70,7 +70,8 @@ class _BlockSparse(NewTasks, RowSupport):
     \lVert W_{j\cdot} \rVert`; this makes the precision of feature j :math:`\alpha \rho f_j (1 -
     \kappa) / \eta_j + \alpha (1 - \rho)`, plus :math:`\alpha \rho f_j \kappa` divided by the mean
     absolute value of the row. With groups, the norm of the row is that of the group, divided by
-    :math:`\sqrt{p_g}`. Features that no task uses keep the coefficient zero. The penalty
+    :math:`\sqrt{p_g}`. Groups are fitted by gradient steps on working sets of groups if features
+    outnumber labels. Features that no task uses keep the coefficient zero. The penalty
     itself would shrink a new task to zero, which predicts tasks with few labels worse than
     shrinkage to the mean task does.
 

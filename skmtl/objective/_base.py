@@ -195,7 +195,7 @@ class BaseObjective(Sum, Offers):
         metric = curvature + ridge
         if not self.has_feature_metric:
             # The prox needs the same step size within a group, or everywhere.
-            groups = None if self.penalty is None else self.penalty.row_groups
+            groups = self.row_groups
             metric = np.full_like(metric, metric.max()) if groups is None else _tops(metric, groups)
         largest = metric.max()
         return np.maximum(metric, 1e-10 * largest if largest > 0 else 1.0)
@@ -213,6 +213,18 @@ class BaseObjective(Sum, Offers):
     @property
     def has_newton(self) -> bool:
         return False
+
+    @property
+    def has_working_groups(self) -> bool:
+        return False
+
+    @property
+    def row_groups(self) -> Array | None:
+        return None if self.penalty is None else self.penalty.row_groups
+
+    def nearness(self, G: Array) -> Array:
+        assert self.penalty is not None
+        return self.penalty.nearness(G)
 
     @property
     def has_row_models(self) -> bool:

@@ -45,6 +45,15 @@ class Penalty(BaseEstimator):
         return None
 
     @property
+    def has_nearness(self) -> bool:
+        """Whether ``nearness`` is implemented, and ``of_rows`` for whole ``row_groups``."""
+        return False
+
+    def nearness(self, G: Array) -> Array:
+        """How close each row (n_features,) is to becoming active at the slopes G: it is at 1."""
+        raise NotImplementedError
+
+    @property
     def separates_over_entries(self) -> bool:
         """Whether it is a sum over the entries of W; its prox then accepts a step per entry."""
         return False

@@ -197,6 +197,13 @@ class Positive(Penalty):
     def row_groups(self) -> Array | None:
         return self.penalty.row_groups
 
+    @property
+    def has_nearness(self) -> bool:
+        return self.penalty.has_nearness
+
+    def nearness(self, G: Array) -> Array:
+        return self.penalty.nearness(clip_signs(G, self.signs))
+
     def of_rows(self, features: Array) -> "Positive":
         return Positive(self.penalty.of_rows(features), signs_of(self.signs, features))
 

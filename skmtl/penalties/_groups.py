@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from skmtl.penalties._base import Array, Penalty
+from skmtl.penalties._shrinkage import row_norms
 from skmtl.penalties._thresholds import RowThresholds
 
 # Each holds the groups of one size: their features (n_groups, size).
@@ -55,6 +56,7 @@ class FeatureGroups(Penalty):
     """
 
     is_absolute = True
+    has_nearness = True
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Penalty._parameter_constraints,
@@ -151,6 +153,20 @@ class FeatureGroups(Penalty):
                 return np.inf
             largest = max(largest, norm.dual_norm(rows[used] / weights[used]))
         return largest
+
+    def nearness(self, G: Array) -> Array:
+        near = np.empty(len(G))
+        for features, norm, weights in self._norms():
+            rows = np.abs(G[features].reshape(len(features), -1))
+            left = np.maximum(rows - weights * norm.entries, 0.0)
+            if norm.rows > 0:
+                sizes, bounds = row_norms(left), weights[:, 0] * norm.rows
+            else:
+                sizes, bounds = rows.max(axis=1), weights[:, 0] * norm.entries
+            # Unpenalised groups are always active.
+            ratios = np.divide(sizes, bounds, out=np.full(len(rows), np.inf), where=bounds > 0)
+            near[features] = ratios[:, None]
+        return near
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp

@@ -18,6 +18,7 @@ from skmtl import (
     BlockSparseRegressorCV,
 )
 from skmtl.model_selection import alpha_max, block_sparse_path, path
+from skmtl.penalties import FeatureGroups, Positive
 
 GROUPS = [[0, 4], [1, 2, 7], [3], [5, 6]]
 LABELS = ["a", "b", "b", "c", "a", "d", "d", "b"]
@@ -203,6 +204,83 @@ class TestSpecialCases:
         assert (model.coef_[2] != 0)[support].all() and not (model.coef_[2] != 0)[~support].any()
 
 
+def wide(n=60, d=400, n_tasks=3):
+    """More features than rows, in groups of 1 to 6 in random order, three of which matter."""
+    rng = np.random.default_rng(5)
+    groups = rng.permutation(np.repeat(np.arange(120), rng.integers(1, 7, 120))[:d])
+    X, W = rng.normal(size=(n, d)) * rng.uniform(0.5, 2, d), np.zeros((d, n_tasks))
+    W[np.isin(groups, [3, 40, 90])] = 1.0
+    Y = X @ W + rng.normal(size=(n, n_tasks))
+    return X, Y, groups
+
+
+class TestWorkingSets:
+    @pytest.mark.parametrize(
+        "params",
+        [
+            {},
+            {"sparsity": 0.3, "l1_ratio": 0.9},
+            {"positive": np.resize([1, 0, -1], 400)},
+            {"loss": "huber"},
+            {"fit_intercept": False},
+        ],
+        ids=["plain", "sparse", "signs", "huber", "no-intercept"],
+    )
+    @pytest.mark.parametrize("layout", ["shared", "missing", "stacked", "csr"])
+    def test_agree_with_gradient_steps_in_all_rows(self, params, layout):
+        X, Y, groups = wide()
+        model = BlockSparseRegressor(0.35, feature_groups=groups, tol=1e-7, **params)
+        if layout == "missing":
+            Y[::7, 0] = np.nan
+        if layout == "stacked":
+            X, Y, _ = stack(X, Y, np.ones(Y.shape))
+            model.set_params(task_column=-1)
+        X = sp.csr_matrix(X) if layout == "csr" else X
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ConvergenceWarning)
+            model.fit(X, Y)
+            other = clone(model).set_params(solver="fista").fit(X, Y)
+        assert model.n_iter_ < 10 < other.n_iter_
+        assert 0 < model.support_.sum() < 200
+        assert model.objective_ == pytest.approx(other.objective_, rel=1e-6)
+        np.testing.assert_allclose(model.coef_, other.coef_, atol=2e-3)
+
+    def test_of_classes_and_single_precision(self):
+        X, Y, groups = wide()
+        for alpha in (0.06, 0.005):
+            # With little penalty more than half of the rows are needed.
+            model = BlockSparseClassifier(alpha, feature_groups=groups, tol=1e-6).fit(X, Y > 0)
+            other = clone(model).set_params(solver="fista").fit(X, Y > 0)
+            assert model.objective_ == pytest.approx(other.objective_, rel=1e-4)
+            single = clone(model).set_params(tol=1e-4).fit(X.astype(np.float32), Y > 0)
+            assert single.coef_.dtype == np.float32
+            assert single.objective_ == pytest.approx(other.objective_, rel=1e-3)
+
+    def test_on_a_path_and_from_the_previous_fit(self):
+        X, Y, groups = wide()
+        plain = BlockSparseRegressor(feature_groups=groups, tol=1e-7)
+        alphas, coefs, _ = path(plain, X, Y, alphas=5, eps=0.2)
+        for k, alpha in enumerate(alphas):
+            alone = clone(plain).set_params(alpha=alpha, solver="fista").fit(X, Y)
+            np.testing.assert_allclose(coefs[..., k], alone.coef_, atol=2e-3)
+        warm = clone(plain).set_params(alpha=alphas[2], warm_start=True).fit(X, Y)
+        np.testing.assert_allclose(warm.fit(X, Y).coef_, coefs[..., 2], atol=2e-3)
+
+    @pytest.mark.parametrize("sparsity", [0.0, 0.4, 1.0])
+    @pytest.mark.parametrize("signs", [None, np.resize([1, 0, -1], 12)])
+    def test_rows_are_near_where_the_prox_is_not_zero(self, sparsity, signs):
+        rng = np.random.default_rng(0)
+        groups = np.array([4, 4, 0, 1, 1, 1, 2, 2, 3, 5, 5, 6])
+        weights = rng.uniform(0.5, 2, 7)[groups]
+        penalty = FeatureGroups(1.0, groups, sparsity, weights)
+        penalty = penalty if signs is None else Positive(penalty, signs)
+        for _ in range(200):
+            G = 2 * rng.normal(size=(12, 3))
+            found, near = penalty.prox(G, 1.0).any(axis=1), penalty.nearness(G) > 1
+            assert all(found[groups == g].any() == near[groups == g].any() for g in range(7))
+            assert penalty.nearness(G / penalty.dual_norm(G)).max() == pytest.approx(1, rel=1e-9)
+
+
 class TestSelection:
     def test_path(self):
         X, Y, S = make()
@@ -227,7 +305,7 @@ class TestSelection:
         search = GridSearchCV(model, {"alpha": alphas}, cv=folds).fit(frame, Y)
         assert found.alpha_ == search.best_params_["alpha"]
         assert found.best_score_ == pytest.approx(search.best_score_, abs=1e-6)
-        classes = BlockSparseClassifierCV([0.2, 0.02], cv=2, feature_groups=LABELS)
+        classes = BlockSparseClassifierCV([0.3, 0.1], cv=2, feature_groups=LABELS)
         assert classes.fit(X, Y > 1).coef_.shape == (3, 8)
 
 
