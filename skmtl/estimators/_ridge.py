@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from skmtl.design import TaskData
 from skmtl.estimators._ridge_cv import select_ridge
-from skmtl.estimators._signs import POSITIVE, given_signs, read_signs
+from skmtl.estimators._signs import POSITIVE, given_signs, read_positive, read_signs
 from skmtl.estimators.base import Fit, Report, TaskEstimator, estimator, parameter
 from skmtl.objective import BaseObjective
 from skmtl.penalties import ChosenEntries, Penalty, Ridge
@@ -42,7 +42,7 @@ class RidgeTasks(TaskEstimator):
         True: restrict the coefficients to W >= 0. A sign per feature (without the task column)
         restricts its coefficients in all tasks: +1 to be >= 0, -1 to be <= 0; 0 leaves them free. A
         dict or a pandas Series gives signs by column name of a data frame; other columns have 0.
-        Needs ``alpha > 0``, given as a number or numbers.
+        Needs ``alpha > 0``.
         """,
     )
 
@@ -77,12 +77,6 @@ class RidgeTasks(TaskEstimator):
         if not isinstance(self.alpha, str):
             self.alpha_ = self._given_alpha(data)
             return super()._fit_data(data, start, prepared, report)
-        if read_signs(self, data.X.shape[1]) is not None:
-            raise ValueError(
-                f"alpha={self.alpha!r} in {type(self).__name__} needs positive=False: strengths "
-                f"are selected from unrestricted fits. Pass alpha as a number, selected for "
-                f"example by GridSearchCV."
-            )
         strengths = self._selects[self.alpha]
         selected, self.alphas_, self.cv_losses_ = select_ridge(self, data, strengths=strengths)
         self.alpha_ = float(selected[0]) if strengths == "one" else selected
@@ -91,5 +85,8 @@ class RidgeTasks(TaskEstimator):
             # Estimators take a number for each task, also to fit only some of them.
             every = np.ones(len(data.all_tasks))
             every[data.positions] = selected
-        fit: Fit = clone(self).set_params(alpha=every)._fit_data(data, start, report=report)
+        # By position, because the copy knows no names.
+        positive = read_positive(self, data.X.shape[1])
+        model = clone(self).set_params(alpha=every, positive=positive)
+        fit: Fit = model._fit_data(data, start, report=report)
         return fit

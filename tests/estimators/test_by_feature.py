@@ -159,6 +159,24 @@ class TestEquivalences:
         model.set_params(positive=SIGNS)
         np.testing.assert_allclose(model.fit(X, Y).coef_, least, atol=1e-4)
 
+    @pytest.mark.parametrize("alpha", ["cv", "cv-each"])
+    def test_selected_strengths_of_the_baselines(self, alpha):
+        # Where the signs restrict nothing, losses of folds are those of the closed form.
+        X, Y, _ = make(200)
+        X, _ = np.linalg.qr(X - X.mean(axis=0))
+        frame = pd.DataFrame(20 * X, columns=list("uvwxyz"))
+        Y = 20 * X @ np.full((6, 3), 2.0) + np.random.default_rng(0).normal(size=(200, 3))
+        plain = IndependentTaskRegressor(alpha, tol=1e-9).fit(frame, Y)
+        named = IndependentTaskRegressor(alpha, positive={"u": 1, "z": 1}, tol=1e-9).fit(frame, Y)
+        assert (plain.coef_ > 0).all()
+        np.testing.assert_allclose(named.cv_losses_, plain.cv_losses_, rtol=1e-3)
+        np.testing.assert_allclose(named.coef_, plain.coef_, atol=1e-4)
+        # Where they do, the fit is that with the selected strengths.
+        model = IndependentTaskRegressor(alpha, positive={"u": -1}, tol=1e-9).fit(frame, Y)
+        assert not model.coef_[:, 0].any() and (model.coef_[:, 1:] > 0).all()
+        again = clone(model).set_params(alpha=model.alpha_).fit(frame, Y)
+        np.testing.assert_allclose(again.coef_, model.coef_, atol=1e-5)
+
     def test_the_learned_tree_does_not_depend_on_the_signs(self):
         X, Y, S = make()
         models = [TreeGuidedRegressor(0.1, positive=signs).fit(X, Y, S) for signs in (False, SIGNS)]
@@ -343,8 +361,6 @@ class TestErrors:
             GraphRegularizedRegressor(feature_weight=WEIGHTS).fit(X, Y)
         with pytest.raises(ValueError, match="sparse > 0 or block > 0"):
             GraphRegularizedRegressor(positive=True).fit(X, Y)
-        with pytest.raises(ValueError, match="alpha='cv'.*positive=False"):
-            IndependentTaskRegressor("cv", positive=True).fit(X, Y)
 
     def test_of_the_task_column(self):
         X, y, _ = stack(*make())

@@ -215,7 +215,12 @@ class QuickValidation(BaseEstimator):
 
     def _validate_params(self) -> None:
         if not _has_valid_parameters(self):
-            message = explain_alpha(self)
+            _, _, rules = _rules[type(self)]
+            refused = any(
+                name == "alpha" and not _satisfies(self.alpha, constraints)
+                for name, _, constraints in rules
+            )
+            message = explain_alpha(self) if refused else None
             if message is not None:
                 raise ValueError(message)
             super()._validate_params()  # raises, with scikit-learn's message
