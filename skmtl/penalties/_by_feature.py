@@ -162,6 +162,7 @@ class Positive(Penalty):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
     def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
         known = isinstance(self.penalty, Penalty)
         if known:
             self.penalty.check(n_features, n_tasks)
