@@ -281,11 +281,21 @@ class BlockSparseRegressor(_BlockSparse, NewTaskRegressor):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skmtl import BlockSparseRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> dataset = make_block_sparse(n_features=20, n_informative=3, random_state=0)
     >>> model = BlockSparseRegressor(alpha=0.5).fit(dataset.data, dataset.target)
     >>> bool((model.support_ == dataset.support).all())
+    True
+
+    Four groups of five features, which enter together, the first feature with a positive sign:
+
+    >>> groups = np.repeat(["age", "diet", "dose", "site"], 5)
+    >>> signs = np.array([1] + 19 * [0])
+    >>> model = BlockSparseRegressor(0.5, feature_groups=groups, positive=signs)
+    >>> model = model.fit(dataset.data, dataset.target)
+    >>> bool((model.coef_[:, 0] >= 0).all())
     True
     """
 

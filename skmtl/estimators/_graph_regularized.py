@@ -109,6 +109,23 @@ class _GraphRegularized(ConstrainedFeatures, NewTasks):
     )
     sparse: float = parameter(0.0, *SPARSE)
     block: float = parameter(0.0, *BLOCK)
+    feature_weight: Any = parameter(
+        None,
+        text=r"""
+        A factor :math:`f_j > 0` for each feature (without the task column) that multiplies the
+        norms of its row, not the squares; it needs ``sparse > 0`` or ``block > 0``. A dict or a
+        pandas Series gives factors by column name of a data frame; other columns have 1.
+        """,
+    )
+    positive: Any = parameter(
+        False,
+        text="""
+        True: restrict the coefficients to W >= 0. A sign per feature (without the task column)
+        restricts its coefficients in all tasks: +1 to be >= 0, -1 to be <= 0; 0 leaves them free. A
+        dict or a pandas Series gives signs by column name of a data frame; other columns have 0.
+        Needs ``alpha > 0``, and ``sparse > 0`` or ``block > 0``.
+        """,
+    )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         L = self._laplacian(data, data.positions)
