@@ -70,10 +70,10 @@ class _BlockSparse(NewTasks, RowSupport):
     \lVert W_{j\cdot} \rVert`; this makes the precision of feature j :math:`\alpha \rho f_j (1 -
     \kappa) / \eta_j + \alpha (1 - \rho)`, plus :math:`\alpha \rho f_j \kappa` divided by the mean
     absolute value of the row. With groups, the norm of the row is that of the group, divided by
-    :math:`\sqrt{p_g}`. Groups are fitted by gradient steps on working sets of groups if features
-    outnumber labels. Features that no task uses keep the coefficient zero. The penalty
-    itself would shrink a new task to zero, which predicts tasks with few labels worse than
-    shrinkage to the mean task does.
+    :math:`\sqrt{p_g}`. Features that no task uses keep the coefficient zero. The penalty itself
+    would shrink a new task to zero, which predicts tasks with few labels worse than shrinkage to
+    the mean task does. Where gradient steps would be taken in all of many features, groups are
+    fitted on working sets of groups.
 
     References
     ----------
@@ -172,8 +172,9 @@ class _BlockSparse(NewTasks, RowSupport):
             free = None if block is None else block.free_rows
             if ridge.alpha == 0 and (block is None or (free is not None and signs[free].any())):
                 raise ValueError(
-                    f"positive=True needs a penalty on every feature in {type(self).__name__}: "
-                    f"no dual bound exists without one. Use alpha > 0 and feature_weight > 0, or a "
+                    f"positive=True needs a penalty on every feature in {type(self).__name__}, and "
+                    f"signs one on every feature that they restrict: no dual bound exists without "
+                    f"one. Use alpha > 0 and feature_weight > 0, or a "
                     f"ridge (l1_ratio < 1)."
                 )
             everywhere = np.ones((data.X.shape[1], data.n_tasks), dtype=bool)

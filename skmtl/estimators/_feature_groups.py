@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import refuse_mask
+from skmtl.design import describe_names, entries_by_name, refuse_mask
 from skmtl.estimators._feature_weight import feature_names
 
 # The rule, type and text of the parameter.
@@ -43,6 +43,8 @@ def read_feature_groups(estimator: Any, n_features: int) -> NDArray[np.intp] | N
         return None
     rule = f"The 'feature_groups' parameter of {type(estimator).__name__} must"
     refuse_mask(given, f"The 'feature_groups' of {type(estimator).__name__}", "Use one label.")
+    if not isinstance(given, dict):
+        given = _in_order(given, feature_names(estimator, n_features), rule)
     groups = list(given.values()) if isinstance(given, dict) else list(given)
     if isinstance(given, dict) or any(_is_list(group) for group in groups):
         codes = _of_lists(groups, feature_names(estimator, n_features), rule)
@@ -66,6 +68,21 @@ def check_group_weights(
                 f"the features of a group, since it multiplies the group's norm; got "
                 f"{different.tolist()!s:.200}. Use their mean, or scale the features."
             )
+
+
+def _in_order(given: Any, features: list[Any], rule: str) -> Any:
+    """The labels of a pandas Series in the order of the features; other values unchanged."""
+    named = entries_by_name(given, features, rule.removesuffix(" must"))
+    if named is None:
+        return given
+    missing = [name for name in features if name not in named]
+    extra = [name for name in named if name not in features]
+    if missing or extra:
+        raise ValueError(
+            f"{rule} name every feature of X once: it {describe_names(missing, extra)}. Pass the "
+            f"labels in the order of the features, or a dict of lists."
+        )
+    return [named[name] for name in features]
 
 
 def _is_list(group: Any) -> bool:

@@ -126,6 +126,19 @@ class TestSpecialCases:
             model = BlockSparseRegressor(0.2, feature_groups=given).fit(frame, Y, S)
             np.testing.assert_allclose(model.coef_, plain.coef_, rtol=1e-12)
 
+    def test_a_series_is_matched_by_name(self):
+        X, Y, S = make()
+        frame = pd.DataFrame(X, columns=list("stuvwxyz"))
+        series = pd.Series(LABELS, index=frame.columns)
+        found = [
+            BlockSparseRegressor(0.2, feature_groups=given).fit(frame, Y, S).coef_
+            for given in (series, series[::-1])
+        ]
+        np.testing.assert_array_equal(*found)
+        model = BlockSparseRegressor(0.2, feature_groups=series.rename({"s": "a"}))
+        with pytest.raises(ValueError, match=r"misses \['s'\] and has unknown \['a'\]"):
+            model.fit(frame, Y, S)
+
     @pytest.mark.parametrize("sparsity", [0.0, 0.3])
     def test_copies_of_a_group_of_one_are_rows(self, sparsity):
         # Labels without repetition give the row norms, fitted by the same algorithm.
