@@ -4,6 +4,7 @@ from skmtl.estimators._block_sparse import BlockSparseClassifier, BlockSparseReg
 from skmtl.estimators._capped import CappedBlockSparseClassifier, CappedBlockSparseRegressor
 from skmtl.estimators._clustered import ClusteredTaskClassifier, ClusteredTaskRegressor
 from skmtl.estimators._dirty import DirtyModelClassifier, DirtyModelRegressor
+from skmtl.estimators._feature_groups import read_feature_groups
 from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._fused import FusedTaskClassifier, FusedTaskRegressor
 from skmtl.estimators._graph_regularized import (
@@ -25,6 +26,7 @@ from skmtl.estimators._nonconvex import (
 from skmtl.estimators._pooled import PooledTaskClassifier, PooledTaskRegressor
 from skmtl.estimators._relation import TaskRelationClassifier, TaskRelationRegressor
 from skmtl.estimators._robust import RobustTaskClassifier, RobustTaskRegressor
+from skmtl.estimators._signs import read_positive
 from skmtl.estimators._sparse_low_rank import SparseLowRankClassifier, SparseLowRankRegressor
 from skmtl.estimators._sparse_relation import (
     SparseTaskRelationClassifier,
@@ -139,7 +141,9 @@ __all__ = [
     "make_grid",
     "parameter",
     "prepare_objective",
+    "read_feature_groups",
     "read_feature_weight",
+    "read_positive",
     "ridge_grid",
     "score_paths",
     "search_grids",

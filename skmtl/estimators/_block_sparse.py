@@ -5,12 +5,19 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
+from skmtl.estimators._feature_groups import (
+    FEATURE_GROUPS,
+    check_group_weights,
+    read_feature_groups,
+)
 from skmtl.estimators._feature_weight import read_feature_weight
-from skmtl.estimators._priors import row_precisions
+from skmtl.estimators._priors import group_precisions, row_precisions
 from skmtl.estimators._refit import refit_selected
+from skmtl.estimators._signs import POSITIVE, given_signs, read_signs
 from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
     MULTICLASS_LOSS,
@@ -30,6 +37,7 @@ from skmtl.objective import BaseObjective
 from skmtl.penalties import (
     L21,
     ChosenEntries,
+    FeatureGroups,
     L1Inf,
     Penalty,
     Positive,
@@ -47,18 +55,31 @@ class _BlockSparse(NewTasks, RowSupport):
     ``feature_weight`` (1). The sum of the Euclidean norms of W's rows (the L2,1 norm) lets a
     feature enter for all tasks or for none; sparsity lets tasks drop some of those that enter.
 
+    With ``feature_groups``, the features of a group enter together. The sum is then over groups g
+    of :math:`p_g` features, whose rows are :math:`W_g`:
+
+    .. math::
+
+        \alpha \rho \sum_g f_g \bigl[ (1 - \kappa) \sqrt{p_g} \, \lVert W_g \rVert_F
+        + \kappa \lVert W_g \rVert_1 \bigr] .
+
     Notes
     -----
     Convex. The prior for a new task has the mean task as its mean. The norm of a row is the minimum
     of :math:`(\lVert W_{j\cdot} \rVert^2 / \eta_j + \eta_j) / 2`, attained at :math:`\eta_j =
     \lVert W_{j\cdot} \rVert`; this makes the precision of feature j :math:`\alpha \rho f_j (1 -
     \kappa) / \eta_j + \alpha (1 - \rho)`, plus :math:`\alpha \rho f_j \kappa` divided by the mean
-    absolute value of the row. Features that no task uses keep the coefficient zero. The penalty
-    itself would shrink a new task to zero, which predicts tasks with few labels worse than
-    shrinkage to the mean task does.
+    absolute value of the row. With groups, the norm of the row is that of the group, divided by
+    :math:`\sqrt{p_g}`. Features that no task uses keep the coefficient zero. The penalty itself
+    would shrink a new task to zero, which predicts tasks with few labels worse than shrinkage to
+    the mean task does. Where gradient steps would be taken in all of many features, groups are
+    fitted on working sets of groups.
 
     References
     ----------
+    M. Yuan and Y. Lin, "Model selection and estimation in regression with grouped variables",
+    JRSS B 68(1), 2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x (``feature_groups``)
+
     G. Obozinski, B. Taskar and M. Jordan, "Joint covariate selection and joint subspace
     selection for multiple classification problems", Stat. Comput. 20, 2010,
     https://doi.org/10.1007/s11222-008-9111-x
@@ -119,13 +140,16 @@ class _BlockSparse(NewTasks, RowSupport):
         or a pandas Series gives factors by column name of a data frame; other columns have 1.
         """,
     )
-    positive: bool = parameter(
+    feature_groups: Any = parameter(None, *FEATURE_GROUPS)
+    positive: Any = parameter(
         False,
-        ["boolean"],
-        "bool",
+        *POSITIVE,
         """
-        Restrict the coefficients to W >= 0. Every feature must then be penalised: a feature
-        without a ridge and with weight 0, or ``alpha=0``, is an error.
+        True: restrict the coefficients to W >= 0. A sign per feature (without the task column)
+        restricts its coefficients in all tasks: +1 to be >= 0, -1 to be <= 0; 0 leaves them free. A
+        dict or a pandas Series gives signs by column name of a data frame; other columns have 0.
+        Every restricted feature must be penalised: without a ridge and with weight 0, or with
+        ``alpha=0``, it is an error.
         """,
     )
     refit_support: bool = parameter(
@@ -143,21 +167,28 @@ class _BlockSparse(NewTasks, RowSupport):
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         block, ridge = self._get_block(data), Ridge(self.alpha * (1 - self.l1_ratio))
-        if self.positive:
-            if ridge.alpha == 0 and (block is None or block.free_rows is not None):
+        signs = read_signs(self, data.X.shape[1])
+        if signs is not None:
+            free = None if block is None else block.free_rows
+            if ridge.alpha == 0 and (block is None or (free is not None and signs[free].any())):
                 raise ValueError(
-                    f"positive=True needs a penalty on every feature in {type(self).__name__}: "
-                    f"no dual bound exists without one. Use alpha > 0 and feature_weight > 0, or a "
+                    f"positive=True needs a penalty on every feature in {type(self).__name__}, and "
+                    f"signs one on every feature that they restrict: no dual bound exists without "
+                    f"one. Use alpha > 0 and feature_weight > 0, or a "
                     f"ridge (l1_ratio < 1)."
                 )
             everywhere = np.ones((data.X.shape[1], data.n_tasks), dtype=bool)
-            block = ChosenEntries(everywhere, True) if block is None else Positive(block)
+            allowed = given_signs(signs)
+            if block is None:
+                block = ChosenEntries(everywhere, True, allowed)
+            else:
+                block = Positive(block, allowed)
         if ridge.alpha == 0:
             return block
         return ridge if block is None else block + ridge
 
     def _prior(self, known: KnownTasks, near: Any = None) -> Prior:
-        if self.positive:
+        if read_signs(self, len(known.coef)) is not None:
             raise ValueError(
                 f"New tasks in {type(self).__name__} need positive=False: a Gaussian prior allows "
                 f"negative coefficients. Fit again without positive=True."
@@ -171,7 +202,11 @@ class _BlockSparse(NewTasks, RowSupport):
         precisions = np.full(len(mean), ridge)
         if strength > 0:
             penalised = factors > 0
-            each = row_precisions(known.coef[penalised], entries, rows, largest=largest)
+            groups, W = read_feature_groups(self, len(known.coef)), known.coef[penalised]
+            if groups is None:
+                each = row_precisions(W, entries, rows, largest=largest)
+            else:
+                each = group_precisions(W, groups[penalised], entries, rows)
             precisions[penalised] += factors[penalised] * each
         return Prior.of_precisions(mean, precisions, n_averaged=known.coef.shape[1])
 
@@ -181,10 +216,25 @@ class _BlockSparse(NewTasks, RowSupport):
         weights = read_feature_weight(self, data.X.shape[1])
         if strength == 0 or (weights is not None and not weights.any()):
             return None
+        groups = read_feature_groups(self, data.X.shape[1])
+        if groups is not None:
+            return self._get_groups(strength, groups, weights)
         block: Penalty = L21(strength) if self.norm == "l2" else L1Inf(strength)
         if self.sparsity > 0:
             block = SparseGroup(strength, self.sparsity, self.norm)
         return block if weights is None else WeightedRows(block, weights)
+
+    def _get_groups(
+        self, strength: float, groups: NDArray[np.intp], weights: NDArray[Any] | None
+    ) -> Penalty:
+        """The norm of groups of rows of W."""
+        if self.norm != "l2":
+            raise ValueError(
+                f"feature_groups in {type(self).__name__} need norm='l2' (the Frobenius norm of a "
+                f"group), got norm={self.norm!r}."
+            )
+        check_group_weights(self, groups, weights)
+        return FeatureGroups(strength, groups, self.sparsity, weights)
 
     def _minimise(
         self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
@@ -201,7 +251,7 @@ class _BlockSparse(NewTasks, RowSupport):
             fit.coef.T,
             fit.intercept,
             ridge=self.alpha * (1 - self.l1_ratio),
-            positive=self.positive,
+            signs=read_signs(self, objective.n_features),
             max_iter=self.max_iter,
             tol=self.tol,
         )
@@ -232,11 +282,21 @@ class BlockSparseRegressor(_BlockSparse, NewTaskRegressor):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from skmtl import BlockSparseRegressor
     >>> from skmtl.datasets import make_block_sparse
     >>> dataset = make_block_sparse(n_features=20, n_informative=3, random_state=0)
     >>> model = BlockSparseRegressor(alpha=0.5).fit(dataset.data, dataset.target)
     >>> bool((model.support_ == dataset.support).all())
+    True
+
+    Four groups of five features, which enter together, the first feature with a positive sign:
+
+    >>> groups = np.repeat(["age", "diet", "dose", "site"], 5)
+    >>> signs = np.array([1] + 19 * [0])
+    >>> model = BlockSparseRegressor(0.5, feature_groups=groups, positive=signs)
+    >>> model = model.fit(dataset.data, dataset.target)
+    >>> bool((model.coef_[:, 0] >= 0).all())
     True
     """
 

@@ -7,6 +7,13 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.design import TaskData
+from skmtl.estimators._by_feature import ConstrainedFeatures
+from skmtl.estimators._feature_groups import (
+    FEATURE_GROUPS,
+    check_group_weights,
+    read_feature_groups,
+)
+from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._nonconvex import (
     INNER,
     NonConvexEstimator,
@@ -16,6 +23,7 @@ from skmtl.estimators._nonconvex import (
     separates,
     start_of,
 )
+from skmtl.estimators._signs import given_signs, read_signs
 from skmtl.estimators._support import RowSupport
 from skmtl.estimators.base import (
     Fit,
@@ -26,7 +34,7 @@ from skmtl.estimators.base import (
     strength,
 )
 from skmtl.objective import BaseObjective
-from skmtl.penalties import L1, L21, Penalty, RowConcave
+from skmtl.penalties import L1, L21, FeatureGroups, Penalty, Positive, RowConcave
 from skmtl.solvers import FISTA, Point, choose_solver
 
 Array = NDArray[Any]
@@ -35,11 +43,16 @@ _POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
 
 @estimator
-class _CappedBlockSparse(RowSupport, NonConvexEstimator):
+class _CappedBlockSparse(ConstrainedFeatures, RowSupport, NonConvexEstimator):
     r"""A penalty that is concave in the norms of the rows of W.
 
     :math:`\theta` is ``threshold`` and :math:`\gamma` is ``gamma``. Rows of W whose norm exceeds
     :math:`\theta`, or :math:`\gamma \alpha`, are not shrunk.
+
+    With ``feature_groups``, the sum is over groups g of :math:`p_g` features instead of single
+    rows: :math:`r_g = \lVert W_g \rVert_F` with :math:`\alpha \sqrt{p_g}` in place of
+    :math:`\alpha`, or :math:`\alpha \min(\lVert W_g \rVert_1, p_g \theta)`. ``feature_weight``
+    multiplies :math:`\alpha` of a row or group.
 
     Notes
     -----
@@ -93,6 +106,7 @@ class _CappedBlockSparse(RowSupport, NonConvexEstimator):
         approaches that of :class:`BlockSparseRegressor`.
         """,
     )
+    feature_groups: Any = parameter(None, *FEATURE_GROUPS)
     solver: str = parameter(
         "auto",
         kind='{"auto", "admm", "block", "fista", "newton"}',
@@ -104,21 +118,35 @@ class _CappedBlockSparse(RowSupport, NonConvexEstimator):
     _separation_remedy = "Increase alpha, threshold (penalty='capped') or gamma (penalty='mcp')"
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
+        n_features = data.X.shape[1]
+        groups, weights = self._rows(n_features)
         if self.alpha == 0:
-            return None
-        return L1(self.alpha) if self.penalty == "capped" else L21(self.alpha)
+            return self._constrained(None, n_features)
+        norm: Penalty = L1(self.alpha) if self.penalty == "capped" else L21(self.alpha)
+        if self.penalty == "mcp" and groups is not None:
+            norm = FeatureGroups(self.alpha, groups, weights=weights)
+            return self._constrained(norm, n_features, weigh=False)
+        return self._constrained(norm, n_features)
 
-    @property
-    def _concave(self) -> RowConcave:
-        return RowConcave(self.penalty, self.alpha, self.threshold, self.gamma)
+    def _rows(self, n_features: int) -> tuple[Array | None, Array | None]:
+        """The groups and the weights of the features; None: each is a group, or weighs 1."""
+        groups = read_feature_groups(self, n_features)
+        weights = read_feature_weight(self, n_features)
+        check_group_weights(self, groups, weights)
+        return groups, weights
+
+    def _concave(self, n_features: int) -> RowConcave:
+        rows = self._rows(n_features)
+        return RowConcave(self.penalty, self.alpha, self.threshold, self.gamma, *rows)
 
     def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
-        return self._concave.value(W)
+        return self._concave(len(W)).value(W)
 
     def _stages(
         self, objective: BaseObjective, warm: Fit | None, report: StageReport | None
     ) -> Stages:
-        concave = self._concave
+        concave = self._concave(objective.n_features)
+        signs = read_signs(self, objective.n_features)
         scale, tol = objective.null_value, self._tolerance(objective)
         enough = INNER * tol * scale
         origin, n_iter, gap = start_of(objective, warm), 0, 0.0
@@ -140,7 +168,9 @@ class _CappedBlockSparse(RowSupport, NonConvexEstimator):
                 return bool(free.any()) and separates(objective, point.W * free[:, None], point.b)
 
             stages.is_separated = separated(stages.point)
-            stage = objective.with_penalty(majoriser)
+            stage = objective.with_penalty(
+                majoriser if signs is None else Positive(majoriser, given_signs(signs))
+            )
             upper, bound = stage.bounds(stages.point)
             gain = max(upper - max(bound, 0.0), 0.0)
             worthwhile = stages.measure(gain, scale)

@@ -6,16 +6,18 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skmtl.design import TaskData
+from skmtl.estimators._by_feature import ConstrainedFeatures
 from skmtl.estimators._superposed import ROUNDING, TwoPartTasks
 from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
-from skmtl.penalties import L1, L21, L1Inf
+from skmtl.penalties import L1, L21, L1Inf, Penalty
 
 # The default strength of the private part if both parts can then be non-zero.
 _USUAL = 0.5
 
 
 @estimator
-class _Dirty(TwoPartTasks):
+class _Dirty(ConstrainedFeatures, TwoPartTasks):
     r"""A norm on the rows of P and the L1 norm of Q.
 
     :math:`\rho` is ``private``. The non-zero rows of P are the features that all tasks use. They
@@ -61,6 +63,9 @@ class _Dirty(TwoPartTasks):
     )
 
     _strength, _part_names = "private", ("shared part", "private part")
+
+    def _get_penalty(self, data: TaskData) -> Penalty | None:
+        return self._constrained(super()._get_penalty(data), data.X.shape[1])
 
     def _norms(self) -> tuple[Any, Any]:
         return (L21 if self.norm == "l2" else L1Inf), L1

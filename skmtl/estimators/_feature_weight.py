@@ -29,7 +29,7 @@ def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] 
         return None
     rule = f"The 'feature_weight' parameter of {type(estimator).__name__} must"
     refuse_mask(given, f"The 'feature_weight' of {type(estimator).__name__}", "Use 1 instead.")
-    values = _by_name(estimator, given, n_features, rule)
+    values = by_feature_name(estimator, given, n_features, rule, ("weight", 1.0))
     try:
         weights = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -57,15 +57,16 @@ def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] 
     return None if (weights == 1).all() else weights
 
 
-def _by_name(estimator: Any, given: Any, n_features: int, rule: str) -> Any:
+def by_feature_name(
+    estimator: Any, given: Any, n_features: int, rule: str, default: tuple[str, float]
+) -> Any:
     """The numbers of a dict or a Series in the order of the features; other values unchanged.
 
-    Features that are not named have the number 1.
+    ``rule`` begins the error messages; ``default`` is the name and the number for features that are
+    not named.
     """
+    features = feature_names(estimator, n_features)
     columns = getattr(estimator, "feature_names_in_", None)
-    features = list(range(n_features))
-    if columns is not None:
-        features = columns[feature_positions(estimator, len(columns))].tolist()
     named = entries_by_name(given, features, rule.removesuffix(" must"))
     if named is None:
         return given
@@ -80,6 +81,15 @@ def _by_name(estimator: Any, given: Any, n_features: int, rule: str) -> Any:
         raise ValueError(
             f"{rule} name features of X, got unknown {unknown[:10]}. The features are "
             f"{features[:20]}{', ...' if len(features) > 20 else ''}, without the task column; "
-            f"features that are not named have the weight 1."
+            f"features that are not named have the {default[0]} {default[1]:g}."
         )
-    return [named.get(name, 1.0) for name in features]
+    return [named.get(name, default[1]) for name in features]
+
+
+def feature_names(estimator: Any, n_features: int) -> list[Any]:
+    """The names of the features, without other columns; their positions if X has no names."""
+    columns = getattr(estimator, "feature_names_in_", None)
+    if columns is None:
+        return list(range(n_features))
+    names: list[Any] = columns[feature_positions(estimator, len(columns))].tolist()
+    return names

@@ -10,9 +10,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl._graphs import laplacian_of, read_graph, read_laplacian
 from skmtl._warnings import warn
 from skmtl.design import TaskData, as_floats, entries_by_name
+from skmtl.estimators._by_feature import ConstrainedFeatures
+from skmtl.estimators._feature_weight import read_feature_weight
 from skmtl.estimators._order import task_graph, warn_of_alphabet
 from skmtl.estimators._priors import row_precisions
 from skmtl.estimators._row_norms import BLOCK, SPARSE
+from skmtl.estimators._signs import read_signs
 from skmtl.estimators.base import (
     Fit,
     KnownTasks,
@@ -30,7 +33,7 @@ from skmtl.penalties import L1, L21, FusedTasks, Penalty, TaskQuadratic
 
 
 @estimator
-class _GraphRegularized(NewTasks):
+class _GraphRegularized(ConstrainedFeatures, NewTasks):
     r"""A penalty on the squared differences between neighbouring tasks.
 
     L is the Laplacian of a graph of tasks with weights :math:`a_{st}`,
@@ -106,14 +109,39 @@ class _GraphRegularized(NewTasks):
     )
     sparse: float = parameter(0.0, *SPARSE)
     block: float = parameter(0.0, *BLOCK)
+    feature_weight: Any = parameter(
+        None,
+        text=r"""
+        A factor :math:`f_j > 0` for each feature (without the task column) that multiplies the
+        norms of its row, not the squares; it needs ``sparse > 0`` or ``block > 0``. A dict or a
+        pandas Series gives factors by column name of a data frame; other columns have 1.
+        """,
+    )
+    positive: Any = parameter(
+        False,
+        text="""
+        True: restrict the coefficients to W >= 0. A sign per feature (without the task column)
+        restricts its coefficients in all tasks: +1 to be >= 0, -1 to be <= 0; 0 leaves them free. A
+        dict or a pandas Series gives signs by column name of a data frame; other columns have 0.
+        Needs ``alpha > 0``, and ``sparse > 0`` or ``block > 0``.
+        """,
+    )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         L = self._laplacian(data, data.positions)
+        norm = _norm(self.alpha * self.sparse, self.alpha * self.block)
+        norm = self._constrained(norm, data.X.shape[1])
+        if norm is None and self.alpha > 0 and self.feature_weight is not None:
+            raise ValueError(
+                f"feature_weight in {type(self).__name__} multiplies the norms of the rows, and "
+                f"there are none. Use sparse > 0 or block > 0, or scale the features."
+            )
         if self.alpha == 0:
             return None
         quadratic = TaskQuadratic(L + self.ridge * np.eye(len(L)), self.alpha)
-        norm = _norm(self.alpha * self.sparse, self.alpha * self.block)
         return quadratic if norm is None else norm + quadratic
+
+    _norm_remedy = "Use alpha > 0, and sparse > 0 or block > 0."
 
     def fit_new_task(
         self,
@@ -169,13 +197,19 @@ class _GraphRegularized(NewTasks):
 
         ``total`` is the diagonal entry of the Laplacian, by default the sum of the weights.
         """
+        if read_signs(self, len(W)) is not None:
+            raise ValueError(
+                f"New tasks in {type(self).__name__} need positive=False: a Gaussian prior allows "
+                f"coefficients of both signs. Fit again without positive."
+            )
         total = float(weights.sum()) if total is None else total
         pulled = total + self.ridge
         mean = W @ weights / pulled if pulled > 0 else np.zeros(len(W))
         precisions = np.full(len(W), self.alpha * pulled)
         entries, rows = self.alpha * self.sparse, self.alpha * self.block
         if entries > 0 or rows > 0:
-            precisions += row_precisions(W, entries, rows)
+            factors, each = read_feature_weight(self, len(W)), row_precisions(W, entries, rows)
+            precisions += each if factors is None else factors * each
         return Prior.of_precisions(mean, precisions)
 
     def _laplacian(self, data: TaskData, positions: NDArray[Any]) -> NDArray[Any]:

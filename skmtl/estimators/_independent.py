@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl.design import TaskData, as_floats, in_task_order
 from skmtl.estimators._ridge import RidgeTasks
 from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, strength
-from skmtl.penalties import Penalty, Ridge
+from skmtl.penalties import Penalty
 
 
 @estimator
@@ -50,7 +50,7 @@ class _IndependentTask(RidgeTasks):
         alpha = self._strengths(data)
         if alpha.ndim:
             alpha = alpha[data.positions]
-        return Ridge(alpha) if (alpha > 0).any() else None
+        return self._ridge(data, alpha, data.n_tasks)
 
     def _targets_compete(self, data: TaskData) -> bool:
         return False

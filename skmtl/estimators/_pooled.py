@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl.design import TaskData
 from skmtl.estimators._ridge import RidgeTasks
 from skmtl.estimators.base import TaskClassifier, TaskRegressor, estimator, parameter, strength
-from skmtl.penalties import Penalty, Ridge
+from skmtl.penalties import Penalty
 
 
 @estimator
@@ -40,7 +40,7 @@ class _PooledTask(RidgeTasks):
     _selects: ClassVar[dict[str, str]] = {"cv": "one"}
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
-        return Ridge(self.alpha) if self.alpha > 0 else None
+        return self._ridge(data, self.alpha, data.n_tasks if self._pooling(data) is None else 1)
 
     def _pooling(self, data: TaskData) -> str | None:
         if data.layout == "classes":

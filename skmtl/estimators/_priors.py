@@ -58,3 +58,26 @@ def row_precisions(W: Array, entries: float, rows: float, *, largest: bool = Fal
     used = norms > 0
     found[used] = rows / norms[used] + entries / means[used]
     return found
+
+
+def group_precisions(W: Array, groups: Array, entries: float, rows: float) -> Array:
+    r"""The precisions (n_features,) of norms of groups of rows, as in :func:`row_precisions`.
+
+    Parameters
+    ----------
+    W : ndarray of shape (n_features, n_tasks)
+    groups : int array of shape (n_features,)
+        The group of each feature, all of whose features are included.
+    entries, rows : float
+        The strengths of the L1 norm, and of the Frobenius norms times the square root of the
+        number of features.
+    """
+    _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    norms = np.sqrt(np.bincount(codes, (W**2).sum(axis=1)) / counts)[codes]
+    means = np.abs(W).mean(axis=1)
+    found = np.full(len(W), np.inf)
+    used = (norms > 0) & ((means > 0) | (entries == 0))
+    found[used] = rows / norms[used]
+    if entries > 0:
+        found[used] += entries / means[used]
+    return found

@@ -23,7 +23,7 @@ def refit_selected(
     intercepts: Array,
     *,
     ridge: float,
-    positive: bool,
+    signs: Array | None,
     max_iter: int,
     tol: float,
 ) -> tuple[Array, Array]:
@@ -37,8 +37,8 @@ def refit_selected(
     intercepts : ndarray of shape (n_tasks,)
     ridge : float
         Strength; a millionth of the largest curvature of a selected feature is added.
-    positive : bool
-        Whether the entries must not be negative.
+    signs : ndarray of shape (n_features,), optional
+        The signs that the entries may have: +1, -1, or 0 for both.
     max_iter, tol : as in :func:`skmtl.solvers.solve`
 
     Returns
@@ -55,8 +55,10 @@ def refit_selected(
     largest = float(part.curvature[1].max())
     strength = Ridge(ridge + _LEAST_RIDGE * largest)
     selected = W[rows] != 0
-    if positive or not selected.all():
-        part = part.with_penalty(ChosenEntries(selected, positive) + strength)
+    if signs is not None:
+        part = part.with_penalty(ChosenEntries(selected, True, signs[rows]) + strength)
+    elif not selected.all():
+        part = part.with_penalty(ChosenEntries(selected) + strength)
     else:
         part = part.with_penalty(strength)
     found = solve(part, choose_solver("auto", part), start, max_iter=max_iter, tol=min(tol, _TOL))

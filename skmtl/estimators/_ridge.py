@@ -8,8 +8,10 @@ from sklearn.base import clone
 
 from skmtl.design import TaskData
 from skmtl.estimators._ridge_cv import select_ridge
-from skmtl.estimators.base import Fit, Report, TaskEstimator, estimator
+from skmtl.estimators._signs import POSITIVE, given_signs, read_positive, read_signs
+from skmtl.estimators.base import Fit, Report, TaskEstimator, estimator, parameter
 from skmtl.objective import BaseObjective
+from skmtl.penalties import ChosenEntries, Penalty, Ridge
 
 
 @estimator
@@ -33,12 +35,37 @@ class RidgeTasks(TaskEstimator):
     problems", Technometrics 12(1), 1970, https://doi.org/10.1080/00401706.1970.10488634
     """
 
+    positive: Any = parameter(
+        False,
+        *POSITIVE,
+        """
+        True: restrict the coefficients to W >= 0. A sign per feature (without the task column)
+        restricts its coefficients in all tasks: +1 to be >= 0, -1 to be <= 0; 0 leaves them free. A
+        dict or a pandas Series gives signs by column name of a data frame; other columns have 0.
+        Needs ``alpha > 0``.
+        """,
+    )
+
     # The strengths that each value of ``alpha`` selects, as in :func:`select_ridge`.
     _selects: ClassVar[dict[str, str]]
 
     def _given_alpha(self, data: TaskData) -> float | NDArray[Any]:
         """``alpha_`` if ``alpha`` is not selected."""
         raise NotImplementedError
+
+    def _ridge(self, data: TaskData, alpha: float | NDArray[Any], n_columns: int) -> Penalty | None:
+        """A ridge on W (n_features, n_columns), with the signs of the features."""
+        n_features, least = data.X.shape[1], np.min(alpha)
+        signs = read_signs(self, n_features)
+        if signs is None:
+            return Ridge(alpha) if (np.asarray(alpha) > 0).any() else None
+        if least == 0:
+            raise ValueError(
+                f"positive in {type(self).__name__} needs alpha > 0 (for every task): no dual "
+                f"bound exists without a penalty. Use a small alpha."
+            )
+        everywhere = np.ones((n_features, n_columns), dtype=bool)
+        return ChosenEntries(everywhere, True, given_signs(signs)) + Ridge(alpha)
 
     def _fit_data(
         self,
@@ -58,5 +85,8 @@ class RidgeTasks(TaskEstimator):
             # Estimators take a number for each task, also to fit only some of them.
             every = np.ones(len(data.all_tasks))
             every[data.positions] = selected
-        fit: Fit = clone(self).set_params(alpha=every)._fit_data(data, start, report=report)
+        # By position, because the copy knows no names.
+        positive = read_positive(self, data.X.shape[1])
+        model = clone(self).set_params(alpha=every, positive=positive)
+        fit: Fit = model._fit_data(data, start, report=report)
         return fit

@@ -9,6 +9,7 @@ from sklearn.base import clone, is_classifier
 from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl.design import TaskData
 from skmtl.estimators._ridge_path import has_closed_form, held_out_losses
+from skmtl.estimators._signs import read_positive
 from skmtl.estimators.tuning import Fold, RowFolds, TaskLosses, choose, ridge_grid, score_fold
 
 Array = NDArray[Any]
@@ -46,7 +47,9 @@ def select_ridge(
     learned = estimator._learnable(data)
     if not learned.any():
         return np.ones(data.n_tasks), np.ones(1), np.zeros((1, data.n_tasks))
-    model = clone(estimator).set_params(alpha=1.0)
+    # Signs by position, because the copy knows no names.
+    positive = read_positive(estimator, data.X.shape[1])
+    model = clone(estimator).set_params(alpha=1.0, positive=positive)
     alphas = ridge_grid(model, data)
     scores = _scores(model, data, alphas, _folds(estimator, data))
     total, own = scores.sum(axis=0), learned & (data.label_counts >= N_FOLDS)

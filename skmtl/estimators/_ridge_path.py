@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design import Moments, TaskData
+from skmtl.estimators._signs import read_signs
 from skmtl.estimators.base import linear_predictor
 
 Array = NDArray[Any]
@@ -15,6 +16,7 @@ def has_closed_form(model: Any, data: TaskData) -> bool:
     """Whether :func:`ridge_coefficients` has the estimator's fits, at a moderate cost."""
     return (
         model._get_loss().constant_curvature
+        and read_signs(model, data.X.shape[1]) is None
         and model._pooling(data) in (None, "coefficients")
         and not model._shrinks_intercepts(data)
         and Moments.pay(data)

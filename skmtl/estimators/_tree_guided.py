@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl._warnings import gather_warnings
 from skmtl.design import TaskData
+from skmtl.estimators._by_feature import ConstrainedFeatures
 from skmtl.estimators._independent import IndependentTaskClassifier, IndependentTaskRegressor
 from skmtl.estimators._tree import tree_groups
 from skmtl.estimators.base import (
@@ -49,7 +50,7 @@ class _TreeFit(Fit):
 
 
 @estimator
-class _TreeGuided(TaskEstimator):
+class _TreeGuided(ConstrainedFeatures):
     r"""Norms of nested groups of tasks.
 
     The sum is over features j and over the nodes v of the tree: :math:`G_v` contains the tasks
@@ -113,6 +114,10 @@ class _TreeGuided(TaskEstimator):
         return isinstance(self.tree, str)
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
+        return self._constrained(self._tree_penalty(data), data.X.shape[1])
+
+    def _tree_penalty(self, data: TaskData) -> Penalty | None:
+        """The penalty without weights and signs of the features."""
         if isinstance(self.tree, str):
             return None if self.alpha == 0 else self._learned_penalty(data)
         groups, weights = tree_groups(self.tree, data.all_tasks.tolist())
@@ -156,7 +161,7 @@ class _TreeGuided(TaskEstimator):
         self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
     ) -> Fit:
         def with_tree(fit: Fit) -> Fit:
-            return _TreeFit(**vars(fit), tree=getattr(objective.penalty, "tree", None))
+            return _TreeFit(**vars(fit), tree=_tree_in(objective.penalty))
 
         report = completed(report, with_tree)
         return with_tree(super()._minimise(objective, start, dtype, report))
@@ -172,6 +177,13 @@ class _TreeGuided(TaskEstimator):
         if isinstance(fit, _TreeFit) and fit.tree is not None:
             return fit.tree
         return self._single_task_tree(data.select(fit.learned))
+
+
+def _tree_in(penalty: Any) -> Array | None:
+    """The tree that was learned for a penalty, which weights or signs may wrap."""
+    while hasattr(penalty, "penalty"):
+        penalty = penalty.penalty
+    return getattr(penalty, "tree", None)
 
 
 @estimator

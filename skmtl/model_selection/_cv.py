@@ -1,5 +1,6 @@
 """The base classes of the CV estimators, which select alpha by cross-validation."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,12 +14,21 @@ from skmtl.estimators import (
     estimator,
     follow,
     parameter,
+    read_feature_groups,
     read_feature_weight,
+    read_positive,
     strength,
 )
 from skmtl.model_selection._alpha import read_alphas
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, CV_TEXTS, keep_search, search_alpha
 from skmtl.penalties import Penalty
+
+# How parameters that hold a value for each feature are read.
+_BY_FEATURE: dict[str, Callable[[Any, int], Any]] = {
+    "feature_weight": read_feature_weight,
+    "feature_groups": read_feature_groups,
+    "positive": read_positive,
+}
 
 
 @estimator
@@ -153,10 +163,11 @@ class TaskCV(TaskEstimator):
         params = {name: getattr(self, name) for name in names}
         if self._varied is not None:
             params[self._varied] = value
-        if params.get("feature_weight") is not None:
-            # By position, because the data of a fold have no column names.
-            n_features = len(feature_positions(self, self.n_features_in_))
-            params["feature_weight"] = read_feature_weight(self, n_features)
+        # By position, because the data of a fold have no column names.
+        n_features = len(feature_positions(self, self.n_features_in_))
+        for name, read in _BY_FEATURE.items():
+            if params.get(name) is not None:
+                params[name] = read(self, n_features)
         return self._plain(alpha=alpha, **params)
 
     def _selected(self) -> Any:

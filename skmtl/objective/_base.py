@@ -194,7 +194,9 @@ class BaseObjective(Sum, Offers):
         """Positive scales (n_features,) from the curvature of each feature."""
         metric = curvature + ridge
         if not self.has_feature_metric:
-            metric[:] = metric.max()
+            # The prox needs the same step size within a group, or everywhere.
+            groups = self.row_groups
+            metric = np.full_like(metric, metric.max()) if groups is None else _tops(metric, groups)
         largest = metric.max()
         return np.maximum(metric, 1e-10 * largest if largest > 0 else 1.0)
 
@@ -211,6 +213,18 @@ class BaseObjective(Sum, Offers):
     @property
     def has_newton(self) -> bool:
         return False
+
+    @property
+    def has_working_groups(self) -> bool:
+        return False
+
+    @property
+    def row_groups(self) -> Array | None:
+        return None if self.penalty is None else self.penalty.row_groups
+
+    def nearness(self, G: Array) -> Array:
+        assert self.penalty is not None
+        return self.penalty.nearness(G)
 
     @property
     def has_row_models(self) -> bool:
@@ -362,6 +376,14 @@ class BaseObjective(Sum, Offers):
         self.penalty = None if self.penalty is None else self.penalty.of_rows(features)
         for name in ("null", "column_squares", *self._of_penalty):
             self.__dict__.pop(name, None)
+
+
+def _tops(values: Array, groups: Array) -> Array:
+    """The largest value of the group of each feature."""
+    _, codes = np.unique(groups, return_inverse=True)
+    tops = np.zeros(codes.max() + 1, dtype=values.dtype)
+    np.maximum.at(tops, codes, values)
+    return np.asarray(tops[codes])
 
 
 def parts_of(penalty: Penalty | None) -> tuple[Penalty | None, Quadratic | None]:

@@ -76,7 +76,7 @@ def best_dual(
     with_gradient = G - quadratic.gradient(W)
     if free is not None:
         # Exactly, without rounding error.
-        with_gradient[free] = np.minimum(G[free], 0) if penalty.is_positive else 0.0
+        with_gradient[free] = (G - penalty.clip_signs(G))[free]
     scale = penalty.dual_scale(with_gradient)
     with_gradient *= scale
     bound = loss(scale) - scale**2 * quadratic.value(W)
@@ -91,8 +91,8 @@ def best_dual(
 def _at_free_slopes(penalty: Penalty, quadratic: Quadratic, W: Array, G: Array) -> Array:
     """W with its unpenalised rows set to where the ridge cancels their gradient."""
     ridges, W = quadratic.task_curvature(G.shape[1]), W.copy()
-    slopes = G[penalty.free_rows]
-    W[penalty.free_rows] = (np.maximum(slopes, 0) if penalty.is_positive else slopes) / ridges
+    free = penalty.free_rows
+    W[free] = penalty.clip_signs(G)[free] / ridges
     return W
 
 
@@ -109,9 +109,14 @@ def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
     if quadratic.couples_tasks or not penalty.has_prox:
         return np.inf
     ridges = quadratic.task_curvature(G.shape[1])
-    if ridges[0] <= 0 or (ridges != ridges[0]).any():
+    if (ridges <= 0).any():
         return np.inf
-    W = penalty.prox(G / ridges[0], 1 / ridges[0])
+    if penalty.separates_over_entries:
+        W = penalty.prox(G / ridges, 1 / ridges)
+    elif (ridges != ridges[0]).any():
+        return np.inf
+    else:
+        W = penalty.prox(G / ridges[0], 1 / ridges[0])
     return float(np.vdot(G, W) - penalty.value(W) - quadratic.value(W))
 
 

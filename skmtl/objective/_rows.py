@@ -76,6 +76,11 @@ class Objective(ExpandedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, S
         return possible and self.largest_set >= min(self.n_features, FEWEST_ROWS)
 
     @property
+    def has_working_groups(self) -> bool:
+        known = self.penalty is not None and self.penalty.has_nearness
+        return known and self.n_columns == self.n_tasks and not self._couples_tasks
+
+    @property
     def largest_set(self) -> int:
         if self.loss.constant_curvature and self.design.has_common_columns:
             return self.n_features

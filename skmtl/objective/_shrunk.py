@@ -96,6 +96,10 @@ class ShrunkObjective(Objective):
         return False
 
     @property
+    def has_working_groups(self) -> bool:
+        return False
+
+    @property
     def has_row_models(self) -> bool:
         return False
 

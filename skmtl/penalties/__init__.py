@@ -8,6 +8,7 @@ from skmtl.penalties._entries import L1
 from skmtl.penalties._factored import FactoredPenalty
 from skmtl.penalties._fused import FusedTasks
 from skmtl.penalties._graph import GraphTotalVariation
+from skmtl.penalties._groups import FeatureGroups
 from skmtl.penalties._pairwise import PairwiseFusion
 from skmtl.penalties._quadratic import Ridge
 from skmtl.penalties._relaxed import RelaxedClusterNorm
@@ -28,6 +29,7 @@ __all__ = [
     "ClusterNorm",
     "Composite",
     "FactoredPenalty",
+    "FeatureGroups",
     "FusedTasks",
     "GraphTotalVariation",
     "L1Inf",

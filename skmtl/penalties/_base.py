@@ -38,6 +38,28 @@ class Penalty(BaseEstimator):
         return False
 
     @property
+    def row_groups(self) -> Array | None:
+        """Labels (n_features,) of groups of rows over which it is a sum; None if not stated.
+
+        Its prox then accepts a step per row that is the same within each group.
+        """
+        return None
+
+    @property
+    def has_nearness(self) -> bool:
+        """Whether ``nearness`` is implemented, and ``of_rows`` for whole ``row_groups``."""
+        return False
+
+    def nearness(self, G: Array) -> Array:
+        """How close each row (n_features,) is to becoming active at the slopes G: it is at 1."""
+        raise NotImplementedError
+
+    @property
+    def separates_over_entries(self) -> bool:
+        """Whether it is a sum over the entries of W; its prox then accepts a step per entry."""
+        return False
+
+    @property
     def leaves_mean_free(self) -> bool:
         """Whether adding the same vector to all columns of W leaves it unchanged."""
         return False
@@ -70,8 +92,12 @@ class Penalty(BaseEstimator):
 
     @property
     def is_positive(self) -> bool:
-        """Whether it is infinite if an entry of W is negative."""
+        """Whether it is infinite if some entry of W has the wrong sign, as in :class:`Positive`."""
         return False
+
+    def clip_signs(self, W: Array) -> Array:
+        """W with zeros in place of the entries whose sign makes the penalty infinite."""
+        return W
 
     @property
     def is_zero(self) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._derivatives import Derivative, composed, of_kept
+from skmtl.penalties._shrinkage import clip_signs
 
 
 class WeightedRows(Penalty):
@@ -132,7 +133,8 @@ def _is_norm_of_rows(penalty: Penalty) -> bool:
 class Positive(Penalty):
     r"""A penalty on non-negative coefficients; infinite if a coefficient is negative.
 
-    The prox and the dual norm are those of the given penalty, evaluated at the positive parts.
+    The prox and the dual norm are those of the given penalty, evaluated at the positive parts; with
+    ``signs``, after entries of the wrong sign have been set to zero.
     This is valid for penalties that are non-decreasing functions of the absolute values of the
     entries: L1, L21, L1Inf, SparseGroup, TaskGroup, TreeGroup, and WeightedRows of these, but not
     for spectral norms.
@@ -141,6 +143,9 @@ class Positive(Penalty):
     ----------
     penalty : Penalty
         Its ``is_absolute`` must be true; set this attribute in your own classes.
+    signs : array-like of shape (n_features,), optional
+        The sign of the coefficients of each feature: +1 (not negative), -1 (not positive), or 0
+        (not restricted). All +1 if not given.
 
     References
     ----------
@@ -150,8 +155,9 @@ class Positive(Penalty):
 
     is_positive = True
 
-    def __init__(self, penalty: Penalty) -> None:
+    def __init__(self, penalty: Penalty, signs: Any = None) -> None:
         self.penalty = penalty
+        self.signs = signs
 
     @property
     def separates_over_rows(self) -> bool:
@@ -160,6 +166,7 @@ class Positive(Penalty):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
 
     def check(self, n_features: int, n_tasks: int) -> None:
+        super().check(n_features, n_tasks)
         known = isinstance(self.penalty, Penalty)
         if known:
             self.penalty.check(n_features, n_tasks)
@@ -171,6 +178,7 @@ class Positive(Penalty):
                 f"and a non-decreasing function of the absolute values of the entries of W, set "
                 f"is_absolute = True in its class."
             )
+        check_signs(self.signs, n_features)
         if self.penalty.is_zero:
             raise ValueError(
                 "The norm of Positive must have a strength > 0; otherwise positive coefficients "
@@ -187,39 +195,87 @@ class Positive(Penalty):
 
     @property
     def row_thresholds(self) -> tuple[float | Array, float | Array] | None:
-        return self.penalty.row_thresholds
+        # Thresholds restrict all signs, to be positive.
+        return self.penalty.row_thresholds if self.signs is None else None
+
+    @property
+    def row_groups(self) -> Array | None:
+        return self.penalty.row_groups
+
+    @property
+    def has_nearness(self) -> bool:
+        return self.penalty.has_nearness
+
+    def nearness(self, G: Array) -> Array:
+        return self.penalty.nearness(clip_signs(G, self.signs))
 
     def of_rows(self, features: Array) -> "Positive":
-        return Positive(self.penalty.of_rows(features))
+        return Positive(self.penalty.of_rows(features), signs_of(self.signs, features))
 
     def scaled(self, factor: float) -> "Positive":
-        return Positive(self.penalty.scaled(factor))
+        return Positive(self.penalty.scaled(factor), self.signs)
 
     def for_tasks(self, chosen: Array) -> "Positive":
-        return Positive(self.penalty.for_tasks(chosen))
+        return Positive(self.penalty.for_tasks(chosen), self.signs)
+
+    def clip_signs(self, W: Array) -> Array:
+        return clip_signs(W, self.signs)
 
     def value(self, W: Array) -> float:
-        return self.penalty.value(W) if (W >= 0).all() else np.inf
+        return np.inf if has_wrong_signs(W, self.signs) else self.penalty.value(W)
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        return self.penalty.prox(np.maximum(V, 0), step)
+        return self.penalty.prox(clip_signs(V, self.signs), step)
 
     def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
-        kept = of_kept(V > 0)
-        return composed(kept, self.penalty.prox_derivative(np.maximum(V, 0), step), kept)
+        allowed = clip_signs(V, self.signs)
+        kept = of_kept(allowed != 0)
+        return composed(kept, self.penalty.prox_derivative(allowed, step), kept)
 
     def dual_norm(self, G: Array) -> float:
-        return self.penalty.dual_norm(np.maximum(G, 0))
+        return self.penalty.dual_norm(clip_signs(G, self.signs))
 
     def conjugate(self, G: Array) -> float:
-        return self.penalty.conjugate(np.maximum(G, 0))
+        return self.penalty.conjugate(clip_signs(G, self.signs))
 
     def dual_scale(self, G: Array) -> float:
-        return self.penalty.dual_scale(np.maximum(G, 0))
+        return self.penalty.dual_scale(clip_signs(G, self.signs))
 
     def to_cvxpy(self, W: Any) -> Any:
         value, constraints = self.penalty.stated(W)
-        return value, [*constraints, W >= 0]
+        return value, [*constraints, *stated_signs(W, self.signs)]
+
+
+def has_wrong_signs(W: Array, signs: Any) -> bool:
+    """Whether some entry of W has a sign other than that of its row; None: all +1."""
+    oriented = W if signs is None else np.asarray(signs, dtype=W.dtype)[:, None] * W
+    return bool((oriented < 0).any())
+
+
+def signs_of(signs: Any, features: Array) -> Any:
+    """The signs of some rows."""
+    return None if signs is None else np.asarray(signs)[features]
+
+
+def stated_signs(W: Any, signs: Any) -> list[Any]:
+    """The restriction of the signs for cvxpy."""
+    if signs is None:
+        return [W >= 0]
+    signs = np.asarray(signs)
+    sides = (signs > 0, 1), (signs < 0, -1)
+    return [sign * W[np.flatnonzero(rows), :] >= 0 for rows, sign in sides if rows.any()]
+
+
+def check_signs(signs: Any, n_features: int) -> None:
+    """Raise unless there is +1, -1 or 0 for each feature, or None."""
+    if signs is None:
+        return
+    known = np.asarray(signs)
+    if known.shape != (n_features,) or not np.isin(known, (-1, 0, 1)).all():
+        raise ValueError(
+            f"The 'signs' parameter of Positive must be +1, -1 or 0 for each of the {n_features} "
+            f"features. Got {signs!r:.200} instead."
+        )
 
 
 class ChosenEntries(Penalty):
@@ -234,14 +290,17 @@ class ChosenEntries(Penalty):
         The support.
     positive : bool, default=False
         Whether entries must be non-negative.
+    signs : array-like of shape (n_features,), optional
+        With ``positive``: the sign of each row, +1, -1 or 0, as in :class:`Positive`.
     """
 
-    separates_over_rows = True
+    separates_over_rows = separates_over_entries = True
     is_norm = False
 
-    def __init__(self, chosen: Array, positive: bool = False) -> None:
+    def __init__(self, chosen: Array, positive: bool = False, signs: Any = None) -> None:
         self.chosen = chosen
         self.positive = positive
+        self.signs = signs
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"positive": ["boolean"]}
 
@@ -258,33 +317,37 @@ class ChosenEntries(Penalty):
                 f"The 'chosen' parameter of ChosenEntries must be of shape ({n_features}, "
                 f"{n_tasks}), features by tasks. Got the shape {chosen.shape} instead."
             )
+        check_signs(self.signs, n_features)
 
     @property
     def is_positive(self) -> bool:
         return self.positive
 
     def of_rows(self, features: Array) -> "ChosenEntries":
-        return ChosenEntries(self.chosen[features], self.positive)
+        signs = signs_of(self.signs, features)
+        return ChosenEntries(self.chosen[features], self.positive, signs)
 
     def scaled(self, factor: float) -> "ChosenEntries":
         return self
 
     def for_tasks(self, chosen: Array) -> "ChosenEntries":
-        return ChosenEntries(self.chosen[:, chosen], self.positive)
+        return ChosenEntries(self.chosen[:, chosen], self.positive, self.signs)
+
+    def clip_signs(self, W: Array) -> Array:
+        return clip_signs(W, self.signs) if self.positive else W
 
     def value(self, W: Array) -> float:
-        outside = W[~self.chosen].any() or (self.positive and (W < 0).any())
-        return np.inf if outside else 0.0
+        wrong = self.positive and has_wrong_signs(W, self.signs)
+        return np.inf if wrong or W[~self.chosen].any() else 0.0
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        return np.where(self.chosen, np.maximum(V, 0) if self.positive else V, V.dtype.type(0))
+        return np.where(self.chosen, self.clip_signs(V), V.dtype.type(0))
 
     def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
-        return of_kept(self.chosen & (V > 0) if self.positive else self.chosen)
+        return of_kept(self.chosen & (self.clip_signs(V) != 0) if self.positive else self.chosen)
 
     def conjugate(self, G: Array) -> float:
-        slopes = G[self.chosen]
-        return np.inf if ((slopes > 0) if self.positive else (slopes != 0)).any() else 0.0
+        return np.inf if self.clip_signs(G)[self.chosen].any() else 0.0
 
     def dual_scale(self, G: Array) -> float:
         return 1.0 if self.conjugate(G) == 0 else 0.0
@@ -293,4 +356,4 @@ class ChosenEntries(Penalty):
         import cvxpy as cp
 
         kept = [cp.multiply(~self.chosen, W) == 0]
-        return cp.Constant(0.0), [*kept, W >= 0] if self.positive else kept
+        return cp.Constant(0.0), [*kept, *stated_signs(W, self.signs)] if self.positive else kept

@@ -21,6 +21,14 @@ def shrink_entries(V: Array, threshold: float | Array) -> Array:
     return np.asarray(V - np.clip(V, -threshold, threshold))
 
 
+def clip_signs(V: Array, signs: Array | None) -> Array:
+    """Set entries of the wrong sign to zero: +1, -1 or 0 (no restriction) per row; None: all +1."""
+    if signs is None:
+        return np.asarray(np.maximum(V, 0))
+    column = np.asarray(signs, dtype=V.dtype)[:, None]
+    return np.where(column * V >= 0, V, V.dtype.type(0))
+
+
 def shrink_rows(V: Array, threshold: float | Array) -> Array:
     """Reduce the Euclidean norm of each row of V by the threshold."""
     norms = row_norms(V)[:, None]

@@ -8,6 +8,7 @@ from skmtl.solvers._contract import (
     Certified,
     CurvedRowModels,
     ExpandedRowModels,
+    GroupedRows,
     Model,
     NewtonSteps,
     QuadraticModels,
@@ -28,10 +29,12 @@ from skmtl.solvers._proximal_newton import ProximalNewton
 from skmtl.solvers._splitting import Splitting
 from skmtl.solvers._switch import Switch
 from skmtl.solvers._thresholds import Thresholds
+from skmtl.solvers._working_groups import WorkingGroups
 
 __all__ = [
     "ADMM",
     "FISTA",
+    "GroupedRows",
     "SOLVERS",
     "Algorithm",
     "Block",
@@ -60,6 +63,7 @@ __all__ = [
     "Switchable",
     "Terms",
     "Thresholds",
+    "WorkingGroups",
     "certified",
     "choose_solver",
     "solve",

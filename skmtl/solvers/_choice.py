@@ -13,6 +13,7 @@ from skmtl.solvers._newton import Newton
 from skmtl.solvers._proximal_newton import ProximalNewton
 from skmtl.solvers._splitting import Splitting
 from skmtl.solvers._switch import Switch
+from skmtl.solvers._working_groups import WorkingGroups
 
 SOLVERS: dict[str, Algorithm[Any]] = {
     "admm": ADMM,
@@ -45,6 +46,10 @@ class Offers(Protocol):
     @property
     def has_expansion(self) -> bool:
         """Whether curvature in some rows is known from the fit of a similar objective."""
+
+    @property
+    def has_working_groups(self) -> bool:
+        """Whether the penalty is on groups of rows, and the problem can be restricted to some."""
 
     @property
     def has_spectrum(self) -> bool:
@@ -105,7 +110,9 @@ def _fastest(objective: Offers) -> Algorithm[Any]:
     # With unequal units, a step size per feature beats steps that are exact in the loss.
     unscaled = objective.has_feature_metric and not objective.has_scaled_spectrum
     if unscaled or not objective.has_spectrum:
-        return Switch if objective.has_quadratic_models else FISTA
+        if objective.has_quadratic_models:
+            return Switch
+        return WorkingGroups if objective.has_working_groups else FISTA
     return Switch if objective.has_cheap_steps else ADMM
 
 

@@ -241,6 +241,27 @@ class RowModels(Smooth, Protocol):
         """The problem restricted to some rows of W, the others being zero, and its point."""
 
 
+class GroupedRows(Switchable, Protocol):
+    """A penalty on groups of rows of W, to some of which the problem can be restricted."""
+
+    @property
+    def row_groups(self) -> Array | None:
+        """The group of each row of W."""
+
+    @property
+    def has_quadratic_models(self) -> bool:
+        """Whether the loss is not quadratic but has quadratic models with small matrices."""
+
+    def value(self, point: Point) -> float:
+        """The objective at a point."""
+
+    def nearness(self, G: Array) -> Array:
+        """How close each row (d,) is to becoming active at the slopes G: it is at 1."""
+
+    def restricted(self, features: Array, point: Point) -> tuple[Self, Point]:
+        """The problem restricted to some groups of W, the others being zero, and its point."""
+
+
 class CurvedRowModels(RowModels, Protocol):
     """Models in some rows of W of a loss that is not quadratic."""
 

@@ -23,6 +23,8 @@ from skmtl.model_selection import alpha_max, block_sparse_path, path
 
 FACTORS = np.array([1.0, 2.0, 0.5, 0.0, 1.0, 3.0, 0.2, 1.0])
 HELD = np.where(FACTORS > 0, FACTORS, 0.7)
+# The coefficients of the first two features are of both signs; those of the fourth are free.
+SIGNS = np.array([1, -1, 0, 0, 1, -1, 0, 1])
 OPTIONS = {
     "sparsity": {"sparsity": 0.4},
     "sparsity-linf": {"sparsity": 0.4, "norm": "linf"},
@@ -33,6 +35,15 @@ OPTIONS = {
     "free-linf-ridge": {"feature_weight": FACTORS, "l1_ratio": 0.6, "norm": "linf"},
     "free-sparsity": {"feature_weight": FACTORS, "sparsity": 0.3},
     "positive-ridge-alone": {"positive": True, "l1_ratio": 0.0},
+    "signs": {"positive": SIGNS, "sparsity": 0.2},
+    "signs-free": {"positive": SIGNS, "feature_weight": FACTORS},
+    "signs-ridge-alone": {"positive": SIGNS, "l1_ratio": 0.0},
+    "signs-all": {
+        "positive": SIGNS,
+        "feature_weight": FACTORS * (SIGNS < 1),
+        "l1_ratio": 0.7,
+        "norm": "linf",
+    },
     "all": {"sparsity": 0.3, "positive": True, "feature_weight": HELD, "l1_ratio": 0.8},
     "all-free": {"sparsity": 0.3, "positive": True, "feature_weight": FACTORS, "l1_ratio": 0.8},
 }

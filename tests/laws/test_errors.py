@@ -28,6 +28,7 @@ from skmtl.penalties import (
     L1,
     L21,
     ChosenEntries,
+    FeatureGroups,
     FusedTasks,
     GraphTotalVariation,
     Positive,
@@ -363,6 +364,10 @@ def test_penalties_are_called_by_their_public_name(cls, given):
 @pytest.mark.parametrize(
     ("penalty", "message"),
     [
+        (FeatureGroups(groups=[0, 1]), "group of each of the 3 features. Got"),
+        (FeatureGroups(groups=["a", "b", "b"]), "return_inverse=True"),
+        (FeatureGroups(groups=[0, 1, 1], weights=[1, -1, -1]), "finite numbers >= 0, one for each"),
+        (FeatureGroups(groups=[0, 1, 1], weights=[1, 1, 2]), "Use the mean of each group"),
         (WeightedRows("l1", np.ones(3)), "'penalty' parameter of WeightedRows .* Got 'l1'"),
         (WeightedRows(Positive(L21()), np.ones(3)), r"use Positive\(WeightedRows\(...\)\)"),
         (

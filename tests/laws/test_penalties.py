@@ -29,6 +29,7 @@ from skmtl.penalties import (
     L1,
     L21,
     ClusterNorm,
+    FeatureGroups,
     FusedTasks,
     L1Inf,
     PairwiseFusion,
@@ -98,6 +99,17 @@ def _tree(W):
     return 0.6 * (sum(lengths) + sum(0.4 * abs(row[1]) + 2 * abs(row[2]) for row in W))
 
 
+def _groups(W):
+    """Three rows and a single one, of weights 2 and 0.5."""
+    blocks = {(0, 2, 3): 2.0, (1,): 0.5}
+    total = 0.0
+    for rows, weight in blocks.items():
+        entries = [w for j in rows for w in W[j]]
+        block = np.sqrt(len(rows)) * np.sqrt(sum(w**2 for w in entries))
+        total += weight * (0.7 * block + 0.3 * sum(abs(w) for w in entries))
+    return 0.9 * total
+
+
 def _coupling(W):
     """The squared distance of each row from the multiples of (1, 2, 3)."""
     free = np.array([1.0, 2.0, 3.0]) / np.sqrt(14)
@@ -126,6 +138,10 @@ TABLE = {
     "pairwise-all": _pairwise(0.4, 0.5, 0.8),
     "pairwise-not": _pairwise(0.0, 0.5, 0.8),
     "TreeGroup": (TreeGroup(0.6, [[0, 1, 2], [2], [2, 0], [1]], [0.5, 2.0, 1.0, 0.4]), _tree),
+    "FeatureGroups": (
+        FeatureGroups(0.9, np.array([7, 3, 7, 7]), 0.3, np.array([2.0, 0.5, 2.0, 2.0])),
+        _groups,
+    ),
     "all-clusters": (ClusterNorm(0.5, 3, 0.3, 0.0), _all_clusters),
 }
 ALL = [pytest.param(penalty, id=name) for name, (penalty, _) in TABLE.items()]
@@ -461,7 +477,7 @@ class TestDuality:
         assert penalty.dual_scale(np.zeros(SHAPE)) == 1
         G = np.zeros(SHAPE)
         G[2, 1] = -5.0
-        if not isinstance(penalty, (FusedTasks, PairwiseFusion, TreeGroup)):
+        if not isinstance(penalty, (FeatureGroups, FusedTasks, PairwiseFusion, TreeGroup)):
             assert penalty.dual_norm(G) == pytest.approx(5 / penalty.alpha)
         assert np.isfinite(penalty.dual_norm(1e150 * G / 5))
 
@@ -533,7 +549,8 @@ class TestHouse:
         fused = ["alpha", "block", "fused", "order", "sparse"]
         pairwise = ["alpha", "block", "fused", "sparse"]
         tree = ["alpha", "groups", "weights"]
-        known = (["alpha", "matrix"], ["alpha"], cluster, fused, pairwise, tree)
+        groups = ["alpha", "groups", "sparsity", "weights"]
+        known = (["alpha", "matrix"], ["alpha"], cluster, fused, pairwise, tree, groups)
         assert list(penalty.get_params()) in known
         changed = clone(penalty).set_params(alpha=2.0)
         assert changed.alpha == 2.0 and "2.0" in repr(changed)

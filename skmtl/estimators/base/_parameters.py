@@ -11,15 +11,16 @@ section of the docstring.
 
 import inspect
 import linecache
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, dataclass_transform
+from typing import Any, Literal, Self, TypeVar, dataclass_transform
 from weakref import WeakKeyDictionary
 
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import make_constraint
 
 from skmtl.estimators.base._docstrings import compose, keep_text
+from skmtl.estimators.base._elsewhere import explain_alpha, explain_missing
 
 Class = TypeVar("Class", bound=type[Any])
 
@@ -189,6 +190,21 @@ _rules: WeakKeyDictionary[type, tuple[Any, Any, list[_Rule]]] = WeakKeyDictionar
 class QuickValidation(BaseEstimator):
     """Validation of parameters that inspects a class once: that takes longer than a small fit."""
 
+    def __new__(cls, *args: Any, **params: Any) -> Self:
+        # Before Python raises a TypeError of its own.
+        message = _explain_names(cls, params)
+        if message is not None:
+            raise TypeError(message)
+        made: Self = super().__new__(cls)
+        return made
+
+    def set_params(self, **params: Any) -> Self:
+        message = _explain_names(type(self), params)
+        if message is not None:
+            raise ValueError(message)
+        changed: Self = super().set_params(**params)
+        return changed
+
     @classmethod
     def _get_param_names(cls) -> list[str]:
         init, names = _names.get(cls, (None, []))
@@ -199,7 +215,24 @@ class QuickValidation(BaseEstimator):
 
     def _validate_params(self) -> None:
         if not _has_valid_parameters(self):
+            _, _, rules = _rules[type(self)]
+            refused = any(
+                name == "alpha" and not _satisfies(self.alpha, constraints)
+                for name, _, constraints in rules
+            )
+            message = explain_alpha(self) if refused else None
+            if message is not None:
+                raise ValueError(message)
             super()._validate_params()  # raises, with scikit-learn's message
+
+
+def _explain_names(cls: type[QuickValidation], names: Iterable[str]) -> str | None:
+    """Why a class lacks one of the names, if other families have such a parameter."""
+    for name in names:
+        message = explain_missing(cls, name)
+        if message is not None and name not in cls._get_param_names():
+            return message
+    return None
 
 
 def _has_valid_parameters(model: Any) -> bool:
