@@ -5,7 +5,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -18,9 +17,9 @@ from sklearn.utils._param_validation import (
 
 from skmtl._parallel import run_parallel
 from skmtl._warnings import warn
-from skmtl.design import from_arrow
 from skmtl.inference._complementary import LabelledRows
 from skmtl.inference._half_selection import FitSelector, Half, PathSelector, Rows
+from skmtl.inference._rows import indexable
 from skmtl.inference._selection_bounds import (
     ASSUMPTIONS,
     bound_false,
@@ -210,7 +209,7 @@ def stability_selection(
     True
     """
     validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="stability_selection")
-    X, y = _indexable(X), _indexable(y)
+    X, y = indexable(X), indexable(y)
     rows = LabelledRows.read(estimator, X, y, sample_weight, groups)
     aim = _Aim(n_subsamples, threshold, max_false, assumption)
     selector: PathSelector | FitSelector
@@ -235,14 +234,6 @@ def stability_selection(
     selector.check(halves)
     _report(halves)
     return _result(selector, aim, halves, type(find_last(estimator)).__name__)
-
-
-def _indexable(data: Any) -> Any:
-    """Data whose rows can be selected."""
-    if sp.issparse(data):
-        return data.tocsr()
-    data = from_arrow(data)
-    return data if hasattr(data, "shape") else np.asarray(data)
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,20 @@ class TestErrors:
             with pytest.raises(TypeError, match="predict_proba.*TaskConformalRegressor"):
                 TaskConformalClassifier(inner).fit(X, y)
 
+    def test_a_matrix_of_other_labels(self):
+        X, y = three_classes(40)
+        words = np.where(y[:, None] == np.arange(3), "yes", "no")
+        with pytest.raises(ValueError, match=r"must hold 0, 1 and NaN"):
+            TaskConformalClassifier(BlockSparseClassifier()).fit(X, words)
+
+    def test_the_score_leaves_missing_labels_out(self):
+        X, y = three_classes(60)
+        Y = (y[:, None] == np.arange(3)).astype(float)
+        Y[::4, 0] = np.nan
+        model = TaskConformalClassifier(BlockSparseClassifier(0.01), random_state=0).fit(X, Y)
+        right = (model.predict(X) == Y) | np.isnan(Y)
+        assert model.score(X, Y) == pytest.approx(right.all(axis=1).mean())
+
     def test_check_estimator(self):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
