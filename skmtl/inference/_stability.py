@@ -263,6 +263,11 @@ class _Aim:
             raise ValueError(
                 f"stability_selection needs 2 or more features to choose from, got {n_features}."
             )
+        if n_selected is not None and n_selected >= n_features:
+            raise ValueError(
+                f"n_selected must be less than the number of features, {n_features}; got "
+                f"{n_selected}. Pass {n_features - 1} or less."
+            )
         at = 1.0 if self.threshold is None else float(self.threshold)
         most = largest_selection(n_features, at, self.max_false, self.n_pairs, self.assumption)
         if self.threshold is not None and n_selected is not None:
@@ -272,7 +277,9 @@ class _Aim:
             n_selected = min(usual, most) if self.threshold is None else most
         if not 1 <= n_selected <= most:
             least = bound_false(1, n_features, at, self.n_pairs, self.assumption)
-            remedy = f"Pass n_selected={most} or less" if most else f"Pass max_false={least:.2g}"
+            # 5% more, so that the rounded number is large enough.
+            enough = f"Pass max_false={1.05 * least:.2g}"
+            remedy = f"Pass n_selected={most} or less" if most else enough
             what = f"with n_selected={n_selected}, of" if n_selected else "for"
             raise ValueError(
                 f"The bound on falsely selected features cannot be as low as "
