@@ -28,8 +28,9 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
 
     The set of a row of task t holds the classes k with :math:`-\log \hat p_k(x) \le q \, \tau_t`,
     where q is a quantile of the scores :math:`-\log \hat p_{y_i}(x_i) / \tau_{t(i)}` of calibration
-    labels. Certain predictions give sets of one class, uncertain ones of several, and a row unlike
-    all classes gives an empty one. What the scores are pooled over is as in
+    labels. Certain predictions give sets of one class, uncertain ones of several. If the most
+    probable class is right more often than ``confidence_level`` requires, the sets of the most
+    uncertain rows may be empty instead. What the scores are pooled over is as in
     :class:`TaskConformalRegressor`: by default over all tasks, in units of the task's mean log-loss
     :math:`\tau_t`, which is shrunk towards that of all tasks. With equal :math:`\tau_t` the sets
     are those of the least ambiguous classifier (Sadinle, Lei and Wasserman 2019).
