@@ -71,7 +71,8 @@ def stability_selection(
 
     Stability selection with complementary pairs [1]_: the rows are split at random into two halves
     ``n_subsamples`` times, features are selected on each half, and those are kept whose frequency
-    over all halves reaches a threshold. The expected number of falsely kept features is bounded.
+    over all halves reaches a threshold. The expected number of kept features that a half selects
+    with low probability is bounded: these count as falsely selected, see Notes.
 
     Parameters
     ----------
@@ -92,8 +93,9 @@ def stability_selection(
         The least frequency of a selected feature, in (0.5, 1]. None: the smallest with a bound of
         at most ``max_false``.
     max_false : float, default=1.0
-        The largest bound on the expected number of falsely selected features. Not used if both
-        ``threshold`` and ``n_selected`` are given, or ``threshold`` with ``select="fit"``.
+        The largest bound on the expected number of selected features of low selection probability.
+        Not used if both ``threshold`` and ``n_selected`` are given, or ``threshold`` with
+        ``select="fit"``.
     n_selected : int, default=None
         q, the number of features to select on each half with ``select="path"``, less than the
         number p of features. None: with a ``threshold`` the largest with a bound of at most
@@ -160,9 +162,10 @@ def stability_selection(
         p \min\{D(\theta^2, 2\tau - 1, B, -1/2),\; D(\theta, \tau, 2B, -1/4)\} & \text{r-concave}
         \end{cases}
 
-    The first holds without any assumption on the data, the estimator or the dependence of the
-    features. The second, with :math:`C = 1 / (2 (2 \tau - 1 - 1 / (2B)))` for :math:`\tau \le 3/4`
-    and :math:`4 (1 - \tau + 1 / (2B)) / (1 + 1/B)` above, holds if for each feature in L the
+    Rows (or groups) must be independent, and those of a task identically distributed. The first
+    bound then holds for every distribution, estimator and dependence of the features. The second,
+    with :math:`C = 1 / (2 (2 \tau - 1 - 1 / (2B)))` for :math:`\tau \le 3/4` and
+    :math:`4 (1 - \tau + 1 / (2B)) / (1 + 1/B)` above, holds if for each feature in L the
     distribution of the number of pairs of which both halves select it is unimodal. The third holds
     if this distribution is -1/2-concave, and that of the number of halves -1/4-concave, where
     :math:`D(\eta, t, B, r)` is the largest probability :math:`P(X \ge t)` of r-concave variables
