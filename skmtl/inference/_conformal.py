@@ -142,6 +142,7 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         self.estimator_ = self.estimators_[0]
         if self.method != "split":
             self.estimator_ = rows.fit(self.estimator)
+        self.__dict__.pop("new_task_estimators_", None)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):

@@ -335,6 +335,16 @@ class TestNewTasks:
         y = X @ [1.0, -1.0] + rng.normal(size=n_tasks)[codes] + 0.3 * rng.normal(size=len(codes))
         return np.column_stack([X, codes]), y
 
+    def test_refits_forget_the_fits_without_tasks(self):
+        X, y = tasks(20, noise=np.ones(10))
+        inner = PooledTaskRegressor(0.1, task_column=-1, unknown_task="mean")
+        model = TaskConformalRegressor(
+            inner, new_tasks="hierarchical", method="cv+", cv=2, confidence_level=0.8
+        ).fit(X, y)
+        assert len(model.new_task_estimators_) == 2
+        model.set_params(new_tasks="approximate").fit(X, y)
+        assert not hasattr(model, "new_task_estimators_")
+
     @pytest.mark.parametrize("method", ["split", "cv+"])
     def test_coverage_of_new_tasks(self, method):
         inner = PooledTaskRegressor(0.01, task_column=-1, unknown_task="mean")
