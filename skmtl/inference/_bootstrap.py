@@ -15,10 +15,9 @@ from skmtl.design import (
     as_label_array,
     encode_tasks,
     read_ids,
-    read_weights,
     split_task_column,
-    task_names,
 )
+from skmtl.inference._rows import weights_of_fit
 from skmtl.inspection import FittedTasks, find_task_column
 
 Array = NDArray[Any]
@@ -50,11 +49,7 @@ def resample_fits(
     """
     X, y, groups = indexable(X, y, None if groups is None else np.asarray(groups))
     labels = as_label_array(y, "coefficient_intervals")
-    if sample_weight is not None:
-        names = task_names(y, labels.shape[1]) if labels.ndim == 2 else None
-        sample_weight = read_weights(sample_weight, labels.shape, names)
-        if sample_weight.ndim == 2 and (sample_weight == sample_weight[:, :1]).all():
-            sample_weight = sample_weight[:, 0]  # pipelines and searches take no matrix
+    sample_weight = weights_of_fit(sample_weight, y, labels)
     fitted = FittedTasks.read(_fit(estimator, X, y, sample_weight, None), "coefficient_intervals")
     classifier = is_classifier(estimator)
     rows = _Rows.read(X, labels, find_task_column(estimator), sample_weight, groups, classifier)

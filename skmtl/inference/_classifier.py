@@ -9,6 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from skmtl.design import read_indicators
 from skmtl.inference._conformal import TaskConformal
 from skmtl.inference._quantiles import Calibration
 from skmtl.inference._rows import Indices, Rows
@@ -27,8 +28,9 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
 
     The set of a row of task t holds the classes k with :math:`-\log \hat p_k(x) \le q \, \tau_t`,
     where q is a quantile of the scores :math:`-\log \hat p_{y_i}(x_i) / \tau_{t(i)}` of calibration
-    labels. Certain predictions give sets of one class, uncertain ones of several, and a row unlike
-    all classes gives an empty one. What the scores are pooled over is as in
+    labels. Certain predictions give sets of one class, uncertain ones of several. If the most
+    probable class is right more often than ``confidence_level`` requires, the sets of the most
+    uncertain rows may be empty instead. What the scores are pooled over is as in
     :class:`TaskConformalRegressor`: by default over all tasks, in units of the task's mean log-loss
     :math:`\tau_t`, which is shrunk towards that of all tasks. With equal :math:`\tau_t` the sets
     are those of the least ambiguous classifier (Sadinle, Lei and Wasserman 2019).
@@ -50,7 +52,7 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
         In (0, 1).
     calibration_size : float, default=0.25
         With ``method="split"``, the share of each task's rows, and with "hierarchical" of the
-        tasks, that calibrate, in (0, 0.5].
+        tasks, that calibrate, in (0, 0.5]. Rounded to 1/2, 1/3, 1/4, ...
     cv : int, splitter or list of (train, test), default=5
         With ``method="cv+"``, the number of folds of rows (and with "hierarchical" of tasks), or
         the folds of rows.
@@ -89,12 +91,12 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
 
     Notes
     -----
-    The guarantees are those of :class:`TaskConformalRegressor`: the set of a row that is
-    exchangeable with those of ``fit`` holds its class with a probability of at least
-    ``confidence_level`` with "split", and of at least 1 - 2 (1 - ``confidence_level``), or about
-    that, with "jackknife+" and "cv+" (Romano, Sesia and Candès 2020); with pooled scores on average
-    over tasks, and never within each class. A class that a fit has not seen has probability zero,
-    and is in a set only if all classes are.
+    The guarantees are those of :class:`TaskConformalRegressor`. With "split" the set of a new row
+    holds its class with a probability of at least ``confidence_level``: within each task with
+    ``pooling="task"``, and with pooled scores on average over tasks, up to the terms given there.
+    With "jackknife+" and "cv+" it is at least 1 - 2 (1 - ``confidence_level``), or about that
+    (Romano, Sesia and Candès 2020). Nothing is guaranteed within each class. A class that a fit has
+    not seen has probability zero, and is in a set only if all classes are.
 
     References
     ----------
@@ -126,6 +128,9 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
     True
     """
 
+    # Not that of ClassifierMixin, which takes no missing labels.
+    score = TaskConformal.score
+
     def _check_inner(self) -> None:
         if not is_classifier(self.estimator) or not hasattr(self.estimator, "predict_proba"):
             raise TypeError(
@@ -142,7 +147,7 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
     def _read_labels(self, labels: Array) -> Array:
         if labels.ndim == 2:
             self.classes_ = np.array([0, 1])
-            return labels.astype(np.float64)
+            return (read_indicators(labels) + 1) / 2
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         return codes.astype(np.float64)

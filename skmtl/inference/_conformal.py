@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.model_selection import KFold, check_cv
-from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
+from sklearn.utils import (
+    Tags,
+    _safe_indexing,
+    check_consistent_length,
+    check_random_state,
+    get_tags,
+)
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,13 +26,12 @@ from skmtl.design import (
     encode_tasks,
     look_up_tasks,
     read_ids,
-    read_weights,
     rows_by_task,
     split_task_column,
     task_names,
 )
 from skmtl.inference._quantiles import Calibration, rank
-from skmtl.inference._rows import Indices, Rows, Split, indexable
+from skmtl.inference._rows import Indices, Rows, Split, indexable, weights_of_fit
 from skmtl.inspection import find_task_column
 
 Array = NDArray[Any]
@@ -137,6 +142,7 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         self.estimator_ = self.estimators_[0]
         if self.method != "split":
             self.estimator_ = rows.fit(self.estimator)
+        self.__dict__.pop("new_task_estimators_", None)
         for name in ("n_features_in_", "feature_names_in_"):
             self.__dict__.pop(name, None)
             if hasattr(self.estimator_, name):
@@ -154,12 +160,11 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
             raise ValueError("Complex data not supported: X and y must be real.")
         labels = self._read_labels(labels)
         self._matrix = labels.ndim == 2
-        if sample_weight is not None:
-            sample_weight = read_weights(sample_weight, labels.shape, np.arange(labels.shape[-1]))
-            if sample_weight.ndim == 2 and (sample_weight == sample_weight[:, :1]).all():
-                sample_weight = sample_weight[:, 0]
+        sample_weight = weights_of_fit(sample_weight, y, labels)
         codes = self._read_tasks(X, y, labels)
-        groups = None if groups is None else np.asarray(groups)
+        if groups is not None:
+            groups = np.asarray(groups)
+            check_consistent_length(labels, groups)
         return Rows(X, y, labels, codes, sample_weight, groups, self._task_column)
 
     def _read_tasks(self, X: Any, y: Any, labels: Array) -> Indices:
@@ -193,9 +198,11 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
             ]
         if self.method == "cv+" and not isinstance(self.cv, Integral):
             return list(check_cv(self.cv).split(rows.X, rows.labels, rows.groups))
-        n_folds = self.cv if self.method == "cv+" else max(2, round(1 / self.calibration_size))
-        splits = list(rows.folds(n_folds, self.random_state))
-        return splits if self.method == "cv+" else splits[:1]
+        if self.method == "cv+":
+            return rows.folds(self.cv, self.random_state, f"cv={self.cv}")
+        n_folds = max(2, round(1 / self.calibration_size))
+        what = f"calibration_size={self.calibration_size}"
+        return rows.folds(n_folds, self.random_state, what)[:1]
 
     def _calibrate(self, rows: Rows, split: Split, seed: int) -> tuple[Any, Array, Indices, Array]:
         """A fit to the training rows, the others' scores and tasks, and the tasks' spreads."""
@@ -206,7 +213,7 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         if self.pooling == "shrunk":
             parts = [
                 self._held_out_scores(train.take(part).fit(self.estimator), train.take(rest))
-                for part, rest in train.folds(_INNER_FOLDS, seed)
+                for part, rest in train.folds(_INNER_FOLDS, seed, "pooling='shrunk'")
             ]
             within, own = (np.concatenate(each) for each in zip(*parts, strict=True))
             spreads[:-1], spreads[-1] = self._spreads(within, own)
@@ -287,11 +294,26 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         predicted: Array = self.estimator_.predict(X)
         return predicted
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The score of ``estimator_``: R2 or accuracy.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as in fit
+
+        Returns
+        -------
+        float
+        """
+        check_is_fitted(self)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(self.estimator_.score(X, y, **weights))
+
     def _regions(self, X: Any, confidence_level: float | None) -> Array:
         """The interval or set of each row, or of each row and task."""
         check_is_fitted(self)
         level = self.confidence_level if confidence_level is None else confidence_level
-        if not 0 < level < 1:
+        if not (isinstance(level, Real) and 0 < level < 1):
             raise ValueError(f"confidence_level must be in (0, 1), got {level!r}. Use 0.9, say.")
         X = indexable(X)
         predicted = self._candidates(self.estimators_, X)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.inspection import CoefficientDisplay
+from skmtl.inspection import CoefficientDisplay, count_of
 
 Array = NDArray[Any]
 
@@ -129,7 +129,7 @@ class CoefficientIntervals:
 
     def __repr__(self) -> str:
         d, n_tasks = self.coef.shape
-        head = f"{self.estimator_name}, {_count(d, 'feature')}, {_count(n_tasks, 'task')}: "
+        head = f"{self.estimator_name}, {count_of(d, 'feature')}, {count_of(n_tasks, 'task')}: "
         head += self._content
         if self.p_values is None or self.adjusted_p_values is None:
             return (
@@ -144,7 +144,7 @@ class CoefficientIntervals:
         verb = "has" if len(found) == 1 else "have"
         lines = [
             head,
-            f"{_count(len(found), 'feature')} {verb} an effect in some task, at a {rate} of "
+            f"{count_of(len(found), 'feature')} {verb} an effect in some task, at a {rate} of "
             f"{alpha:.2g} ({name})",
         ]
         for j in found[np.argsort(self.p_values[found], kind="stable")][:_LISTED]:
@@ -156,7 +156,3 @@ class CoefficientIntervals:
         if len(found) > _LISTED:
             lines.append("  ...")
         return "\n".join(lines)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -38,13 +38,14 @@ class TaskConformalRegressor(RegressorMixin, TaskConformal):
     new_tasks : {"approximate", "hierarchical"}, default="approximate"
         Intervals of tasks that ``fit`` did not see, in the stacked layout, for an estimator whose
         ``unknown_task`` lets it predict them. "approximate": the calibration of the known tasks,
-        with the spread of a typical one. "hierarchical": further fits, without a part of the tasks,
-        are calibrated on all rows of those; the interval is around the prediction of these fits.
+        with the spread of a typical one; infinite with ``pooling="task"``. "hierarchical": further
+        fits, without a part of the tasks, are calibrated on all rows of those; the interval is
+        around the prediction of these fits.
     confidence_level : float, default=0.9
         In (0, 1).
     calibration_size : float, default=0.25
         With ``method="split"``, the share of each task's rows, and with "hierarchical" of the
-        tasks, that calibrate, in (0, 0.5].
+        tasks, that calibrate, in (0, 0.5]. Rounded to 1/2, 1/3, 1/4, ...
     cv : int, splitter or list of (train, test), default=5
         With ``method="cv+"``, the number of folds of rows (and with "hierarchical" of tasks), or
         the folds of rows.
@@ -79,15 +80,24 @@ class TaskConformalRegressor(RegressorMixin, TaskConformal):
 
     Notes
     -----
-    **What is guaranteed.** Let a new row be exchangeable with those of ``fit``, drawn from the same
-    mixture of tasks. With "split" its interval then contains the label with a probability of at
-    least ``confidence_level``, whatever the estimator, for each of the three ways of pooling;
-    with "jackknife+" of at least 1 - 2 (1 - ``confidence_level``), and with "cv+" of about that
-    (both are usually close to ``confidence_level``). With ``pooling="task"`` this holds within each
-    task. With pooled scores it holds on average over tasks, not within each. The spreads are
-    estimated on training rows alone, by predictions of folds within them, so that "shrunk" keeps
-    the guarantee. Rows of one group must be passed as ``groups``; the guarantee then holds
-    approximately, for the labels of a new group.
+    **What is guaranteed.** Let the rows of each task be exchangeable, with each other and with new
+    ones, and let a = 1 - ``confidence_level``. With ``pooling="task"`` the interval of a new row
+    contains its label with a probability of at least 1 - a with "split", whatever the estimator; of
+    at least 1 - 2 a with "jackknife+", and of about that with "cv+" (both are usually close to
+    1 - a). This holds within each task.
+
+    Pooled scores are calibrated on average over tasks, in proportion to their calibration labels,
+    not within each task. With "split" the rows are divided within tasks, and the probability is at
+    least 1 - a (1 + 1/m) with m calibration labels. In the shared layout the labels of a row may
+    depend on each other. If none is missing, the probability is then at least 1 - a - 1/(r + 1)
+    with r calibration rows, and hardly more if the errors of a row are all the same. With
+    "jackknife+" the bound of 1 - 2 a holds if all rows are exchangeable, whatever their tasks, and
+    have one label each. The spreads are estimated on training rows alone, by predictions of folds
+    within them, so that "shrunk" has the same guarantees as "shared".
+
+    The only label of a task is never held out by "split" and "cv+"; the guarantees exclude tasks
+    without calibration labels (``n_calibration_``). Rows of one group must be passed as ``groups``;
+    the guarantee then holds approximately, for the labels of a new group.
 
     **New tasks.** By default their intervals are approximate. With "hierarchical", let the tasks be
     exchangeable, and the rows of each. A row of a new task then has an interval that contains its
@@ -136,6 +146,9 @@ class TaskConformalRegressor(RegressorMixin, TaskConformal):
     >>> bool(0.8 < inside.mean() < 1)
     True
     """
+
+    # Not that of RegressorMixin, which takes no missing labels.
+    score = TaskConformal.score
 
     def _check_inner(self) -> None:
         if is_classifier(self.estimator):

@@ -1,6 +1,5 @@
 """The rows that a conformal fit divides."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from skmtl.design import from_arrow
+from skmtl.design import from_arrow, read_weights, task_names
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
@@ -74,8 +73,14 @@ class Rows:
             positive = positive[:, None]
         return np.broadcast_to(positive, self.labels.shape)
 
-    def folds(self, n_folds: int, random_state: Any) -> Iterator[Split]:
-        """Folds stratified by task."""
+    def folds(self, n_folds: int, random_state: Any, what: str) -> list[Split]:
+        """Folds stratified by task; ``what`` is the parameter that needs them.
+
+        Raises
+        ------
+        ValueError
+            If the rows or groups are too few.
+        """
         splitter = StratifiedTaskKFold(
             n_folds, task_column=self.task_column, random_state=random_state
         )
@@ -83,8 +88,13 @@ class Rows:
         if self.task_column is None:
             # By which labels are observed: the labels themselves must not decide who calibrates.
             target = np.where(np.isnan(self.labels), np.nan, 0.5).reshape(len(self), -1)
-        split: Iterator[Split] = splitter.split(self.X, target, self.groups)
-        return split
+        try:
+            return list(splitter.split(self.X, target, self.groups))
+        except ValueError as error:
+            kind = "rows" if self.groups is None else "groups"
+            raise ValueError(
+                f"{what} needs {n_folds} folds of the {kind}, which are not possible: {error}"
+            ) from error
 
 
 def indexable(data: Any) -> Any:
@@ -93,3 +103,16 @@ def indexable(data: Any) -> Any:
         return data.tocsr()
     data = from_arrow(data)
     return data if hasattr(data, "shape") else np.asarray(data)
+
+
+def weights_of_fit(sample_weight: Any, y: Any, labels: Array) -> Array | None:
+    """The weights to pass to the estimator's fit, by row if all labels of each row weigh the same.
+
+    Pipelines and searches take no matrix.
+    """
+    if sample_weight is None:
+        return None
+    names = task_names(y, labels.shape[1]) if labels.ndim == 2 else None
+    weights = read_weights(sample_weight, labels.shape, names)
+    by_row = weights.ndim == 2 and (weights == weights[:, :1]).all()
+    return weights[:, 0] if by_row else weights

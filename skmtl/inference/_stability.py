@@ -5,7 +5,6 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -18,9 +17,9 @@ from sklearn.utils._param_validation import (
 
 from skmtl._parallel import run_parallel
 from skmtl._warnings import warn
-from skmtl.design import from_arrow
 from skmtl.inference._complementary import LabelledRows
 from skmtl.inference._half_selection import FitSelector, Half, PathSelector, Rows
+from skmtl.inference._rows import indexable
 from skmtl.inference._selection_bounds import (
     ASSUMPTIONS,
     bound_false,
@@ -72,7 +71,8 @@ def stability_selection(
 
     Stability selection with complementary pairs [1]_: the rows are split at random into two halves
     ``n_subsamples`` times, features are selected on each half, and those are kept whose frequency
-    over all halves reaches a threshold. The expected number of falsely kept features is bounded.
+    over all halves reaches a threshold. The expected number of kept features that a half selects
+    with low probability is bounded: these count as falsely selected, see Notes.
 
     Parameters
     ----------
@@ -93,8 +93,9 @@ def stability_selection(
         The least frequency of a selected feature, in (0.5, 1]. None: the smallest with a bound of
         at most ``max_false``.
     max_false : float, default=1.0
-        The largest bound on the expected number of falsely selected features. Not used if both
-        ``threshold`` and ``n_selected`` are given, or ``threshold`` with ``select="fit"``.
+        The largest bound on the expected number of selected features of low selection probability.
+        Not used if both ``threshold`` and ``n_selected`` are given, or ``threshold`` with
+        ``select="fit"``.
     n_selected : int, default=None
         q, the number of features to select on each half with ``select="path"``, less than the
         number p of features. None: with a ``threshold`` the largest with a bound of at most
@@ -161,9 +162,10 @@ def stability_selection(
         p \min\{D(\theta^2, 2\tau - 1, B, -1/2),\; D(\theta, \tau, 2B, -1/4)\} & \text{r-concave}
         \end{cases}
 
-    The first holds without any assumption on the data, the estimator or the dependence of the
-    features. The second, with :math:`C = 1 / (2 (2 \tau - 1 - 1 / (2B)))` for :math:`\tau \le 3/4`
-    and :math:`4 (1 - \tau + 1 / (2B)) / (1 + 1/B)` above, holds if for each feature in L the
+    Rows (or groups) must be independent, and those of a task identically distributed. The first
+    bound then holds for every distribution, estimator and dependence of the features. The second,
+    with :math:`C = 1 / (2 (2 \tau - 1 - 1 / (2B)))` for :math:`\tau \le 3/4` and
+    :math:`4 (1 - \tau + 1 / (2B)) / (1 + 1/B)` above, holds if for each feature in L the
     distribution of the number of pairs of which both halves select it is unimodal. The third holds
     if this distribution is -1/2-concave, and that of the number of halves -1/4-concave, where
     :math:`D(\eta, t, B, r)` is the largest probability :math:`P(X \ge t)` of r-concave variables
@@ -210,7 +212,7 @@ def stability_selection(
     True
     """
     validate_parameter_constraints(_CONSTRAINTS, locals(), caller_name="stability_selection")
-    X, y = _indexable(X), _indexable(y)
+    X, y = indexable(X), indexable(y)
     rows = LabelledRows.read(estimator, X, y, sample_weight, groups)
     aim = _Aim(n_subsamples, threshold, max_false, assumption)
     selector: PathSelector | FitSelector
@@ -235,14 +237,6 @@ def stability_selection(
     selector.check(halves)
     _report(halves)
     return _result(selector, aim, halves, type(find_last(estimator)).__name__)
-
-
-def _indexable(data: Any) -> Any:
-    """Data whose rows can be selected."""
-    if sp.issparse(data):
-        return data.tocsr()
-    data = from_arrow(data)
-    return data if hasattr(data, "shape") else np.asarray(data)
 
 
 @dataclass(frozen=True)
@@ -272,6 +266,11 @@ class _Aim:
             raise ValueError(
                 f"stability_selection needs 2 or more features to choose from, got {n_features}."
             )
+        if n_selected is not None and n_selected >= n_features:
+            raise ValueError(
+                f"n_selected must be less than the number of features, {n_features}; got "
+                f"{n_selected}. Pass {n_features - 1} or less."
+            )
         at = 1.0 if self.threshold is None else float(self.threshold)
         most = largest_selection(n_features, at, self.max_false, self.n_pairs, self.assumption)
         if self.threshold is not None and n_selected is not None:
@@ -281,7 +280,9 @@ class _Aim:
             n_selected = min(usual, most) if self.threshold is None else most
         if not 1 <= n_selected <= most:
             least = bound_false(1, n_features, at, self.n_pairs, self.assumption)
-            remedy = f"Pass n_selected={most} or less" if most else f"Pass max_false={least:.2g}"
+            # 5% more, so that the rounded number is large enough.
+            enough = f"Pass max_false={1.05 * least:.2g}"
+            remedy = f"Pass n_selected={most} or less" if most else enough
             what = f"with n_selected={n_selected}, of" if n_selected else "for"
             raise ValueError(
                 f"The bound on falsely selected features cannot be as low as "

@@ -8,7 +8,7 @@ from skmtl.inspection._coef_frame import coef_frame
 from skmtl.inspection._coefficient_display import CoefficientDisplay
 from skmtl.inspection._convergence_display import ConvergenceDisplay
 from skmtl.inspection._export import to_dict
-from skmtl.inspection._fitted import FittedTasks, feature_names, largest
+from skmtl.inspection._fitted import FittedTasks, count_of, feature_names, largest
 from skmtl.inspection._grouping import TaskGroups, group_tasks
 from skmtl.inspection._importance import column_importance
 from skmtl.inspection._linear_model import LinearModel
@@ -46,6 +46,7 @@ __all__ = [
     "transfer_gain",
     # For the packages above only.
     "FittedTasks",
+    "count_of",
     "feature_names",
     "find_last",
     "LinearModel",

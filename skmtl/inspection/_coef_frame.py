@@ -92,12 +92,15 @@ def _interval_columns(fitted: FittedTasks, intervals: Any) -> dict[str, Array]:
     """Intervals and what belongs to them, each (n_tasks, n_features)."""
     shape = fitted.coef.shape
     if not hasattr(intervals, "standard_errors"):
-        ends = [np.asarray(end, dtype=np.float64) for end in intervals]
+        try:
+            ends = [np.asarray(end, dtype=np.float64) for end in intervals]
+        except (TypeError, ValueError):
+            ends = []
         if len(ends) != 2 or any(end.shape != shape for end in ends):
+            found = f"{len(ends)} of shapes {[end.shape for end in ends]}" if ends else intervals
             raise ValueError(
                 f"intervals must be a result of coefficient_intervals or a pair (low, high) of "
-                f"arrays of the shape of coef, {shape}; got {len(ends)} of shapes "
-                f"{[end.shape for end in ends]}."
+                f"arrays of the shape of coef, {shape}; got {found!s:.200}."
             )
         return {"low": ends[0], "high": ends[1]}
     _check_names(fitted, intervals)

@@ -138,6 +138,11 @@ def check_count(count: Any, what: str) -> None:
         raise ValueError(f"{what} must be at least 1, or None for all; got {count!r}.")
 
 
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun in the singular or plural."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def largest(sizes: Array, count: int | None) -> NDArray[np.intp]:
     """The positions of the largest sizes, descending; None: of all.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.inspection._fitted import FittedTasks, check_count, largest
+from skmtl.inspection._fitted import FittedTasks, check_count, count_of, largest
 
 Array = NDArray[Any]
 # The title of a table, its header, and its rows of text.
@@ -72,12 +72,12 @@ class Summary:
         """What the estimator is and how well it is fitted; which features it uses."""
         n_tasks, n_features = self.coef.shape
         settings = [f"{name} = {_short(value)}" for name, value in self.settings.items()]
-        first = [f"{self.estimator_name}: {_count(n_tasks, 'task')}", _count(n_features, "feature")]
-        lines = [", ".join([*first, *settings])]
+        size = f"{count_of(n_tasks, 'task')}, {count_of(n_features, 'feature')}"
+        lines = [", ".join([f"{self.estimator_name}: {size}", *settings])]
         if self.results:
             lines.append(", ".join(f"{name} {value:.4g}" for name, value in self.results.items()))
         used, everywhere = int(self.support.sum()), int((self.n_tasks_using == n_tasks).sum())
-        text = f"Support: {used} of {_count(n_features, 'feature')}"
+        text = f"Support: {used} of {count_of(n_features, 'feature')}"
         if n_tasks > 1:
             text += f" in some task, {everywhere} in all; "
             text += f"{np.count_nonzero(self.coef)} of {self.coef.size} coefficients are not zero"
@@ -215,10 +215,6 @@ def _short(value: Any) -> str:
         return f"{value:.4g}"
     text = " ".join(str(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _of(shown: int, total: int) -> str:

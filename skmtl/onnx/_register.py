@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmtl.estimators import TaskEstimator
 from skmtl.model_selection import (
     AlphaSearchCV,
+    AlphaSearchIC,
     StructureSearchClassifierCV,
     StructureSearchRegressorCV,
 )
@@ -19,7 +20,12 @@ from skmtl.onnx._transformer import (
 from skmtl.preprocessing import TaskTransformer
 
 _ALIAS = "SkmtlLinearModel"
-_SEARCHES: list[type] = [AlphaSearchCV, StructureSearchClassifierCV, StructureSearchRegressorCV]
+_SEARCHES: list[type] = [
+    AlphaSearchCV,
+    AlphaSearchIC,
+    StructureSearchClassifierCV,
+    StructureSearchRegressorCV,
+]
 
 
 def register_converters() -> None:

@@ -5,9 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.model_selection import KFold
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -43,6 +45,21 @@ def planted(n, seed):
         noise = np.array([0.5, 0.5, 4.0])[codes]
         parts += [np.column_stack([X, codes]), X @ w + noise * rng.normal(size=len(codes))]
     return parts
+
+
+class Stacked(RegressorMixin, BaseEstimator):
+    """A regressor with a task column, which it takes as a feature."""
+
+    def __init__(self, inner, task_column=-1):
+        self.inner = inner
+        self.task_column = task_column
+
+    def fit(self, X, y):
+        self.inner_ = clone(self.inner).fit(X, y)
+        return self
+
+    def predict(self, X):
+        return self.inner_.predict(X)
 
 
 class TestSpread:
@@ -135,6 +152,36 @@ class TestValidity:
             narrow, wide = model.predict_interval(X, 0.5), model.predict_interval(X, 0.95)
             assert (wide[:, 0] <= narrow[:, 0]).all() and (narrow[:, 1] <= wide[:, 1]).all()
 
+    def test_dependent_labels_of_a_row_count_as_one(self):
+        # 11 of 44 rows calibrate; all 10 labels of a row have the same error.
+        model = TaskConformalRegressor(
+            DummyRegressor(strategy="constant", constant=np.zeros(10)), pooling="shared"
+        )
+        rng, hits = np.random.default_rng(0), []
+        for seed in range(250):
+            Y = np.repeat(rng.normal(size=(45, 1)), 10, axis=1)
+            model.set_params(random_state=seed).fit(np.zeros((44, 1)), Y[:44])
+            low, high = model.predict_interval(np.zeros((1, 1)))[0, 0]
+            hits.append(low <= Y[44, 0] <= high)
+        # The 100th of 110 scores is that of the 10th of 11 rows, exceeded by 2 of 12 rows.
+        assert np.mean(hits) == pytest.approx(10 / 12, abs=0.06)
+        assert np.mean(hits) > 0.9 - 1 / 12 - 0.03
+
+    def test_stratified_calibration_may_miss_by_one_label(self):
+        # One label of each of 19 tasks calibrates; the first task has much larger errors.
+        codes, scale = np.repeat(np.arange(19), 4), np.where(np.arange(19) == 0, 1e3, 1.0)
+        dummy = DummyRegressor(strategy="constant", constant=0.0)
+        model = TaskConformalRegressor(Stacked(dummy), pooling="shared")
+        rng, hits = np.random.default_rng(0), []
+        for seed in range(200):
+            y = scale[codes] * rng.normal(size=76)
+            model.set_params(random_state=seed).fit(codes[:, None], y)
+            assert (model.n_calibration_ == 1).all()
+            high = model.predict_interval(codes[:1, None])[0, 1]
+            hits.append(np.mean(np.abs(scale * rng.normal(size=(100, 19))) <= high))
+        assert np.mean(hits) == pytest.approx(1 - 1 / 19 - 18 / 19**2, abs=0.01)
+        assert np.mean(hits) > 1 - 0.1 * (1 + 1 / 19) - 0.005
+
 
 class TestAgainstOthers:
     def test_split_by_hand(self):
@@ -209,6 +256,29 @@ class TestLayouts:
             assert model.predict(X).shape == (80, 3)
             assert model.n_calibration_.sum() == len(model.calibration_scores_)
 
+    def test_the_score_leaves_missing_labels_out(self):
+        made = make_block_sparse(80, 6, 3, n_informative=3, missing=0.2, random_state=0)
+        model = TaskConformalRegressor(BlockSparseRegressor(0.1), method="cv+", random_state=0)
+        model.fit(made.data, made.target)
+        predicted = model.predict(made.data)
+        seen = ~np.isnan(made.target)
+        own = [r2_score(made.target[rows, t], predicted[rows, t]) for t, rows in enumerate(seen.T)]
+        assert model.score(made.data, made.target) == pytest.approx(np.mean(own))
+        grid = {"estimator__alpha": [0.1, 100.0]}
+        search = GridSearchCV(model, grid, cv=3, error_score="raise")
+        assert search.fit(made.data, made.target).best_params_ == {"estimator__alpha": 0.1}
+
+    def test_columns_of_weights_are_found_by_name(self):
+        pd = pytest.importorskip("pandas")
+        made = make_block_sparse(80, 6, 3, n_informative=3, random_state=0)
+        Y = pd.DataFrame(made.target, columns=list("abc"))
+        weights = pd.DataFrame(np.ones((80, 3)), columns=list("abc"))
+        weights.loc[:39, "a"] = 0
+        model = TaskConformalRegressor(BlockSparseRegressor(0.1), method="cv+", random_state=0)
+        for columns in ("abc", "cba"):
+            model.fit(made.data, Y, sample_weight=weights[list(columns)])
+            assert model.n_calibration_.tolist() == [40, 80, 80]
+
     def test_stacked_frames_in_a_pipeline(self):
         pd = pytest.importorskip("pandas")
         X, y = tasks()
@@ -264,6 +334,16 @@ class TestNewTasks:
         X = rng.normal(size=(len(codes), 2))
         y = X @ [1.0, -1.0] + rng.normal(size=n_tasks)[codes] + 0.3 * rng.normal(size=len(codes))
         return np.column_stack([X, codes]), y
+
+    def test_refits_forget_the_fits_without_tasks(self):
+        X, y = tasks(20, noise=np.ones(10))
+        inner = PooledTaskRegressor(0.1, task_column=-1, unknown_task="mean")
+        model = TaskConformalRegressor(
+            inner, new_tasks="hierarchical", method="cv+", cv=2, confidence_level=0.8
+        ).fit(X, y)
+        assert len(model.new_task_estimators_) == 2
+        model.set_params(new_tasks="approximate").fit(X, y)
+        assert not hasattr(model, "new_task_estimators_")
 
     @pytest.mark.parametrize("method", ["split", "cv+"])
     def test_coverage_of_new_tasks(self, method):
@@ -339,6 +419,24 @@ class TestErrors:
         model = TaskConformalRegressor(Ridge(), random_state=0).fit(X, y)
         with pytest.raises(ValueError, match=r"in \(0, 1\)"):
             model.predict_interval(X, 1.0)
+        with pytest.raises(ValueError, match=r"in \(0, 1\)"):
+            model.predict_interval(X, "high")
+
+    def test_groups_weights_and_rows_that_do_not_fit(self):
+        X, y = tasks()
+        for method in METHODS:
+            model = TaskConformalRegressor(Ridge(), method=method)
+            with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+                model.fit(X, y, groups=np.arange(50))
+        with pytest.raises(ValueError, match=r"must have shape \(180,\), got \(3,\)"):
+            TaskConformalRegressor(Ridge()).fit(X, y, sample_weight=np.ones(3))
+        with pytest.raises(ValueError, match=r"calibration_size=0.25 needs 4 folds of the rows"):
+            TaskConformalRegressor(Ridge()).fit(X[:3], y[:3])
+        with pytest.raises(ValueError, match=r"cv=5 needs 5 folds of the groups"):
+            model = TaskConformalRegressor(Ridge(), method="cv+")
+            model.fit(X, y, groups=np.arange(180) % 4)
+        with pytest.raises(ValueError, match="pooling='shrunk' needs 3 folds of the groups"):
+            TaskConformalRegressor(Ridge(), calibration_size=0.5).fit(X, y, groups=X[:, 3])
 
     def test_check_estimator(self):
         with warnings.catch_warnings():

@@ -62,6 +62,19 @@ class TestValidity:
         # More than all labels are needed for so high a level.
         assert model.predict_set(X, 0.999).all()
 
+    def test_empty_sets_are_those_of_the_most_uncertain_rows(self):
+        # 93% of the labels are the most probable class, more than the level requires.
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(600, 1))
+        y = rng.uniform(size=600) < expit(6 * X[:, 0])
+        model = TaskConformalClassifier(
+            LogisticRegression(), confidence_level=0.8, random_state=0
+        ).fit(X, y)
+        n_classes = model.predict_set(X).sum(axis=1)
+        assert 0.1 < np.mean(n_classes == 0) < 0.3
+        certainty = model.predict_proba(X).max(axis=1)
+        assert certainty[n_classes == 0].max() <= certainty[n_classes == 1].min()
+
 
 class TestAgainstOthers:
     def test_cv_plus_by_definition(self):
@@ -168,6 +181,20 @@ class TestErrors:
         for inner in (Ridge(), BlockSparseClassifier(loss="squared_hinge")):
             with pytest.raises(TypeError, match="predict_proba.*TaskConformalRegressor"):
                 TaskConformalClassifier(inner).fit(X, y)
+
+    def test_a_matrix_of_other_labels(self):
+        X, y = three_classes(40)
+        words = np.where(y[:, None] == np.arange(3), "yes", "no")
+        with pytest.raises(ValueError, match=r"must hold 0, 1 and NaN"):
+            TaskConformalClassifier(BlockSparseClassifier()).fit(X, words)
+
+    def test_the_score_leaves_missing_labels_out(self):
+        X, y = three_classes(60)
+        Y = (y[:, None] == np.arange(3)).astype(float)
+        Y[::4, 0] = np.nan
+        model = TaskConformalClassifier(BlockSparseClassifier(0.01), random_state=0).fit(X, Y)
+        right = (model.predict(X) == Y) | np.isnan(Y)
+        assert model.score(X, Y) == pytest.approx(right.all(axis=1).mean())
 
     def test_check_estimator(self):
         with warnings.catch_warnings():

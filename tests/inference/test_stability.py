@@ -282,6 +282,12 @@ class TestErrors:
             quick(BlockSparseRegressor(), X, y, n_selected=15, assumption="none")
         with pytest.raises(ValueError, match="max_false=0.01 for 20 features. Pass max_false=0.05"):
             quick(BlockSparseRegressor(), X, y, max_false=0.01, assumption="none")
+        with pytest.raises(ValueError, match="less than the number of features, 20; got 20"):
+            quick(BlockSparseRegressor(), X, y, n_selected=20, threshold=0.9)
+        with pytest.raises(ValueError, match="Pass max_false=") as refused:
+            quick(BlockSparseRegressor(), X[:, :6], y, max_false=0.01, n_subsamples=5)
+        enough = float(str(refused.value).split("Pass max_false=")[1].split(",")[0])
+        quick(BlockSparseRegressor(), X[:, :6], y, max_false=enough, n_subsamples=5)
         with pytest.raises(ValueError, match="2 or more features"):
             quick(BlockSparseRegressor(), X[:, :1], y)
         with pytest.warns(UserWarning, match="too many for max_false=1: even at threshold 1"):

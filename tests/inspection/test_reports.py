@@ -153,6 +153,9 @@ class TestCoefFrame:
             coef_frame(model, intervals(coef=np.zeros((2, 3))))
         with pytest.raises(ValueError, match=r"pair \(low, high\).*\(3, 4\)"):
             coef_frame(model, (model.coef_.T, model.coef_.T))
+        for other in (3, "ab"):
+            with pytest.raises(ValueError, match=f"pair \\(low, high\\).*; got {other}"):
+                coef_frame(model, other)
 
     def test_errors(self):
         with pytest.raises(NotFittedError):

@@ -21,7 +21,7 @@ from skmtl import (
     PooledTaskRegressor,
 )
 from skmtl.funnel import EntireSpaceClassifier
-from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold
+from skmtl.model_selection import AlphaSearchCV, AlphaSearchIC, StratifiedTaskKFold
 from skmtl.onnx import register_converters, to_onnx
 from skmtl.preprocessing import TaskTransformer
 
@@ -293,8 +293,14 @@ class TestComposition:
         classifier = BlockSparseClassifier()
         model = GridSearchCV(classifier, grid, cv=StratifiedTaskKFold(2)).fit(X, Z > 0)
         check(model, X, to_onnx(model))
-        model = AlphaSearchCV(BlockSparseRegressor(), alphas=3, cv=2).fit(X, Z)
-        check(model, X, to_onnx(model))
+        for search in (
+            AlphaSearchCV(BlockSparseRegressor(), alphas=3, cv=2),
+            AlphaSearchIC(BlockSparseRegressor(), alphas=3),
+        ):
+            model = search.fit(X, Z)
+            check(model, X, to_onnx(model))
+            model = make_pipeline(StandardScaler(), search).fit(X, Z)
+            check(model, X, to_onnx(model))
 
     def test_by_the_interface_of_skl2onnx(self):
         register_converters()
