@@ -91,6 +91,8 @@ class TaskProblem:
             "squared": "mean squared error",
             "logistic": "log loss",
             "poisson": "half the Poisson deviance",
+            "gamma": "half the gamma deviance",
+            "tweedie": "half the Tweedie deviance",
         }.get(name, name.replace("_", " "))
 
     def copied_model(self) -> Any:

@@ -13,9 +13,11 @@ from skmtl.losses._losses import (
 )
 from skmtl.losses._mixed import MixedLoss
 from skmtl.losses._offset import OffsetLoss
+from skmtl.losses._tweedie import GammaLoss, TweedieLoss
 
 __all__ = [
     "FunnelLoss",
+    "GammaLoss",
     "HuberLoss",
     "LogisticLoss",
     "Loss",
@@ -25,6 +27,7 @@ __all__ = [
     "PoissonLoss",
     "SquaredHingeLoss",
     "SquaredLoss",
+    "TweedieLoss",
     "log_reached",
     "losses_by_name",
 ]

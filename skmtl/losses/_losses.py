@@ -1,9 +1,9 @@
 r"""Losses: functions of labels y and linear predictors z.
 
 Each is convex in z and shifted so that its minimum over z is 0, so that duality gaps can be
-compared with the null objective F(0, b*). A new loss is a class in this file with elementwise
-methods, attributes, and a cvxpy expression (only for :mod:`skmtl.reference`). All losses are
-elementwise except the multinomial, which couples the classes of a row.
+compared with the null objective F(0, b*). A new loss is a class with elementwise methods,
+attributes, and a cvxpy expression (only for :mod:`skmtl.reference`). All losses are elementwise
+except the multinomial, which couples the classes of a row.
 """
 
 from typing import Any
@@ -72,6 +72,11 @@ class Loss(BaseEstimator):
     def label_rule(self) -> str:
         """What users' labels must be, for error messages."""
         return "labels 0 and 1" if self.signed else "numbers"
+
+    @property
+    def label_remedy(self) -> str:
+        """What users can do about other labels, for error messages."""
+        return "Use another loss."
 
     def refuses(self, labels: Array) -> Array:
         """Mask of users' labels that the loss is not defined for."""

@@ -28,12 +28,14 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
     loss: str = parameter(
         "squared",
-        [StrOptions({"squared", "huber", "poisson"})],
-        '{"squared", "huber", "poisson"}',
+        [StrOptions({"squared", "huber", "poisson", "gamma", "tweedie"})],
+        '{"squared", "huber", "poisson", "gamma", "tweedie"}',
         r"""
         :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
-        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts,
-        where ``predict`` returns the mean :math:`e^z`.
+        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
+        half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for y > 0; half the Tweedie
+        deviance with power ``tweedie_power`` for y >= 0. With the last three ``predict`` returns
+        the mean :math:`e^z`.
         """,
         group="loss",
     )
@@ -44,6 +46,18 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         """
         Residual beyond which the Huber loss is linear, > 0, in y's units (in standard deviations
         of y with ``scale_tasks``).
+        """,
+        group="loss",
+    )
+    tweedie_power: float = parameter(
+        1.5,
+        [Interval(Real, 1, 2, closed="both")],
+        "float",
+        r"""
+        With ``loss="tweedie"``, the variance of y is proportional to this power p of its mean. For
+        1 < p < 2 y is a sum of a random number of positive amounts, such as claims, and may be
+        zero; the loss is :math:`\frac{y e^{(1-p) z}}{p-1} + \frac{e^{(2-p) z}}{2-p} -
+        \frac{y^{2-p}}{(p-1)(2-p)}`. 1 means Poisson, 2 gamma.
         """,
         group="loss",
     )
@@ -61,7 +75,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     )
 
     def _own_loss(self) -> Loss:
-        return losses_by_name(self.huber_delta)[self.loss]
+        return losses_by_name(self)[self.loss]
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
@@ -71,11 +85,13 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     def _check_labels(self, data: TaskData) -> None:
         """Raise if labels are outside the domain of the loss."""
         loss = self._get_loss()
-        wrong = loss.refuses(data.y)
+        wrong = loss.refuses(data.y) & (data.weights > 0)
         if wrong.any():
+            # Of the smallest, whose sign says most.
+            at = np.unravel_index(np.where(wrong, data.y, np.inf).argmin(), wrong.shape)
             raise ValueError(
-                f"loss={self.loss!r} needs {loss.label_rule}; y holds {data.y[wrong].min():.4g}. "
-                f"Use another loss."
+                f"loss={self.loss!r} needs {loss.label_rule}; y holds {data.y[at]:.4g} in row "
+                f"{at[0]}. {loss.label_remedy}"
             )
 
     def _standardised(self, data: TaskData) -> TaskData:
