@@ -37,7 +37,7 @@ class _APenalty(HasMethods):
         return "a penalty such as skmtl.penalties.L21()"
 
 
-_LOSSES = ("squared", "huber", "poisson", "gamma", "tweedie", "logistic")
+_LOSSES = ("squared", "huber", "quantile", "poisson", "gamma", "tweedie", "logistic")
 
 
 @estimator
@@ -158,10 +158,11 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     loss: str | dict[Any, str] = parameter(  # type: ignore[assignment]
         "squared",
         [StrOptions(set(_LOSSES)), dict],
-        '{"squared", "huber", "poisson", "gamma", "tweedie", "logistic"} or dict',
+        '{"squared", "huber", "quantile", "poisson", "gamma", "tweedie", "logistic"} or dict',
         r"""
         :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
-        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
+        ``huber_delta``; :math:`\max(q (y - z), (q - 1)(y - z))` with q = ``quantile``; half
+        the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
         half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for y > 0; half the Tweedie
         deviance with power ``tweedie_power`` for y >= 0; :math:`\log(1 + e^{-yz})` with
         :math:`y = \pm 1` for labels 0 and 1. A dict gives a loss for each task, in the shared

@@ -90,6 +90,7 @@ class TaskProblem:
         return {
             "squared": "mean squared error",
             "logistic": "log loss",
+            "quantile": "quantile loss",
             "poisson": "half the Poisson deviance",
             "gamma": "half the gamma deviance",
             "tweedie": "half the Tweedie deviance",

@@ -10,6 +10,7 @@ from skmtl.losses._losses import (
     SquaredHingeLoss,
     SquaredLoss,
 )
+from skmtl.losses._quantile import QuantileLoss
 from skmtl.losses._tweedie import GammaLoss, TweedieLoss
 
 # One object each, since losses are equal only if they are the same object.
@@ -17,6 +18,7 @@ _POISSON, _GAMMA = PoissonLoss(), GammaLoss()
 _DEFAULTS: dict[str, Loss] = {
     "squared": SquaredLoss(),
     "huber": HuberLoss(),
+    "quantile": QuantileLoss(),
     "poisson": _POISSON,
     "gamma": _GAMMA,
     "tweedie": TweedieLoss(),
@@ -30,6 +32,8 @@ def losses_by_name(estimator: Any) -> dict[str, Loss]:
     losses = dict(_DEFAULTS)
     if hasattr(estimator, "huber_delta"):
         losses["huber"] = HuberLoss(estimator.huber_delta)
+    if hasattr(estimator, "quantile"):
+        losses["quantile"] = QuantileLoss(estimator.quantile)
     if hasattr(estimator, "tweedie_power"):
         losses["tweedie"] = _tweedie(float(estimator.tweedie_power))
     return losses

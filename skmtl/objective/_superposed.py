@@ -137,6 +137,31 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         return self.total.excess_curvature(self.total_of(old), self.total_of(new))
 
     @property
+    def has_gradient(self) -> bool:
+        return self.total.has_gradient
+
+    # For the method of multipliers; a loss without a gradient is on rows.
+
+    @property
+    def _rows(self) -> Objective:
+        assert isinstance(self.total, Objective)
+        return self.total
+
+    def loss_width(self, point: Point) -> float:
+        return self._rows.loss_width(self.total_of(point))
+
+    def augmented(self, multipliers: Array, width: float) -> "SuperposedObjective":
+        return SuperposedObjective(self._rows.augmented(multipliers, width))
+
+    def multipliers(self, point: Point) -> Array:
+        return self._rows.multipliers(self.total_of(point))
+
+    def lower_bound(
+        self, multipliers: Array, point: Point, duals: tuple[Array, ...] | None
+    ) -> float:
+        return self._rows.lower_bound(multipliers, self.total_of(point), duals)
+
+    @property
     def has_curvature_bound(self) -> bool:
         return self.total.has_curvature_bound
 

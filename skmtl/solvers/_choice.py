@@ -9,7 +9,10 @@ from skmtl.solvers._contract import Terms
 from skmtl.solvers._driver import Algorithm
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._guided import Guided
+from skmtl.solvers._loss_admm import LossADMM
+from skmtl.solvers._multipliers import Multipliers
 from skmtl.solvers._newton import Newton
+from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
 from skmtl.solvers._splitting import Splitting
 from skmtl.solvers._switch import Switch
@@ -29,6 +32,14 @@ class Offers(Protocol):
     @property
     def terms(self) -> Terms | None:
         """The terms of a sum of penalties whose prox is known only term by term; else None."""
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the loss is differentiable."""
+
+    @property
+    def has_loss_splitting(self) -> bool:
+        """Whether the loss has a prox, and least squares in its place a known eigenbasis."""
 
     @property
     def has_newton(self) -> bool:
@@ -75,6 +86,8 @@ def choose_solver(name: str, objective: Offers) -> Algorithm[Any]:
     ValueError
         If the solver does not apply to the objective.
     """
+    if not objective.has_gradient:
+        return _choose_without_gradient(name, objective)
     if objective.terms is not None:
         return _choose_for_sum(name, objective, objective.terms)
     if name == "auto":
@@ -83,6 +96,21 @@ def choose_solver(name: str, objective: Offers) -> Algorithm[Any]:
     if lacking is not None:
         raise ValueError(f"solver={name!r} {lacking}. Use solver='auto' or solver='fista'.")
     return SOLVERS[name]
+
+
+def _choose_without_gradient(name: str, objective: Offers) -> Algorithm[Any]:
+    if name == "splitting" or (name == "auto" and not objective.has_loss_splitting):
+        return _multipliers
+    if name == "auto" or (name == "admm" and objective.has_loss_splitting):
+        return LossADMM
+    raise ValueError(
+        f"solver={name!r} does not apply to this problem, whose loss (quantile) has no gradient. "
+        f"Use solver='auto'."
+    )
+
+
+def _multipliers(objective: Any, start: Point) -> Multipliers:
+    return Multipliers(objective, start, lambda smooth: choose_solver("auto", smooth))
 
 
 def _choose_for_sum(name: str, objective: Offers, terms: Terms) -> Algorithm[Any]:

@@ -1,5 +1,6 @@
 """The base class of regressors."""
 
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -28,11 +29,13 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
     loss: str = parameter(
         "squared",
-        [StrOptions({"squared", "huber", "poisson", "gamma", "tweedie"})],
-        '{"squared", "huber", "poisson", "gamma", "tweedie"}',
+        [StrOptions({"squared", "huber", "quantile", "poisson", "gamma", "tweedie"})],
+        '{"squared", "huber", "quantile", "poisson", "gamma", "tweedie"}',
         r"""
         :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
-        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
+        ``huber_delta``; :math:`\max(q (y - z), (q - 1)(y - z))` with q = ``quantile``, where
+        ``predict`` returns the q-quantile; half the Poisson deviance
+        :math:`e^z - y z + y \log y - y` for counts;
         half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for y > 0; half the Tweedie
         deviance with power ``tweedie_power`` for y >= 0. With the last three ``predict`` returns
         the mean :math:`e^z`.
@@ -47,6 +50,13 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         Residual beyond which the Huber loss is linear, > 0, in y's units (in standard deviations
         of y with ``scale_tasks``).
         """,
+        group="loss",
+    )
+    quantile: float = parameter(
+        0.5,
+        [Interval(Real, 0, 1, closed="neither")],
+        "float",
+        'The quantile that ``loss="quantile"`` estimates, between 0 and 1. 0.5: the median.',
         group="loss",
     )
     tweedie_power: float = parameter(
@@ -159,7 +169,9 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2: the mean over tasks for a matrix y, or that of all rows together for a 1-D y.
 
-        Tasks with fewer than two labels in a matrix y are left out.
+        With ``loss="quantile"`` it is D2: 1 minus the mean quantile loss divided by that of the
+        best constant, which is the quantile of y. Tasks with fewer than two labels in a matrix y
+        are left out.
 
         Parameters
         ----------
@@ -179,5 +191,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:
             y = y.reshape(-1)
-        score = metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)
-        return float(score)
+        score = metrics.r2_score
+        if self.loss == "quantile":
+            score = partial(metrics.d2_pinball_score, alpha=self.quantile)
+        return float(score(y, predicted, sample_weight=sample_weight, average=average))
