@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._block import Block
 from skmtl.solvers._consensus import ConsensusADMM
-from skmtl.solvers._contract import Terms
+from skmtl.solvers._contract import Kinked, Terms
 from skmtl.solvers._driver import Algorithm
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._guided import Guided
@@ -109,7 +109,7 @@ def _choose_without_gradient(name: str, objective: Offers) -> Algorithm[Any]:
     )
 
 
-def _multipliers(objective: Any, start: Point) -> Multipliers:
+def _multipliers(objective: Kinked, start: Point) -> Multipliers:
     return Multipliers(objective, start, lambda smooth: choose_solver("auto", smooth))
 
 
