@@ -75,11 +75,10 @@ class KinkedRows(ExpandedRows):
     def has_loss_splitting(self) -> bool:
         """Whether least squares in place of the loss, with a ridge, have a known eigenbasis."""
         d, grams = self.n_features, self.design.n_grams
-        terms = self.terms
         if d > MOST_FEATURES or 8 * d * d * grams > GRAM_BYTES or self._couples_tasks:
             return False
         plain = isinstance(self.loss, QuantileLoss) and self.has_free_intercepts
-        return plain and (terms is None or terms.takes_copies)
+        return plain and (self.terms is None or self.terms.takes_copies)
 
     # Whether the intercepts are free; subclasses may penalise them.
     has_free_intercepts = True

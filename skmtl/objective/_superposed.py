@@ -140,7 +140,21 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
     def has_gradient(self) -> bool:
         return self.total.has_gradient
 
-    # For the method of multipliers; a loss without a gradient is on rows.
+    # A loss without a gradient; such objectives are on rows.
+
+    @property
+    def has_loss_splitting(self) -> bool:
+        mean_free = self.penalty is not None and self.penalty.leaves_mean_free
+        return self.total.has_loss_splitting and not mean_free
+
+    def squares(self, scale: float) -> PartsSpectrum:
+        return PartsSpectrum(self._rows.squares(scale), self.n_parts)
+
+    def fitted(self, target: Array) -> tuple[Array, Array]:
+        return self._rows.fitted(target)
+
+    def loss_prox(self, Z: Array, step: float) -> Array:
+        return self._rows.loss_prox(Z, step)
 
     @property
     def _rows(self) -> Objective:

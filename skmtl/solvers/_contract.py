@@ -222,7 +222,7 @@ class Kinked(Sum, Protocol):
 class LossSplitting(Kinked, Protocol):
     """A loss with a prox, and least squares in the same predictors with a known eigenbasis."""
 
-    def squares(self, scale: float) -> Spectrum:
+    def squares(self, scale: float) -> Spectrum | PartsSpectrum:
         """The Hessians of scaled least squares and the quadratic penalty."""
 
     def fitted(self, target: Array) -> tuple[Array, Array]:

@@ -200,7 +200,7 @@ def test_readable_refusals():
         with pytest.raises(ValueError, match=f"solver='{solver}' .*quantile.* no gradient"):
             BlockSparseRegressor(loss="quantile", solver=solver).fit(X, Y)
     with pytest.raises(ValueError, match=r"solver='admm' .*Use solver='auto'"):
-        DirtyModelRegressor(loss="quantile", solver="admm").fit(X, Y)
+        GraphRegularizedRegressor(loss="quantile", solver="admm").fit(X, Y)
     for quantile in (0.0, 1.0, 90):
         with pytest.raises(ValueError, match="'quantile' parameter"):
             BlockSparseRegressor(loss="quantile", quantile=quantile).fit(X, Y)
