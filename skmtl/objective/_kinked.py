@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from skmtl.solvers import Point
 
 # Residuals below this fraction of the label are zero.
 _ROUNDING = 1e-13
+# The least width of an envelope as a share of the mean loss without features.
+_LEAST_WIDTH = 1e-3
 
 
 class KinkedRows(ExpandedRows):
@@ -34,8 +36,15 @@ class KinkedRows(ExpandedRows):
         return self.has_gradient and super().can_learn
 
     def loss_width(self, point: Point) -> float:
-        """The mean loss of a label, which is in the units of the labels."""
-        return self.loss_value(point) / float(self.design.weights.sum())
+        """The mean loss of a label, which is in the units of the labels, and positive."""
+        # Where the start fits almost perfectly, the labels' spread gives the units.
+        loss = max(self.loss_value(point), _LEAST_WIDTH * self.null_value)
+        return loss / float(self.design.weights.sum()) if loss > 0 else 1.0
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        memory: dict[str, Any] = self._constant.setdefault("memory", {})
+        return memory
 
     def augmented(self, multipliers: Array, width: float) -> Self:
         """The objective with the envelope of the loss, shifted by multipliers for each label."""

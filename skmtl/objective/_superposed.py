@@ -2,7 +2,7 @@
 
 import copy
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -146,6 +146,10 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
     def has_loss_splitting(self) -> bool:
         mean_free = self.penalty is not None and self.penalty.leaves_mean_free
         return self.total.has_loss_splitting and not mean_free
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        return self._rows.memory
 
     def squares(self, scale: float) -> PartsSpectrum:
         return PartsSpectrum(self._rows.squares(scale), self.n_parts)

@@ -222,6 +222,10 @@ class Kinked(Sum, Protocol):
 class LossSplitting(Kinked, Protocol):
     """A loss with a prox, and least squares in the same predictors with a known eigenbasis."""
 
+    @property
+    def memory(self) -> dict[str, Any]:
+        """State that a solver stores for the next fit of the same labels."""
+
     def squares(self, scale: float) -> Spectrum | PartsSpectrum:
         """The Hessians of scaled least squares and the quadratic penalty."""
 

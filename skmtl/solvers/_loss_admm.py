@@ -40,6 +40,15 @@ class _State:
         return _State(*(old + (new - old) / count for new, old in parts))
 
 
+@dataclass(frozen=True)
+class _Memory:
+    """The state at a certificate, and its step sizes."""
+
+    state: _State
+    loss_rho: float
+    rho: float
+
+
 class LossADMM:
     """Alternating direction method of multipliers on v = XW + b and V = W.
 
@@ -77,10 +86,11 @@ class LossADMM:
         self.is_certified = True
         if self.n_steps == 0:
             return self.objective.bounds(point)
+        middle, other = np.inf, -np.inf
+        if self.mean is not None:
+            middle, other = self._bounds_at(self.mean, self._point(self.mean))
+        # Last, so that it is this state that is remembered.
         value, bound = self._bounds_at(self.state, point)
-        if self.mean is None:
-            return value, bound
-        middle, other = self._bounds_at(self.mean, self._point(self.mean))
         self._consider_restart(value - bound, middle - other)
         return value, max(bound, other)
 
@@ -89,6 +99,7 @@ class LossADMM:
             point = point.made
         duals = None if self.objective.terms is None else tuple(self.rho * state.duals)
         bound = self.objective.lower_bound(self.loss_rho * state.u, point, duals)
+        self.objective.memory["loss-admm"] = _Memory(state, self.loss_rho, self.rho)
         return self.objective.value(point.astype(np.float64)), bound
 
     def _consider_restart(self, gap: float, mean_gap: float) -> None:
@@ -143,10 +154,17 @@ class LossADMM:
 
     def _prepare(self) -> None:
         objective, start, terms = self.objective, self.start, self.objective.terms
-        self.loss_rho = 1 / max(objective.loss_width(start), _TINY)
-        self.spectrum = objective.squares(self.loss_rho)
         copies = np.stack((start.W,) if terms is None else terms.images(start.W))
-        self.rho = max(_SHARE * self.spectrum.mean_eigenvalue / len(copies), _TINY)
+        known: _Memory | None = objective.memory.get("loss-admm")
+        if known is not None and known.state.copies.shape == copies.shape:
+            # A fit of the same labels with another penalty; a path continues where it ended.
+            self.loss_rho, self.rho, self.state = known.loss_rho, known.rho, known.state
+            self.spectrum = objective.squares(self.loss_rho)
+            return
+        self.loss_rho = 1 / objective.loss_width(start)
+        self.spectrum = objective.squares(self.loss_rho)
+        mean = self.spectrum.mean_eigenvalue or self.loss_rho
+        self.rho = _SHARE * mean / len(copies)
         u = objective.multipliers(start) / self.loss_rho
         self.state = _State(start.Z.copy(), u, copies, np.zeros_like(copies))
 
