@@ -27,6 +27,7 @@ from skmtl import (
     reference,
 )
 from skmtl.auxiliary import AuxiliaryTaskRegressor
+from skmtl.inspection import transfer_gain
 from skmtl.model_selection import alpha_max
 from skmtl.penalties import L1, L21, TraceNorm
 
@@ -192,6 +193,18 @@ def test_alpha_is_selected_by_the_quantile_loss():
             ]
         )
     assert model.alpha_ == min(errors, key=errors.get)
+
+
+def test_new_tasks_and_gains():
+    X, Y = _tasks(60)
+    model = TaskRelationRegressor(0.05, loss="quantile", quantile=0.8).fit(X, Y[:, :2])
+    # A new task that is like the first.
+    extended = model.fit_new_task(X[:20], Y[:20, 0], name=2)
+    predicted = extended.predict(X)
+    assert predicted.shape == (60, 3)
+    assert np.corrcoef(predicted[:, 2], predicted[:, 0])[0, 1] > 0.8
+    gains = transfer_gain(model, X, Y, tune=False, n_repeats=1, random_state=0)
+    assert "gain in quantile loss" in str(gains)
 
 
 def test_readable_refusals():
