@@ -197,7 +197,7 @@ def test_alpha_is_selected_by_the_quantile_loss():
 
 def test_new_tasks_and_gains():
     X, Y = _tasks(60)
-    model = TaskRelationRegressor(0.05, loss="quantile", quantile=0.8).fit(X, Y[:, :2])
+    model = TaskRelationRegressor(0.005, loss="quantile", quantile=0.8).fit(X, Y[:, :2])
     # A new task that is like the first.
     extended = model.fit_new_task(X[:20], Y[:20, 0], name=2)
     predicted = extended.predict(X)
