@@ -203,7 +203,10 @@ def test_new_tasks_and_gains():
     predicted = extended.predict(X)
     assert predicted.shape == (60, 3)
     assert np.corrcoef(predicted[:, 2], predicted[:, 0])[0, 1] > 0.8
-    gains = transfer_gain(model, X, Y, tune=False, n_repeats=1, random_state=0)
+    alone = IndependentTaskRegressor(0.1, loss="quantile", quantile=0.8)
+    gains = transfer_gain(
+        model, X, Y, baselines=[("alone", alone)], tune=False, n_repeats=1, random_state=0
+    )
     assert "gain in quantile loss" in str(gains)
 
 
