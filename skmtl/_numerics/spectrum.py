@@ -250,6 +250,15 @@ class PartsSpectrum:
     def mean_eigenvalue(self) -> float:
         return self.total.mean_eigenvalue
 
+    @property
+    def linear(self) -> Array:
+        """The linear term of the sum (n_features, n_tasks)."""
+        return self.total.linear
+
+    @linear.setter
+    def linear(self, linear: Array) -> None:
+        self.total.linear = linear
+
     def rotated(self) -> "tuple[PartsSpectrum, None]":
         """Itself, and None for the basis."""
         return self, None

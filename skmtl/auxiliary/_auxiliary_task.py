@@ -335,8 +335,8 @@ class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, BaseEstimator):
         difference over folds.
     losses : str, dict or None, default=None
         The losses of auxiliary tasks: one for all, or by column as in ``auxiliary``: "squared",
-        "huber", "poisson", "logistic" or "squared_hinge" (the last two for labels 0 and 1). None:
-        the estimator's.
+        "huber", "quantile", "poisson", "gamma", "tweedie", "logistic" or "squared_hinge" (the last
+        two for labels 0 and 1). None: the estimator's.
     cv : int, splitter, iterable of (train, test) or None, default=None
         The folds for ``weight="cv"``, as in :class:`~skmtl.model_selection.AlphaSearchCV`.
 
@@ -450,9 +450,9 @@ class AuxiliaryTaskClassifier(_AuxiliaryTask, ClassifierMixin, BaseEstimator):
         difference over folds.
     losses : str, dict or None, default=None
         The losses of auxiliary tasks: one for all, or by column as in ``auxiliary``: "squared",
-        "huber", "poisson", "logistic" or "squared_hinge" (the last two for labels 0 and 1). None:
-        the estimator's for columns of 0 and 1, "squared" for others; standardise these, since
-        class labels have no units.
+        "huber", "quantile", "poisson", "gamma", "tweedie", "logistic" or "squared_hinge" (the last
+        two for labels 0 and 1). None: the estimator's for columns of 0 and 1, "squared" for others;
+        standardise these, since class labels have no units.
     cv : int, splitter, iterable of (train, test) or None, default=None
         The folds for ``weight="cv"``, as in :class:`~skmtl.model_selection.AlphaSearchCV`.
 

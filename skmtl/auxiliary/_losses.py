@@ -37,7 +37,7 @@ def read_losses(
     targets : array of shape (n_samples, n_columns)
         NaN where a label is missing.
     """
-    known = losses_by_name(getattr(model, "huber_delta", 1.35))
+    known = losses_by_name(model)
     main = model.loss if isinstance(model.loss, str) else "squared"
     if isinstance(model.loss, str):
         known[main] = own

@@ -38,7 +38,7 @@ class _APenalty(HasMethods):
         return "a penalty such as skmtl.penalties.L21()"
 
 
-_LOSSES = ("squared", "huber", "poisson", "logistic")
+_LOSSES = ("squared", "huber", "quantile", "poisson", "gamma", "tweedie", "logistic")
 
 
 @estimator
@@ -159,13 +159,16 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     loss: str | dict[Any, str] = parameter(  # type: ignore[assignment]
         "squared",
         [StrOptions(set(_LOSSES)), dict],
-        '{"squared", "huber", "poisson", "logistic"} or dict',
+        '{"squared", "huber", "quantile", "poisson", "gamma", "tweedie", "logistic"} or dict',
         r"""
         :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
-        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
-        :math:`\log(1 + e^{-yz})` with :math:`y = \pm 1` for labels 0 and 1. A dict gives a loss
-        for each task, in the shared layout: ``{"price": "squared", "bought": "logistic"}``, or by
-        column number if y has no names. ``predict`` returns each task's mean response.
+        ``huber_delta``; :math:`\max(q (y - z), (q - 1)(y - z))` with q = ``quantile``; half
+        the Poisson deviance :math:`e^z - y z + y \log y - y` for counts;
+        half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for y > 0; half the Tweedie
+        deviance with power ``tweedie_power`` for y >= 0; :math:`\log(1 + e^{-yz})` with
+        :math:`y = \pm 1` for labels 0 and 1. A dict gives a loss for each task, in the shared
+        layout: ``{"price": "squared", "bought": "logistic"}``, or by column number if y has no
+        names. ``predict`` returns each task's mean response.
         """,
     )
     scale_tasks: bool = parameter(
@@ -183,7 +186,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
         names = _loss_names(self.loss, data)
-        losses = losses_by_name(self.huber_delta)
+        losses = losses_by_name(self)
         if isinstance(self.loss, str):
             self._loss = losses[self.loss]
         else:
@@ -233,7 +236,7 @@ def _check_labels(data: TaskData, name: str, loss: Loss, concerned: NDArray[np.b
         tasks = data.tasks[data.per_task(wrong.astype(np.float64)) > 0].tolist()
         raise ValueError(
             f"loss={name!r} needs {loss.label_rule}; y holds {data.y[wrong][0]:.4g} in the tasks "
-            f"{tasks}. Use another loss for them."
+            f"{tasks} (row {np.nonzero(wrong)[0][0]}). Use another loss for them."
         )
 
 

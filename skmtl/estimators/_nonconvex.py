@@ -172,6 +172,12 @@ class NonConvexEstimator(TaskEstimator):
     def _minimise(
         self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
     ) -> Fit:
+        if not objective.has_gradient:
+            raise ValueError(
+                f"{type(self).__name__} needs a loss with a gradient, because it is stationarity "
+                f"that tells when a fit that is not convex is done; loss='quantile' has none. Use "
+                f"loss='huber', or an estimator with a convex penalty."
+            )
         stages = self._stages(
             objective,
             start,

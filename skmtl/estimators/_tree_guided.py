@@ -148,7 +148,7 @@ class _TreeGuided(ConstrainedFeatures):
         curvatures = design.feature_curvature().mean(axis=1)
         ridges = np.ones(len(data.all_tasks))
         ridges[data.positions] = np.where(curvatures > 0, _RIDGE * curvatures, 1.0)
-        kept = ("loss", "huber_delta", "fit_intercept", "task_weight")
+        kept = ("loss", "huber_delta", "quantile", "tweedie_power", "fit_intercept", "task_weight")
         params = {name: getattr(self, name) for name in kept if hasattr(self, name)}
         single = self._single_task(alpha=ridges, **params)
         single._beside = self._beside

@@ -122,7 +122,8 @@ def _coefficients(
 
 def _score_name(search: Any, is_error: bool) -> str:
     if is_error:
-        return "mean squared error"
+        is_quantile = getattr(search, "loss", "") == "quantile"
+        return "mean quantile loss" if is_quantile else "mean squared error"
     if search.scoring is None:
         return "minus mean loss"
     return search.scoring.replace("_", " ") if isinstance(search.scoring, str) else "score"

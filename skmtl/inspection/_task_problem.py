@@ -90,7 +90,10 @@ class TaskProblem:
         return {
             "squared": "mean squared error",
             "logistic": "log loss",
+            "quantile": "quantile loss",
             "poisson": "half the Poisson deviance",
+            "gamma": "half the gamma deviance",
+            "tweedie": "half the Tweedie deviance",
         }.get(name, name.replace("_", " "))
 
     def copied_model(self) -> Any:

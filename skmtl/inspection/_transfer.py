@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
+from sklearn.metrics import mean_pinball_loss
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
@@ -89,9 +90,10 @@ def transfer_gain(
     n_repeats : int, default=5
         Number of times the folds are drawn.
     scoring : str, callable or None, default=None
-        The loss of a task. None: mean squared error for regressors, log loss for classifiers.
-        Otherwise a metric for :func:`skmtl.metrics.make_task_scorer`, or a scorer returned by it;
-        if greater is better, the loss is 1 - score.
+        The loss of a task. None: mean squared error for regressors (with ``loss="quantile"``, the
+        quantile loss), log loss for classifiers. Otherwise a metric for
+        :func:`skmtl.metrics.make_task_scorer`, or a scorer returned by it; if greater is better,
+        the loss is 1 - score.
     tune : bool, default=True
         Whether to select ``alpha`` of skmtl's estimators, alone or as a pipeline's last step, on
         the training rows of each outer fold, ignoring the given value; see Notes. Estimators that
@@ -222,7 +224,7 @@ def transfer_gain(
     task_column = find_task_column(estimator)
     models = {"": estimator, **read_baselines(baselines, estimator)}
     tasks = _read_tasks(X, y, task_column, is_classifier(estimator))
-    scorer, loss_name = _read_scoring(scoring, tasks, is_classifier(estimator))
+    scorer, loss_name = _read_scoring(scoring, tasks, estimator)
     scorer = replace(scorer, task_column=task_column)
 
     rng = check_random_state(random_state)
@@ -310,13 +312,18 @@ def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool)
     return tasks
 
 
-def _read_scoring(scoring: Any, tasks: _Tasks, classifier: bool) -> tuple[TaskScorer, str]:
+def _read_scoring(scoring: Any, tasks: _Tasks, estimator: Any) -> tuple[TaskScorer, str]:
     """The scorer, and the name of its loss."""
-    if scoring is None and classifier:
+    if scoring is None and is_classifier(estimator):
         positive = None if tasks.codes is None else np.unique(tasks.labels)[-1]
         loss = partial(_log_loss, positive=positive)
         scorer = make_task_scorer(loss, greater_is_better=False, response_method="predict_proba")
         return scorer, "log loss"
+    if scoring is None and getattr(estimator, "loss", "") == "quantile":
+        quantile = getattr(estimator, "quantile", None)
+        if quantile is not None:
+            loss = partial(mean_pinball_loss, alpha=quantile)
+            return make_task_scorer(loss, greater_is_better=False), "quantile loss"
     if scoring is None:
         return make_task_scorer(_squared_error, greater_is_better=False), "mean squared error"
     scorer = scoring if isinstance(scoring, TaskScorer) else make_task_scorer(scoring)

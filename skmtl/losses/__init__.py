@@ -2,6 +2,7 @@
 
 from skmtl.losses._by_name import losses_by_name
 from skmtl.losses._funnel import FunnelLoss, log_reached
+from skmtl.losses._given import GivenSlopesLoss
 from skmtl.losses._losses import (
     HuberLoss,
     LogisticLoss,
@@ -13,9 +14,13 @@ from skmtl.losses._losses import (
 )
 from skmtl.losses._mixed import MixedLoss
 from skmtl.losses._offset import OffsetLoss
+from skmtl.losses._quantile import QuantileLoss, SmoothQuantileLoss
+from skmtl.losses._tweedie import GammaLoss, TweedieLoss
 
 __all__ = [
     "FunnelLoss",
+    "GammaLoss",
+    "GivenSlopesLoss",
     "HuberLoss",
     "LogisticLoss",
     "Loss",
@@ -23,8 +28,11 @@ __all__ = [
     "MultinomialLoss",
     "OffsetLoss",
     "PoissonLoss",
+    "QuantileLoss",
+    "SmoothQuantileLoss",
     "SquaredHingeLoss",
     "SquaredLoss",
+    "TweedieLoss",
     "log_reached",
     "losses_by_name",
 ]

@@ -1,9 +1,9 @@
 r"""Losses: functions of labels y and linear predictors z.
 
 Each is convex in z and shifted so that its minimum over z is 0, so that duality gaps can be
-compared with the null objective F(0, b*). A new loss is a class in this file with elementwise
-methods, attributes, and a cvxpy expression (only for :mod:`skmtl.reference`). All losses are
-elementwise except the multinomial, which couples the classes of a row.
+compared with the null objective F(0, b*). A new loss is a class with elementwise methods,
+attributes, and a cvxpy expression (only for :mod:`skmtl.reference`). All losses are elementwise
+except the multinomial, which couples the classes of a row.
 """
 
 from typing import Any
@@ -77,9 +77,24 @@ class Loss(BaseEstimator):
         return None
 
     @property
+    def has_gradient(self) -> bool:
+        """Whether the loss is differentiable in z. Otherwise it has a prox instead."""
+        return True
+
+    @property
+    def slopes(self) -> tuple[Any, Any]:
+        """Bounds on the derivative in z, for all tasks or for each."""
+        return -np.inf, np.inf
+
+    @property
     def label_rule(self) -> str:
         """What users' labels must be, for error messages."""
         return "labels 0 and 1" if self.signed else "numbers"
+
+    @property
+    def label_remedy(self) -> str:
+        """What users can do about other labels, for error messages."""
+        return "Use another loss."
 
     def refuses(self, labels: Array) -> Array:
         """Mask of users' labels that the loss is not defined for."""
@@ -115,6 +130,25 @@ class Loss(BaseEstimator):
         """The convex conjugate sup_z (u z - loss(y, z)); infinite outside its domain."""
         raise NotImplementedError
 
+    def prox(self, y: Array, z: Array, step: float) -> Array:
+        """The minimiser over v of loss(y, v) + (v - z)^2 / (2 step), if there is no gradient."""
+        raise NotImplementedError
+
+    def smoothed(self, width: float) -> "Loss":
+        """The Moreau envelope with step ``width`` if there is no gradient, else the loss itself."""
+        return self
+
+    def smooth_offset(self, multipliers: Array, width: float) -> Array:
+        """What a step of the method of multipliers adds to the predictors of ``smoothed``."""
+        return np.zeros_like(multipliers)
+
+    def best_shift(self, residuals: Array, weights: Array) -> float:
+        """The best constant to add to predictors, if there is no gradient.
+
+        ``residuals`` and ``weights`` are 1-D.
+        """
+        raise NotImplementedError
+
     def dual_scale(self, u: Array) -> float:
         """A factor in (0, 1] that scales u into the conjugate's domain, if scaling suffices."""
         return 1.0
@@ -122,6 +156,10 @@ class Loss(BaseEstimator):
     def inverse_link(self, z: Array) -> Array:
         """The mean response for a linear predictor z."""
         raise NotImplementedError
+
+    def held_out_loss(self, y: Array, z: Array) -> Array:
+        """The loss by which predictions of regressors are compared: by default squared errors."""
+        return np.asarray((self.as_response(y) - self.inverse_link(z)) ** 2)
 
     def as_response(self, y: Array) -> Array:
         """Labels on the scale of the mean response."""

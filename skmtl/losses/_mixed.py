@@ -38,6 +38,19 @@ class MixedLoss(Loss):
     def recedes(self) -> bool:
         return any(loss.recedes for loss in self.losses)
 
+    @property
+    def has_gradient(self) -> bool:
+        return all(loss.has_gradient for loss in self.losses)
+
+    @property
+    def slopes(self) -> tuple[Array, Array]:
+        low, high = zip(*(loss.slopes for loss in self.losses), strict=True)
+        return np.array(low), np.array(high)
+
+    def smoothed(self, width: float) -> Loss:
+        smooth = {id(loss): loss.smoothed(width) for loss, _ in self._groups()}
+        return MixedLoss(tuple(smooth[id(loss)] for loss in self.losses))
+
     def columns(self, chosen: Array) -> Loss:
         losses = tuple(self.losses[t] for t in chosen)
         # If all tasks share one loss, return that loss itself.
@@ -69,6 +82,12 @@ class MixedLoss(Loss):
 
     def dual_scale(self, u: Array) -> float:
         return min(loss.dual_scale(u[..., tasks]) for loss, tasks in self._groups())
+
+    def smooth_offset(self, multipliers: Array, width: float) -> Array:
+        return self._by_column(lambda loss, u: loss.smooth_offset(u, width), multipliers)
+
+    def held_out_loss(self, y: Array, z: Array) -> Array:
+        return self._by_column(lambda loss, y, z: loss.held_out_loss(y, z), y, z)
 
     def inverse_link(self, z: Array) -> Array:
         return self._by_column(lambda loss, z: loss.inverse_link(z), z)

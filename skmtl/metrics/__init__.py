@@ -7,6 +7,7 @@ of each row (stacked layout).
 from skmtl.metrics._scorer import TaskScorer, make_task_scorer
 from skmtl.metrics._scores import (
     accuracy_score,
+    d2_pinball_score,
     explained_variance_score,
     r2_score,
     roc_auc_score,
@@ -16,6 +17,7 @@ from skmtl.metrics._scores import (
 
 __all__ = [
     "accuracy_score",
+    "d2_pinball_score",
     "explained_variance_score",
     "make_task_scorer",
     "r2_score",

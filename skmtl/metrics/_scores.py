@@ -1,5 +1,6 @@
 """Scores over tasks: scikit-learn's metrics on each task's observed labels."""
 
+from functools import partial
 from typing import Any
 from warnings import warn
 
@@ -60,6 +61,48 @@ def r2_score(
     array([1., 0.])
     """
     return score_tasks(skm.r2_score, 2, average, y_true, y_pred, task, sample_weight)
+
+
+def d2_pinball_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    alpha: float = 0.5,
+    task: Any = None,
+    sample_weight: Any = None,
+    average: Avg = "macro",
+) -> Scores:
+    """D2 of each task: the proportion of the quantile (pinball) loss that the predictions explain.
+
+    1 minus the mean loss divided by that of the best constant, the quantile of y_true.
+
+    Parameters
+    ----------
+    y_true, y_pred, task, sample_weight, average
+        As in :func:`r2_score`.
+    alpha : float, default=0.5
+        The quantile that was predicted, between 0 and 1.
+
+    Returns
+    -------
+    float or ndarray of shape (n_tasks,)
+        As in :func:`r2_score`; nan for tasks with fewer than two labels.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not match, or ``average`` is unknown.
+
+    Examples
+    --------
+    >>> from skmtl.metrics import d2_pinball_score
+    >>> y_true = [[1.0, 2.0], [2.0, float("nan")], [3.0, 4.0]]
+    >>> y_pred = [[1.0, 3.0], [2.0, 9.0], [3.0, 3.0]]
+    >>> d2_pinball_score(y_true, y_pred, average=None)
+    array([1., 0.])
+    """
+    score = partial(skm.d2_pinball_score, alpha=alpha)
+    return score_tasks(score, 2, average, y_true, y_pred, task, sample_weight)
 
 
 def root_mean_squared_error(

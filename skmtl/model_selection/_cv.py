@@ -199,7 +199,8 @@ class TaskRegressorCV(TaskCV):
     Attributes
     ----------
     mse_path_ : ndarray of shape (n_alphas, n_folds)
-        Without ``scoring``: the mean squared error of each fold's held-out labels.
+        Without ``scoring``: the mean squared error (with ``loss="quantile"``, the mean quantile
+        loss) of each fold's held-out labels.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
         With ``scoring``: the scores of each fold.
     """

@@ -11,6 +11,8 @@ from skmtl.losses import Loss
 
 Array = NDArray[Any]
 
+# The width of the envelope of a loss without a gradient, as a share of the mean loss.
+_WIDTH = 0.05
 _MAX_STEPS = 100
 # The steps stop once every task's duality gap is below this share of its own fit's loss.
 _TOL = 1e-8
@@ -65,7 +67,7 @@ def simplex_weights(labels: HeldOutLabels, loss: Loss) -> Array:
     ----------
     labels : HeldOutLabels
     loss : Loss
-        Elementwise.
+        Elementwise. If it has no gradient, a narrow envelope replaces it.
 
     Returns
     -------
@@ -75,6 +77,9 @@ def simplex_weights(labels: HeldOutLabels, loss: Loss) -> Array:
     n_experts = labels.Z.shape[1]
     start = np.zeros((labels.n_tasks, n_experts))
     start[:, 0] = 1.0
+    if not loss.has_gradient and labels.weights.any():
+        mean = np.average(loss.value(labels.y, labels.mixed(start)), weights=labels.weights)
+        loss = loss.smoothed(max(_WIDTH * mean, np.finfo(float).tiny))
     V, values = start, _task_losses(labels, loss, start)
     enough = _TOL * np.maximum(values, np.finfo(float).tiny)
     for _ in range(_MAX_STEPS):

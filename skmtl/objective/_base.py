@@ -211,6 +211,14 @@ class BaseObjective(Sum, Offers):
         return self.penalty is None or self.penalty.separates_over_rows
 
     @property
+    def has_gradient(self) -> bool:
+        return True
+
+    @property
+    def has_loss_splitting(self) -> bool:
+        return False
+
+    @property
     def has_newton(self) -> bool:
         return False
 

@@ -74,16 +74,16 @@ class RowDual(RowLoss):
         U = loss.gradient(self.y, start.Z)
         U = U + loss.gradient_change(self.y, start.Z, change)
         coupled = quadratic is not None and quadratic.couples_tasks
-        if coupled:
-            # The constraints are linear, so that multiples satisfy them too.
-            U = U * loss.dual_scale(U)
+        # The constraints are linear, so that multiples satisfy them too.
+        scale = loss.dual_scale(U)
+        U = U * scale
         value = self.conjugate_loss(U)
         rest = design.adjoint(design.weights * U)
         if quadratic is not None and coupled:
             held, rest = seen_by(quadratic, -rest)
             value += held
         elif quadratic is not None:
-            W = start.W + step[0]
+            W = scale * (start.W + step[0])
             value += quadratic.value(W)
             rest = rest + quadratic.gradient(W)
         exact = _vanishes(design, rest, U, 1e-11) and self.balances(U)

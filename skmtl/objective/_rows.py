@@ -11,8 +11,8 @@ from skmtl._numerics import Spectrum
 from skmtl.design import ColumnGram
 from skmtl.objective._base import MOST_FEATURES, Array
 from skmtl.objective._class_models import ClassModel
-from skmtl.objective._expansion import ExpandedRows
 from skmtl.objective._gram import GramObjective, Quadratics
+from skmtl.objective._kinked import KinkedRows
 from skmtl.objective._models import (
     FEWEST_ROWS,
     NO_GRAM,
@@ -37,7 +37,7 @@ _GRAM_ROWS = 1.5
 _SPARSE_SWEEPS = 12
 
 
-class Objective(ExpandedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, Spectral):
+class Objective(KinkedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, Spectral):
     """Design, labels, loss and penalty as one convex function of (W, b).
 
     Parameters

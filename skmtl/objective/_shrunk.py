@@ -89,6 +89,8 @@ class ShrunkObjective(Objective):
         step = self._centred((new.b - old.b).astype(np.float64))
         return excess + float(self.pulls @ step**2)
 
+    has_free_intercepts = False
+
     # Models that minimise out free intercepts do not apply
 
     @property

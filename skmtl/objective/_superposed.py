@@ -2,7 +2,7 @@
 
 import copy
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -135,6 +135,49 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
 
     def excess_curvature(self, old: Point, new: Point) -> float:
         return self.total.excess_curvature(self.total_of(old), self.total_of(new))
+
+    @property
+    def has_gradient(self) -> bool:
+        return self.total.has_gradient
+
+    # A loss without a gradient; such objectives are on rows.
+
+    @property
+    def has_loss_splitting(self) -> bool:
+        mean_free = self.penalty is not None and self.penalty.leaves_mean_free
+        return self.total.has_loss_splitting and not mean_free
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        return self._rows.memory
+
+    def squares(self, scale: float) -> PartsSpectrum:
+        return PartsSpectrum(self._rows.squares(scale), self.n_parts)
+
+    def fitted(self, target: Array) -> tuple[Array, Array]:
+        return self._rows.fitted(target)
+
+    def loss_prox(self, Z: Array, step: float) -> Array:
+        return self._rows.loss_prox(Z, step)
+
+    @property
+    def _rows(self) -> Objective:
+        assert isinstance(self.total, Objective)
+        return self.total
+
+    def loss_width(self, point: Point) -> float:
+        return self._rows.loss_width(self.total_of(point))
+
+    def augmented(self, multipliers: Array, width: float) -> "SuperposedObjective":
+        return SuperposedObjective(self._rows.augmented(multipliers, width))
+
+    def multipliers(self, point: Point) -> Array:
+        return self._rows.multipliers(self.total_of(point))
+
+    def lower_bound(
+        self, multipliers: Array, point: Point, duals: tuple[Array, ...] | None
+    ) -> float:
+        return self._rows.lower_bound(multipliers, self.total_of(point), duals)
 
     @property
     def has_curvature_bound(self) -> bool:

@@ -9,6 +9,8 @@ from skmtl.solvers._contract import (
     CurvedRowModels,
     ExpandedRowModels,
     GroupedRows,
+    Kinked,
+    LossSplitting,
     Model,
     NewtonSteps,
     QuadraticModels,
@@ -23,6 +25,8 @@ from skmtl.solvers._contract import (
 from skmtl.solvers._driver import Algorithm, Progress, Solution, Solver, certified, solve
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._guided import Guided
+from skmtl.solvers._loss_admm import LossADMM
+from skmtl.solvers._multipliers import Multipliers
 from skmtl.solvers._newton import Newton
 from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
@@ -43,7 +47,11 @@ __all__ = [
     "CurvedRowModels",
     "ExpandedRowModels",
     "Guided",
+    "Kinked",
+    "LossADMM",
+    "LossSplitting",
     "Model",
+    "Multipliers",
     "Newton",
     "NewtonSteps",
     "Offers",

@@ -5,11 +5,14 @@ from typing import Any, Protocol
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._block import Block
 from skmtl.solvers._consensus import ConsensusADMM
-from skmtl.solvers._contract import Terms
+from skmtl.solvers._contract import Kinked, Terms
 from skmtl.solvers._driver import Algorithm
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._guided import Guided
+from skmtl.solvers._loss_admm import LossADMM
+from skmtl.solvers._multipliers import Multipliers
 from skmtl.solvers._newton import Newton
+from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
 from skmtl.solvers._splitting import Splitting
 from skmtl.solvers._switch import Switch
@@ -30,6 +33,14 @@ class Offers(Protocol):
     @property
     def terms(self) -> Terms | None:
         """The terms of a sum of penalties whose prox is known only term by term; else None."""
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the loss is differentiable."""
+
+    @property
+    def has_loss_splitting(self) -> bool:
+        """Whether the loss has a prox, and least squares in its place a known eigenbasis."""
 
     @property
     def has_newton(self) -> bool:
@@ -80,6 +91,8 @@ def choose_solver(name: str, objective: Offers) -> Algorithm[Any]:
     ValueError
         If the solver does not apply to the objective.
     """
+    if not objective.has_gradient:
+        return _choose_without_gradient(name, objective)
     if objective.terms is not None:
         return _choose_for_sum(name, objective, objective.terms)
     if name == "auto":
@@ -88,6 +101,21 @@ def choose_solver(name: str, objective: Offers) -> Algorithm[Any]:
     if lacking is not None:
         raise ValueError(f"solver={name!r} {lacking}. Use solver='auto' or solver='fista'.")
     return SOLVERS[name]
+
+
+def _choose_without_gradient(name: str, objective: Offers) -> Algorithm[Any]:
+    if name == "splitting" or (name == "auto" and not objective.has_loss_splitting):
+        return _multipliers
+    if name == "auto" or (name == "admm" and objective.has_loss_splitting):
+        return LossADMM
+    raise ValueError(
+        f"solver={name!r} does not apply to this problem, whose loss (quantile) has no gradient. "
+        f"Use solver='auto'."
+    )
+
+
+def _multipliers(objective: Kinked, start: Point) -> Multipliers:
+    return Multipliers(objective, start, lambda smooth: choose_solver("auto", smooth))
 
 
 def _choose_for_sum(name: str, objective: Offers, terms: Terms) -> Algorithm[Any]:

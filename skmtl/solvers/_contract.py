@@ -198,6 +198,47 @@ class Switchable(Model, QuadraticModels, Protocol):
     """A smooth part with an eigenbasis or with quadratic models, depending on ``has_spectrum``."""
 
 
+class Kinked(Sum, Protocol):
+    """A loss without a gradient, and smooth objectives whose minimisers approach its own."""
+
+    def loss_width(self, point: Point) -> float:
+        """The mean loss of a label, which is in the units of the labels."""
+
+    def augmented(self, multipliers: Array, width: float) -> Any:
+        """The objective with the envelope of the loss, shifted by multipliers for each label."""
+
+    def multipliers(self, point: Point) -> Array:
+        """The derivative of the loss at each label."""
+
+    def lower_bound(
+        self, multipliers: Array, point: Point, duals: tuple[Array, ...] | None
+    ) -> float:
+        """A lower bound on the minimum, from derivatives of the loss near a solution."""
+
+    def settled(self, point: Point) -> Point:
+        """The point with the same W and the best intercepts."""
+
+
+class LossSplitting(Kinked, Protocol):
+    """A loss with a prox, and least squares in the same predictors with a known eigenbasis."""
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """State that a solver stores for the next fit of the same labels."""
+
+    def squares(self, scale: float) -> Spectrum | PartsSpectrum:
+        """The Hessians of scaled least squares and the quadratic penalty."""
+
+    def fitted(self, target: Array) -> tuple[Array, Array]:
+        """The product of targets with X', and the intercepts that fit them best."""
+
+    def loss_prox(self, Z: Array, step: float) -> Array:
+        """The prox of each label's loss."""
+
+    def best_point(self, W: Array, b: Array) -> Point:
+        """The point at W with the best intercepts, searched from b."""
+
+
 class RowModel(Protocol):
     """A quadratic model of the smooth part in some rows of W."""
 

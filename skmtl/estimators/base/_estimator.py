@@ -102,8 +102,10 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
     solved by FISTA with adaptive restart, at one product with X and one with its transpose per
     iteration. If FISTA is slow, the fit switches to ADMM for the squared loss and, with at most 300
     features, to proximal Newton steps for other losses except the multinomial: one Gram matrix per
-    task and step, and ADMM for the quadratic model. The fit stops when its duality gap is small
-    enough.
+    task and step, and ADMM for the quadratic model. The quantile loss is minimised without
+    smoothing, by ADMM with a separate variable for the predictors if least squares in its place are
+    cheap to solve, otherwise by the method of multipliers. The fit stops when its duality gap is
+    small enough.
     """
 
     fit_intercept: bool = parameter(
@@ -126,7 +128,8 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         squared loss the best m is roughly the variance of the noise divided by that of the
         intercepts; select it by cross-validation, for example among "free", 1, 3, 10 and 30. It has
         no effect if ``fit_intercept=False``; with ``scale_tasks`` it applies to the intercepts of
-        the scaled y. Not available for ``loss="multinomial"`` or if tasks have different losses.
+        the scaled y. Not available for ``loss="multinomial"``, ``loss="quantile"`` or if tasks have
+        different losses.
         """,
         group="data",
     )
@@ -228,6 +231,7 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         threshold rows and entries, "admm" for the squared loss if Gram matrices cost less than
         iterating, "splitting" for sums of penalties without a common prox. "auto" selects the
         fastest that applies, and uses proximal Newton steps if gradient steps are slow; see Notes.
+        The quantile loss, which has no gradient, is for "admm" and "splitting" only.
         """,
         group="solving",
     )
@@ -395,6 +399,11 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         if not self.fit_intercept or self._pull == 0:
             return False
         loss = self._get_loss().columns(data.positions)
+        if not loss.has_gradient:
+            raise ValueError(
+                f"intercept must be 'free' with loss='quantile', got {self.intercept!r}: shrinkage "
+                f"counts labels of the squared loss, which estimates means. Use intercept='free'."
+            )
         if not loss.compares_tasks:
             what = "the multinomial loss" if loss.couples_tasks else "different losses by task"
             raise ValueError(

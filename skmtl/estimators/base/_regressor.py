@@ -1,5 +1,6 @@
 """The base class of regressors."""
 
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -29,12 +30,16 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
     loss: str = parameter(
         "squared",
-        [StrOptions({"squared", "huber", "poisson"})],
-        '{"squared", "huber", "poisson"}',
+        [StrOptions({"squared", "huber", "quantile", "poisson", "gamma", "tweedie"})],
+        '{"squared", "huber", "quantile", "poisson", "gamma", "tweedie"}',
         r"""
         :math:`\ell(y, z)`: :math:`(y - z)^2 / 2`; the same near zero and linear beyond
-        ``huber_delta``; half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts,
-        where ``predict`` returns the mean :math:`e^z`.
+        ``huber_delta``; :math:`\max(q (y - z), (q - 1)(y - z))` with q = ``quantile``, where
+        ``predict`` returns the q-quantile; half the Poisson deviance
+        :math:`e^z - y z + y \log y - y` for counts;
+        half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for y > 0; half the Tweedie
+        deviance with power ``tweedie_power`` for y >= 0. With the last three ``predict`` returns
+        the mean :math:`e^z`.
         """,
         group="loss",
     )
@@ -45,6 +50,25 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         """
         Residual beyond which the Huber loss is linear, > 0, in y's units (in standard deviations
         of y with ``scale_tasks``).
+        """,
+        group="loss",
+    )
+    quantile: float = parameter(
+        0.5,
+        [Interval(Real, 0, 1, closed="neither")],
+        "float",
+        'The quantile that ``loss="quantile"`` estimates, between 0 and 1. 0.5: the median.',
+        group="loss",
+    )
+    tweedie_power: float = parameter(
+        1.5,
+        [Interval(Real, 1, 2, closed="both")],
+        "float",
+        r"""
+        With ``loss="tweedie"``, the variance of y is proportional to this power p of its mean. For
+        1 < p < 2 y is a sum of a random number of positive amounts, such as claims, and may be
+        zero; the loss is :math:`\frac{y e^{(1-p) z}}{p-1} + \frac{e^{(2-p) z}}{2-p} -
+        \frac{y^{2-p}}{(p-1)(2-p)}`. 1 means Poisson, 2 gamma.
         """,
         group="loss",
     )
@@ -62,7 +86,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     )
 
     def _own_loss(self) -> Loss:
-        return losses_by_name(self.huber_delta)[self.loss]
+        return losses_by_name(self)[self.loss]
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         data = self._read_labels(X, y, sample_weight)
@@ -73,11 +97,13 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     def _check_labels(self, data: TaskData) -> None:
         """Raise if labels are outside the domain of the loss."""
         loss = self._get_loss()
-        wrong = loss.refuses(data.y)
+        wrong = loss.refuses(data.y) & (data.weights > 0)
         if wrong.any():
+            # Of the smallest, whose sign says most.
+            at = np.unravel_index(np.where(wrong, data.y, np.inf).argmin(), wrong.shape)
             raise ValueError(
-                f"loss={self.loss!r} needs {loss.label_rule}; y holds {data.y[wrong].min():.4g}. "
-                f"Use another loss."
+                f"loss={self.loss!r} needs {loss.label_rule}; y holds {data.y[at]:.4g} in row "
+                f"{at[0]}. {loss.label_remedy}"
             )
 
     def _standardised(self, data: TaskData) -> TaskData:
@@ -145,7 +171,9 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R2: the mean over tasks for a matrix y, or that of all rows together for a 1-D y.
 
-        Tasks with fewer than two labels in a matrix y are left out.
+        With ``loss="quantile"`` it is D2: 1 minus the mean quantile loss divided by that of the
+        best constant, which is the quantile of y. Tasks with fewer than two labels in a matrix y
+        are left out.
 
         Parameters
         ----------
@@ -165,5 +193,7 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:
             y = y.reshape(-1)
-        score = metrics.r2_score(y, predicted, sample_weight=sample_weight, average=average)
-        return float(score)
+        score = metrics.r2_score
+        if self.loss == "quantile":
+            score = partial(metrics.d2_pinball_score, alpha=self.quantile)
+        return float(score(y, predicted, sample_weight=sample_weight, average=average))

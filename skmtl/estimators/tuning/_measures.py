@@ -41,8 +41,9 @@ class TaskLosses:
 class HeldOutLoss:
     """Minus the weighted mean loss of the held-out labels.
 
-    For regressors the loss is the squared error of ``predict``, in the labels' own units or, with
-    ``scale_tasks``, in the tasks' standard deviations. For classifiers it is the estimator's loss.
+    For regressors the loss is the squared error of ``predict`` (with the quantile loss, that loss),
+    in the labels' own units or, with ``scale_tasks``, in the tasks' standard deviations. For
+    classifiers it is the estimator's loss.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class HeldOutLoss:
             if is_classifier(model):
                 losses = loss.value(held_out.y, Z)
             else:
-                losses = (loss.as_response(held_out.y) - loss.inverse_link(Z)) ** 2
+                losses = loss.held_out_loss(held_out.y, Z)
             # With the multinomial loss a row has one weight, repeated for each class.
             counted = weights[:, :1] if loss.couples_tasks else weights
             return -float((weights * losses).sum() / counted.sum())
