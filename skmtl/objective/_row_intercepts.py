@@ -119,14 +119,15 @@ class RowIntercepts(BaseObjective):
             return point
         point = Point(point.W, point.b.astype(np.float64), point.Z.astype(np.float64))
         values = self.intercept_values(point)
+        # Increases that the summation of so many labels may cause are ignored.
+        rounding = max(1e-13, len(self.y) * np.finfo(np.float64).eps)
         for _ in range(_MAX_STEPS):
             step = -self.intercept_newton(point, self.loss.gradient(self.y, point.Z))
             tried, reached = point, values
             for _ in range(_MAX_HALVINGS):
                 tried = self._shifted(point, step)
                 reached = self.intercept_values(tried)
-                # Ignore increases within rounding error.
-                worse = reached > values * (1 + 1e-13)
+                worse = reached > values * (1 + rounding)
                 if not worse.any():
                     break
                 step = np.where(worse, step / 2, step)
