@@ -320,7 +320,7 @@ def _not_sparse(estimator: Any) -> str:
     return (
         f"method='debiased' needs an initial estimate that is sparse by L1 and row norms, without "
         f"constraints; the penalty of {type(estimator).__name__} with these parameters is another. "
-        f"Use BlockSparseRegressor with its default norm. {_BOOTSTRAP}"
+        f"Use BlockSparseRegressor with its default norm and no feature_groups. {_BOOTSTRAP}"
     )
 
 
