@@ -49,7 +49,9 @@ def read_feature_groups(estimator: Any, n_features: int) -> NDArray[np.intp] | N
     if isinstance(given, dict) or any(_is_list(group) for group in groups):
         codes = _of_lists(groups, feature_names(estimator, n_features), rule)
     else:
-        codes = _of_labels(groups, n_features, estimator.n_features_in_, rule)
+        # Models within searches have not read X.
+        n_columns = getattr(estimator, "n_features_in_", n_features)
+        codes = _of_labels(groups, n_features, n_columns, rule)
     numbers, codes = np.unique(codes, return_inverse=True)
     return None if len(numbers) == n_features else codes
 

@@ -134,10 +134,10 @@ def _around_prior(fitted: TaskEstimator, data: TaskData) -> tuple[Array, Array]:
     The labels of ``data`` are less the predictors of the prior, and the fit selects deviations.
     """
     coef = np.atleast_2d(fitted.coef_).T.astype(np.float64)
-    if data.prior is None:
+    if data.prior is None or fitted._fit_coef is None:
         return coef, np.zeros_like(coef)
-    prior, deviations = data.prior.T, np.atleast_2d(fitted._fit_coef).T.astype(np.float64)
-    return deviations * (1.0 if data.scales is None else data.scales), prior
+    deviations = np.atleast_2d(fitted._fit_coef).T.astype(np.float64)
+    return deviations * (1.0 if data.scales is None else data.scales), data.prior.T
 
 
 def _freedom(data: TaskData, coef: Array, n_intercepts: int) -> Array:
