@@ -337,7 +337,8 @@ def test_quantiles_beside_a_loss_that_keeps_its_offset(rates, known):
     Y = np.column_stack([X[:, 0] + offset, Y[:, 0], X[:, 1] + offset + np.sin(9 * X[:, 2])])
     loss = {0: "squared", 1: "poisson", 2: "quantile"}
     A = with_column(X, offset)
-    model = MultiTaskRegressor(L21(0.2), loss=loss, quantile=0.8, tol=1e-8, **known)
+    settings = {"penalty": L21(0.2), "loss": loss, "quantile": 0.8, **known}
+    model = MultiTaskRegressor(tol=1e-8, **settings)
     model.fit(A, Y, weights)
     expected = reference.solve(model, A, Y, weights)
     assert model.objective_ == pytest.approx(expected.objective, abs=1e-6)
