@@ -49,7 +49,9 @@ def read_feature_groups(estimator: Any, n_features: int) -> NDArray[np.intp] | N
     if isinstance(given, dict) or any(_is_list(group) for group in groups):
         codes = _of_lists(groups, feature_names(estimator, n_features), rule)
     else:
-        codes = _of_labels(groups, n_features, estimator.task_column is not None, rule)
+        # Models within searches have not read X.
+        n_columns = getattr(estimator, "n_features_in_", n_features)
+        codes = _of_labels(groups, n_features, n_columns, rule)
     numbers, codes = np.unique(codes, return_inverse=True)
     return None if len(numbers) == n_features else codes
 
@@ -89,11 +91,12 @@ def _is_list(group: Any) -> bool:
     return isinstance(group, Iterable) and not isinstance(group, (str, bytes))
 
 
-def _of_labels(labels: list[Any], n_features: int, has_tasks: bool, rule: str) -> NDArray[np.intp]:
+def _of_labels(labels: list[Any], n_features: int, n_columns: int, rule: str) -> NDArray[np.intp]:
     """The groups from a label for each feature."""
     if len(labels) != n_features:
-        extra = len(labels) == n_features + 1 and has_tasks
-        remedy = "Leave out the label of the task column" if extra else "Pass lists of features"
+        extra = len(labels) == n_columns
+        aside = "Leave out the label of the task column (and of offsets)"
+        remedy = aside if extra else "Pass lists of features"
         raise ValueError(
             f"{rule} hold one label per feature, without the task column: {n_features}; got "
             f"{len(labels)}. {remedy}."

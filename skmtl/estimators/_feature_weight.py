@@ -38,7 +38,7 @@ def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] 
             f"a dict of numbers by column name of a data frame."
         ) from error
     if weights.shape != (n_features,):
-        extra = weights.shape == (estimator.n_features_in_,)
+        extra = weights.shape == (getattr(estimator, "n_features_in_", None),)
         remedy = (
             "Leave out the number for the task column (and for offsets)."
             if extra

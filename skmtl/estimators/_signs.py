@@ -46,8 +46,8 @@ def read_signs(estimator: Any, n_features: int) -> NDArray[np.float64] | None:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{rule} hold signs ({error}), got {given!r:.200}. {remedy}.") from error
     if signs.shape != (n_features,):
-        extra = signs.shape == (n_features + 1,) and estimator.task_column is not None
-        remedy = "Leave out the sign of the task column" if extra else remedy
+        extra = signs.shape == (getattr(estimator, "n_features_in_", None),)
+        remedy = "Leave out the sign of the task column (and of offsets)" if extra else remedy
         raise ValueError(
             f"{rule} be a bool, or hold one sign per feature, without the task column: "
             f"{n_features}; got shape {signs.shape}. {remedy}."

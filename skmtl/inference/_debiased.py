@@ -93,7 +93,7 @@ def debias(
     fitted = clone(estimator).fit(X, y, sample_weight)
     data = fitted._read(X, y, sample_weight)
     _check_penalty(fitted, data)
-    coef = np.atleast_2d(fitted.coef_).T.astype(np.float64)
+    coef, prior = _around_prior(fitted, data)
     d, n_tasks = coef.shape
     df = _freedom(data, coef, int(fitted.fit_intercept))
     found, errors = np.full((d, n_tasks), np.nan), np.full((d, n_tasks), np.nan)
@@ -118,6 +118,7 @@ def debias(
             alone = len(tasks) == n_tasks
             Z = None if alone else sample.X @ directions.coef / norms[:, 0]
             together.add(sample, along, Z)
+    found += prior
     _warn_of_unknown(np.isnan(found), fitted, data)
     if together is None:
         test = "chi2", *_test_independent(found / errors, df)
@@ -127,11 +128,24 @@ def debias(
     return Debiased(found, errors, df, statistic, p, name, overlaps, fitted)
 
 
+def _around_prior(fitted: TaskEstimator, data: TaskData) -> tuple[Array, Array]:
+    """The penalised coefficients (n_features, n_tasks) less those of the prior, and the latter.
+
+    The labels of ``data`` are less the predictors of the prior, and the fit selects deviations.
+    """
+    coef = np.atleast_2d(fitted.coef_).T.astype(np.float64)
+    if data.prior is None or fitted._fit_coef is None:
+        return coef, np.zeros_like(coef)
+    deviations = np.atleast_2d(fitted._fit_coef).T.astype(np.float64)
+    return deviations * (1.0 if data.scales is None else data.scales), data.prior.T
+
+
 def _freedom(data: TaskData, coef: Array, n_intercepts: int) -> Array:
     """Degrees of freedom of the noise (n_features, n_tasks).
 
-    The number of labels of a task minus that of its non-zero coefficients, its intercept, and the
-    coefficient that is estimated, if this is not one of them.
+    The number of labels of a task minus that of its non-zero coefficients (deviations from
+    ``prior_coef``), its intercept, and the coefficient that is estimated, if this is not one of
+    them.
 
     Raises
     ------
@@ -306,7 +320,7 @@ def _not_sparse(estimator: Any) -> str:
     return (
         f"method='debiased' needs an initial estimate that is sparse by L1 and row norms, without "
         f"constraints; the penalty of {type(estimator).__name__} with these parameters is another. "
-        f"Use BlockSparseRegressor with its default norm. {_BOOTSTRAP}"
+        f"Use BlockSparseRegressor with its default norm and no feature_groups. {_BOOTSTRAP}"
     )
 
 

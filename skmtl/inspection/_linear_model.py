@@ -71,7 +71,7 @@ class LinearModel:
             If it is another estimator, or its predictions are not functions of one linear
             predictor each.
         ValueError
-            If steps of a pipeline change the features, or not all columns are features.
+            If steps of a pipeline change the features, or not all columns are features (offsets).
         NotFittedError
             If it is not fitted.
         """
@@ -92,6 +92,12 @@ class LinearModel:
                 f"{type(loss).__name__}, whose attribute link is None. Define it."
             )
         stacked = model.task_column is not None
+        if model.offset_column is not None:
+            raise ValueError(
+                f"{caller} needs predictors without an offset; {type(model).__name__} has "
+                f"offset_column={model.offset_column!r}, a column of X without coefficients. Use "
+                f"its coef_ and intercept_, and add the offset to the linear predictor yourself."
+            )
         if model.n_features_in_ != coef.shape[1] + stacked:
             raise ValueError(
                 f"{caller} needs an estimator with a coefficient for each column of X but the task "

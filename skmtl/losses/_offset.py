@@ -27,6 +27,14 @@ class OffsetLoss(Loss):
         return self.loss.constant_curvature
 
     @property
+    def has_gradient(self) -> bool:
+        return self.loss.has_gradient
+
+    @property
+    def slopes(self) -> Any:
+        return self.loss.slopes
+
+    @property
     def recedes(self) -> bool:
         return self.loss.recedes
 
@@ -37,6 +45,12 @@ class OffsetLoss(Loss):
     @property
     def compares_tasks(self) -> bool:
         return self.loss.compares_tasks
+
+    def smoothed(self, width: float) -> Loss:
+        return OffsetLoss(self.loss.smoothed(width), self.offset)
+
+    def smooth_offset(self, multipliers: Array, width: float) -> Array:
+        return self.loss.smooth_offset(multipliers, width)
 
     def column(self, task: int) -> Loss:
         """The loss of one task, a function of predictors that include the offset."""

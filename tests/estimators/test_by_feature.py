@@ -369,3 +369,5 @@ class TestErrors:
         model = IndependentTaskRegressor(positive=[1] * 7, task_column=-1)
         with pytest.raises(ValueError, match="Leave out the sign of the task column"):
             model.fit(X, y)
+        with pytest.raises(ValueError, match="task column \\(and of offsets\\)"):
+            model.set_params(offset_column=0).fit(X, y)

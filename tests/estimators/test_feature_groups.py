@@ -346,6 +346,8 @@ class TestErrors:
         X, y, _ = stack(*make())
         with pytest.raises(ValueError, match="Leave out the label of the task column"):
             BlockSparseRegressor(feature_groups=[0] * 9, task_column=-1).fit(X, y)
+        with pytest.raises(ValueError, match="task column \\(and of offsets\\)"):
+            BlockSparseRegressor(feature_groups=[0] * 9, task_column=-1, offset_column=0).fit(X, y)
 
     def test_of_what_does_not_go_together(self):
         X, Y, _ = make()

@@ -33,6 +33,7 @@ from skmtl.inspection import column_importance
 from skmtl.inspection._fitted import feature_names
 from skmtl.metrics import make_task_scorer
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max, path
+from skmtl.penalties import L21
 
 N, D, T = 90, 4, 3
 TIGHT = {"tol": 1e-10}
@@ -327,6 +328,21 @@ def test_losses_of_different_kinds_with_scaled_labels(rates):
     counts = sm.GLM(Y[:, 1], sm.add_constant(X), family=sm.families.Poisson(), offset=offset).fit()
     np.testing.assert_allclose(model.coef_[1], counts.params[1:], atol=1e-4)
     np.testing.assert_allclose(model.intercept_[1], counts.params[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("known", [{"offset_column": 2}, {"prior_coef": [0.5, 0, 0, -0.2, 0]}])
+def test_quantiles_beside_a_loss_that_keeps_its_offset(rates, known):
+    """Against the reference: the offset is subtracted for quantiles, and kept for counts."""
+    X, offset, Y, weights = rates
+    Y = np.column_stack([X[:, 0] + offset, Y[:, 0], X[:, 1] + offset + np.sin(9 * X[:, 2])])
+    loss = {0: "squared", 1: "poisson", 2: "quantile"}
+    A = with_column(X, offset)
+    settings = {"penalty": L21(0.2), "loss": loss, "quantile": 0.8, **known}
+    model = MultiTaskRegressor(tol=1e-8, **settings)
+    model.fit(A, Y, weights)
+    expected = reference.solve(model, A, Y, weights)
+    assert model.objective_ == pytest.approx(expected.objective, abs=1e-6)
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=2e-3)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -175,6 +175,8 @@ def test_tasks_without_a_minimiser_keep_the_known_coefficients(problem):
     ("model", "message"),
     [
         (BlockSparseRegressor(prior_coef=np.zeros((T, D)), positive=True), "signs"),
+        (BlockSparseRegressor(prior_coef=np.zeros(D), positive=np.eye(D)[0]), "signs"),
+        (BlockSparseRegressor(prior_coef=np.zeros(D), positive=pd.Series(np.eye(D)[1])), "signs"),
         (MultiTaskRegressor(penalty=Positive(L1()), prior_coef=np.zeros(D)), "signs"),
         (BlockSparseRegressor(prior_coef=np.zeros((D, T))), "shape of coef_"),
         (BlockSparseRegressor(prior_coef=[1, 2, np.nan, 0, 0]), "finite"),

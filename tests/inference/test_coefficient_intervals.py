@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
@@ -684,3 +685,22 @@ class TestResult:
         assert display.intervals_ is not None
         title = result.plot(task=1).ax_.get_title()
         assert title == "BlockSparseRegressor\ndebiased estimates, 95% intervals"
+
+
+@pytest.mark.parametrize("scale_tasks", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_prior_coefficients_move_the_intervals(scale_tasks, dtype):
+    X, Y, W = sparse(d=6)
+    prior = W.T + np.random.default_rng(1).normal(size=W.T.shape)
+    X = X.astype(dtype)
+    moved = Y - X @ prior.T
+    tol = 1e-9 if dtype == np.float64 else 1e-6
+    model = BlockSparseRegressor(0.4, scale_tasks=scale_tasks, tol=tol)
+    result = coefficient_intervals(clone(model).set_params(prior_coef=prior), X, Y)
+    expected = coefficient_intervals(model, X, moved)
+    rtol, atol = (1e-6, 1e-7) if dtype == np.float64 else (1e-2, 1e-3)
+    np.testing.assert_allclose(result.coef - prior.T, expected.coef, rtol, atol)
+    np.testing.assert_allclose(result.standard_errors, expected.standard_errors, rtol, atol)
+    np.testing.assert_array_equal(result.df, expected.df)
+    # The test is of the coefficients, not of the deviations.
+    assert (result.p_values[:3] < 1e-6).all()

@@ -344,6 +344,14 @@ class TestToDict:
         with pytest.raises(ValueError, match="has 4 columns and 3 features"):
             to_dict(model)
 
+    def test_offsets(self):
+        X = np.random.default_rng(0).normal(size=(20, 3))
+        model = BlockSparseRegressor(0.1, offset_column=1).fit(X, X[:, :1] + X[:, 1:2])
+        for report in (to_dict, task_model):
+            with pytest.raises(ValueError, match="without an offset.*add the offset"):
+                report(model)
+        assert len(coef_frame(model)) == 3
+
     def test_losses_without_a_link(self, monkeypatch):
         model = BlockSparseRegressor(0.1).fit(X, Z)
         monkeypatch.setattr(SquaredLoss, "link", None)

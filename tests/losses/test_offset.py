@@ -9,6 +9,7 @@ from skmtl.losses import (
     MultinomialLoss,
     OffsetLoss,
     PoissonLoss,
+    QuantileLoss,
     SquaredHingeLoss,
 )
 
@@ -48,3 +49,15 @@ def test_classes_in_single_precision():
         assert getattr(moved, name)(y, z).dtype == np.float32
     assert moved.couples_tasks and moved.recedes and not moved.compares_tasks
     assert moved.column(1) is loss
+
+
+def test_kinks_remain():
+    rng = np.random.default_rng(2)
+    y, z, offset = rng.normal(size=(3, 20, 1))
+    loss = QuantileLoss(0.3)
+    moved = OffsetLoss(loss, offset)
+    assert not moved.has_gradient and moved.slopes == loss.slopes
+    smooth = moved.smoothed(0.5)
+    assert smooth.has_gradient
+    np.testing.assert_array_equal(smooth.value(y, z), loss.smoothed(0.5).value(y, z + offset))
+    np.testing.assert_array_equal(moved.smooth_offset(z, 0.5), loss.smooth_offset(z, 0.5))

@@ -61,9 +61,11 @@ def _read_prior(estimator: Any, data: TaskData) -> Array | None:
 
 
 def _refuse_signs(estimator: Any, what: str) -> None:
-    """Raise if the coefficients must not be negative."""
+    """Raise if the signs of some coefficients are restricted."""
     penalty = getattr(estimator, "penalty", None)
-    if getattr(estimator, "positive", False) or getattr(penalty, "is_positive", False):
+    positive = getattr(estimator, "positive", False)
+    signs = list(positive.values()) if isinstance(positive, dict) else np.ravel(positive).tolist()
+    if any(signs) or getattr(penalty, "is_positive", False):
         raise ValueError(
             f"{what} cannot be combined with a constraint on the signs: the deviations from "
             f"prior_coef are fitted, and their signs are not those of the coefficients. Set "
