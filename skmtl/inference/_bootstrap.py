@@ -11,13 +11,8 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 
 from skmtl._parallel import run_parallel
 from skmtl._warnings import Message, gather_warnings, warn
-from skmtl.design import (
-    as_label_array,
-    encode_tasks,
-    read_ids,
-    split_task_column,
-)
-from skmtl.inference._rows import weights_of_fit
+from skmtl.design import as_label_array, encode_tasks
+from skmtl.inference._rows import tasks_of_labels, weights_of_fit
 from skmtl.inspection import FittedTasks, find_task_column
 
 Array = NDArray[Any]
@@ -156,13 +151,7 @@ def _observed(
     X: Any, labels: Array, task_column: str | int | None, sample_weight: Array | None
 ) -> tuple[Array, Array, Array]:
     """The row, the task and the label of each label of positive weight."""
-    if task_column is not None:
-        ids = read_ids(split_task_column(X, task_column)[1], warn=False)
-        codes = encode_tasks(ids)[1][:, None]
-    elif labels.ndim == 2:
-        codes = np.tile(np.arange(labels.shape[1]), (len(labels), 1))
-    else:
-        codes = np.zeros((len(labels), 1), dtype=np.intp)
+    codes = tasks_of_labels(X, labels, labels, task_column)[1].reshape(len(labels), -1)
     target = labels.reshape(codes.shape)
     seen = target == target  # not NaN
     if sample_weight is not None:

@@ -177,8 +177,10 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
             p = every
         return np.asarray(np.maximum(p, _LEAST))
 
-    def _region(self, calibration: Calibration, predicted: Array, code: int, level: float) -> Array:
-        return calibration.contains(predicted, code, level)
+    def _region(
+        self, calibration: Calibration, predicted: Array, codes: Indices, level: float
+    ) -> Array:
+        return calibration.contains(predicted, codes, level)
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities by ``estimator_``.

@@ -8,15 +8,8 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from skmtl.design import (
-    as_floats,
-    as_label_array,
-    encode_tasks,
-    read_ids,
-    read_weights,
-    split_task_column,
-    task_names,
-)
+from skmtl.design import as_floats, as_label_array, read_weights
+from skmtl.inference._rows import tasks_of_labels
 from skmtl.inspection import find_task_column
 from skmtl.model_selection import StratifiedTaskKFold
 
@@ -64,12 +57,11 @@ class LabelledRows:
         labels = as_label_array(y, "stability_selection")
         column, by_class = find_task_column(estimator), is_classifier(estimator)
         check_consistent_length(X, labels, groups)
-        codes, observed, names = None, None, np.arange(1)
         if column is not None:
             labels = column_or_1d(labels)
-            names, codes = encode_tasks(read_ids(split_task_column(X, column)[1], warn=False))
-        elif labels.ndim == 2:
-            names = task_names(y, labels.shape[1])
+        names, tasks = tasks_of_labels(X, y, labels, column)
+        codes, observed = None if column is None else tasks, None
+        if labels.ndim == 2:
             labels = as_floats(labels, "y")
             observed = ~np.isnan(labels)
         weights = read_weights(sample_weight, labels.shape, names if labels.ndim == 2 else None)

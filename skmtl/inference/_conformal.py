@@ -23,15 +23,20 @@ from skmtl._warnings import warn
 from skmtl.design import (
     UNKNOWN,
     as_label_array,
-    encode_tasks,
     look_up_tasks,
     read_ids,
     rows_by_task,
     split_task_column,
-    task_names,
 )
 from skmtl.inference._quantiles import Calibration, rank
-from skmtl.inference._rows import Indices, Rows, Split, indexable, weights_of_fit
+from skmtl.inference._rows import (
+    Indices,
+    Rows,
+    Split,
+    indexable,
+    tasks_of_labels,
+    weights_of_fit,
+)
 from skmtl.inspection import find_task_column
 
 Array = NDArray[Any]
@@ -105,8 +110,10 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         """What each model (the last axis) predicts: (n_rows, ..., n_models)."""
 
     @abstractmethod
-    def _region(self, calibration: Calibration, predicted: Array, code: int, level: float) -> Array:
-        """The interval or set of each row of a task, given what each model predicts."""
+    def _region(
+        self, calibration: Calibration, predicted: Array, codes: Indices, level: float
+    ) -> Array:
+        """The interval or set of each row, given what each model predicts and the rows' tasks."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit the estimator, and calibrate it on rows that it has not seen.
@@ -161,24 +168,12 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         labels = self._read_labels(labels)
         self._matrix = labels.ndim == 2
         sample_weight = weights_of_fit(sample_weight, y, labels)
-        codes = self._read_tasks(X, y, labels)
+        self._task_column = find_task_column(self.estimator)
+        self.tasks_, codes = tasks_of_labels(X, y, labels, self._task_column)
         if groups is not None:
             groups = np.asarray(groups)
             check_consistent_length(labels, groups)
         return Rows(X, y, labels, codes, sample_weight, groups, self._task_column)
-
-    def _read_tasks(self, X: Any, y: Any, labels: Array) -> Indices:
-        """The task of each label, in the labels' shape; sets ``tasks_``."""
-        self._task_column = find_task_column(self.estimator)
-        if self._task_column is not None:
-            ids = read_ids(split_task_column(X, self._task_column)[1], warn=False)
-            self.tasks_, codes = encode_tasks(ids)
-            return codes
-        if labels.ndim == 1:
-            self.tasks_ = np.arange(1)
-            return np.zeros(len(labels), dtype=np.intp)
-        self.tasks_ = task_names(y, labels.shape[1])
-        return np.tile(np.arange(labels.shape[1]), (len(labels), 1))
 
     def _splits(self, rows: Rows) -> list[Split]:
         """Training and calibration rows of each fit."""
@@ -259,8 +254,8 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
             warn(
                 f"{len(counts)} held-out tasks are too few for intervals or sets of level "
                 f"{self.confidence_level} for new tasks, which contain everything: {least} are "
-                f"needed. Use "
-                f"method='cv+', which holds out all tasks in turn, or new_tasks='approximate'."
+                f"needed. Use method='cv+', which holds out all tasks in turn, or "
+                f"new_tasks='approximate'."
             )
 
     def _warn_of_few_labels(self) -> None:
@@ -317,32 +312,32 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"confidence_level must be in (0, 1), got {level!r}. Use 0.9, say.")
         X = indexable(X)
         predicted = self._candidates(self.estimators_, X)
-        if self._task_column is None and self._matrix:
-            columns = [
-                self._known(predicted[:, task], task, level) for task in range(len(self.tasks_))
-            ]
-            return np.stack(columns, axis=1)
         if self._task_column is None:
-            return self._known(predicted, 0, level)
-        ids = read_ids(split_task_column(X, self._task_column)[1], warn=False)
-        found: list[tuple[Indices, Array]] = []
-        for code, rows in rows_by_task(look_up_tasks(self.tasks_, ids)):
-            if code == UNKNOWN and self._new_calibration is not None:
-                new = self._candidates(self.new_task_estimators_, _safe_indexing(X, rows))
-                found.append((rows, self._region(self._new_calibration, new, code, level)))
-            else:
-                found.append((rows, self._known(predicted[rows], code, level)))
-        stacked = np.concatenate([region for _, region in found])
-        regions = np.empty_like(stacked)
-        regions[np.concatenate([rows for rows, _ in found])] = stacked
-        return regions
+            codes = np.tile(np.arange(len(self.tasks_)), len(predicted))
+        else:
+            ids = read_ids(split_task_column(X, self._task_column)[1], warn=False)
+            codes = look_up_tasks(self.tasks_, ids)
+        shape = predicted.shape[: 1 + self._matrix]
+        predicted = predicted.reshape(len(codes), *predicted.shape[len(shape) :])
+        regions = self._known(predicted, codes, level)
+        new = np.flatnonzero(codes == UNKNOWN)
+        if self._new_calibration is not None and len(new):
+            predicted = self._candidates(self.new_task_estimators_, _safe_indexing(X, new))
+            regions[new] = self._region(self._new_calibration, predicted, codes[new], level)
+        return regions.reshape(*shape, regions.shape[1])
 
-    def _known(self, predicted: Array, code: int, level: float) -> Array:
-        """The regions of rows of one task."""
-        calibration = self._calibration
-        if self.pooling == "task":
-            calibration = calibration.of_task(code)
-        return self._region(calibration, predicted, code, level)
+    def _known(self, predicted: Array, codes: Indices, level: float) -> Array:
+        """The regions by the calibration of the tasks of ``fit``."""
+        if self.pooling != "task":
+            return self._region(self._calibration, predicted, codes, level)
+        parts = []
+        for code, rows in rows_by_task(codes):
+            own = self._calibration.of_task(code)
+            parts.append((rows, self._region(own, predicted[rows], codes[rows], level)))
+        stacked = np.concatenate([region for _, region in parts])
+        regions = np.empty_like(stacked)
+        regions[np.concatenate([rows for rows, _ in parts])] = stacked
+        return regions
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,6 +1,7 @@
 """Conformal quantiles of calibration scores, and the intervals and sets that follow from them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,7 @@ class Calibration:
         own = self.codes == code
         return Calibration(self.raw[own], self.codes[own], self.folds[own], self.spreads)
 
+    @cached_property
     def scores(self) -> Array:
         """In units of the spread of their task."""
         scores: Array = self.raw / self.spreads[self.folds, self.codes]
@@ -68,32 +70,34 @@ class Calibration:
         )
         return np.asarray(values[np.arange(len(values)), positions])
 
-    def interval(self, predicted: Array, code: int, level: float) -> Array:
-        """Lower and upper ends (n_rows, 2) for rows of one task; -1: a new one.
+    def interval(self, predicted: Array, codes: NDArray[np.intp], level: float) -> Array:
+        """Lower and upper ends (n_rows, 2).
 
         Parameters
         ----------
         predicted : array of shape (n_rows, n_folds)
             What each fit predicts.
-        code : int
+        codes : int array of shape (n_rows,)
+            The task of each row; -1: a new one.
         level : float
         """
-        scores, spreads = self.scores(), self.spreads[:, code]
         if predicted.shape[1] == 1:
-            half = self.least(scores[None], level) * spreads[0]
+            half = self.least(self.scores[None], level) * self.spreads[0, codes]
             return np.column_stack([predicted[:, 0] - half, predicted[:, 0] + half])
         ends = np.empty((len(predicted), 2))
-        halves = scores * spreads[self.folds]
-        step = max(1, _CHUNK // max(1, len(scores)))
+        step = max(1, _CHUNK // max(1, len(self.scores)))
         for start in range(0, len(predicted), step):
             rows = slice(start, start + step)
             centres = predicted[rows][:, self.folds]
+            halves = self.scores * self.spreads[:, codes[rows]].T[:, self.folds]
             ends[rows, 0] = -self.least(halves - centres, level)
             ends[rows, 1] = self.least(centres + halves, level)
         return ends
 
-    def contains(self, candidates: Array, code: int, level: float) -> NDArray[np.bool_]:
-        """Which classes (n_rows, n_classes) are in the sets of rows of one task; -1: a new one.
+    def contains(
+        self, candidates: Array, codes: NDArray[np.intp], level: float
+    ) -> NDArray[np.bool_]:
+        """Which classes (n_rows, n_classes) are in the sets of rows.
 
         A class is left out if enough calibration labels have a smaller score than it would have.
 
@@ -101,17 +105,18 @@ class Calibration:
         ----------
         candidates : array of shape (n_rows, n_classes, n_folds)
             The score of each class according to each fit.
-        code : int
+        codes : int array of shape (n_rows,)
+            The task of each row; -1: a new one.
         level : float
         """
-        scores = self.scores()
+        scores = self.scores
         weights = np.ones(len(scores)) if self.weights is None else self.weights
         below = np.zeros(candidates.shape[:2])
         for fold in range(candidates.shape[2]):
             mine = self.folds == fold
             order = np.argsort(scores[mine])
             sums = np.append(0.0, np.cumsum(weights[mine][order]))
-            own = candidates[:, :, fold] / self.spreads[fold, code]
+            own = candidates[:, :, fold] / self.spreads[fold, codes][:, None]
             below += sums[np.searchsorted(scores[mine][order], own, side="left")]
         included: NDArray[np.bool_] = below < (weights.sum() + 1) * level - _ROUNDING
         return included

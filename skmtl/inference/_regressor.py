@@ -171,8 +171,10 @@ class TaskConformalRegressor(RegressorMixin, TaskConformal):
         predicted = np.stack([model.predict(X) for model in models], axis=-1)
         return np.asarray(predicted, dtype=np.float64)
 
-    def _region(self, calibration: Calibration, predicted: Array, code: int, level: float) -> Array:
-        return calibration.interval(predicted, code, level)
+    def _region(
+        self, calibration: Calibration, predicted: Array, codes: Indices, level: float
+    ) -> Array:
+        return calibration.interval(predicted, codes, level)
 
     def predict_interval(self, X: Any, confidence_level: float | None = None) -> Array:
         """Intervals that contain new labels with the given confidence.

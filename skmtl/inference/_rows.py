@@ -1,4 +1,4 @@
-"""The rows that a conformal fit divides."""
+"""The rows that inference divides or resamples, and the tasks of their labels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from skmtl.design import from_arrow, read_weights, task_names
+from skmtl.design import (
+    encode_tasks,
+    from_arrow,
+    read_ids,
+    read_weights,
+    split_task_column,
+    task_names,
+)
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
@@ -95,6 +102,23 @@ class Rows:
             raise ValueError(
                 f"{what} needs {n_folds} folds of the {kind}, which are not possible: {error}"
             ) from error
+
+
+def tasks_of_labels(X: Any, y: Any, labels: Array, task_column: Any) -> tuple[Array, Indices]:
+    """The tasks, and the task of each label in the labels' shape.
+
+    Parameters
+    ----------
+    X, y : as passed by the user
+    labels : array of shape (n_rows,) or (n_rows, n_tasks)
+    task_column : int, str or None
+    """
+    if task_column is not None:
+        return encode_tasks(read_ids(split_task_column(X, task_column)[1], warn=False))
+    if labels.ndim == 1:
+        return np.arange(1), np.zeros(len(labels), dtype=np.intp)
+    n_tasks = labels.shape[1]
+    return task_names(y, n_tasks), np.tile(np.arange(n_tasks), (len(labels), 1))
 
 
 def indexable(data: Any) -> Any:

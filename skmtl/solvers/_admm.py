@@ -1,6 +1,6 @@
 """ADMM for the squared loss, exact in the loss and so insensitive to badly scaled tasks."""
 
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skmtl._numerics import PartsSpectrum, Spectrum
 from skmtl.solvers._contract import Spectral
 from skmtl.solvers._pace import Pace
-from skmtl.solvers._point import Point
+from skmtl.solvers._point import LaterPoint, Point
 
 Array = NDArray[Any]
 
@@ -53,7 +53,7 @@ class ADMM:
 
     def bounds(self, point: Point) -> tuple[float, float]:
         self.is_certified = True
-        return self.objective.bounds(point.made if isinstance(point, _Later) else point)
+        return self.objective.bounds(point.made if isinstance(point, LaterPoint) else point)
 
     def step(self, gap: float, enough: float) -> Point:
         if self.n_steps == 0:
@@ -69,7 +69,12 @@ class ADMM:
         self.n_steps += 1
         if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
             self._balance(W, V)
-        return _Later(self.objective, self.V, self.basis, self.scale, self.b)
+        return LaterPoint(partial(self._made, self.V))
+
+    def _made(self, V: Array) -> Point:
+        W = V if self.basis is None else self.basis @ V
+        W = W if self.scale is None else self.scale * W
+        return self.objective.best_point(W.astype(self.objective.dtype, copy=False), self.b)
 
     def _look_ahead(self, gap: float, enough: float) -> None:
         """Certify more often when few iterations remain."""
@@ -117,33 +122,3 @@ def balancing(primal: Any, dual: Any) -> float:
         return 1.0
     ratio = float(np.clip(np.sqrt(primal / dual), 0.2, 5.0))
     return 1.0 if 0.5 < ratio < 2 else ratio
-
-
-class _Later(Point):
-    """A point that is computed on first use, since most iterates are never inspected."""
-
-    def __init__(
-        self, objective: Spectral, V: Array, basis: Array | None, scale: Array | None, b: Array
-    ) -> None:
-        vars(self)["_parts"] = objective, V, basis, scale, b
-
-    @cached_property
-    def made(self) -> Point:
-        """The computed point."""
-        objective, V, basis, scale, b = vars(self)["_parts"]
-        W = V if basis is None else basis @ V
-        W = W if scale is None else scale * W
-        point: Point = objective.best_point(W.astype(objective.dtype, copy=False), b)
-        return point
-
-    @property
-    def W(self) -> Array:
-        return self.made.W
-
-    @property
-    def b(self) -> Array:
-        return self.made.b
-
-    @property
-    def Z(self) -> Array:
-        return self.made.Z

@@ -1,7 +1,7 @@
 """ADMM for losses that have a prox instead of a gradient."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from skmtl.solvers._admm import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
 from skmtl.solvers._contract import LossSplitting
 from skmtl.solvers._pace import Pace
-from skmtl.solvers._point import Point
+from skmtl.solvers._point import LaterPoint, Point
 
 Array = NDArray[Any]
 
@@ -95,7 +95,7 @@ class LossADMM:
         return value, max(bound, other)
 
     def _bounds_at(self, state: _State, point: Point) -> tuple[float, float]:
-        if isinstance(point, _Later):
+        if isinstance(point, LaterPoint):
             point = point.made
         duals = None if self.objective.terms is None else tuple(self.rho * state.duals)
         bound = self.objective.lower_bound(self.loss_rho * state.u, point, duals)
@@ -143,7 +143,11 @@ class LossADMM:
 
     def _point(self, state: _State) -> Point:
         terms = self.objective.terms
-        return _Later(self.objective, state.copies[0 if terms is None else terms.sparsest], self.b)
+        W = state.copies[0 if terms is None else terms.sparsest]
+        return LaterPoint(partial(self._made, W, self.b))
+
+    def _made(self, W: Array, b: Array) -> Point:
+        return self.objective.best_point(W.astype(self.objective.dtype, copy=False), b)
 
     def _look_ahead(self, gap: float, enough: float) -> None:
         """Certify more often when few iterations remain."""
@@ -189,29 +193,3 @@ def _ratio(solved: Array, split: Array, before: Array, scaled: Array) -> float:
     size = max(np.linalg.norm(solved), np.linalg.norm(split), _TINY)
     dual = np.linalg.norm(split - before) / max(np.linalg.norm(scaled), _TINY)
     return balancing(np.linalg.norm(solved - split) / size, dual)
-
-
-class _Later(Point):
-    """A point that is computed on first use, since most iterates are never inspected."""
-
-    def __init__(self, objective: LossSplitting, W: Array, b: Array) -> None:
-        vars(self)["_parts"] = objective, W, b
-
-    @cached_property
-    def made(self) -> Point:
-        """The computed point."""
-        objective, W, b = vars(self)["_parts"]
-        point: Point = objective.best_point(W.astype(objective.dtype, copy=False), b)
-        return point
-
-    @property
-    def W(self) -> Array:
-        return self.made.W
-
-    @property
-    def b(self) -> Array:
-        return self.made.b
-
-    @property
-    def Z(self) -> Array:
-        return self.made.Z

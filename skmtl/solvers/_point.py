@@ -1,6 +1,8 @@
 """The iterates of solvers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -33,3 +35,28 @@ class Point:
         if self.W.dtype == self.b.dtype == self.Z.dtype == dtype:
             return self
         return Point(*(part.astype(dtype, copy=False) for part in (self.W, self.b, self.Z)))
+
+
+class LaterPoint(Point):
+    """A point that is computed on first use, since most iterates are never inspected."""
+
+    def __init__(self, make: Callable[[], Point]) -> None:
+        vars(self)["_make"] = make
+
+    @cached_property
+    def made(self) -> Point:
+        """The computed point."""
+        point: Point = vars(self)["_make"]()
+        return point
+
+    @property
+    def W(self) -> Array:
+        return self.made.W
+
+    @property
+    def b(self) -> Array:
+        return self.made.b
+
+    @property
+    def Z(self) -> Array:
+        return self.made.Z
