@@ -36,6 +36,7 @@ from skmtl.design._labels import (
 )
 from skmtl.design._moments import Moments
 from skmtl.design._names import (
+    align_columns,
     check_columns,
     describe_names,
     entries_by_name,
@@ -44,7 +45,7 @@ from skmtl.design._names import (
 )
 from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
-from skmtl.design._offset import feature_positions, listed_offsets
+from skmtl.design._offset import feature_names, feature_positions, listed_offsets
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
@@ -68,6 +69,7 @@ from skmtl.design._validation import (
 )
 
 __all__ = [
+    "align_columns",
     "MASKED_FEATURES",
     "UNKNOWN",
     "ColumnGram",
@@ -92,6 +94,7 @@ __all__ = [
     "encode_tasks",
     "entries_by_name",
     "fill_mask",
+    "feature_names",
     "feature_positions",
     "fill_missing",
     "from_arrow",

@@ -66,8 +66,10 @@ def index_of(given: Any) -> list[Any] | None:
     return None if _are_positions(labels) else labels
 
 
-def in_task_order(given: Any, tasks: list[Any], what: str) -> Any:
+def in_task_order(given: Any, tasks: list[Any], what: str, each: str = "task") -> Any:
     """Reorder the entries of a dict or a Series by task; return others unchanged.
+
+    With ``each="feature"`` the names are those of features.
 
     Raises
     ------
@@ -81,14 +83,16 @@ def in_task_order(given: Any, tasks: list[Any], what: str) -> Any:
     extra = [name for name in named if name not in tasks]
     if missing or extra:
         raise ValueError(
-            f"{what} must name every task once: it {describe_names(missing, extra)}. The tasks are "
-            f"{tasks}."
+            f"{what} must name every {each} once: it {describe_names(missing, extra)}. The {each}s "
+            f"are {tasks}."
         )
     return [named[name] for name in tasks]
 
 
-def align_columns(given: Any, tasks: list[Any], what: str) -> Any:
+def align_columns(given: Any, tasks: list[Any], what: str, each: str = "task") -> Any:
     """Reorder the columns of a data frame by task; return others unchanged.
+
+    With ``each="feature"`` the names are those of features.
 
     If the columns of either side are merely numbered, they are matched by position.
 
@@ -109,9 +113,9 @@ def align_columns(given: Any, tasks: list[Any], what: str) -> Any:
         missing = [name for name in tasks if name not in columns]
         extra = [name for name in columns if name not in tasks]
         raise ValueError(
-            f"The columns of {what} must be the tasks {tasks[:20]}, in any order: it "
+            f"The columns of {what} must be the {each}s {tasks[:20]}, in any order: it "
             f"{describe_names(missing, extra)}. Rename or select its columns, or pass an array in "
-            f"the order of the tasks."
+            f"the order of the {each}s."
         )
     places = [columns.index(name) for name in tasks]
     return given.iloc[:, places] if hasattr(given, "iloc") else given[:, places]

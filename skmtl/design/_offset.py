@@ -129,3 +129,12 @@ def feature_positions(estimator: Any, n_columns: int) -> list[int]:
         known.index(column) if isinstance(column, str) else column % n_columns for column in aside
     }
     return [j for j in range(n_columns) if j not in positions]
+
+
+def feature_names(estimator: Any, n_features: int) -> list[Any]:
+    """The names of the features, without other columns; their positions if X has no names."""
+    columns = getattr(estimator, "feature_names_in_", None)
+    if columns is None:
+        return list(range(n_features))
+    names: list[Any] = columns[feature_positions(estimator, len(columns))].tolist()
+    return names

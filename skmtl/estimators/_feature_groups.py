@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import describe_names, entries_by_name, refuse_mask
-from skmtl.estimators._feature_weight import feature_names
+from skmtl.design import describe_names, entries_by_name, feature_names, refuse_mask
 
 # The rule, type and text of the parameter.
 FEATURE_GROUPS = (

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import entries_by_name, feature_positions, refuse_mask
+from skmtl.design import entries_by_name, feature_names, refuse_mask
 
 
 def read_feature_weight(estimator: Any, n_features: int) -> NDArray[np.float64] | None:
@@ -84,12 +84,3 @@ def by_feature_name(
             f"features that are not named have the {default[0]} {default[1]:g}."
         )
     return [named.get(name, default[1]) for name in features]
-
-
-def feature_names(estimator: Any, n_features: int) -> list[Any]:
-    """The names of the features, without other columns; their positions if X has no names."""
-    columns = getattr(estimator, "feature_names_in_", None)
-    if columns is None:
-        return list(range(n_features))
-    names: list[Any] = columns[feature_positions(estimator, len(columns))].tolist()
-    return names

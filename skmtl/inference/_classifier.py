@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
 
 from skmtl.design import read_indicators
 from skmtl.inference._conformal import TaskConformal
@@ -23,7 +22,7 @@ _LEAST = np.finfo(np.float64).tiny
 _LEAST_IN_SPREAD = 1e-6
 
 
-class TaskConformalClassifier(ClassifierMixin, TaskConformal):
+class TaskConformalClassifier(TaskConformal):
     r"""Sets of classes for each task, from the probabilities of labels that a fit has not seen.
 
     The set of a row of task t holds the classes k with :math:`-\log \hat p_k(x) \le q \, \tau_t`,
@@ -128,9 +127,6 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
     True
     """
 
-    # Not that of ClassifierMixin, which takes no missing labels.
-    score = TaskConformal.score
-
     def _check_inner(self) -> None:
         if not is_classifier(self.estimator) or not hasattr(self.estimator, "predict_proba"):
             raise TypeError(
@@ -181,23 +177,6 @@ class TaskConformalClassifier(ClassifierMixin, TaskConformal):
         self, calibration: Calibration, predicted: Array, codes: Indices, level: float
     ) -> Array:
         return calibration.contains(predicted, codes, level)
-
-    def predict_proba(self, X: Any) -> Array:
-        """Probabilities by ``estimator_``.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit.
-
-        Returns
-        -------
-        ndarray
-            As returned by the estimator.
-        """
-        check_is_fitted(self)
-        p: Array = self.estimator_.predict_proba(X)
-        return p
 
     def predict_set(self, X: Any, confidence_level: float | None = None) -> Array:
         """Sets of classes that hold the label with the given confidence.

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import (
-    Tags,
     _safe_indexing,
     check_consistent_length,
     check_random_state,
-    get_tags,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -38,6 +36,7 @@ from skmtl.inference._rows import (
     weights_of_fit,
 )
 from skmtl.inspection import find_task_column
+from skmtl.model_selection import Delegation
 
 Array = NDArray[Any]
 
@@ -45,7 +44,7 @@ Array = NDArray[Any]
 _INNER_FOLDS = 3
 
 
-class TaskConformal(MetaEstimatorMixin, BaseEstimator):
+class TaskConformal(Delegation, MetaEstimatorMixin, BaseEstimator):
     """Fits to a part of the rows, and scores of the labels of the others.
 
     A subclass says what the score of a label is, and turns scores into intervals or sets.
@@ -88,6 +87,11 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         self.max_refits = max_refits
         self.n_jobs = n_jobs
         self.random_state = random_state
+
+    _fitted_as = "estimator_"
+
+    def _unfitted(self) -> Any:
+        return self.estimator
 
     @abstractmethod
     def _check_inner(self) -> None:
@@ -150,10 +154,6 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         if self.method != "split":
             self.estimator_ = rows.fit(self.estimator)
         self.__dict__.pop("new_task_estimators_", None)
-        for name in ("n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(name, None)
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
         self._warn_of_few_labels()
         self._new_calibration: Calibration | None = None
         if self.new_tasks == "hierarchical":
@@ -272,38 +272,6 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
                 f"calibrates."
             )
 
-    def predict(self, X: Any) -> Array:
-        """Predict with ``estimator_``.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit.
-
-        Returns
-        -------
-        ndarray
-            As returned by the estimator.
-        """
-        check_is_fitted(self)
-        predicted: Array = self.estimator_.predict(X)
-        return predicted
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The score of ``estimator_``: R2 or accuracy.
-
-        Parameters
-        ----------
-        X, y, sample_weight : as in fit
-
-        Returns
-        -------
-        float
-        """
-        check_is_fitted(self)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return float(self.estimator_.score(X, y, **weights))
-
     def _regions(self, X: Any, confidence_level: float | None) -> Array:
         """The interval or set of each row, or of each row and task."""
         check_is_fitted(self)
@@ -338,9 +306,3 @@ class TaskConformal(MetaEstimatorMixin, BaseEstimator):
         regions = np.empty_like(stacked)
         regions[np.concatenate([rows for rows, _ in parts])] = stacked
         return regions
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
-        return tags

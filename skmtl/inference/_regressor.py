@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin, is_classifier
+from sklearn.base import is_classifier
 
 from skmtl.design import as_floats
 from skmtl.inference._conformal import TaskConformal
@@ -15,7 +15,7 @@ from skmtl.inference._spread import shrunk_spreads
 Array = NDArray[Any]
 
 
-class TaskConformalRegressor(RegressorMixin, TaskConformal):
+class TaskConformalRegressor(TaskConformal):
     r"""Prediction intervals for each task, from the errors of labels that a fit has not seen.
 
     The interval of a row of task t is :math:`\hat y(x) \pm q \, \tau_t`, where q is a quantile of
@@ -146,9 +146,6 @@ class TaskConformalRegressor(RegressorMixin, TaskConformal):
     >>> bool(0.8 < inside.mean() < 1)
     True
     """
-
-    # Not that of RegressorMixin, which takes no missing labels.
-    score = TaskConformal.score
 
     def _check_inner(self) -> None:
         if is_classifier(self.estimator):

@@ -9,6 +9,7 @@ from skmtl.model_selection._cv_block_sparse import BlockSparseClassifierCV, Bloc
 from skmtl.model_selection._cv_clustered import ClusteredTaskClassifierCV, ClusteredTaskRegressorCV
 from skmtl.model_selection._cv_folds import make_folds, rows_of_data
 from skmtl.model_selection._cv_relation import TaskRelationClassifierCV, TaskRelationRegressorCV
+from skmtl.model_selection._delegation import Delegation
 from skmtl.model_selection._path import block_sparse_path, path
 from skmtl.model_selection._safe_transfer import (
     SafeTransferClassifier,
@@ -51,6 +52,7 @@ __all__ = [
     "convert_alpha",
     "path",
     # For the packages above only.
+    "Delegation",
     "check_estimator",
     "make_folds",
     "rows_of_data",

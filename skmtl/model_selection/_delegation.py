@@ -1,4 +1,4 @@
-"""Searches predict with the estimator that they have selected and refitted."""
+"""Estimators that predict with another one, such as the one that a search has refitted."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -22,19 +22,21 @@ def _if_model_has(method: str) -> Callable[[Method], Method]:
 
 
 class Delegation:
-    """The methods and fitted attributes of ``best_estimator_``, for a search."""
+    """The methods and fitted attributes of ``best_estimator_``, or of another fitted estimator."""
 
-    # A method of the search: an unfitted estimator with the same methods and tags.
+    # A method: an unfitted estimator with the same methods and tags.
     _unfitted: Callable[[], Any]
+    # The attribute that holds the fitted one.
+    _fitted_as = "best_estimator_"
 
     def _model(self) -> Any:
-        """The selected estimator, or before fit one that has the same methods."""
-        best = vars(self).get("best_estimator_")
-        return self._unfitted() if best is None else best
+        """The fitted estimator, or before fit one that has the same methods."""
+        fitted = vars(self).get(self._fitted_as)
+        return self._unfitted() if fitted is None else fitted
 
     @_if_model_has("predict")
     def predict(self, X: Any) -> Array:
-        """Predict with the selected estimator.
+        """Predict with the fitted estimator.
 
         Parameters
         ----------
@@ -51,7 +53,7 @@ class Delegation:
 
     @_if_model_has("predict_proba")
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities from the selected estimator.
+        """Probabilities from the fitted estimator.
 
         Parameters
         ----------
@@ -68,7 +70,7 @@ class Delegation:
 
     @_if_model_has("decision_function")
     def decision_function(self, X: Any) -> Array:
-        """Linear predictors of the selected estimator.
+        """Linear predictors of the fitted estimator.
 
         Parameters
         ----------
@@ -84,7 +86,7 @@ class Delegation:
         return predictors
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The score of the selected estimator: R2 or accuracy.
+        """The score of the fitted estimator: R2 or accuracy.
 
         Parameters
         ----------
@@ -97,19 +99,19 @@ class Delegation:
         return float(self._best().score(X, y, sample_weight))
 
     def _best(self) -> Any:
-        """The selected, fitted estimator."""
-        check_is_fitted(self, "best_estimator_")
-        return self.best_estimator_
+        """The fitted estimator."""
+        check_is_fitted(self, self._fitted_as)
+        return getattr(self, self._fitted_as)
 
     def __getattr__(self, name: str) -> Any:
         # Only called if normal lookup fails: look among the fitted attributes of the estimator.
-        best = vars(self).get("best_estimator_")
+        best = vars(self).get(self._fitted_as)
         if best is not None and name.endswith("_") and not name.startswith("_"):
             return getattr(best, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __sklearn_tags__(self) -> Tags:
-        # Those of the estimator, except that the search is not a transformer.
+        # Those of the estimator, except that this is not a transformer.
         tags = deepcopy(get_tags(self._unfitted()))
         tags.transformer_tags = None
         return tags

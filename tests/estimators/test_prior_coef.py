@@ -94,6 +94,27 @@ def test_fit_minimises_the_penalty_of_the_deviations(problem, loss):
     np.testing.assert_array_equal(model.coef_[:, kept], prior[:, kept])
 
 
+@pytest.mark.parametrize("search", [False, True])
+def test_labels_are_matched_by_name(problem, search):
+    X, Y, _, prior = problem
+    X, Y = pd.DataFrame(X, columns=list("pqrst")), pd.DataFrame(Y, columns=list("abc"))
+    known = pd.DataFrame(prior, index=list("abc"), columns=list("pqrst"))
+    cls = BlockSparseRegressorCV if search else BlockSparseRegressor
+    few = {"alphas": [0.3, 0.1], "cv": 3} if search else {}
+    model = cls(prior_coef=prior, **few).fit(X, Y)
+    shuffled = known.loc[list("cab"), list("tpsrq")]
+    rows = {task: shuffled.loc[task] for task in "bca"}
+    for given in (shuffled, rows):
+        np.testing.assert_array_equal(cls(prior_coef=given, **few).fit(X, Y).coef_, model.coef_)
+    one = cls(prior_coef=prior[0], **few).fit(X, Y)
+    named = cls(prior_coef=shuffled.loc["a"], **few).fit(X, Y)
+    np.testing.assert_array_equal(named.coef_, one.coef_)
+    with pytest.raises(ValueError, match=r"prior_coef must be the features .* misses \['t'\]"):
+        cls(prior_coef=known.drop(columns="t"), **few).fit(X, Y)
+    with pytest.raises(ValueError, match=r"prior_coef must name every task .* misses \['c'\]"):
+        cls(prior_coef=known.drop(index="c"), **few).fit(X, Y)
+
+
 def test_shapes_and_layouts_agree(problem):
     X, Y, _, prior = problem
     model = IndependentTaskRegressor(0.5, prior_coef=prior, tol=1e-10).fit(X, Y)

@@ -165,7 +165,8 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         r"""
         Coefficients W0 from which the penalised deviations are measured, such as ``coef_`` of last
         year's model: :math:`\Omega(W - W_0)` replaces :math:`\Omega(W)`. One vector for all
-        tasks, or one for each, also by task in a dict. Not available if the coefficients must be
+        tasks, or one for each, also by task in a dict. Data frames and Series are matched by the
+        names of tasks (rows) and features (columns). Not available if the coefficients must be
         positive. What an estimator learns about the structure of the coefficients (parts, factors,
         covariances) describes the deviations; ``intercept`` compares the predictors of these.
         """,

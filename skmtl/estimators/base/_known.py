@@ -5,7 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import TaskData, as_floats, in_task_order, refuse_mask
+from skmtl.design import (
+    TaskData,
+    align_columns,
+    as_floats,
+    feature_names,
+    in_task_order,
+    index_of,
+    is_frame,
+    refuse_mask,
+)
 from skmtl.estimators.base._linear import linear_predictor
 
 Array = NDArray[Any]
@@ -45,10 +54,8 @@ def _read_prior(estimator: Any, data: TaskData) -> Array | None:
     what = f"The 'prior_coef' parameter of {type(estimator).__name__}"
     _refuse_signs(estimator, what)
     refuse_mask(given, what, "Fill it with zeros.")
-    names, n_features = data.tasks.tolist(), data.X.shape[1]
-    if isinstance(given, dict):
-        given = np.array(in_task_order(given, names, "prior_coef"))
-    prior = as_floats(given, "prior_coef")
+    n_features = data.X.shape[1]
+    prior = as_floats(_by_name(estimator, given, data.tasks.tolist(), n_features), "prior_coef")
     shapes = [(n_features,), (data.n_tasks, n_features)]
     if prior.shape not in shapes:
         raise ValueError(
@@ -58,6 +65,20 @@ def _read_prior(estimator: Any, data: TaskData) -> Array | None:
     if not np.isfinite(prior).all():
         raise ValueError(f"{what} must be finite. Use 0 for features without a known coefficient.")
     return np.array(np.broadcast_to(prior, shapes[1]))
+
+
+def _by_name(estimator: Any, given: Any, tasks: list[Any], n_features: int) -> Any:
+    """Labelled coefficients in the order of the tasks and of the features; others unchanged."""
+    features, labels = feature_names(estimator, n_features), None
+    given = align_columns(given, features, "prior_coef", "feature")
+    if is_frame(given):
+        labels, given = index_of(given), given.to_numpy()
+    if labels is not None:
+        given = dict(zip(labels, given, strict=True))
+    if not isinstance(given, dict):
+        return in_task_order(given, features, "prior_coef", "feature")
+    rows = in_task_order(given, tasks, "prior_coef")
+    return np.array([in_task_order(row, features, "prior_coef", "feature") for row in rows])
 
 
 def _refuse_signs(estimator: Any, what: str) -> None:
