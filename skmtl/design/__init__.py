@@ -46,10 +46,12 @@ from skmtl.design._names import (
 from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
 from skmtl.design._offset import feature_names, feature_positions, listed_offsets
+from skmtl.design._parts import Parts
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
+from skmtl.design._statistics import TaskStatistics
 from skmtl.design._tasks import (
     MASKED_FEATURES,
     UNKNOWN,
@@ -80,11 +82,13 @@ __all__ = [
     "JoinedTasks",
     "Moments",
     "ObservedDesign",
+    "Parts",
     "PooledDesign",
     "SharedDesign",
     "StackedDesign",
     "TaskData",
     "TaskRotation",
+    "TaskStatistics",
     "align_frames",
     "append_tasks",
     "as_floats",

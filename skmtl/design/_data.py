@@ -20,6 +20,29 @@ _TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
+class Condensed:
+    """What the rows of the data stand for, if they replace others with the same sums.
+
+    Attributes
+    ----------
+    parts : int array of shape (n_samples,)
+        The part of the data that each row comes from.
+    labels : float64 array of shape (n_samples,)
+        The number of labels that each row stands for, in each of its tasks.
+    continues : bool
+        Whether the fit starts from the previous one.
+    """
+
+    parts: Array
+    labels: Array
+    continues: bool = False
+
+    def take(self, rows: Array) -> "Condensed":
+        """For some of the rows."""
+        return replace(self, parts=self.parts[rows], labels=self.labels[rows])
+
+
+@dataclass(frozen=True)
 class TaskData:
     """Features, labels and weights of all tasks.
 
@@ -51,6 +74,8 @@ class TaskData:
     prior : float64 array of shape (n_tasks, n_features) or None
         What the fitted coefficients are the deviations from. Its predictors are part of the
         offset, or have been subtracted from the labels.
+    condensed : Condensed or None
+        Set if the rows stand for others, see :func:`skmtl.design.condense`.
     """
 
     layout: str
@@ -65,6 +90,7 @@ class TaskData:
     chain: Array | None = None
     offset: Array | None = None
     prior: Array | None = None
+    condensed: Condensed | None = None
 
     @property
     def n_tasks(self) -> int:
@@ -103,7 +129,12 @@ class TaskData:
     @cached_property
     def label_counts(self) -> Array:
         """Number of labels of each task (n_tasks,)."""
-        return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
+        counts = (self.weights > 0).astype(np.float64)
+        if self.condensed is None:
+            return self.per_task(counts).astype(np.intp)
+        labels = self.condensed.labels
+        counts *= labels if counts.ndim == 1 else labels[:, None]
+        return np.rint(self.per_task(counts)).astype(np.intp)
 
     @cached_property
     def label_means(self) -> Array:
@@ -165,6 +196,7 @@ class TaskData:
             weights=self.weights[rows],
             codes=None if self.codes is None else self.codes[rows],
             offset=None if self.offset is None else self.offset[rows],
+            condensed=None if self.condensed is None else self.condensed.take(rows),
         )
 
     def select(self, chosen: Array) -> "TaskData":

@@ -10,7 +10,15 @@ from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl.design import TaskData
 from skmtl.estimators._ridge_path import has_closed_form, held_out_losses
 from skmtl.estimators._signs import read_positive
-from skmtl.estimators.tuning import Fold, RowFolds, TaskLosses, choose, ridge_grid, score_fold
+from skmtl.estimators.tuning import (
+    Fold,
+    RowFolds,
+    TaskLosses,
+    choose,
+    part_folds,
+    ridge_grid,
+    score_fold,
+)
 
 Array = NDArray[Any]
 
@@ -111,6 +119,8 @@ def _best_of(scores: Array) -> int:
 
 def _folds(estimator: Any, data: TaskData) -> list[Fold]:
     """The folds with training and held-out labels, the same in every call with the same data."""
+    if data.condensed is not None:
+        return part_folds(data, type(estimator).__name__)[0]
     rng = np.random.default_rng(0)
     by_class = is_classifier(estimator)
     if data.codes is not None:

@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length
 
 from skmtl._warnings import warn
 from skmtl.design import TaskData, as_label_array, encode_tasks, read_ids, split_task_column
-from skmtl.estimators import Fold
+from skmtl.estimators import Fold, part_folds
 from skmtl.model_selection._split import StratifiedTaskKFold
 
 Array = NDArray[Any]
@@ -30,6 +30,8 @@ def make_folds(
     otherwise they are those of KFold. Only rows with a label are used; labels of weight zero count
     as missing. If every task has a single row, the folds cannot keep all tasks in training.
     """
+    if data.condensed is not None:
+        return part_folds(data, type(model).__name__)
     labels = as_label_array(y, type(model).__name__)
     if groups is not None:
         check_consistent_length(labels, groups)

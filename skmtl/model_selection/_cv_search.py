@@ -146,6 +146,11 @@ def make_measure(
     """The score of held-out labels: minus their mean loss, or that of a scorer."""
     if scoring is None:
         return HeldOutLoss(data)
+    if data.condensed is not None:
+        raise ValueError(
+            f"scoring={scoring!r} needs rows, which statistics do not keep. Use scoring=None, the "
+            f"mean squared error."
+        )
     return HeldOutScore(check_scoring(model, scoring=scoring), reader, X, y, sample_weight)
 
 

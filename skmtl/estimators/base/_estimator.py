@@ -20,6 +20,7 @@ from skmtl.design import (
     Moments,
     TaskData,
     TaskRotation,
+    look_up_tasks,
     read_prediction,
     select_observed,
     task_factors,
@@ -295,8 +296,9 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         self
         """
         self._validate_params()
-        # Left by a fit together with other tasks; these are not fitted here.
+        # Left by a fit together with other tasks, or of other rows; these are not fitted here.
         self.__dict__.pop("_beside", None)
+        self.__dict__.pop("statistics_", None)
         if is_followed(self):
             return follow(
                 self, lambda task: self._fit(X, y, sample_weight, task), X, y, sample_weight
@@ -629,18 +631,30 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
 
     def _previous_fit(self, data: TaskData) -> Fit | None:
         """The fit to start from: the previous one if ``warm_start`` and the shapes agree."""
-        if not (self.warm_start and hasattr(self, "coef_")):
+        continues = data.condensed is not None and data.condensed.continues
+        if not ((self.warm_start or continues) and hasattr(self, "coef_")):
             return None
-        coef = np.atleast_2d(self.coef_)
+        coef, intercept = np.atleast_2d(self.coef_), np.atleast_1d(self.intercept_)
+        learned, parts = self._learned, self._parts
+        if continues and len(coef) < data.n_tasks:
+            coef, intercept, learned = self._with_zeros(data.tasks)
+            parts = None
         if coef.shape != (data.n_tasks, data.X.shape[1]):
             return None
         if data.prior is not None:
             coef = (coef - data.prior).astype(coef.dtype)
-        intercept, parts = np.atleast_1d(self.intercept_), self._parts
         if data.scales is not None:
             parts = self._rescaled(parts, 1 / data.scales)
             coef, intercept = self._get_loss().rescale(coef, intercept, 1 / data.scales)
-        return Fit(coef, intercept, 0.0, 0.0, 1, self._learned, parts)
+        return Fit(coef, intercept, 0.0, 0.0, 1, learned, parts)
+
+    def _with_zeros(self, tasks: Array) -> tuple[Array, Array, Array]:
+        """Coefficients, intercepts and whether they are learned, for known and for new tasks."""
+        places = look_up_tasks(self.tasks_, tasks)
+        known = places != UNKNOWN
+        coef, intercept = self.coef_[places], self.intercept_[places]
+        coef[~known], intercept[~known] = 0.0, 0.0
+        return coef, intercept, known & self._learned[places]
 
     def _rescaled(self, parts: Array | None, scales: Array) -> Array | None:
         """The parts of the coefficients for labels multiplied by scales (n_tasks,)."""

@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl import metrics
 from skmtl._warnings import warn
-from skmtl.design import TaskData, read_regression, read_scored
+from skmtl.design import Parts, TaskData, read_regression, read_scored
+from skmtl.estimators.base._additive import AdditiveFits
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._known import apart_from_known
 from skmtl.estimators.base._parameters import estimator, parameter
@@ -25,7 +26,7 @@ _UNLIKE = 100.0
 
 
 @estimator
-class TaskRegressor(RegressorMixin, TaskEstimator):
+class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
     """Regression tasks in the shared or the stacked layout, or a single target."""
 
     loss: str = parameter(
@@ -145,6 +146,8 @@ class TaskRegressor(RegressorMixin, TaskEstimator):
 
     def _read_labels(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The training data with unscaled labels."""
+        if isinstance(X, Parts):
+            return X.data_of(self)
         return read_regression(self, X, y, sample_weight)
 
     def predict(self, X: Any) -> Array:

@@ -209,7 +209,7 @@ def _moments(
         residual = y - np.asarray(X @ coef[t], dtype=np.float64) - intercept[t]
         shrunk = _shrinkage(prior.whitened(X), each[t] * weights, fit_intercept)
         kept, partly = float((shrunk**2).sum()), float((shrunk * (1 - shrunk)).sum())
-        n = len(y) - fit_intercept
+        n = int(data.label_counts[t]) - fit_intercept
         system[0] += n - 2 * shrunk.sum() + kept, partly / each[t]
         moments[0] += float(weights @ residual**2)
         degrees += n - float(shrunk.sum())

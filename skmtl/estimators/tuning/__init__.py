@@ -7,6 +7,7 @@ from skmtl.estimators.tuning._choice import choose
 from skmtl.estimators.tuning._fold import Fold, Measure
 from skmtl.estimators.tuning._grid import make_grid, ridge_grid
 from skmtl.estimators.tuning._measures import HeldOutLoss, TaskLosses
+from skmtl.estimators.tuning._part_folds import part_folds
 from skmtl.estimators.tuning._path import follow_path, prepare_objective
 from skmtl.estimators.tuning._paths import score_paths
 from skmtl.estimators.tuning._row_folds import RowFolds
@@ -30,6 +31,7 @@ __all__ = [
     "follow_path",
     "grid_ratio",
     "make_grid",
+    "part_folds",
     "prepare_objective",
     "ridge_grid",
     "score_fold",

@@ -133,6 +133,7 @@ def _summary(data: TaskData, totals: Array) -> TaskData:
         y=np.zeros_like(weights),
         weights=weights,
         codes=np.arange(data.n_tasks) if stacked else None,
+        condensed=None,
     )
 
 

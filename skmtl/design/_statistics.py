@@ -1,0 +1,447 @@
+"""Sufficient statistics of the squared loss: collected in batches, added, subtracted, stored."""
+
+import copy
+import os
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+from skmtl._warnings import warn
+from skmtl.design import _statistics_file
+from skmtl.design._batch import read_batch
+from skmtl.design._names import describe_names
+from skmtl.design._sums import Sums
+from skmtl.design._tasks import KINDS, UNKNOWN
+
+Array = NDArray[Any]
+
+_COLUMNS = ("n_features_in_", "feature_names_in_")
+
+
+class TaskStatistics(BaseEstimator):
+    r"""Counts, means and Gram matrices of each task, which determine all squared-loss fits.
+
+    For the rows x, labels y and weights s of each task it keeps the number of labels,
+    :math:`w = \sum s`, the means :math:`\bar x` and :math:`\bar y`, and
+
+    .. math:: \sum s (x - \bar x)(x - \bar x)', \quad \sum s (x - \bar x)(y - \bar y), \quad
+              \sum s (y - \bar y)^2 .
+
+    These add up: statistics of batches, days or machines can be merged in any order (``+``), and
+    a fold, a day or a customer can be left out again (``-``). Fits from them, by
+    ``fit_statistics`` of any estimator with ``loss="squared"``, equal those from all rows.
+
+    Parameters
+    ----------
+    task_column : str, int or None, default=None
+        As in the estimators: None for one X and a column of y per task, or a 1-D y; otherwise
+        the column of X that holds each row's task.
+    offset_column : str, int, list or None, default=None
+        As in the estimators: known parts of the predictors, which are subtracted from y.
+    memory_limit : int, default=4294967296
+        The largest size of the Gram matrices in bytes.
+
+    Attributes
+    ----------
+    tasks_ : ndarray of shape (n_tasks,)
+        The column names or positions of y, or the sorted task ids.
+    label_counts_ : int ndarray of shape (n_tasks,)
+        Numbers of labels of positive weight.
+    weight_sums_ : ndarray of shape (n_tasks,)
+    x_means_ : ndarray of shape (n_tasks, n_features)
+    y_means_ : ndarray of shape (n_tasks,)
+        Of y less the offset.
+    n_batches_ : int
+        The number of batches that ``update`` has read.
+    nbytes : int
+        The size of the sums in memory.
+    n_features_in_ : int
+        The number of columns of X, the task column and offsets included.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        If X has column names that are strings.
+
+    Notes
+    -----
+    With d features there are d (d + 1) / 2 numbers for each task; only one such triangle for all
+    tasks while they share the rows of X and their weights, with no label missing. Merging follows
+    Chan, Golub and LeVeque [1]_: all sums are around the means, so that large means cost no
+    precision. Sums and fits are in double precision.
+
+    References
+    ----------
+    .. [1] T. F. Chan, G. H. Golub and R. J. LeVeque. Algorithms for computing the sample variance:
+       analysis and recommendations. The American Statistician 37, 242-247, 1983.
+       https://doi.org/10.1080/00031305.1983.10483115
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl import BlockSparseRegressor
+    >>> from skmtl.design import TaskStatistics
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(size=(300, 5)), rng.normal(size=(300, 2))
+    >>> batches = ((X[k : k + 100], Y[k : k + 100]) for k in (0, 100, 200))
+    >>> statistics = TaskStatistics.from_batches(batches)
+    >>> statistics
+    TaskStatistics(2 tasks, 5 features, 600 labels in 3 batches; 1 Gram matrix, 328 bytes)
+    >>> streamed = BlockSparseRegressor(0.05).fit_statistics(statistics)
+    >>> bool(np.allclose(streamed.coef_, BlockSparseRegressor(0.05).fit(X, Y).coef_, atol=1e-6))
+    True
+    """
+
+    n_features_in_: int
+    feature_names_in_: Array
+    _categories: list[Any] | None
+
+    def __init__(
+        self,
+        *,
+        task_column: str | int | None = None,
+        offset_column: Any = None,
+        memory_limit: int = 2**32,
+    ) -> None:
+        self.task_column, self.offset_column = task_column, offset_column
+        self.memory_limit = memory_limit
+
+    # Collecting
+
+    @classmethod
+    def from_batches(cls, batches: Iterable[Any], **params: Any) -> Self:
+        """Collect the statistics of batches, one at a time.
+
+        Parameters
+        ----------
+        batches : iterable of (X, y) or (X, y, sample_weight)
+            As in the estimators' fit.
+        **params
+            As in the constructor.
+
+        Raises
+        ------
+        TypeError
+            If a batch is not such a tuple.
+        ValueError
+            If a batch is not valid or does not match those before it; the message gives its
+            number, from 0.
+        """
+        statistics = cls(**params)
+        for batch in batches:
+            if not (isinstance(batch, (tuple, list)) and len(batch) in (2, 3)):
+                raise TypeError(
+                    f"Batch {statistics.n_batches_} is a {type(batch).__name__}; pass tuples "
+                    f"(X, y) or (X, y, sample_weight)."
+                )
+            statistics.update(*batch)
+        return statistics
+
+    def update(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Add rows.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame
+            (n_samples, n_features), or with a task column (n_samples, n_features + 1).
+        y : array-like
+            (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,).
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_tasks), optional
+            Non-negative; zero leaves the label out. One per label only with a matrix y.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the batch is not valid or does not match those before it, or the Gram matrices
+            would exceed ``memory_limit``. Nothing is added then.
+        """
+        first = not hasattr(self, "n_features_in_")
+        try:
+            data, categories = read_batch(self, X, y, sample_weight, first=first)
+            shared = data.codes is None and data.has_row_weights
+            places = self._places(data.layout, data.tasks)
+            self._check_memory(data.X.shape[1], places, shared)
+        except ValueError as error:
+            for name in _COLUMNS if first else ():
+                self.__dict__.pop(name, None)
+            raise ValueError(f"Batch {self.n_batches_}: {error}") from error
+        self._n_batches = self.n_batches_ + 1
+        if len(data.y):
+            first = self._is_empty
+            self._categories = categories if first or self._categories == categories else None
+            self._merge(data.layout, data.tasks, places, Sums.of(data))
+        return self
+
+    def __add__(self, other: Any) -> Self:
+        """The statistics of the rows of both."""
+        if not isinstance(other, TaskStatistics):
+            return self if other == 0 else NotImplemented  # for sum()
+        if other._is_empty:
+            return copy.deepcopy(self)
+        if self._is_empty:
+            self._check_settings(other)
+            return copy.deepcopy(other)
+        self._check_columns(other)
+        names, sums = other._sorted
+        places = self._places(other._layout, names)
+        self._check_memory(sums.n_features, places, other._is_shared)
+        new = copy.deepcopy(self)
+        new._merge(other._layout, names, places, sums)
+        new._n_batches = self.n_batches_ + other.n_batches_
+        new._categories = self._categories if self._categories == other._categories else None
+        return new
+
+    __radd__ = __add__
+
+    def __sub__(self, part: Any) -> Self:
+        """The statistics of the rows that are not in ``part``, which must be among these.
+
+        Warns if rounding error dominates the difference, because ``part`` holds almost all of a
+        task. Add up the statistics of the rest instead.
+        """
+        if not isinstance(part, TaskStatistics):
+            return NotImplemented
+        new = copy.deepcopy(self)
+        if part._is_empty:
+            return new
+        self._check_columns(part)
+        names, taken = part._sorted
+        places = self._places(part._layout, names)
+        known = places < len(self._names)
+        whole = self._sums if self._is_shared and part._is_shared else self._sums.separate()
+        if known.all():
+            known = whole.take(places).counts >= taken.counts
+        if not known.all():
+            raise ValueError(
+                f"The statistics to subtract hold more labels than these in the tasks "
+                f"{names[~known].tolist()[:10]}. Subtract a part of what was added."
+            )
+        before = whole.take(places)
+        rest = before.merged(taken if whole.n_grams == 1 else taken.separate(), -1.0)
+        lost = rest.has_cancelled(before)
+        if lost.any():
+            warn(
+                f"Rounding error dominates the difference of the statistics in the tasks "
+                f"{names[lost].tolist()[:10]}, of which almost all labels are subtracted. Add up "
+                f"the statistics of the other rows instead."
+            )
+        new._sums = copy.deepcopy(whole)
+        new._sums.put(places, rest)
+        return new
+
+    # Reading
+
+    @property
+    def n_batches_(self) -> int:
+        return int(vars(self).get("_n_batches", 0))
+
+    @property
+    def tasks_(self) -> Array:
+        return self._sorted[0]
+
+    @property
+    def label_counts_(self) -> Array:
+        return self._sorted[1].counts.astype(np.intp)
+
+    @property
+    def weight_sums_(self) -> Array:
+        return self._sorted[1].totals
+
+    @property
+    def x_means_(self) -> Array:
+        return self._sorted[1].separate().x_means
+
+    @property
+    def y_means_(self) -> Array:
+        return self._sorted[1].y_means
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self._is_empty else self._sums.nbytes
+
+    def scatter(self, task: Any) -> tuple[Array, Array, float]:
+        """The centred sums of products of one task.
+
+        Parameters
+        ----------
+        task : object
+            One of ``tasks_``.
+
+        Returns
+        -------
+        xx : ndarray of shape (n_features, n_features)
+        xy : ndarray of shape (n_features,)
+        yy : float
+        """
+        names, sums = self._sorted
+        places = {name: place for place, name in enumerate(names.tolist())}
+        if task not in places:
+            raise ValueError(f"{task!r} is not among the tasks {names.tolist()[:20]}.")
+        place = places[task]
+        gram = place if sums.n_grams > 1 else 0
+        return sums.grams(slice(gram, gram + 1))[0], sums.xy[place].copy(), float(sums.yy[place])
+
+    def __repr__(self) -> str:
+        if self._is_empty:
+            return "TaskStatistics(no labels)"
+        _, sums = self._sorted
+        counts = {
+            "task": sums.n_tasks,
+            "feature": sums.n_features,
+            "label": int(sums.counts.sum()),
+            "batch": self.n_batches_,
+            "Gram matrix": sums.n_grams,
+        }
+        tasks, features, labels, batches, grams = (
+            f"{n:,} {_plural(what) if n != 1 else what}" for what, n in counts.items()
+        )
+        size = f"{self.nbytes / 2**20:,.1f} MiB" if self.nbytes >= 2**20 else f"{self.nbytes} bytes"
+        return f"TaskStatistics({tasks}, {features}, {labels} in {batches}; {grams}, {size})"
+
+    # Files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the statistics to an npz file, which holds no pickles."""
+        self._check_not_empty()
+        names, sums = self._sorted
+        _statistics_file.write(path, self, names, sums)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read statistics that ``save`` has written.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, is none of these files, or was written by a newer version.
+        """
+        params, attributes, layout, names, sums = _statistics_file.read(path)
+        new = cls(**params)
+        for name, value in attributes.items():
+            setattr(new, name, value)
+        new._merge(layout, names, np.arange(len(names)), sums)
+        return new
+
+    # Internals
+
+    @property
+    def _is_empty(self) -> bool:
+        return "_sums" not in vars(self)
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether all tasks have had the same rows and weights."""
+        return bool(self._layout != "stacked" and self._sums.n_grams == 1)
+
+    @property
+    def _sorted(self) -> tuple[Array, Sums]:
+        """The tasks, sorted if they are ids, and their sums."""
+        self._check_not_empty()
+        if self._layout != "stacked":
+            return self._names, self._sums
+        order = np.argsort(self._names, kind="stable")
+        order = order[self._sums.counts[order] > 0]  # all labels of a task may be subtracted
+        return self._names[order], self._sums.take(order)
+
+    def _check_not_empty(self) -> None:
+        if self._is_empty:
+            raise ValueError("The statistics hold no labels. Add some by update(X, y).")
+
+    def _check_settings(self, other: "TaskStatistics") -> None:
+        for name in ("task_column", "offset_column"):
+            own, given = getattr(self, name), getattr(other, name)
+            if own != given:
+                raise ValueError(
+                    f"The statistics have different {name}: {own!r} and {given!r}. Collect them "
+                    f"with the same columns."
+                )
+
+    def _check_columns(self, other: "TaskStatistics") -> None:
+        """Raise unless the rows of both have the same columns."""
+        self._check_settings(other)
+        for name in _COLUMNS:
+            own, given = (np.array(getattr(one, name, None)).tolist() for one in (self, other))
+            if own != given:
+                raise ValueError(
+                    f"The statistics have different columns: {name} is {own} and {given}. Collect "
+                    f"them from the same columns."
+                )
+
+    def _places(self, layout: str, names: Array) -> Array:
+        """The positions of tasks among the known; new ones come after those."""
+        if self._is_empty:
+            return np.arange(len(names))
+        if layout != self._layout:
+            raise ValueError(
+                f"The labels are in the {layout} layout, those before in the {self._layout} "
+                f"layout. Pass a matrix y always, or a 1-D y always."
+            )
+        if layout == "stacked":
+            return self._places_of_ids(names)
+        own, given = self._names.tolist(), names.tolist()
+        if given != own:
+            missing = [name for name in own if name not in given]
+            extra = [name for name in given if name not in own]
+            raise ValueError(
+                f"The columns of y must be {own[:20]}, as before: y "
+                f"{describe_names(missing, extra) or 'has them in another order'}."
+            )
+        return np.arange(len(own))
+
+    def _places_of_ids(self, names: Array) -> Array:
+        kinds = [KINDS.get(ids.dtype.kind) for ids in (self._names, names)]
+        if len(names) and kinds[0] != kinds[1]:
+            raise ValueError(
+                f"The task ids are {kinds[1]} such as {names.tolist()[0]!r}, those before were "
+                f"{kinds[0]} such as {self._names.tolist()[0]!r}. Convert the task column to one "
+                f"type."
+            )
+        found = [self._index.get(name, UNKNOWN) for name in names.tolist()]
+        places = np.array(found, dtype=np.intp)
+        new = places == UNKNOWN
+        places[new] = len(self._names) + np.arange(new.sum())
+        return places
+
+    def _check_memory(self, n_features: int, places: Array, shared: bool) -> None:
+        """Raise if the Gram matrices would be too large once these tasks are added."""
+        n_tasks = int(places.max(initial=-1)) + 1
+        if not self._is_empty:
+            n_tasks, shared = max(n_tasks, len(self._names)), shared and self._is_shared
+        n_grams = 1 if shared else n_tasks
+        size = 4 * n_grams * n_features * (n_features + 1)
+        if size > self.memory_limit:
+            raise ValueError(
+                f"{n_grams} Gram matrices of {n_features} features take {size / 2**30:.3g} GiB, "
+                f"more than memory_limit, which is {self.memory_limit / 2**30:.3g} GiB. Fit the "
+                f"rows themselves (fit needs no Gram matrices), keep fewer features, or raise "
+                f"memory_limit; in the shared layout complete labels need one Gram matrix only."
+            )
+
+    def _merge(self, layout: str, names: Array, places: Array, part: Sums) -> None:
+        """Add the sums of the tasks at some positions."""
+        if self._is_empty:
+            self._layout, self._names, self._sums = layout, names, part
+            self._index = {name: place for place, name in enumerate(names.tolist())}
+            return
+        new = places >= len(self._names)
+        if new.any():
+            self._index.update(zip(names[new].tolist(), places[new].tolist(), strict=True))
+            self._names = np.concatenate([self._names, names[new]])
+        if self._is_shared and part.n_grams == 1:
+            self._sums = self._sums.merged(part)
+            return
+        if layout != "stacked":
+            self._sums, part = self._sums.separate(), part.separate()
+        if len(self._names) > self._sums.n_tasks:
+            # With room for more, so that a stream of new tasks is not copied for each batch.
+            self._sums = self._sums.padded(max(len(self._names), self._sums.n_tasks * 3 // 2))
+        self._sums.put(places, self._sums.take(places).merged(part))
+
+
+def _plural(what: str) -> str:
+    irregular = {"batch": "batches", "Gram matrix": "Gram matrices"}
+    return irregular.get(what, f"{what}s")
