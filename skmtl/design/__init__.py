@@ -46,7 +46,7 @@ from skmtl.design._names import (
 from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
 from skmtl.design._offset import feature_names, feature_positions, listed_offsets
-from skmtl.design._parts import Parts
+from skmtl.design._parts import Parts, as_parts
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
@@ -93,6 +93,7 @@ __all__ = [
     "append_tasks",
     "as_floats",
     "as_label_array",
+    "as_parts",
     "check_columns",
     "describe_names",
     "encode_tasks",

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import helmert, lapack, solve_triangular
+from scipy.linalg import helmert
 
+from skmtl._numerics import kernels
 from skmtl.design._sums import Sums
 
 Array = NDArray[Any]
@@ -15,6 +16,8 @@ Array = NDArray[Any]
 _EPS = np.finfo(np.float64).eps
 # Relative to the mean: the rounding error of a constant.
 _ROUNDING = (64 * _EPS) ** 2
+# The numbers in a block of rows that are made at a time.
+_ENTRIES = 2**21
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,22 +76,24 @@ def _joined(rows: list[Rows]) -> Rows:
 
 def _shared_rows(sums: Sums, number: int) -> Rows:
     """The rows of a part whose tasks share their rows."""
-    X, y = _task_rows(sums, 0, slice(None), _contrasts(sums.n_features + 2))
-    n, total = len(X), float(sums.totals[0])
-    weights = np.full(y.shape, total / n)
-    return Rows(X, y, weights, None, np.full(n, number), np.full(n, sums.counts[0] / n))
+    X, y = _task_rows(sums, slice(0, 1), slice(None))
+    n = X.shape[1]
+    weights = np.full(y[0].shape, sums.totals[0] / n)
+    return Rows(X[0], y[0], weights, None, np.full(n, number), np.full(n, sums.counts[0] / n))
 
 
 def _separate_rows(sums: Sums, number: int) -> Rows:
     """The rows of a part, for each task its own."""
-    present, n = np.flatnonzero(sums.totals > 0), sums.n_features + 2
-    X, y = np.empty((len(present), n, n - 2)), np.empty((len(present), n))
-    basis = _contrasts(n)
-    for place, task in enumerate(present.tolist()):
-        X[place], labels = _task_rows(sums, task, slice(task, task + 1), basis)
-        y[place] = labels[:, 0]
+    n, d = sums.n_features + 2, sums.n_features
+    present = np.flatnonzero(sums.totals > 0)
+    X, y = np.empty((len(present), n, d)), np.empty((len(present), n))
+    step = max(1, _ENTRIES // n**2)
+    for start in range(0, len(present), step):
+        some = slice(start, start + step)
+        X[some], labels = _task_rows(sums, present[some], present[some])
+        y[some] = labels[:, :, 0]
     return Rows(
-        X.reshape(-1, n - 2),
+        X.reshape(-1, d),
         y.reshape(-1),
         np.repeat(sums.totals[present] / n, n),
         np.repeat(present, n),
@@ -97,34 +102,25 @@ def _separate_rows(sums: Sums, number: int) -> Rows:
     )
 
 
-def _task_rows(sums: Sums, gram: int, tasks: slice, basis: Array) -> tuple[Array, Array]:
-    """The rows X (d + 2, d) of one Gram matrix, and the labels y (d + 2, n) of some tasks."""
-    total, x_mean = float(sums.totals[tasks][0]), sums.x_means[gram]
-    C, xy, yy = sums.grams(slice(gram, gram + 1))[0], sums.xy[tasks].T, sums.yy[tasks]
-    squares = C.diagonal()
-    scales = np.sqrt(np.where(squares > total * _ROUNDING * x_mean**2, squares, 0.0))
-    varies = scales > 0
-    units = np.where(varies, scales, 1.0)
-    R, order, rank = _root(np.where(np.outer(varies, varies), C / np.outer(units, units), 0.0))
-    explained = np.zeros((len(C), xy.shape[1]))
-    slopes = (xy / units[:, None])[order[:rank]]
-    explained[:rank] = solve_triangular(R[:rank, :rank], slopes, trans="T")
-    left = np.sqrt(np.maximum(yy - np.square(explained).sum(axis=0), 0.0))
-    basis = np.sqrt(len(basis) / total) * basis
-    X = np.empty((len(basis), len(C)))
-    X[:, order] = basis[:, :rank] @ R[:rank]
-    X = X * scales + x_mean
-    return X, sums.y_means[tasks] + basis @ np.vstack([explained, left])
+def _task_rows(sums: Sums, grams: slice | Array, tasks: slice | Array) -> tuple[Array, Array]:
+    """The rows of some Gram matrices (n, d + 2, d), and their labels (n, d + 2, n_labels).
 
-
-def _root(C: Array) -> tuple[Array, Array, int]:
-    """R, an order and the rank with C[order][:, order] = R[:rank]' R[:rank]."""
-    if not len(C) or not C.diagonal().any():
-        return np.zeros_like(C), np.arange(len(C)), 0
-    R, order, rank, _ = lapack.dpstrf(C)
-    return np.triu(R), order - 1, int(rank)
-
-
-def _contrasts(n: int) -> Array:
-    """Orthonormal columns (n, n - 1) that are orthogonal to the constant."""
-    return np.ascontiguousarray(helmert(n).T)
+    ``tasks`` are all tasks of the only Gram matrix, or those of each.
+    """
+    totals, x_means = sums.totals[tasks], sums.x_means[grams]
+    n, d = x_means.shape
+    xy, yy = sums.xy[tasks].reshape(n, -1, d), sums.yy[tasks].reshape(n, -1)
+    y_means = sums.y_means[tasks].reshape(n, 1, -1)
+    C = sums.grams(grams)
+    squares = np.einsum("tjj->tj", C)
+    varies = squares > totals[:n, None] * _ROUNDING * x_means**2
+    scales = np.where(varies, np.sqrt(squares), 0.0)
+    units = np.divide(1.0, scales, out=np.zeros_like(scales), where=varies)
+    R = np.empty((n, d + 1, d + yy.shape[1]))
+    np.multiply(C, units[:, :, None] * units[:, None, :], out=R[:, :d, :d])
+    np.multiply(xy.transpose(0, 2, 1), units[:, :, None], out=R[:, :d, d:])
+    R[:, d, d:] = yy
+    kernels.factor_products(R, 8 * (d + 1) * _EPS)
+    rows = helmert(d + 2).T @ R
+    rows *= np.sqrt((d + 2) / totals[:n])[:, None, None]
+    return rows[:, :, :d] * scales[:, None, :] + x_means[:, None, :], rows[:, :, d:] + y_means

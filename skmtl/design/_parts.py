@@ -106,6 +106,27 @@ class Parts:
                        for names, sums in found]  # fmt: skip
 
 
+def as_parts(estimator: Any, X: Any, y: Any) -> Any:
+    """X itself, or parts if it holds statistics.
+
+    Raises
+    ------
+    TypeError
+        If y is given beside statistics, or the estimator has another loss than the squared.
+    """
+    several = isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], TaskStatistics)
+    if not (several or isinstance(X, TaskStatistics)):
+        return X
+    if y is not None:
+        raise TypeError("Statistics hold the labels too: pass no y beside them.")
+    if not hasattr(estimator, "fit_statistics"):
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be fitted from statistics, which determine only "
+            f"fits with loss='squared'. Pass the rows X and y."
+        )
+    return Parts(X)
+
+
 def _spread(sums: Sums, places: Array, n_tasks: int) -> Sums:
     """The sums at some positions among more tasks."""
     if sums.n_tasks == n_tasks:

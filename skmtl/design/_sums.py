@@ -16,14 +16,16 @@ Array = NDArray[Any]
 _CANCELLED = 1e-10
 # The same for the total weight of a task's labels.
 _FEW_LEFT = 1e-3
+_BY_GRAM = ("x_origins", "x_shifts", "xx")
 
 
 @dataclass(frozen=True, eq=False)
 class Sums:
     """Weighted means and centred sums of products of each task's rows x and labels y.
 
-    Sums around the means lose nothing if the means are large, and do not depend on the order in
-    which they are merged, up to rounding error.
+    Sums around the means do not depend on the order in which they are merged, up to rounding error.
+    The means are kept as distances from fixed origins close to them, since the differences between
+    large means of parts would lose digits.
 
     Attributes
     ----------
@@ -31,9 +33,12 @@ class Sums:
         Numbers of labels of positive weight.
     totals : ndarray of shape (n_tasks,)
         Sums of weights.
-    x_means : ndarray of shape (n_grams, n_features)
+    x_origins : ndarray of shape (n_grams, n_features)
         n_grams is 1 if every row has the same weight in all tasks, otherwise n_tasks.
-    y_means : ndarray of shape (n_tasks,)
+    y_origins : ndarray of shape (n_tasks,)
+    x_shifts : ndarray of shape (n_grams, n_features)
+        The means less the origins.
+    y_shifts : ndarray of shape (n_tasks,)
     xx : ndarray of shape (n_grams, n_features * (n_features + 1) / 2)
         The upper triangles of the Gram matrices, row by row.
     xy : ndarray of shape (n_tasks, n_features)
@@ -42,8 +47,10 @@ class Sums:
 
     counts: Array
     totals: Array
-    x_means: Array
-    y_means: Array
+    x_origins: Array
+    y_origins: Array
+    x_shifts: Array
+    y_shifts: Array
     xx: Array
     xy: Array
     yy: Array
@@ -55,8 +62,10 @@ class Sums:
         return cls(
             counts=np.zeros(n_tasks),
             totals=np.zeros(n_tasks),
-            x_means=np.zeros((n_grams, d)),
-            y_means=np.zeros(n_tasks),
+            x_origins=np.zeros((n_grams, d)),
+            y_origins=np.zeros(n_tasks),
+            x_shifts=np.zeros((n_grams, d)),
+            y_shifts=np.zeros(n_tasks),
             xx=np.zeros((n_grams, triangle)),
             xy=np.zeros((n_tasks, d)),
             yy=np.zeros(n_tasks),
@@ -68,15 +77,17 @@ class Sums:
         moments = Moments.of(data, centre=True)
         n_grams, triangle = len(moments.xx), np.triu_indices(moments.n_features)
         totals = np.where(moments.totals > 0, moments.totals, 1.0)
-        # The origins are the means up to rounding error.
+        # The means up to rounding error.
         x_left, y_left = moments.x / totals[:n_grams, None], moments.y / totals
         xx = moments.xx[:, triangle[0], triangle[1]]
         xx -= moments.x[:, triangle[0]] * x_left[:, triangle[1]]
         return cls(
             counts=moments.counts.astype(np.float64),
             totals=moments.totals,
-            x_means=moments.x_origin + x_left,
-            y_means=moments.y_origin + y_left,
+            x_origins=moments.x_origin,
+            y_origins=moments.y_origin,
+            x_shifts=x_left,
+            y_shifts=y_left,
             xx=xx,
             xy=moments.xy.T - x_left * moments.y[:, None],
             yy=np.maximum(moments.yy - moments.y * y_left, 0.0),
@@ -93,6 +104,14 @@ class Sums:
     @property
     def n_grams(self) -> int:
         return len(self.xx)
+
+    @property
+    def x_means(self) -> Array:
+        return self.x_origins + self.x_shifts
+
+    @property
+    def y_means(self) -> Array:
+        return self.y_origins + self.y_shifts
 
     @property
     def nbytes(self) -> int:
@@ -116,7 +135,7 @@ class Sums:
         if self.n_grams == self.n_tasks:
             return self
         kept = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name in ("x_means", "xx"):
+        for name in _BY_GRAM:
             kept[name] = np.repeat(kept[name], self.n_tasks, axis=0)
         return Sums(**kept)
 
@@ -133,7 +152,7 @@ class Sums:
     def _map(self, change: Any) -> "Sums":
         """Apply a function to all arrays with an entry for each task."""
         kept = {field.name: getattr(self, field.name) for field in fields(self)}
-        shared = () if self.n_grams == self.n_tasks else ("x_means", "xx")
+        shared = () if self.n_grams == self.n_tasks else _BY_GRAM
         return Sums(
             **{name: values if name in shared else change(values) for name, values in kept.items()}
         )
@@ -159,16 +178,21 @@ class Sums:
         held = totals > 0
         share = np.divide(sign * part.totals, totals, out=np.zeros(len(totals)), where=held)
         factor = self.totals * share
-        dx, dy = part.x_means - self.x_means, part.y_means - self.y_means
-        n_grams = self.n_grams
+        n_grams, none = self.n_grams, self.totals == 0
+        x_origins = np.where(none[:n_grams, None], part.x_origins, self.x_origins)
+        y_origins = np.where(none, part.y_origins, self.y_origins)
+        dx = part.x_origins - x_origins + (part.x_shifts - self.x_shifts)
+        dy = part.y_origins - y_origins + (part.y_shifts - self.y_shifts)
         rows, columns = self._triangle
         bent = (factor[:n_grams, None] * dx)[:, rows]
         bent *= dx[:, columns]
         return Sums(
             counts=self.counts + sign * part.counts,
             totals=np.where(held, totals, 0.0),
-            x_means=self.x_means + share[:n_grams, None] * dx,
-            y_means=self.y_means + share * dy,
+            x_origins=x_origins,
+            y_origins=y_origins,
+            x_shifts=self.x_shifts + share[:n_grams, None] * dx,
+            y_shifts=self.y_shifts + share * dy,
             xx=self.xx + sign * part.xx + bent,
             xy=self.xy + sign * part.xy + (factor * dy)[:, None] * dx,
             yy=np.maximum(self.yy + sign * part.yy + factor * dy**2, 0.0),

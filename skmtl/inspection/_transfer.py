@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,14 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skmtl._parallel import run_parallel
-from skmtl.design import as_label_array, encode_tasks, read_ids, split_task_column, task_names
+from skmtl.design import (
+    Parts,
+    as_label_array,
+    encode_tasks,
+    read_ids,
+    split_task_column,
+    task_names,
+)
 from skmtl.inspection._transfer_models import (
     find_last,
     find_task_column,
@@ -25,6 +32,7 @@ from skmtl.inspection._transfer_models import (
     read_baselines,
 )
 from skmtl.inspection._transfer_result import MIN_LABELS, TransferGain, compare
+from skmtl.inspection._transfer_statistics import StatisticsFolds
 from skmtl.metrics import TaskScorer, make_task_scorer
 from skmtl.model_selection import StratifiedTaskKFold
 
@@ -46,7 +54,7 @@ _CONSTRAINTS: dict[str, list[Any]] = {
 def transfer_gain(
     estimator: Any,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     baselines: Any = ("independent", "pooled"),
     cv: Any = None,
@@ -70,7 +78,10 @@ def transfer_gain(
         task column is that of the estimator, or of the first step of a pipeline that has one.
     X, y : as in the estimator's fit
         At least two tasks. For a single target with several classes pass the matrix of
-        one-against-rest labels.
+        one-against-rest labels. With ``loss="squared"`` X may also be a list of
+        :class:`~skmtl.design.TaskStatistics`, one for each outer fold, without y; then each fold is
+        held out once, and alpha is selected by the mean squared error of all labels, with the other
+        folds as inner folds. ``cv``, ``groups`` and ``scoring`` need rows.
     baselines : sequence of str and (name, estimator) pairs, or dict, default=("independent", \
 "pooled")
         "independent": each task alone, with one ridge strength for all tasks or one for each,
@@ -220,9 +231,13 @@ def transfer_gain(
             f"transfer_gain takes an estimator, or a pipeline or a search that ends in one, got "
             f"{estimator!r:.200}. Pass an instance such as BlockSparseRegressor()."
         )
+    models = {"": estimator, **read_baselines(baselines, estimator)}
+    if y is None and isinstance(X, (list, tuple)):
+        _refuse_rows(cv=cv, groups=groups, scoring=scoring)
+        folds = StatisticsFolds(models, Parts(X), tune=tune)
+        return _compared(estimator, "mean squared error", models, folds.losses(), folds)
     X, y, groups = indexable(X, y, None if groups is None else np.asarray(groups))
     task_column = find_task_column(estimator)
-    models = {"": estimator, **read_baselines(baselines, estimator)}
     tasks = _read_tasks(X, y, task_column, is_classifier(estimator))
     scorer, loss_name = _read_scoring(scoring, tasks, estimator)
     scorer = replace(scorer, task_column=task_column)
@@ -241,17 +256,56 @@ def transfer_gain(
     )
     reports = _JOBLIB * min(int(verbose), 2)
     losses = run_parallel(_fold_losses, jobs, n_jobs, verbose=reports)
-    own, *others = np.stack(losses, axis=1)
     n_test = np.array([tasks.count(test) for _, test in splits])
     n_train = np.array([tasks.count(train) for train, _ in splits])
+    counted = _Counts(tasks.names, tasks.n_labels, n_test, n_train)
+    return _compared(estimator, loss_name, models, np.stack(losses, axis=1), counted)
+
+
+def _refuse_rows(**given: Any) -> None:
+    """Raise if an argument needs rows, which statistics do not keep."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} needs rows, and X is a list of statistics. Leave it out, or pass the rows "
+                f"X and y."
+            )
+
+
+class _Counted(Protocol):
+    """Numbers of labels: of each task, and in the test and training sets (n_folds, n_tasks)."""
+
+    @property
+    def names(self) -> Array: ...
+    @property
+    def n_labels(self) -> Array: ...
+    @property
+    def n_test(self) -> Array: ...
+    @property
+    def n_train(self) -> Array: ...
+
+
+@dataclass(frozen=True)
+class _Counts:
+    names: Array
+    n_labels: Array
+    n_test: Array
+    n_train: Array
+
+
+def _compared(
+    estimator: Any, loss_name: str, models: dict[str, Any], losses: Array, counted: _Counted
+) -> TransferGain:
+    """The gains, from the losses (n_models, n_folds, n_tasks) of the estimator and baselines."""
+    own, *others = losses
     return TransferGain(
         estimator_name=type(find_last(estimator)).__name__,
         loss_name=loss_name,
-        tasks=tasks.names,
-        n_labels=tasks.n_labels,
-        n_folds=len(splits),
+        tasks=counted.names,
+        n_labels=counted.n_labels,
+        n_folds=len(own),
         baselines={
-            name: compare(name, own, other, n_test, n_train, tasks.n_labels)
+            name: compare(name, own, other, counted.n_test, counted.n_train, counted.n_labels)
             for name, other in zip([*models][1:], others, strict=True)
         },
     )

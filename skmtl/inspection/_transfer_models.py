@@ -160,7 +160,7 @@ def fit_tuned(
     """
     estimator = clone(estimator)
     name, last = estimator.steps[-1] if isinstance(estimator, Pipeline) else ("", estimator)
-    if _is_tuned(last, grouped=groups is not None):
+    if is_tuned(last, grouped=groups is not None):
         cv = StratifiedTaskKFold(N_INNER_FOLDS, task_column=task_column, random_state=seed)
         if type(estimator).fit is TaskEstimator.fit:
             search = InnerSearch(
@@ -172,7 +172,7 @@ def fit_tuned(
     return estimator.fit(X, y, **fit_params(estimator, groups))
 
 
-def _is_tuned(last: Any, *, grouped: bool) -> bool:
+def is_tuned(last: Any, *, grouped: bool) -> bool:
     """Whether transfer_gain selects ``alpha`` of this model."""
     if not isinstance(last, TaskEstimator) or "alpha" not in last.get_params(deep=False):
         return False

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skmtl.design import TaskData
+from skmtl.design import TaskData, as_parts
 from skmtl.estimators import (
     BlockSparseRegressor,
     FitTask,
@@ -26,7 +26,7 @@ Array = NDArray[Any]
 def path(
     estimator: Any,
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     alphas: Any = 100,
     eps: float = 1e-3,
@@ -49,6 +49,7 @@ def path(
         Any estimator with a parameter ``alpha``, whose own value is not used. It is neither fitted
         nor changed. Its callbacks, if it has any, follow the fits.
     X, y : as in the estimator's fit
+        Or X may be a :class:`~skmtl.design.TaskStatistics`, or a list of them, without y.
     alphas : int or array-like of shape (n_alphas,), default=100
         The number of alphas in a geometric grid, or the alphas themselves, finite and >= 0. For
         norms the grid starts at :func:`alpha_max`, where all coefficients are zero. For ridge
@@ -115,6 +116,7 @@ def path(
     ((5,), True)
     """
     check_estimator(estimator, "path")
+    X = as_parts(estimator, X, y)
     grid = read_alphas(alphas)
     check_eps(eps)
     model = clone(estimator).set_params(alpha=1.0)

@@ -8,6 +8,7 @@ detect changes in other files.
 
 from skmtl._numerics.kernels._box import box_multiplier
 from skmtl._numerics.kernels._classes import minimise_classes
+from skmtl._numerics.kernels._factors import factor_products
 from skmtl._numerics.kernels._fused import exceed_chains, shrink_chains
 from skmtl._numerics.kernels._pairwise import exceed_pairs, shrink_pairs
 from skmtl._numerics.kernels._precision import sweep_covariance
@@ -39,6 +40,7 @@ __all__ = [
     "exceed_chains",
     "exceed_pairs",
     "exceed_trees",
+    "factor_products",
     "factorise_grams",
     "find_rows",
     "measure_rows",
