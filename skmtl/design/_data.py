@@ -103,6 +103,8 @@ class TaskData:
     @cached_property
     def label_counts(self) -> Array:
         """Number of labels of each task (n_tasks,)."""
+        if self.codes is None:
+            return np.asarray(np.count_nonzero(self.weights, axis=0))
         return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
 
     @cached_property
@@ -156,8 +158,13 @@ class TaskData:
         offset = None if translates.all() else np.where(less, 0.0, known)
         return replace(self, y=np.where(less, self.y - known, self.y), offset=offset, prior=prior)
 
+    def labelled(self) -> "TaskData":
+        """Shared layout: the data without the rows that have no label."""
+        used = np.asarray((self.weights > 0).any(axis=1))
+        return self if used.all() else self.take(used)
+
     def take(self, rows: Array) -> "TaskData":
-        """The data of some rows, in ascending order, with all tasks, labelled or not."""
+        """The data of some rows, ascending or as a mask, with all tasks, labelled or not."""
         return replace(
             self,
             X=self.X[rows],
