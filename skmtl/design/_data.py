@@ -129,12 +129,13 @@ class TaskData:
     @cached_property
     def label_counts(self) -> Array:
         """Number of labels of each task (n_tasks,)."""
-        counts = (self.weights > 0).astype(np.float64)
-        if self.condensed is None:
-            return self.per_task(counts).astype(np.intp)
-        labels = self.condensed.labels
-        counts *= labels if counts.ndim == 1 else labels[:, None]
-        return np.rint(self.per_task(counts)).astype(np.intp)
+        if self.condensed is not None:
+            labels = self.condensed.labels
+            counts = (self.weights > 0) * (labels if self.codes is not None else labels[:, None])
+            return np.rint(self.per_task(counts)).astype(np.intp)
+        if self.codes is None:
+            return np.asarray(np.count_nonzero(self.weights, axis=0))
+        return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
 
     @cached_property
     def label_means(self) -> Array:
@@ -187,8 +188,13 @@ class TaskData:
         offset = None if translates.all() else np.where(less, 0.0, known)
         return replace(self, y=np.where(less, self.y - known, self.y), offset=offset, prior=prior)
 
+    def labelled(self) -> "TaskData":
+        """Shared layout: the data without the rows that have no label."""
+        used = np.asarray((self.weights > 0).any(axis=1))
+        return self if used.all() else self.take(used)
+
     def take(self, rows: Array) -> "TaskData":
-        """The data of some rows, in ascending order, with all tasks, labelled or not."""
+        """The data of some rows, ascending or as a mask, with all tasks, labelled or not."""
         return replace(
             self,
             X=self.X[rows],

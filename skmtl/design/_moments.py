@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skmtl._numerics import kernels, linalg
 from skmtl.design._data import TaskData
+from skmtl.design._task_sums import TaskSums
 
 Array = NDArray[Any]
 
@@ -18,6 +19,8 @@ _FEW_FEATURES = 64
 # rows.
 _ALWAYS = (300, 64)
 _GRAM_BYTES = 2**29
+# From this number of entries of X on, products for several tasks at once pay off.
+_LARGE = 2**19
 _EPS, _TINY = np.finfo(np.float64).eps, np.finfo(np.float64).tiny
 
 
@@ -96,40 +99,29 @@ class Moments:
         origins : Moments or None
             Use the origins of these moments.
         """
-        X, y, weights = data.X, data.y, data.weights
+        X = data.X
         if sp.issparse(X):
             raise TypeError("Moments require dense data, got a sparse matrix.")
-        n_tasks, d, n_grams = data.n_tasks, X.shape[1], cls.n_grams(data)
-        totals = data.totals
-        x_origin, y_origin = np.zeros((n_grams, d)), np.zeros(n_tasks)
         if origins is not None:
             x_origin, y_origin, centre = origins.x_origin, origins.y_origin, False
-            n_grams = len(x_origin)
-        elif centre:
-            y_origin = data.label_means
-        # Labels of weight 0 are arbitrary.
-        y = np.where(weights > 0, y - data.spread(y_origin), 0.0)
-        wy = weights * y
-        sums = _Sums(x_origin, n_grams, n_tasks, d)
-        if data.codes is not None:
-            sums.fill_stacked(X, weights, wy, data.starts, centre=centre)
-        elif n_grams == 1:
-            sums.fill(0, slice(None), X, weights[:, 0], wy, centre=centre)
         else:
-            for t in range(n_tasks):
-                rows = np.flatnonzero(weights[:, t])
-                part = X[rows], weights[rows, t], wy[rows, t : t + 1]
-                sums.fill(t, slice(t, t + 1), *part, centre=centre)
+            x_origin = np.zeros((cls.n_grams(data), X.shape[1]))
+            y_origin = data.label_means if centre else np.zeros(data.n_tasks)
+        sums: _Sums | TaskSums
+        if data.codes is None and len(x_origin) > 1 and X.size >= _LARGE:
+            sums = TaskSums(X, data.y, data.weights, x_origin, y_origin, centre=centre)
+        else:
+            sums = _Sums.of(data, x_origin, y_origin, centre=centre)
         return cls(
-            x_origin=x_origin,
+            x_origin=sums.origin,
             y_origin=y_origin,
             counts=data.label_counts,
-            totals=totals,
+            totals=data.totals,
             x=sums.x,
-            y=data.per_task(wy),
+            y=sums.y,
             xx=sums.xx,
             xy=np.ascontiguousarray(sums.xy.T),
-            yy=data.per_task(wy * y),
+            yy=sums.yy,
             dtype=X.dtype,
         )
 
@@ -183,11 +175,36 @@ class _Sums:
     origin, x : ndarray of shape (n_grams, n_features)
     xx : ndarray of shape (n_grams, n_features, n_features)
     xy : ndarray of shape (n_tasks, n_features)
+    y, yy : ndarray of shape (n_tasks,)
     """
 
-    def __init__(self, origin: Array, n_grams: int, n_tasks: int, d: int) -> None:
+    y: Array
+    yy: Array
+
+    def __init__(self, origin: Array, n_tasks: int) -> None:
+        n_grams, d = origin.shape
         self.origin, self.x, self.xy = origin, np.zeros((n_grams, d)), np.zeros((n_tasks, d))
         self.xx = np.zeros((n_grams, d, d))
+
+    @classmethod
+    def of(cls, data: TaskData, x_origin: Array, y_origin: Array, *, centre: bool) -> "_Sums":
+        """The sums of the data around these origins; with ``centre`` x_origin is set."""
+        X, weights, n_grams = data.X, data.weights, len(x_origin)
+        # Labels of weight 0 are arbitrary.
+        y = np.where(weights > 0, data.y - data.spread(y_origin), 0.0)
+        wy = weights * y
+        sums = cls(x_origin, data.n_tasks)
+        sums.y, sums.yy = data.per_task(wy), data.per_task(wy * y)
+        if data.codes is not None:
+            sums.fill_stacked(X, weights, wy, data.starts, centre=centre)
+        elif n_grams == 1:
+            sums.fill(0, slice(None), X, weights[:, 0], wy, centre=centre)
+        else:
+            for t in range(n_grams):
+                rows = np.flatnonzero(weights[:, t])
+                part = X[rows], weights[rows, t], wy[rows, t : t + 1]
+                sums.fill(t, slice(t, t + 1), *part, centre=centre)
+        return sums
 
     def fill_stacked(
         self, X: Array, weights: Array, wy: Array, starts: Array, *, centre: bool

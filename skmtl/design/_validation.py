@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
@@ -39,11 +40,19 @@ Array = NDArray[Any]
 _ALL_ZERO = (
     "All sample weights are zero: there is no label to fit. Give some labels a positive weight."
 )
+# A copy of so many bytes should be avoided.
+_LARGE = 2**26
 _FEATURES = {"accept_sparse": ["csr", "csc"], "dtype": [np.float64, np.float32]}
 
 
-def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskData:
-    """Validate a regressor's data; set ``n_features_in_`` and ``feature_names_in_``."""
+def read_regression(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, keep_rows: bool = False
+) -> TaskData:
+    """Validate a regressor's data; set ``n_features_in_`` and ``feature_names_in_``.
+
+    With ``keep_rows`` rows without a label remain in the shared layout if X is so large that a copy
+    without them should be avoided.
+    """
     raw = _labels.as_label_array(y, type(estimator).__name__)
     categories = task_categories(X, estimator.task_column)
     features = read_columns(estimator, X, reset=True)
@@ -60,7 +69,7 @@ def read_regression(estimator: Any, X: Any, y: Any, sample_weight: Any) -> TaskD
     tasks = _labels.task_names(y, raw.shape[1])
     labels = _labels.read_numbers(raw, tasks)
     weights = _labels.read_weights(sample_weight, labels.shape, tasks)
-    return _shared("shared", features, labels, weights, tasks)
+    return _shared("shared", features, labels, weights, tasks, keep_rows=keep_rows)
 
 
 def read_classification(
@@ -227,15 +236,26 @@ def read_prediction(estimator: Any, X: Any) -> tuple[Any, Array | None, Array | 
     return X, codes, None if offset is None else stacked_offset(offset)
 
 
-def _shared(layout: str, features: Features, y: Array, weights: Array, tasks: Array) -> TaskData:
+def _shared(
+    layout: str,
+    features: Features,
+    y: Array,
+    weights: Array,
+    tasks: Array,
+    *,
+    keep_rows: bool = False,
+) -> TaskData:
+    """The data of labels and weights, arrays that may be overwritten."""
     X, offset = features.X, features.offset
     weights[np.isnan(y)] = 0.0
     labelled = weights > 0
     complete = bool(labelled.all())
-    if not (complete and y.flags.c_contiguous and weights.flags.c_contiguous):
-        # Labels of weight 0 must be finite, since 0 * inf is NaN. Labels and weights must also have
-        # the same order in memory, on which the rounding of sums depends.
+    # Labels of weight 0 must be finite, since 0 * inf is NaN. Labels and weights must also have the
+    # same order in memory, on which the rounding of sums depends.
+    if not (y.flags.c_contiguous and weights.flags.c_contiguous):
         y = np.where(labelled, y, 1.0)
+    elif not complete:
+        np.copyto(y, 1.0, where=~labelled)
     if offset is not None:
         offset = np.where(labelled, spread_offset(offset, tasks), 0.0)
     if not complete:
@@ -247,13 +267,12 @@ def _shared(layout: str, features: Features, y: Array, weights: Array, tasks: Ar
                 f"These tasks have no label: {tasks[empty].tolist()}. Drop their columns from y, "
                 f"or give them at least one label with a positive weight."
             )
-        used = labelled.any(axis=1)
-        if not used.all():
-            X, y, weights = X[used], y[used], weights[used]
-            offset = None if offset is None else offset[used]
-    _refuse_overflow(X, y, bounded=features.bounded)
     places = np.arange(len(tasks))
-    return TaskData(layout, X, y, weights, tasks, None, tasks, places, offset=offset)
+    data = TaskData(layout, X, y, weights, tasks, None, tasks, places, offset=offset)
+    if not (complete or (keep_rows and not sp.issparse(X) and X.nbytes >= _LARGE)):
+        data = data.labelled()
+    _refuse_overflow(data.X, data.y, bounded=features.bounded)
+    return data
 
 
 def _stacked(

@@ -183,8 +183,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     def _own_loss(self) -> Loss:
         return self._loss
 
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        data = self._read_labels(X, y, sample_weight)
+    def _prepared(self, data: TaskData) -> TaskData:
         names = _loss_names(self.loss, data)
         losses = losses_by_name(self)
         if isinstance(self.loss, str):

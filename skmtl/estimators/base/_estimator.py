@@ -279,6 +279,10 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         """The validated training data; classifiers also set ``classes_``."""
         raise NotImplementedError
 
+    def _read_to_fit(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        """The validated training data, in which rows without a label may remain."""
+        return self._read(X, y, sample_weight)
+
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit all tasks together.
 
@@ -307,7 +311,7 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, task: FitTask) -> Self:
         """Fit all tasks, as a task that callbacks may follow."""
-        data = self._read(X, y, sample_weight)
+        data = self._read_to_fit(X, y, sample_weight)
         self._warn_of_data(data)
         return self._set_fit(data, self._fit_followed(self, data, None, task))
 

@@ -90,7 +90,15 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         return losses_by_name(self)[self.loss]
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        data = self._read_labels(X, y, sample_weight)
+        return self._prepared(self._read_labels(X, y, sample_weight))
+
+    def _read_to_fit(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+        data = self._prepared(self._read_labels(X, y, sample_weight, keep_rows=True))
+        # Moments of a large X are computed without a copy, whatever its rows.
+        return data if data.codes is not None or self._takes_moments(data) else data.labelled()
+
+    def _prepared(self, data: TaskData) -> TaskData:
+        """The data in the units of the fit, without what is known, if the labels are valid."""
         self._check_labels(data)
         data = apart_from_known(self, data)
         return self._standardised(data) if self.scale_tasks else data
@@ -144,11 +152,13 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
             f"comparable units."
         )
 
-    def _read_labels(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
+    def _read_labels(
+        self, X: Any, y: Any, sample_weight: Any, *, keep_rows: bool = False
+    ) -> TaskData:
         """The training data with unscaled labels."""
         if isinstance(X, Parts):
             return X.data_of(self)
-        return read_regression(self, X, y, sample_weight)
+        return read_regression(self, X, y, sample_weight, keep_rows=keep_rows)
 
     def predict(self, X: Any) -> Array:
         """Predict the response.
