@@ -1,0 +1,43 @@
+"""benchmarks.scaling measures what it states."""
+
+import numpy as np
+import pytest
+
+from benchmarks import scaling
+from benchmarks._memory import held_now, peak_since, reset_peak
+from benchmarks._scaling_cases import SERIES, blocks, stacked
+from skmtl.design import TaskStatistics
+
+
+@pytest.mark.parametrize("name", [*SERIES])
+def test_every_series_runs_at_its_smallest_size(name):
+    found = scaling.measure(name, SERIES[name].quick[0])
+    assert found["seconds"] >= 0 and found["peak_bytes"] >= 0
+
+
+def test_a_run_prints_slopes_and_what_failed(tmp_path, capsys, monkeypatch):
+    def measured(name, size, limit):
+        if size > 100 and name == "gather":
+            return {"error": "killed by signal 9"}
+        return {"seconds": size**1.5, "peak_bytes": 2**20, "input_bytes": 1}
+
+    monkeypatch.setattr(scaling, "_in_process", measured)
+    options = ["--series", "predict", "gather", "--quick", "--plot", str(tmp_path / "a.png")]
+    records = scaling.main([*options, "--json", str(tmp_path / "a.json")])
+    printed = capsys.readouterr().out
+    assert records[0]["slope"] == pytest.approx(1.5)
+    assert "300: killed by signal 9" in printed and (tmp_path / "a.json").exists()
+
+
+def test_the_stream_has_the_rows_it_says():
+    statistics = TaskStatistics.from_batches(blocks(2_500, 4, 3, 1_000), task_column=-1)
+    assert statistics.label_counts_.sum() == 2_500 and statistics.n_batches_ == 3
+    X, y = stacked(7)
+    assert X.shape == (140, 21) and len(np.unique(X[:, -1])) == 7 and len(y) == 140
+
+
+def test_peak_memory_sees_what_is_freed_again():
+    reset_peak()
+    held = held_now()
+    np.ones(2**24).sum()
+    assert peak_since() - held > 2**26
