@@ -86,7 +86,7 @@ class TaskStatistics(BaseEstimator):
     >>> batches = ((X[k : k + 100], Y[k : k + 100]) for k in (0, 100, 200))
     >>> statistics = TaskStatistics.from_batches(batches)
     >>> statistics
-    TaskStatistics(2 tasks, 5 features, 600 labels in 3 batches; 1 Gram matrix, 328 bytes)
+    TaskStatistics(2 tasks, 5 features, 600 labels in 3 batches; 1 Gram matrix, 304 bytes)
     >>> streamed = BlockSparseRegressor(0.05).fit_statistics(statistics)
     >>> bool(np.allclose(streamed.coef_, BlockSparseRegressor(0.05).fit(X, Y).coef_, atol=1e-6))
     True
