@@ -15,9 +15,8 @@ from skmtl.design._tasks import read_ids
 
 Array = NDArray[Any]
 
-# Rounding error that sums may have, relative to their terms. Sums of squares that were not centred
-# row by row have lost digits in proportion to the squared means.
-_ROUNDING, _UNCENTRED = 1e-8, 1e-12
+# Rounding error of sums relative to the sums of squares, and of means relative to their size.
+_ROUNDING, _OF_MEANS = 1e-8, 4 * np.finfo(np.float64).eps
 
 
 def statistics_from_sums(
@@ -200,14 +199,14 @@ def _as_sums(arrays: dict[str, Array]) -> Sums:
 
 def _check_definite(sums: Sums, names: Array) -> None:
     """Raise unless the sums are those of some rows, up to rounding error; clip yy at zero."""
-    slack = _UNCENTRED * sums.totals * sums.y_means**2
+    slack = sums.totals * (_OF_MEANS * sums.y_means) ** 2
     if (sums.yy < -slack).any():
         _refuse(names[sums.yy < -slack], "yy is negative")
     np.maximum(sums.yy, 0.0, out=sums.yy)
     for place in range(sums.n_grams):
         tasks = slice(place, place + 1) if sums.n_grams == sums.n_tasks else slice(None)
         (gram,) = sums.grams(slice(place, place + 1))
-        lost = _UNCENTRED * sums.totals[place] * sums.x_means[place] ** 2
+        lost = sums.totals[place] * (_OF_MEANS * sums.x_means[place]) ** 2
         squares = np.diagonal(gram) + lost
         scales = np.sqrt(np.where(squares > 0, squares, 1.0))
         gram /= scales[:, None] * scales

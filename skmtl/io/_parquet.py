@@ -50,7 +50,9 @@ class _Batches:
             columns=self._roles.columns,
             filter=self._filters,
             batch_size=self._batch_size,
-            batch_readahead=4,
+            # With threads the scanner would read gigabytes ahead of a slow consumer.
+            use_threads=False,
+            batch_readahead=1,
             fragment_readahead=1,
         )
         for batch in scan:
@@ -161,7 +163,10 @@ def _dataset(source: Any) -> Any:
             raise FileNotFoundError(f"No file matches {path!r}.")
     else:
         source = [os.fspath(path) for path in source]
-    return ds.dataset(source, format="parquet", partitioning="hive")
+    # Buffers of whole row groups would only help with remote files.
+    options = ds.ParquetFragmentScanOptions(pre_buffer=False)
+    parquet = ds.ParquetFileFormat(default_fragment_scan_options=options)
+    return ds.dataset(source, format=parquet, partitioning="hive")
 
 
 def _is_number(types: Any, kind: Any) -> bool:
