@@ -71,7 +71,6 @@ def run(folder: Path, gigabytes: float, n_tasks: int, n_features: int) -> dict[s
         features=[f"x{j}" for j in range(n_features)],
         target="y",
         task="task",
-        batch_size=131_072,
     )
     start, used = time.perf_counter(), time.process_time()
     statistics = TaskStatistics.from_batches(batches, task_column="task")

@@ -37,9 +37,7 @@ class _Batches:
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         for table in self._tables():
-            batch = _batch(table, self._roles)
-            if batch is not None:
-                yield batch
+            yield _batch(table, self._roles)
 
     def _tables(self) -> Iterator[Any]:
         """Tables of ``batch_size`` rows, whatever the sizes of the row groups."""
