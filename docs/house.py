@@ -22,7 +22,7 @@ FLOORS = (
     ),
     ("design", "penalties"),
     ("solvers", "objective"),
-    ("estimators", "preprocessing", "kernels", "metrics", "datasets"),
+    ("estimators", "preprocessing", "kernels", "metrics", "datasets", "io"),
     ("model_selection", "auxiliary", "funnel", "pretraining"),
     ("inspection", "reference"),
     ("inference", "onnx"),

@@ -25,6 +25,7 @@ from skmtl.design._containers import (
 )
 from skmtl.design._data import GroupStrengths, TaskData, task_factors
 from skmtl.design._elimination import newton_direction
+from skmtl.design._given_sums import statistics_from_sums
 from skmtl.design._labels import (
     align_frames,
     as_floats,
@@ -128,6 +129,7 @@ __all__ = [
     "select_features",
     "select_observed",
     "split_task_column",
+    "statistics_from_sums",
     "task_factors",
     "task_names",
     "values_of",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
 from skmtl.design import _labels
+from skmtl.design._containers import from_arrow
 from skmtl.design._data import TaskData
 from skmtl.design._offset import spread_offset, stacked_offset
 from skmtl.design._tasks import encode_tasks, task_categories
@@ -29,6 +30,7 @@ def read_batch(
     first : bool
         Whether the columns may be any.
     """
+    X, y = from_arrow(X), from_arrow(y)
     raw = _labels.as_label_array(y, type(reader).__name__)
     categories = task_categories(X, reader.task_column)
     features = read_columns(reader, X, reset=first)
@@ -48,9 +50,12 @@ def _stacked_batch(features: Features, raw: Array, sample_weight: Any) -> TaskDa
     assert features.ids is not None
     used = np.flatnonzero(weights > 0)
     tasks, codes = encode_tasks(features.ids[used])
-    order = np.argsort(codes, kind="stable")
+    # NumPy sorts small integers by radix sort.
+    small = codes.astype(np.uint16) if len(tasks) < 2**16 else codes
+    order = np.argsort(small, kind="stable")
     rows, codes, places = used[order], codes[order], np.arange(len(tasks))
-    X, y, weights = features.X[rows], y[rows], weights[rows]
+    # take is faster than X[rows] if columns are contiguous, as in data frames.
+    X, y, weights = features.X.take(rows, axis=0), y[rows], weights[rows]
     return TaskData("stacked", X, y, weights, tasks, codes, tasks, places)
 
 

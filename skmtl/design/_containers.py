@@ -34,12 +34,14 @@ def is_valid(X: Any) -> bool:
 
 
 def from_arrow(data: Any) -> Any:
-    """Convert an Arrow table or record batch to a pandas data frame; return others unchanged.
+    """Convert an Arrow table or record batch to a data frame; return others unchanged.
+
+    The data frame is one of pandas, or of polars if pandas is not installed.
 
     Raises
     ------
     ImportError
-        If pandas is not installed.
+        If neither is installed.
     TypeError
         If it is a lazy frame of polars, which holds no data.
     """
@@ -50,12 +52,14 @@ def from_arrow(data: Any) -> Any:
         )
     if not (hasattr(data, "column_names") and hasattr(data, "to_pandas")):
         return data
-    if importlib.util.find_spec("pandas") is None:
-        raise ImportError(
-            f"Reading a {type(data).__module__.split('.')[0]} {type(data).__name__} needs pandas. "
-            f"Install it, or pass a polars data frame (polars.from_arrow) or an array."
-        )
-    return data.to_pandas()
+    if importlib.util.find_spec("pandas") is not None:
+        return data.to_pandas()
+    if importlib.util.find_spec("polars") is not None:
+        return importlib.import_module("polars").from_arrow(data)
+    raise ImportError(
+        f"Reading a {type(data).__module__.split('.')[0]} {type(data).__name__} needs pandas or "
+        f"polars. Install one of them, or pass an array."
+    )
 
 
 def refuse_mask(data: Any, name: str, remedy: str) -> None:

@@ -4,7 +4,7 @@ Data frames are recognised by their interface (``columns`` and positional column
 that neither pandas nor polars is imported here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from numbers import Integral, Number
 from typing import Any
 
@@ -160,12 +160,13 @@ _MISSING_ID = (
 def _from_objects(ids: NDArray[Any]) -> NDArray[Any]:
     """Convert an object array of ids to numbers or strings, if all are of one kind."""
     values = ids.tolist() if ids.ndim else [ids.item()]
+    distinct = _distinct(values)
     # pandas.NA does not compare; recognise it by name, to avoid importing pandas.
-    if any(v is None or type(v).__name__ == "NAType" or v != v for v in values):
+    if any(v is None or type(v).__name__ == "NAType" or v != v for v in distinct):
         raise ValueError(_MISSING_ID)
     kinds = {
         "string" if isinstance(value, str) else "number" if isinstance(value, Number) else "other"
-        for value in values
+        for value in distinct
     }
     if kinds == {"string"}:
         return np.asarray(values, dtype=str)
@@ -177,6 +178,14 @@ def _from_objects(ids: NDArray[Any]) -> NDArray[Any]:
             "tasks. Convert the ids to one type, e.g. X[task] = X[task].astype(str)."
         )
     return ids
+
+
+def _distinct(values: list[Any]) -> Iterable[Any]:
+    """The distinct values, of which there are few; all of them if they cannot be hashed."""
+    try:
+        return dict.fromkeys(values)
+    except TypeError:
+        return values
 
 
 def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:

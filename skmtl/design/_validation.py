@@ -161,7 +161,9 @@ def read_columns(estimator: Any, X: Any, *, reset: bool) -> Features:
         return Features(_read_plain(estimator, X, reset=reset), None)
     if not hasattr(X, "shape"):
         X = np.asarray(X)
-    if np.iscomplexobj(X):
+    # A data frame with a column of strings would be converted to objects; its numbers are checked
+    # below.
+    if not is_frame(X) and np.iscomplexobj(X):
         raise ValueError("Complex data not supported: X must be real.")
     if not reset and len(X.shape) == 2:
         check_columns(estimator, X, reset=False)
