@@ -45,7 +45,7 @@ from skmtl.design._names import (
 )
 from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
-from skmtl.design._offset import feature_names, feature_positions, listed_offsets
+from skmtl.design._offset import feature_names, feature_positions, listed_offsets, spread_offset
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
@@ -62,6 +62,7 @@ from skmtl.design._tasks import (
 )
 from skmtl.design._validation import (
     read_classification,
+    read_columns,
     read_features,
     read_prediction,
     read_regression,
@@ -110,6 +111,7 @@ __all__ = [
     "look_up_tasks",
     "newton_direction",
     "read_classification",
+    "read_columns",
     "read_features",
     "read_ids",
     "read_new_tasks",
@@ -122,6 +124,7 @@ __all__ = [
     "rows_by_task",
     "select_features",
     "select_observed",
+    "spread_offset",
     "split_task_column",
     "task_factors",
     "task_names",

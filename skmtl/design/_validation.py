@@ -237,7 +237,7 @@ def _shared(layout: str, features: Features, y: Array, weights: Array, tasks: Ar
         # the same order in memory, on which the rounding of sums depends.
         y = np.where(labelled, y, 1.0)
     if offset is not None:
-        offset = np.where(labelled, spread_offset(offset, tasks), 0.0)
+        offset = spread_offset(offset, tasks)
     if not complete:
         empty = ~labelled.any(axis=0)
         if empty.any():
