@@ -59,6 +59,7 @@ from skmtl.estimators.tuning import (
     HeldOutLoss,
     HeldOutScore,
     Measure,
+    NoFiniteAlpha,
     PathScores,
     Search,
     choose,
@@ -149,5 +150,6 @@ __all__ = [
     "search_grids",
     "stopped_too_early",
     "strength",
+    "NoFiniteAlpha",
     "top_alpha",
 ]
