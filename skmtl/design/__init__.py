@@ -46,7 +46,7 @@ from skmtl.design._names import (
 )
 from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
-from skmtl.design._offset import feature_names, feature_positions, listed_offsets
+from skmtl.design._offset import feature_names, feature_positions, listed_offsets, spread_offset
 from skmtl.design._parts import Parts, as_parts
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
@@ -65,6 +65,7 @@ from skmtl.design._tasks import (
 )
 from skmtl.design._validation import (
     read_classification,
+    read_columns,
     read_features,
     read_prediction,
     read_regression,
@@ -116,6 +117,7 @@ __all__ = [
     "look_up_tasks",
     "newton_direction",
     "read_classification",
+    "read_columns",
     "read_features",
     "read_ids",
     "read_new_tasks",
@@ -128,6 +130,7 @@ __all__ = [
     "rows_by_task",
     "select_features",
     "select_observed",
+    "spread_offset",
     "split_task_column",
     "statistics_from_sums",
     "task_factors",

@@ -259,7 +259,7 @@ def _shared(
     elif not complete:
         np.copyto(y, 1.0, where=~labelled)
     if offset is not None:
-        offset = np.where(labelled, spread_offset(offset, tasks), 0.0)
+        offset = spread_offset(offset, tasks)
     if not complete:
         empty = ~labelled.any(axis=0)
         if empty.any():

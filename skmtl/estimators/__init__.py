@@ -59,6 +59,7 @@ from skmtl.estimators.tuning import (
     HeldOutLoss,
     HeldOutScore,
     Measure,
+    NoFiniteAlpha,
     PathScores,
     Search,
     choose,
@@ -151,5 +152,6 @@ __all__ = [
     "search_grids",
     "stopped_too_early",
     "strength",
+    "NoFiniteAlpha",
     "top_alpha",
 ]

@@ -63,17 +63,21 @@ class _BlockSparse(NewTasks, RowSupport):
         \alpha \rho \sum_g f_g \bigl[ (1 - \kappa) \sqrt{p_g} \, \lVert W_g \rVert_F
         + \kappa \lVert W_g \rVert_1 \bigr] .
 
+    With ``norm="linf"``, the norm of a row is its largest absolute entry, and that of a group is
+    :math:`p_g \max_{j \in g, t} |W_{jt}|` instead of :math:`\sqrt{p_g} \, \lVert W_g \rVert_F`. A
+    group of equal coefficients costs as much as its features alone with either norm.
+
     Notes
     -----
     Convex. The prior for a new task has the mean task as its mean. The norm of a row is the minimum
     of :math:`(\lVert W_{j\cdot} \rVert^2 / \eta_j + \eta_j) / 2`, attained at :math:`\eta_j =
     \lVert W_{j\cdot} \rVert`; this makes the precision of feature j :math:`\alpha \rho f_j (1 -
     \kappa) / \eta_j + \alpha (1 - \rho)`, plus :math:`\alpha \rho f_j \kappa` divided by the mean
-    absolute value of the row. With groups, the norm of the row is that of the group, divided by
-    :math:`\sqrt{p_g}`. Features that no task uses keep the coefficient zero. The penalty itself
-    would shrink a new task to zero, which predicts tasks with few labels worse than shrinkage to
-    the mean task does. Where gradient steps would be taken in all of many features, groups are
-    fitted on working sets of groups.
+    absolute value of the row. With groups, the norm of the row is the group's Frobenius norm
+    divided by :math:`\sqrt{p_g}`, or its largest absolute entry. Features that no task uses keep
+    the coefficient zero. The penalty itself would shrink a new task to zero, which predicts tasks
+    with few labels worse than shrinkage to the mean task does. Where gradient steps would be taken
+    in all of many features, groups are fitted on working sets of groups.
 
     References
     ----------
@@ -116,7 +120,7 @@ class _BlockSparse(NewTasks, RowSupport):
         [StrOptions({"l2", "linf"})],
         '{"l2", "linf"}',
         r"""
-        The norm of a row of W: Euclidean, or its largest absolute entry
+        The norm of a row or group of W: Euclidean, or its largest absolute entry
         (:math:`\lVert W \rVert_{1,\infty}`, for tasks of similar size).
         """,
     )
@@ -206,7 +210,7 @@ class _BlockSparse(NewTasks, RowSupport):
             if groups is None:
                 each = row_precisions(W, entries, rows, largest=largest)
             else:
-                each = group_precisions(W, groups[penalised], entries, rows)
+                each = group_precisions(W, groups[penalised], entries, rows, largest=largest)
             precisions[penalised] += factors[penalised] * each
         return Prior.of_precisions(mean, precisions, n_averaged=known.coef.shape[1])
 
@@ -228,13 +232,8 @@ class _BlockSparse(NewTasks, RowSupport):
         self, strength: float, groups: NDArray[np.intp], weights: NDArray[Any] | None
     ) -> Penalty:
         """The norm of groups of rows of W."""
-        if self.norm != "l2":
-            raise ValueError(
-                f"feature_groups in {type(self).__name__} need norm='l2' (the Frobenius norm of a "
-                f"group), got norm={self.norm!r}."
-            )
         check_group_weights(self, groups, weights)
-        return FeatureGroups(strength, groups, self.sparsity, weights)
+        return FeatureGroups(strength, groups, self.sparsity, weights, self.norm)
 
     def _minimise(
         self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None

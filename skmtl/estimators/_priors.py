@@ -60,7 +60,9 @@ def row_precisions(W: Array, entries: float, rows: float, *, largest: bool = Fal
     return found
 
 
-def group_precisions(W: Array, groups: Array, entries: float, rows: float) -> Array:
+def group_precisions(
+    W: Array, groups: Array, entries: float, rows: float, *, largest: bool = False
+) -> Array:
     r"""The precisions (n_features,) of norms of groups of rows, as in :func:`row_precisions`.
 
     Parameters
@@ -71,9 +73,16 @@ def group_precisions(W: Array, groups: Array, entries: float, rows: float) -> Ar
     entries, rows : float
         The strengths of the L1 norm, and of the Frobenius norms times the square root of the
         number of features.
+    largest : bool
+        Whether the latter are the largest absolute entries times the number of features.
     """
     _, codes, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    norms = np.sqrt(np.bincount(codes, (W**2).sum(axis=1)) / counts)[codes]
+    if largest:
+        tops = np.zeros(len(counts))
+        np.maximum.at(tops, codes, np.abs(W).max(axis=1))
+        norms = tops[codes]
+    else:
+        norms = np.sqrt(np.bincount(codes, (W**2).sum(axis=1)) / counts)[codes]
     means = np.abs(W).mean(axis=1)
     found = np.full(len(W), np.inf)
     used = (norms > 0) & ((means > 0) | (entries == 0))

@@ -24,12 +24,12 @@ from skmtl.estimators import (
     TaskClassifier,
     absent,
     estimator,
-    linear_predictor,
     parameter,
     strength,
 )
-from skmtl.funnel._labels import as_binary, check_nested, mean_log_likelihood, who_reached
-from skmtl.funnel._likelihood import EntireSpace, Likelihood, PseudoLabels
+from skmtl.funnel._labels import as_binary, check_nested, mean_log_likelihood, separated
+from skmtl.funnel._likelihood import EntireSpace, Likelihood, PseudoLabels, WithOffset
+from skmtl.funnel._propensity import corrected_labels, inverse_weights, propensities
 from skmtl.funnel._stages import Descent, FixedScale
 from skmtl.losses import FunnelLoss, LogisticLoss, Loss, log_reached
 from skmtl.objective import BaseObjective
@@ -47,7 +47,6 @@ class _OneLayout:
     task_column: Any = None
     unknown_task: Any = "error"
     task_weight: Any = None
-    offset_column: Any = None
     prior_coef: Any = None
 
 
@@ -59,12 +58,13 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
 
         \min_{W, b} \; \tfrac{1}{S} \sum_i s_i \sum_k \ell(y_{ik}, q_{ik}) + \alpha \, \Omega(W) ,
         \qquad
-        q_{ik} = \prod_{j \le k} \sigma(x_i w_j + b_j) , \quad
+        q_{ik} = \prod_{j \le k} \sigma(x_i w_j + b_j + o_{ij}) , \quad
         \ell(y, q) = -y \log q - (1 - y) \log(1 - q)
 
     where W (n_features, n_stages) has a column :math:`w_j` for each stage, :math:`y_{ik}` is 1 if
-    row i has reached stage k, :math:`s_i` are the weights (zero where a label is missing) and S is
-    the largest sum of the weights of a stage. Purchases are rare and seen only after a click. A
+    row i has reached stage k, :math:`o_{ij}` are the offsets (zero without ``offset_column``),
+    :math:`s_i` are the weights (zero where a label is missing) and S is the largest sum of the
+    weights of a stage. Purchases are rare and seen only after a click. A
     model of the purchase given a click that is fitted to the rows with a click has few labels, and
     is applied to rows unlike these; here every impression has a label of the purchase. The penalty
     lets the stages share features or directions.
@@ -167,7 +167,17 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
     task_column: Any = absent()
     unknown_task: Any = absent()
     task_weight: Any = absent()
-    offset_column: Any = absent()
+    offset_column: Any = parameter(
+        None,
+        text="""
+        Columns of X, by name or position, that are no features but are added to the linear
+        predictors, in ``fit`` and in ``predict``: one column for all stages, or a list of one for
+        each stage. They are known parts of the log-odds of a stage given the one before, such as
+        the log-odds that another model predicts; the column of a stage without one holds zeros.
+        They are not penalised. Keep them out of scaling and other transformations of the features.
+        """,
+        group="data",
+    )
     prior_coef: Any = absent()
 
     _separation_remedy = "Increase alpha"
@@ -226,13 +236,13 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         return model
 
     def _learnable(self, data: TaskData) -> Array:
-        learnable: Array = self._separate_model(1.0)._learnable(_separated(data))
+        learnable: Array = self._separate_model(1.0)._learnable(separated(data))
         return learnable
 
     def _objective(self, data: TaskData) -> BaseObjective:
         """The objective of the separate stages, from which grids of alpha are computed."""
         model = self._separate_model(_total(data))
-        objective: BaseObjective = model._objective(_separated(data))
+        objective: BaseObjective = model._objective(separated(data))
         return objective
 
     def _fit_data(
@@ -244,14 +254,14 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
     ) -> Fit:
         total = _total(data)
         model = self._separate_model(total)
-        separate = model._fit_data(_separated(data), start)
+        separate = model._fit_data(separated(data), start)
         if not separate.learned.any():
             return StagedFit(**vars(separate))
         scale = max(_null_value(data.select(separate.learned), total), np.finfo(float).tiny)
         if self.propensity is not None:
-            self.propensities_ = _propensities(data, separate, self.least_propensity)
+            self.propensities_ = propensities(data, separate, self.least_propensity)
         if self.propensity == "inverse":
-            weights = _inverse_weights(data, self.propensities_, data.totals)
+            weights = inverse_weights(data, self.propensities_, data.totals)
             fit = model._fit_data(replace(data, weights=weights), separate)
             return StagedFit(
                 **{**vars(fit), "n_iter": separate.n_iter + fit.n_iter},
@@ -274,8 +284,10 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         part = data.select(learned)
         likelihood: Likelihood = EntireSpace(part.y, part.weights / total)
         if self.propensity is not None:
-            labels, weights = _corrected_labels(data, separate, self.propensities_)
+            labels, weights = corrected_labels(data, separate, self.propensities_)
             likelihood = PseudoLabels(labels[:, learned], weights[:, learned] / total)
+        if part.offset is not None:
+            likelihood = WithOffset(likelihood, part.offset)
         penalty = model._get_penalty(part)
         descent = Descent(model, part, likelihood, penalty)
         tol = max(self.tol, 1e-12 if part.X.dtype == np.float64 else 1e-6)
@@ -394,45 +406,16 @@ def _total(data: TaskData) -> float:
     return float(data.totals.max())
 
 
-def _separated(data: TaskData) -> TaskData:
-    """Each stage with the rows that have reached the one before."""
-    return replace(data, weights=data.weights * who_reached(data))
-
-
 def _null_value(data: TaskData, total: float) -> float:
-    """The objective of the entire space with zero coefficients and each stage's own rate."""
-    own = _separated(data)
+    """The objective of the entire space with zero coefficients and each stage's own rate.
+
+    With offsets, the intercepts are those of rows whose offset is the mean.
+    """
+    own = separated(data)
     rates = own.per_task(own.weights * (own.y > 0)) / np.maximum(own.totals, 1e-300)
     rates = np.clip(rates, 1e-12, 1 - 1e-12)
     Z = np.tile(np.log(rates / (1 - rates)), (len(data.y), 1))
+    if data.offset is not None:
+        means = own.per_task(own.weights * data.offset) / np.maximum(own.totals, 1e-300)
+        Z += data.offset - means
     return EntireSpace(data.y, data.weights / total).value(Z)
-
-
-def _propensities(data: TaskData, separate: Fit, least: float) -> Array:
-    """The probability of reaching the stage before each one; 1 for the first."""
-    Z = linear_predictor(data.X, None, separate.coef, separate.intercept).astype(np.float64)
-    q = np.exp(log_reached(Z)[0])
-    return np.asarray(np.maximum(np.column_stack([np.ones(len(q)), q[:, :-1]]), least))
-
-
-def _inverse_weights(data: TaskData, propensities: Array, totals: Array) -> Array:
-    """Weights of the rows that have reached the stage before, with given sums (n_stages,)."""
-    weights = _separated(data).weights / propensities
-    sums = weights.sum(axis=0)
-    weights *= np.divide(totals, sums, out=np.zeros_like(sums), where=sums > 0)
-    return np.asarray(weights)
-
-
-def _corrected_labels(data: TaskData, separate: Fit, propensities: Array) -> tuple[Array, Array]:
-    """The labels of all rows and their weights for the doubly robust loss."""
-    rows = data.weights[:, :1]
-    Z = linear_predictor(data.X, None, separate.coef, separate.intercept).astype(np.float64)
-    imputed = expit(Z)
-    # If labels are missing, the observed ones stand for those of all rows.
-    ratios = _inverse_weights(data, propensities, np.full(data.n_tasks, rows.sum()))
-    ratios = np.divide(ratios, rows, out=np.zeros_like(ratios), where=rows > 0)
-    labels = imputed + ratios * ((data.y + 1) / 2 - imputed)
-    weights = np.repeat(rows, data.n_tasks, axis=1)
-    # The first stage is observed in every row.
-    labels[:, 0], weights[:, 0] = (data.y[:, 0] + 1) / 2, data.weights[:, 0]
-    return labels, weights

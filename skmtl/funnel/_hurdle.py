@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -12,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from skmtl._warnings import gather_warnings, warn
-from skmtl.design import read_features, read_weights
+from skmtl.design import listed_offsets, read_columns, read_weights, spread_offset
 from skmtl.estimators import MultiTaskRegressor
 from skmtl.penalties import L21, Penalty, TraceNorm
 
@@ -26,15 +27,16 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
 
     .. math::
 
-        \min_{W, b} \; \tfrac{1}{S} \sum_i s_i \log(1 + e^{-h_i (x_i w_1 + b_1)})
-        + \tfrac{1}{2 S_+ \tau^2} \sum_{i: y_i > 0} s_i (\log y_i - x_i w_2 - b_2)^2
+        \min_{W, b} \; \tfrac{1}{S} \sum_i s_i \log(1 + e^{-h_i (x_i w_1 + b_1 + o_{i1})})
+        + \tfrac{1}{2 S_+ \tau^2} \sum_{i: y_i > 0} s_i (\log y_i - x_i w_2 - b_2 - o_{i2})^2
         + \alpha \, \Omega(W D)
 
-    where :math:`h_i` is 1 if :math:`y_i > 0` and -1 otherwise, :math:`\tau` is the standard
-    deviation of the logarithms of the positive amounts, S and :math:`S_+` are the sums of the
-    weights of all and of positive amounts, and D = diag(1, :math:`1 / \tau`). The penalty lets the
-    two parts share features or directions. The prediction is
-    :math:`\hat p(x) \, \exp(x w_2 + b_2) \, r`, where r corrects for the logarithm.
+    where :math:`h_i` is 1 if :math:`y_i > 0` and -1 otherwise, :math:`o_i` are the offsets (zero
+    without ``offset_column``), :math:`\tau` is the standard deviation of the logarithms of the
+    positive amounts, less their offset, S and :math:`S_+` are the sums of the weights of all and of
+    positive amounts, and D = diag(1, :math:`1 / \tau`). The penalty lets the two parts share
+    features or directions. The prediction is :math:`\hat p(x) \, \exp(x w_2 + b_2 + o_2) \, r`,
+    where r corrects for the logarithm.
 
     Parameters
     ----------
@@ -49,6 +51,11 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
         with a positive amount. "lognormal": :math:`e^{\hat\sigma^2 / 2}`, exact if the residuals
         are normal.
     fit_intercept : bool, default=True
+    offset_column : str, int, list or None, default=None
+        A list of two columns of X, by name or position, that are no features but are added to the
+        log-odds that the amount is not zero and to the expected logarithm of the amount, in ``fit``
+        and in ``predict``: the logarithm of the exposure for the latter, for example, and a column
+        of zeros for the former. A single column is added to both. They are not penalised.
     max_iter : int, default=10000
     tol : float, default=1e-4
         The fit stops when its duality gap is at most ``tol`` times the objective with zero
@@ -109,6 +116,7 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
         "penalty": [StrOptions({"block", "trace", "none"}), Penalty],
         "correction": [StrOptions({"smearing", "lognormal"})],
         "fit_intercept": ["boolean"],
+        "offset_column": [str, Integral, list, tuple, None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
     }
@@ -120,6 +128,7 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
         penalty: Any = "block",
         correction: str = "smearing",
         fit_intercept: bool = True,
+        offset_column: Any = None,
         max_iter: int = 10_000,
         tol: float = 1e-4,
     ) -> None:
@@ -127,6 +136,7 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
         self.penalty = penalty
         self.correction = correction
         self.fit_intercept = fit_intercept
+        self.offset_column = offset_column
         self.max_iter = max_iter
         self.tol = tol
 
@@ -153,7 +163,7 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
             check_array(y, ensure_2d=False, input_name="y", dtype=np.float64), warn=True
         )
         weights = read_weights(sample_weight, amounts.shape)
-        X, _ = read_features(self, X, reset=True)
+        X = self._columns(X, reset=True)
         check_consistent_length(X, amounts)
         self._check_amounts(amounts[weights > 0])
         positive = amounts > 0
@@ -199,10 +209,21 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
             "task_weight": "balanced",
             "scale_tasks": True,
             "fit_intercept": self.fit_intercept,
+            "offset_column": [-2, -1] if listed_offsets(self) else None,
             "max_iter": self.max_iter,
             "tol": self.tol,
         }
         return MultiTaskRegressor(**params)
+
+    def _columns(self, X: Any, *, reset: bool) -> Any:
+        """The columns for the estimator of both parts: the features, and last the two offsets."""
+        features, _, _, offset = read_columns(self, X, reset=reset)
+        if offset is None:
+            return features
+        columns = spread_offset(offset, np.array(["not zero", "amount"]))
+        if sp.issparse(features):
+            return sp.hstack([features, columns.astype(features.dtype)], format="csr")
+        return np.column_stack([features, columns.astype(features.dtype)])
 
     def _fit_certain(self, X: Any, labels: Array, weights: Array) -> None:
         """Fit amounts that are never zero: their probability is 1."""
@@ -229,7 +250,7 @@ class HurdleRegressor(RegressorMixin, BaseEstimator):
     def _parts(self, X: Any) -> tuple[Array, Array]:
         """The probability that the amount is not zero, and the expected logarithm if it is not."""
         check_is_fitted(self)
-        X, _ = read_features(self, X, reset=False)
+        X = self._columns(X, reset=False)
         both = np.asarray(self._model.predict(X), dtype=np.float64)
         return both[:, 0], both[:, 1]
 

@@ -1,5 +1,6 @@
 """Labels of nested stages."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,11 @@ def who_reached(data: TaskData) -> Array:
     reached = (data.y > 0) & (data.weights > 0)
     before = np.column_stack([np.ones(len(reached), dtype=bool), reached[:, :-1]])
     return np.logical_and.accumulate(before, axis=1)
+
+
+def separated(data: TaskData) -> TaskData:
+    """Each stage with the rows that have reached the one before."""
+    return replace(data, weights=data.weights * who_reached(data))
 
 
 def as_binary(y: Any, classes: Array) -> Array:

@@ -74,3 +74,26 @@ class PseudoLabels:
 
     def majorant(self, Z: Array) -> tuple[Array, Array]:
         return self.model(Z)[0], self.weights / 4
+
+
+@dataclass(frozen=True)
+class WithOffset:
+    """A function of the linear predictors to which known numbers are added.
+
+    Attributes
+    ----------
+    likelihood : Likelihood
+    offset : array of shape (n_samples, n_stages)
+    """
+
+    likelihood: Likelihood
+    offset: Array
+
+    def value(self, Z: Array) -> float:
+        return self.likelihood.value(Z + self.offset)
+
+    def model(self, Z: Array) -> tuple[Array, Array]:
+        return self.likelihood.model(Z + self.offset)
+
+    def majorant(self, Z: Array) -> tuple[Array, Array]:
+        return self.likelihood.majorant(Z + self.offset)

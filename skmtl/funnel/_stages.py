@@ -83,7 +83,7 @@ class Descent:
     model : estimator
         It chooses how the squared loss is minimised, and has the solver's parameters.
     data : TaskData
-        The features; its labels are not used.
+        The features; its labels and offsets are not used, as the likelihood has them.
     likelihood : Likelihood
     penalty : Penalty or None
     """
@@ -187,7 +187,9 @@ class Descent:
         model = self.model
         # Weights of 1 in total, so that F is the weighted sum of the squared losses.
         model._beside = Beside(SquaredLoss(), FixedScale(1.0))
-        objective: BaseObjective = model._objective(replace(self.data, y=y, weights=curvature))
+        objective: BaseObjective = model._objective(
+            replace(self.data, y=y, weights=curvature, offset=None)
+        )
         return objective
 
     def _search(

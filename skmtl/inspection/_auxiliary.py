@@ -1,20 +1,20 @@
 """Selection of the tasks whose labels help a main task."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from sklearn.base import clone, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skmtl._parallel import run_parallel
 from skmtl._resampling import corrected_error
-from skmtl.estimators import Fold, IndependentTaskClassifier, IndependentTaskRegressor
+from skmtl.estimators import Fold
+from skmtl.inspection._separate import is_mixed, loss_names, separate_ridge
 from skmtl.inspection._task_problem import TaskProblem
 from skmtl.inspection._transfer_result import LEVEL, MIN_LABELS
 
@@ -200,7 +200,7 @@ def select_auxiliary_tasks(
     rng = check_random_state(random_state)
     problem = TaskProblem.read(estimator, X, y, sample_weight, "select_auxiliary_tasks")
     position = _find_main(main, problem.data)
-    alone = TaskProblem.read(_alone(estimator), X, y, sample_weight, "select_auxiliary_tasks")
+    alone = _alone(problem, position, estimator, X, y, sample_weight)
     folds = problem.folds(rng)
     if tune:
         problem = problem.tuned(rng, n_jobs)
@@ -266,13 +266,16 @@ def _find_main(main: Any, data: Any) -> int:
     return int(position)
 
 
-def _alone(estimator: Any) -> Any:
-    """The separate fit of the main task, with the estimator's options."""
-    kind = IndependentTaskClassifier if is_classifier(estimator) else IndependentTaskRegressor
-    own = clone(estimator).get_params(deep=False)
-    left = {"alpha", "solver", "verbose", "warm_start", "intercept", "task_weight"}
-    common = (set(kind._get_param_names()) & own.keys()) - left
-    return kind(alpha="cv", **{name: own[name] for name in common})
+def _alone(
+    problem: TaskProblem, main: int, estimator: Any, X: Any, y: Any, sample_weight: Any
+) -> TaskProblem:
+    """The problem with a model that learns the main task alone, with the estimator's options."""
+    if is_mixed(problem.model):
+        # Read as the estimator does, by the loss of each task.
+        loss = loss_names(problem.model, problem.data.tasks.tolist())[main]
+        return replace(problem, model=separate_ridge(problem.model, loss))
+    alone = separate_ridge(estimator)
+    return TaskProblem.read(alone, X, y, sample_weight, "select_auxiliary_tasks")
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,8 +37,11 @@ def to_dict(estimator: Any) -> dict[str, Any]:
         - "layout": "shared" (y has a column for each task), "stacked" (X has a task column),
           "single" (a 1-D y of numbers) or "classes" (a 1-D y of classes; two are one task).
         - "tasks": their ids; in the other layouts the names of y's columns, or the classes.
-        - "features": the names of the features, without the task column, in the order of "coef".
+        - "features": the names of the features, without the task column and the offsets, in the
+          order of "coef".
         - "task_column": its name or position in X; None in the other layouts.
+        - "offset_columns": the columns of X that are added to the linear predictors, by name or
+          position: one for all tasks, or one for each. None without offsets.
         - "coef" and "intercept": a list per task, and a number per task.
         - "unknown_task": "coef" and "intercept" for rows of other tasks. None: they are an error.
         - "loss": the name of each task's loss.
@@ -74,10 +77,10 @@ def to_dict(estimator: Any) -> dict[str, Any]:
     >>> model = BlockSparseRegressor(0.1, task_column=-1).fit(X, y)
     >>> text = json.dumps(to_dict(model))
 
-    A predictor for any exported model, from the features and, in the stacked layout, the ids of the
-    rows' tasks:
+    A predictor for any exported model, from the features, in the stacked layout the ids of the
+    rows' tasks, and the values of the offset columns (n_samples, n_columns) if there are any:
 
-    >>> def predict(model, X, ids=None, proba=False):
+    >>> def predict(model, X, ids=None, offset=0.0, proba=False):
     ...     W, b, layout = np.array(model["coef"]), np.array(model["intercept"]), model["layout"]
     ...     if layout == "stacked":
     ...         place = {task: t for t, task in enumerate(model["tasks"])}
@@ -85,9 +88,9 @@ def to_dict(estimator: Any) -> dict[str, Any]:
     ...             W, b = np.vstack([W, other["coef"]]), np.append(b, other["intercept"])
     ...             place |= {task: -1 for task in ids if task not in place}
     ...         t = [place[task] for task in ids]
-    ...         Z = (np.sum(X * W[t], axis=1) + b[t])[:, None]
+    ...         Z = (np.sum(X * W[t], axis=1) + b[t])[:, None] + offset
     ...     else:
-    ...         Z = X @ W.T + b
+    ...         Z = X @ W.T + b + offset
     ...     if model["type"] == "classifier" and not proba:
     ...         of_many = layout == "classes" and Z.shape[1] > 1
     ...         P = np.array(model["classes"])[Z.argmax(1)[:, None] if of_many else (Z > 0) * 1]
@@ -121,6 +124,7 @@ def to_dict(estimator: Any) -> dict[str, Any]:
         "tasks": _plain(model.tasks, "task ids", exact=stacked),
         "features": list(model.features),
         "task_column": _plain_scalar(model.task_column),
+        "offset_columns": [_plain_scalar(column) for column in model.offset_columns] or None,
         "coef": model.coef.tolist(),
         "intercept": model.intercept.tolist(),
         "unknown_task": unknown,

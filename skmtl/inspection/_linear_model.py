@@ -1,6 +1,6 @@
 """What determines the predictions of a fitted estimator: coefficients, links, names."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.design import in_task_order
+from skmtl.design import in_task_order, listed_offsets
 from skmtl.estimators import TaskEstimator
 from skmtl.inspection._fitted import feature_names
 from skmtl.inspection._importance import find_task_column
@@ -44,6 +44,10 @@ class LinearModel:
         The position of the task column among the columns of X.
     unknown : tuple (coef of shape (n_features,), intercept) or None
         For rows of other tasks; None: they are an error.
+    offset_columns : list of str and int
+        As ``offset_column`` names them; empty without offsets.
+    offset_positions : list of int
+        Their positions among the columns of X.
     """
 
     name: str
@@ -60,6 +64,8 @@ class LinearModel:
     task_column: str | int | None
     task_position: int | None
     unknown: tuple[Array, float] | None
+    offset_columns: list[str | int]
+    offset_positions: list[int]
 
     @classmethod
     def read(cls, estimator: Any, caller: str) -> Self:
@@ -71,7 +77,7 @@ class LinearModel:
             If it is another estimator, or its predictions are not functions of one linear
             predictor each.
         ValueError
-            If steps of a pipeline change the features, or not all columns are features (offsets).
+            If steps of a pipeline change the features, or other columns have no coefficient.
         NotFittedError
             If it is not fitted.
         """
@@ -92,17 +98,12 @@ class LinearModel:
                 f"{type(loss).__name__}, whose attribute link is None. Define it."
             )
         stacked = model.task_column is not None
-        if model.offset_column is not None:
+        offsets = listed_offsets(model)
+        if model.n_features_in_ != coef.shape[1] + stacked + len(offsets):
             raise ValueError(
-                f"{caller} needs predictors without an offset; {type(model).__name__} has "
-                f"offset_column={model.offset_column!r}, a column of X without coefficients. Use "
-                f"its coef_ and intercept_, and add the offset to the linear predictor yourself."
-            )
-        if model.n_features_in_ != coef.shape[1] + stacked:
-            raise ValueError(
-                f"{caller} needs an estimator with a coefficient for each column of X but the task "
-                f"column; {type(model).__name__} has {model.n_features_in_} columns and "
-                f"{coef.shape[1]} features. Fit it without the other columns."
+                f"{caller} needs an estimator with a coefficient for each column of X except the "
+                f"task column and offsets; {type(model).__name__} has {model.n_features_in_} "
+                f"columns and {coef.shape[1]} features. Fit it without the other columns."
             )
         classes = None
         if classifier:
@@ -125,7 +126,50 @@ class LinearModel:
             task_column=model.task_column,
             task_position=position,
             unknown=model._unknown_task() if stacked and model.unknown_task != "error" else None,
+            offset_columns=offsets,
+            offset_positions=[_position(model, column) for column in offsets],
         )
+
+    def without_offsets(self) -> "LinearModel":
+        """The same predictors of all columns but the task column, in the order of X.
+
+        The offsets are features, whose coefficients are 1 in the tasks to which they are added.
+        """
+        offsets = self.offset_positions
+        if not offsets:
+            return self
+        aside = {*offsets, self.task_position}
+        total = self.coef.shape[1] + len(offsets) + (self.task_position is not None)
+        features = [j for j in range(total) if j not in aside]
+        kept = [j for j in range(total) if j != self.task_position]
+
+        def widened(coef: Array, ones: Array) -> Array:
+            wide = np.zeros((len(coef), total), dtype=coef.dtype)
+            wide[:, features], wide[:, offsets] = coef, ones
+            return wide[:, kept]
+
+        one, each = np.ones((1, 1)), np.eye(len(self.coef))
+        names = dict(zip(features, self.features, strict=True))
+        names |= {j: str(name) for j, name in zip(offsets, self.offset_columns, strict=True)}
+        unknown = self.unknown
+        if unknown is not None:
+            unknown = widened(unknown[0][None], one)[0], unknown[1]
+        return replace(
+            self,
+            coef=widened(self.coef, one if len(offsets) == 1 else each),
+            features=[names[j] for j in kept],
+            unknown=unknown,
+            offset_columns=[],
+            offset_positions=[],
+        )
+
+
+def _position(model: Any, column: str | int) -> int:
+    """The position of an offset among the columns of X."""
+    if isinstance(column, str):
+        names = [str(name) for name in model.feature_names_in_]
+        return names.index(column)
+    return int(column) % int(model.n_features_in_)
 
 
 def sole_model(estimator: Any, caller: str) -> Any:

@@ -40,11 +40,12 @@ def task_model(estimator: Any, task: Any = None) -> Any:
     -------
     LinearRegression, PoissonRegressor, LogisticRegression or LinearSVC
         For the identity link (squared and Huber loss), the log link (Poisson), the logit link and
-        the multinomial loss, and the squared hinge. It takes the features without the task column.
-        It predicts as the estimator does for this task, with its ``coef_``, ``intercept_``,
-        ``classes_`` and feature names; the parameters of its own fit mean nothing. One class
-        of a 1-D y against the rest has the labels 0 and 1, as do tasks of a regressor with the
-        logistic loss, whose predictions are its probabilities.
+        the multinomial loss, and the squared hinge. It takes the columns of X without the task
+        column. Among them are the offsets; the coefficient of the task's own is 1. It predicts as
+        the estimator does for this task, with its ``coef_``, ``intercept_``, ``classes_`` and
+        feature names; the parameters of its own fit mean nothing. One class of a 1-D y against the
+        rest has the labels 0 and 1, as do tasks of a regressor with the logistic loss, whose
+        predictions are its probabilities.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def task_model(estimator: Any, task: Any = None) -> Any:
 
     With SHAP: ``shap.LinearExplainer(second, X).shap_values(X)``.
     """
-    model = LinearModel.read(estimator, "task_model")
+    model = LinearModel.read(estimator, "task_model").without_offsets()
     places = _places(model, task)
     link = model.links[places[0]]
     classes = None

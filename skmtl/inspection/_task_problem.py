@@ -21,6 +21,7 @@ from skmtl.estimators import (
     search_grids,
 )
 from skmtl.inspection._related_fit import RelatedTasks
+from skmtl.inspection._separate import loss_names, of_one_task
 
 Array = NDArray[Any]
 
@@ -72,10 +73,10 @@ class TaskProblem:
             )
         if getattr(model, "class_weight", None) is not None:
             model.set_params(class_weight=None)  # part of the data's weights from now on
-        units = np.ones(data.n_tasks)
-        if getattr(model, "loss", "") == "squared":
-            units *= 2.0  # the squared error instead of its half
-            units *= 1.0 if data.scales is None else data.scales**2
+        squared = np.array(loss_names(model, data.tasks.tolist())) == "squared"
+        scales = np.ones(data.n_tasks) if data.scales is None else data.scales
+        # The squared error instead of its half.
+        units = np.where(squared, 2.0 * scales**2, 1.0)
         return cls(model, replace(data, scales=None), units)
 
     @property
@@ -86,7 +87,9 @@ class TaskProblem:
     @property
     def loss_name(self) -> str:
         """The loss of held-out labels."""
-        name = str(getattr(self.model, "loss", "loss"))
+        name = getattr(self.model, "loss", "loss")
+        if not isinstance(name, str):
+            return "the loss of the task"
         return {
             "squared": "mean squared error",
             "logistic": "log loss",
@@ -151,9 +154,8 @@ class TaskProblem:
 
     def alone(self, task: int) -> "TaskProblem":
         """The problem of one task, as if there were no others."""
-        part = self.select(np.arange(self.data.n_tasks) == task)
-        data = replace(part.data, all_tasks=part.data.tasks, positions=np.zeros(1, dtype=np.intp))
-        return replace(part, data=data)
+        part = of_one_task(self.data, task)
+        return replace(self, data=part, units=self.units[[task]])
 
     def fit(self, present: Array | None = None) -> tuple[Array, Array]:
         """Coefficients (n_tasks, n_features) and intercepts (n_tasks,) from the present tasks.

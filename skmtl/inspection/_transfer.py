@@ -24,6 +24,7 @@ from skmtl.design import (
     split_task_column,
     task_names,
 )
+from skmtl.inspection._separate import loss_names
 from skmtl.inspection._transfer_models import (
     find_last,
     find_task_column,
@@ -89,7 +90,9 @@ def transfer_gain(
         (:class:`~skmtl.IndependentTaskRegressor` with ``alpha="cv"``); "pooled": one coefficient
         vector for all tasks, with the strength selected by cross-validation. They copy the
         parameters that they have in common with ``estimator`` (task column, intercept, weights).
-        In a pipeline they replace the last step; a search is replaced by its pipeline.
+        In a pipeline they replace the last step; a search is replaced by its pipeline. If ``loss``
+        is given by task, "independent" is a ridge for each task with its own loss and its own
+        strength, and there is no "pooled".
     cv : int, splitter or iterable, default=None
         Outer folds. An int, or None for 5: the number of folds of
         :class:`~skmtl.model_selection.StratifiedTaskKFold`, drawn ``n_repeats`` times. A splitter
@@ -101,8 +104,8 @@ def transfer_gain(
     n_repeats : int, default=5
         Number of times the folds are drawn.
     scoring : str, callable or None, default=None
-        The loss of a task. None: mean squared error for regressors (with ``loss="quantile"``, the
-        quantile loss), log loss for classifiers. Otherwise a metric for
+        The loss of a task. None: mean squared error for regressors (for tasks with the quantile
+        loss, that loss), log loss for classifiers. Otherwise a metric for
         :func:`skmtl.metrics.make_task_scorer`, or a scorer returned by it; if greater is better,
         the loss is 1 - score.
     tune : bool, default=True
@@ -373,11 +376,16 @@ def _read_scoring(scoring: Any, tasks: _Tasks, estimator: Any) -> tuple[TaskScor
         loss = partial(_log_loss, positive=positive)
         scorer = make_task_scorer(loss, greater_is_better=False, response_method="predict_proba")
         return scorer, "log loss"
-    if scoring is None and getattr(estimator, "loss", "") == "quantile":
-        quantile = getattr(estimator, "quantile", None)
-        if quantile is not None:
+    last = find_last(estimator)
+    quantile = getattr(last, "quantile", None)
+    if scoring is None and quantile is not None and "quantile" in _losses(last):
+        if last.loss == "quantile":
             loss = partial(mean_pinball_loss, alpha=quantile)
             return make_task_scorer(loss, greater_is_better=False), "quantile loss"
+        chosen = np.array(loss_names(last, tasks.names.tolist())) == "quantile"
+        loss = partial(_own_error, quantile=quantile, chosen=chosen)
+        scorer = make_task_scorer(loss, greater_is_better=False)
+        return scorer, "squared error or quantile loss"
     if scoring is None:
         return make_task_scorer(_squared_error, greater_is_better=False), "mean squared error"
     scorer = scoring if isinstance(scoring, TaskScorer) else make_task_scorer(scoring)
@@ -440,6 +448,32 @@ def _squared_error(
     """Mean squared error of each task, with little overhead since it is called for every fit."""
     truth = as_label_array(y_true, "transfer_gain").astype(np.float64)
     return _average(lambda p: (truth - p) ** 2, truth, y_pred, task, average)
+
+
+def _losses(model: Any) -> list[Any]:
+    """The losses that some task of a model has."""
+    loss = getattr(model, "loss", None)
+    return list(loss.values()) if isinstance(loss, dict) else [loss]
+
+
+def _own_error(
+    y_true: Any,
+    y_pred: Array,
+    *,
+    task: Any,
+    sample_weight: Any,
+    average: str | None,
+    quantile: float,
+    chosen: Array,
+) -> Any:
+    """The quantile loss of the chosen tasks (n_tasks,), and the squared error of the others."""
+    truth = as_label_array(y_true, "transfer_gain").astype(np.float64)
+
+    def loss(p: Array) -> Array:
+        error = truth - p
+        return np.where(chosen, np.maximum(quantile * error, (quantile - 1) * error), error**2)
+
+    return _average(loss, truth, y_pred, task, average)
 
 
 def _log_loss(

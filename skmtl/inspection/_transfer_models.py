@@ -16,12 +16,14 @@ from sklearn.utils.validation import has_fit_parameter
 from skmtl.estimators import (
     IndependentTaskClassifier,
     IndependentTaskRegressor,
+    NoFiniteAlpha,
     PooledTaskClassifier,
     PooledTaskRegressor,
     Search,
     TaskEstimator,
     ridge_grid,
 )
+from skmtl.inspection._separate import SeparateTasks, is_mixed
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
 
 Array = NDArray[Any]
@@ -125,9 +127,22 @@ def _replace_last(estimator: Any, kind: type) -> Any:
     inner = getattr(estimator, "estimator", None)
     if inner is not None:
         return _replace_last(inner, kind)
+    if is_mixed(estimator):
+        return _by_task(estimator, kind)
     own = estimator.get_params(deep=False)
     common = {key for key in kind._get_param_names() if key in own} - _NOT_COPIED  # type: ignore[attr-defined]
     return kind(alpha="cv", **{key: own[key] for key in common})
+
+
+def _by_task(estimator: Any, kind: type) -> Any:
+    """The named baseline of tasks with different losses."""
+    if kind is not IndependentTaskRegressor:
+        raise ValueError(
+            f"The baseline 'pooled' has one coefficient vector and one loss for all tasks, but the "
+            f"estimator has loss={estimator.loss!r}. Pass baselines=['independent'], or another "
+            f"baseline as a pair (name, estimator)."
+        )
+    return SeparateTasks(_unfollowed(clone(estimator)))
 
 
 def fit_tuned(
@@ -293,7 +308,7 @@ def alpha_grid(estimator: TaskEstimator, X: Any, y: Any) -> Array:
     """
     try:
         top = alpha_max(estimator, X, y)
-    except (ValueError, NotImplementedError):
+    except (NoFiniteAlpha, NotImplementedError):  # the latter from penalties without a dual norm
         top = np.inf
     if np.isfinite(top) and top > 0:
         return top * np.logspace(0, -3, N_ALPHAS)

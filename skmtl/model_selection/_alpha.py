@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from skmtl.design import refuse_mask
-from skmtl.estimators import TaskEstimator, prepare_objective, top_alpha
+from skmtl.estimators import NoFiniteAlpha, TaskEstimator, prepare_objective, top_alpha
 
 Array = NDArray[Any]
 
@@ -64,7 +64,7 @@ def alpha_max(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> floa
         why = "is differentiable at zero (a ridge, a squared norm): it shrinks, but never to zero"
         if penalty is not None and penalty.is_norm:
             why = "does not penalise the mean task"
-        raise ValueError(
+        raise NoFiniteAlpha(
             f"No finite alpha makes the coefficients of {estimator!r} zero: its penalty {why}. Use "
             f"a block-sparse estimator with l1_ratio > 0, or select alpha by cross-validation (the "
             f"CV estimators and skmtl.model_selection.path compute a grid; the baselines accept "

@@ -71,8 +71,8 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _read(model: Any) -> LinearModel:
-    """The linear model, if ONNX has types for its names."""
-    linear = LinearModel.read(model, "The conversion to ONNX")
+    """The linear model, if ONNX has types for its names; offsets are features."""
+    linear = LinearModel.read(model, "The conversion to ONNX").without_offsets()
     names = [("task ids", linear.tasks)] if linear.layout == "stacked" else []
     names += [] if linear.classes is None else [("classes", linear.classes)]
     for what, values in names:

@@ -7,16 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._derivatives import (
-    Derivative,
-    composed,
-    of_shrunk_entries,
-    of_shrunk_rows,
-)
-from skmtl.penalties._shrinkage import row_norms, shrink_entries
+from skmtl.penalties._derivatives import Derivative
 from skmtl.penalties._thresholds import RowThresholds
 
 # Each holds the groups of one size: their features (n_groups, size).
@@ -32,6 +26,11 @@ class FeatureGroups(Penalty):
     of the rows (``SparseGroup``). Its prox soft-thresholds the entries, then shrinks the Frobenius
     norm of each group.
 
+    With ``norm="linf"`` the norm of a group is its largest absolute entry, and :math:`p_g
+    \max_{j \in g, t} |W_{jt}|` replaces :math:`\sqrt{p_g} \, \lVert W_g \rVert_F`. Either factor
+    makes a group of equal coefficients cost as much as its features alone. The prox then subtracts
+    from each group its projection onto an l1 ball.
+
     Parameters
     ----------
     alpha : float, default=1.0
@@ -43,6 +42,8 @@ class FeatureGroups(Penalty):
     weights : ndarray of shape (n_features,), optional
         The weights :math:`f_g \geq 0`, equal within each group; 1 if not given. Groups of weight 0
         are unpenalised.
+    norm : {"l2", "linf"}, default="l2"
+        The norm of a group: Frobenius, or its largest absolute entry.
 
     References
     ----------
@@ -51,6 +52,9 @@ class FeatureGroups(Penalty):
 
     N. Simon, J. Friedman, T. Hastie and R. Tibshirani, "A sparse-group lasso",
     J. Comput. Graph. Statist. 22(2), 2013, https://doi.org/10.1080/10618600.2012.681250
+
+    A. Quattoni, X. Carreras, M. Collins and T. Darrell, "An efficient projection for l1,infinity
+    regularization", ICML 2009, https://doi.org/10.1145/1553374.1553484 (``norm="linf"``)
 
     Examples
     --------
@@ -69,6 +73,7 @@ class FeatureGroups(Penalty):
         "groups": ["array-like"],
         "sparsity": [Interval(Real, 0, 1, closed="both")],
         "weights": ["array-like", None],
+        "norm": [StrOptions({"l2", "linf"})],
     }
 
     def __init__(
@@ -77,11 +82,13 @@ class FeatureGroups(Penalty):
         groups: Any = (),
         sparsity: float = 0.0,
         weights: Array | None = None,
+        norm: str = "l2",
     ) -> None:
         self.alpha = alpha
         self.groups = groups
         self.sparsity = sparsity
         self.weights = weights
+        self.norm = norm
 
     def check(self, n_features: int, n_tasks: int) -> None:
         super().check(n_features, n_tasks)
@@ -116,7 +123,7 @@ class FeatureGroups(Penalty):
 
     @property
     def ignores_task_rotations(self) -> bool:
-        return self.sparsity == 0
+        return self.sparsity == 0 and self.norm == "l2"
 
     @property
     def is_norm(self) -> bool:
@@ -131,7 +138,7 @@ class FeatureGroups(Penalty):
         """Restrict the penalty to the rows of some groups, all of whose rows must be included."""
         weights = None if self.weights is None else np.asarray(self.weights)[features]
         groups = np.asarray(self.groups)[features]
-        return FeatureGroups(self.alpha, groups, self.sparsity, weights)
+        return FeatureGroups(self.alpha, groups, self.sparsity, weights, self.norm)
 
     def value(self, W: Array) -> float:
         return sum(
@@ -156,9 +163,7 @@ class FeatureGroups(Penalty):
         for features, norm, weights in self._norms():
             rows = V[features].reshape(len(features), -1)
             weights = weights * np.broadcast_to(step, (len(V), 1))[features[:, 0]]
-            entries = of_shrunk_entries(rows, weights * norm.entries)
-            left = shrink_entries(rows, weights * norm.entries)
-            parts.append((features, composed(entries, of_shrunk_rows(left, weights * norm.rows))))
+            parts.append((features, norm.prox_derivative(rows, weights)))
 
         def apply(D: Array) -> Array:
             moved = np.empty_like(D)
@@ -185,7 +190,7 @@ class FeatureGroups(Penalty):
             rows = np.abs(G[features].reshape(len(features), -1))
             left = np.maximum(rows - weights * norm.entries, 0.0)
             if norm.rows > 0:
-                sizes, bounds = row_norms(left), weights[:, 0] * norm.rows
+                sizes, bounds = norm.dual_lengths(left), weights[:, 0] * norm.rows
             else:
                 sizes, bounds = rows.max(axis=1), weights[:, 0] * norm.entries
             # Unpenalised groups are always active.
@@ -202,6 +207,8 @@ class FeatureGroups(Penalty):
             weight = 1.0 if self.weights is None else float(np.asarray(self.weights)[features[0]])
             part = W[features, :]
             block = np.sqrt(len(features)) * cp.norm(part, "fro")
+            if self.norm == "linf":
+                block = len(features) * cp.max(cp.abs(part))
             entries = cp.sum(cp.abs(part))
             total += weight * ((1 - self.sparsity) * block + self.sparsity * entries)
         return self.alpha * total
@@ -210,7 +217,9 @@ class FeatureGroups(Penalty):
         """For each size: the groups' features, the norm of a group as a row, and the weights."""
         entry, group = self.alpha * self.sparsity, self.alpha * (1 - self.sparsity)
         for features in arrange(np.asarray(self.groups)):
-            norm = RowThresholds(float(entry), float(group * np.sqrt(features.shape[1])))
+            size = features.shape[1]
+            factor = np.sqrt(size) if self.norm == "l2" else size
+            norm = RowThresholds(float(entry), float(group * factor), self.norm)
             weights = np.ones((len(features), 1))
             if self.weights is not None:
                 weights = np.asarray(self.weights, dtype=np.float64)[features[:, :1]]

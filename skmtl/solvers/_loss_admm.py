@@ -15,6 +15,8 @@ from skmtl.solvers._point import LaterPoint, Point
 Array = NDArray[Any]
 
 _FIRST, _LEAST, _MOST = 10, 5, 40
+# Step sizes of a previous fit need fewer steps of adaptation, after which restarts begin.
+_ADAPT_UNTIL_IF_KNOWN = 50
 # The penalty's share of the curvature at the start.
 _SHARE = 0.1
 # Restart once the gap has fallen to the first fraction of that at the last restart, or to the
@@ -76,7 +78,7 @@ class LossADMM:
         self.objective, self.n_steps, self.b = objective, 0, start.b.astype(np.float64)
         self.iterations_per_certificate = _FIRST
         self.pace, self.is_certified = Pace(_LEAST, _MOST), False
-        self.start = start.astype(np.float64)
+        self.start, self.adapt_until = start.astype(np.float64), ADAPT_UNTIL
         # The mean of the states since the last restart, and their number.
         self.mean: _State | None = None
         self.n_averaged = 0
@@ -134,9 +136,9 @@ class LossADMM:
         copies = self._proxes(duals)
         self.state = _State(v, u - v, copies, duals - copies)
         self.n_steps += 1
-        if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
+        if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= self.adapt_until:
             self._balance(W, Z, old)
-        elif self.n_steps > ADAPT_UNTIL:
+        elif self.n_steps > self.adapt_until:
             self.n_averaged += 1
             self.mean = self.state.mean_with(self.mean, self.n_averaged)
         return self._point(self.state)
@@ -164,6 +166,7 @@ class LossADMM:
             # A fit of the same labels with another penalty; a path continues where it ended.
             self.loss_rho, self.rho, self.state = known.loss_rho, known.rho, known.state
             self.spectrum = objective.squares(self.loss_rho)
+            self.adapt_until = _ADAPT_UNTIL_IF_KNOWN
             return
         self.loss_rho = 1 / objective.loss_width(start)
         self.spectrum = objective.squares(self.loss_rho)

@@ -1,5 +1,6 @@
 """Groups of features that enter together, against cvxpy, other packages and special cases."""
 
+import itertools
 import warnings
 
 import cvxpy as cp
@@ -43,7 +44,9 @@ def stack(X, Y, weights):
     return X[kept], y[kept], weights.T.ravel()[kept]
 
 
-def optimum(X, Y, S, loss, alpha, *, l1_ratio=1.0, sparsity=0.0, factors=None, positive=False):
+def optimum(
+    X, Y, S, loss, alpha, *, l1_ratio=1.0, sparsity=0.0, factors=None, positive=False, norm="l2"
+):
     """The minimum, and a minimiser, of the documented objective, written for cvxpy by hand."""
     n_tasks = Y.shape[1]
     W, b = cp.Variable((X.shape[1], n_tasks)), cp.Variable(n_tasks)
@@ -63,12 +66,14 @@ def optimum(X, Y, S, loss, alpha, *, l1_ratio=1.0, sparsity=0.0, factors=None, p
             value += s @ cp.logistic(-cp.multiply(2 * y - 1, z))
         else:
             value += s @ cp.square(cp.pos(1 - cp.multiply(2 * y - 1, z))) / 2
-    norm = 0
+    total = 0
     for group in GROUPS:
         block = np.sqrt(len(group)) * cp.norm(cp.vec(W[group, :], order="C"), 2)
+        if norm == "linf":
+            block = len(group) * cp.max(cp.abs(W[group, :]))
         each = (1 - sparsity) * block + sparsity * cp.sum(cp.abs(W[group, :]))
-        norm += each * (1.0 if factors is None else factors[group[0]])
-    penalty = alpha * (l1_ratio * norm + (1 - l1_ratio) / 2 * cp.sum_squares(W))
+        total += each * (1.0 if factors is None else factors[group[0]])
+    penalty = alpha * (l1_ratio * total + (1 - l1_ratio) / 2 * cp.sum_squares(W))
     problem = cp.Problem(
         cp.Minimize(n_tasks / S.sum() * value + penalty), [W >= 0] if positive else []
     )
@@ -84,6 +89,9 @@ CASES = {
     "free": {"feature_weight": FREE},
     "positive": {"positive": True, "sparsity": 0.2},
     "all": {"positive": True, "sparsity": 0.2, "l1_ratio": 0.6, "feature_weight": FREE},
+    "largest": {"norm": "linf"},
+    "largest-all": {"norm": "linf", "sparsity": 0.2, "l1_ratio": 0.6, "feature_weight": FREE},
+    "largest-positive": {"norm": "linf", "positive": True, "sparsity": 0.2},
 }
 
 
@@ -139,12 +147,13 @@ class TestSpecialCases:
         with pytest.raises(ValueError, match=r"misses \['s'\] and has unknown \['a'\]"):
             model.fit(frame, Y, S)
 
+    @pytest.mark.parametrize("norm", ["l2", "linf"])
     @pytest.mark.parametrize("sparsity", [0.0, 0.3])
-    def test_copies_of_a_group_of_one_are_rows(self, sparsity):
+    def test_copies_of_a_group_of_one_are_rows(self, sparsity, norm):
         # Labels without repetition give the row norms, fitted by the same algorithm.
         X, Y, S = make()
-        rows = BlockSparseRegressor(0.2, sparsity=sparsity).fit(X, Y, S)
-        each = BlockSparseRegressor(0.2, sparsity=sparsity, feature_groups=np.arange(8))
+        rows = BlockSparseRegressor(0.2, sparsity=sparsity, norm=norm).fit(X, Y, S)
+        each = BlockSparseRegressor(0.2, sparsity=sparsity, norm=norm, feature_groups=np.arange(8))
         assert (each.fit(X, Y, S).coef_ == rows.coef_).all()
 
     def test_order_of_the_features_does_not_matter(self):
@@ -166,6 +175,20 @@ class TestSpecialCases:
         least = X.T @ Y / 50
         expected = least * (1 - 0.3 * np.sqrt(8) / np.linalg.norm(least))
         np.testing.assert_allclose(model.coef_.T, expected, atol=1e-7)
+
+    def test_one_group_in_the_largest_norm_by_hand(self):
+        # What is taken from the least-squares coefficients has the l1 norm 8 alpha, and the rest
+        # is clipped at one level.
+        rng = np.random.default_rng(0)
+        X = np.sqrt(50) * np.linalg.qr(rng.normal(size=(50, 8)))[0]
+        Y = X @ rng.normal(size=(8, 2)) + rng.normal(size=(50, 2))
+        model = BlockSparseRegressor(
+            0.3, norm="linf", feature_groups=np.zeros(8), fit_intercept=False, tol=1e-12
+        ).fit(X, Y)
+        least = X.T @ Y / 50
+        taken, level = least - model.coef_.T, np.abs(model.coef_).max()
+        assert np.abs(taken).sum() == pytest.approx(0.3 * 8)
+        np.testing.assert_allclose(model.coef_.T, np.clip(least, -level, level), atol=1e-7)
 
     def test_one_task_is_adelies_group_lasso(self):
         adelie = pytest.importorskip("adelie")
@@ -190,8 +213,9 @@ class TestSpecialCases:
 
     def test_alpha_max_is_where_the_first_group_enters(self):
         X, Y, S = make()
-        for sparsity in (0.0, 0.5):
-            model = BlockSparseRegressor(feature_groups=GROUPS, sparsity=sparsity, tol=1e-12)
+        for sparsity, norm in itertools.product((0.0, 0.5), ("l2", "linf")):
+            model = BlockSparseRegressor(feature_groups=GROUPS, sparsity=sparsity, norm=norm)
+            model.set_params(tol=1e-12)
             top = alpha_max(model, X, Y, S)
             assert not model.set_params(alpha=top * (1 + 1e-9)).fit(X, Y, S).support_.any()
             assert model.set_params(alpha=top * 0.99).fit(X, Y, S).support_.any()
@@ -206,13 +230,14 @@ class TestSpecialCases:
         least = np.linalg.lstsq(design, Y, rcond=None)[0]
         np.testing.assert_allclose(model.coef_[:, support].T, least[:-1], atol=1e-4)
 
-    def test_new_tasks_use_the_selected_groups(self):
+    @pytest.mark.parametrize("norm", ["l2", "linf"])
+    def test_new_tasks_use_the_selected_groups(self, norm):
         X, Y, _ = make()
         Y = np.nan_to_num(Y)
         ids = np.repeat([0.0, 1.0], len(X))
         rows, labels = np.column_stack([np.vstack([X, X]), ids]), Y[:, :2].T.ravel()
-        model = BlockSparseRegressor(0.5, feature_groups=GROUPS, task_column=-1).fit(rows, labels)
-        support = model.support_
+        model = BlockSparseRegressor(0.5, norm=norm, feature_groups=GROUPS, task_column=-1)
+        support = model.fit(rows, labels).support_
         model = model.fit_new_task(np.column_stack([X, np.full(len(X), 2.0)]), Y[:, 2])
         assert (model.coef_[2] != 0)[support].all() and not (model.coef_[2] != 0)[~support].any()
 
@@ -236,8 +261,9 @@ class TestWorkingSets:
             {"positive": np.resize([1, 0, -1], 400)},
             {"loss": "huber"},
             {"fit_intercept": False},
+            {"norm": "linf", "sparsity": 0.1},
         ],
-        ids=["plain", "sparse", "signs", "huber", "no-intercept"],
+        ids=["plain", "sparse", "signs", "huber", "no-intercept", "largest"],
     )
     @pytest.mark.parametrize("layout", ["shared", "missing", "stacked", "csr"])
     def test_agree_with_gradient_steps_in_all_rows(self, params, layout):
@@ -281,11 +307,12 @@ class TestWorkingSets:
 
     @pytest.mark.parametrize("sparsity", [0.0, 0.4, 1.0])
     @pytest.mark.parametrize("signs", [None, np.resize([1, 0, -1], 12)])
-    def test_rows_are_near_where_the_prox_is_not_zero(self, sparsity, signs):
+    @pytest.mark.parametrize("norm", ["l2", "linf"])
+    def test_rows_are_near_where_the_prox_is_not_zero(self, sparsity, signs, norm):
         rng = np.random.default_rng(0)
         groups = np.array([4, 4, 0, 1, 1, 1, 2, 2, 3, 5, 5, 6])
         weights = rng.uniform(0.5, 2, 7)[groups]
-        penalty = FeatureGroups(1.0, groups, sparsity, weights)
+        penalty = FeatureGroups(1.0, groups, sparsity, weights, norm)
         penalty = penalty if signs is None else Positive(penalty, signs)
         for _ in range(200):
             G = 2 * rng.normal(size=(12, 3))
@@ -351,9 +378,6 @@ class TestErrors:
 
     def test_of_what_does_not_go_together(self):
         X, Y, _ = make()
-        model = BlockSparseRegressor(feature_groups=GROUPS, norm="linf")
-        with pytest.raises(ValueError, match="need norm='l2'"):
-            model.fit(X, Y)
         model = BlockSparseRegressor(feature_groups=GROUPS, feature_weight=np.arange(8))
         with pytest.raises(ValueError, match="equal for the features of a group"):
             model.fit(X, Y)

@@ -344,14 +344,6 @@ class TestToDict:
         with pytest.raises(ValueError, match="has 4 columns and 3 features"):
             to_dict(model)
 
-    def test_offsets(self):
-        X = np.random.default_rng(0).normal(size=(20, 3))
-        model = BlockSparseRegressor(0.1, offset_column=1).fit(X, X[:, :1] + X[:, 1:2])
-        for report in (to_dict, task_model):
-            with pytest.raises(ValueError, match="without an offset.*add the offset"):
-                report(model)
-        assert len(coef_frame(model)) == 3
-
     def test_losses_without_a_link(self, monkeypatch):
         model = BlockSparseRegressor(0.1).fit(X, Z)
         monkeypatch.setattr(SquaredLoss, "link", None)
@@ -462,3 +454,78 @@ class TestShap:
             np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
             z = X @ model.coef_[t] + model.intercept_[t]
             np.testing.assert_allclose(explainer.expected_value + found.sum(axis=1), z)
+
+
+def with_offsets(names=("o",), loss="poisson"):
+    """Labels of three tasks, and X with offsets between the features."""
+    rng = np.random.default_rng(5)
+    columns = {name: rng.normal(size=N) for name in names}
+    rows = FRAME.copy()
+    for place, (name, values) in enumerate(columns.items(), 1):
+        rows.insert(place, name, values)
+    Z_moved = Z + np.column_stack(list(columns.values()))
+    return rows, np.round(np.exp(Z_moved / 2)) if loss == "poisson" else Z_moved
+
+
+class TestOffsets:
+    @pytest.mark.parametrize("names", [["o"], ["o", "p", "q"]])
+    @pytest.mark.parametrize("loss", ["squared", "poisson"])
+    def test_shared(self, names, loss):
+        rows, labels = with_offsets(names, loss)
+        model = BlockSparseRegressor(0.1, loss=loss, offset_column=names).fit(rows, labels)
+        found, offset = exported(model), rows[names].to_numpy()
+        assert found["offset_columns"] == names and found["features"] == FEATURES
+        predicted = PREDICT(found, rows[FEATURES].to_numpy(), offset=offset)
+        np.testing.assert_allclose(predicted, model.predict(rows), rtol=1e-10)
+        for task in range(3):
+            alone = task_model(model, task)
+            assert alone.feature_names_in_.tolist() == list(rows.columns)
+            own = alone.coef_[[rows.columns.get_loc(name) for name in names]]
+            assert own.tolist() == ([1.0] if len(names) == 1 else np.eye(3)[task].tolist())
+            mean = alone.predict(rows)
+            np.testing.assert_allclose(mean, model.predict(rows)[:, task], rtol=1e-10)
+
+    @pytest.mark.parametrize("unknown", ["error", "mean"])
+    def test_stacked(self, unknown):
+        rows = STACKED.copy()
+        rows.insert(3, "o", np.random.default_rng(0).normal(size=len(rows)))
+        y = np.round(np.exp((Y_STACKED + rows["o"]) / 2))
+        model = BlockSparseRegressor(
+            0.1, loss="poisson", task_column="fruit", offset_column="o", unknown_task=unknown
+        ).fit(rows, y)
+        if unknown == "mean":
+            rows = rows.assign(fruit=["plum", *rows["fruit"][1:]])
+        found = exported(model)
+        assert found["offset_columns"] == ["o"] and found["task_column"] == "fruit"
+        values = rows[FEATURES].to_numpy(), rows["fruit"].to_numpy(), rows[["o"]].to_numpy()
+        np.testing.assert_allclose(PREDICT(found, *values), model.predict(rows), rtol=1e-10)
+        alone, kiwi = task_model(model, "kiwi"), rows[rows["fruit"] == "kiwi"]
+        mean = alone.predict(kiwi.drop(columns="fruit"))
+        np.testing.assert_allclose(mean, model.predict(kiwi), rtol=1e-10)
+
+    @pytest.mark.parametrize("loss", ["logistic", "multinomial"])
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    def test_classes(self, loss, n_classes):
+        rng = np.random.default_rng(1)
+        one_each = n_classes if loss == "multinomial" or n_classes > 2 else 1
+        offset = rng.normal(size=(N, one_each))
+        y = np.digitize(Z[:, 0] + offset[:, -1], [-0.8, 0.8]) % n_classes
+        rows, columns = np.column_stack([offset, X]), list(range(one_each))
+        model = BlockSparseClassifier(0.01, loss=loss, offset_column=columns).fit(rows, y)
+        found = exported(model)
+        assert found["offset_columns"] == columns
+        np.testing.assert_array_equal(PREDICT(found, X, offset=offset), model.predict(rows))
+        p = PREDICT(found, X, offset=offset, proba=True)
+        np.testing.assert_allclose(p, model.predict_proba(rows), rtol=1e-9)
+        if loss == "multinomial":
+            alone = task_model(model)
+            np.testing.assert_allclose(alone.predict_proba(rows), p, rtol=1e-9)
+
+    def test_by_position_from_the_end(self):
+        rows = np.column_stack([X, Z[:, 0]])
+        model = BlockSparseRegressor(0.1, offset_column=-1).fit(rows, Z + Z[:, :1])
+        assert exported(model)["offset_columns"] == [-1]
+        predicted = task_model(model, 1).predict(rows)
+        np.testing.assert_allclose(predicted, model.predict(rows)[:, 1], rtol=1e-10)
+        assert len(coef_frame(model)) == 3 * 5
+        assert exported(BlockSparseRegressor(0.1).fit(X, Z))["offset_columns"] is None

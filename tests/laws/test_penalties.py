@@ -99,13 +99,15 @@ def _tree(W):
     return 0.6 * (sum(lengths) + sum(0.4 * abs(row[1]) + 2 * abs(row[2]) for row in W))
 
 
-def _groups(W):
+def _groups(W, largest=False):
     """Three rows and a single one, of weights 2 and 0.5."""
     blocks = {(0, 2, 3): 2.0, (1,): 0.5}
     total = 0.0
     for rows, weight in blocks.items():
         entries = [w for j in rows for w in W[j]]
         block = np.sqrt(len(rows)) * np.sqrt(sum(w**2 for w in entries))
+        if largest:
+            block = len(rows) * max(abs(w) for w in entries)
         total += weight * (0.7 * block + 0.3 * sum(abs(w) for w in entries))
     return 0.9 * total
 
@@ -141,6 +143,10 @@ TABLE = {
     "FeatureGroups": (
         FeatureGroups(0.9, np.array([7, 3, 7, 7]), 0.3, np.array([2.0, 0.5, 2.0, 2.0])),
         _groups,
+    ),
+    "FeatureGroups-linf": (
+        FeatureGroups(0.9, np.array([7, 3, 7, 7]), 0.3, np.array([2.0, 0.5, 2.0, 2.0]), "linf"),
+        lambda W: _groups(W, largest=True),
     ),
     "all-clusters": (ClusterNorm(0.5, 3, 0.3, 0.0), _all_clusters),
 }
@@ -549,7 +555,7 @@ class TestHouse:
         fused = ["alpha", "block", "fused", "order", "sparse"]
         pairwise = ["alpha", "block", "fused", "sparse"]
         tree = ["alpha", "groups", "weights"]
-        groups = ["alpha", "groups", "sparsity", "weights"]
+        groups = ["alpha", "groups", "norm", "sparsity", "weights"]
         known = (["alpha", "matrix"], ["alpha"], cluster, fused, pairwise, tree, groups)
         assert list(penalty.get_params()) in known
         changed = clone(penalty).set_params(alpha=2.0)

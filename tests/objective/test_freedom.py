@@ -32,6 +32,7 @@ FAMILIES = {
     "block-ridge": (BlockSparseRegressor(l1_ratio=0.6), 0.3),
     "block-sparse": (BlockSparseRegressor(sparsity=0.4), 0.3),
     "block-linf": (BlockSparseRegressor(norm="linf"), 0.3),
+    "groups-linf": (BlockSparseRegressor(norm="linf", feature_groups=[0, 0, 1, 1, 1]), 0.2),
     "block-positive": (BlockSparseRegressor(positive=True), 0.1),
     "block-weighted": (BlockSparseRegressor(feature_weight=[0, 0.5, 1, 1, 2]), 0.3),
     "tree": (TreeGuidedRegressor(tree=[[0, 1], 2]), 0.2),

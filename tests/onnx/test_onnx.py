@@ -86,6 +86,44 @@ def test_every_estimator(name, layout):
     check(model, rows, to_onnx(model, rows if double else None), 1e-12 if double else 1e-5)
 
 
+class TestOffsets:
+    @pytest.mark.parametrize("n_offsets", [1, 3])
+    @pytest.mark.parametrize("loss", ["squared", "poisson"])
+    def test_shared(self, n_offsets, loss):
+        offset = np.random.default_rng(0).normal(size=(N, n_offsets))
+        labels = np.round(np.exp((Z + offset) / 2)) if loss == "poisson" else Z + offset
+        rows = np.column_stack([X[:, :1], offset, X[:, 1:]])
+        columns = list(range(1, 1 + n_offsets))
+        model = BlockSparseRegressor(0.1, loss=loss, offset_column=columns).fit(rows, labels)
+        check(model, rows, to_onnx(model))
+        check(model, rows, to_onnx(model, rows), 1e-12)
+        single = BlockSparseRegressor(0.1, loss=loss, offset_column=1)
+        single.fit(rows[:, :5], labels[:, 0])
+        check(single, rows[:, :5], to_onnx(single))
+
+    @pytest.mark.parametrize("unknown", ["error", "mean"])
+    def test_stacked(self, unknown):
+        rows = STACKED.copy()
+        rows.insert(0, "exposure", np.random.default_rng(1).normal(size=len(rows)))
+        y = np.round(np.exp((Y_STACKED + rows["exposure"]) / 2))
+        settings = {"loss": "poisson", "offset_column": "exposure", "unknown_task": unknown}
+        model = BlockSparseRegressor(0.1, task_column="fruit", **settings).fit(rows, y)
+        if unknown == "mean":
+            rows = rows.assign(fruit=["plum", *rows["fruit"][1:]])
+        check(model, rows, to_onnx(model, rows), 1e-12)
+        matrix = np.column_stack([rows["exposure"], BY_NUMBER])
+        settings["offset_column"] = 0
+        by_number = BlockSparseRegressor(0.1, task_column=-1, **settings).fit(matrix, y)
+        check(by_number, matrix, to_onnx(by_number))
+
+    @pytest.mark.parametrize("loss", ["logistic", "multinomial", "squared_hinge"])
+    def test_classes(self, loss):
+        offset = np.random.default_rng(2).normal(size=(N, 3))
+        rows, y = np.column_stack([X, offset]), (Z + offset).argmax(axis=1)
+        model = BlockSparseClassifier(0.01, loss=loss, offset_column=[-3, -2, -1]).fit(rows, y)
+        check(model, rows, to_onnx(model))
+
+
 class TestInputs:
     @pytest.mark.parametrize("column", [-1, 0, 2])
     @pytest.mark.parametrize("unknown", ["error", "mean"])

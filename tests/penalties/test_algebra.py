@@ -79,6 +79,7 @@ ABSOLUTE = {
     "TreeGroup": TREE,
     "WeightedRows": WeightedRows(SparseGroup(0.9, 0.4), FACTORS),
     "FeatureGroups": FeatureGroups(0.9, np.arange(SHAPE[0]) // 2, 0.4),
+    "FeatureGroups-linf": FeatureGroups(0.9, np.arange(SHAPE[0]) // 2, 0.4, norm="linf"),
     "fused-not": FusedTasks(0.7, 0.0, 0.5, 0.8),
     "sum": split(L1(0.4) + L21(0.3))[0],
     "own": AbsoluteTaskNorms(0.7),

@@ -40,6 +40,10 @@ NORMS = {
             )
         ),
     ),
+    "largest": (
+        FeatureGroups(0.7, np.array([0, 1, 1, 0, 0]), norm="linf"),
+        lambda W: 0.7 * (3 * cp.max(cp.abs(W[[0, 3, 4], :])) + 2 * cp.max(cp.abs(W[[1, 2], :]))),
+    ),
 }
 
 

@@ -443,7 +443,7 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         labelled = data.label_counts > 0
         if not self.fit_intercept:
             return labelled
-        loss = self._get_loss()
+        loss = self._get_loss().columns(data.positions)
         if loss.constant_curvature:
             return labelled
         labels = data.constant_labels()
@@ -456,7 +456,8 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
 
     def _left_out_intercepts(self, data: TaskData) -> Array:
         """The intercepts of tasks that do not enter the objective."""
-        loss, labels, counts = self._get_loss(), data.constant_labels(), data.label_counts
+        loss = self._get_loss().columns(data.positions)
+        labels, counts = data.constant_labels(), data.label_counts
         lacking = loss.lacks_minimiser(labels)
         constants = np.array(
             [

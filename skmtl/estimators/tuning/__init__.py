@@ -14,7 +14,7 @@ from skmtl.estimators.tuning._row_folds import RowFolds
 from skmtl.estimators.tuning._scorer import HeldOutScore
 from skmtl.estimators.tuning._search import Search, grid_ratio, score_fold, search_grids
 from skmtl.estimators.tuning._together import Ending, PathScores
-from skmtl.estimators.tuning._top import top_alpha
+from skmtl.estimators.tuning._top import NoFiniteAlpha, top_alpha
 from skmtl.estimators.tuning._watch import stopped_too_early
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "HeldOutLoss",
     "HeldOutScore",
     "Measure",
+    "NoFiniteAlpha",
     "PathScores",
     "RowFolds",
     "Search",

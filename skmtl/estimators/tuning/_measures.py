@@ -32,7 +32,7 @@ class TaskLosses:
             Z = linear_predictor(
                 held_out.X, held_out.codes, fit.coef, fit.intercept, held_out.offset
             )
-            losses = model._get_loss().value(held_out.y, Z)
+            losses = model._get_loss().columns(held_out.positions).value(held_out.y, Z)
             return -held_out.per_task(held_out.weights * losses)
 
         return judge
@@ -62,7 +62,8 @@ class HeldOutLoss:
             scales = part.scales / held_out.scales
 
         def judge(model: Any, fit: Fit) -> float:
-            coef, intercept, loss = fit.coef, fit.intercept, model._get_loss()
+            loss = model._get_loss().columns(held_out.positions)
+            coef, intercept = fit.coef, fit.intercept
             if scales is not None:
                 coef, intercept = loss.rescale(coef, intercept, scales)
             if absent.any():

@@ -25,6 +25,10 @@ _STRONG = 1e6
 _ROUGH_TOL, _TOL = 1e-8, 1e-11
 
 
+class NoFiniteAlpha(ValueError):
+    """No finite alpha makes all coefficients zero, or it cannot be computed."""
+
+
 def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
     r"""The largest alpha of a path, at which W is zero or almost zero.
 
@@ -42,13 +46,13 @@ def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
 
     Raises
     ------
-    ValueError
+    NoFiniteAlpha
         If nothing is penalised, such as differences between tasks where there is one.
     """
     objective = objective.with_penalty(model._get_penalty(data.select(model._learnable(data))))
     penalty, loss = objective.penalty, objective.null_value
     if penalty is None and objective.quadratic is None:
-        raise ValueError(
+        raise NoFiniteAlpha(
             f"{type(model).__name__} penalises nothing in data of {data.n_tasks} task(s), so that "
             f"its fit does not depend on alpha and no grid can be computed. Fit it without a "
             f"search, pass alphas as a list, or penalise the coefficients themselves too."
@@ -93,7 +97,7 @@ def _null_gradient(model: Any, objective: BaseObjective) -> Array:
     if free is None:
         return -objective.gradient(objective.null)[0]
     if objective.quadratic is not None:
-        raise ValueError(
+        raise NoFiniteAlpha(
             f"The smallest alpha at which the penalised coefficients of {model!r} are zero cannot "
             f"be computed: features with feature_weight=0 are fitted with a ridge that depends on "
             f"alpha. Use l1_ratio=1, or pass alphas as a list."
