@@ -8,6 +8,7 @@ import numpy as np
 from skmtl.design import TaskData, feature_positions
 from skmtl.estimators import (
     FitTask,
+    Restored,
     Search,
     TaskEstimator,
     absent,
@@ -114,14 +115,15 @@ class TaskCV(TaskEstimator):
         """
         self._validate_params()
         read_alphas(self.alphas)
-        return follow(
-            self,
-            lambda task: self._fit(X, y, sample_weight, task, groups),
-            X,
-            y,
-            sample_weight,
-            size=2,
-        )
+        with Restored(self):
+            return follow(
+                self,
+                lambda task: self._fit(X, y, sample_weight, task, groups),
+                X,
+                y,
+                sample_weight,
+                size=2,
+            )
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, task: FitTask, groups: Any = None) -> Self:
         data = self._read(X, y, sample_weight)

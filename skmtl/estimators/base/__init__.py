@@ -18,6 +18,7 @@ from skmtl.estimators.base._parameters import (
 )
 from skmtl.estimators.base._prior import KnownTasks, Prior
 from skmtl.estimators.base._regressor import TaskRegressor
+from skmtl.estimators.base._restored import Restored
 
 __all__ = [
     "MULTICLASS_LOSS",
@@ -32,6 +33,7 @@ __all__ = [
     "Prior",
     "QuickValidation",
     "Report",
+    "Restored",
     "TaskClassifier",
     "TaskEstimator",
     "TaskRegressor",

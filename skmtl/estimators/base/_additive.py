@@ -7,6 +7,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skmtl.design import Parts, TaskStatistics
 from skmtl.estimators.base._callbacks import follow
+from skmtl.estimators.base._restored import Restored
 
 
 def _is_squared(estimator: Any) -> bool:
@@ -88,7 +89,8 @@ class AdditiveFits:
         Raises
         ------
         ValueError
-            If the rows do not match those before. Nothing is added then.
+            If the rows do not match those before. Nothing is added then. If a solve is
+            interrupted, the rows have been added, and the coefficients are those before.
         """
         self._validate_params()
         if not hasattr(self, "statistics_"):
@@ -103,5 +105,6 @@ class AdditiveFits:
         self._validate_params()
         self.__dict__.pop("_beside", None)
         fit = partial(self._fit, parts, None, None)
-        fitted: Self = follow(self, fit, parts, None, None)
+        with Restored(self):
+            fitted: Self = follow(self, fit, parts, None, None)
         return fitted

@@ -36,6 +36,7 @@ from skmtl.estimators.base._callbacks import (
 from skmtl.estimators.base._fit import Fit, Report, completed
 from skmtl.estimators.base._linear import linear_predictor
 from skmtl.estimators.base._parameters import QuickValidation, estimator, parameter
+from skmtl.estimators.base._restored import Restored
 from skmtl.losses import Loss, OffsetLoss
 from skmtl.objective import (
     BaseObjective,
@@ -286,6 +287,9 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit all tasks together.
 
+        After an error or an interruption the estimator is as before: unfitted, or with its last
+        fit.
+
         Parameters
         ----------
         X : array-like, sparse matrix or data frame
@@ -300,14 +304,15 @@ class TaskEstimator(CallbackSupportMixin, QuickValidation):
         self
         """
         self._validate_params()
-        # Left by a fit together with other tasks, or of other rows; these are not fitted here.
-        self.__dict__.pop("_beside", None)
-        self.__dict__.pop("statistics_", None)
-        if is_followed(self):
-            return follow(
-                self, lambda task: self._fit(X, y, sample_weight, task), X, y, sample_weight
-            )
-        return self._fit(X, y, sample_weight, SILENT)
+        with Restored(self):
+            # Left by a fit together with other tasks, or of other rows; these are not fitted here.
+            self.__dict__.pop("_beside", None)
+            self.__dict__.pop("statistics_", None)
+            if is_followed(self):
+                return follow(
+                    self, lambda task: self._fit(X, y, sample_weight, task), X, y, sample_weight
+                )
+            return self._fit(X, y, sample_weight, SILENT)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, task: FitTask) -> Self:
         """Fit all tasks, as a task that callbacks may follow."""

@@ -1,0 +1,1 @@
+"""Random problems for every estimator: a documented error, or a certified optimum."""

@@ -1,0 +1,1 @@
+"""Files of this and of older versions."""
