@@ -66,6 +66,9 @@ def _call_rare() -> None:
     kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
     kernels.find_rows(np.eye(3))
     kernels.measure_rows(np.eye(3))
+    edges = np.array([0, 1, 2], np.int32), np.array([1, 0], np.int32), np.ones(2)
+    kernels.multiply_laplacian(*edges, np.eye(2), np.zeros((2, 2)))
+    kernels.measure_edges(*edges, np.eye(2))
     thresholds = np.zeros(2), np.ones(3), np.ones(3), False
     for dtype in (np.float64, np.float32):
         H, columns, R = np.zeros((3, 2), dtype), np.ones((3, 2), dtype), np.ones((2, 2), dtype)

@@ -9,6 +9,7 @@ detect changes in other files.
 from skmtl._numerics.kernels._box import box_multiplier
 from skmtl._numerics.kernels._classes import minimise_classes
 from skmtl._numerics.kernels._fused import exceed_chains, shrink_chains
+from skmtl._numerics.kernels._laplacian import measure_edges, multiply_laplacian
 from skmtl._numerics.kernels._pairwise import exceed_pairs, shrink_pairs
 from skmtl._numerics.kernels._precision import sweep_covariance
 from skmtl._numerics.kernels._rows import (
@@ -41,6 +42,7 @@ __all__ = [
     "exceed_trees",
     "factorise_grams",
     "find_rows",
+    "measure_edges",
     "measure_rows",
     "measure_trees",
     "minimise_classes",
@@ -49,6 +51,7 @@ __all__ = [
     "minimise_rows_sparse",
     "multiply_gram_rows",
     "multiply_grams",
+    "multiply_laplacian",
     "multiply_tasks",
     "multiply_tasks_transposed",
     "shrink_chains",
