@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import breadth_first_order
 
+from skmtl._numerics import kernels
 from skmtl._numerics.blocks import Blocks
 from skmtl._numerics.coupling import Coupling
 from skmtl._numerics.semidefinite import Semidefinite
@@ -73,6 +74,27 @@ class ForestSolver:
             parent = self.parents[t]
             right = left[t] if parent < 0 else left[t] + self.weights[t] * W[parent]
             W[t] = self.factors[t].solve(right)
+        return W
+
+
+class SmallForestSolver:
+    """As :class:`ForestSolver`, in kernels, for small full matrices."""
+
+    def __init__(self, blocks: Blocks, coupling: Coupling) -> None:
+        order, parents, weights = (np.array(each) for each in _rooted(coupling))
+        self.tree: tuple[Array, Array, Array] = order, parents, weights
+        self.factors = blocks.copy()
+        np.einsum("tjj->tj", self.factors)[:] += coupling.own[:, None]
+        kernels.eliminate_tasks(*self.tree, self.factors)
+        roots = np.flatnonzero(self.tree[1] < 0).tolist()
+        self.roots = {t: Semidefinite(self.factors[t]) for t in roots}
+
+    def solve(self, rows: Array) -> Array:
+        W = rows.copy()
+        kernels.pass_to_roots(*self.tree, self.factors, W)
+        for t, root in self.roots.items():
+            W[t] = root.solve(W[t])
+        kernels.pass_to_leaves(*self.tree, self.factors, W)
         return W
 
 

@@ -17,7 +17,11 @@ _REFINEMENTS = 3
 
 
 def solve_iteratively(
-    apply: _Map, G: Array, precondition: _Map, enough: float = 0.0
+    apply: _Map,
+    G: Array,
+    precondition: _Map,
+    enough: float = 0.0,
+    patience: int = _PATIENCE,
 ) -> tuple[Array, float]:
     """Solve apply(W) = G as exactly as rounding error allows; return W and the residual's norm.
 
@@ -29,11 +33,14 @@ def solve_iteratively(
         In the range of the operator.
     enough : float
         A norm of the residual that is small enough.
+    patience : int
+        Iterations without a smaller residual after which rounding error is taken to limit it: few
+        if ``precondition`` is a direct solution.
     """
     best, size = np.zeros_like(G), float(np.linalg.norm(G))
     left, least = G, size
     for _ in range(_REFINEMENTS):
-        W = best + _conjugate_gradients(apply, left, precondition, enough)
+        W = best + _conjugate_gradients(apply, left, precondition, enough, patience)
         # Recompute the residual, since the one updated by conjugate gradients drifts.
         left = G - apply(W)
         norm = float(np.linalg.norm(left))
@@ -45,7 +52,9 @@ def solve_iteratively(
     return best, least
 
 
-def _conjugate_gradients(apply: _Map, G: Array, precondition: _Map, enough: float) -> Array:
+def _conjugate_gradients(
+    apply: _Map, G: Array, precondition: _Map, enough: float, patience: int
+) -> Array:
     """Preconditioned conjugate gradients from zero; return the iterate of least residual."""
     W, left = np.zeros_like(G), G.copy()
     solved = precondition(left)
@@ -63,7 +72,7 @@ def _conjugate_gradients(apply: _Map, G: Array, precondition: _Map, enough: floa
         norm = float(np.linalg.norm(left))
         best, waited = (W, 0) if norm < least else (best, waited + 1)
         least = min(norm, least)
-        if norm <= enough or waited >= _PATIENCE:
+        if norm <= enough or waited >= patience:
             break
         solved = precondition(left)
         before, slope = slope, float(np.vdot(left, solved))

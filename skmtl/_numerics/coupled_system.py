@@ -5,10 +5,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._numerics.block_solvers import CompleteSolver, ForestSolver, MultilevelSolver
+from skmtl._numerics.block_solvers import (
+    CompleteSolver,
+    ForestSolver,
+    MultilevelSolver,
+    SmallForestSolver,
+)
 from skmtl._numerics.blocks import Blocks, DiagonalBlocks, FullBlocks
 from skmtl._numerics.conjugate_gradients import solve_iteratively
 from skmtl._numerics.coupling import Coupling
+from skmtl._numerics.linalg import SMALL_SIDE
 
 Array = NDArray[Any]
 
@@ -54,7 +60,9 @@ class CoupledSystem:
         if self.coupling.is_complete:
             return CompleteSolver(self.blocks, self.coupling)
         if self.coupling.is_forest:
-            return ForestSolver(self.blocks, self.coupling)
+            small = self.basis is None and self.blocks.n_features <= SMALL_SIDE
+            solver = SmallForestSolver if small else ForestSolver
+            return solver(self.blocks, self.coupling)
         return MultilevelSolver(self.blocks, self.coupling)
 
     def solve(self, G: Array, size: float = 0.0) -> Array:
@@ -65,7 +73,8 @@ class CoupledSystem:
         G = np.asarray(G, dtype=np.float64)
         rows = np.ascontiguousarray((G if self.basis is None else self.basis.T @ G).T)
         enough = _EXACT * max(float(np.linalg.norm(G)), size)
-        W = solve_iteratively(self._apply, rows, self._solver.solve, enough)[0].T
+        patience = 20 if isinstance(self._solver, MultilevelSolver) else 2
+        W = solve_iteratively(self._apply, rows, self._solver.solve, enough, patience)[0].T
         return np.ascontiguousarray(W if self.basis is None else self.basis @ W)
 
     def _apply(self, rows: Array) -> Array:
