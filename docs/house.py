@@ -30,6 +30,7 @@ FLOORS = (
 )
 SIBLINGS = {
     ("_parallel", "_warnings"),
+    ("_graphs", "_numerics"),  # graphs of many tasks
     ("objective", "solvers"),  # the protocols that solvers require
     ("datasets", "preprocessing"),  # data in the stacked layout
     ("estimators", "metrics"),  # score

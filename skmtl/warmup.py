@@ -67,6 +67,13 @@ def _call_rare() -> None:
     kernels.factor_products(np.ones((1, 3, 3)), 1e-12)
     kernels.find_rows(np.eye(3))
     kernels.measure_rows(np.eye(3))
+    tree = np.arange(2), np.array([-1, 0]), np.ones(2)
+    kernels.eliminate_tasks(*tree, grams)
+    kernels.pass_to_roots(*tree, grams, np.eye(2, 3))
+    kernels.pass_to_leaves(*tree, grams, np.eye(2, 3))
+    edges = np.array([0, 1, 2], np.int32), np.array([1, 0], np.int32), np.ones(2)
+    kernels.multiply_laplacian(*edges, np.eye(2), np.zeros((2, 2)))
+    kernels.measure_edges(*edges, np.eye(2))
     thresholds = np.zeros(2), np.ones(3), np.ones(3), False
     for dtype in (np.float64, np.float32):
         H, columns, R = np.zeros((3, 2), dtype), np.ones((3, 2), dtype), np.ones((2, 2), dtype)

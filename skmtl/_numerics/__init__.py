@@ -1,6 +1,8 @@
 """Numerical building blocks: numba kernels, linear algebra, threads."""
 
 from skmtl._numerics import kernels, linalg
+from skmtl._numerics.coupled_system import CoupledSystem
+from skmtl._numerics.coupling import Coupling
 from skmtl._numerics.linalg import (
     lanczos,
     largest_singular_value,
@@ -13,10 +15,12 @@ from skmtl._numerics.spectrum import (
     PartsSpectrum,
     Spectrum,
 )
-from skmtl._numerics.sylvester import solve_coupled
+from skmtl._numerics.sylvester import solve_coupled, solve_shifted
 from skmtl._numerics.threads import one_blas_thread
 
 __all__ = [
+    "CoupledSystem",
+    "Coupling",
     "FactoredSpectrum",
     "LinkedSpectrum",
     "PartsSpectrum",
@@ -29,4 +33,5 @@ __all__ = [
     "rescale_singular_values",
     "singular_values",
     "solve_coupled",
+    "solve_shifted",
 ]

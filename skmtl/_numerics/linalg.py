@@ -28,6 +28,8 @@ SMALL_SIDE = 64
 ONE_THREAD_SIDE = 512
 _EPS = np.finfo(np.float64).eps
 _BATCH_BYTES = 2**24
+# From this number of small systems on, they are solved in a kernel.
+_MANY = 256
 # The size of the blocks of rows that are weighted and multiplied while in the cache.
 _BLOCK_BYTES = 2**20
 # Relative increases of a diagonal for single-precision rounding, and for rows left out.
@@ -406,6 +408,8 @@ def solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:
     Matrices are scaled to a unit diagonal first, so that features in different units do not appear
     rank deficient. If one is singular, the solution of least norm (after scaling) is returned.
     """
+    if len(matrices) >= _MANY and G.shape[0] <= SMALL_SIDE and matrices.dtype == G.dtype:
+        return _solve_many(matrices, ridges, G)
     out = np.empty_like(G)
     single = len(matrices) == 1 and (ridges == ridges[0]).all()
     groups = [slice(None)] if single else [slice(t, t + 1) for t in range(G.shape[1])]
@@ -425,4 +429,33 @@ def solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:
         except np.linalg.LinAlgError:
             solution = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True) @ right
         out[:, columns] = solution / scale[:, None]
+    return out
+
+
+def _solve_many(matrices: Array, ridges: Array, G: Array) -> Array:
+    """As ``solve_semidefinite``, for many small matrices, by blocks of tasks."""
+    d, out = G.shape[0], np.empty_like(G)
+    size, alone = max(1, _BLOCK_BYTES // (8 * d * d)), []
+    for start in range(0, len(matrices), size):
+        tasks = np.arange(start, min(start + size, len(matrices)))
+        scaled = matrices[tasks]
+        np.einsum("tjj->tj", scaled)[:] += ridges[tasks, None]
+        scale = np.sqrt(np.einsum("tjj->tj", scaled).clip(min=0.0))
+        scale[scale == 0] = 1.0
+        scaled /= scale[:, :, None] * scale[:, None, :]
+        factors = np.empty_like(scaled)
+        ones, zeros = np.ones(len(tasks)), np.zeros(len(tasks))
+        if not kernels.factorise_grams(scaled, ones, zeros, factors):
+            alone.append(tasks)
+            continue
+        # The diagonals hold reciprocals.
+        diagonals = np.einsum("tjj->tj", factors)
+        singular = diagonals.min(axis=1) < 1e-7 * diagonals.max(axis=1)
+        rows = np.ascontiguousarray(G[:, tasks].T) / scale
+        kernels.solve_factored(factors, rows)
+        out[:, tasks] = (rows / scale).T
+        alone.append(tasks[singular])
+    for task in np.concatenate(alone).tolist() if alone else []:
+        column = slice(task, task + 1)
+        out[:, column] = solve_semidefinite(matrices[column], ridges[column], G[:, column])
     return out

@@ -1,10 +1,13 @@
 """Linear systems that couple the tasks: one matrix per task, and one between tasks."""
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from skmtl._numerics import linalg
+from skmtl._numerics.conjugate_gradients import solve_iteratively
+from skmtl._numerics.coupled_system import CoupledSystem
+from skmtl._numerics.coupling import Coupling
+from skmtl._numerics.semidefinite import Semidefinite
 
 Array = NDArray[np.float64]
 
@@ -13,19 +16,14 @@ Array = NDArray[np.float64]
 _DIRECT = 600
 _LAST_RESORT = 2000
 _COARSE = 600
-_MAX_ITERATIONS = 500
-_EXACT = 1e-15
 _ENOUGH = 1e-11
-# Stop after this many iterations without a smaller residual, since rounding error limits it.
-_PATIENCE = 20
-_REFINEMENTS = 3
 # Eigenvalues up to this fraction of the largest are rounding error.
 _ROUNDING = 1e-12
 # Coupling below this fraction of a matrix's largest eigenvalue is lost in its rounding error.
 _WEAK = 1e-6
 
 
-def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
+def solve_coupled(matrices: Array, coupling: Array | Coupling, G: Array) -> Array:
     """Solve matrices[t] W[:, t] + (W coupling)[:, t] = G[:, t] for W (n_features, n_tasks).
 
     If all tasks share one matrix, this is a Sylvester equation, which is diagonalised by the
@@ -36,7 +34,7 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
     ----------
     matrices : ndarray of shape (n_tasks or 1, n_features, n_features)
         Positive semidefinite.
-    coupling : ndarray of shape (n_tasks, n_tasks)
+    coupling : ndarray of shape (n_tasks, n_tasks), or Coupling
         Positive semidefinite.
     G : ndarray of shape (n_features, n_tasks)
         In the range of the system.
@@ -47,6 +45,8 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
     problems", SIAM J. Numer. Anal. 24(2), 1987, https://doi.org/10.1137/0724027
     """
     G = np.asarray(G, dtype=np.float64)
+    if isinstance(coupling, Coupling):
+        return CoupledSystem(matrices, np.ones(len(matrices)), coupling).solve(G)
     if len(matrices) == 1:
         return _solve_sylvester(matrices[0], coupling, G)
     own = np.diag(coupling)
@@ -62,24 +62,21 @@ def solve_coupled(matrices: Array, coupling: Array, G: Array) -> Array:
     if G.size <= _DIRECT:
         return _solve_directly(matrices, coupling, G)
     preconditioner = _TwoLevel(matrices, coupling)
-    best, size = np.zeros_like(G), float(np.linalg.norm(G))
     values, vectors = _eigen(coupling)
     # Products with the square root have no rounding error in uncoupled directions.
     root = vectors * np.sqrt(values)
-    left, least = G, size
-    for _ in range(_REFINEMENTS):
-        W = best + _conjugate_gradients(matrices, root, left, preconditioner)
-        # Recompute the residual, since the one updated by conjugate gradients drifts.
-        left = G - _apply(matrices, root, W)
-        norm = float(np.linalg.norm(left))
-        if not norm < least:
-            break
-        best, least = W, norm
-        if norm <= _EXACT * size:
-            break
+    best, least = solve_iteratively(lambda W: _apply(matrices, root, W), G, preconditioner.solve)
+    size = float(np.linalg.norm(G))
     if least > _ENOUGH * size and G.size <= _LAST_RESORT:
         return best + _solve_directly(matrices, coupling, G - _apply(matrices, root, best))
     return best
+
+
+def solve_shifted(matrices: Array, shift: Array | Coupling, G: Array) -> Array:
+    """As :func:`solve_coupled`, for a ridge of each task (n_tasks,) or a coupling."""
+    if isinstance(shift, Coupling) or shift.ndim == 2:
+        return solve_coupled(matrices, shift, G)
+    return linalg.solve_semidefinite(matrices, shift, G)
 
 
 def _apply(matrices: Array, root: Array, W: Array) -> Array:
@@ -126,33 +123,10 @@ def _solve_directly(matrices: Array, coupling: Array, G: Array) -> Array:
     tasks = np.arange(n_tasks)
     blocks[tasks, tasks] += values[:, None, None] * np.eye(d)
     whole = blocks.transpose(2, 0, 3, 1).reshape(d * n_tasks, d * n_tasks)
-    factor, rotated = _Semidefinite(whole), (G @ vectors).ravel()
+    factor, rotated = Semidefinite(whole), (G @ vectors).ravel()
     W = factor.solve(rotated)
     W = W + factor.solve(rotated - whole @ W)
     return np.asarray(W.reshape(G.shape) @ vectors.T)
-
-
-class _Semidefinite:
-    """A positive semidefinite matrix, factored after scaling it to a unit diagonal."""
-
-    def __init__(self, matrix: Array) -> None:
-        scale = np.sqrt(np.diag(matrix).clip(min=0.0))
-        scale[scale == 0] = 1.0
-        self.scale, self.inverse = scale, None
-        matrix = matrix / scale[:, None] / scale
-        try:
-            self.factor = scipy.linalg.cho_factor(matrix, lower=True)
-            diagonal = np.diag(self.factor[0])
-            if diagonal.min() < 1e-7 * diagonal.max():
-                raise np.linalg.LinAlgError("numerically singular")
-        except np.linalg.LinAlgError:
-            self.inverse = np.linalg.pinv(matrix, rcond=_ROUNDING, hermitian=True)
-
-    def solve(self, g: Array) -> Array:
-        g = g / self.scale
-        if self.inverse is None:
-            return np.asarray(scipy.linalg.cho_solve(self.factor, g) / self.scale)
-        return np.asarray(self.inverse @ g / self.scale)
 
 
 class _TwoLevel:
@@ -178,7 +152,7 @@ class _TwoLevel:
         coarse = (pairs.T @ matrices.reshape(n_tasks, -1)).reshape(count, count, d, d)
         chosen = np.arange(count)
         coarse[chosen, chosen] += values[:count, None, None] * np.eye(d)
-        self.coarse = _Semidefinite(coarse.transpose(2, 0, 3, 1).reshape(d * count, d * count))
+        self.coarse = Semidefinite(coarse.transpose(2, 0, 3, 1).reshape(d * count, d * count))
 
     def solve(self, G: Array) -> Array:
         fine = np.matmul(self.inverses, G.T[:, :, None])[:, :, 0].T
@@ -186,31 +160,3 @@ class _TwoLevel:
         return np.asarray(
             fine + self.coarse.solve(shared.ravel()).reshape(shared.shape) @ self.low.T
         )
-
-
-def _conjugate_gradients(
-    matrices: Array, root: Array, G: Array, preconditioner: _TwoLevel
-) -> Array:
-    """Preconditioned conjugate gradients from zero; return the iterate of least residual."""
-    W, left = np.zeros_like(G), G.copy()
-    solved = preconditioner.solve(left)
-    direction, slope = solved, float(np.vdot(left, solved))
-    best, least, waited = W, np.inf, 0
-    enough = _EXACT * float(np.linalg.norm(G))
-    for _ in range(_MAX_ITERATIONS):
-        image = _apply(matrices, root, direction)
-        curvature = float(np.vdot(direction, image))
-        if slope <= 0 or curvature <= 0:
-            break
-        size = slope / curvature
-        W = W + size * direction
-        left = left - size * image
-        norm = float(np.linalg.norm(left))
-        best, waited = (W, 0) if norm < least else (best, waited + 1)
-        least = min(norm, least)
-        if norm <= enough or waited >= _PATIENCE:
-            break
-        solved = preconditioner.solve(left)
-        before, slope = slope, float(np.vdot(left, solved))
-        direction = solved + slope / before * direction
-    return best

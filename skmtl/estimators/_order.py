@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import depth_first_order
 
-from skmtl._graphs import read_graph
+from skmtl._graphs import read_graph, read_sparse_graph, symmetric_edges
 from skmtl._warnings import warn
 from skmtl.design import TaskData, describe_names, entries_by_name, in_task_order, refuse_mask
 
@@ -38,6 +38,14 @@ def task_graph(graph: Any, data: TaskData) -> NDArray[Any]:
     weights = np.zeros((len(chain), len(chain)))
     weights[np.ix_(chain, chain)] = read_graph("chain", data.all_tasks)
     return weights
+
+
+def sparse_task_graph(graph: Any, data: TaskData) -> Any:
+    """The weights of the edges between all tasks as a CSR array, if ``graph`` is sparse."""
+    if not (isinstance(graph, str) and graph == "chain"):
+        return read_sparse_graph(graph, data.all_tasks)
+    chain = chain_of_tasks(data)
+    return symmetric_edges(chain[:-1], chain[1:], np.ones(len(chain) - 1), len(chain))
 
 
 def warn_of_alphabet(data: TaskData, graph: Any) -> None:

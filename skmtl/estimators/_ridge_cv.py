@@ -108,9 +108,11 @@ def _best(scores: Array, learned: Array, own: Array) -> NDArray[np.intp]:
     Tasks that are not ``own`` have the one that is best for all learned tasks together.
     """
     selected = np.full(scores.shape[1], _best_of(scores[:, learned].sum(axis=1)), dtype=np.intp)
-    for task in np.flatnonzero(own):
-        selected[task] = _best_of(scores[:, task])
-    return selected
+    ranked = np.where(np.isnan(scores), -np.inf, scores)
+    each = ranked.argmax(axis=0)  # the first, and so the largest alpha, of equal ones
+    for task in np.flatnonzero(own & np.isnan(scores).all(axis=0)):
+        _best_of(scores[:, task])  # raises an error
+    return np.where(own, each, selected)
 
 
 def _best_of(scores: Array) -> int:

@@ -1,15 +1,19 @@
-"""Ridges of the squared loss for a whole grid of strengths, from one eigendecomposition."""
+"""Ridges of the squared loss for a whole grid of strengths, from one set of Gram matrices."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl._numerics import kernels, linalg
 from skmtl.design import Moments, TaskData
 from skmtl.estimators._signs import read_signs
 from skmtl.estimators.base import linear_predictor
 
 Array = NDArray[Any]
+
+# The Gram matrices of which eigenvectors are held at a time.
+_BLOCK_BYTES = 2**22
 
 
 def has_closed_form(model: Any, data: TaskData) -> bool:
@@ -55,15 +59,46 @@ def ridge_coefficients(model: Any, data: TaskData, alphas: Array) -> tuple[Array
         weights = scales if len(grams) > 1 else scales.sum(keepdims=True)
         grams = np.tensordot(weights, grams, 1)[None]
         products, scales = products.sum(axis=0, keepdims=True), np.ones(1)
+    if len(products) == 1 or len(grams) == 1:
+        # One row for all tasks if their coefficients are pooled.
+        coef[:, learned] = _shrunk(grams, scales, products, alphas)
+    else:
+        tasks = np.flatnonzero(learned)
+        size = max(1, _BLOCK_BYTES // grams[0].nbytes)
+        for start in range(0, len(tasks), size):
+            block = slice(start, start + size)
+            coef[:, tasks[block]] = _shrunk(grams[block], scales[block], products[block], alphas)
+    intercept[:, learned] = moments.y_origin - (coef[:, learned] * moments.x_origin).sum(axis=2)
+    return coef, intercept
+
+
+def _shrunk(grams: Array, scales: Array, products: Array, alphas: Array) -> Array:
+    """The coefficients (n_alphas, n_tasks, n_features) for Gram matrices and X'y of tasks."""
+    if len(grams) > 1 and grams.shape[1] <= linalg.SMALL_SIDE:
+        found = _solved(grams, scales, products, alphas)
+        if found is not None:
+            return found
     values, vectors = np.linalg.eigh(grams)
     values = np.maximum(values, 0.0) * scales[:, None]
     turned = (products[:, None, :] @ vectors)[:, 0]
-    for k, alpha in enumerate(alphas):
-        # One row for all tasks if their coefficients are pooled.
-        shrunk = turned / (values + alpha)
-        coef[k, learned] = (vectors @ shrunk[:, :, None])[:, :, 0]
-    intercept[:, learned] = moments.y_origin - (coef[:, learned] * moments.x_origin).sum(axis=2)
-    return coef, intercept
+    shrunk = turned / (values + alphas[:, None, None])
+    if len(grams) == 1:
+        return np.asarray(shrunk @ vectors[0].T)
+    return np.asarray((vectors @ shrunk[:, :, :, None])[:, :, :, 0])
+
+
+def _solved(grams: Array, scales: Array, products: Array, alphas: Array) -> Array | None:
+    """The coefficients by factors for each alpha, which take less time if the matrices are small.
+
+    None if a matrix is not numerically positive definite.
+    """
+    coef = np.tile(products, (len(alphas), 1, 1))
+    for alpha, rows in zip(alphas, coef, strict=True):
+        factors = linalg.factorise(grams, scales, np.full(len(grams), alpha))
+        if factors is None:
+            return None
+        kernels.solve_factored(factors, rows)
+    return coef
 
 
 def held_out_losses(model: Any, data: TaskData, train: Array, test: Array, alphas: Array) -> Array:

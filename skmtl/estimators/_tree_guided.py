@@ -12,6 +12,7 @@ from skmtl._warnings import gather_warnings
 from skmtl.design import TaskData
 from skmtl.estimators._by_feature import ConstrainedFeatures
 from skmtl.estimators._independent import IndependentTaskClassifier, IndependentTaskRegressor
+from skmtl.estimators._linkage import ward_linkage
 from skmtl.estimators._tree import tree_groups
 from skmtl.estimators.base import (
     Fit,
@@ -102,7 +103,8 @@ class _TreeGuided(ConstrainedFeatures):
         ``[["a", "b"], ["c", ["d", "e"]]]``, where a node whose longest path down to a task has s
         steps is at height (s - 1) / D, D being that number for the root. "auto": Ward's linkage of
         the coefficients of single-task fits, with a ridge of 0.3 times the mean eigenvalue of each
-        task's Gram matrix.
+        task's Gram matrix. With more than 5000 tasks, Ward's linkage within groups of about 500
+        tasks with similar coefficients, found by k-means, and of these groups.
         """,
     )
 
@@ -137,10 +139,6 @@ class _TreeGuided(ConstrainedFeatures):
 
     def _single_task_tree(self, data: TaskData) -> Array:
         """Ward's linkage of the coefficients of single-task ridge fits."""
-        # Imported here, since it takes long to import.
-        from scipy.cluster.hierarchy import linkage
-        from scipy.spatial.distance import pdist
-
         if data.n_tasks == 1:
             return np.zeros((0, 4))
         factors = self._task_factors(data)
@@ -155,7 +153,7 @@ class _TreeGuided(ConstrainedFeatures):
         with gather_warnings():
             # The tree needs no precise fits, so that a warning of slow convergence is dropped.
             coef = single._fit_data(data).coef
-        return np.asarray(linkage(pdist(coef.astype(np.float64)), method="ward"))
+        return ward_linkage(coef.astype(np.float64))
 
     def _minimise(
         self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None

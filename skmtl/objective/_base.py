@@ -20,6 +20,7 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl._numerics import Coupling
 from skmtl.design import TaskRotation
 from skmtl.objective._certificate import Dual
 from skmtl.objective._known import KnownGrams
@@ -56,7 +57,9 @@ class BaseObjective(Sum, Offers):
     rotation: TaskRotation | None = None
 
     # Cached properties that depend on the penalty.
-    _of_penalty: tuple[str, ...] = ("curvature", "has_free_task", "spectrum", "thresholds")
+    _of_penalty: tuple[str, ...] = (
+        *("curvature", "has_free_task", "spectrum", "thresholds", "_coupled_system"),
+    )
 
     def with_penalty(self, penalty: Penalty | None) -> Self:
         """A copy with another penalty, which shares what does not depend on the penalty."""
@@ -163,10 +166,10 @@ class BaseObjective(Sum, Offers):
         return self.quadratic is not None and self.quadratic.couples_tasks
 
     @property
-    def _ridges_or_coupling(self) -> Array:
-        """The quadratic's ridges (n_columns,), or its matrix if it couples tasks."""
+    def _ridges_or_coupling(self) -> Array | Coupling:
+        """The quadratic's ridges (n_columns,), or its matrix or graph if it couples tasks."""
         if self.quadratic is not None and self.quadratic.couples_tasks:
-            return self.quadratic.hessian(self.n_columns)
+            return self.quadratic.coupling_of(self.n_columns)
         return self._ridges
 
     # Curvature
@@ -316,8 +319,11 @@ class BaseObjective(Sum, Offers):
         """Whether some column of W, or a combination of columns, is unpenalised."""
         if self.penalty is not None:
             return False
+        coupling = self._ridges_or_coupling
+        if isinstance(coupling, Coupling):
+            return coupling.is_singular
         if self._couples_tasks:
-            eigenvalues = np.linalg.eigvalsh(self._ridges_or_coupling)
+            eigenvalues = np.linalg.eigvalsh(coupling)
             return bool(eigenvalues[0] <= 1e-12 * eigenvalues[-1])
         return bool((self._ridges == 0).any())
 

@@ -64,7 +64,9 @@ def best_dual(
         scale = only.dual_scale(G)
         if only.is_norm:  # its conjugate is zero on the dual ball
             return Dual(loss(scale), G, scale)
-        return Dual(loss(scale) - only.conjugate(G if scale == 1.0 else scale * G))
+        G = G if scale == 1.0 else scale * G
+        held = only.conjugate(G) if quadratic is None else quadratic.conjugate_near(G, W)
+        return Dual(loss(scale) - held)
     free = penalty.free_rows
     if free is not None:
         if quadratic.couples_tasks or not quadratic.task_curvature(G.shape[1]).all():
@@ -118,12 +120,3 @@ def envelope(penalty: Penalty, quadratic: Quadratic, G: Array) -> float:
     else:
         W = penalty.prox(G / ridges[0], 1 / ridges[0])
     return float(np.vdot(G, W) - penalty.value(W) - quadratic.value(W))
-
-
-def seen_by(quadratic: Quadratic, G: Array) -> tuple[float, Array]:
-    """q^* at the projection of G onto the range of q, and the rest, which must vanish."""
-    eigenvalues, basis = np.linalg.eigh(quadratic.hessian(G.shape[1]))
-    seen = eigenvalues > 1e-12 * eigenvalues[-1]
-    turned = G @ basis
-    value = float((turned[:, seen] ** 2 / eigenvalues[seen]).sum() / 2)
-    return value, turned[:, ~seen] @ basis[:, ~seen].T

@@ -40,6 +40,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from skmtl._numerics import Coupling
 from skmtl._warnings import warn
 from skmtl.design import Design
 from skmtl.objective._base import MOST_FEATURES, Array, parts_of
@@ -142,7 +143,9 @@ class FreedomOf:
             )
             return Freedom(_shares(self._eigenvalues, ridges[:, None]), 0.0)
         assert quadratic is not None
-        hessian = quadratic.hessian(n_columns)
+        hessian = quadratic.coupling_of(n_columns)
+        if isinstance(hessian, Coupling):
+            return self._by_probes([lambda D: D], quadratic, shape)
         if len(self._grams) == 1:
             strengths = np.maximum(np.linalg.eigvalsh(hessian), 0.0)
             strengths[strengths <= _ROUNDING * strengths[-1]] = 0.0

@@ -7,10 +7,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from skmtl._numerics import FactoredSpectrum, Spectrum, kernels, linalg, solve_coupled
+from skmtl._numerics import (
+    CoupledSystem,
+    Coupling,
+    FactoredSpectrum,
+    Spectrum,
+    kernels,
+    linalg,
+    solve_coupled,
+)
 from skmtl.design import Moments
 from skmtl.objective._base import MOST_FEATURES, Array, BaseObjective
-from skmtl.objective._certificate import Dual, best_dual, seen_by
+from skmtl.objective._certificate import Dual, best_dual
 from skmtl.objective._models import NO_GRAMS, GramModel
 from skmtl.objective._task_model import TaskGramModel
 from skmtl.penalties import Penalty, Quadratic
@@ -181,6 +189,9 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     def newton_step(self, point: Point, gradient: tuple[Array, Array]) -> tuple[Array, Array]:
         if self._couples_tasks:
+            if isinstance(self._ridges_or_coupling, Coupling):
+                size = float(np.linalg.norm(self.linear))
+                return -self._coupled_system.solve(gradient[0], size), np.zeros(0)
             grams = self.grams
             if len(grams) > 1 or (self.scales != self.scales[0]).any():
                 grams = grams * self.scales[:, None, None]
@@ -191,6 +202,13 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         ridges = self._ridges / self.scales
         step = -linalg.solve_semidefinite(self.grams, ridges, gradient[0] / self.scales)
         return step, np.zeros(0)
+
+    @cached_property
+    def _coupled_system(self) -> CoupledSystem:
+        """The system of a Newton step for a coupling that is kept as a graph."""
+        coupling = self._ridges_or_coupling
+        assert isinstance(coupling, Coupling)
+        return CoupledSystem(self.grams, self.scales, coupling)
 
     @property
     def curved(self) -> None:
@@ -377,7 +395,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         if self.quadratic is not None and self._couples_tasks:
             # Within the range of the quadratic the dual point is unconstrained.
             slopes = self.linear - best.Z
-            held, rest = seen_by(self.quadratic, slopes)
+            held, _, rest = self.quadratic.on_range(slopes, best.W)
             with_labels = self.squares - float(np.vdot(best.W, self.linear))
             square = max(with_labels - float(np.vdot(best.W, slopes)), 0.0)
             exact = self._vanishes(rest, np.arange(self.n_features), 1e-11)

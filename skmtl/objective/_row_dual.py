@@ -6,7 +6,7 @@ import numpy as np
 
 from skmtl.design import Design, PooledDesign
 from skmtl.objective._base import Array
-from skmtl.objective._certificate import Dual, best_dual, seen_by
+from skmtl.objective._certificate import Dual, best_dual
 from skmtl.objective._row_loss import RowLoss
 from skmtl.solvers import Point
 
@@ -80,7 +80,7 @@ class RowDual(RowLoss):
         value = self.conjugate_loss(U)
         rest = design.adjoint(design.weights * U)
         if quadratic is not None and coupled:
-            held, rest = seen_by(quadratic, -rest)
+            held, _, rest = quadratic.on_range(-rest, scale * (start.W + step[0]))
             value += held
         elif quadratic is not None:
             W = scale * (start.W + step[0])
@@ -198,8 +198,7 @@ class RowDual(RowLoss):
             return np.full((n_tasks, 1), 1 / np.sqrt(n_tasks))
         if quadratic is None or not quadratic.couples_tasks:
             return None
-        eigenvalues, basis = np.linalg.eigh(quadratic.hessian(n_tasks))
-        free: Array = basis[:, eigenvalues <= 1e-12 * max(eigenvalues[-1], 0.0)]
+        free = quadratic.free_combinations(n_tasks)
         return free if free.shape[1] else None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skmtl._numerics import Coupling
 from skmtl.design import Design, newton_direction
 from skmtl.losses import Loss
 from skmtl.objective._base import MOST_FEATURES, Array
@@ -117,7 +118,12 @@ class RowLoss(RowIntercepts):
         return self.direction(self.design, H, self._hessians(H), self._ridges_or_coupling, gradient)
 
     def direction(
-        self, design: Design, H: Array, grams: Array, ridges: Array, gradient: tuple[Array, Array]
+        self,
+        design: Design,
+        H: Array,
+        grams: Array,
+        ridges: Array | Coupling,
+        gradient: tuple[Array, Array],
     ) -> tuple[Array, Array]:
         """The Newton step in W and the intercepts, for a design."""
         return newton_direction(design, H, grams, ridges, gradient)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmtl._numerics import LinkedSpectrum, linalg, solve_coupled
+from skmtl._numerics import Coupling, LinkedSpectrum, solve_shifted
 from skmtl.design import Design, PooledDesign
 from skmtl.losses import Loss
 from skmtl.objective._base import Array
@@ -128,7 +128,12 @@ class ShrunkObjective(Objective):
         return self.minimise_intercepts(self.point(W, b)).astype(W.dtype)
 
     def direction(
-        self, design: Design, H: Array, grams: Array, ridges: Array, gradient: tuple[Array, Array]
+        self,
+        design: Design,
+        H: Array,
+        grams: Array,
+        ridges: Array | Coupling,
+        gradient: tuple[Array, Array],
     ) -> tuple[Array, Array]:
         """As ``newton_direction``, with the intercepts eliminated given their mean.
 
@@ -143,10 +148,8 @@ class ShrunkObjective(Objective):
         else:
             grams = self._held_grams(grams, design.adjoint(H), totals)
 
-        solve = linalg.solve_semidefinite if ridges.ndim == 1 else solve_coupled
-
         def solved(right: Array, b: Array) -> tuple[Array, Array]:
-            W = solve(grams, ridges, right - design.adjoint(H * design.spread(b / held)))
+            W = solve_shifted(grams, ridges, right - design.adjoint(H * design.spread(b / held)))
             return W, design.gather(H * design.forward(W))
 
         W, moved = solved(-G, -g)

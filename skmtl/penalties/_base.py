@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval
 
+from skmtl._numerics import Coupling
 from skmtl.penalties._task_precision import TaskPrecision, total
 
 Array = NDArray[Any]
 Derivative = Callable[[Array], Array]
+
+# Eigenvalues up to this fraction of the largest are rounding error.
+_ROUNDING = 1e-12
 
 
 class Penalty(BaseEstimator):
@@ -319,6 +323,31 @@ class Quadratic(Penalty):
     def hessian(self, n_tasks: int) -> Array:
         """M (n_tasks, n_tasks), the Hessian of each row of W."""
         return np.diag(self.task_curvature(n_tasks))
+
+    def coupling_of(self, n_tasks: int) -> Array | Coupling:
+        """M, kept as a graph if there are many tasks."""
+        return self.hessian(n_tasks)
+
+    def free_combinations(self, n_tasks: int) -> Any:
+        """An orthonormal basis (n_tasks, n) of the combinations of tasks that are unpenalised."""
+        eigenvalues, basis = np.linalg.eigh(self.hessian(n_tasks))
+        return basis[:, eigenvalues <= _ROUNDING * max(eigenvalues[-1], 0.0)]
+
+    def on_range(self, G: Array, near: Array | None) -> tuple[float, Array, Array]:
+        """The conjugate at the projection of G onto the range of M, this projection, and the rest.
+
+        ``near`` is a W close to where the conjugate is attained, if one is known.
+        """
+        eigenvalues, basis = np.linalg.eigh(self.hessian(G.shape[1]))
+        seen = eigenvalues > _ROUNDING * eigenvalues[-1]
+        turned = G @ basis
+        value = float((turned[:, seen] ** 2 / eigenvalues[seen]).sum() / 2)
+        held, rest = turned[:, seen] @ basis[:, seen].T, turned[:, ~seen] @ basis[:, ~seen].T
+        return value, held, rest
+
+    def conjugate_near(self, G: Array, W: Array | None) -> float:
+        """The conjugate at G, for W close to where it is attained."""
+        return self.conjugate(G)
 
     def task_precision(self, W: Array) -> TaskPrecision:
         n_tasks = W.shape[1]

@@ -3,10 +3,13 @@
 from typing import Any, Self
 
 import numpy as np
+import scipy.sparse as sp
 
-from skmtl._graphs import read_laplacian
+from skmtl._graphs import read_laplacian, read_sparse_laplacian
+from skmtl._numerics import Coupling
 from skmtl.penalties._base import Array, Quadratic
-from skmtl.penalties._forms import TaskForm, squares_in_cvxpy
+from skmtl.penalties._forms import TaskForm
+from skmtl.penalties._graph_form import GraphForm
 
 
 class TaskQuadratic(Quadratic):
@@ -17,8 +20,10 @@ class TaskQuadratic(Quadratic):
 
     Parameters
     ----------
-    matrix : array of shape (n_tasks, n_tasks)
-        M, symmetric and positive semidefinite.
+    matrix : array or sparse matrix of shape (n_tasks, n_tasks)
+        M, symmetric and positive semidefinite. A sparse Laplacian of a graph, to which a
+        non-negative diagonal may have been added, is never made dense, so that there may be many
+        thousands of tasks.
     alpha : float, default=1.0
         Strength, non-negative.
 
@@ -30,16 +35,24 @@ class TaskQuadratic(Quadratic):
 
     couples_tasks = True
 
-    def __init__(self, matrix: Array, alpha: float = 1.0) -> None:
+    def __init__(self, matrix: Any, alpha: float = 1.0) -> None:
         self.matrix = matrix
         self.alpha = alpha
 
     def check(self, n_features: int, n_tasks: int) -> None:
         super().check(n_features, n_tasks)
-        read_laplacian(np.asarray(self.matrix), np.arange(n_tasks), "matrix")
+        if isinstance(self.matrix, Coupling):
+            return
+        if sp.issparse(self.matrix):
+            read_sparse_laplacian(self.matrix, np.arange(n_tasks), "matrix")
+        else:
+            read_laplacian(np.asarray(self.matrix), np.arange(n_tasks), "matrix")
 
     def hessian(self, n_tasks: int) -> Array:
-        return np.asarray(self.alpha * np.asarray(self.matrix, dtype=np.float64))
+        return self._form.hessian(n_tasks)
+
+    def coupling_of(self, n_tasks: int) -> Array | Coupling:
+        return self._form.coupling_of(n_tasks)
 
     def value(self, W: Array) -> float:
         return self._form.value(W)
@@ -60,15 +73,26 @@ class TaskQuadratic(Quadratic):
         return self._form.dual_scale(G)
 
     def for_tasks(self, chosen: Array) -> Self:
+        if isinstance(self.matrix, Coupling):
+            return type(self)(self.matrix.of_tasks(chosen), self.alpha)
+        if sp.issparse(self.matrix):
+            kept = np.flatnonzero(chosen)
+            return type(self)(sp.csr_array(self.matrix)[kept][:, kept], self.alpha)
         return type(self)(np.asarray(self.matrix)[np.ix_(chosen, chosen)], self.alpha)
 
     @property
-    def quadratic_form(self) -> TaskForm:
+    def quadratic_form(self) -> TaskForm | GraphForm:
         return self._form
 
     @property
-    def _form(self) -> TaskForm:
-        return TaskForm(self.hessian(0))
+    def _form(self) -> TaskForm | GraphForm:
+        matrix = self.matrix
+        if sp.issparse(matrix):
+            coupling = Coupling.of_matrix(matrix)
+            matrix = matrix.toarray() if coupling is None else coupling
+        if isinstance(matrix, Coupling):
+            return GraphForm(matrix.scaled(self.alpha))
+        return TaskForm(np.asarray(self.alpha * np.asarray(matrix, dtype=np.float64)))
 
     def to_cvxpy(self, W: Any) -> Any:
-        return self.alpha / 2 * squares_in_cvxpy(self.matrix, W)
+        return self._form.to_cvxpy(W)

@@ -5,7 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from skmtl._numerics import Coupling
 from skmtl.penalties._base import Array, Quadratic
+from skmtl.penalties._graph_form import GraphForm
 
 # Eigenvalues below this fraction of the largest are rounding error.
 _ROUNDING = 1e-12
@@ -135,7 +137,7 @@ class QuadraticSum(Quadratic):
 
     def __init__(self, parts: tuple[Quadratic, ...]) -> None:
         self.parts = parts
-        self._form: TaskForm | None = None
+        self._form: TaskForm | GraphForm | None = None
 
     @property
     def couples_tasks(self) -> bool:
@@ -143,6 +145,25 @@ class QuadraticSum(Quadratic):
 
     def hessian(self, n_tasks: int) -> Array:
         return np.asarray(np.sum([part.hessian(n_tasks) for part in self.parts], axis=0))
+
+    def coupling_of(self, n_tasks: int) -> Array | Coupling:
+        forms = [part.coupling_of(n_tasks) for part in self.parts if part.couples_tasks]
+        if not forms or not all(isinstance(form, Coupling) for form in forms):
+            return self.hessian(n_tasks)
+        alone = [part.task_curvature(n_tasks) for part in self.parts if not part.couples_tasks]
+        return sum([*forms[1:], *alone], start=forms[0])
+
+    def free_combinations(self, n_tasks: int) -> Any:
+        return self._whole(n_tasks).free_combinations(n_tasks)
+
+    def on_range(self, G: Array, near: Array | None) -> tuple[float, Array, Array]:
+        return self._whole(G.shape[1]).on_range(G, near)
+
+    def conjugate_near(self, G: Array, W: Array | None) -> float:
+        return self._whole(G.shape[1]).conjugate_near(G, W)
+
+    def pull(self, n_tasks: int) -> Array:
+        return self._whole(n_tasks).pull(n_tasks)
 
     def task_curvature(self, n_tasks: int) -> Array:
         return np.asarray(np.sum([part.task_curvature(n_tasks) for part in self.parts], axis=0))
@@ -163,7 +184,7 @@ class QuadraticSum(Quadratic):
         return self._whole(G.shape[1]).dual_scale(G)
 
     def lipschitz(self) -> float:
-        sizes = [len(part.hessian(0)) for part in self.parts if part.couples_tasks]
+        sizes = [part.coupling_of(0).shape[0] for part in self.parts if part.couples_tasks]
         if not sizes:
             return sum(part.lipschitz() for part in self.parts)
         return self._whole(sizes[0]).lipschitz()
@@ -176,7 +197,11 @@ class QuadraticSum(Quadratic):
         if not self.couples_tasks:
             return DiagonalForm(self.task_curvature(n_tasks))
         if self._form is None:
-            self._form = TaskForm(self.hessian(n_tasks))
+            coupling = self.coupling_of(n_tasks)
+            if isinstance(coupling, Coupling):
+                self._form = GraphForm(coupling)
+            else:
+                self._form = TaskForm(coupling)
         return self._form
 
 

@@ -198,15 +198,15 @@ def _read_tree(groups: Sequence[Sequence[int]], weights: Any, n_tasks: int) -> _
     outermost = owners.copy()
     for g, group in enumerate(members):
         inside = np.unique(outermost[group])
+        outermost[group] = g
         for child in inside[inside >= 0]:
-            if not np.isin(members[child], group).all():
+            if (outermost[members[child]] != g).any():
                 raise ValueError(
                     f"Any two groups of TreeGroup must be disjoint or nested, but "
                     f"{sorted(members[child].tolist())} and {sorted(group.tolist())} overlap."
                 )
             parents[child] = g
         owners[group] = np.where(owners[group] < 0, g, owners[group])
-        outermost[group] = g
     if (owners < 0).any():
         raise ValueError(
             f"Every task must be in a group of TreeGroup with a positive weight; the columns "

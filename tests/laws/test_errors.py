@@ -395,7 +395,9 @@ def test_penalties_are_called_by_their_public_name(cls, given):
         (GraphTotalVariation("chain"), "'adjacency' cannot be read as numbers.*'chain'"),
         (GraphTotalVariation([(0, 1), (0, 1, 2)]), "'adjacency' cannot be read as numbers"),
         (TaskQuadratic("chain"), "'matrix' cannot be read as numbers.*'chain'"),
-        (TaskQuadratic(sp.eye(2)), "'matrix' cannot be read as numbers"),
+        (TaskQuadratic(sp.eye(3)), r"'matrix' has shape \(3, 3\)"),
+        (TaskQuadratic(sp.csr_array([[1, 2], [0, 1]])), "'matrix' must be symmetric.*task 0 to 1"),
+        (TaskQuadratic(sp.csr_array([[0, 1], [1, 0]])), "'matrix' must be positive semidefinite"),
     ],
 )
 def test_penalties_name_what_is_wrong_in_them(penalty, message):

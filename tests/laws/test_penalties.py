@@ -7,6 +7,7 @@ import pickle
 import cvxpy as cp
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -25,6 +26,7 @@ from penalty_formulas import (
 )
 from sklearn.base import clone
 
+from skmtl._numerics import Coupling
 from skmtl.penalties import (
     L1,
     L21,
@@ -118,12 +120,36 @@ def _coupling(W):
     return 0.8 / 2 * sum(w @ w - (w @ free) ** 2 for w in W)
 
 
+# Laplacians, to the second of which a diagonal is added.
+TREE = np.array([[2.0, -2.0, 0.0], [-2.0, 2.5, -0.5], [0.0, -0.5, 0.5]])
+CYCLE = np.array([[3.3, -2.0, -1.0], [-2.0, 2.5, -0.5], [-1.0, -0.5, 1.5]])
+
+
+def _edges(alpha, edges, own=()):
+    """Squared differences along edges, and squares of tasks."""
+
+    def value(W):
+        total = sum(a * ((W[:, s] - W[:, t]) ** 2).sum() for s, t, a in edges)
+        return alpha / 2 * (total + sum(a * (w**2).sum() for a, w in zip(own, W.T, strict=False)))
+
+    return value
+
+
 TABLE = {
     "L1": (L1(0.7), _l1),
     "L21": (L21(1.3), _l21),
     "Ridge": (Ridge(0.8), _ridge),
     "Ridge-each": (Ridge(EACH), _ridge_each),
     "TaskQuadratic": (TaskQuadratic(COUPLING, 0.8), _coupling),
+    "graph-tree": (TaskQuadratic(sp.csr_array(TREE), 0.8), _edges(0.8, [(0, 1, 2.0), (1, 2, 0.5)])),
+    "graph-cycle": (
+        TaskQuadratic(sp.csr_array(CYCLE), 0.8),
+        _edges(0.8, [(0, 1, 2.0), (1, 2, 0.5), (0, 2, 1.0)], own=(0.3, 0.0, 0.0)),
+    ),
+    "graph-complete": (
+        TaskQuadratic(Coupling.complete(3, 0.4, 0.1), 0.8),
+        _edges(0.8, [(0, 1, 0.4), (1, 2, 0.4), (0, 2, 0.4)], own=(0.1, 0.1, 0.1)),
+    ),
     "L1Inf": (L1Inf(0.9), lambda W: 0.9 * sum(max(abs(w) for w in row) for row in W)),
     "TaskGroup": (TaskGroup(0.6), lambda W: 0.6 * sum(np.sqrt(sum(w**2)) for w in W.T)),
     "TraceNorm": (TraceNorm(0.8), lambda W: 0.8 * np.linalg.norm(W, "nuc")),
@@ -156,7 +182,14 @@ NORMS = [
     for name, (penalty, _) in TABLE.items()
     if penalty.is_norm and split(penalty)[1] is None and not penalty.leaves_mean_free
 ]
-QUADRATIC_NAMES = ("Ridge", "Ridge-each", "TaskQuadratic")
+QUADRATIC_NAMES = (
+    "Ridge",
+    "Ridge-each",
+    "TaskQuadratic",
+    "graph-tree",
+    "graph-cycle",
+    "graph-complete",
+)
 QUADRATICS = [pytest.param(TABLE[name][0], id=name) for name in QUADRATIC_NAMES]
 ROW_NORMS = [pytest.param(TABLE[name][0], id=name) for name in ("L1", "L21", "L1Inf")]
 SPARSE = ROW_NORMS[:2]

@@ -84,3 +84,18 @@ def test_constant_columns_of_a_sparse_matrix_become_zero(form):
     expected = dense * [0, 1, 1, 1]
     np.testing.assert_array_equal(linalg.without_constant_columns(X).toarray(), expected)
     np.testing.assert_array_equal(X.toarray(), dense)
+
+
+def test_many_small_systems_are_solved_as_one():
+    # Regular, singular and zero matrices, in unequal units.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(700, 9, 6)) * np.logspace(-5, 5, 6)
+    X[100:120, 3:] = 0.0
+    X[300] = 0.0
+    matrices = np.ascontiguousarray(X.swapaxes(1, 2) @ X)
+    ridges = np.where(np.arange(700) % 2, 0.0, 1e-3)
+    G = np.einsum("tjk,kt->jt", matrices, rng.normal(size=(6, 700))) + 0.0
+    found = linalg.solve_semidefinite(matrices, ridges, G)
+    for t in range(700):
+        alone = linalg.solve_semidefinite(matrices[t : t + 1], ridges[t : t + 1], G[:, t : t + 1])
+        np.testing.assert_allclose(found[:, t], alone[:, 0], rtol=1e-5, atol=1e-12)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from skmtl._numerics import solve_coupled
+from skmtl._numerics import CoupledSystem, Coupling, solve_coupled
 
 
 def chain(n):
@@ -22,6 +23,31 @@ def pieces(n):
     L[:half, :half], L[half:-2, half:-2] = chain(half), chain(n - 2 - half)
     L[-2, -2] = 0.5
     return L
+
+
+def ring(n):
+    """A cycle with two chords, of unequal weights."""
+    L = chain(n)
+    for s, t, a in ((0, n - 1, 1.0), (0, n // 2, 0.3), (1, n - 2, 2.0)):
+        L[s, t] -= a
+        L[t, s] -= a
+        L[s, s] += a
+        L[t, t] += a
+    return L
+
+
+def star(n):
+    """A tree that is no chain, and a task alone."""
+    L = np.diag([n - 2.0] + [1.0] * (n - 2) + [0.0])
+    L[0, 1:-1] = L[1:-1, 0] = -1.0
+    return L
+
+
+def as_graph(M, graph, strength, ridge):
+    """The same matrix, not formed if it is that of the complete graph."""
+    if graph is complete:
+        return Coupling.complete(len(M), strength / len(M), strength * ridge)
+    return Coupling.of_matrix(sp.csr_array(M))
 
 
 def grams(n_tasks, d, n_rows, seed=0):
@@ -99,3 +125,44 @@ def test_without_coupling_or_right_hand_side():
     np.testing.assert_allclose(solve_coupled(matrices, np.zeros((5, 5)), G), alone, rtol=1e-8)
     big = grams(40, 20, 40)
     assert not solve_coupled(big, chain(40), np.zeros((20, 40))).any()
+
+
+GRAPHS = [chain, complete, pieces, star, ring]
+
+
+@pytest.mark.parametrize("n_tasks, d, one", [*SIZES, (90, 10, False), (90, 10, True)])
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("strength", [1e-5, 1.0, 1e5])
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_systems_along_graphs(n_tasks, d, one, graph, strength, ridge):
+    matrices = grams(1 if one else n_tasks, d, 2 * d)
+    M = strength * (graph(n_tasks) + ridge * np.eye(n_tasks))
+    W = np.random.default_rng(1).normal(size=(d, n_tasks))
+    G = times(matrices, M, W)
+    found = solve_coupled(matrices, as_graph(M, graph, strength, ridge), G)
+    np.testing.assert_allclose(times(matrices, M, found), G, atol=1e-11 * np.abs(G).max())
+    expected = dense(matrices, M, G) if d * n_tasks < 900 else W
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("n_tasks, d, one", SIZES)
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_singular_systems_along_graphs(n_tasks, d, one, graph):
+    matrices = grams(1 if one else n_tasks, d, 2)
+    matrices[:, 0], matrices[:, :, 0] = 0.0, 0.0
+    M = graph(n_tasks)
+    G = times(matrices, M, np.random.default_rng(1).normal(size=(d, n_tasks)))
+    found = solve_coupled(matrices, as_graph(M, graph, 1.0, 0.0), G)
+    np.testing.assert_allclose(times(matrices, M, found), G, atol=1e-9 * np.abs(G).max())
+    assert np.linalg.norm(found) < 100 * np.linalg.norm(dense(matrices, M, G))
+
+
+def test_scales_of_tasks():
+    matrices, scales = grams(1, 6, 12), np.linspace(0.5, 2, 8)
+    M = chain(8)
+    G = np.random.default_rng(1).normal(size=(6, 8))
+    expected = dense(scales[:, None, None] * matrices, M, G)
+    graph = Coupling.of_matrix(sp.csr_array(M))
+    for grams_of_tasks in (matrices, np.repeat(matrices, 8, axis=0)):
+        found = CoupledSystem(grams_of_tasks, scales, graph).solve(G)
+        np.testing.assert_allclose(found, expected, atol=1e-9)

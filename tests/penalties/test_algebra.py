@@ -92,7 +92,7 @@ class TestFiles:
     """Norms import the base and shared files; the algebra imports these, but no norm."""
 
     SHARED = {
-        "_base", "_box", "_derivatives", "_forms", "_fusion", "_roots", "_shrinkage",
+        "_base", "_box", "_derivatives", "_forms", "_fusion", "_graph_form", "_roots", "_shrinkage",
         "_sparse_rows", "_task_precision", "_thresholds",
     }  # fmt: skip
     ALGEBRA = {"_by_feature", "_concave", "_factored", "_split", "_superposition", "_terms"}

@@ -9,7 +9,9 @@ detect changes in other files.
 from skmtl._numerics.kernels._box import box_multiplier
 from skmtl._numerics.kernels._classes import minimise_classes
 from skmtl._numerics.kernels._factors import factor_products
+from skmtl._numerics.kernels._forest import eliminate_tasks, pass_to_leaves, pass_to_roots
 from skmtl._numerics.kernels._fused import exceed_chains, shrink_chains
+from skmtl._numerics.kernels._laplacian import measure_edges, multiply_laplacian
 from skmtl._numerics.kernels._pairwise import exceed_pairs, shrink_pairs
 from skmtl._numerics.kernels._precision import sweep_covariance
 from skmtl._numerics.kernels._rows import (
@@ -37,12 +39,14 @@ from skmtl._numerics.kernels._tree import exceed_trees, measure_trees, shrink_tr
 __all__ = [
     "box_multiplier",
     "dense_gap",
+    "eliminate_tasks",
     "exceed_chains",
     "exceed_pairs",
     "exceed_trees",
     "factor_products",
     "factorise_grams",
     "find_rows",
+    "measure_edges",
     "measure_rows",
     "measure_trees",
     "minimise_classes",
@@ -51,8 +55,11 @@ __all__ = [
     "minimise_rows_sparse",
     "multiply_gram_rows",
     "multiply_grams",
+    "multiply_laplacian",
     "multiply_tasks",
     "multiply_tasks_transposed",
+    "pass_to_leaves",
+    "pass_to_roots",
     "shrink_chains",
     "shrink_pairs",
     "shrink_trees",

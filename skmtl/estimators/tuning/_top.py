@@ -85,9 +85,8 @@ def _at_free_combinations(objective: BaseObjective) -> tuple[Array, float]:
     smooth = objective.with_penalty(None)
     gradient = smooth.gradient(found)[0]
     # Along the unpenalised combinations the gradient is zero up to the solver's tolerance.
-    eigenvalues, basis = np.linalg.eigh(objective.quadratic.hessian(objective.n_columns))
-    penalised = basis[:, eigenvalues > 1e-12 * eigenvalues[-1]]
-    return -gradient @ penalised @ penalised.T, float(smooth.loss_value(found))
+    penalised = objective.quadratic.on_range(-gradient, None)[1]
+    return penalised, float(smooth.loss_value(found))
 
 
 def _null_gradient(model: Any, objective: BaseObjective) -> Array:

@@ -1,16 +1,22 @@
 """Validation of users' graphs of tasks, and their Laplacians."""
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from skmtl._graphs._edges import read_edges
+from skmtl._graphs._rules import (
+    ROUNDING,
+    asymmetric,
+    check_finite,
+    check_shape,
+    check_weights,
+    rule,
+)
 
-# Asymmetry and negative eigenvalues up to this fraction of the largest entry are rounding error.
-_ROUNDING = 1e-8
+Array = NDArray[Any]
 
 
 def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
@@ -39,13 +45,12 @@ def read_graph(graph: Any, tasks: Array, name: str = "graph") -> Array:
             return (1 - np.eye(n_tasks)) / n_tasks
         return np.eye(n_tasks, k=1) + np.eye(n_tasks, k=-1)
     if isinstance(graph, (list, tuple)):
-        return _from_edges(graph, tasks.tolist())
+        weights = np.zeros((n_tasks, n_tasks))
+        s, t, given = read_edges(graph, tasks.tolist())
+        weights[s, t] = weights[t, s] = given
+        return weights
     weights = _symmetric(graph, name, tasks)
-    if (weights < 0).any():
-        raise ValueError(
-            f"The weights of '{name}' must be >= 0, got {weights.min():.4g}. To represent negative "
-            f"relations, pass a positive semidefinite 'laplacian' if the estimator accepts one."
-        )
+    check_weights(weights, name)
     np.fill_diagonal(weights, 0.0)
     return weights
 
@@ -68,7 +73,7 @@ def read_laplacian(laplacian: Any, tasks: Array, name: str = "laplacian") -> Arr
     """
     matrix = _symmetric(laplacian, name, tasks)
     lowest = float(np.linalg.eigvalsh(matrix)[0])
-    if lowest < -_ROUNDING * np.abs(matrix).max():
+    if lowest < -ROUNDING * np.abs(matrix).max():
         raise ValueError(
             f"The '{name}' must be positive semidefinite, its smallest eigenvalue is "
             f"{lowest:.4g}. Add a multiple of the identity, or use the Laplacian of a graph with "
@@ -115,10 +120,6 @@ def _are_positions(labels: list[Any]) -> bool:
 def _symmetric(given: Any, name: str, tasks: Array) -> Array:
     """Validate a matrix between the tasks; return an exactly symmetric copy."""
     n_tasks, names = len(tasks), tasks.tolist()
-    rule = (
-        f"it must be a matrix of shape ({n_tasks}, {n_tasks}), a row and a column for each of the "
-        f"{n_tasks} tasks"
-    )
     if np.ma.isMaskedArray(given) and np.ma.getmaskarray(given).any():
         raise ValueError(f"The '{name}' must not have masked entries. Fill them: .filled(0).")
     order = _order(given, name, names) if _is_frame(given) else None
@@ -127,26 +128,17 @@ def _symmetric(given: Any, name: str, tasks: Array) -> Array:
     except (TypeError, ValueError) as error:
         remedy = " Pass edges as a list of pairs of tasks." if name == "graph" else ""
         raise ValueError(
-            f"The '{name}' cannot be read as numbers ({error}); {rule}. Got "
+            f"The '{name}' cannot be read as numbers ({error}); {rule(n_tasks)}. Got "
             f"{type(given).__name__}: {given!r:.200}.{remedy}"
         ) from error
-    if matrix.shape != (n_tasks, n_tasks):
-        raise ValueError(
-            f"The '{name}' has shape {matrix.shape}; {rule} in the order of tasks_, or a data "
-            f"frame whose rows and columns have their names."
-        )
+    check_shape(matrix.shape, name, n_tasks)
     if order is not None:
         matrix = matrix[np.ix_(*order)]
-    if not np.isfinite(matrix).all():
-        raise ValueError(f"The '{name}' must be finite, got NaN or infinity. Use 0 instead.")
+    check_finite(matrix, name)
     gaps = np.abs(matrix - matrix.T)
-    if gaps.max() > _ROUNDING * np.abs(matrix).max():
+    if gaps.max() > ROUNDING * np.abs(matrix).max():
         s, t = np.unravel_index(np.argmax(gaps), gaps.shape)
-        raise ValueError(
-            f"The '{name}' must be symmetric; entries (s, t) and (t, s) differ by up to "
-            f"{gaps.max():.4g}: the entry from task {names[s]!r} to {names[t]!r} is "
-            f"{matrix[s, t]:.4g}, the reverse is {matrix[t, s]:.4g}. Use (A + A.T) / 2."
-        )
+        raise asymmetric(name, (names[s], names[t]), (matrix[s, t], matrix[t, s]))
     return np.asarray((matrix + matrix.T) / 2)
 
 
@@ -183,39 +175,3 @@ def _positions(labels: list[Any], what: str, tasks: list[Any]) -> NDArray[np.int
             f"the order of tasks_, or pass the rows of a frame of edges as a list."
         )
     return np.array([places[task] for task in tasks], dtype=np.intp)
-
-
-def _from_edges(edges: Any, names: list[Any]) -> Array:
-    """The edge weights of a list of edges by task name."""
-    positions = {name: k for k, name in enumerate(names)}
-    weights = np.full((len(names), len(names)), np.nan)
-    for edge in edges:
-        if not isinstance(edge, (list, tuple)) or len(edge) not in (2, 3):
-            raise ValueError(
-                f"An edge of 'graph' must be a pair of task names or a triple with a weight, got "
-                f"{edge!r}. Pass a matrix of weights as an array."
-            )
-        for name in edge[:2]:
-            try:
-                known = name in positions
-            except TypeError:  # unhashable
-                known = False
-            if not known:
-                raise ValueError(
-                    f"The 'graph' names {name!r}, which is not a task; the tasks are {names}. A "
-                    f"list must contain edges; pass a matrix of weights as an array."
-                )
-        s, t = positions[edge[0]], positions[edge[1]]
-        weight = edge[2] if len(edge) == 3 else 1.0
-        if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
-            raise ValueError(
-                f"The weight of an edge of 'graph' must be a finite number >= 0, got {edge!r}. "
-                f"Leave out edges between unrelated tasks."
-            )
-        if s == t or not np.isnan(weights[s, t]):
-            wrong = "joins a task to itself" if s == t else "is repeated"
-            raise ValueError(
-                f"The edge {edge!r} of 'graph' {wrong}. Name each pair of different tasks once."
-            )
-        weights[s, t] = weights[t, s] = weight
-    return np.asarray(np.nan_to_num(weights))

@@ -1,0 +1,35 @@
+"""One positive semidefinite matrix, factored for many right-hand sides."""
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+# Eigenvalues up to this fraction of the largest are rounding error.
+_ROUNDING = 1e-12
+
+
+class Semidefinite:
+    """A positive semidefinite matrix, factored after scaling it to a unit diagonal."""
+
+    def __init__(self, matrix: Array) -> None:
+        scale = np.sqrt(np.diag(matrix).clip(min=0.0))
+        scale[scale == 0] = 1.0
+        self.scale, self.inverse = scale, None
+        matrix = matrix / scale[:, None] / scale
+        try:
+            self.factor = scipy.linalg.cho_factor(matrix, lower=True)
+            diagonal = np.diag(self.factor[0])
+            if diagonal.min() < 1e-7 * diagonal.max():
+                raise np.linalg.LinAlgError("numerically singular")
+        except np.linalg.LinAlgError:
+            self.inverse = np.linalg.pinv(matrix, rcond=_ROUNDING, hermitian=True)
+
+    def solve(self, g: Array) -> Array:
+        g = g / self.scale
+        if self.inverse is None:
+            return np.asarray(scipy.linalg.cho_solve(self.factor, g) / self.scale)
+        return np.asarray(self.inverse @ g / self.scale)
