@@ -1,7 +1,7 @@
 """Evaluation of a metric on each task's observed labels, and averages over tasks."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from warnings import warn
 
 import numpy as np
@@ -18,6 +18,7 @@ from skmtl.design import (
     read_ids,
     read_weights,
 )
+from skmtl.metrics._sums import scores_at_once
 
 Avg = str | None
 Scores = Any  # a float, or with average=None an array (n_tasks,)
@@ -46,11 +47,9 @@ def score_tasks(
     """
     if not isinstance(average, str | None) or average not in ("macro", "pooled", None):
         raise ValueError(f"average must be 'macro', 'pooled' or None, got {average!r}.")
-    groups = _split_tasks(*data, pool=average == "pooled", wide=wide)
-    scores = np.full(len(groups), np.nan)
-    for t, (labels, predictions, weight) in enumerate(groups):
-        if len(labels) >= at_least:
-            scores[t] = metric(labels, predictions, sample_weight=weight)
+    labels = _read_scored(*data, pool=average == "pooled", wide=wide)
+    scores = _scores_of(metric, labels, at_least)
+    scores[np.bincount(labels.codes, minlength=labels.n_tasks) < at_least] = np.nan
     if average is None:
         return scores
     defined = scores[~np.isnan(scores)]
@@ -60,10 +59,39 @@ def score_tasks(
     return np.nan
 
 
-def _split_tasks(
+class _Labels(NamedTuple):
+    """The observed labels of all tasks, with the task of each."""
+
+    truth: Any
+    predicted: Any
+    weight: Any
+    codes: NDArray[np.intp]
+    n_tasks: int
+
+
+def _scores_of(metric: Callable[..., float], labels: _Labels, at_least: int) -> NDArray[np.float64]:
+    """The score of each task, by sums for all tasks or by a call for each."""
+    truth, predicted, weight, codes, n_tasks = labels
+    scores = scores_at_once(metric, truth, predicted, codes, weight, n_tasks)
+    if scores is not None:
+        return scores
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=n_tasks))[:-1]
+    parts = [
+        [None] * n_tasks if part is None else np.split(part[order], ends)
+        for part in (truth, predicted, weight)
+    ]
+    scores = np.full(n_tasks, np.nan)
+    for t, (own, theirs, weights) in enumerate(zip(*parts, strict=True)):
+        if len(own) >= at_least:
+            scores[t] = metric(own, theirs, sample_weight=weights)
+    return scores
+
+
+def _read_scored(
     y_true: Any, y_pred: Any, task: Any, sample_weight: Any, *, pool: bool, wide: bool
-) -> list[tuple[Any, Any, Any]]:
-    """Each task's observed labels, predictions and weights; with ``pool`` all in one group."""
+) -> _Labels:
+    """The observed labels, predictions and weights; with ``pool`` all in one group."""
     y_true, y_pred, sample_weight = align_frames(y_true, y_pred, sample_weight)
     y_true, y_pred = read_labels(y_true, "y_true"), read_labels(y_pred, "y_pred")
     shape = y_true.shape
@@ -87,13 +115,8 @@ def _split_tasks(
     # Count the tasks first: a task that is left without labels scores nan.
     n_groups = 1 if pool else codes.max() + 1
     codes = np.zeros(observed.sum(), dtype=np.intp) if pool else codes[observed]
-    rows = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=n_groups))[:-1]
-    parts = [
-        [None] * n_groups if part is None else np.split(part[observed][rows], ends)
-        for part in (y_true, y_pred, weight)
-    ]
-    return list(zip(*parts, strict=True))
+    weight = None if weight is None else weight[observed]
+    return _Labels(y_true[observed], y_pred[observed], weight, codes, int(n_groups))
 
 
 def read_label_weights(sample_weight: Any, shape: tuple[int, ...]) -> NDArray[Any]:
