@@ -91,8 +91,13 @@ class BatchPasses:
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
         if self.n_passes == 1:
             self._n_rows.append(n_rows)
-        elif self._n_rows[number : number + 1] != [n_rows]:
-            before = f"has {n_rows} rows, and {self._n_rows[number]} in the first pass"
-            if number >= len(self._n_rows):
-                before = f"was not in the first pass, which had {number} batches"
-            raise ValueError(f"{what} {before}: the batches must be the same in each pass.")
+            return
+        if number >= len(self._n_rows):
+            problem = f"was not in the first pass, which had {number} batches"
+        elif self._n_rows[number] != n_rows:
+            problem = f"has {n_rows} rows, and {self._n_rows[number]} in the first pass"
+        else:
+            return
+        raise ValueError(
+            f"{what} {problem}: the batches must be the same in each pass. {_FACTORY}."
+        )
