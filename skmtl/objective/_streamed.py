@@ -86,6 +86,12 @@ class StreamedVisit:
     bend: Bend
     candidates: list["Candidate"] = field(default_factory=list)
 
+    @property
+    def is_balanced(self) -> bool:
+        """Whether steps in the intercepts can make their gradient vanish."""
+        totals = self.bend.totals
+        return totals is None or not ((totals <= 0) & (self.slope != 0)).any()
+
 
 class Candidate:
     """A dual point u + H dz, and its conjugate losses summed so far.
@@ -242,7 +248,8 @@ class StreamedObjective:
         penalty = self.penalty if duals is None else cast(Any, self.penalty).with_duals(duals)
         W = self.summed(found.W)
         none = np.zeros(0)
-        for start in (total.point(visit.W, none), total.point(W, none)):
+        starts = (visit.W, W) if visit.is_balanced else ()
+        for start in (total.point(each, none) for each in starts):
             point = total.dual_point(start)
             if point is not None:
                 b = visit.bend.best_intercepts(point.W, visit)

@@ -69,7 +69,9 @@ def data(loss, n=150, d=6, n_tasks=4, missing=0.0, seed=0):
 
 def assert_same(model, X, y, sample_weight=None, n=3, atol=1e-4):
     """The fit of batches against that of all rows."""
-    whole = clone(model).fit(X, y, sample_weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        whole = clone(model).fit(X, y, sample_weight)
     model.fit_batches(in_batches(X, y, sample_weight, n))
     gaps = whole.dual_gap_ + model.dual_gap_
     assert abs(model.objective_ - whole.objective_) <= gaps + 1e-11

@@ -89,7 +89,7 @@ class BatchFits:
         rows, followed by a proximal Newton step [1]_: the minimum of the quadratic model of the
         loss plus the penalty, at a cost that does not depend on the number of rows. The same pass
         evaluates shorter steps, in case the full one is rejected, and the dual points of the last
-        model, so that the certificate needs no further passes. To reach ``tol=1e-4`` takes 4 to 8
+        model, so that the certificate needs no further passes. To reach ``tol=1e-4`` takes 4 to 9
         passes on data with tens of features, and about 10 for all 784 pixels of MNIST
         (``python -m benchmarks.batches``). With ``loss="squared"`` sums over the rows determine
         the fit, and one pass suffices (:class:`skmtl.design.TaskStatistics`).
