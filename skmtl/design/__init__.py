@@ -8,6 +8,8 @@ from skmtl.design._aside import (
     without_columns,
 )
 from skmtl.design._base import Design
+from skmtl.design._batch_reader import BatchReader
+from skmtl.design._class_reader import ClassReader
 from skmtl.design._column_gram import ColumnGram
 from skmtl.design._companions import (
     Companions,
@@ -48,11 +50,13 @@ from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
 from skmtl.design._offset import feature_names, feature_positions, listed_offsets, spread_offset
 from skmtl.design._parts import Parts, as_parts
+from skmtl.design._passes import BatchPasses
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
 from skmtl.design._statistics import TaskStatistics
+from skmtl.design._summary import TaskSummary
 from skmtl.design._tasks import (
     MASKED_FEATURES,
     UNKNOWN,
@@ -76,6 +80,9 @@ __all__ = [
     "align_columns",
     "MASKED_FEATURES",
     "UNKNOWN",
+    "BatchPasses",
+    "BatchReader",
+    "ClassReader",
     "ColumnGram",
     "ColumnsAside",
     "Companions",
@@ -91,6 +98,7 @@ __all__ = [
     "TaskData",
     "TaskRotation",
     "TaskStatistics",
+    "TaskSummary",
     "align_frames",
     "append_tasks",
     "as_floats",

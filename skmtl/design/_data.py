@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,9 @@ class TaskData:
     condensed : Condensed or None
         Set if the rows stand for others, see :func:`skmtl.design.condense`.
     """
+
+    # Whether the rows are in memory; see TaskSummary.
+    has_rows: ClassVar[bool] = True
 
     layout: str
     X: Any

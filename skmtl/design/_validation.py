@@ -119,7 +119,7 @@ def read_classification(
     if isinstance(class_weight, dict) and len(positive) > 1:
         # The weight of a row's class applies to all its columns.
         own = np.searchsorted(classes[:-1], target)  # arbitrary for unused rows
-        weights = weights * _class_factors(class_weight, classes)[own]
+        weights = weights * class_factors(class_weight, classes)[own]
         class_weight = None
     weights = np.repeat(weights[:, None], len(positive), 1)
     data = _shared("classes", features, labels, weights, positive)
@@ -344,7 +344,7 @@ def weigh_classes(data: TaskData, class_weight: Any, classes: Array) -> TaskData
         return replace(data, weights=data.weights * (data.y @ factors)[:, None])
     positive = data.y > 0
     if isinstance(class_weight, dict):
-        low, high = _class_factors(class_weight, classes)
+        low, high = class_factors(class_weight, classes)
         factors = np.where(positive, high, low)
     else:
         total = data.per_task(data.weights)
@@ -374,7 +374,14 @@ def _check_one_of_k(estimator: Any, y: Array) -> None:
         )
 
 
-def _class_factors(class_weight: dict[Any, float], classes: Array) -> Array:
+def class_factors(class_weight: dict[Any, float], classes: Array) -> Array:
+    """The factors of ``class_weight`` for each of the classes.
+
+    Raises
+    ------
+    ValueError
+        If it names another class, or a factor is not positive and finite.
+    """
     known = classes.tolist()
     unknown = [label for label in class_weight if label not in known]
     factors = _labels.as_floats([class_weight.get(label, 1.0) for label in known], "class_weight")

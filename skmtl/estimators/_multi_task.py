@@ -16,7 +16,6 @@ from skmtl.estimators.base import (
     TaskClassifier,
     TaskEstimator,
     TaskRegressor,
-    apart_from_known,
     estimator,
     parameter,
     strength,
@@ -183,7 +182,7 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
     def _own_loss(self) -> Loss:
         return self._loss
 
-    def _prepared(self, data: TaskData) -> TaskData:
+    def _check_labels(self, data: TaskData) -> None:
         names = _loss_names(self.loss, data)
         losses = losses_by_name(self)
         if isinstance(self.loss, str):
@@ -192,9 +191,8 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
             self._loss = MixedLoss(tuple(losses[name] for name in names))
         for name in set(names):
             _check_labels(data, name, losses[name], np.array(names) == name)
-        data = apart_from_known(self, data)
-        if self.scale_tasks:
-            data = self._standardised(data)
+
+    def _coded(self, data: TaskData) -> TaskData:
         return replace(data, y=np.where(data.spread(self._signed(data)), 2 * data.y - 1, data.y))
 
     def _standardised(self, data: TaskData) -> TaskData:

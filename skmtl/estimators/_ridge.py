@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from skmtl.design import TaskData
+from skmtl.design import TaskData, TaskSummary
 from skmtl.estimators._ridge_cv import select_ridge
 from skmtl.estimators._signs import POSITIVE, given_signs, read_positive, read_signs
 from skmtl.estimators.base import Fit, Report, TaskEstimator, estimator, parameter
@@ -66,6 +66,9 @@ class RidgeTasks(TaskEstimator):
             )
         everywhere = np.ones((n_features, n_columns), dtype=bool)
         return ChosenEntries(everywhere, True, given_signs(signs)) + Ridge(alpha)
+
+    def _before_batches(self, data: TaskSummary) -> None:
+        self.alpha_ = self._given_alpha(data)
 
     def _fit_data(
         self,

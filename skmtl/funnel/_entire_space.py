@@ -185,6 +185,8 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
     def _own_loss(self) -> Loss:
         return FunnelLoss()
 
+    _not_in_batches = "its objective is not convex. Use fit"
+
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         self._check_penalty()
         check_nested(y)

@@ -52,7 +52,9 @@ def _means(values: Array, codes: Array, weight: Array, add: Sum) -> Array:
 
 
 def _ratio(sums: Array, totals: Array) -> Array:
-    return np.divide(sums, totals, out=np.full(len(sums), np.nan), where=totals > 0)
+    out = np.full(len(sums), np.nan)
+    np.divide(sums, totals, out=out, where=totals > 0)
+    return out
 
 
 _AT_ONCE: dict[Any, Callable[..., Array]] = {

@@ -92,6 +92,10 @@ class TaskCV(TaskEstimator):
         "it selects alpha by cross-validation. Pass the estimator without CV in its name, with "
         "the alpha_ of the fit"
     )
+    _not_in_batches = (
+        "it cross-validates. Select alpha by fit on a sample of the rows, and pass alpha_ to the "
+        "estimator without CV in its name; for loss='squared' use fit_statistics"
+    )
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Select alpha by cross-validation, and fit all tasks together.

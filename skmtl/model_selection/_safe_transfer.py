@@ -146,6 +146,7 @@ class _SafeTransfer(TaskEstimator):
     warm_start: Any = absent()
 
     _not_stated = "it mixes three fits. Pass one of the estimators that it mixes"
+    _not_in_batches = "it mixes three fits. Fit one of the estimators that it mixes"
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
         """Fit the experts, and mix them for each task.

@@ -1,6 +1,7 @@
 """Objectives: data, a loss and a penalty, with gradients, models and certificates."""
 
 from skmtl.objective._base import BaseObjective
+from skmtl.objective._batch_rows import BatchRows
 from skmtl.objective._certificate import Dual, best_dual, envelope
 from skmtl.objective._coupled import CoupledObjective
 from skmtl.objective._factored import FactoredObjective
@@ -9,10 +10,12 @@ from skmtl.objective._gram import GramObjective, Quadratics
 from skmtl.objective._known import KnownGrams
 from skmtl.objective._rows import Objective
 from skmtl.objective._shrunk import ShrunkObjective
+from skmtl.objective._streamed import StreamedObjective
 from skmtl.objective._superposed import SuperposedObjective
 
 __all__ = [
     "BaseObjective",
+    "BatchRows",
     "CoupledObjective",
     "Dual",
     "FactoredObjective",
@@ -23,6 +26,7 @@ __all__ = [
     "Objective",
     "Quadratics",
     "ShrunkObjective",
+    "StreamedObjective",
     "SuperposedObjective",
     "best_dual",
     "envelope",

@@ -39,6 +39,49 @@ class Dual:
     scale: float = 1.0
 
 
+@dataclass(frozen=True)
+class DualPoint:
+    """G at a dual point, whose loss is not known yet.
+
+    Attributes
+    ----------
+    W : ndarray of shape (n_features, n_tasks)
+        The primal point from which the dual point was derived.
+    slopes : ndarray of shape (n_features, n_tasks)
+        G.
+    held : float or None
+        The conjugate of the penalty at G, if it is a quadratic on the range of G only.
+    """
+
+    W: Array
+    slopes: Array
+    held: float | None = None
+
+    def bound(
+        self, penalty: Penalty | None, quadratic: Quadratic | None, loss: Callable[[float], float]
+    ) -> float:
+        """The bound, given the contribution of the loss at multiples of the dual point."""
+        if self.held is not None:
+            return loss(1.0) - self.held
+        return best_dual(penalty, quadratic, self.W, self.slopes, loss).value
+
+    def scales(self, penalty: Penalty | None, quadratic: Quadratic | None) -> list[float]:
+        """The multiples of the dual point at which ``bound`` needs the loss."""
+        asked: list[float] = []
+
+        def ask(scale: float) -> float:
+            asked.append(scale)
+            return 0.0
+
+        self.bound(penalty, quadratic, ask)
+        return asked
+
+    def scaled(self, scale: float) -> "DualPoint":
+        """A multiple of the dual point."""
+        held = None if self.held is None else scale**2 * self.held
+        return DualPoint(self.W, scale * self.slopes, held)
+
+
 def best_dual(
     penalty: Penalty | None,
     quadratic: Quadratic | None,

@@ -18,7 +18,7 @@ from skmtl._numerics import (
 )
 from skmtl.design import Moments
 from skmtl.objective._base import MOST_FEATURES, Array, BaseObjective
-from skmtl.objective._certificate import Dual, best_dual
+from skmtl.objective._certificate import Dual, DualPoint, best_dual
 from skmtl.objective._models import NO_GRAMS, GramModel
 from skmtl.objective._task_model import TaskGramModel
 from skmtl.penalties import Penalty, Quadratic
@@ -357,24 +357,12 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
 
     def dual(self, point: Point) -> Dual:
         """The bound at the residual r = y - A W."""
-        mean_free = self.has_free_mean
-        if self.has_free_task and (self.has_newton or not mean_free):
+        if self._has_free_columns:
             return Dual(self._free_dual_value(point))
-        if mean_free:
-            point = self._with_best_mean(point)
-        slopes = self.linear - point.Z
-        if mean_free and not self._mean_vanishes(slopes):
+        found = self._balanced(point)
+        if found is None:
             return Dual(-np.inf)
-        if mean_free and self.penalty is None:
-            slopes -= slopes.mean(axis=1, keepdims=True)
-        free = None if self.penalty is None else self.penalty.free_rows
-        if free is not None and self.quadratic is None:
-            rows = np.flatnonzero(free)
-            point = self._with_best_rows(point, rows)
-            slopes = self.linear - point.Z
-            if not self._vanishes(slopes[rows], rows, 1e-9):
-                return Dual(-np.inf)
-            slopes[rows] = 0.0
+        point, slopes = found
         with_labels = self.squares - float(np.vdot(point.W, self.linear))  # <y, r>
         square = max(with_labels + float(np.vdot(point.W, point.Z - self.linear)), 0.0)  # |r|^2
         return best_dual(
@@ -384,6 +372,47 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
             slopes,
             lambda scale: scale * (with_labels - scale * square / 2),
         )
+
+    def dual_point(self, point: Point) -> DualPoint | None:
+        """The point near another whose residual is a dual point, or None if none was found."""
+        if not self._has_free_columns:
+            found = self._balanced(point)
+            return None if found is None else DualPoint(found[0].W, found[1])
+        if not self.has_newton:
+            return None
+        W = point.W + self.newton_step(point, self.gradient(point))[0]
+        best, features = self.point(W, point.b), np.arange(self.n_features)
+        slopes, held = self.linear - best.Z, 0.0
+        rest = self.gradient(best)[0]
+        if self.quadratic is not None and self._couples_tasks:
+            held, _, rest = self.quadratic.on_range(slopes, best.W)
+        elif self.quadratic is not None:
+            held = self.quadratic.value(W)
+        return DualPoint(W, slopes, held) if self._vanishes(rest, features, 1e-11) else None
+
+    @property
+    def _has_free_columns(self) -> bool:
+        return self.has_free_task and (self.has_newton or not self.has_free_mean)
+
+    def _balanced(self, point: Point) -> tuple[Point, Array] | None:
+        """A point with a residual that is orthogonal to unpenalised directions, and its slopes."""
+        mean_free = self.has_free_mean
+        if mean_free:
+            point = self._with_best_mean(point)
+        slopes = self.linear - point.Z
+        if mean_free and not self._mean_vanishes(slopes):
+            return None
+        if mean_free and self.penalty is None:
+            slopes -= slopes.mean(axis=1, keepdims=True)
+        free = None if self.penalty is None else self.penalty.free_rows
+        if free is not None and self.quadratic is None:
+            rows = np.flatnonzero(free)
+            point = self._with_best_rows(point, rows)
+            slopes = self.linear - point.Z
+            if not self._vanishes(slopes[rows], rows, 1e-9):
+                return None
+            slopes[rows] = 0.0
+        return point, slopes
 
     def _free_dual_value(self, point: Point) -> float:
         """The minimum, by a Newton step: for an unpenalised column G must vanish."""

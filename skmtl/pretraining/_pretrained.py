@@ -145,6 +145,10 @@ class _PretrainedTask(TaskEstimator):
         "MultiTaskRegressor or MultiTaskClassifier, with prior_coef and "
         "WeightedRows(L1(), weights)"
     )
+    _not_in_batches = (
+        "it minimises two objectives, one after the other. Fit MultiTaskRegressor or "
+        "MultiTaskClassifier twice, the second time with prior_coef"
+    )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         if self.alpha == 0:

@@ -28,6 +28,7 @@ from skmtl.solvers._guided import Guided
 from skmtl.solvers._loss_admm import LossADMM
 from skmtl.solvers._multipliers import Multipliers
 from skmtl.solvers._newton import Newton
+from skmtl.solvers._passes import NewtonPasses, PassedOver, Place, Streamed, Visit
 from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
 from skmtl.solvers._splitting import Splitting
@@ -53,8 +54,11 @@ __all__ = [
     "Model",
     "Multipliers",
     "Newton",
+    "NewtonPasses",
     "NewtonSteps",
     "Offers",
+    "PassedOver",
+    "Place",
     "Point",
     "Progress",
     "ProximalNewton",
@@ -66,11 +70,13 @@ __all__ = [
     "Solver",
     "Spectral",
     "Splitting",
+    "Streamed",
     "Sum",
     "Switch",
     "Switchable",
     "Terms",
     "Thresholds",
+    "Visit",
     "WorkingGroups",
     "certified",
     "choose_solver",

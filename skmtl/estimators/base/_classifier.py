@@ -12,7 +12,18 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
-from skmtl.design import TaskData, as_floats, read_classification, read_indicators, read_scored
+from skmtl.design import (
+    BatchPasses,
+    BatchReader,
+    ClassReader,
+    TaskData,
+    TaskSummary,
+    as_floats,
+    read_classification,
+    read_indicators,
+    read_scored,
+)
+from skmtl.estimators.base._batches import with_prior
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._known import apart_from_known
 from skmtl.estimators.base._parameters import estimator, parameter
@@ -105,6 +116,20 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
             )
         data, self.classes_ = read_classification(self, X, y, sample_weight, one_of_k=one_of_k)
         return apart_from_known(self, data)
+
+    def _batch_reader(self, source: BatchPasses) -> BatchReader:
+        return ClassReader(self, source)
+
+    def _summary(self, reader: BatchReader) -> TaskSummary:
+        if self._get_loss().couples_tasks:
+            raise ValueError(
+                f"fit_batches of {type(self).__name__} does not support loss={self.loss!r}, which "
+                f"couples the classes. Use loss='logistic', or fit."
+            )
+        assert isinstance(reader, ClassReader)
+        summary = reader.count()
+        self.classes_ = reader.classes
+        return with_prior(self, summary)
 
     def decision_function(self, X: Any) -> Array:
         """Linear predictors.

@@ -25,6 +25,7 @@ from skmtl.design import (
     select_observed,
     task_factors,
 )
+from skmtl.estimators.base._batches import BatchFits
 from skmtl.estimators.base._beside import Beside
 from skmtl.estimators.base._callbacks import (
     SILENT,
@@ -69,7 +70,7 @@ def _is_small(data: TaskData) -> bool:
 
 
 @estimator
-class TaskEstimator(CallbackSupportMixin, QuickValidation):
+class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
     r"""The base of all estimators; a family adds parameters and a penalty.
 
     W (n_features, n_tasks) holds a column :math:`w_t` per task, b the intercepts, :math:`s_i` the

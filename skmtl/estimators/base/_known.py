@@ -27,7 +27,7 @@ def apart_from_known(estimator: Any, data: TaskData) -> TaskData:
     the loss depends on y - z, the known part is subtracted from the labels, otherwise it is kept
     as an offset.
     """
-    prior = _read_prior(estimator, data)
+    prior = read_prior(estimator, data)
     if prior is None and data.offset is None:
         return data
     return around_prior(estimator, data, prior)
@@ -46,7 +46,7 @@ def around_prior(estimator: Any, data: TaskData, prior: Array | None) -> TaskDat
     return data.around(prior, known, translates)
 
 
-def _read_prior(estimator: Any, data: TaskData) -> Array | None:
+def read_prior(estimator: Any, data: TaskData) -> Array | None:
     """``prior_coef`` as an array (n_tasks, n_features), or None."""
     given = getattr(estimator, "prior_coef", None)
     if given is None:

@@ -297,7 +297,7 @@ class NewTasks(TaskEstimator):
         super()._set_fit(data, fit)
         self._added: dict[int, Learned] = {}
         self.new_task_gaps_: dict[Any, float] = {}
-        has_tasks = data.layout != "single" and bool(self._learned.any())
+        has_tasks = data.has_rows and data.layout != "single" and bool(self._learned.any())
         self._training = Training(data if has_tasks else None)
         needs_rows = has_noise(self._get_loss()) or self._beside is not None
         if has_tasks and not needs_rows and not self._training.is_small:

@@ -11,10 +11,19 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl import metrics
 from skmtl._warnings import warn
-from skmtl.design import Parts, TaskData, read_regression, read_scored
+from skmtl.design import (
+    BatchPasses,
+    BatchReader,
+    Parts,
+    TaskData,
+    TaskSummary,
+    read_regression,
+    read_scored,
+)
 from skmtl.estimators.base._additive import AdditiveFits
+from skmtl.estimators.base._batches import refuse_prior_with_scales, with_prior
 from skmtl.estimators.base._estimator import TaskEstimator
-from skmtl.estimators.base._known import apart_from_known
+from skmtl.estimators.base._known import apart_from_known, around_prior
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.losses import Loss, losses_by_name
 from skmtl.penalties import split
@@ -101,7 +110,28 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         """The data in the units of the fit, without what is known, if the labels are valid."""
         self._check_labels(data)
         data = apart_from_known(self, data)
-        return self._standardised(data) if self.scale_tasks else data
+        return self._coded(self._standardised(data) if self.scale_tasks else data)
+
+    def _coded(self, data: TaskData) -> TaskData:
+        """The data with labels as the loss takes them."""
+        return data
+
+    def _batch_reader(self, source: BatchPasses) -> BatchReader:
+        refuse_prior_with_scales(self)
+        return BatchReader(self, source, self._prepared_batch)
+
+    def _prepared_batch(self, batch: TaskData) -> TaskData:
+        """A batch without its offset, where the loss depends on y - z, and with coded labels."""
+        self._check_labels(batch)
+        return self._coded(batch if batch.offset is None else around_prior(self, batch, None))
+
+    def _summary(self, reader: BatchReader) -> TaskSummary:
+        summary = with_prior(self, reader.count())
+        if self.scale_tasks:
+            scaled = self._standardised(summary)
+            assert isinstance(scaled, TaskSummary)
+            return scaled
+        return summary
 
     def _check_labels(self, data: TaskData) -> None:
         """Raise if labels are outside the domain of the loss."""

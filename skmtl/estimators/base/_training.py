@@ -81,8 +81,9 @@ class Training:
         """
         if self.data is None:
             raise ValueError(
-                f"{what} is computed from the training data, which pickles do not contain. Compute "
-                f"it once before pickling, or fit the estimator again."
+                f"{what} is computed from the training data, which pickles do not contain and "
+                f"fit_batches does not keep. Compute it once before pickling, or fit the estimator "
+                f"again by fit."
             )
         if not np.array_equal(self._sample, _sample(self.data.X)):
             raise ValueError(
