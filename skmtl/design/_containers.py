@@ -41,8 +41,14 @@ def from_arrow(data: Any) -> Any:
     ImportError
         If pandas is not installed.
     TypeError
-        If it is a lazy frame of polars, which holds no data.
+        If it is a lazy frame of polars or a collection of dask, which hold no data.
     """
+    if _is_lazy(data):
+        raise TypeError(
+            f"A dask {type(data).__name__} is not in memory. Fit it by "
+            f"skmtl.dask.Distributed(estimator), which reads it block by block, or pass what its "
+            f"compute() returns."
+        )
     if hasattr(data, "collect_schema") and not hasattr(data, "shape"):
         raise TypeError(
             f"A polars {type(data).__name__} is a query without data. Pass the data frame that "
@@ -56,6 +62,15 @@ def from_arrow(data: Any) -> Any:
             f"Install it, or pass a polars data frame (polars.from_arrow) or an array."
         )
     return data.to_pandas()
+
+
+def _is_lazy(data: Any) -> bool:
+    """Whether it is a collection of dask, or a container around one."""
+    if not hasattr(data, "__dask_graph__") or isinstance(data, type):
+        return False
+    # Containers of xarray have no graph if they are in memory. That of dask's own may be costly.
+    own = type(data).__module__.split(".")[0] == "dask"
+    return own or data.__dask_graph__() is not None
 
 
 def refuse_mask(data: Any, name: str, remedy: str) -> None:
