@@ -5,9 +5,11 @@ import signal
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import pytest
 
 from skmtl import BlockSparseRegressor
+
+pd = pytest.importorskip("pandas")
 
 # Unequal, with a single row and with none.
 SIZES = (37, 1, 0, 50, 32)

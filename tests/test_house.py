@@ -140,9 +140,10 @@ import sys
 import sklearn.linear_model, numba
 before = set(sys.modules)
 import skmtl, skmtl.reference, skmtl.datasets, skmtl.metrics, skmtl.preprocessing
-import skmtl.inspection, skmtl.model_selection, skmtl.onnx
+import skmtl.inspection, skmtl.model_selection, skmtl.onnx, skmtl.dask
 new = {name.split(".")[0] for name in set(sys.modules) - before}
-print(sorted(new & {"cvxpy", "matplotlib", "onnx", "pandas", "polars", "skl2onnx"}))
+optional = {"cvxpy", "dask", "distributed", "matplotlib", "onnx", "pandas", "polars", "skl2onnx"}
+print(sorted(new & optional))
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

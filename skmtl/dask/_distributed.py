@@ -269,7 +269,11 @@ def _check_folds(folds: list[TaskStatistics]) -> None:
             "with a positive weight."
         )
     if empty:
+        counts = [fold.label_counts_ for fold in folds if fold.nbytes]
+        n_rows = sum(
+            int(one.max() if folds[0].task_column is None else one.sum()) for one in counts
+        )
         raise ValueError(
-            f"The folds {empty} of {len(folds)} have no label: n_samples is too small. Lower cv, or "
-            f"pass more rows."
+            f"The folds {empty} of {len(folds)} have no label, because there are few rows: "
+            f"n_samples={n_rows}. Lower cv, or pass more rows."
         )

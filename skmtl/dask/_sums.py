@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
+import scipy.sparse as sp
+from sklearn.utils import _safe_indexing, check_consistent_length
 
 from skmtl.dask._folds import assign_folds
 from skmtl.design import TaskStatistics
@@ -57,17 +59,26 @@ def sum_rows(
 def _sum_folds(
     X: Any, y: Any, sample_weight: Any, columns: dict[str, Any], n_folds: int, number: int
 ) -> list[TaskStatistics]:
+    X, y = _indexable(X), _indexable(y)
+    check_consistent_length(X, y)
+    constant = sample_weight is None or isinstance(sample_weight, Number)
+    if not constant:
+        sample_weight = _indexable(sample_weight)
     parts = [TaskStatistics(**columns) for _ in range(n_folds)]
-    X, y = (data if hasattr(data, "shape") else np.asarray(data) for data in (X, y))
     folds = assign_folds(number, X, y, sample_weight, columns["task_column"], n_folds)
     for fold, part in enumerate(parts):
         rows = np.flatnonzero(folds == fold)
         if len(rows):
-            weights = sample_weight
-            if np.ndim(sample_weight):
-                weights = _safe_indexing(sample_weight, rows)
+            weights = sample_weight if constant else _safe_indexing(sample_weight, rows)
             _update(part, _safe_indexing(X, rows), _safe_indexing(y, rows), weights)
     return parts
+
+
+def _indexable(data: Any) -> Any:
+    """The data, of which rows can be selected."""
+    if sp.issparse(data):
+        return data.tocsr()
+    return data if hasattr(data, "shape") else np.asarray(data)
 
 
 def _update(statistics: TaskStatistics, X: Any, y: Any, sample_weight: Any) -> None:
