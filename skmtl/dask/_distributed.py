@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.utils._param_validation import HasMethods
+from sklearn.utils._param_validation import HasMethods, Interval
 
 from skmtl.dask._blocks import is_lazy, read_blocks, reduce_blocks
 from skmtl.dask._predict import predict_lazily
@@ -25,9 +25,9 @@ _SPLIT_EVERY = 8
 class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
     r"""An estimator of skmtl for dask arrays and data frames, fitted in one pass over the rows.
 
-    Each block of rows is reduced to its :class:`~skmtl.design.TaskStatistics` where it is. These
-    are added up in a tree, and their sum, whose size does not depend on the number of rows, is
-    fitted on the machine that calls ``fit``. With the squared loss they determine the objective
+    The worker that holds a block of rows reduces it to :class:`~skmtl.design.TaskStatistics`. These
+    are added up in a tree, and the machine that calls ``fit`` fits their sum, whose size does not
+    depend on the number of rows. With the squared loss the sum determines the objective
 
     .. math:: \frac{T}{2 S} \sum_t c_t \sum_{i \in t} s_i (y_i - x_i w_t - b_t)^2 + \Omega(W)
 
@@ -42,6 +42,8 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
     client : distributed.Client or None, default=None
         None: the client in use, if there is one, otherwise dask's scheduler for local tasks.
         Clones share the client, and pickles do not contain it.
+    memory_limit : int, default=4294967296
+        The largest size of the Gram matrices in bytes, as in TaskStatistics, for each fold.
 
     Attributes
     ----------
@@ -62,7 +64,9 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    Blocks may have any sizes, also unknown ones, and no rows. Only statistics travel between
+    Blocks may have any sizes, also unknown ones, and may be empty. Each is read once if X, y and
+    ``sample_weight`` are all arrays, or all data frames and Series; a data frame beside an array
+    may be read again for each of them. Only statistics travel between
     workers and to the caller: for T tasks and d features about :math:`4 T d^2` bytes, K times as
     much with K folds, and :math:`4 d^2` bytes in the shared layout without missing labels. Sums are
     in double precision, and are added in the same order whatever the number of workers. If a worker
@@ -108,12 +112,14 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "client": [HasMethods(["get"]), None],
+        "memory_limit": [Interval(Integral, 1, None, closed="left")],
     }
     _fitted_as = "estimator_"
 
-    def __init__(self, estimator: Any, *, client: Any = None) -> None:
+    def __init__(self, estimator: Any, *, client: Any = None, memory_limit: int = 2**32) -> None:
         self.estimator = estimator
         self.client = client
+        self.memory_limit = memory_limit
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Collect the statistics of all blocks, and fit the estimator to their sum.
@@ -134,11 +140,15 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
         """
         self._validate_params()
         n_folds = self._check_estimator()
-        columns = {name: getattr(self.estimator, name) for name in ("task_column", "offset_column")}
+        params = {
+            "task_column": self.estimator.task_column,
+            "offset_column": self.estimator.offset_column,
+            "memory_limit": self.memory_limit,
+        }
         if any(map(is_lazy, (X, y, sample_weight))):
-            folds = self._sum_blocks(X, y, sample_weight, columns, n_folds)
+            folds = self._sum_blocks(X, y, sample_weight, params, n_folds)
         else:
-            folds = sum_rows(X, y, sample_weight, columns, n_folds)
+            folds = sum_rows(X, y, sample_weight, params, n_folds)
         _check_folds(folds)
         self.statistics_ = folds if n_folds > 1 else folds[0]
         self.estimator_ = clone(self.estimator).fit_statistics(self.statistics_)
@@ -175,7 +185,7 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
         return _N_FOLDS if estimator.cv is None else int(estimator.cv)
 
     def _sum_blocks(
-        self, X: Any, y: Any, sample_weight: Any, columns: dict[str, Any], n_folds: int
+        self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any], n_folds: int
     ) -> list[TaskStatistics]:
         """The statistics of all blocks, one for each fold."""
         import dask
@@ -185,7 +195,7 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
         weight = sample_weight if constant else None
         read = dask.delayed(sum_block, pure=True)
         leaves = [
-            read(number, block, columns, n_folds, weight) for number, block in enumerate(blocks)
+            read(number, block, params, n_folds, weight) for number, block in enumerate(blocks)
         ]
         total: Sums = self._compute(reduce_blocks(leaves, add_sums, _SPLIT_EVERY))[0]
         return total.folds

@@ -30,14 +30,14 @@ class Sums:
 
 
 def sum_rows(
-    X: Any, y: Any, sample_weight: Any, columns: dict[str, Any], n_folds: int, number: int = 0
+    X: Any, y: Any, sample_weight: Any, params: dict[str, Any], n_folds: int, number: int = 0
 ) -> list[TaskStatistics]:
     """The statistics of some rows, one for each fold.
 
     Parameters
     ----------
     X, y, sample_weight : as in the estimators' fit
-    columns : dict
+    params : dict
         Parameters of TaskStatistics.
     n_folds : int
         With 1, all rows are in one fold.
@@ -46,26 +46,26 @@ def sum_rows(
     """
     if n_folds > 1:
         try:
-            return _sum_folds(X, y, sample_weight, columns, n_folds, number)
+            return _sum_folds(X, y, sample_weight, params, n_folds, number)
         except (TypeError, ValueError, IndexError):
-            pass  # Read all rows instead: messages shall describe them, not those of a fold.
-    whole = TaskStatistics(**columns)
+            pass  # Read all rows at once below, so that the message describes them and not a fold.
+    whole = TaskStatistics(**params)
     _update(whole, X, y, sample_weight)
     if n_folds > 1:
-        return _sum_folds(X, y, sample_weight, columns, n_folds, number)
+        return _sum_folds(X, y, sample_weight, params, n_folds, number)
     return [whole]
 
 
 def _sum_folds(
-    X: Any, y: Any, sample_weight: Any, columns: dict[str, Any], n_folds: int, number: int
+    X: Any, y: Any, sample_weight: Any, params: dict[str, Any], n_folds: int, number: int
 ) -> list[TaskStatistics]:
     X, y = _indexable(X), _indexable(y)
     check_consistent_length(X, y)
     constant = sample_weight is None or isinstance(sample_weight, Number)
     if not constant:
         sample_weight = _indexable(sample_weight)
-    parts = [TaskStatistics(**columns) for _ in range(n_folds)]
-    folds = assign_folds(number, X, y, sample_weight, columns["task_column"], n_folds)
+    parts = [TaskStatistics(**params) for _ in range(n_folds)]
+    folds = assign_folds(number, X, y, sample_weight, params["task_column"], n_folds)
     for fold, part in enumerate(parts):
         rows = np.flatnonzero(folds == fold)
         if len(rows):
@@ -92,7 +92,7 @@ def _update(statistics: TaskStatistics, X: Any, y: Any, sample_weight: Any) -> N
 def sum_block(
     number: int,
     block: tuple[Any, Any, Any],
-    columns: dict[str, Any],
+    params: dict[str, Any],
     n_folds: int,
     weight: float | None = None,
 ) -> Sums:
@@ -102,7 +102,7 @@ def sum_block(
     ----------
     number : int
     block : tuple
-    columns, n_folds : as in ``sum_rows``
+    params, n_folds : as in ``sum_rows``
     weight : float, optional
         That of all rows, if the block has none.
 
@@ -122,8 +122,8 @@ def sum_block(
                 f"collection, or divide them into the same blocks."
             )
         if not lengths[0]:
-            return Sums(number, number, [TaskStatistics(**columns) for _ in range(n_folds)])
-        return Sums(number, number, sum_rows(X, y, sample_weight, columns, n_folds, number))
+            return Sums(number, number, [TaskStatistics(**params) for _ in range(n_folds)])
+        return Sums(number, number, sum_rows(X, y, sample_weight, params, n_folds, number))
     except (TypeError, ValueError) as error:
         raise type(error)(f"Block {number}: {error}") from error
 

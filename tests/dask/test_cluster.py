@@ -10,6 +10,7 @@ from dask_cases import (
     die_once,
     fitted_on,
     in_blocks,
+    noted,
     small_model,
     stacked_frame,
 )
@@ -60,6 +61,16 @@ def test_frames_and_folds(cluster):
     assert counts.tolist() == frame["school"].value_counts().sort_index().tolist()
     predicted = model.predict(lazy[columns]).compute()
     pd.testing.assert_index_equal(predicted.index, frame.index)
+
+
+def test_one_pass_for_all_folds_and_strengths(cluster, tmp_path):
+    case = make_case("stacked")
+    X, y, _ = in_blocks(da, case, (20,) * 6)
+    data = da.concatenate([X, y[:, None]], axis=1).rechunk({1: -1})
+    data = data.map_blocks(noted, str(tmp_path), dtype=X.dtype, meta=case.X[:0])
+    search = skmtl.BlockSparseRegressorCV(task_column=5, alphas=50, cv=5)
+    Distributed(search).fit(data[:, :6], data[:, 6])
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_errors_name_the_block(cluster):

@@ -29,8 +29,14 @@ from tests.statistics_cases import every_layout, make_case
 REASON = "pip install skmtl[dask]"
 da = pytest.importorskip("dask.array", reason=REASON)
 dd = pytest.importorskip("dask.dataframe", reason=REASON)
-dask = pytest.importorskip("dask.base", reason=REASON)
 config = pytest.importorskip("dask.config", reason=REASON)
+
+
+FAMILIES = [
+    name
+    for name in skmtl.__all__
+    if name.endswith(("Regressor", "RegressorCV")) and not name.startswith("StructureSearch")
+]
 
 
 @pytest.fixture(autouse=True, params=["synchronous"])
@@ -250,6 +256,8 @@ class TestErrors:
 
     def test_parameters(self):
         X, y, _ = in_blocks(da, make_case("single"))
+        with pytest.raises(ValueError, match=r"^Block \d: .* more than memory_limit"):
+            Distributed(small_model(), memory_limit=100).fit(X, y)
         with pytest.raises(ValueError, match="'client' parameter of Distributed"):
             Distributed(small_model(), client=3).fit(X, y)
         with pytest.raises(ValueError, match="'alpha' parameter of BlockSparseRegressor"):
@@ -302,6 +310,20 @@ class TestEstimator:
 
 
 class TestPrediction:
+    @pytest.mark.parametrize("layout", ["shared", "stacked"])
+    @pytest.mark.parametrize("name", FAMILIES)
+    def test_every_family(self, name, layout):
+        case = make_case(layout)
+        X, y, _ = in_blocks(da, case, (60, 60))
+        options = {"alphas": 3, "cv": 2} if name.endswith("CV") else {}
+        model = Distributed(getattr(skmtl, name)(**options, **case.params))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(X, y)
+        local = model.to_local().predict(case.X)
+        assert model.predict(X).shape == local.shape
+        np.testing.assert_allclose(model.predict(X), local, rtol=1e-9, atol=1e-9)
+
     @every_layout
     @pytest.mark.parametrize("unknown", [False, True], ids=["sizes known", "sizes unknown"])
     def test_arrays_keep_their_blocks(self, layout, unknown):
