@@ -66,18 +66,18 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
     -----
     Blocks may have any sizes, also unknown ones, and may be empty. Each is read once if X, y and
     ``sample_weight`` are all arrays, or all data frames and Series; a data frame beside an array
-    may be read again for each of them. Only statistics travel between
-    workers and to the caller: for T tasks and d features about :math:`4 T d^2` bytes, K times as
-    much with K folds, and :math:`4 d^2` bytes in the shared layout without missing labels. Sums are
-    in double precision, and are added in the same order whatever the number of workers. If a worker
-    is lost, dask computes its blocks again.
+    may be read again for each of them. Only statistics travel between workers and to the caller:
+    for T tasks and d features about :math:`4 T d^2` bytes, or :math:`4 d^2` bytes in the shared
+    layout without missing labels, and K times as much with K folds. Sums are in double precision,
+    and are added in the same order whatever the number of workers. If a worker is lost, dask
+    computes its blocks again.
 
     An estimator that cross-validates uses as many folds as its ``cv``, a number, or None for five.
     Within each block, the rows of each task (in the shared layout all rows) are assigned to the
     folds in turn, beginning at a fold that is a hash of the block's number and the task. The folds
     are thus the same in every run, but depend on the division into blocks. They need no further
-    pass: five folds and fifty strengths cost one. If a task has so few rows that all of them are in
-    one fold, that fold is predicted by the average task.
+    pass: five folds and fifty strengths cost one. If all rows of a task are in one fold, which may
+    happen if they are few, they are predicted by the average of the other tasks there.
 
     Data in memory are one block, and are fitted without dask.
 

@@ -50,7 +50,7 @@ def _predict_frame(X: Any, model: Any, none: Array, tasks: Array | None) -> Any:
 
 def _predicted(X: Any, model: Any, none: Array) -> Array:
     """The predictions of a block; ``none`` is that of a block without rows."""
-    return np.asarray(model.predict(X), none.dtype) if len(X) else none
+    return np.asarray(model.predict(X), none.dtype) if X.shape[0] else none
 
 
 def _predicted_frame(X: Any, model: Any, none: Array, tasks: Array | None) -> Any:

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from dask_cases import (
     FEATURES,
     SIZES,
@@ -73,6 +74,28 @@ def test_blocks_of_columns_and_labels_in_other_blocks():
     y = da.from_array(case.y, chunks=(25, 3))
     model = Distributed(small_model()).fit(X, y, 2.0)
     assert_same_statistics(model.statistics_, TaskStatistics.from_batches([(case.X, case.y, 2.0)]))
+
+
+@pytest.mark.parametrize(
+    "kind", [skmtl.BlockSparseRegressor, skmtl.BlockSparseRegressorCV], ids=["fit", "search"]
+)
+def test_sparse_blocks_in_single_precision(kind):
+    case, options = make_case("shared"), {"tol": 1e-10, "fit_intercept": False}
+    X = case.X.astype(np.float32)
+    y = da.from_array(case.y, chunks=(40, -1))
+    lazy = da.from_array(X, chunks=(40, -1))
+    dense = Distributed(kind(**options)).fit(lazy, y)
+    model = Distributed(kind(**options)).fit(lazy.map_blocks(sp.csr_matrix), y)
+    np.testing.assert_allclose(model.coef_, dense.coef_, atol=1e-6)
+    predicted = model.predict(lazy.map_blocks(sp.csr_matrix))
+    np.testing.assert_allclose(predicted, dense.predict(lazy), atol=1e-5)
+
+
+def test_offsets():
+    frame, columns = stacked_frame(), [*FEATURES, "school"]
+    model = small_model(task_column="school", offset_column="x4")
+    lazy = fitted_on(Distributed(model), dd.from_pandas(frame, npartitions=4), columns)
+    np.testing.assert_allclose(lazy.coef_, fitted_on(model, frame, columns).coef_, atol=1e-6)
 
 
 @pytest.mark.parametrize("ids", ["string", "category"])
