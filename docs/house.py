@@ -25,7 +25,7 @@ FLOORS = (
     ("estimators", "preprocessing", "kernels", "metrics", "datasets", "io"),
     ("model_selection", "auxiliary", "funnel", "pretraining"),
     ("inspection", "reference"),
-    ("inference", "onnx"),
+    ("inference", "onnx", "dask"),
     ("__init__", "warmup"),
 )
 SIBLINGS = {

@@ -140,9 +140,10 @@ import sys
 import sklearn.linear_model, numba
 before = set(sys.modules)
 import skmtl, skmtl.reference, skmtl.datasets, skmtl.metrics, skmtl.preprocessing
-import skmtl.inspection, skmtl.model_selection, skmtl.onnx, skmtl.io
+import skmtl.inspection, skmtl.model_selection, skmtl.onnx, skmtl.io, skmtl.dask
 new = {name.split(".")[0] for name in set(sys.modules) - before}
-optional = {"cvxpy", "duckdb", "matplotlib", "onnx", "pandas", "polars", "pyarrow", "skl2onnx"}
+optional = {"cvxpy", "dask", "distributed", "duckdb", "matplotlib", "onnx", "pandas", "polars"}
+optional |= {"pyarrow", "skl2onnx"}
 print(sorted(new & optional))
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

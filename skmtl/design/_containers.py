@@ -43,8 +43,14 @@ def from_arrow(data: Any) -> Any:
     ImportError
         If neither is installed.
     TypeError
-        If it is a lazy frame of polars, which holds no data.
+        If it is a lazy frame of polars or a collection of dask, which hold no data.
     """
+    if _is_lazy(data):
+        raise TypeError(
+            f"A dask {type(data).__name__} is not in memory. Fit it by "
+            f"skmtl.dask.Distributed(estimator), which reads it block by block, or pass what its "
+            f"compute() returns."
+        )
     if hasattr(data, "collect_schema") and not hasattr(data, "shape"):
         raise TypeError(
             f"A polars {type(data).__name__} is a query without data. Pass the data frame that "
@@ -60,6 +66,15 @@ def from_arrow(data: Any) -> Any:
         f"Reading a {type(data).__module__.split('.')[0]} {type(data).__name__} needs pandas or "
         f"polars. Install one of them, or pass an array."
     )
+
+
+def _is_lazy(data: Any) -> bool:
+    """Whether it is a collection of dask, or a container around one."""
+    if not hasattr(data, "__dask_graph__") or isinstance(data, type):
+        return False
+    # Containers of xarray have no graph if they are in memory. That of dask's own may be costly.
+    own = type(data).__module__.split(".")[0] == "dask"
+    return own or data.__dask_graph__() is not None
 
 
 def refuse_mask(data: Any, name: str, remedy: str) -> None:

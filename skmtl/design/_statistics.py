@@ -3,7 +3,7 @@
 import copy
 import os
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -304,15 +304,25 @@ class TaskStatistics(BaseEstimator):
 
     # Files
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the statistics to an npz file, which holds no pickles."""
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
+        """Write the statistics to an npz file, which holds no pickles.
+
+        Parameters
+        ----------
+        path : str, path or binary file object
+            With an ``io.BytesIO`` the statistics become bytes, which other machines can send.
+        """
         self._check_not_empty()
         names, sums = self._sorted
         _statistics_file.write(path, self, names, sums)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str] | BinaryIO) -> Self:
         """Read statistics that ``save`` has written.
+
+        Parameters
+        ----------
+        path : str, path or binary file object
 
         Raises
         ------

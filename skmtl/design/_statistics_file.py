@@ -4,7 +4,7 @@ import json
 import os
 import zipfile
 from dataclasses import fields
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from skmtl.design._sums import Sums
 
 Array = NDArray[Any]
+File = str | os.PathLike[str] | BinaryIO
 
 _FORMAT, _VERSION = "skmtl.TaskStatistics", 1
 _PARAMS = ("task_column", "offset_column", "memory_limit")
 
 
-def write(path: str | os.PathLike[str], statistics: Any, names: Array, sums: Sums) -> None:
+def write(file: File, statistics: Any, names: Array, sums: Sums) -> None:
     """Write statistics, with their tasks and sums.
 
     Raises
@@ -43,8 +44,12 @@ def write(path: str | os.PathLike[str], statistics: Any, names: Array, sums: Sum
     columns = getattr(statistics, "feature_names_in_", None)
     if columns is not None:
         arrays["feature_names_in"] = columns.astype(str)
-    with open(path, "wb") as file:  # np.savez would append .npz to the name
-        np.savez(file, header=np.array(json.dumps(header)), tasks=names, **arrays)
+    arrays |= {"header": np.array(json.dumps(header)), "tasks": names}
+    if not isinstance(file, (str, os.PathLike)):
+        np.savez(file, **arrays)
+        return
+    with open(file, "wb") as opened:  # np.savez would append .npz to the name
+        np.savez(opened, **arrays)
 
 
 def _plain(categories: list[Any] | None) -> list[Any] | None:
@@ -54,28 +59,28 @@ def _plain(categories: list[Any] | None) -> list[Any] | None:
     return list(categories)
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], str, Array, Sums]:
+def read(file: File) -> tuple[dict[str, Any], dict[str, Any], str, Array, Sums]:
     """The parameters, attributes, layout, tasks and sums in a file."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         header = json.loads(str(arrays["header"]))
     except FileNotFoundError:
         raise
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{os.fspath(path)!r} is damaged, or not a file of TaskStatistics.save ({error}). "
+            f"{_name(file)} is damaged, or not a file of TaskStatistics.save ({error}). "
             f"Collect the statistics again."
         ) from error
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
-        raise ValueError(f"{os.fspath(path)!r} is not a file of TaskStatistics.save.")
+        raise ValueError(f"{_name(file)} is not a file of TaskStatistics.save.")
     if header["version"] > _VERSION:
         raise ValueError(
-            f"{os.fspath(path)!r} has version {header['version']} of the format, and this release "
+            f"{_name(file)} has version {header['version']} of the format, and this release "
             f"of skmtl reads versions up to {_VERSION}. Update skmtl."
         )
     sums = Sums(**{field.name: arrays[field.name] for field in fields(Sums)})
-    _check(path, sums, arrays["tasks"])
+    _check(file, sums, arrays["tasks"])
     params = {name: header[name] for name in _PARAMS}
     attributes: dict[str, Any] = {
         "n_features_in_": header["n_features_in"],
@@ -87,7 +92,11 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any], 
     return params, attributes, header["layout"], arrays["tasks"], sums
 
 
-def _check(path: str | os.PathLike[str], sums: Sums, names: Array) -> None:
+def _name(file: File) -> str:
+    return repr(os.fspath(file)) if isinstance(file, (str, os.PathLike)) else "The file object"
+
+
+def _check(file: File, sums: Sums, names: Array) -> None:
     """Raise unless the arrays fit together and are finite."""
     n, d = len(names), sums.n_features
     shapes = Sums.empty(n, d, sums.n_grams)
@@ -97,6 +106,6 @@ def _check(path: str | os.PathLike[str], sums: Sums, names: Array) -> None:
     )
     if not fitting or not all(np.isfinite(getattr(sums, f.name)).all() for f in fields(sums)):
         raise ValueError(
-            f"{os.fspath(path)!r} is damaged: its arrays do not fit together, or are not finite. "
+            f"{_name(file)} is damaged: its arrays do not fit together, or are not finite. "
             f"Collect the statistics again."
         )
