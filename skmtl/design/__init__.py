@@ -49,7 +49,7 @@ from skmtl.design._names import (
 from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
 from skmtl.design._offset import feature_names, feature_positions, listed_offsets, spread_offset
-from skmtl.design._parts import Parts, as_parts
+from skmtl.design._parts import Parts, as_parts, check_statistics
 from skmtl.design._passes import BatchPasses
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
@@ -105,6 +105,7 @@ __all__ = [
     "as_label_array",
     "as_parts",
     "check_columns",
+    "check_statistics",
     "describe_names",
     "encode_tasks",
     "entries_by_name",

@@ -11,7 +11,7 @@ from skmtl.design._condensed import condense
 from skmtl.design._data import Condensed, TaskData
 from skmtl.design._statistics import TaskStatistics
 from skmtl.design._sums import Sums
-from skmtl.design._tasks import chain_of
+from skmtl.design._tasks import chain_of, join_ids
 
 Array = NDArray[Any]
 
@@ -30,7 +30,7 @@ class Parts:
     TypeError
         If they are something else.
     ValueError
-        If all of them are empty, or they do not match.
+        If one of them holds no labels, or they do not match.
     """
 
     def __init__(self, statistics: Any, *, continues: bool = False) -> None:
@@ -44,6 +44,11 @@ class Parts:
         self.given, self.continues = list(given), continues
         for one in self.given:
             one._check_not_empty()
+            if not one.label_counts_.any():
+                raise ValueError(
+                    "All labels of the statistics have been subtracted. Leave them out, or add "
+                    "labels by update(X, y)."
+                )
         for one in self.given[1:]:
             self.given[0]._check_columns(one)
 
@@ -60,13 +65,7 @@ class Parts:
             label.
         """
         first = self.given[0]
-        for name in ("task_column", "offset_column"):
-            own, theirs = getattr(estimator, name), getattr(first, name)
-            if own != theirs:
-                raise ValueError(
-                    f"The statistics were collected with {name}={theirs!r}, but "
-                    f"{type(estimator).__name__} has {name}={own!r}. Set it to the same."
-                )
+        check_statistics(estimator, first)
         estimator.n_features_in_ = first.n_features_in_
         vars(estimator).pop("feature_names_in_", None)
         if hasattr(first, "feature_names_in_"):
@@ -101,24 +100,41 @@ class Parts:
             first._places(one._layout, names)  # raises if they do not match
         if first._layout != "stacked":
             return found[0][0], [sums for _, sums in found]
-        tasks = np.unique(np.concatenate([names for names, _ in found]))
-        return tasks, [_spread(sums, np.searchsorted(tasks, names), len(tasks))
-                       for names, sums in found]  # fmt: skip
+        tasks = np.unique(join_ids([names for names, _ in found]))
+        places = [np.searchsorted(tasks, names.astype(tasks.dtype)) for names, _ in found]
+        return tasks, [_spread(sums, own, len(tasks))
+                       for own, (_, sums) in zip(places, found, strict=True)]  # fmt: skip
 
 
-def as_parts(estimator: Any, X: Any, y: Any) -> Any:
+def check_statistics(estimator: Any, statistics: TaskStatistics) -> None:
+    """Raise unless the estimator has the task column and the offsets of the statistics."""
+    for name in ("task_column", "offset_column"):
+        own, theirs = getattr(estimator, name), getattr(statistics, name)
+        if own != theirs:
+            raise ValueError(
+                f"The statistics were collected with {name}={theirs!r}, but "
+                f"{type(estimator).__name__} has {name}={own!r}. Set it to the same."
+            )
+
+
+def as_parts(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     """X itself, or parts if it holds statistics.
 
     Raises
     ------
     TypeError
-        If y is given beside statistics, or the estimator has another loss than the squared.
+        If y or weights are given beside statistics, or the estimator has another loss than the
+        squared.
     """
     several = isinstance(X, (list, tuple)) and len(X) and isinstance(X[0], TaskStatistics)
     if not (several or isinstance(X, TaskStatistics)):
         return X
     if y is not None:
         raise TypeError("Statistics hold the labels too: pass no y beside them.")
+    if sample_weight is not None:
+        raise TypeError(
+            "Statistics hold the weights too: pass no sample_weight beside them, but to update."
+        )
     if not hasattr(estimator, "fit_statistics"):
         raise TypeError(
             f"{type(estimator).__name__} cannot be fitted from statistics, which determine only "

@@ -14,7 +14,7 @@ from skmtl.design import _statistics_file
 from skmtl.design._batch import read_batch
 from skmtl.design._names import describe_names
 from skmtl.design._sums import Sums
-from skmtl.design._tasks import KINDS, UNKNOWN
+from skmtl.design._tasks import KINDS, UNKNOWN, join_ids
 
 Array = NDArray[Any]
 
@@ -159,16 +159,22 @@ class TaskStatistics(BaseEstimator):
             If the batch is not valid or does not match those before it, or the Gram matrices
             would exceed ``memory_limit``. Nothing is added then.
         """
+        try:
+            return self._add(X, y, sample_weight)
+        except ValueError as error:
+            raise ValueError(f"Batch {self.n_batches_}: {error}") from error
+
+    def _add(self, X: Any, y: Any, sample_weight: Any) -> Self:
         first = not hasattr(self, "n_features_in_")
         try:
             data, categories = read_batch(self, X, y, sample_weight, first=first)
             shared = data.codes is None and data.has_row_weights
             places = self._places(data.layout, data.tasks)
             self._check_memory(data.X.shape[1], places, shared)
-        except ValueError as error:
+        except BaseException:
             for name in _COLUMNS if first else ():
                 self.__dict__.pop(name, None)
-            raise ValueError(f"Batch {self.n_batches_}: {error}") from error
+            raise
         self._n_batches = self.n_batches_ + 1
         if len(data.y):
             first = self._is_empty
@@ -178,8 +184,10 @@ class TaskStatistics(BaseEstimator):
 
     def __add__(self, other: Any) -> Self:
         """The statistics of the rows of both."""
+        if isinstance(other, int) and other == 0:  # the start of sum()
+            return copy.deepcopy(self)
         if not isinstance(other, TaskStatistics):
-            return self if other == 0 else NotImplemented  # for sum()
+            return NotImplemented
         if other._is_empty:
             return copy.deepcopy(self)
         if self._is_empty:
@@ -403,7 +411,7 @@ class TaskStatistics(BaseEstimator):
         return np.arange(len(own))
 
     def _places_of_ids(self, names: Array) -> Array:
-        kinds = [KINDS.get(ids.dtype.kind) for ids in (self._names, names)]
+        kinds = [KINDS.get(ids.dtype.kind, "objects") for ids in (self._names, names)]
         if len(names) and kinds[0] != kinds[1]:
             raise ValueError(
                 f"The task ids are {kinds[1]} such as {names.tolist()[0]!r}, those before were "
@@ -414,6 +422,8 @@ class TaskStatistics(BaseEstimator):
         places = np.array(found, dtype=np.intp)
         new = places == UNKNOWN
         places[new] = len(self._names) + np.arange(new.sum())
+        if new.any():
+            join_ids([self._names, names[new]])  # raises if no type holds all of them
         return places
 
     def _check_memory(self, n_features: int, places: Array, shared: bool) -> None:
@@ -440,7 +450,7 @@ class TaskStatistics(BaseEstimator):
         new = places >= len(self._names)
         if new.any():
             self._index.update(zip(names[new].tolist(), places[new].tolist(), strict=True))
-            self._names = np.concatenate([self._names, names[new]])
+            self._names = join_ids([self._names, names[new]])
         if self._is_shared and part.n_grams == 1:
             self._sums = self._sums.merged(part)
             return

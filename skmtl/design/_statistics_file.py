@@ -67,7 +67,7 @@ def read(file: File) -> tuple[dict[str, Any], dict[str, Any], str, Array, Sums]:
         header = json.loads(str(arrays["header"]))
     except FileNotFoundError:
         raise
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{_name(file)} is damaged, or not a file of TaskStatistics.save ({error}). "
             f"Collect the statistics again."

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design._data import TaskData
+from skmtl.design._tasks import join_ids
 
 Array = NDArray[Any]
 
@@ -87,7 +88,7 @@ class LabelSums:
 
     def tasks(self, *, by_id: bool) -> Array:
         """The names of the tasks, sorted if they are ids."""
-        names = np.concatenate(self._names)
+        names = join_ids(self._names)
         return np.unique(names) if by_id else names
 
     def summary(self, layout: str, n_features: int, tasks: Array, chain: Any) -> TaskSummary:

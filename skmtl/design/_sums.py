@@ -186,7 +186,7 @@ class Sums:
         rows, columns = self._triangle
         bent = (factor[:n_grams, None] * dx)[:, rows]
         bent *= dx[:, columns]
-        return Sums(
+        merged = Sums(
             counts=self.counts + sign * part.counts,
             totals=np.where(held, totals, 0.0),
             x_origins=x_origins,
@@ -197,6 +197,17 @@ class Sums:
             xy=self.xy + sign * part.xy + (factor * dy)[:, None] * dx,
             yy=np.maximum(self.yy + sign * part.yy + factor * dy**2, 0.0),
         )
+        return merged if sign > 0 else merged._without_remains()
+
+    def _without_remains(self) -> "Sums":
+        """With zeros for the tasks without labels, whose sums would be rounding error."""
+        emptied, kept = self.counts == 0, {}
+        for field in fields(self):
+            values = getattr(self, field.name)
+            # With one Gram matrix all tasks have the same rows.
+            gone = emptied[: len(values)].reshape(-1, *[1] * (values.ndim - 1))
+            kept[field.name] = np.where(gone, 0.0, values)
+        return Sums(**kept)
 
     def has_cancelled(self, whole: "Sums") -> Array:
         """The tasks (n_tasks,) whose difference from ``whole`` is dominated by rounding error."""

@@ -4,7 +4,7 @@ Data frames are recognised by their interface (``columns`` and positional column
 that neither pandas nor polars is imported here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral, Number
 from typing import Any
 
@@ -201,6 +201,34 @@ def encode_tasks(ids: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
             return tasks.astype(ids.dtype), (np.cumsum(present) - 1)[offsets]
     tasks, codes = np.unique(ids, return_inverse=True)
     return tasks, codes.reshape(-1)
+
+
+def join_ids(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Concatenate the task ids of several parts of the data, integers as integers.
+
+    Raises
+    ------
+    ValueError
+        If no type holds all of them exactly.
+    """
+    joined = np.concatenate(parts)
+    whole = [ids for ids in parts if ids.dtype.kind in "iu" and len(ids)]
+    if joined.dtype.kind != "f" or not whole:
+        return joined
+    # NumPy converts signed and unsigned integers to floats, among which large ids become equal.
+    low, high = min(int(ids.min()) for ids in whole), max(int(ids.max()) for ids in whole)
+    if all(ids.dtype.kind in "iu" for ids in parts if len(ids)):
+        if high < 2**63:
+            return np.concatenate([ids.astype(np.int64) for ids in parts])
+        if low >= 0:
+            return np.concatenate([ids.astype(np.uint64) for ids in parts])
+    elif max(-low, high) <= 2**53:
+        return joined
+    raise ValueError(
+        f"The task ids range from {low} to {high} and have the types "
+        f"{sorted({str(ids.dtype) for ids in parts})}; as floats, different ids would become "
+        f"equal. Convert the task column to one integer type, or to strings."
+    )
 
 
 def rows_by_task(codes: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:

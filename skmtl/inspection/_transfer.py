@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, validate_parameter_constra
 from skmtl._parallel import run_parallel
 from skmtl.design import (
     Parts,
+    TaskStatistics,
     as_label_array,
     encode_tasks,
     read_ids,
@@ -235,7 +236,7 @@ def transfer_gain(
             f"{estimator!r:.200}. Pass an instance such as BlockSparseRegressor()."
         )
     models = {"": estimator, **read_baselines(baselines, estimator)}
-    if y is None and isinstance(X, (list, tuple)):
+    if y is None and isinstance(X, (list, tuple, TaskStatistics)):
         _refuse_rows(cv=cv, groups=groups, scoring=scoring)
         folds = StatisticsFolds(models, Parts(X), tune=tune)
         return _compared(estimator, "mean squared error", models, folds.losses(), folds)

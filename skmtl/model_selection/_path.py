@@ -116,7 +116,7 @@ def path(
     ((5,), True)
     """
     check_estimator(estimator, "path")
-    X = as_parts(estimator, X, y)
+    X = as_parts(estimator, X, y, sample_weight)
     grid = read_alphas(alphas)
     check_eps(eps)
     model = clone(estimator).set_params(alpha=1.0)

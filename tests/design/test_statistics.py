@@ -293,3 +293,73 @@ def test_batches_without_labels_are_skipped():
         BlockSparseRegressor(task_column=-1).fit_statistics(statistics)
     statistics.update(*case.part(slice(None)))
     assert_sums(statistics, case)
+
+
+class TestEmptiedTasks:
+    @every_layout
+    def test_no_rounding_error_remains(self, layout):
+        case, rng = make_case(layout, offset=50.0), np.random.default_rng(2)
+        case.weights = rng.uniform(0.01, 0.1, len(case.X))
+        rest = case.statistics()
+        for rows in np.array_split(rng.permutation(len(case.X)), 7):
+            rest = rest - TaskStatistics(**case.params).update(*case.part(rows))
+        later = make_case(layout, n=12, seed=3)
+        later.weights = rng.uniform(0.01, 0.1, 12)
+        added = later.statistics(1)
+        assert not rest.weight_sums_.any() and not rest.x_means_.any()
+        assert_same(rest + added, added)
+
+    def test_nothing_is_left_to_fit(self):
+        statistics = make_case("stacked").statistics()
+        empty, model = statistics - statistics, BlockSparseRegressor(task_column=-1)
+        for given in (empty, [statistics, empty]):
+            with pytest.raises(ValueError, match="All labels of the statistics have been subtract"):
+                model.fit_statistics(given)
+
+
+class TestIdsOfDifferentTypes:
+    @staticmethod
+    def days(first, dtype):
+        pd = pytest.importorskip("pandas")
+        ids = (np.arange(12) % 3).astype(dtype) + dtype(first)
+        frame = pd.DataFrame({"x": np.arange(12.0) ** 2, "task": ids})
+        return TaskStatistics(task_column="task").update(frame, np.arange(12.0))
+
+    @pytest.mark.parametrize("first", [4, 2**62])
+    def test_integers_stay_integers(self, first):
+        signed, unsigned = self.days(first, np.int64), self.days(first + 2, np.uint64)
+        expected = list(range(first, first + 5))
+        both = signed + unsigned
+        assert both.tasks_.tolist() == expected
+        assert both.label_counts_.tolist() == [4, 4, 8, 4, 4]
+        fitted = BlockSparseRegressor(task_column="task").fit_statistics([signed, unsigned])
+        assert fitted.tasks_.tolist() == expected
+        whole = BlockSparseRegressor(task_column="task").fit_statistics(both)
+        np.testing.assert_allclose(fitted.coef_, whole.coef_, atol=1e-9)
+
+    def test_without_a_common_type(self):
+        signed, unsigned = self.days(-3, np.int64), self.days(2**63 + 1, np.uint64)
+        with pytest.raises(ValueError, match="would become equal. Convert the task column"):
+            signed + unsigned
+        with pytest.raises(ValueError, match="would become equal. Convert the task column"):
+            BlockSparseRegressor(task_column="task").fit_statistics([signed, unsigned])
+
+
+def test_a_sum_of_one_is_a_copy():
+    statistics = make_case("shared").statistics()
+    total = sum([statistics])
+    total.update(*make_case("shared").part(slice(None)))
+    assert statistics.label_counts_.tolist() == [120] * 4
+    assert total.label_counts_.tolist() == [240] * 4
+
+
+@pytest.mark.parametrize("other", [np.zeros(2), None, 1, "a"])
+def test_only_statistics_add_up(other):
+    with pytest.raises(TypeError, match="unsupported operand"):
+        make_case("shared").statistics() + other
+
+
+def test_arrays_are_no_statistics(tmp_path):
+    np.save(tmp_path / "array.npy", np.eye(2))
+    with pytest.raises(ValueError, match=r"not a file of TaskStatistics.save"):
+        TaskStatistics.load(tmp_path / "array.npy")

@@ -383,8 +383,23 @@ def test_errors_name_the_batch():
         BlockSparseClassifier().fit_batches([(X, ["a", "b"] * 75), (X, [0, 1] * 75)])
 
 
+@pytest.mark.parametrize("loss", ["squared", "poisson"])
+def test_a_failed_fit_leaves_the_last_one(loss):
+    X, Y = data("poisson")
+    model = BlockSparseRegressor(loss=loss)
+    with pytest.raises(ValueError, match="Batch 1 of pass 1: X has 5 features"):
+        model.fit_batches([(X, Y), (X[:, :5], Y)])
+    assert not hasattr(model, "n_features_in_")
+    before = dict(vars(model.fit(X, Y)))
+    with pytest.raises(ValueError, match=f"Batch 1 of pass 1: X has {X.shape[1]} features"):
+        model.fit_batches([(X[:, :5], Y), (X, Y)])
+    assert vars(model) == before
+
+
 def test_there_must_be_labels():
     X, Y = data("logistic")
+    with pytest.raises(ValueError, match="The batches hold no label"):
+        BlockSparseRegressor().fit_batches(list)
     with pytest.raises(ValueError, match="The batches hold no label"):
         BlockSparseClassifier().fit_batches(list)
     with pytest.raises(ValueError, match="The batches hold no label"):

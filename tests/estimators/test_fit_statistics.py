@@ -164,6 +164,12 @@ class TestPath:
             np.testing.assert_allclose(sums[0], rows[0], rtol=1e-9)
             np.testing.assert_allclose(sums[1], rows[1], atol=1e-6)
 
+    def test_weights_beside_statistics_are_refused(self):
+        case = make_case("stacked")
+        model = skmtl.BlockSparseRegressor(**case.params)
+        with pytest.raises(TypeError, match="hold the weights too"):
+            path(model, case.statistics(), sample_weight=case.weights)
+
     def test_labels_beside_statistics_and_other_losses_are_refused(self):
         case = make_case("stacked")
         with pytest.raises(TypeError, match="pass no y"):
@@ -193,6 +199,15 @@ class TestTransferGain:
         result = transfer_gain(skmtl.BlockSparseRegressor(**case.params), case.parts(folds))
         assert result["pooled"].verdict.tolist() == ["helped"] * 4
         assert result.n_folds == 5
+
+    def test_tasks_need_labels_in_the_training_parts(self):
+        case = make_case("stacked")
+        numbers = np.where(case.X[:, -1] == 30, 1, np.arange(len(case.X)) % 3)
+        model = skmtl.BlockSparseRegressor(**case.params)
+        with pytest.raises(ValueError, match=r"the others hold no label of the tasks \[30\]"):
+            transfer_gain(model, case.parts(numbers))
+        with pytest.raises(ValueError, match="3 or more folds, got 1"):
+            transfer_gain(model, case.statistics())
 
     def test_what_needs_rows_is_refused(self):
         case = make_case("stacked")
@@ -241,6 +256,27 @@ class TestPartialFit:
         model.fit(case.X, case.y)
         assert not hasattr(model, "statistics_")
 
+    def test_statistics_from_elsewhere_begin_anew(self):
+        case = make_case("stacked")
+        model = skmtl.BlockSparseRegressor(**case.params).partial_fit(case.X, case.y)
+        model.fit_statistics(case.statistics())
+        assert not hasattr(model, "statistics_")
+
+    @pytest.mark.parametrize("change", [{"task_column": None}, {"offset_column": 0}])
+    def test_other_columns_add_nothing(self, change):
+        case = make_case("stacked")
+        model = skmtl.BlockSparseRegressor(0.1, **case.params).partial_fit(case.X, case.y)
+        with pytest.raises(ValueError, match="The statistics were collected with"):
+            model.set_params(**change).partial_fit(case.X, case.y)
+        assert model.statistics_.n_batches_ == 1
+
+    def test_a_first_batch_that_is_refused_decides_nothing(self):
+        case, model = make_case("stacked"), skmtl.BlockSparseRegressor()
+        with pytest.raises(ValueError, match="Batch 0"):
+            model.partial_fit(case.X[:, :2], None)
+        model.set_params(**case.params).partial_fit(case.X, case.y)
+        assert model.tasks_.tolist() == [0, 10, 20, 30]
+
     def test_rows_that_are_refused_change_nothing(self):
         case = make_case("stacked")
         model = skmtl.BlockSparseRegressor(0.1, **case.params).partial_fit(case.X, case.y)
@@ -262,6 +298,7 @@ class TestPartialFit:
         [
             skmtl.BlockSparseRegressor(loss="huber"),
             skmtl.BlockSparseRegressorCV(),
+            skmtl.IndependentTaskRegressor(alpha="cv"),
         ],
     )
     def test_is_hidden_where_sums_do_not_determine_the_fit(self, model):

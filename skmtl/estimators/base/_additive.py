@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from sklearn.utils.metaestimators import available_if
 
-from skmtl.design import Parts, TaskStatistics
+from skmtl.design import Parts, TaskStatistics, check_statistics
 from skmtl.estimators.base._callbacks import follow
 from skmtl.estimators.base._restored import Restored
 
@@ -27,6 +27,12 @@ def _is_plain(estimator: Any) -> bool:
         raise AttributeError(
             f"{type(estimator).__name__} cross-validates, for which the statistics of the folds "
             f"must be kept apart: use fit_statistics with a list of TaskStatistics."
+        )
+    alpha = getattr(estimator, "alpha", None)
+    if isinstance(alpha, str):
+        raise AttributeError(
+            f"alpha={alpha!r} is selected by cross-validation, for which the statistics of the "
+            f"folds must be kept apart: use fit_statistics with a list of TaskStatistics."
         )
     return _is_squared(estimator)
 
@@ -65,15 +71,18 @@ class AdditiveFits:
             If they do not match the estimator or one another, or if a single one is given where
             strengths are cross-validated.
         """
-        return self._fit_parts(Parts(statistics))
+        parts = Parts(statistics)
+        with Restored(self):
+            self.__dict__.pop("statistics_", None)
+            return self._fit_parts(parts)
 
     @available_if(_is_plain)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, solve: bool = True) -> Self:
         """Add rows to those fitted before, and fit all of them together.
 
         The fit is that of all rows so far, whatever the order and the sizes of the batches. Tasks
-        may be new. The statistics of the rows are kept in ``statistics_``; ``fit`` discards them.
-        Only with ``loss="squared"``.
+        may be new. The statistics of the rows are kept in ``statistics_``; all other fits discard
+        them. Only with ``loss="squared"``.
 
         Parameters
         ----------
@@ -89,15 +98,19 @@ class AdditiveFits:
         Raises
         ------
         ValueError
-            If the rows do not match those before. Nothing is added then. If a solve is
-            interrupted, the rows have been added, and the coefficients are those before.
+            If the rows do not match those before, or ``task_column`` or ``offset_column`` has
+            changed. Nothing is added then. If the solve fails, for example because a column of y
+            has no label yet, or is interrupted, the rows have been added, and the coefficients are
+            those before.
         """
         self._validate_params()
-        if not hasattr(self, "statistics_"):
-            self.statistics_ = TaskStatistics(
+        statistics = vars(self).get("statistics_")
+        if statistics is None:
+            statistics = TaskStatistics(
                 task_column=self.task_column, offset_column=self.offset_column
             )
-        self.statistics_.update(X, y, sample_weight)
+        check_statistics(self, statistics)
+        self.statistics_ = statistics.update(X, y, sample_weight)
         return self._fit_parts(Parts(self.statistics_, continues=True)) if solve else self
 
     def _fit_parts(self, parts: Parts) -> Self:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skmtl.design import BatchPasses, BatchReader, Parts, TaskData, TaskStatistics, TaskSummary
 from skmtl.estimators.base._fit import Fit
 from skmtl.estimators.base._known import around_prior, read_prior
+from skmtl.estimators.base._restored import Restored
 from skmtl.losses import Loss, OffsetLoss
 from skmtl.objective import BatchRows, StreamedObjective
 from skmtl.solvers import NewtonPasses, PassedOver, Place
@@ -123,9 +124,13 @@ class BatchFits:
                 f"passes must be an integer of at least 2, got {passes!r}: the first pass only "
                 f"counts the labels."
             )
-        # Left by a fit together with other tasks, or of other rows; these are not fitted here.
-        self.__dict__.pop("_beside", None)
-        self.__dict__.pop("statistics_", None)
+        with Restored(self):
+            # Left by a fit together with other tasks, or of other rows; these are not fitted here.
+            self.__dict__.pop("_beside", None)
+            self.__dict__.pop("statistics_", None)
+            return self._fit_passes(batches, int(passes))
+
+    def _fit_passes(self, batches: Any, passes: int) -> Self:
         self._refuse_batches()
         source = BatchPasses(batches)
         if getattr(self, "loss", None) == "squared":
@@ -133,13 +138,18 @@ class BatchFits:
         reader = self._batch_reader(source)
         summary = self._summary(reader)
         self._warn_of_data(summary)
-        return self._set_fit(summary, self._fit_summary(summary, reader, int(passes)))
+        fitted: Self = self._set_fit(summary, self._fit_summary(summary, reader, passes))
+        return fitted
 
     def _fit_sums(self, source: BatchPasses) -> Self:
         """Fit statistics of the squared loss, from one pass."""
         statistics = TaskStatistics(task_column=self.task_column, offset_column=self.offset_column)
-        for _ in source.read(lambda X, y, w: statistics.update(X, y, w) and None):
+        for _ in source.read(lambda X, y, w: statistics._add(X, y, w) and None):
             pass
+        if statistics._is_empty:
+            raise ValueError(
+                "The batches hold no label with a positive weight: there is nothing to fit."
+            )
         self._fit_parts(Parts(statistics))
         self.n_iter_ = source.n_passes
         return self

@@ -70,6 +70,12 @@ def check_absent_tasks(model: Any, data: TaskData, fold: Fold, absent: Array) ->
         absent = absent & (data.take(fold.test).label_counts > 0)
         if not absent.any():
             return
+    if data.condensed is not None:
+        raise ValueError(
+            f"While the statistics of one fold are held out, the others hold no label of the tasks "
+            f"{data.tasks[absent].tolist()[:10]}. Split the rows so that each fold holds labels of "
+            f"every task, or leave these tasks out."
+        )
     column = f"task_column={model.task_column!r}" if stacked else ""
     also = ", or unknown_task='mean'" if stacked else ""
     raise ValueError(
