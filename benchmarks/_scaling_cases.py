@@ -52,13 +52,18 @@ def stacked(n_tasks: int) -> tuple[Array, Array]:
     return X, y + rng.standard_normal(n)
 
 
-def _family(name: str, **params: Any) -> Callable[[int], tuple[Call, int]]:
-    """A fit of a family to stacked tasks."""
+def _family(name: str, by_root: float = 0.0, **params: Any) -> Callable[[int], tuple[Call, int]]:
+    """A fit of a family to stacked tasks.
+
+    ``by_root``: alpha divided by the root of the number of tasks, in proportion to which a norm of
+    rows of W needs to grow.
+    """
 
     def build(n_tasks: int) -> tuple[Call, int]:
         X, y = stacked(n_tasks)
-        model = getattr(skmtl, name)(task_column=-1, **params)
-        _warm(lambda: getattr(skmtl, name)(task_column=-1, **params).fit(*stacked(30)))
+        own = params | ({"alpha": by_root * n_tasks**0.5} if by_root else {})
+        model = getattr(skmtl, name)(task_column=-1, **own)
+        _warm(lambda: getattr(skmtl, name)(task_column=-1, **own).fit(*stacked(30)))
         return lambda: model.fit(X, y), X.nbytes + y.nbytes
 
     return build
@@ -110,7 +115,8 @@ def _stream(n_features: int = 40, n_tasks: int = 100, block: int = 50_000) -> An
 def _features(n_features: int) -> tuple[Call, int]:
     """The statistics of 200,000 rows of 20 tasks."""
     statistics = TaskStatistics(task_column=-1)
-    rows = list(blocks(200_000, n_features, 20, 50_000))[:1]
+    rows = list(blocks(50_000, n_features, 20, 50_000))
+    _warm(lambda: TaskStatistics(task_column=-1).update(rows[0][0][:500], rows[0][1][:500]))
 
     def run() -> None:
         for _ in range(4):
@@ -161,7 +167,7 @@ SERIES: dict[str, Series] = {
     "chunks": Series("10^6 rows in batches", "batches", (10, 100, 1000), (20, 40), _chunks),
     "predict": Series("predict", "tasks", (*_TASKS, 1_000_000), _FEW_TASKS, _predict),
     "gather": Series("(X * coef[code]).sum(1)", "tasks", (*_TASKS, 1_000_000), _FEW_TASKS, _gather),
-    "pooled": Series("PooledTask", "tasks", _TASKS, _FEW_TASKS, _family("PooledTaskRegressor")),
+    "pooled": Series("PooledTask", "tasks", _TASKS, _FEW_TASKS, _family("PooledTaskRegressor", alpha=1.0)),
     "independent": Series(
         "IndependentTask",
         "tasks",
@@ -177,7 +183,7 @@ SERIES: dict[str, Series] = {
         _family("IndependentTaskRegressor", alpha="cv"),
     ),
     "block": Series(
-        "BlockSparse", "tasks", _TASKS, _FEW_TASKS, _family("BlockSparseRegressor", alpha=0.3)
+        "BlockSparse", "tasks", _TASKS, _FEW_TASKS, _family("BlockSparseRegressor", by_root=0.01)
     ),
     "clustered": Series(
         "ClusteredTask", "tasks", _TASKS, _FEW_TASKS, _family("ClusteredTaskRegressor", alpha=0.1)

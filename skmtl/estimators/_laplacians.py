@@ -21,6 +21,9 @@ from skmtl.estimators._order import sparse_task_graph, task_graph
 
 Array = NDArray[Any]
 
+# Up to this many tasks the eigendecomposition of a dense matrix is fast.
+_FEW = 50
+
 
 class CompleteLaplacian(LinearOperator):
     """The Laplacian I - 11'/T of the complete graph, as an operator that takes O(T) memory.
@@ -48,7 +51,7 @@ class CompleteLaplacian(LinearOperator):
 def graph_laplacian(graph: Any, data: TaskData, positions: Array) -> Array | Coupling:
     """L of the tasks at some positions, without edges to other tasks."""
     tasks, chosen = data.all_tasks, np.ix_(positions, positions)
-    many = len(tasks) > LARGEST_DENSE
+    many = len(tasks) > min(_FEW, LARGEST_DENSE)
     if isinstance(graph, str) and graph == "complete":
         if many:
             return Coupling.complete(len(positions), 1 / len(positions))
@@ -74,9 +77,12 @@ def as_matrix(laplacian: Array | Coupling) -> Any:
     """L as users see it: an ndarray, a CSR array or an operator."""
     if not isinstance(laplacian, Coupling):
         return laplacian
+    few = laplacian.n_tasks <= LARGEST_DENSE
     if laplacian.is_complete:
-        return CompleteLaplacian(laplacian.n_tasks)
-    return sp.csr_array(sp.diags_array(laplacian.diagonal) - laplacian.weights)
+        operator = CompleteLaplacian(laplacian.n_tasks)
+        return operator.toarray() if few else operator
+    matrix = sp.csr_array(sp.diags_array(laplacian.diagonal) - laplacian.weights)
+    return matrix.toarray() if few else matrix
 
 
 def neighbours_of(laplacian: Any, learned: Array, task: int) -> tuple[Array, Array, float]:

@@ -18,8 +18,8 @@ from sklearn.utils._param_validation import Interval, validate_parameter_constra
 from skmtl._parallel import run_parallel
 from skmtl.design import (
     Parts,
-    TaskStatistics,
     as_label_array,
+    as_parts,
     encode_tasks,
     read_ids,
     split_task_column,
@@ -236,9 +236,10 @@ def transfer_gain(
             f"{estimator!r:.200}. Pass an instance such as BlockSparseRegressor()."
         )
     models = {"": estimator, **read_baselines(baselines, estimator)}
-    if y is None and isinstance(X, (list, tuple, TaskStatistics)):
+    parts = as_parts(estimator, X, y, None)
+    if isinstance(parts, Parts):
         _refuse_rows(cv=cv, groups=groups, scoring=scoring)
-        folds = StatisticsFolds(models, Parts(X), tune=tune)
+        folds = StatisticsFolds(models, parts, tune=tune)
         return _compared(estimator, "mean squared error", models, folds.losses(), folds)
     X, y, groups = indexable(X, y, None if groups is None else np.asarray(groups))
     task_column = find_task_column(estimator)
