@@ -167,7 +167,9 @@ SERIES: dict[str, Series] = {
     "chunks": Series("10^6 rows in batches", "batches", (10, 100, 1000), (20, 40), _chunks),
     "predict": Series("predict", "tasks", (*_TASKS, 1_000_000), _FEW_TASKS, _predict),
     "gather": Series("(X * coef[code]).sum(1)", "tasks", (*_TASKS, 1_000_000), _FEW_TASKS, _gather),
-    "pooled": Series("PooledTask", "tasks", _TASKS, _FEW_TASKS, _family("PooledTaskRegressor", alpha=1.0)),
+    "pooled": Series(
+        "PooledTask", "tasks", _TASKS, _FEW_TASKS, _family("PooledTaskRegressor", alpha=1.0)
+    ),
     "independent": Series(
         "IndependentTask",
         "tasks",
