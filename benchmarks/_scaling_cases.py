@@ -215,14 +215,14 @@ SERIES: dict[str, Series] = {
         _labels("complete"),
     ),
     "missing": Series(
-        "the same, 30% of labels missing",
+        "BlockSparse, 30% of labels missing",
         "rows",
         (100_000, 1_000_000),
         (2_000, 4_000),
         _labels("missing"),
     ),
     "weighted": Series(
-        "the same, weights by task",
+        "BlockSparse, weights by task",
         "rows",
         (100_000, 1_000_000),
         (2_000, 4_000),

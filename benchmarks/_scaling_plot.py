@@ -28,5 +28,8 @@ def draw_scaling(path: Path, records: list[Record]) -> None:
             ax.set_ylabel(label if column == 0 else "")
             ax.xaxis.set_minor_formatter(NullFormatter())
             tidy(ax)
-        axes[0, column].legend(frameon=False, fontsize=6)
+        if axis == "tasks":  # too many series to fit between the lines
+            axes[0, column].legend(frameon=False, fontsize=7, bbox_to_anchor=(1.02, 1.0))
+        else:
+            axes[0, column].legend(frameon=False, fontsize=6)
     save(figure, path)
