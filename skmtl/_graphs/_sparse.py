@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from skmtl._graphs._edges import read_edges
 from skmtl._graphs._matrices import read_laplacian
 from skmtl._graphs._rules import ROUNDING, asymmetric, check_finite, check_shape, check_weights
-from skmtl._numerics import Coupling
+from skmtl._numerics import Coupling, diagonal_array
 
 Array = NDArray[Any]
 
@@ -37,7 +37,7 @@ def read_sparse_graph(graph: Any, tasks: Array, name: str = "graph") -> Any:
     if isinstance(graph, (list, tuple)):
         return symmetric_edges(*read_edges(graph, tasks.tolist()), n_tasks)
     weights = _read_symmetric(graph, name, tasks)
-    weights = sp.csr_array(weights - sp.diags_array(weights.diagonal()))
+    weights = sp.csr_array(weights - diagonal_array(weights.diagonal()))
     weights.eliminate_zeros()
     check_weights(weights.data, name)
     return weights

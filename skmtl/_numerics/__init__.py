@@ -9,6 +9,7 @@ from skmtl._numerics.linalg import (
     rescale_singular_values,
     singular_values,
 )
+from skmtl._numerics.sparse import diagonal_array
 from skmtl._numerics.spectrum import (
     FactoredSpectrum,
     LinkedSpectrum,
@@ -25,6 +26,7 @@ __all__ = [
     "LinkedSpectrum",
     "PartsSpectrum",
     "Spectrum",
+    "diagonal_array",
     "kernels",
     "lanczos",
     "largest_singular_value",

@@ -11,6 +11,7 @@ from skmtl._numerics import kernels
 from skmtl._numerics.blocks import Blocks
 from skmtl._numerics.coupling import Coupling
 from skmtl._numerics.semidefinite import Semidefinite
+from skmtl._numerics.sparse import as_graph, joined_blocks
 
 Array = NDArray[Any]
 
@@ -107,8 +108,8 @@ def _rooted(coupling: Coupling) -> tuple[Any, Any, Any]:
     # One more node joins the first tasks of all components.
     first = np.unique(labels, return_index=True)[1]
     down = sp.csr_array((np.ones(count), (np.zeros(count, dtype=int), first)), (1, n_tasks))
-    joined = sp.block_array([[coupling.weights, down.T], [down, None]], format="csr")
-    order, parents = breadth_first_order(joined, n_tasks, directed=False)
+    joined = joined_blocks([[coupling.weights, down.T], [down, None]])
+    order, parents = breadth_first_order(as_graph(joined), n_tasks, directed=False)
     order, parents = order[1:], parents[:n_tasks].copy()
     parents[parents == n_tasks] = -1
     weights = np.zeros(n_tasks)

@@ -10,6 +10,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.sparse.linalg import splu
 
 from skmtl._numerics import kernels
+from skmtl._numerics.sparse import as_graph, diagonal_array
 
 Array = NDArray[Any]
 
@@ -58,7 +59,7 @@ class Coupling:
         """From a symmetric sparse matrix; None unless it is a Laplacian plus a diagonal >= 0."""
         matrix = sp.csr_array(matrix, dtype=np.float64)
         diagonal = matrix.diagonal()
-        weights = sp.csr_array(sp.diags_array(diagonal) - matrix)
+        weights = sp.csr_array(diagonal_array(diagonal) - matrix)
         weights.eliminate_zeros()
         own = diagonal - weights.sum(axis=1)
         largest = np.abs(matrix.data).max(initial=0.0)
@@ -105,7 +106,7 @@ class Coupling:
         The complete graph is replaced by a diagonal that is at least as large.
         """
         weights = sp.csr_array(members.T @ self.weights @ members)
-        weights = weights - sp.diags_array(weights.diagonal())
+        weights = weights - diagonal_array(weights.diagonal())
         sizes = members.sum(axis=0)
         return Coupling(weights, members.T @ self.own + self.every * sizes * (self.n_tasks - sizes))
 
@@ -129,7 +130,7 @@ class Coupling:
     @cached_property
     def components(self) -> tuple[int, Array]:
         """The number of connected components of the sparse graph, and that of each task."""
-        count, labels = connected_components(self.weights, directed=False)
+        count, labels = connected_components(as_graph(self.weights), directed=False)
         return int(count), labels
 
     # Products
@@ -251,14 +252,14 @@ class Coupling:
         # The heaviest edges come first.
         inverse = self.weights.copy()
         inverse.data = 1 / inverse.data
-        tree = sp.coo_array(minimum_spanning_tree(inverse))
+        tree = sp.coo_array(minimum_spanning_tree(as_graph(inverse)))
         values, pairs = 1 / tree.data, (tree.row, tree.col)
         upper = sp.coo_array((values, pairs), shape=self.shape)
         kept = sp.csr_array(upper + upper.T)
         own = self.own.copy()
         first = np.asarray(self.free.tocsc().indices)[self.free.tocsc().indptr[:-1]]
         own[first] = np.where(kept.sum(axis=1)[first] > 0, kept.sum(axis=1)[first], 1.0)
-        matrix = sp.diags_array(kept.sum(axis=1) + own) - kept
+        matrix = diagonal_array(kept.sum(axis=1) + own) - kept
         options = {"SymmetricMode": True}
         return splu(
             sp.csc_array(matrix),

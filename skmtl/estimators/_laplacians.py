@@ -15,7 +15,7 @@ from skmtl._graphs import (
     read_laplacian,
     read_sparse_laplacian,
 )
-from skmtl._numerics import Coupling
+from skmtl._numerics import Coupling, diagonal_array
 from skmtl.design import TaskData
 from skmtl.estimators._order import sparse_task_graph, task_graph
 
@@ -81,7 +81,7 @@ def as_matrix(laplacian: Array | Coupling) -> Any:
     if laplacian.is_complete:
         operator = CompleteLaplacian(laplacian.n_tasks)
         return operator.toarray() if few else operator
-    matrix = sp.csr_array(sp.diags_array(laplacian.diagonal) - laplacian.weights)
+    matrix = sp.csr_array(diagonal_array(laplacian.diagonal) - laplacian.weights)
     return matrix.toarray() if few else matrix
 
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 
-from skmtl._numerics import CoupledSystem, Coupling
+from skmtl._numerics import CoupledSystem, Coupling, diagonal_array
 from skmtl.penalties._base import Array, Quadratic
 
 # Gradients of this form have such squared rounding errors in its null space, relative to theirs.
@@ -80,7 +80,7 @@ class GraphForm(Quadratic):
         edges = np.arange(upper.nnz)
         rows, columns = np.append(upper.row, upper.col), np.append(edges, edges)
         signed = sp.csr_array((np.append(values, -values), (rows, columns)), (n_tasks, len(edges)))
-        form = cp.sum_squares(W @ sp.diags_array(np.sqrt(coupling.own)))
+        form = cp.sum_squares(W @ diagonal_array(np.sqrt(coupling.own)))
         if len(edges):
             form += cp.sum_squares(W @ signed)
         if coupling.every > 0:
