@@ -37,13 +37,20 @@ class NamedSums(BaseEstimator):
         return bool(self._layout != "stacked" and self._sums.n_grams == 1)
 
     @property
-    def _sorted(self) -> tuple[Array, Sums]:
-        """The tasks, sorted if they are ids, and their sums."""
+    def _order(self) -> Array:
+        """The positions of the tasks with labels, sorted if they are ids."""
         self._check_not_empty()
         if self._layout != "stacked":
-            return self._names, self._sums
+            return np.arange(len(self._names))
         order = np.argsort(self._names, kind="stable")
-        order = order[self._sums.counts[order] > 0]  # all labels of a task may be subtracted
+        return order[self._sums.counts[order] > 0]  # all labels of a task may be subtracted
+
+    @property
+    def _sorted(self) -> tuple[Array, Sums]:
+        """The tasks in their order, and a copy of their sums if this is another."""
+        order = self._order
+        if self._layout != "stacked":
+            return self._names, self._sums
         return self._names[order], self._sums.take(order)
 
     def _check_not_empty(self) -> None:

@@ -44,7 +44,7 @@ class Parts:
         self.given, self.continues = list(given), continues
         for one in self.given:
             one._check_not_empty()
-            if not one.label_counts_.any():
+            if not one._sums.counts.any():
                 raise ValueError(
                     "All labels of the statistics have been subtracted. Leave them out, or add "
                     "labels by update(X, y)."
@@ -130,10 +130,10 @@ def as_parts(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Any:
     if not (several or isinstance(X, TaskStatistics)):
         return X
     if y is not None:
-        raise TypeError("Statistics hold the labels too: pass no y beside them.")
+        raise TypeError("Statistics contain the labels already: leave y out.")
     if sample_weight is not None:
         raise TypeError(
-            "Statistics hold the weights too: pass no sample_weight beside them, but to update."
+            "Statistics contain the weights already: pass sample_weight to update instead."
         )
     if not hasattr(estimator, "fit_statistics"):
         raise TypeError(

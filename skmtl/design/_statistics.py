@@ -13,6 +13,7 @@ from skmtl.design import _statistics_file
 from skmtl.design._batch import read_batch
 from skmtl.design._named_sums import COLUMNS, NamedSums
 from skmtl.design._sums import Sums
+from skmtl.design._tasks import UNKNOWN
 
 Array = NDArray[Any]
 
@@ -245,23 +246,29 @@ class TaskStatistics(NamedSums):
 
     @property
     def tasks_(self) -> Array:
-        return self._sorted[0]
+        order = self._order
+        return self._names[order]
 
     @property
     def label_counts_(self) -> Array:
-        return self._sorted[1].counts.astype(np.intp)
+        order = self._order
+        return self._sums.counts[order].astype(np.intp)
 
     @property
     def weight_sums_(self) -> Array:
-        return self._sorted[1].totals
+        order = self._order
+        return self._sums.totals[order]
 
     @property
     def x_means_(self) -> Array:
-        return self._sorted[1].separate().x_means
+        order = self._order
+        means = self._sums.x_means
+        return means[order] if self._sums.n_grams > 1 else np.repeat(means, len(order), axis=0)
 
     @property
     def y_means_(self) -> Array:
-        return self._sorted[1].y_means
+        order = self._order
+        return self._sums.y_means[order]
 
     @property
     def nbytes(self) -> int:
@@ -281,30 +288,30 @@ class TaskStatistics(NamedSums):
         xy : ndarray of shape (n_features,)
         yy : float
         """
-        names, sums = self._sorted
-        places = {name: place for place, name in enumerate(names.tolist())}
-        if not isinstance(task, Hashable) or task not in places:
-            raise ValueError(f"{task!r} is not among the tasks {names.tolist()[:20]}.")
-        place = places[task]
+        self._check_not_empty()
+        place = self._index.get(task, UNKNOWN) if isinstance(task, Hashable) else UNKNOWN
+        sums = self._sums
+        if place == UNKNOWN or sums.counts[place] == 0:
+            raise ValueError(f"{task!r} is not among the tasks {self.tasks_.tolist()[:20]}.")
         gram = place if sums.n_grams > 1 else 0
         return sums.grams(slice(gram, gram + 1))[0], sums.xy[place].copy(), float(sums.yy[place])
 
     def __repr__(self) -> str:
         if self._is_empty:
             return "TaskStatistics(no labels)"
-        _, sums = self._sorted
+        labels = self.label_counts_
         counts = {
-            "task": sums.n_tasks,
-            "feature": sums.n_features,
-            "label": int(sums.counts.sum()),
+            "task": len(labels),
+            "feature": self._sums.n_features,
+            "label": int(labels.sum()),
             "batch": self.n_batches_,
-            "Gram matrix": sums.n_grams,
+            "Gram matrix": 1 if self._is_shared else len(labels),
         }
-        tasks, features, labels, batches, grams = (
+        tasks, features, n_labels, batches, grams = (
             f"{n:,} {_plural(what) if n != 1 else what}" for what, n in counts.items()
         )
         size = f"{self.nbytes / 2**20:,.1f} MiB" if self.nbytes >= 2**20 else f"{self.nbytes} bytes"
-        return f"TaskStatistics({tasks}, {features}, {labels} in {batches}; {grams}, {size})"
+        return f"TaskStatistics({tasks}, {features}, {n_labels} in {batches}; {grams}, {size})"
 
     # Files
 

@@ -8,7 +8,13 @@ from sklearn.base import clone
 
 from skmtl._warnings import gather_warnings
 from skmtl.design import Parts, TaskData, look_up_tasks
-from skmtl.estimators import HeldOutLoss, TaskEstimator, part_folds, search_grids
+from skmtl.estimators import (
+    HeldOutLoss,
+    TaskEstimator,
+    linear_predictor,
+    part_folds,
+    search_grids,
+)
 from skmtl.inspection._transfer_models import N_ALPHAS, is_tuned
 
 Array = NDArray[Any]
@@ -57,9 +63,9 @@ class StatisticsFolds:
         rows = [data.condensed.parts == number for number in range(len(parts))]
         self.names = data.tasks
         self.n_labels = data.label_counts
-        self.n_test = np.array([data.take(np.flatnonzero(own)).label_counts for own in rows])
-        self.n_train = self.n_labels - self.n_test
         self._tests = [data.take(np.flatnonzero(own)) for own in rows]
+        self.n_test = np.array([test.label_counts for test in self._tests])
+        self.n_train = self.n_labels - self.n_test
 
     def losses(self) -> Array:
         """The mean squared errors (n_models, n_parts, n_tasks); NaN without held-out labels."""
@@ -103,10 +109,7 @@ def _squared_errors(model: Any, test: TaskData) -> Array:
     places = look_up_tasks(np.atleast_1d(model.tasks_), test.tasks)
     known = places >= 0
     coef, intercept = np.atleast_2d(model.coef_)[places], np.atleast_1d(model.intercept_)[places]
-    if test.codes is None:
-        predicted = test.X @ coef.T + intercept
-    else:
-        predicted = np.einsum("ij,ij->i", test.X, coef[test.codes]) + intercept[test.codes]
+    predicted = linear_predictor(test.X, test.codes, coef, intercept)
     sums, totals = test.per_task(test.weights * (test.y - predicted) ** 2), test.totals
     errors = np.full(test.n_tasks, np.nan)
     np.divide(sums, totals, out=errors, where=(totals > 0) & known)

@@ -5,10 +5,12 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.estimator_checks import check_estimator
 
 import skmtl
+from skmtl import reference
 from skmtl.design import Moments, TaskStatistics
 from skmtl.design import _statistics as statistics_module
 from skmtl.inspection import transfer_gain
@@ -70,6 +72,31 @@ def test_options(layout, options):
         model.fit(case.X, case.y, case.weights)
         np.testing.assert_allclose(coef, model.coef_, atol=1e-6)
         np.testing.assert_allclose(intercept, model.intercept_, atol=1e-6)
+
+
+@every_layout
+@pytest.mark.parametrize(
+    "name", ["BlockSparseRegressor", "ClusteredTaskRegressor", "PooledTaskRegressor"]
+)
+def test_against_cvxpy(name, layout):
+    """cvxpy minimises the objective on the rows."""
+    pytest.importorskip("cvxpy")
+    case = make_case(layout, n=60, n_features=4, n_tasks=3)
+    model = getattr(skmtl, name)(0.2, tol=1e-10, **case.params)
+    expected = reference.solve(model, case.X, case.y, case.weights)
+    quiet(model.fit_statistics, case.statistics())
+    assert model.objective_ == pytest.approx(expected.objective, rel=1e-6)
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-4)
+
+
+def test_partial_fit_against_scikit_learns_ridge():
+    case = make_case("shared")
+    model = skmtl.IndependentTaskRegressor(0.3, tol=1e-10)
+    for rows in np.array_split(np.arange(120), 5):
+        model.partial_fit(*case.part(rows))
+    expected = Ridge(alpha=0.3 * 120).fit(case.X, case.y)
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-8)
+    np.testing.assert_allclose(model.intercept_, expected.intercept_, atol=1e-7)
 
 
 def test_fewer_rows_than_features_and_a_constant_feature():
@@ -167,12 +194,12 @@ class TestPath:
     def test_weights_beside_statistics_are_refused(self):
         case = make_case("stacked")
         model = skmtl.BlockSparseRegressor(**case.params)
-        with pytest.raises(TypeError, match="hold the weights too"):
+        with pytest.raises(TypeError, match="contain the weights already"):
             path(model, case.statistics(), sample_weight=case.weights)
 
     def test_labels_beside_statistics_and_other_losses_are_refused(self):
         case = make_case("stacked")
-        with pytest.raises(TypeError, match="pass no y"):
+        with pytest.raises(TypeError, match="leave y out"):
             path(skmtl.BlockSparseRegressor(**case.params), case.statistics(), case.y)
         model = skmtl.BlockSparseRegressor(loss="huber", **case.params)
         with pytest.raises(TypeError, match="loss='squared'"):
