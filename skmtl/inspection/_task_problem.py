@@ -107,21 +107,8 @@ class TaskProblem:
         """With ``alpha`` selected by the mean loss in five folds; unchanged without ``alpha``."""
         if self.alpha is None:
             return self
-        model, data = self.copied_model(), self.data
-        model.alpha = 1.0
-        with gather_warnings():
-            found = search_grids(
-                [model],
-                data,
-                self.folds(rng),
-                HeldOutLoss(data),
-                unbalanced=data,
-                alphas=N_ALPHAS,
-                eps=None,
-                rule="best",
-                n_jobs=n_jobs,
-            )
-        model.alpha = found.alpha
+        model = self.copied_model()
+        model.alpha = best_alpha(model, self.data, self.folds(rng), n_jobs)
         return replace(self, model=model)
 
     def folds(self, rng: np.random.RandomState, n_folds: int = N_FOLDS) -> list[Fold]:
@@ -232,6 +219,27 @@ class TaskProblem:
         moments = Moments.of(data, centre=model.fit_intercept)
         quadratics = model._objective_of(moments, data).quadratics
         return RelatedTasks(quadratics, covariance)
+
+
+def best_alpha(
+    model: Any, data: TaskData, folds: Sequence[Fold], n_jobs: int | None = None
+) -> float:
+    """The ``alpha`` with the lowest mean loss of held-out labels; the model is not changed."""
+    model = copy.copy(model)
+    model.alpha = 1.0
+    with gather_warnings():
+        found = search_grids(
+            [model],
+            data,
+            folds,
+            HeldOutLoss(data),
+            unbalanced=data,
+            alphas=N_ALPHAS,
+            eps=None,
+            rule="best",
+            n_jobs=n_jobs,
+        )
+    return found.alpha
 
 
 def is_quadratic_given_covariance(model: Any) -> bool:

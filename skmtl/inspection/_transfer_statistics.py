@@ -9,13 +9,12 @@ from sklearn.base import clone
 from skmtl._warnings import gather_warnings
 from skmtl.design import Parts, TaskData, look_up_tasks
 from skmtl.estimators import (
-    HeldOutLoss,
     TaskEstimator,
     linear_predictor,
     part_folds,
-    search_grids,
 )
-from skmtl.inspection._transfer_models import N_ALPHAS, is_tuned
+from skmtl.inspection._task_problem import best_alpha
+from skmtl.inspection._transfer_models import is_tuned
 
 Array = NDArray[Any]
 
@@ -90,18 +89,7 @@ def _selected(model: TaskEstimator, training: Parts) -> float:
     model = clone(model).set_params(alpha=1.0)
     with gather_warnings():
         data = model._read(training, None, None)
-        found = search_grids(
-            [model],
-            data,
-            part_folds(data, type(model).__name__)[0],
-            HeldOutLoss(data),
-            unbalanced=data,
-            alphas=N_ALPHAS,
-            eps=None,
-            rule="best",
-            n_jobs=None,
-        )
-    return found.alpha
+    return best_alpha(model, data, part_folds(data, type(model).__name__)[0])
 
 
 def _squared_errors(model: Any, test: TaskData) -> Array:
