@@ -18,7 +18,7 @@ from tests.dask_cases import assert_same_statistics
 pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "recipes.rst"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "guide" / "recipes.rst"
 FEATURES = ["age", "income", "school"]
 JAVA = shutil.which("java") or os.environ.get("JAVA_HOME")
 

@@ -1,0 +1,10 @@
+"""
+Placeholder
+===========
+
+To be replaced.
+"""
+
+import matplotlib.pyplot as plt
+
+plt.plot([1, 2])
