@@ -11,7 +11,7 @@ sys.path.insert(0, str(DOCS))  # the scripts that draw figures
 
 project = "skmtl"
 author = "the skmtl developers"
-copyright = f"2026, {author}"  # noqa: A001
+copyright = f"2026, {author}"
 version = release = skmtl.__version__
 
 extensions = [
