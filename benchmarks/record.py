@@ -81,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         record |= about() | {"report": blocks(run.stdout)}
     else:
         record |= {"report": blocks(arguments.printed.read_text(encoding="utf-8"))}
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{arguments.target or arguments.name}.json"
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -90,6 +90,7 @@ html_static_path = ["_static"]
 html_css_files = ["skmtl.css"]
 html_extra_path = ["llms.txt"]
 html_show_sourcelink = False
+html_sidebars = {"get_started": [], "choosing": [], "changelog": []}
 html_theme_options = {
     "show_toc_level": 2,
     "header_links_before_dropdown": 7,
