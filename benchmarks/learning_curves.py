@@ -34,6 +34,7 @@ from skmtl import StructureSearchRegressorCV
 SIZES = {SCHOOL: (5, 10, 20), SARCOS: (25, 50, 100, 200)}
 STRUCTURES = ("block_sparse", "relation", "clustered")
 ALONE, POOLED, SEARCH = "each task alone", "one model for all tasks", "the data choose (skmtl)"
+TITLES = {SCHOOL: "Exam scores in 139 schools", SARCOS: "Seven torques of a robot arm"}
 METHODS = {ALONE: "independent", POOLED: "pooled", SEARCH: None}
 
 
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.plot is not None:
         from benchmarks._plots import draw_learning_curves
 
-        draw_learning_curves(records, METHODS, arguments.plot)
+        draw_learning_curves(records, METHODS, TITLES, arguments.plot)
 
 
 def rows_of(data: Data, sizes: Sequence[int], n: int, seed: int) -> tuple[Array, Array]:
