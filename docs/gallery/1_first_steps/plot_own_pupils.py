@@ -53,7 +53,7 @@ joint = GridSearchCV(
 joint.fit(X_train, y_train)
 separate = make_pipeline(scaler, IndependentTaskRegressor(alpha="cv", task_column="school"))
 separate.fit(X_train, y_train)
-print(joint.best_params_)
+print(f"selected alpha: {joint.best_params_['graphregularizedregressor__alpha']:g}")
 
 
 def rmse_by_school(model):

@@ -8,8 +8,8 @@ Can shops share that, too?
 
 # %%
 # Set ``loss="quantile"``. In this simulation the demand of ten shops with 80 days each is skewed,
-# and its spread grows with the temperature: features that matter for the median and for the upper
-# quantile differ.
+# and its spread grows with the temperature, so that the effect of the temperature is larger at
+# higher quantiles.
 
 import matplotlib.pyplot as plt
 import numpy as np

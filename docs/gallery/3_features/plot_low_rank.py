@@ -32,8 +32,7 @@ print("number of directions:", low_rank.rank_)
 
 # %%
 # ``transform`` returns the coordinates of rows along the learned directions, sorted by their
-# importance. The cosines of the angles between the true directions and the leading three are close
-# to 1.
+# importance. In a simulation the leading three can be compared with the true directions.
 
 coordinates = low_rank.transform(X_test)
 print("coordinates of new rows:", coordinates.shape)

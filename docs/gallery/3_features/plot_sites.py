@@ -2,8 +2,8 @@
 Do my 29 sites share features?
 ==============================
 
-**Question.** Each of 29 hospitals has only a few dozen patients and 60 measurements of each. Do the
-same measurements matter everywhere, and which ones can I trust?
+**Question.** Each of 29 hospitals has only a few dozen patients and 60 measurements of each
+patient. Do the same measurements matter everywhere, and which ones can I trust?
 """
 
 # %%
@@ -54,4 +54,4 @@ display = stable.plot(max_features=20)
 # **Answer.** They do here, and sharing helps a lot: the joint model is right for 78% of new
 # patients, separate models for 62%. Cross-validation for prediction keeps 33 of the 60
 # measurements, most with small coefficients, and is no proof that they matter. Stability selection
-# names the six relevant ones, and none else.
+# names exactly the six relevant ones.

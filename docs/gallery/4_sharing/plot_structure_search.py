@@ -39,6 +39,6 @@ for name, dataset in data.items():
 # **Answer.** The search finds shared features where there are any: block sparsity removes 31% of
 # the error of separate models, and all other structures less. For clusters, the cluster norm has
 # the best score, and the learned task relation, which is simpler, is selected because it is within
-# one standard error. For few directions the low-rank model is selected; its interval includes zero,
-# and three other structures are not distinguishable from the best. Read the intervals before you
-# read the winner.
+# one standard error. For few directions the low-rank model is selected, although its interval just
+# includes zero, and the data do not distinguish it from the cluster norm, the task relation or
+# block sparsity. Read the intervals before you read the winner.
