@@ -67,6 +67,7 @@ ax.loglog(true_rate, rate, ".", color="tab:blue", markersize=3, alpha=0.4)
 ends = [true_rate.min(), true_rate.max()]
 ax.loglog(ends, ends, color="grey", linestyle="--")
 ax.set(xlabel="true claims per year", ylabel="predicted claims per year")
+plt.show()
 
 # %%
 # **Answer.** Use ``loss="poisson"`` with ``offset_column``. Sharing the factors lowers the deviance

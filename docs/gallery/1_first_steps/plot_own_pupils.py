@@ -73,6 +73,7 @@ for (name, error), colour in zip(errors.items(), ["tab:orange", "tab:blue"], str
 ax.axhline(3.0, color="grey", linestyle="--", label="noise")
 ax.set(xlabel="pupils in the training set", ylabel="test RMSE")
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** With a task column, the whole pipeline and its grid search work as for any other

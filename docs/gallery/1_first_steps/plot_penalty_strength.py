@@ -28,6 +28,7 @@ search = BlockSparseRegressorCV(alphas=40).fit(X, Y)
 display = PathDisplay.from_estimator(search, X, Y)
 display.figure_.set_size_inches(6.4, 5.5)
 print({name: round(alpha, 3) for name, alpha in display.marks_.items()})
+plt.show()
 
 # %%
 # Three rules: the smallest error over the folds; the strongest penalty whose error is within one
@@ -56,6 +57,7 @@ ax.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
 ax.set_xticks([], minor=True)
 ax.set(xlabel="alpha", ylabel="extended BIC")
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** For prediction, take the smallest cross-validated error: it has the best error on new

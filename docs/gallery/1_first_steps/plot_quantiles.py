@@ -65,6 +65,7 @@ for q, style in zip(quantiles, ["-", "--"], strict=True):
     ax.plot(grid[:, 0], true, style, color="black", linewidth=1, label=f"true, {q:.0%}")
 ax.set(xlabel="temperature", ylabel="demand, weekday effect removed")
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** Yes. The lines of the joint model are close to the true quantiles: 51% of the new days

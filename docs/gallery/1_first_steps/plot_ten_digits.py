@@ -43,6 +43,7 @@ for row, (name, model) in enumerate({"separate": separate, "joint": joint}.items
         ax.set(xticks=[], yticks=[])
         ax.set_title(digit if row == 0 else "")
     axes[row, 0].set_ylabel(name)
+plt.show()
 
 # %%
 # **Answer.** Here separate models are enough: they are right for 89% of the test images, and the

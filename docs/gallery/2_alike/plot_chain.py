@@ -46,6 +46,7 @@ for ax in axes[-1]:
 for ax in axes[:, 0]:
     ax.set_ylabel("coefficient")
 axes[0, 0].legend(fontsize="small")
+plt.show()
 
 # %%
 # **Answer.** The fused fit follows the large jumps to the month, and its coefficients are closer to

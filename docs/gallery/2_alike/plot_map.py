@@ -52,6 +52,7 @@ for (name, values), ax in zip(maps.items(), axes, strict=True):
     image = ax.imshow(values[:, 0].reshape(side, side), cmap="RdBu_r", vmin=-2, vmax=2)
     ax.set(title=name, xticks=[], yticks=[])
 fig.colorbar(image, ax=axes, label="effect of feature 0")
+plt.show()
 
 # %%
 # **Answer.** Pass the pairs of neighbours as ``graph``. The error of a coefficient falls from 0.40

@@ -66,6 +66,7 @@ for ax, (name, (mean, std)), colour in zip(
     print(f"{name}: RMSE after the failure {np.sqrt(np.mean((mean - truth)[after] ** 2)):.2f}")
 handles, labels = axes[1].get_legend_handles_labels()
 fig.legend(handles, labels, loc="outside lower center", ncols=3)
+plt.show()
 
 # %%
 # **Answer.** Yes. After the failure the error of the third sensor is 0.10 instead of 0.57: the

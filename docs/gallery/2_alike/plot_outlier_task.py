@@ -46,6 +46,7 @@ ax.bar(np.arange(12) - 0.2, common, width=0.4, color="tab:blue", label="shared p
 ax.bar(np.arange(12) + 0.2, own, width=0.4, color="tab:orange", label="own part")
 ax.set(xlabel="task", ylabel="norm of coefficients", xticks=range(12))
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** With ``outlier=2.2`` the model names exactly the two outliers. They gain most from a

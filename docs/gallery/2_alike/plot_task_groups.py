@@ -29,6 +29,7 @@ X, y = dataset.data, dataset.target
 
 affinity = task_affinity(TaskRelationRegressor(task_column=-1), X, y, random_state=0)
 display = TaskRelationDisplay.from_result(affinity.matrix, tasks=affinity.tasks, dendrogram=True)
+plt.show()
 
 # %%
 # :func:`~skmtl.inspection.group_tasks` cuts the tasks into groups and compares numbers of groups by
@@ -44,6 +45,7 @@ ax.errorbar(groups.candidates, groups.losses, groups.errors, fmt="o-", color="ta
 ax.axvline(groups.n_groups, color="grey", linestyle="--", label="selected")
 ax.set(xlabel="number of groups", ylabel="loss of held-out labels")
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** The map shows three blocks, and the loss of held-out labels is smallest for three

@@ -54,6 +54,7 @@ points = axes[1].scatter(
 )
 axes[1].set(xlabel="first coordinate", ylabel="second coordinate")
 fig.colorbar(points, label=f"target {strongest}")
+plt.show()
 
 # %%
 # **Answer.** The singular values show three large directions and a few small ones, where those of

@@ -61,6 +61,7 @@ axes[1].plot(range(5), dataset.coef[:, feature], "_", color="black", markersize=
 axes[1].axhline(0, color="grey", linewidth=1)
 axes[1].set(xlabel="task", ylabel=f"coefficient of feature {feature}", xticks=range(5))
 axes[1].legend()
+plt.show()
 
 # %%
 # **Answer.** Of the 15 features in use, three have an adjusted p-value of at most 0.05, and all

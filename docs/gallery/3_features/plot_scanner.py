@@ -80,6 +80,7 @@ for (name, values), colour in zip(
 ax.axvline(0.8, color="black", linestyle=":", label="training data")
 ax.set(xlabel="share of the sick scanned by B", ylabel="accuracy")
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** Erase the scanner, but learn what to erase where it is not mixed up with the disease.

@@ -10,6 +10,7 @@ patient. Do the same measurements matter everywhere, and which ones can I trust?
 # A simulation with 20 to 50 patients at each of 29 sites, and six measurements that matter at all
 # sites, with different effects.
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from skmtl import BlockSparseClassifier, IndependentTaskClassifier
@@ -38,6 +39,7 @@ separate = IndependentTaskClassifier(alpha="cv", task_column=-1).fit(X[train], y
 for name, model in {"separate models": separate, "shared measurements": joint}.items():
     print(f"{name}: accuracy {model.score(X[~train], y[~train]):.3f}")
 display = BlockSparsityDisplay.from_estimator(joint, max_features=20)
+plt.show()
 
 # %%
 # Stability selection repeats the selection on random halves of the patients of each site, and keeps
@@ -49,6 +51,7 @@ stable = stability_selection(
 print("true:    ", np.flatnonzero(dataset.support))
 print("selected:", np.sort(stable.selected))
 display = stable.plot(max_features=20)
+plt.show()
 
 # %%
 # **Answer.** They do here, and sharing helps a lot: the joint model is right for 78% of new

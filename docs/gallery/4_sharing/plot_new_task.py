@@ -67,6 +67,7 @@ for (name, values), colour in zip(errors.items(), ["tab:blue", "tab:orange"], st
 ax.axhline(noise, color="grey", linestyle="--", label="noise")
 ax.set(xlabel="labels of the new hospital", ylabel="test RMSE", ylim=(0, None))
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** Yes. Without a label the error is 4.48, and with five labels it is 3.05; the hospital

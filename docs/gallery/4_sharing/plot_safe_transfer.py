@@ -70,6 +70,7 @@ axes[1].set(
 )
 axes[1].set_xticklabels(order)
 axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
 
 # %%
 # **Answer.** Yes, at a price. Sharing with all lowers the error of the related tasks from 4.68 to

@@ -12,6 +12,8 @@ suits my tasks? And is any of them better than separate models?
 
 import textwrap
 
+import matplotlib.pyplot as plt
+
 from skmtl import StructureSearchRegressorCV
 from skmtl.datasets import make_block_sparse, make_clustered_tasks, make_low_rank_tasks
 from skmtl.model_selection import StructureSearchDisplay
@@ -34,6 +36,7 @@ for name, dataset in data.items():
     print(textwrap.fill(search.report(), 90), "\n")
     display = StructureSearchDisplay.from_estimator(search)
     display.figure_.suptitle(name)
+plt.show()
 
 # %%
 # **Answer.** The search finds shared features where there are any: block sparsity removes 31% of

@@ -8,6 +8,8 @@ Did sharing help, and whom?
 # %%
 # Twelve simulated tasks with 20 to 60 rows: ten are alike, and two are unrelated to them.
 
+import matplotlib.pyplot as plt
+
 from skmtl import TaskRelationRegressor
 from skmtl.datasets import make_outlier_tasks
 from skmtl.inspection import transfer_gain
@@ -30,6 +32,7 @@ print(result)
 # %%
 display = result.plot(baseline="independent")
 display = result.plot(baseline="pooled")
+plt.show()
 
 # %%
 # **Answer.** Sharing helped on average: the mean squared error is 12% lower than that of separate

@@ -51,6 +51,7 @@ for (name, score), ax in zip(scores.items(), axes, strict=True):
     ax.loglog([1e-5, 0.3], [1e-5, 0.3], color="grey", linestyle="--")
     ax.set(title=name, xlabel="true probability", xlim=(1e-5, 0.5), ylim=(1e-5, 0.5))
 axes[0].set_ylabel("predicted probability")
+plt.show()
 
 # %%
 # **Answer.** Fit the funnel over all impressions. With only 77 purchases, the entire space has an

@@ -70,6 +70,7 @@ ax.axhline(errors[0], color="grey", linestyle="--", label="outcome alone")
 ax.set_xticks(place, [f"{weight:g}" for weight in weights])
 ax.set(xlabel="weight of each measurement", ylabel="error for new patients", ylim=(0, 1.4))
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** Yes. The error falls from 1.10 to 0.94 when each measurement counts as much as the

@@ -63,6 +63,7 @@ axes[1].plot(range(10), 2 * 1.645 * noise, "k--", linewidth=1, label="known nois
 axes[1].set(ylabel="mean width", xlabel="task, with its number of labels")
 axes[1].set_xticks(range(10), [f"{t}\n({size})" for t, size in enumerate(sizes)])
 axes[1].legend()
+plt.show()
 
 # %%
 # **Answer.** As wide as the noise of the task demands. One width for all covers 93% of the labels

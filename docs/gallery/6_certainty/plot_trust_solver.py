@@ -28,6 +28,7 @@ fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 for solver, colour in {"fista": "tab:orange", "admm": "tab:blue"}.items():
     estimator = LowRankRegressor(alpha=3.0, solver=solver, tol=1e-8)
     ConvergenceDisplay.from_estimator(estimator, X, Y, ax=ax, color=colour)
+plt.show()
 
 # %%
 # Is the bound true? ``reference`` states the same objective in cvxpy, whose interior-point solver

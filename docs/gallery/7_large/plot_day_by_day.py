@@ -57,6 +57,7 @@ ax.plot([], color="grey", label="four stores from the start")
 ax.plot(errors[:, 4], "o-", color="tab:blue", markersize=3, label="the fifth store")
 ax.set(xlabel="day", ylabel="error of a coefficient", ylim=(0, None))
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** No: each day costs a fit from sums, whose size does not depend on the days before, and

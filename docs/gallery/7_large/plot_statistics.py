@@ -69,6 +69,7 @@ ax.semilogx(search.alphas_, error, "o-", color="tab:blue", markersize=3)
 ax.axvline(search.alpha_, color="grey", linestyle="--", label="selected")
 ax.set(xlabel="alpha", ylabel="mean squared error of held-out rows")
 ax.legend()
+plt.show()
 
 # %%
 # **Answer.** Yes. 400,000 rows were read once and reduced to 1.1 MiB for all folds, which does not
