@@ -53,7 +53,8 @@ for (name, error), colour, shift in zip(
     axes[1].bar(np.arange(8) + shift, error, width=0.4, color=colour, label=name)
 axes[1].axhline(2.0, color="grey", linestyle="--", label="noise")
 axes[1].set(xlabel="target", ylabel="test RMSE", xticks=range(8), title="Error on new rows")
-axes[1].legend(loc="lower left")
+axes[1].set_ylim(0, 4)
+axes[1].legend()
 plt.show()
 
 # %%

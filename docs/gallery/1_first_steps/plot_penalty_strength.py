@@ -61,7 +61,7 @@ plt.show()
 
 # %%
 # **Answer.** For prediction, take the smallest cross-validated error: it has the best error on new
-# rows (4.72), and it includes nine irrelevant features. For a list of features, take the rule of
+# rows (4.72), but it includes nine irrelevant features. For a list of features, take the rule of
 # one standard error or the extended BIC: they select 5 and 6 features here, with none of the
 # relevant ones missed, at the price of more shrinkage and a larger error (5.27 and 5.00). The
 # extended BIC needs one path instead of one for each fold.

@@ -52,6 +52,8 @@ for q in quantiles:
     print("   features in use:", np.flatnonzero(np.any(shared[q].coef_ != 0, axis=0)))
 
 # %%
+# The fitted and the true quantiles of the first shop:
+
 grid = np.zeros((50, n_features + 1))
 grid[:, 0] = np.linspace(-1, 1, 50)
 rows = X_train[:, -1] == 0

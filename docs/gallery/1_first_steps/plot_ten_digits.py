@@ -34,6 +34,9 @@ for name, model in {"separate models": separate, "shared pixels": joint}.items()
     print(f"{name}: accuracy {model.score(X_test, y_test):.3f} from {n_used} pixels")
 
 # %%
+# The coefficients as images: red pixels speak for the digit, blue ones against it, and white ones
+# hardly matter, or are not used at all.
+
 fig, axes = plt.subplots(2, 10, figsize=(10, 2.6), layout="constrained")
 for row, (name, model) in enumerate({"separate": separate, "joint": joint}.items()):
     limit = np.abs(model.coef_).max()
@@ -48,6 +51,6 @@ plt.show()
 # %%
 # **Answer.** Here separate models are enough: they are right for 89% of the test images, and the
 # joint model for 88%. What sharing buys is a smaller model. It reads 33 pixels for all ten digits,
-# while the separate models read all 54 pixels that are ever inked in the training images. Sharing
-# features pays when reading features is costly, or when the tasks depend on the same few of many
-# features; see :ref:`sphx_glr_auto_examples_3_features_plot_sites.py`.
+# while the separate models read all 54 pixels that are dark in any training image. Sharing features
+# pays when reading features is costly, or when the tasks depend on the same few of many features;
+# see :ref:`sphx_glr_auto_examples_3_features_plot_sites.py`.

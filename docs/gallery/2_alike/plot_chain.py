@@ -22,8 +22,8 @@ dataset = make_chain_tasks(
 X, y = dataset.data, dataset.target
 
 # %%
-# The fused penalty charges the absolute differences between consecutive months, so that most of
-# them are exactly zero. The L1 norm in addition removes features without an effect.
+# The fused penalty is the sum of the absolute differences between consecutive months, so that most
+# of them are exactly zero. The L1 norm in addition removes features without an effect.
 
 fused = AlphaSearchCV(FusedTaskRegressor(sparse=0.2, task_column=-1), alphas=25, rule="1se")
 fused.fit(X, y)
@@ -35,6 +35,8 @@ jumps = np.abs(np.diff(fused.coef_, axis=0)) > 1e-8
 print(f"months between which a coefficient changes: {jumps.sum()} of {jumps.size}")
 
 # %%
+# The four features with an effect:
+
 fig, axes = plt.subplots(2, 2, figsize=(8, 5), sharex=True, sharey=True, layout="constrained")
 for feature, ax in zip(np.flatnonzero(dataset.support), axes.flat, strict=True):
     ax.plot(separate.coef_[:, feature], "o", color="lightgrey", label="separate months")
@@ -52,5 +54,5 @@ plt.show()
 # **Answer.** The fused fit follows the large jumps to the month, and its coefficients are closer to
 # the truth than those of separate months, with an error of 0.18 instead of 0.29. Of 230 differences
 # between consecutive months 28 are not zero, more than the true 8: a large jump is often split into
-# a large and a few small steps, and the height of a jump is shrunk. Read the large steps as
-# changes, and the small ones with caution.
+# one large and a few small steps, and jumps are shrunk. Read the large steps as changes, and the
+# small ones with caution.

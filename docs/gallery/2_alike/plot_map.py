@@ -46,6 +46,8 @@ for name, model in models.items():
     print(f"{name}: error of a coefficient {np.sqrt(np.mean((model.coef_ - coef) ** 2)):.2f}")
 
 # %%
+# The effect of the first feature in each district:
+
 fig, axes = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained")
 maps = {"true": coef} | {name: model.coef_ for name, model in models.items()}
 for (name, values), ax in zip(maps.items(), axes, strict=True):

@@ -6,8 +6,8 @@ Nonlinear tasks
 """
 
 # %%
-# Three related sensors: the second follows the first, the third mirrors it. The third failed
-# half-way.
+# Three related sensors: the second follows the first, the third mirrors it. The third stopped
+# working half-way.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -47,6 +47,8 @@ kernel = ConstantKernel() * RBF() + WhiteKernel(0.05)
 alone = GaussianProcessRegressor(kernel, random_state=0).fit(time[last, None], y[last])
 
 # %%
+# Predictions for the third sensor, from its own labels alone and from those of all sensors:
+
 grid = np.linspace(0, 10, 200)
 truth = signal(grid, np.full(200, 2))
 bands = {

@@ -39,6 +39,8 @@ for name, model in {"shared features": shared, "robust": robust}.items():
     )
 
 # %%
+# The norms of the two parts, with ``outlier=2.2``:
+
 own = np.linalg.norm(robust.task_coef_, axis=1)
 common = np.linalg.norm(robust.shared_coef_, axis=1)
 fig, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")

@@ -48,6 +48,6 @@ ax.legend()
 plt.show()
 
 # %%
-# **Answer.** The map shows three blocks, and the loss of held-out labels is smallest for three
+# **Answer.** The heat map shows three blocks, and the loss of held-out labels is smallest for three
 # groups. All 24 tasks are in their true group, from 25 rows each. The labels of the groups can be
 # passed to :class:`~skmtl.ClusteredTaskRegressor` as ``clusters``.

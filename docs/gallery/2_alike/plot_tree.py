@@ -39,6 +39,9 @@ for name, model in models.items():
     print(f"{name}: test RMSE {error:.2f}")
 
 # %%
+# The coefficients of the relevant features, sorted by node, with the tasks in the order of the
+# leaves:
+
 leaves = [task for half in dataset.tree for pair in half for task in pair]
 features = np.argsort(
     np.where(dataset.feature_groups < 0, 99, dataset.feature_groups), kind="stable"

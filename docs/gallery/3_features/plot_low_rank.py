@@ -41,6 +41,9 @@ cosines = np.linalg.svd(dataset.components @ leading.T, compute_uv=False)
 print("cosines of the angles to the true directions:", np.round(cosines, 2))
 
 # %%
+# On the left the singular values, and on the right the new rows in the first two coordinates,
+# coloured by a label that the model did not see:
+
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
 spectra = {"separate": separate.coef_, "low rank": low_rank.coef_, "true": dataset.coef}
 for (name, coef), colour in zip(spectra.items(), ["tab:orange", "tab:blue", "black"], strict=True):

@@ -39,6 +39,9 @@ covered = (low <= dataset.coef.T) & (dataset.coef.T <= high)
 print(f"95% intervals that contain the true coefficient: {covered.mean():.1%}")
 
 # %%
+# On the left the p-values of all features, and on the right the coefficients of the first one in
+# all tasks:
+
 feature = np.flatnonzero(significant)[0]
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 axes[0].semilogy(result.adjusted_p_values, "o", color="lightgrey", label="no effect")

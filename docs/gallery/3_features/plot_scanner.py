@@ -79,7 +79,7 @@ for (name, values), colour in zip(
     ax.plot(shares, values, "o-", color=colour, label=name)
 ax.axvline(0.8, color="black", linestyle=":", label="training data")
 ax.set(xlabel="share of the sick scanned by B", ylabel="accuracy")
-ax.legend()
+fig.legend(loc="outside upper center", ncols=2)
 plt.show()
 
 # %%
@@ -87,5 +87,5 @@ plt.show()
 # Without erasure the accuracy falls from 0.74 to 0.59 as the mixture changes, because the model has
 # learned the scanner. With an eraser fitted to the healthy, the scanner is not recognised better
 # than by chance, and the accuracy is 0.68 to 0.71 whatever the mixture. An eraser fitted to all
-# scans removes the disease along with the scanner. If the mixture of scanners will stay as it is in
-# the training data, the features as they are predict best.
+# scans removes a part of the disease along with the scanner. If the mixture of scanners will stay
+# as it is in the training data, the features as they are predict best.

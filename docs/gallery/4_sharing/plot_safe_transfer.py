@@ -51,6 +51,9 @@ for name, model in models.items():
     )
 
 # %%
+# The gain of each task over its separate model, and the weights of the three fits. The trimmed fit
+# shares only among tasks that the shared fit predicted better than their own.
+
 order = np.argsort(dataset.outliers, kind="stable")
 fig, axes = plt.subplots(2, 1, figsize=(7, 5), sharex=True, layout="constrained")
 for name, colour in {"shared": "tab:orange", "safe": "tab:blue"}.items():

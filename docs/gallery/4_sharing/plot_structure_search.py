@@ -29,13 +29,29 @@ data = {
 # the simplest structure that is within one standard error of the best.
 
 structures = ["graph", "block_sparse", "low_rank", "relation", "clustered"]
+searches = {}
 for name, dataset in data.items():
     search = StructureSearchRegressorCV(structures, alphas=10)
-    search.fit(dataset.data, dataset.target)
+    searches[name] = search.fit(dataset.data, dataset.target)
     print(f"{name}: best {search.results_.best}, selected {search.best_structure_}")
     print(textwrap.fill(search.report(), 90), "\n")
-    display = StructureSearchDisplay.from_estimator(search)
-    display.figure_.suptitle(name)
+
+# %%
+# Shared features:
+
+display = StructureSearchDisplay.from_estimator(searches["shared features"])
+plt.show()
+
+# %%
+# Clusters:
+
+display = StructureSearchDisplay.from_estimator(searches["clusters"])
+plt.show()
+
+# %%
+# Few directions:
+
+display = StructureSearchDisplay.from_estimator(searches["few directions"])
 plt.show()
 
 # %%

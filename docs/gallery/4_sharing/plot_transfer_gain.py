@@ -30,7 +30,14 @@ result = transfer_gain(TaskRelationRegressor(task_column=-1), X, y, n_repeats=3,
 print(result)
 
 # %%
+# The gain of each task over separate models, with its interval:
+
 display = result.plot(baseline="independent")
+plt.show()
+
+# %%
+# And over one pooled model:
+
 display = result.plot(baseline="pooled")
 plt.show()
 

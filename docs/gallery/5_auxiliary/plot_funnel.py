@@ -45,6 +45,8 @@ for name, score in scores.items():
 print(f"true probabilities: AUC {roc_auc_score(Y_test[:, 1], true):.3f}")
 
 # %%
+# Estimated against true probabilities of a purchase, for 3,000 new impressions:
+
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.5), sharex=True, sharey=True, layout="constrained")
 for (name, score), ax in zip(scores.items(), axes, strict=True):
     ax.loglog(true[:3000], score[:3000], ".", color="tab:blue", markersize=3, alpha=0.3)
