@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 
 def error(coef, truth):
@@ -58,6 +59,7 @@ def show(
         ax.set_title(title, fontsize=9)
         ax.set_xlabel(axes[0], fontsize=8)
         ax.tick_params(labelsize=7)
+        ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         if number % ncols == 0:
             ax.set_ylabel(axes[1], fontsize=8)
     for ax in grid.flat[len(panels) :]:
