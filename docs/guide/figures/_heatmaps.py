@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 
 def relative_error(coef, truth):
@@ -33,6 +34,8 @@ def draw(truth, fits, order=None, x_label="feature", y_label="task"):
         ax.set_title(title, fontsize=9)
         ax.set_xlabel(x_label)
         ax.tick_params(labelsize=7)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(5, integer=True))
     axes[0].set_ylabel(y_label)
     figure.colorbar(image, ax=axes, label="coefficient", extend="both", shrink=0.9)
     return figure
