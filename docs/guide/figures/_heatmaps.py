@@ -10,7 +10,7 @@ def relative_error(coef, truth):
     return np.linalg.norm(coef - truth) / np.linalg.norm(truth)
 
 
-def draw(truth, fits, order=None, x_label="feature", y_label="task"):
+def draw(truth, fits, order=None, columns=slice(None), x_label="feature", y_label="task"):
     """Draw the true coefficients and those of each fit, with its error in the title.
 
     Parameters
@@ -19,6 +19,8 @@ def draw(truth, fits, order=None, x_label="feature", y_label="task"):
     fits : dict of str to ndarray of shape (n_tasks, n_features)
     order : array-like of shape (n_tasks,), optional
         The order of the tasks, from top to bottom.
+    columns : slice
+        The features that are drawn; errors are those of all features.
     x_label, y_label : str
     """
     order = np.arange(len(truth)) if order is None else np.asarray(order)
@@ -29,7 +31,12 @@ def draw(truth, fits, order=None, x_label="feature", y_label="task"):
     figure, axes = plt.subplots(1, len(panels), figsize=(8, 2.9), sharey=True)
     for ax, (title, coef) in zip(axes, panels.items(), strict=True):
         image = ax.imshow(
-            coef[order], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", rasterized=True
+            coef[order][:, columns],
+            cmap="RdBu_r",
+            vmin=-limit,
+            vmax=limit,
+            aspect="auto",
+            rasterized=True,
         )
         ax.set_title(title, fontsize=9)
         ax.set_xlabel(x_label)

@@ -1,30 +1,29 @@
-"""Tasks on a tree, separate lasso fits, block sparsity, and a fit guided by the tree."""
+"""Tasks in three branches, a lasso for each task, block sparsity, and a fit with the tree."""
 
 import numpy as np
 from _heatmaps import draw
-from scipy.cluster.hierarchy import leaves_list
 
 from skmtl import BlockSparseRegressor, TreeGuidedRegressor
-from skmtl.datasets import make_tree_tasks
 from skmtl.model_selection import AlphaSearchCV
 from skmtl.pretraining import PretrainedTaskRegressor
 
-data = make_tree_tasks(60, 60, 8, noise=2, layout="stacked", random_state=0)
-X, y = data.data, data.target
+# Two features for all 15 tasks, and five for each branch of five tasks.
+rng = np.random.default_rng(1)
+tree = [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12, 13, 14]]
+W = np.zeros((15, 60))
+W[:, :2] = rng.normal(size=(15, 2))
+for branch, tasks in enumerate(tree):
+    W[np.ix_(tasks, range(2 + 5 * branch, 7 + 5 * branch))] = rng.normal(size=(5, 5))
+tasks = np.repeat(np.arange(15), 30)
+X = rng.normal(size=(450, 60))
+y = (X * W[tasks]).sum(axis=1) + rng.normal(size=450)
+X = np.column_stack([X, tasks])
+
 models = {
     # Without pretraining, this is a lasso for each task.
-    "lasso for each task": PretrainedTaskRegressor("cv", pretraining=1, task_column=-1),
+    "lasso": PretrainedTaskRegressor("cv", pretraining=1, task_column=-1),
     "block-sparse": AlphaSearchCV(BlockSparseRegressor(task_column=-1), alphas=12, cv=3),
-    "tree-guided": TreeGuidedRegressor(0.5, tree=data.tree, task_column=-1),
+    "with the tree": AlphaSearchCV(TreeGuidedRegressor(tree=tree, task_column=-1), alphas=6, cv=3),
 }
 fits = {name: model.fit(X, y).coef_ for name, model in models.items()}
-# The features in the order of the nodes, so that each node's are next to each other.
-columns = np.argsort(np.where(data.feature_groups < 0, 99, data.feature_groups), kind="stable")
-columns = columns[:40]
-draw(
-    data.coef[:, columns],
-    {name: coef[:, columns] for name, coef in fits.items()},
-    order=leaves_list(data.linkage),
-    x_label="feature, by node",
-    y_label="task, by branch",
-)
+draw(W, fits, columns=slice(30), x_label="feature (first half)")
