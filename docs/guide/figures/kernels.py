@@ -1,4 +1,4 @@
-"""Three related functions, one with labels on a part only: separate and joint Gaussian processes."""
+"""Three related functions, one with few labels: separate and joint Gaussian processes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
