@@ -18,7 +18,7 @@ DRAWING = ROOT / "CONTRIBUTING.md"
 FLOORS = (
     (
         *("_numerics", "losses", "_folds", "_graphs", "_parallel", "_plotting", "_resampling"),
-        "_warnings",
+        *("_site", "_warnings"),
     ),
     ("design", "penalties"),
     ("solvers", "objective"),
@@ -31,6 +31,7 @@ FLOORS = (
 SIBLINGS = {
     ("_parallel", "_warnings"),
     ("_graphs", "_numerics"),  # graphs of many tasks
+    ("losses", "_site"),
     ("objective", "solvers"),  # the protocols that solvers require
     ("datasets", "preprocessing"),  # data in the stacked layout
     ("estimators", "metrics"),  # score
