@@ -5,11 +5,13 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.utils import estimator_html_repr
 
 import skmtl
+from docs import decision_map
 from docs.house import FILES, MOVED, package_of
 from skmtl import BlockSparseRegressor, LowRankRegressor
 from skmtl._site import SITE
@@ -129,3 +131,64 @@ def test_classes_of_users_have_no_link():
         pass
 
     assert Mine()._get_doc_link() == ""
+
+
+# The decision map.
+
+LEAVES = [leaf for _, leaves in decision_map.MAP for leaf in leaves]
+# The families of estimators that skmtl itself exports.
+FAMILIES = {name.removesuffix("Regressor") for name in skmtl.__all__ if name.endswith("Regressor")}
+
+
+def pages_of(index: Path) -> set[str]:
+    """The pages in the toctrees of an index."""
+    entries = re.findall(r"^   ([\w/]+)$", index.read_text(), re.MULTILINE)
+    return {f"{index.parent.relative_to(DOCS)}/{entry}" for entry in entries}
+
+
+def test_the_map_and_the_table_hold_every_family():
+    in_map = {leaf.name.removesuffix("*") for leaf in LEAVES}
+    in_table = {family.name for family in decision_map.FAMILIES}
+    assert len(in_table) == len(decision_map.FAMILIES)
+    assert in_map >= FAMILIES and in_table >= FAMILIES
+    # The table has a row for each leaf that is a family of linear models of all targets.
+    others = {"StructureSearch*CV", "kernels.TaskKernel", "auxiliary.AuxiliaryTask"}
+    others |= {"funnel.EntireSpaceClassifier", "funnel.HurdleRegressor"}
+    assert in_map - others == in_table
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.label)
+def test_leaves_of_the_map_lead_to_pages(leaf):
+    assert leaf.regressor in LISTED
+    assert leaf.page is None or leaf.page in pages_of(DOCS / "guide" / "index.rst")
+
+
+def test_the_drawing_has_a_link_for_each_leaf_and_fits_its_boxes():
+    svg = decision_map.draw(lambda leaf: f"{leaf.regressor}.html")
+    assert re.findall(r'<a href="([^"]+)"', svg) == [f"{leaf.regressor}.html" for leaf in LEAVES]
+    # Two lines of an answer fit in a row, and a name of this length fits in its box.
+    assert max(len(leaf.answer) for leaf in LEAVES) <= 2 * 38
+    assert max(len(leaf.label) for leaf in LEAVES) <= 22
+
+
+@pytest.mark.parametrize("family", decision_map.FAMILIES, ids=lambda family: family.name)
+def test_the_table_names_parameters_that_exist(family):
+    for ending in ("Regressor", "Classifier"):
+        known = family.kind(ending)._parameter_constraints
+        assert set(family.tuned) <= set(known)
+        assert "task_column" in known
+    # The last column of the page names functions that the pages for other packages explain.
+    assert family.certified and family.cost and family.shares
+
+
+@pytest.mark.parametrize(
+    "family",
+    [family for family in decision_map.FAMILIES if not family.is_convex],
+    ids=lambda family: family.name,
+)
+def test_only_convex_families_take_the_quantile_loss(family):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    assert "quantile" not in family.losses("Regressor")
+    with pytest.raises(ValueError, match="quantile"):
+        family.kind("Regressor")(loss="quantile").fit(X, X[:, :2])
+    assert "quantile" in decision_map.FAMILIES[0].losses("Regressor")
