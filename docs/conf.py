@@ -27,7 +27,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxext.opengraph",
     "api_pages",  # docs/api_pages.py
-    "map_directives",  # docs/map_directives.py
+    "drawings",  # docs/drawings.py
 ]
 exclude_patterns = ["_build", "_templates", "gallery", "results", "guide/figures"]
 templates_path = ["_templates"]

@@ -1,4 +1,4 @@
-"""The decision map of ``choosing.rst`` and its table of families, for ``map_directives.py``.
+"""The decision map of ``choosing.rst`` and its table of families, for ``drawings.py``.
 
 The map is an inline SVG, so that the theme's colours, light or dark, apply to it. What the table
 states about the classes is read from them where they know it; tests/test_docs.py checks the rest.
