@@ -7,7 +7,7 @@ from pathlib import Path
 import skmtl
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS))  # the scripts that draw figures
+sys.path.insert(0, str(DOCS))  # the scripts that draw figures, and extensions
 
 project = "skmtl"
 author = "the skmtl developers"
@@ -27,6 +27,8 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "sphinxext.opengraph",
+    "api_pages",  # docs/api_pages.py
+    "drawings",  # docs/drawings.py
 ]
 exclude_patterns = ["_build", "_templates", "gallery", "results", "guide/figures"]
 templates_path = ["_templates"]

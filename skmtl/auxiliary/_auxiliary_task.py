@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import (
-    BaseEstimator,
     ClassifierMixin,
     MetaEstimatorMixin,
     RegressorMixin,
@@ -19,6 +18,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skmtl._site import DocumentedEstimator
 from skmtl.auxiliary._losses import read_losses
 from skmtl.auxiliary._problem import AuxiliaryProblem, join_auxiliary, warn_of_tasks
 from skmtl.auxiliary._weight import WEIGHTS, choose_weight, score_weights
@@ -297,7 +297,7 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
         return tags
 
 
-class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, BaseEstimator):
+class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, DocumentedEstimator):
     r"""Main regression tasks, fitted together with targets that exist only in training.
 
     .. math::
@@ -419,7 +419,7 @@ class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, BaseEstimator):
     """
 
 
-class AuxiliaryTaskClassifier(_AuxiliaryTask, ClassifierMixin, BaseEstimator):
+class AuxiliaryTaskClassifier(_AuxiliaryTask, ClassifierMixin, DocumentedEstimator):
     r"""Main classification tasks, fitted together with targets that exist only in training.
 
     .. math::

@@ -5,9 +5,10 @@ from numbers import Integral, Number
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 
+from skmtl._site import DocumentedEstimator
 from skmtl.dask._blocks import is_lazy, read_blocks, reduce_blocks
 from skmtl.dask._predict import predict_lazily
 from skmtl.dask._sums import Sums, add_sums, sum_block, sum_rows
@@ -22,7 +23,7 @@ _N_FOLDS = 5
 _SPLIT_EVERY = 8
 
 
-class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
+class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
     r"""An estimator of skmtl for dask arrays and data frames, fitted in one pass over the rows.
 
     The worker that holds a block of rows reduces it to :class:`~skmtl.design.TaskStatistics`. These

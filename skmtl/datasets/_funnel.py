@@ -72,23 +72,14 @@ def make_funnel(
     Returns
     -------
     Bunch
-        With the attributes
-
-        data : ndarray of shape (n_samples, n_features)
-        target : ndarray of shape (n_samples, n_stages)
-            Nested labels 0 and 1.
-        hidden : ndarray of shape (n_samples,)
-            u.
-        coef : ndarray of shape (n_stages, n_features)
-        intercept : ndarray of shape (n_stages,)
-        joint_proba : ndarray of shape (n_samples, n_stages)
-            The probability, given x, of reaching each stage.
-        conditional_proba : ndarray of shape (n_samples, n_stages)
-            The probability, given x and that the row has reached the stage before: what those who
-            click buy.
-        interventional_proba : ndarray of shape (n_samples, n_stages)
-            The probability, given x, if the row had been made to reach the stage before: what
-            all would buy, had they clicked. It equals ``conditional_proba`` without confounding.
+        With the attributes ``data`` of shape (n_samples, n_features); ``target``, the nested labels
+        0 and 1, of shape (n_samples, n_stages); ``hidden``, the feature u, of shape (n_samples,);
+        and ``coef`` (n_stages, n_features) and ``intercept`` (n_stages,). Three more, of shape
+        (n_samples, n_stages), hold probabilities given x: ``joint_proba``, of reaching each stage;
+        ``conditional_proba``, of doing so given that the row has reached the stage before, which is
+        what those who click buy; and ``interventional_proba``, if the row had been made to reach
+        the stage before, which is what all would buy, had they clicked. Without confounding the
+        last two are equal.
 
     Examples
     --------

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
+from skmtl._site import DocumentedEstimator
 from skmtl.design._names import describe_names
 from skmtl.design._sums import Sums
 from skmtl.design._tasks import KINDS, UNKNOWN, join_ids
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 COLUMNS = ("n_features_in_", "feature_names_in_")
 
 
-class NamedSums(BaseEstimator):
+class NamedSums(DocumentedEstimator):
     """The base of :class:`skmtl.design.TaskStatistics`: its tasks and their sums.
 
     The tasks are in the order in which they first appeared; there may be room for more.

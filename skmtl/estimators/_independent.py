@@ -21,8 +21,8 @@ class _IndependentTask(RidgeTasks):
     -----
     **Selection.** A task with few labels says little about its own best strength, so that one
     strength for all tasks often predicts better than one for each. ``alpha="cv"`` compares the two:
-    for each fold the strengths are selected by the other folds' losses [1]_, and the losses on the
-    fold are added up. In a tie all tasks have the same strength.
+    for each fold the strengths are selected by the other folds' losses (Tsamardinos et al. 2018),
+    and the losses on the fold are added up. In a tie all tasks have the same strength.
 
     References
     ----------

@@ -6,12 +6,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
+from skmtl._site import DocumentedEstimator
 from skmtl._warnings import gather_warnings, warn
 from skmtl.design import listed_offsets, read_columns, read_weights, spread_offset
 from skmtl.estimators import MultiTaskRegressor
@@ -22,7 +23,7 @@ Array = NDArray[Any]
 _PENALTIES: dict[str, Penalty] = {"block": L21(), "trace": TraceNorm()}
 
 
-class HurdleRegressor(RegressorMixin, BaseEstimator):
+class HurdleRegressor(RegressorMixin, DocumentedEstimator):
     r"""An amount that may be zero: the probability that it is not, and how much it is then.
 
     .. math::

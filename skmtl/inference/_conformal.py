@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.base import MetaEstimatorMixin
 from sklearn.model_selection import KFold, check_cv
 from sklearn.utils import (
     _safe_indexing,
@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skmtl._parallel import run_parallel
+from skmtl._site import DocumentedEstimator
 from skmtl._warnings import warn
 from skmtl.design import (
     UNKNOWN,
@@ -44,7 +45,7 @@ Array = NDArray[Any]
 _INNER_FOLDS = 3
 
 
-class TaskConformal(Delegation, MetaEstimatorMixin, BaseEstimator):
+class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
     """Fits to a part of the rows, and scores of the labels of the others.
 
     A subclass says what the score of a label is, and turns scores into intervals or sets.

@@ -35,8 +35,8 @@ def statistics_from_duckdb(
     Parameters
     ----------
     source : DuckDBPyRelation or str
-        A relation, or a query such as "FROM sales" or "SELECT * FROM 'sales/*.parquet'". Rows
-        that are drawn at random must be stored in a table first, since the query runs twice.
+        A relation, or a query such as ``"FROM sales"`` or ``"SELECT * FROM 'sales/*.parquet'"``.
+        Rows that are drawn at random must be stored in a table first, since the query runs twice.
     features : list of str
         Up to 60 columns of numbers. The columns of X are these and, last, the task column.
     target : str or list of str

@@ -83,7 +83,7 @@ def batches_from_parquet(
     ----------
     source : str, path, list of paths, or pyarrow.dataset.Dataset
         A file, a folder (also one partitioned as ``task=a/``), or a pattern such as
-        "sales/*.parquet". Other formats and file systems by a Dataset.
+        ``"sales/*.parquet"``. Other formats and file systems by a Dataset.
     features : list of str
         Columns of numbers. The columns of X are these and, last, the task column.
     target : str or list of str

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, xlogy
-from sklearn.base import BaseEstimator
+
+from skmtl._site import DocumentedEstimator
 
 Array = NDArray[Any]
 
 
-class Loss(BaseEstimator):
+class Loss(DocumentedEstimator):
     """The interface of losses. All methods work elementwise and preserve the dtype.
 
     A class overrides the properties by attributes (``recedes = True``), or by properties if the

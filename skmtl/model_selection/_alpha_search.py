@@ -2,16 +2,17 @@
 
 from typing import Any, ClassVar, Self
 
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods
 
+from skmtl._site import DocumentedEstimator
 from skmtl.estimators import CallbackSupportMixin, FitTask, Search, fit_as, follow
 from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 from skmtl.model_selection._delegation import Delegation
 
 
-class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, DocumentedEstimator):
     """Any estimator of skmtl, with ``alpha`` selected by cross-validation.
 
     The result is that of :class:`~sklearn.model_selection.GridSearchCV` over alpha, computed on

@@ -3,9 +3,10 @@
 from numbers import Real
 from typing import Any, ClassVar, Self
 
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from skmtl._site import DocumentedEstimator
 from skmtl.estimators import CallbackSupportMixin, FitTask, fit_as, follow, grid_ratio
 from skmtl.model_selection._alpha import check_estimator, read_alphas
 from skmtl.model_selection._criterion import KINDS, CriterionOf
@@ -14,7 +15,7 @@ from skmtl.model_selection._delegation import Delegation
 from skmtl.model_selection._path import follow_grid
 
 
-class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, BaseEstimator):
+class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, DocumentedEstimator):
     r"""Any regressor of skmtl, with ``alpha`` selected by an information criterion.
 
     The fits of one path are compared without held-out rows, by the criterion

@@ -4,11 +4,12 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import ClassifierMixin, RegressorMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skmtl._site import DocumentedEstimator
 from skmtl._warnings import warn
 from skmtl.estimators import (
     CallbackSupportMixin,
@@ -29,7 +30,7 @@ from skmtl.model_selection._structure_rounds import N_ROUNDS
 
 
 @estimator
-class _StructureSearch(CallbackSupportMixin, BaseEstimator):
+class _StructureSearch(CallbackSupportMixin, DocumentedEstimator):
     r"""All structures on the same folds.
 
     Every structure s is an estimator with a penalty of its own,

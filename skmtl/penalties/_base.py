@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils._param_validation import Interval
 
 from skmtl._numerics import Coupling
+from skmtl._site import DocumentedEstimator
 from skmtl.penalties._task_precision import TaskPrecision, total
 
 Array = NDArray[Any]
@@ -20,7 +21,7 @@ Derivative = Callable[[Array], Array]
 _ROUNDING = 1e-12
 
 
-class Penalty(BaseEstimator):
+class Penalty(DocumentedEstimator):
     """A convex function of the coefficients W (n_features, n_tasks) with a proximal operator.
 
     A norm defines ``value``, ``prox``, ``dual_norm`` and ``to_cvxpy``. A penalty whose conjugate

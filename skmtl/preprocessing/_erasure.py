@@ -6,12 +6,13 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Tags, check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skmtl._site import DocumentedEstimator
 from skmtl.design import (
     UNKNOWN,
     check_columns,
@@ -108,7 +109,7 @@ def _covariance(left: Array, Z: Any, shares: Array, root: Array) -> Array:
     return covariance
 
 
-class NuisanceEraser(TransformerMixin, BaseEstimator):
+class NuisanceEraser(TransformerMixin, DocumentedEstimator):
     r"""Remove from the features everything that predicts a nuisance linearly.
 
     With features x, nuisances z (a site, a batch, an instrument; categories are one-hot encoded)

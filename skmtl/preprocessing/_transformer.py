@@ -7,11 +7,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skmtl._site import DocumentedEstimator
 from skmtl.design import (
     UNKNOWN,
     check_columns,
@@ -35,7 +36,7 @@ from skmtl.preprocessing._containers import (
 )
 
 
-class TaskTransformer(TransformerMixin, BaseEstimator):
+class TaskTransformer(TransformerMixin, DocumentedEstimator):
     """Apply a transformer to all columns except the task column.
 
     The task column keeps its values and its name. If it is given by position, it also keeps its

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeVar, dataclass_transform
 from weakref import WeakKeyDictionary
 
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import make_constraint
 
+from skmtl._site import DocumentedEstimator
 from skmtl.estimators.base._docstrings import compose, keep_text
 from skmtl.estimators.base._elsewhere import explain_alpha, explain_missing
 
@@ -187,7 +187,7 @@ _names: WeakKeyDictionary[type, tuple[Any, list[str]]] = WeakKeyDictionary()
 _rules: WeakKeyDictionary[type, tuple[Any, Any, list[_Rule]]] = WeakKeyDictionary()
 
 
-class QuickValidation(BaseEstimator):
+class QuickValidation(DocumentedEstimator):
     """Validation of parameters that inspects a class once: that takes longer than a small fit."""
 
     def __new__(cls, *args: Any, **params: Any) -> Self:

@@ -1,0 +1,194 @@
+"""The pages of the documentation: the API reference is complete, and names and links resolve."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.utils import estimator_html_repr
+
+import skmtl
+from docs import decision_map
+from docs.house import FILES, MOVED, package_of
+from skmtl import BlockSparseRegressor, LowRankRegressor
+from skmtl._site import SITE
+from skmtl.auxiliary import AuxiliaryTaskRegressor
+from skmtl.penalties import L21, Ridge
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+INDEX = DOCS / "api" / "index.rst"
+# The names in the API reference, in their order there.
+LISTED = re.findall(r"^   (skmtl\.[\w.]+)$", INDEX.read_text(), re.MULTILINE)
+# Exported for other packages of skmtl, and not for users.
+INTERNAL = {
+    "design": None,  # all names that are not listed
+    "estimators": None,  # users import them from skmtl
+    "objective": None,
+    "solvers": None,
+    "inspection": {
+        *("FittedTasks", "LinearModel", "count_of", "feature_names", "find_last"),
+        *("find_task_column", "holm", "largest"),
+    },
+    "losses": {
+        *("FunnelLoss", "GivenSlopesLoss", "OffsetLoss", "SmoothQuantileLoss", "log_reached"),
+        "losses_by_name",
+    },
+    "metrics": {"TaskScorer"},
+    "model_selection": {"Delegation", "check_estimator", "make_folds", "rows_of_data"},
+    "penalties": {
+        *("Composite", "FactoredPenalty", "RowConcave", "RowMajoriser", "TaskPrecision"),
+        *("Terms", "split"),
+    },
+    "preprocessing": {"insert_task_column"},
+    "skmtl": {"__version__"},
+    "warmup": {"count_compiled"},
+}
+
+
+def exported(package: str) -> set[str]:
+    """The public names of a package or module of skmtl, or of skmtl itself."""
+    module = importlib.import_module("skmtl" if package == "skmtl" else f"skmtl.{package}")
+    names = getattr(module, "__all__", None)
+    if names is not None:
+        return set(names)
+    found = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    }
+    return found
+
+
+PACKAGES = sorted(
+    {"skmtl"}
+    | {name for name in map(package_of, FILES) if not name.startswith("_") and name not in MOVED}
+)
+
+
+def test_no_name_is_listed_twice():
+    assert len(LISTED) == len(set(LISTED))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_listed(package):
+    prefix = "skmtl." if package == "skmtl" else f"skmtl.{package}."
+    listed = {
+        name.removeprefix(prefix)
+        for name in LISTED
+        if name.startswith(prefix) and "." not in name.removeprefix(prefix)
+    }
+    names = exported(package)
+    assert listed <= names, "the API reference lists what the package does not export"
+    internal = INTERNAL.get(package, set())
+    if internal is None:
+        return
+    assert internal <= names and not internal & listed
+    # Estimators of subpackages that skmtl exports too are listed there.
+    elsewhere = set() if package == "skmtl" else set(skmtl.__all__)
+    assert names - internal - elsewhere == listed - elsewhere
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_listed_names_have_docstrings(name):
+    module, _, attribute = name.rpartition(".")
+    value = getattr(importlib.import_module(module), attribute)
+    assert inspect.getdoc(value)
+
+
+def test_estimators_link_to_their_pages():
+    found = []
+    for name in LISTED:
+        module, _, attribute = name.rpartition(".")
+        value = getattr(importlib.import_module(module), attribute)
+        if isinstance(value, type) and issubclass(value, BaseEstimator):
+            # Without the constructor, whose parameters may be required.
+            assert value.__new__(value)._get_doc_link() == f"{SITE}/api/generated/{name}.html"
+            found.append(name)
+    assert len(found) > 60
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        BlockSparseRegressor(),
+        AuxiliaryTaskRegressor(LowRankRegressor(), auxiliary=[-1]),
+        L21() + Ridge(),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_the_html_view_holds_the_link(estimator):
+    view = estimator_html_repr(estimator)
+    cls = type(estimator)
+    module = "skmtl" if hasattr(skmtl, cls.__name__) else ".".join(cls.__module__.split(".")[:2])
+    assert f'href="{SITE}/api/generated/{module}.{cls.__name__}.html"' in view
+
+
+def test_classes_of_users_have_no_link():
+    class Mine(BlockSparseRegressor):
+        pass
+
+    assert Mine()._get_doc_link() == ""
+
+
+# The decision map.
+
+LEAVES = [leaf for _, leaves in decision_map.MAP for leaf in leaves]
+# The families of estimators that skmtl itself exports.
+FAMILIES = {name.removesuffix("Regressor") for name in skmtl.__all__ if name.endswith("Regressor")}
+
+
+def pages_of(index: Path) -> set[str]:
+    """The pages in the toctrees of an index."""
+    entries = re.findall(r"^   ([\w/]+)$", index.read_text(), re.MULTILINE)
+    return {f"{index.parent.relative_to(DOCS)}/{entry}" for entry in entries}
+
+
+def test_the_map_and_the_table_hold_every_family():
+    in_map = {leaf.name.removesuffix("*") for leaf in LEAVES}
+    in_table = {family.name for family in decision_map.FAMILIES}
+    assert len(in_table) == len(decision_map.FAMILIES)
+    assert in_map >= FAMILIES and in_table >= FAMILIES
+    # The table has a row for each leaf that is a family of linear models of all targets.
+    others = {"StructureSearch*CV", "kernels.TaskKernel", "auxiliary.AuxiliaryTask"}
+    others |= {"funnel.EntireSpaceClassifier", "funnel.HurdleRegressor"}
+    assert in_map - others == in_table
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.label)
+def test_leaves_of_the_map_lead_to_pages(leaf):
+    assert leaf.regressor in LISTED
+    assert leaf.page is None or leaf.page in pages_of(DOCS / "guide" / "index.rst")
+
+
+def test_the_drawing_has_a_link_for_each_leaf_and_fits_its_boxes():
+    svg = decision_map.draw(lambda leaf: f"{leaf.regressor}.html")
+    assert re.findall(r'<a href="([^"]+)"', svg) == [f"{leaf.regressor}.html" for leaf in LEAVES]
+    # Two lines of an answer fit in a row, and a name of this length fits in its box.
+    assert max(len(leaf.answer) for leaf in LEAVES) <= 2 * 38
+    assert max(len(leaf.label) for leaf in LEAVES) <= 22
+
+
+@pytest.mark.parametrize("family", decision_map.FAMILIES, ids=lambda family: family.name)
+def test_the_table_names_parameters_that_exist(family):
+    for ending in ("Regressor", "Classifier"):
+        known = family.kind(ending)._parameter_constraints
+        assert set(family.tuned) <= set(known)
+        assert "task_column" in known
+    # The last column of the page names functions that the pages for other packages explain.
+    assert family.certified and family.cost and family.shares
+
+
+@pytest.mark.parametrize(
+    "family",
+    [family for family in decision_map.FAMILIES if not family.is_convex],
+    ids=lambda family: family.name,
+)
+def test_only_convex_families_take_the_quantile_loss(family):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    assert "quantile" not in family.losses("Regressor")
+    with pytest.raises(ValueError, match="quantile"):
+        family.kind("Regressor")(loss="quantile").fit(X, X[:, :2])
+    assert "quantile" in decision_map.FAMILIES[0].losses("Regressor")
