@@ -19,6 +19,7 @@ def show(
     ncols: int = 3,
     axes: tuple[str, str] = ("feature", "task"),
     height: float = 1.9,
+    figure=None,
 ):
     """Draw matrices (n_tasks, n_features) side by side, on one symmetric scale of colours.
 
@@ -34,20 +35,18 @@ def show(
     axes : pair of str
         The labels of the columns and of the rows of a matrix.
     height : float, default=1.9
-        Height of a row of panels, in inches.
+        Height of a row of panels, in inches, of a new figure.
+    figure : matplotlib SubFigure, optional
+        Where to draw. None: a new figure.
 
     Returns
     -------
-    figure : matplotlib Figure
+    figure : matplotlib Figure or SubFigure
     """
     nrows = -(-len(panels) // ncols)
-    figure, grid = plt.subplots(
-        nrows,
-        ncols,
-        figsize=(7.6, height * nrows + 0.2),
-        squeeze=False,
-        layout="constrained",
-    )
+    if figure is None:
+        figure = plt.figure(figsize=(7.6, height * nrows + 0.2), layout="constrained")
+    grid = figure.subplots(nrows, ncols, squeeze=False)
     limit = np.quantile(np.abs(np.concatenate([np.ravel(each) for each in panels.values()])), 0.995)
     image = None
     for number, (ax, (title, matrix)) in enumerate(zip(grid.flat, panels.items(), strict=False)):

@@ -18,7 +18,9 @@ panels = {
     "low rank": low_rank.coef_,
     "group overlap": model.coef_,
 }
-show(panels, dataset.coef, ncols=4)
+figure = plt.figure(figsize=(7.6, 5), layout="constrained")
+top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.2])
+show(panels, dataset.coef, ncols=4, figure=top)
 
 
 def in_order(assignments, latent):
@@ -34,7 +36,7 @@ matrices = {
     "true assignments": in_order(dataset.assignments, dataset.latent),
     "fitted assignments": in_order(model.assignments_, model.latent_tasks_),
 }
-figure, axes = plt.subplots(1, 2, figsize=(5, 2.6), layout="constrained", sharey=True)
+axes = bottom.subplots(1, 2, sharey=True)
 limit = max(np.abs(matrix).max() for matrix in matrices.values())
 for ax, (title, matrix) in zip(axes, matrices.items(), strict=True):
     image = ax.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
@@ -43,4 +45,4 @@ for ax, (title, matrix) in zip(axes, matrices.items(), strict=True):
     ax.set_xticks(range(4))
 axes[0].set_ylabel("task", fontsize=8)
 axes[0].set_yticks(range(0, 15, 2))
-figure.colorbar(image, ax=axes, label="assignment × length")
+bottom.colorbar(image, ax=axes, label="assignment × length")

@@ -15,9 +15,11 @@ panels = {
     "separate ridges": IndependentTaskRegressor("cv").fit(dataset.data, dataset.target).coef_,
     "low rank": search.fit(dataset.data, dataset.target).coef_,
 }
-show(panels, dataset.coef)
+figure = plt.figure(figsize=(7.6, 4.2), layout="constrained")
+top, bottom = figure.subfigures(2, 1)
+show(panels, dataset.coef, figure=top)
 
-_, ax = plt.subplots(figsize=(7.6, 2.2), layout="constrained")
+ax = bottom.subplots()
 styles = [("0.3", "o"), ("tab:orange", "s"), ("tab:blue", "^")]
 for (title, coef), (colour, marker) in zip(panels.items(), styles, strict=True):
     values = np.linalg.svd(coef, compute_uv=False)
