@@ -177,8 +177,19 @@ def test_the_table_names_parameters_that_exist(family):
         known = family.kind(ending)._parameter_constraints
         assert set(family.tuned) <= set(known)
         assert "task_column" in known
-    # The last column of the page names functions that the pages for other packages explain.
-    assert family.certified and family.cost and family.shares
+
+
+def test_the_pages_for_other_packages_explain_the_names_in_the_table():
+    peers = "; ".join(family.peers for family in decision_map.FAMILIES)
+    for package, pattern in {
+        "malsar": r"Least_\w+",
+        "rmtl": r"RMTL (\w+)",
+        "scikit_learn": r"MultiTask\w+|MultiOutputRegressor",
+        "mutar": r"mutar (\w+)",
+    }.items():
+        names = set(re.findall(pattern, peers))
+        page = (DOCS / "coming_from" / f"{package}.rst").read_text()
+        assert len(names) > 1 and all(name in page for name in names), package
 
 
 @pytest.mark.parametrize(
