@@ -374,7 +374,7 @@ _LINE = 16  # between lines of text
 
 STYLE = """
 .decision-map { overflow-x: auto; margin: 1rem 0; }
-.decision-map svg { width: 100%; min-width: 640px; height: auto; font-size: 13.5px; }
+.decision-map svg { width: 100%; min-width: 600px; height: auto; font-size: 13.5px; }
 .decision-map text { fill: var(--pst-color-text-base, currentColor); }
 .decision-map .box { fill: var(--pst-color-surface, none);
   stroke: var(--pst-color-border, currentColor); }

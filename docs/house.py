@@ -123,7 +123,7 @@ def _summary(package: str) -> str:
 _WIDTH, _MARGIN, _BOX_WIDTH, _BOX_HEIGHT, _ROW, _PER_ROW = 764, 28, 116, 30, 62, 6
 STYLE = """
 .house { overflow-x: auto; margin: 1rem 0; }
-.house svg { width: 100%; min-width: 640px; height: auto; font-size: 12px; }
+.house svg { width: 100%; min-width: 600px; height: auto; font-size: 12px; }
 .house text { fill: var(--pst-color-text-base, currentColor); text-anchor: middle;
   dominant-baseline: central; font-family: var(--pst-font-family-monospace, monospace); }
 .house rect { fill: var(--pst-color-surface, none); stroke: var(--pst-color-border, currentColor); }

@@ -177,8 +177,19 @@ def test_the_table_names_parameters_that_exist(family):
         known = family.kind(ending)._parameter_constraints
         assert set(family.tuned) <= set(known)
         assert "task_column" in known
-    # The last column of the page names functions that the pages for other packages explain.
-    assert family.certified and family.cost and family.shares
+
+
+def test_the_pages_for_other_packages_explain_the_names_in_the_table():
+    peers = "; ".join(family.peers for family in decision_map.FAMILIES)
+    for package, pattern in {
+        "malsar": r"Least_\w+",
+        "rmtl": r"RMTL (\w+)",
+        "scikit_learn": r"MultiTask\w+|MultiOutputRegressor",
+        "mutar": r"mutar (\w+)",
+    }.items():
+        names = set(re.findall(pattern, peers))
+        page = (DOCS / "coming_from" / f"{package}.rst").read_text()
+        assert len(names) > 1 and all(name in page for name in names), package
 
 
 @pytest.mark.parametrize(
@@ -192,3 +203,116 @@ def test_only_convex_families_take_the_quantile_loss(family):
     with pytest.raises(ValueError, match="quantile"):
         family.kind("Regressor")(loss="quantile").fit(X, X[:, :2])
     assert "quantile" in decision_map.FAMILIES[0].losses("Regressor")
+
+
+# Links and names in the pages.
+
+WRITTEN = [
+    path
+    for path in sorted(DOCS.rglob("*"))
+    if path.suffix in {".rst", ".md"}
+    and not {"_build", "_templates", "generated", "auto_examples", "backreferences"}
+    & set(path.relative_to(DOCS).parts)
+]
+# Every page that has a source, or that a table of contents names: a build fails if one is missing.
+PAGES = {str(path.relative_to(DOCS).with_suffix("")) for path in WRITTEN}
+PAGES |= {
+    str(Path(path.relative_to(DOCS).parent, entry))
+    for path in WRITTEN
+    for entry in re.findall(r"^   ([\w/]+)$", path.read_text(), re.MULTILINE)
+}
+ROLES = re.compile(r":(?:class|func|meth|attr|mod|obj|data):`(?:[^`<]*<)?~?(skmtl[\w.]*)>?`")
+
+each_page = pytest.mark.parametrize("page", WRITTEN, ids=lambda p: str(p.relative_to(DOCS)))
+
+
+def find(name: str):
+    """The object of this full name."""
+    parts = name.split(".")
+    for k in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:k]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in parts[k:]:
+            found = getattr(found, attribute)
+        return found
+    raise AttributeError(name)
+
+
+def has_page(name: str) -> bool:
+    """Whether a name, or the class of a method, is in the API reference; modules have no page."""
+    if inspect.ismodule(find(name)):
+        return False
+    return name in LISTED or name.rpartition(".")[0] in LISTED
+
+
+@each_page
+def test_names_in_pages_resolve(page):
+    for name in set(ROLES.findall(page.read_text())):
+        assert has_page(name), f"{name} has no page in the API reference"
+
+
+def test_names_in_docstrings_resolve():
+    # Internal docstrings may refer to internal names.
+    for path in FILES:
+        for name in set(ROLES.findall(path.read_text())):
+            assert find(name) is not None, f"{path.name} refers to {name}"
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_names_in_public_docstrings_have_pages(name):
+    value = find(name)
+    docs = [inspect.getdoc(value) or ""]
+    if isinstance(value, type):
+        members = (getattr(value, each, None) for each in dir(value) if not each.startswith("_"))
+        docs += [inspect.getdoc(each) or "" for each in members if inspect.isroutine(each)]
+    for other in set(ROLES.findall("\n".join(docs))):
+        assert has_page(other) or inspect.ismodule(find(other)), f"{other} has no page"
+
+
+@each_page
+def test_links_between_pages_resolve(page):
+    folder = page.relative_to(DOCS).parent
+    text = page.read_text()
+    targets = re.findall(r":doc:`(?:[^`<]*<)?([\w/.-]+)>?`", text)
+    # A link to a built page, whose heading must exist if it is that of CONTRIBUTING.
+    for target, anchor in re.findall(r"<([\w/.-]+)\.html(?:#([\w-]+))?>`__", text):
+        targets.append(target)
+        if target.endswith("contributing"):
+            headings = (DOCS.parent / "CONTRIBUTING.md").read_text()
+            names = re.findall(r"^#+ (.*)$", headings, re.MULTILINE)
+            assert anchor in {name.lower().replace(" ", "-") for name in names}
+    for target in targets:
+        place = target.lstrip("/") if target.startswith("/") else str(folder / target)
+        place = str((DOCS / place).resolve().relative_to(DOCS))
+        # The gallery is made by the build.
+        assert place in PAGES or place.startswith("auto_examples/"), f"no page {target}"
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_files_linked_from_the_repository_exist(name):
+    root = DOCS.parent
+    for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", (root / name).read_text()):
+        assert (root / target).exists(), f"{name} links to {target}"
+
+
+def test_llms_txt_lists_pages_that_exist():
+    lines = (DOCS / "llms.txt").read_text().splitlines()
+    # The format of https://llmstxt.org: a title, a summary, then lists of links with a note each.
+    assert lines[0] == "# skmtl" and lines[2].startswith("> ")
+    sections = [line for line in lines if line.startswith("## ")]
+    assert sections[-1] == "## Optional" and len(sections) > 3
+    start = lines.index(sections[0])
+    links = []
+    for line in lines[start:]:
+        if line and not line.startswith("## "):
+            found = re.fullmatch(rf"- \[[^]]+\]\({re.escape(SITE)}/([\w/]+)\.html\): .+", line)
+            assert found, line
+            links.append(found[1])
+    assert len(links) == len(set(links))
+    for link in links:
+        assert link in PAGES or link == "auto_examples/index", f"no page {link}"
+    # Every family of the guide is among them.
+    guide = pages_of(DOCS / "guide" / "index.rst")
+    assert {page for page in guide if "/families/" in page} <= set(links)

@@ -75,7 +75,7 @@ class TaskData:
         What the fitted coefficients are the deviations from. Its predictors are part of the
         offset, or have been subtracted from the labels.
     condensed : Condensed or None
-        Set if the rows stand for others, see :func:`skmtl.design.condense`.
+        Set if the rows stand for others, see ``condense``.
     """
 
     # Whether the rows are in memory; see TaskSummary.
