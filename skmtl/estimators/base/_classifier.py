@@ -117,17 +117,17 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         data, self.classes_ = read_classification(self, X, y, sample_weight, one_of_k=one_of_k)
         return apart_from_known(self, data)
 
-    def _batch_reader(self, source: BatchPasses) -> BatchReader:
-        return ClassReader(self, source)
+    def _batch_reader(self) -> BatchReader:
+        return ClassReader(self)
 
-    def _summary(self, reader: BatchReader) -> TaskSummary:
+    def _summary(self, reader: BatchReader, source: BatchPasses) -> TaskSummary:
         if self._get_loss().couples_tasks:
             raise ValueError(
                 f"fit_batches of {type(self).__name__} does not support loss={self.loss!r}, which "
                 f"couples the classes. Use loss='logistic', or fit."
             )
         assert isinstance(reader, ClassReader)
-        summary = reader.count()
+        summary = reader.count(source)
         self.classes_ = reader.classes
         return with_prior(self, summary)
 
