@@ -13,7 +13,7 @@ from skmtl.design._batch import ClassCoding, read_rows
 from skmtl.design._data import TaskData
 from skmtl.design._named_sums import COLUMNS
 from skmtl.design._names import describe_names
-from skmtl.design._passes import BatchPasses
+from skmtl.design._passes import Passes
 from skmtl.design._summary import FeatureSums, LabelSums, TaskSummary
 from skmtl.design._tasks import UNKNOWN, chain_of, look_up_tasks
 
@@ -126,7 +126,7 @@ class BatchReader:
     def __init__(self, estimator: Any, prepare: Prepare) -> None:
         self.estimator, self.prepare = estimator, prepare
 
-    def count(self, passes: BatchPasses) -> TaskSummary:
+    def count(self, passes: Passes) -> TaskSummary:
         """The first pass: the tasks, their labels, and the means of the features.
 
         Raises

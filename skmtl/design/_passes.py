@@ -1,5 +1,6 @@
 """Batches that are read again in each pass over the data."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Protocol, Self, TypeVar
@@ -29,7 +30,23 @@ class PassWork(Protocol[Sums]):
         """Add a batch to the sums."""
 
 
-class BatchPasses:
+class Passes(ABC):
+    """Data that are read again in each pass.
+
+    Attributes
+    ----------
+    n_passes : int
+        The number of passes begun.
+    """
+
+    n_passes = 0
+
+    @abstractmethod
+    def total(self, work: PassWork[Sums]) -> Sums:
+        """One pass: the sums over all rows."""
+
+
+class BatchPasses(Passes):
     """Passes over the same batches, of which one at a time is in memory.
 
     Parameters
@@ -38,11 +55,6 @@ class BatchPasses:
         A function without arguments that returns an iterable of (X, y) or (X, y, sample_weight),
         or such an iterable that can be iterated over several times.
 
-    Attributes
-    ----------
-    n_passes : int
-        The number of passes begun.
-
     Raises
     ------
     TypeError
@@ -50,7 +62,6 @@ class BatchPasses:
     """
 
     def __init__(self, batches: Any) -> None:
-        self.n_passes = 0
         self._n_rows: list[int] = []
         self._open: Callable[[], Iterable[Any]] = batches
         if callable(batches):

@@ -7,7 +7,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import BatchPasses, BatchReader, Parts, TaskData, TaskStatistics, TaskSummary
+from skmtl.design import (
+    BatchPasses,
+    BatchReader,
+    Parts,
+    Passes,
+    TaskData,
+    TaskStatistics,
+    TaskSummary,
+)
 from skmtl.estimators.base._fit import Fit
 from skmtl.estimators.base._known import around_prior, read_prior
 from skmtl.estimators.base._restored import Restored
@@ -19,6 +27,8 @@ Array = NDArray[Any]
 
 # The largest size in bytes of the matrices of all tasks, of which a fit holds about four copies.
 _GRAM_BYTES = 2**31
+
+_NO_GRADIENT = "loss='quantile', which has no gradient. Use loss='huber'"
 
 
 class BatchFits:
@@ -131,7 +141,7 @@ class BatchFits:
 
     def _fit_passes(self, batches: Any, passes: int) -> Self:
         self._refuse_batches()
-        source = batches if isinstance(batches, BatchPasses) else BatchPasses(batches)
+        source = batches if isinstance(batches, Passes) else BatchPasses(batches)
         if getattr(self, "loss", None) == "squared":
             return self._fit_sums(source)
         reader = self._batch_reader()
@@ -140,7 +150,7 @@ class BatchFits:
         fitted: Self = self._set_fit(summary, self._fit_summary(summary, reader, source, passes))
         return fitted
 
-    def _fit_sums(self, source: BatchPasses) -> Self:
+    def _fit_sums(self, source: Passes) -> Self:
         """Fit statistics of the squared loss, from one pass."""
         statistics = source.total(_Statistics(self.task_column, self.offset_column))
         if statistics._is_empty:
@@ -155,7 +165,7 @@ class BatchFits:
         """A reader of the labels of batches."""
         raise NotImplementedError
 
-    def _summary(self, reader: BatchReader, source: BatchPasses) -> TaskSummary:
+    def _summary(self, reader: BatchReader, source: Passes) -> TaskSummary:
         """What the first pass finds out, with the labels in the units of the fit."""
         return reader.count(source)
 
@@ -177,6 +187,10 @@ class BatchFits:
             )
         if loss == "squared":
             return
+        if loss == "quantile":
+            _refuse(name, _NO_GRADIENT)
+        if loss == "multinomial":
+            _refuse(name, "loss='multinomial', which couples the classes. Use loss='logistic'")
         if not self._is_convex:
             _refuse(
                 name,
@@ -192,7 +206,7 @@ class BatchFits:
         """Raise if the objective of the tasks cannot be minimised in passes."""
         name, loss = type(self).__name__, self._get_loss()
         if not loss.has_gradient:
-            _refuse(name, "loss='quantile', which has no gradient. Use loss='huber'")
+            _refuse(name, _NO_GRADIENT)
         if self._pooling(data) is not None:
             _refuse(name, "pooled tasks. Leave the tasks out of X and y, and use another estimator")
         if self._shrinks_intercepts(data):
@@ -201,7 +215,7 @@ class BatchFits:
     # The fit
 
     def _fit_summary(
-        self, data: TaskSummary, reader: BatchReader, source: BatchPasses, passes: int
+        self, data: TaskSummary, reader: BatchReader, source: Passes, passes: int
     ) -> Fit:
         self._refuse_summary(data)
         learned = self._learnable(data)

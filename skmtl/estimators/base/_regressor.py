@@ -12,9 +12,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl import metrics
 from skmtl._warnings import warn
 from skmtl.design import (
-    BatchPasses,
     BatchReader,
     Parts,
+    Passes,
     TaskData,
     TaskSummary,
     read_regression,
@@ -125,7 +125,7 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         self._check_labels(batch)
         return self._coded(batch if batch.offset is None else around_prior(self, batch, None))
 
-    def _summary(self, reader: BatchReader, source: BatchPasses) -> TaskSummary:
+    def _summary(self, reader: BatchReader, source: Passes) -> TaskSummary:
         summary = with_prior(self, reader.count(source))
         if self.scale_tasks:
             scaled = self._standardised(summary)
@@ -232,7 +232,10 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         float
         """
         y, sample_weight = read_scored(self, y, sample_weight)
-        predicted = self.predict(X)
+        return self._score_of(y, self.predict(X), sample_weight)
+
+    def _score_of(self, y: Array, predicted: Array, sample_weight: Any) -> float:
+        """The score of predictions."""
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:
             y = y.reshape(-1)
