@@ -133,6 +133,23 @@ def test_other_losses_have_the_same_optimum(cluster, loss, layout):
     np.testing.assert_allclose(found.predict(X), found.to_local().predict(case.X), rtol=1e-12)
 
 
+def test_classes_in_frames_with_a_task_column(cluster):
+    frame, columns = stacked_frame(), [*FEATURES, "school"]
+    frame["passed"] = np.where(frame["y"] > frame["y"].median(), "yes", "no")
+    frame = frame.sort_values(["passed", "school"]).reset_index(drop=True)
+    lazy = dd.from_pandas(frame, npartitions=5)
+    lazy = dd.concat([lazy, lazy[lazy["x0"] > 1e9]])
+    model = skmtl.BlockSparseClassifier(0.02, task_column="school", tol=1e-12)
+    local = clone(model).fit(frame[columns], frame["passed"], frame["weight"])
+    found = Distributed(model).fit(lazy[columns], lazy["passed"], lazy["weight"])
+    assert found.classes_.tolist() == ["no", "yes"]
+    assert found.tasks_.tolist() == ["north", "south", "west"]
+    np.testing.assert_allclose(found.coef_, local.coef_, atol=1e-6)
+    shares = found.predict_proba(lazy[columns]).compute()
+    np.testing.assert_allclose(shares, local.predict_proba(frame[columns]), atol=1e-5)
+    assert found.predict(lazy[columns]).compute().tolist() == local.predict(frame[columns]).tolist()
+
+
 def test_blocks_are_read_once_for_all_passes(cluster, tmp_path):
     case = loss_case("logistic", "stacked")
     X, y, weights = in_blocks(da, case, (20,) * 6)

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from dask_cases import FEATURES, SIZES, in_blocks, labelled, loss_case, stacked_frame
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -172,6 +173,17 @@ def test_frames_with_a_task_column(ids):
     assert found.score(lazy[columns], lazy["passed"]) == pytest.approx(
         local.score(frame[columns], frame["passed"])
     )
+
+
+def test_sparse_blocks_in_single_precision():
+    case = loss_case("logistic", "shared")
+    X, y, _ = in_blocks(da, case, (60, 60))
+    X = X.astype(np.float32)
+    model = skmtl.BlockSparseClassifier(0.02, **TIGHT)
+    dense = Distributed(model).fit(X, y)
+    thin = Distributed(model).fit(X.map_blocks(sp.csr_matrix), y)
+    np.testing.assert_allclose(thin.coef_, dense.coef_, atol=1e-6)
+    np.testing.assert_array_equal(thin.predict(X.map_blocks(sp.csr_matrix)), dense.predict(X))
 
 
 def test_passes_are_those_of_batches():
