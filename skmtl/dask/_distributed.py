@@ -62,6 +62,10 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
         In ``fit``, if a block is not valid or does not match the others; the message gives its
         number, from 0.
 
+    See Also
+    --------
+    skmtl.design.TaskStatistics : Sums in batches, without dask.
+
     Notes
     -----
     Blocks may have any sizes, also unknown ones, and may be empty. Each is read once if X, y and
@@ -80,10 +84,6 @@ class Distributed(Delegation, MetaEstimatorMixin, BaseEstimator):
     happen if they are few, they are predicted by the average of the other tasks there.
 
     Data in memory are one block, and are fitted without dask.
-
-    See Also
-    --------
-    skmtl.design.TaskStatistics : Sums in batches, without dask.
 
     References
     ----------
