@@ -76,6 +76,11 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
     ConvergenceWarning
         If ``passes`` do not suffice to reach the estimator's ``tol``.
 
+    See Also
+    --------
+    skmtl.design.TaskStatistics : Sums in batches, without dask.
+    skmtl.BlockSparseClassifier.fit_batches : Passes over batches, without dask.
+
     Notes
     -----
     **Blocks** may have any sizes, also unknown ones, and may be empty; tasks and classes may be
@@ -103,11 +108,6 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
     the fold of a row is a hash of its group. Either way, folds need no further pass: five folds and
     fifty strengths cost one. If all rows of a task are in one fold, which may happen if they are
     few, they are predicted by the average of the other tasks there.
-
-    See Also
-    --------
-    skmtl.design.TaskStatistics : Sums in batches, without dask.
-    skmtl.BlockSparseClassifier.fit_batches : Passes over batches, without dask.
 
     References
     ----------

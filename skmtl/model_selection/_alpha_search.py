@@ -81,6 +81,12 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
         The estimator with that strength, refitted to all rows. Its fitted attributes (``coef_``,
         ``tasks_``, ``classes_``, ...) are also attributes of the search.
 
+    See Also
+    --------
+    path : The fits over a grid, without cross-validation.
+    skmtl.BlockSparseRegressorCV : Selects ``l1_ratio`` too.
+    sklearn.model_selection.GridSearchCV : Any parameters, each fit from scratch.
+
     Notes
     -----
     In each fold the fits over the grid are warm-started, each from the previous one, and share all
@@ -103,12 +109,6 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
 
     T. Hastie, R. Tibshirani and J. Friedman, "The Elements of Statistical Learning", 2009, section
     7.10, https://doi.org/10.1007/978-0-387-84858-7
-
-    See Also
-    --------
-    path : The fits over a grid, without cross-validation.
-    skmtl.BlockSparseRegressorCV : Selects ``l1_ratio`` too.
-    sklearn.model_selection.GridSearchCV : Any parameters, each fit from scratch.
 
     Examples
     --------
