@@ -17,7 +17,6 @@ def show(
     truth: np.ndarray | None = None,
     *,
     ncols: int = 3,
-    axes: tuple[str, str] = ("feature", "task"),
     height: float = 1.9,
     figure=None,
 ):
@@ -32,8 +31,6 @@ def show(
         state their distance from it.
     ncols : int, default=3
         Number of panels in a row.
-    axes : pair of str
-        The labels of the columns and of the rows of a matrix.
     height : float, default=1.9
         Height of a row of panels, in inches, of a new figure.
     figure : matplotlib SubFigure, optional
@@ -56,11 +53,11 @@ def show(
         if truth is not None and number > 0 and matrix.shape == truth.shape:
             title = f"{title}\nerror {error(matrix, truth):.2f}"
         ax.set_title(title, fontsize=9)
-        ax.set_xlabel(axes[0], fontsize=8)
+        ax.set_xlabel("feature", fontsize=8)
         ax.tick_params(labelsize=7)
         ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         if number % ncols == 0:
-            ax.set_ylabel(axes[1], fontsize=8)
+            ax.set_ylabel("task", fontsize=8)
     for ax in grid.flat[len(panels) :]:
         ax.set_axis_off()
     bar = figure.colorbar(image, ax=grid, shrink=0.9, pad=0.01)
