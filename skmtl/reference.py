@@ -25,7 +25,15 @@ _CLARABEL = {
 
 
 class Reference(NamedTuple):
-    """The solution found by cvxpy, in the shapes of the fitted estimator's attributes."""
+    """The solution found by cvxpy, in the shapes of the fitted estimator's attributes.
+
+    Parameters
+    ----------
+    coef_ : ndarray of shape (n_tasks, n_features), or (n_features,) for a 1-D regression target
+    intercept_ : ndarray of shape (n_tasks,), or float for a 1-D regression target
+    objective : float
+        Its minimum, in the scale of the estimator's ``objective_``.
+    """
 
     coef_: Array
     intercept_: Array

@@ -9,7 +9,7 @@ import pytest
 
 numpydoc = pytest.importorskip("numpydoc.validate", reason="numpydoc is not installed")
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "api.rst"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "api" / "index.rst"
 NAMES = sorted(set(re.findall(r"^   (skmtl\.[\w.]+)$", PAGE.read_text(), re.MULTILINE)))
 
 # numpydoc's codes for what every docstring must satisfy: the layout, known sections in their order
@@ -27,8 +27,8 @@ LAYOUT = {
 CONTENT = {"GL08", "PR01", "PR04", "RT01", "YD01"}
 # Methods of these implement the protocols that their base classes document.
 PROTOCOLS = ("skmtl.losses.", "skmtl.penalties.", "skmtl.solvers.")
-# Bases of users' own penalties; CONTRIBUTING.md derives a class from one.
-ABSTRACT = {"skmtl.penalties.Penalty", "skmtl.penalties.Quadratic"}
+# Bases of users' own losses and penalties: CONTRIBUTING.md and the developer guide derive classes.
+ABSTRACT = {"skmtl.losses.Loss", "skmtl.penalties.Penalty", "skmtl.penalties.Quadratic"}
 
 
 def load(name):
@@ -37,7 +37,9 @@ def load(name):
 
 
 def is_result(cls):
-    """Whether the class holds what a function returns; its attributes are documented instead."""
+    """Whether the class holds what a function returns; its attributes may be documented instead."""
+    if hasattr(cls, "_fields"):
+        return True
     return hasattr(cls, "__dataclass_fields__") and "Attributes\n---" in inspect.getdoc(cls)
 
 

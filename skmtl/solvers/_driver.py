@@ -159,8 +159,31 @@ def solve(
     in float64, or to 0, since objectives are not negative. Gaps below 1e-12 of the null objective
     in float64, and 1e-6 in float32, are indistinguishable from rounding error, so that the fit
     stops there. In float32 it also stops, with a warning, once the gap stagnates above the
-    tolerance. ``report`` is called at each certificate, and stops the fit, without a warning, by
-    returning True.
+    tolerance.
+
+    Parameters
+    ----------
+    objective : Objective
+        With what the solver asks of it, such as a prox.
+    solver : Algorithm
+        For example :class:`FISTA`.
+    start : Point
+        Coefficients and intercepts.
+    max_iter : int
+    tol : float
+    verbose : int, default=0
+        Whether to print each certificate.
+    report : callable or None, default=None
+        Called at each certificate. It stops the fit, without a warning, by returning True.
+
+    Returns
+    -------
+    Solution
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap exceeds the tolerance after ``max_iter`` iterations.
     """
     floor = 1e-12 if objective.dtype == np.float64 else 1e-6
     target = max(tol, floor) * objective.null_value
