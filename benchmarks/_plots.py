@@ -1,6 +1,6 @@
 """The figures and their common style. Imports matplotlib: import this module lazily."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -235,3 +235,25 @@ def _draw_ranking(ax: Axes, methods: dict[str, list[Record]], baselines: Sequenc
 
 def _mean_and_sd(values: list[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def draw_learning_curves(
+    records: list[Record], methods: Iterable[str], titles: Mapping[str, str], path: Path
+) -> None:
+    """Draw the error of each method against the labels of a task, a panel for each data set."""
+    figure, axes = panels(len(titles), len(titles), (7.2, 2.9))
+    colours = dict(zip(methods, (BLUE, GREY, VERMILION), strict=True))
+    for ax, (name, title) in zip(axes.flat, titles.items(), strict=True):
+        for (method, colour), marker in zip(colours.items(), "sDo", strict=True):
+            found = [r for r in records if (r["data"], r["method"]) == (name, method)]
+            sizes = sorted({r["n"] for r in found})
+            errors = [np.mean([r["error"] for r in found if r["n"] == n]) for n in sizes]
+            ax.plot(sizes, errors, marker=marker, color=colour, label=method)
+        ax.set(xscale="log", title=title, xlabel="labels of each task")
+        ax.set_xticks(sizes, sizes)
+        ax.minorticks_off()
+        tidy(ax)
+    axes[0, 0].set_ylabel("error on new rows")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False)
+    save(figure, path)

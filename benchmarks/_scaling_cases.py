@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import skmtl
+from benchmarks._scaling_dask import by_chunks, by_workers, logistic, squared
 from skmtl.design import TaskStatistics
 
 Array = NDArray[Any]
@@ -30,7 +31,8 @@ class Series:
     quick : tuple of int
         The sizes of a quick run.
     build : callable
-        Makes the data of a size, and returns the call to measure and the bytes of its input.
+        Makes the data of a size, and returns the call to measure and the bytes of its input. A
+        call that runs in several processes returns what it has measured itself.
     """
 
     label: str
@@ -165,6 +167,27 @@ SERIES: dict[str, Series] = {
         "statistics, 200,000 rows, 20 tasks", "features", (50, 100, 200, 400), (10, 20), _features
     ),
     "chunks": Series("10^6 rows in batches", "batches", (10, 100, 1000), (20, 40), _chunks),
+    "dask-workers": Series(
+        "Distributed, 10^6 rows in 40 chunks",
+        "workers",
+        (1, 2),
+        (1,),
+        by_workers(squared, 1_000_000, 40),
+    ),
+    "dask-passes": Series(
+        "the same, logistic, 200,000 rows",
+        "workers",
+        (1, 2),
+        (1,),
+        by_workers(logistic, 200_000, 40),
+    ),
+    "dask-chunks": Series(
+        "Distributed, 10^6 rows, 2 workers",
+        "chunks",
+        (10, 100, 1000),
+        (4,),
+        by_chunks(squared, 1_000_000, 2),
+    ),
     "predict": Series("predict", "tasks", (*_TASKS, 1_000_000), _FEW_TASKS, _predict),
     "gather": Series("(X * coef[code]).sum(1)", "tasks", (*_TASKS, 1_000_000), _FEW_TASKS, _gather),
     "pooled": Series(

@@ -1,10 +1,15 @@
-"""CPU seconds and peak memory as rows, tasks, features and batches grow.
+"""CPU seconds and peak memory as rows, tasks, features, chunks and workers grow.
 
 ``python -m benchmarks.scaling [--series stream missing ...] [--quick] [--plot FILE]``
 
 Every measurement has a process of its own, on one thread. The memory is the peak beyond what the
 process held before the call: libraries, compiled kernels and the data. The slope is that of log
 seconds against log size, by least squares; where it is 1, twice the size costs twice the time.
+
+With dask, the seconds are those of all processes; each worker has one thread, and holds its chunks
+before the fit. The peak is that of a worker. Scheduling is measured apart: the same graph over as
+many chunks of a single row, of which nothing is computed. Seconds by the clock ("wall") depend on
+what else the machine does.
 """
 
 import json
@@ -22,6 +27,7 @@ from benchmarks._report import Record, number, say, section, table, write_json
 from benchmarks._scaling_cases import SERIES
 from benchmarks.peers.growth import slope
 
+_SCHEDULING = ("passes", "scheduling_seconds", "scheduling_wall")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -35,7 +41,10 @@ def main(argv: Sequence[str] | None = None) -> list[Record]:
     records = []
     for name in arguments.series:
         records.append(_series(name, arguments.quick, arguments.limit))
-    print(section("CPU seconds and peak memory", _table(records), __doc__.split("\n\n")[2]))
+    notes = "\n\n".join(__doc__.split("\n\n")[2:])
+    print(section("CPU seconds and peak memory", _table(records), notes))
+    if clustered := [record for record in records if "scheduling_seconds" in record]:
+        print("\n" + section("Scheduling by dask", _scheduling_table(clustered), ""))
     if arguments.plot:
         from benchmarks._scaling_plot import draw_scaling
 
@@ -64,14 +73,15 @@ def measure(name: str, size: int) -> Record:
     start, wall = time.process_time(), time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        call()
-    return {
+        found = call()
+    record = {
         "seconds": time.process_time() - start,
         "wall": time.perf_counter() - wall,
         "peak_bytes": max(peak_since() - held, 0),
         "input_bytes": input_bytes,
         "warnings": sorted({str(one.message)[:80] for one in caught}),
     }
+    return record | found if isinstance(found, dict) else record
 
 
 def _series(name: str, quick: bool, limit: float) -> Record:
@@ -86,8 +96,9 @@ def _series(name: str, quick: bool, limit: float) -> Record:
         found.append(one | {"size": size})
         say(f"{name} {size:,}: {one['seconds']:.2f} s, {one['peak_bytes'] / 2**20:.0f} MiB")
     record: Record = {"name": name, "label": series.label, "axis": series.axis, "failed": failed}
-    for key in ("size", "seconds", "peak_bytes", "input_bytes"):
-        record[key] = [one[key] for one in found]
+    for key in ("size", "seconds", "wall", "peak_bytes", "input_bytes", *_SCHEDULING):
+        if all(key in one for one in found):
+            record[key] = [one[key] for one in found]
     if len(found) > 1:
         record["slope"] = slope(record["size"], record["seconds"])[0]
     return record
@@ -123,6 +134,25 @@ def _table(records: list[Record]) -> str:
             "peak beyond the data, MiB": lambda one: listed(one["peak_bytes"], 2**20),
             "slope": lambda one: number(one.get("slope")),
             "failed": lambda one: one["failed"] or "-",
+        },
+        n_left=2,
+    )
+
+
+def _scheduling_table(records: list[Record]) -> str:
+    def listed(name: str) -> Any:
+        return lambda one: " ".join(number(value) for value in one[name])
+
+    return table(
+        records,
+        {
+            "": "{label}",
+            "size": lambda one: f"{one['axis']} " + " ".join(f"{size:,}" for size in one["size"]),
+            "passes": listed("passes"),
+            "CPU s": listed("seconds"),
+            "scheduling alone, CPU s": listed("scheduling_seconds"),
+            "wall s": listed("wall"),
+            "scheduling alone, wall s": listed("scheduling_wall"),
         },
         n_left=2,
     )

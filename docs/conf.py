@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "matplotlib.sphinxext.plot_directive",
+    "benchmark_tables",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
@@ -91,8 +92,10 @@ html_static_path = ["_static"]
 html_css_files = ["skmtl.css"]
 html_extra_path = ["llms.txt"]
 html_show_sourcelink = False
+html_sidebars = {"get_started": [], "choosing": [], "changelog": []}
 html_theme_options = {
     "show_toc_level": 2,
+    "header_links_before_dropdown": 7,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

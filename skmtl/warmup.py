@@ -64,6 +64,8 @@ def _call_rare() -> None:
     grams, features = np.stack([np.eye(3), np.eye(3)]), np.arange(2)
     kernels.take_grams(grams, features, np.empty((2, 2, 2)))
     kernels.turn_grams(grams, features, np.empty((2, 2, 2)))
+    kernels.sum_row_grams(np.ones((2, 2, 2)), np.ones(2), features, np.eye(2), np.eye(2))
+    kernels.move_task_rows(np.ones((2, 2, 2)), features, np.eye(2), np.eye(2))
     kernels.factor_products(np.ones((1, 3, 3)), 1e-12)
     kernels.find_rows(np.eye(3))
     kernels.measure_rows(np.eye(3))

@@ -3,12 +3,14 @@
 import os
 import signal
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from skmtl import BlockSparseRegressor
+from tests.statistics_cases import make_case
 
 pd = pytest.importorskip("pandas")
 
@@ -70,6 +72,20 @@ def die_once(block, marker):
     return block
 
 
+@dataclass
+class Dying:
+    """The work of a pass; the first process that does some of it dies instead."""
+
+    work: object
+    marker: str
+
+    def start(self):
+        return self.work.start()
+
+    def add(self, sums, *batch):
+        self.work.add(sums, *die_once(batch, self.marker))
+
+
 def noted(block, folder):
     """The block, after a note that it was read."""
     (Path(folder) / uuid.uuid4().hex).touch()
@@ -79,3 +95,23 @@ def noted(block, folder):
 def small_model(**params):
     """A fit that is accurate enough to be compared."""
     return BlockSparseRegressor(0.05, tol=1e-10, **params)
+
+
+def labelled(loss, Y, seed=0):
+    """Labels for a loss, from numbers that increase with its predictor; NaN where these are."""
+    rng = np.random.default_rng(seed)
+    Z = (Y - np.nanmean(Y)) / np.nanstd(Y)
+    if loss in ("logistic", "squared_hinge"):
+        return np.where(np.isnan(Z), np.nan, rng.random(Z.shape) < 1 / (1 + np.exp(-2 * Z)))
+    if loss == "huber":
+        return Z + 0.1 * rng.standard_t(2, Z.shape)
+    means = np.exp(0.5 * np.nan_to_num(Z))
+    drawn = rng.gamma(2, means / 2) if loss == "gamma" else rng.poisson(means).astype(float)
+    return np.where(np.isnan(Z), np.nan, drawn)
+
+
+def loss_case(loss, layout):
+    """The rows of a layout, with labels for a loss."""
+    case = make_case(layout)
+    case.y = labelled(loss, case.y)
+    return case

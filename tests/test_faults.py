@@ -77,10 +77,18 @@ class TestStoredFiles:
         for one in kept.values():
             predicted = one["model"].predict(one["X"])
             np.testing.assert_allclose(predicted, one["predicted"], rtol=1e-12)
+            if "probabilities" in one:
+                found = one["model"].predict_proba(one["X"])
+                np.testing.assert_allclose(found, one["probabilities"], rtol=1e-12)
+
+    def test_every_estimator_is_stored(self):
+        stored = set().union(*map(pickle.loads, map(Path.read_bytes, STORED.glob("families*.pkl"))))
+        assert stored >= {name for name in skmtl.__all__ if name[0].isupper()}
 
     @pytest.mark.parametrize("path", sorted(STORED.glob("*.npz")), ids=lambda path: path.name)
     def test_statistics_are_read_and_fitted(self, path):
-        case, loaded = make_case("stacked"), TaskStatistics.load(path)
+        layout = "missing" if path.name.startswith("missing") else "stacked"
+        case, loaded = make_case(layout), TaskStatistics.load(path)
         rows = skmtl.BlockSparseRegressor(0.1, tol=1e-10, **case.params)
         rows.fit(case.X, case.y, case.weights)
         sums = skmtl.BlockSparseRegressor(0.1, tol=1e-10, **case.params).fit_statistics(loaded)

@@ -74,15 +74,21 @@ def assert_fitted(model, pupils):
 
 
 def test_every_block_is_tested():
-    assert [len(code_of(section)) for section in ("dask", "Spark", "Ray")] == [1, 4, 2]
+    assert [len(code_of(section)) for section in ("dask", "Spark", "Ray")] == [2, 4, 2]
 
 
 def test_dask(folder, pupils):
     pytest.importorskip("dask.dataframe", reason="pip install skmtl[dask]")
-    names = run(code_of("dask"))
+    first, second = code_of("dask")
+    names = run([first])
     predicted = names["predicted"].compute()
     np.testing.assert_allclose(predicted, names["model"].to_local().predict(pupils[FEATURES]))
     assert names["model"].mse_path_.shape == (100, 5)
+    model = run([second], **names)["model"]
+    local = skmtl.BlockSparseClassifier(0.01, task_column="school")
+    local.fit(pupils[FEATURES], pupils["score"] > pupils["score"].mean())
+    assert model.n_iter_ > 2
+    np.testing.assert_allclose(model.coef_, local.coef_, atol=0.02 * np.abs(local.coef_).max())
 
 
 class TestFunctions:

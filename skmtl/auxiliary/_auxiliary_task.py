@@ -377,6 +377,11 @@ class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, DocumentedEstimator
     TypeError
         In ``fit``, if the estimator is not one of skmtl, or selects its own parameters.
 
+    See Also
+    --------
+    skmtl.inspection.select_auxiliary_tasks : Which tasks help the main one.
+    skmtl.preprocessing.NuisanceEraser : Columns that the features should not predict.
+
     Notes
     -----
     Convex if the estimator is. Grid searches reach the estimator's parameters by
@@ -392,11 +397,6 @@ class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, DocumentedEstimator
 
     V. Vapnik and A. Vashist, "A new learning paradigm: learning using privileged information",
     Neural Networks 22, 2009, https://doi.org/10.1016/j.neunet.2009.06.042
-
-    See Also
-    --------
-    skmtl.inspection.select_auxiliary_tasks : Which tasks help the main one.
-    skmtl.preprocessing.NuisanceEraser : Columns that the features should not predict.
 
     Examples
     --------
@@ -491,14 +491,14 @@ class AuxiliaryTaskClassifier(_AuxiliaryTask, ClassifierMixin, DocumentedEstimat
     ValueError, TypeError
         As :class:`AuxiliaryTaskRegressor`.
 
+    See Also
+    --------
+    AuxiliaryTaskRegressor : Regression, with more explanation.
+
     References
     ----------
     R. Caruana, "Multitask learning", Machine Learning 28, 1997,
     https://doi.org/10.1023/A:1007379606734
-
-    See Also
-    --------
-    AuxiliaryTaskRegressor : Regression, with more explanation.
 
     Examples
     --------

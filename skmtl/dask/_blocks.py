@@ -1,6 +1,7 @@
 """The blocks of dask collections, and sums over them in a tree."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ def is_lazy(data: Any) -> bool:
     return hasattr(data, "__dask_graph__")
 
 
-def read_blocks(X: Any, y: Any, sample_weight: Any) -> list[Any]:
-    """The blocks (X, y, sample_weight), each of them a delayed tuple.
+Block = dict[str, Any]
+
+
+def read_blocks(X: Any, y: Any, **others: Any) -> list[Any]:
+    """The blocks of X, y and others that are not None, each of them a delayed dict by name.
 
     All of them are one graph, so that a block from which both X and y are computed is read once.
 
@@ -24,8 +28,7 @@ def read_blocks(X: Any, y: Any, sample_weight: Any) -> list[Any]:
         If they are not divided into the same blocks.
     """
     given = {"X": X, "y": y}
-    if sample_weight is not None:
-        given["sample_weight"] = sample_weight
+    given |= {name: data for name, data in others.items() if data is not None}
     for name, data in given.items():
         _check_kind(name, data)
     if all(is_array(data) for data in given.values()):
@@ -38,12 +41,12 @@ def read_blocks(X: Any, y: Any, sample_weight: Any) -> list[Any]:
                 f"both from one data frame, or divide them alike by repartition or rechunk."
             )
     if not any(is_array(part) for part in parts):
-        return _blocks_of_frames(parts)
+        return _blocks_of_frames(list(given), parts)
     import dask
 
     join = dask.delayed(_join, pure=True)
     delayed = [np.ravel(part.to_delayed()) for part in parts]
-    return [join(*block) for block in zip(*delayed, strict=True)]
+    return [join(list(given), *block) for block in zip(*delayed, strict=True)]
 
 
 def is_array(data: Any) -> bool:
@@ -80,8 +83,8 @@ def _blocks_of_arrays(given: dict[str, Any]) -> list[Any]:
     parts = [X]
     for name, data in list(given.items())[1:]:
         parts.append(_with_chunks_of(X, one_chunk_wide(data), name))
-    pairs: list[Any] = []
-    for part, axes in zip(parts, ("ij", "ik", "il"), strict=False):
+    pairs: list[Any] = [list(given), None]
+    for part, axes in zip(parts, ("ij", "ik", "il", "im"), strict=False):
         pairs += [part, axes[: part.ndim]]
     blocks = da.blockwise(
         _join,
@@ -114,13 +117,13 @@ def _with_chunks_of(X: Any, data: Any, name: str) -> Any:
     return data
 
 
-def _blocks_of_frames(frames: list[Any]) -> list[Any]:
+def _blocks_of_frames(names: list[str], frames: list[Any]) -> list[Any]:
     import dask.dataframe as dd
     import pandas as pd
 
     # One expression, so that dask reads a common source once and only the columns in use.
     blocks = dd.map_partitions(
-        _join,
+        partial(_join, names),
         *frames,
         meta=pd.Series(dtype=object),
         align_dataframes=False,
@@ -129,8 +132,8 @@ def _blocks_of_frames(frames: list[Any]) -> list[Any]:
     return list(blocks.to_delayed())
 
 
-def _join(X: Any, y: Any, sample_weight: Any = None) -> tuple[Any, Any, Any]:
-    return X, y, sample_weight
+def _join(names: list[str], *parts: Any) -> Block:
+    return dict(zip(names, parts, strict=True))
 
 
 def reduce_blocks(leaves: list[Any], combine: Callable[[list[Any]], Any], split_every: int) -> Any:

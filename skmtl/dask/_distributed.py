@@ -1,90 +1,113 @@
-"""An estimator that is fitted to dask collections, in one pass over their blocks."""
+"""An estimator that is fitted to dask collections, in passes over their blocks."""
 
 import copy
 from numbers import Integral, Number
 from typing import Any, ClassVar, Self
 
-from numpy.typing import NDArray
+import numpy as np
 from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from skmtl._site import DocumentedEstimator
-from skmtl.dask._blocks import is_lazy, read_blocks, reduce_blocks
+from skmtl.dask._blocks import is_lazy, read_blocks
+from skmtl.dask._passes import BlockPasses
 from skmtl.dask._predict import predict_lazily
-from skmtl.dask._sums import Sums, add_sums, sum_block, sum_rows
-from skmtl.design import TaskStatistics
-from skmtl.metrics import r2_score
-from skmtl.model_selection import Delegation
-
-Array = NDArray[Any]
+from skmtl.dask._statistics import StatisticsWork
+from skmtl.dask._sums import sum_over
+from skmtl.design import TaskStatistics, read_scored
+from skmtl.model_selection import AlphaSearchCV, Delegation
 
 _N_FOLDS = 5
-# Neighbours whose statistics are added in one step.
-_SPLIT_EVERY = 8
 
 
 class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
-    r"""An estimator of skmtl for dask arrays and data frames, fitted in one pass over the rows.
+    r"""An estimator of skmtl for dask arrays and data frames.
 
-    The worker that holds a block of rows reduces it to :class:`~skmtl.design.TaskStatistics`. These
-    are added up in a tree, and the machine that calls ``fit`` fits their sum, whose size does not
-    depend on the number of rows. With the squared loss the sum determines the objective
+    The worker that holds a block of rows reduces it to sums. These are added up in a tree, and the
+    machine that calls ``fit`` fits the total, whose size does not depend on the number of rows. The
+    objective
 
-    .. math:: \frac{T}{2 S} \sum_t c_t \sum_{i \in t} s_i (y_i - x_i w_t - b_t)^2 + \Omega(W)
+    .. math:: \frac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t) + \Omega(W)
 
-    of the tasks' coefficients :math:`w_t` (the columns of W, n_features x n_tasks), so that the fit
-    is that of all rows in memory, with the same certificate.
+    of the tasks' coefficients :math:`w_t` (the columns of W, n_features x n_tasks) is that of all
+    rows in memory, and so are its minimum and the certificate.
+
+    With the squared loss the sums are :class:`~skmtl.design.TaskStatistics`, and one pass over the
+    blocks suffices. With the other losses of
+    :meth:`~skmtl.BlockSparseClassifier.fit_batches` (logistic, squared hinge, Huber, Poisson,
+    gamma, Tweedie) they are the loss, its gradient and its curvature, and each pass is followed by
+    a proximal Newton step.
 
     Parameters
     ----------
-    estimator : regressor of skmtl
-        With ``loss="squared"``. It may cross-validate (:class:`~skmtl.BlockSparseRegressorCV`,
-        ``alpha="cv"``), in folds whose statistics come from the same pass.
+    estimator : estimator of skmtl
+        One with ``loss="squared"``, which may cross-validate
+        (:class:`~skmtl.BlockSparseRegressorCV`, :class:`~skmtl.model_selection.AlphaSearchCV`,
+        ``alpha="cv"``) in folds whose statistics come from the same pass; or one that
+        ``fit_batches`` can fit.
     client : distributed.Client or None, default=None
         None: the client in use, if there is one, otherwise dask's scheduler for local tasks.
         Clones share the client, and pickles do not contain it.
     memory_limit : int, default=4294967296
-        The largest size of the Gram matrices in bytes, as in TaskStatistics, for each fold.
+        Squared loss: the largest size of the Gram matrices in bytes, as in TaskStatistics, for
+        each fold.
+    passes : int, default=50
+        Other losses: the maximum number of passes, as in ``fit_batches``.
 
     Attributes
     ----------
     estimator_ : estimator
-        The fitted estimator. Its fitted attributes (``coef_``, ``tasks_``, ``dual_gap_``, ...) are
-        also attributes of this one.
+        The fitted estimator. Its fitted attributes (``coef_``, ``tasks_``, ``classes_``,
+        ``dual_gap_``, ...) are also attributes of this one.
     statistics_ : TaskStatistics or list of TaskStatistics
-        Those of all rows, or of each fold. ``fit_statistics`` of other estimators takes them
-        without another pass.
+        Squared loss: those of all rows, or of each fold. ``fit_statistics`` of other estimators
+        takes them without another pass.
 
     Raises
     ------
     TypeError
-        In ``fit``, if the estimator cannot be fitted from statistics.
+        In ``fit``, if the estimator can be fitted neither from statistics nor in batches.
     ValueError
-        In ``fit``, if a block is not valid or does not match the others; the message gives its
-        number, from 0.
+        In ``fit``, if the same holds for its parameters, or if a block is not valid or does not
+        match the others; the message gives its number, from 0.
 
-    Notes
+    Warns
     -----
-    Blocks may have any sizes, also unknown ones, and may be empty. Each is read once if X, y and
-    ``sample_weight`` are all arrays, or all data frames and Series; a data frame beside an array
-    may be read again for each of them. Only statistics travel between workers and to the caller:
-    for T tasks and d features about :math:`4 T d^2` bytes, or :math:`4 d^2` bytes in the shared
-    layout without missing labels, and K times as much with K folds. Sums are in double precision,
-    and are added in the same order whatever the number of workers. If a worker is lost, dask
-    computes its blocks again.
-
-    An estimator that cross-validates uses as many folds as its ``cv``, a number, or None for five.
-    Within each block, the rows of each task (in the shared layout all rows) are assigned to the
-    folds in turn, beginning at a fold that is a hash of the block's number and the task. The folds
-    are thus the same in every run, but depend on the division into blocks. They need no further
-    pass: five folds and fifty strengths cost one. If all rows of a task are in one fold, which may
-    happen if they are few, they are predicted by the average of the other tasks there.
-
-    Data in memory are one block, and are fitted without dask.
+    ConvergenceWarning
+        If ``passes`` do not suffice to reach the estimator's ``tol``.
 
     See Also
     --------
     skmtl.design.TaskStatistics : Sums in batches, without dask.
+    skmtl.BlockSparseClassifier.fit_batches : Passes over batches, without dask.
+
+    Notes
+    -----
+    **Blocks** may have any sizes, also unknown ones, and may be empty; tasks and classes may be
+    absent from some of them. Each is read once in a pass if X, y and ``sample_weight`` are all
+    arrays, or all data frames and Series; a data frame beside an array may be read again for each
+    of them. Data in memory are fitted without dask.
+
+    **What travels.** Only sums travel between workers and to the caller. With the squared loss, T
+    tasks and d features they take about :math:`4 T d^2` bytes, or :math:`4 d^2` bytes in the shared
+    layout without missing labels, and K times as much with K folds. With other losses they take
+    :math:`8 T d^2` bytes in each pass, and :math:`8 T d` once only the certificate is missing; W
+    and b travel to the workers. Sums are in double precision, and are added in the same order
+    whatever the number of workers. If a worker is lost, dask computes its blocks again.
+
+    **Passes.** The first pass of other losses counts labels and finds the tasks, the classes and
+    the means of the features; few others follow (see ``fit_batches``). On a cluster, the workers
+    keep the blocks in memory between the passes, from where dask moves them to disk if they are
+    too large. Without one they are read again in each pass, which takes no memory; if they fit,
+    call ``persist()`` on X and y first.
+
+    **Folds.** An estimator that cross-validates uses as many folds as its ``cv``, a number, or None
+    for five. Within each block, the rows of each task (in the shared layout all rows) are assigned
+    to the folds in turn, beginning at a fold that is a hash of the block's number and the task. The
+    folds are thus the same in every run, but depend on the division into blocks. With ``groups``,
+    the fold of a row is a hash of its group. Either way, folds need no further pass: five folds and
+    fifty strengths cost one. If all rows of a task are in one fold, which may happen if they are
+    few, they are predicted by the average of the other tasks there.
 
     References
     ----------
@@ -92,11 +115,14 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
     analysis and recommendations", The American Statistician 37, 1983 (sums that are merged),
     https://doi.org/10.1080/00031305.1983.10483115
 
+    J. D. Lee, Y. Sun and M. A. Saunders, "Proximal Newton-type methods for minimizing composite
+    functions", SIAM J. Optim. 24(3), 2014, https://doi.org/10.1137/130921428
+
     Examples
     --------
     >>> import dask.array as da
     >>> import numpy as np
-    >>> from skmtl import BlockSparseRegressor
+    >>> from skmtl import BlockSparseClassifier, BlockSparseRegressor
     >>> from skmtl.dask import Distributed
     >>> from skmtl.datasets import make_block_sparse
     >>> dataset = make_block_sparse(200, 10, 4, n_informative=3, random_state=0)
@@ -108,22 +134,39 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
     True
     >>> model.predict(X).chunks
     ((50, 50, 50, 50), (4,))
+
+    Classes need several passes, of which the first counts them:
+
+    >>> model = Distributed(BlockSparseClassifier(0.02)).fit(X, y > 0)
+    >>> model.predict_proba(X).chunks
+    ((50, 50, 50, 50), (4,))
+    >>> type(model.to_local()).__name__
+    'BlockSparseClassifier'
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"])],
         "client": [HasMethods(["get"]), None],
         "memory_limit": [Interval(Integral, 1, None, closed="left")],
+        "passes": [Interval(Integral, 2, None, closed="left")],
     }
     _fitted_as = "estimator_"
 
-    def __init__(self, estimator: Any, *, client: Any = None, memory_limit: int = 2**32) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        client: Any = None,
+        memory_limit: int = 2**32,
+        passes: int = 50,
+    ) -> None:
         self.estimator = estimator
         self.client = client
         self.memory_limit = memory_limit
+        self.passes = passes
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Collect the statistics of all blocks, and fit the estimator to their sum.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
+        """Fit the estimator to sums over all blocks.
 
         Parameters
         ----------
@@ -134,6 +177,10 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
             blocks of rows as X. Arrays are divided like X if the sizes of the blocks are known.
         sample_weight : dask array, data frame or Series, or float, optional
             Non-negative, (n_samples,) or (n_samples, n_tasks); zero leaves the label out.
+        groups : dask array or Series of shape (n_samples,), optional
+            If the estimator cross-validates: rows of one group, such as a patient's, are in the
+            same fold, in whatever blocks they are. There should be several times as many groups as
+            folds, because the sizes of the folds are those that a hash of the groups gives.
 
         Returns
         -------
@@ -141,33 +188,45 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         """
         self._validate_params()
         n_folds = self._check_estimator()
-        params = {
-            "task_column": self.estimator.task_column,
-            "offset_column": self.estimator.offset_column,
-            "memory_limit": self.memory_limit,
-        }
+        if groups is not None and n_folds == 1:
+            raise ValueError(
+                f"groups assigns rows to the folds of a cross-validation, but "
+                f"{type(self.estimator).__name__} has none. Leave groups out."
+            )
+        if hasattr(self.estimator, "fit_statistics"):
+            folds = self._folds(X, y, sample_weight, groups, n_folds)
+            statistics = folds if n_folds > 1 else folds[0]
+            self.estimator_ = clone(self.estimator).fit_statistics(statistics)
+            self.statistics_ = statistics
+            return self
+        model = clone(self.estimator)
         if any(map(is_lazy, (X, y, sample_weight))):
-            folds = self._sum_blocks(X, y, sample_weight, params, n_folds)
+            passes = BlockPasses(*_blocks(X, y, sample_weight), self.client)
+            self.estimator_ = model.fit_batches(passes, passes=self.passes)
         else:
-            folds = sum_rows(X, y, sample_weight, params, n_folds)
-        _check_folds(folds)
-        self.statistics_ = folds if n_folds > 1 else folds[0]
-        self.estimator_ = clone(self.estimator).fit_statistics(self.statistics_)
+            self.estimator_ = model.fit(X, y, sample_weight)
+        self.__dict__.pop("statistics_", None)
         return self
 
     def _check_estimator(self) -> int:
         """The number of folds, after checks that need no data."""
         estimator = self.estimator
-        name = type(estimator).__name__
-        if not hasattr(estimator, "fit_statistics"):
-            loss = getattr(estimator, "loss", None)
-            what = name if loss in (None, "squared") else f"{name} with loss={loss!r}"
+        if hasattr(estimator, "fit_statistics"):
+            estimator._validate_params()
+            return self._n_folds()
+        if not hasattr(estimator, "fit_batches"):
             raise TypeError(
-                f"Distributed fits from sums over the blocks, which determine the fits of skmtl's "
-                f"regressors with loss='squared', but not that of {what}. Fit it to a sample that "
-                f"fits into memory: X.compute()."
+                f"Distributed fits from sums over the blocks, by fit_statistics with the squared "
+                f"loss and otherwise by fit_batches, which {estimator!r:.200} does not have. Fit "
+                f"it to a sample that fits into memory: X.compute()."
             )
         estimator._validate_params()
+        estimator._refuse_batches()
+        return 1
+
+    def _n_folds(self) -> int:
+        """The number of folds of an estimator that is fitted from statistics."""
+        estimator = self.estimator
         if not hasattr(estimator, "cv"):
             searches = any(
                 isinstance(v, str) and v == "cv" for v in estimator.get_params().values()
@@ -176,7 +235,8 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         if not (estimator.cv is None or isinstance(estimator.cv, Integral)):
             raise ValueError(
                 f"cv must be a number of folds or None within Distributed, which assigns rows to "
-                f"folds block by block, got {estimator.cv!r:.200}."
+                f"folds block by block, got {estimator.cv!r:.200}. To keep rows together, pass "
+                f"groups to fit."
             )
         if getattr(estimator, "scoring", None) is not None:
             raise ValueError(
@@ -185,21 +245,28 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
             )
         return _N_FOLDS if estimator.cv is None else int(estimator.cv)
 
-    def _sum_blocks(
-        self, X: Any, y: Any, sample_weight: Any, params: dict[str, Any], n_folds: int
+    def _folds(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, n_folds: int
     ) -> list[TaskStatistics]:
-        """The statistics of all blocks, one for each fold."""
-        import dask
-
-        constant = isinstance(sample_weight, Number)
-        blocks = read_blocks(X, y, None if constant else sample_weight)
-        weight = sample_weight if constant else None
-        read = dask.delayed(sum_block, pure=True)
-        leaves = [
-            read(number, block, params, n_folds, weight) for number, block in enumerate(blocks)
-        ]
-        total: Sums = self._compute(reduce_blocks(leaves, add_sums, _SPLIT_EVERY))[0]
-        return total.folds
+        """The statistics of all rows, one for each fold."""
+        columns = self.estimator
+        if isinstance(columns, AlphaSearchCV):
+            columns = columns.estimator
+        params = {
+            "task_column": columns.task_column,
+            "offset_column": columns.offset_column,
+            "memory_limit": self.memory_limit,
+        }
+        work = StatisticsWork(params, n_folds)
+        if any(map(is_lazy, (X, y, sample_weight, groups))):
+            blocks, weight = _blocks(X, y, sample_weight, groups)
+            found = self._compute(sum_over(blocks, work, weight))[0].value
+        else:
+            rows = {"X": X, "y": y, "sample_weight": sample_weight, "groups": groups}
+            found = work.sums_of(0, rows)
+        folds = list(found.folds)
+        _check_folds(folds, "cv" if groups is None else "cv, or pass more groups")
+        return folds
 
     def _compute(self, *lazy: Any) -> tuple[Any, ...]:
         """The values of dask collections; others are returned unchanged."""
@@ -223,11 +290,20 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
             Series, with its partitions and its index; for data in memory what the estimator
             returns.
         """
+        return self._apply("predict", X)
+
+    def _apply(self, method: str, X: Any) -> Any:
+        if is_lazy(X):
+            return predict_lazily(self._plain(), method, X)
+        return super()._apply(method, X)
+
+    def _plain(self) -> Any:
+        """The fitted estimator, or that of a search."""
         model = self._best()
-        return predict_lazily(model, X) if is_lazy(X) else model.predict(X)
+        return model.best_estimator_ if isinstance(model, AlphaSearchCV) else model
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R2: the mean over tasks for a matrix y, or that of all rows together for a 1-D y.
+        """R2 or accuracy, as the estimator's ``score``.
 
         The labels and predictions, but not X, are collected in memory.
 
@@ -239,12 +315,12 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         -------
         float
         """
-        model = self._best()
+        model = self._plain()
         if not any(map(is_lazy, (X, y, sample_weight))):
             return float(model.score(X, y, sample_weight))
         y, predicted, sample_weight = self._compute(y, self.predict(X), sample_weight)
-        average = "pooled" if predicted.ndim == 1 else "macro"
-        return float(r2_score(y, predicted, sample_weight=sample_weight, average=average))
+        labels, weights = read_scored(model, y, sample_weight)
+        return float(model._score_of(labels, np.asarray(predicted), weights))
 
     def to_local(self) -> Any:
         """The fitted estimator, which knows nothing of dask.
@@ -271,7 +347,16 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         return {**state, "client": None}
 
 
-def _check_folds(folds: list[TaskStatistics]) -> None:
+def _blocks(
+    X: Any, y: Any, sample_weight: Any, groups: Any = None
+) -> tuple[list[Any], float | None]:
+    """The blocks of dask collections, and a weight that all rows share."""
+    if isinstance(sample_weight, Number):
+        return read_blocks(X, y, groups=groups), sample_weight  # type: ignore[return-value]
+    return read_blocks(X, y, sample_weight=sample_weight, groups=groups), None
+
+
+def _check_folds(folds: list[TaskStatistics], remedy: str) -> None:
     """Raise if a fold has no labels."""
     empty = [k for k, fold in enumerate(folds) if not fold.nbytes]
     if len(empty) == len(folds):
@@ -285,6 +370,6 @@ def _check_folds(folds: list[TaskStatistics]) -> None:
             int(one.max() if folds[0].task_column is None else one.sum()) for one in counts
         )
         raise ValueError(
-            f"The folds {empty} of {len(folds)} have no label, because there are few rows: "
-            f"n_samples={n_rows}. Lower cv, or pass more rows."
+            f"The folds {empty} of {len(folds)} have no label, because there are few rows or "
+            f"groups: n_samples={n_rows}. Lower {remedy}."
         )

@@ -1,108 +1,73 @@
-"""Statistics of blocks, and their sums: what runs on the workers."""
+"""Sums over blocks, which are added up in a tree: what runs on the workers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Number
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-import scipy.sparse as sp
-from sklearn.utils import _safe_indexing, check_consistent_length
+from skmtl.dask._blocks import Block, reduce_blocks
+from skmtl.design import Additive
 
-from skmtl.dask._folds import assign_folds
-from skmtl.design import TaskStatistics
+# Neighbours whose sums are added in one step.
+_SPLIT_EVERY = 8
+
+
+class BlockWork(Protocol):
+    """What is computed of each block; it can be pickled and sent to the workers."""
+
+    def start(self) -> Additive:
+        """The sums over no rows."""
+
+    def sums_of(self, number: int, block: Block) -> Additive:
+        """The sums over the rows of a block, given its number."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """The statistics of successive blocks, one for each fold.
+    """The sums over successive blocks.
 
     Attributes
     ----------
     first, last : int
         The numbers of the blocks.
-    folds : list of TaskStatistics
+    n_rows : int
+    value : object
+        The sums over their rows, which can be added to others.
     """
 
     first: int
     last: int
-    folds: list[TaskStatistics]
+    n_rows: int
+    value: Any
 
 
-def sum_rows(
-    X: Any, y: Any, sample_weight: Any, params: dict[str, Any], n_folds: int, number: int = 0
-) -> list[TaskStatistics]:
-    """The statistics of some rows, one for each fold.
+def sum_over(blocks: list[Any], work: BlockWork, weight: float | None) -> Any:
+    """The delayed sums over all blocks, from a tree over neighbours.
 
     Parameters
     ----------
-    X, y, sample_weight : as in the estimators' fit
-    params : dict
-        Parameters of TaskStatistics.
-    n_folds : int
-        With 1, all rows are in one fold.
-    number : int
-        That of the block, on which the assignment to folds depends.
+    blocks : list of delayed blocks
+    work : BlockWork
+    weight : float or None
+        That of all rows, if the blocks have none.
     """
-    if n_folds > 1:
-        try:
-            return _sum_folds(X, y, sample_weight, params, n_folds, number)
-        except (TypeError, ValueError, IndexError):
-            pass  # Read all rows at once below, so that the message describes them and not a fold.
-    whole = TaskStatistics(**params)
-    _update(whole, X, y, sample_weight)
-    if n_folds > 1:
-        return _sum_folds(X, y, sample_weight, params, n_folds, number)
-    return [whole]
+    import dask
+
+    read = dask.delayed(sum_block, pure=True)
+    # A delayed object is sent to each worker once.
+    shipped = dask.delayed(work, pure=True, traverse=False)
+    leaves = [read(number, block, shipped, weight) for number, block in enumerate(blocks)]
+    return reduce_blocks(leaves, add_sums, _SPLIT_EVERY)
 
 
-def _sum_folds(
-    X: Any, y: Any, sample_weight: Any, params: dict[str, Any], n_folds: int, number: int
-) -> list[TaskStatistics]:
-    X, y = _indexable(X), _indexable(y)
-    check_consistent_length(X, y)
-    constant = sample_weight is None or isinstance(sample_weight, Number)
-    if not constant:
-        sample_weight = _indexable(sample_weight)
-    parts = [TaskStatistics(**params) for _ in range(n_folds)]
-    folds = assign_folds(number, X, y, sample_weight, params["task_column"], n_folds)
-    for fold, part in enumerate(parts):
-        rows = np.flatnonzero(folds == fold)
-        if len(rows):
-            weights = sample_weight if constant else _safe_indexing(sample_weight, rows)
-            _update(part, _safe_indexing(X, rows), _safe_indexing(y, rows), weights)
-    return parts
-
-
-def _indexable(data: Any) -> Any:
-    """The data, of which rows can be selected."""
-    if sp.issparse(data):
-        return data.tocsr()
-    return data if hasattr(data, "shape") else np.asarray(data)
-
-
-def _update(statistics: TaskStatistics, X: Any, y: Any, sample_weight: Any) -> None:
-    """Add rows; messages do not call them a batch."""
-    try:
-        statistics.update(X, y, sample_weight)
-    except ValueError as error:
-        raise ValueError(str(error).removeprefix("Batch 0: ")) from error
-
-
-def sum_block(
-    number: int,
-    block: tuple[Any, Any, Any],
-    params: dict[str, Any],
-    n_folds: int,
-    weight: float | None = None,
-) -> Sums:
-    """The statistics of a block (X, y, sample_weight), which may have no rows.
+def sum_block(number: int, block: Block, work: BlockWork, weight: float | None = None) -> Sums:
+    """The sums over a block, which may have no rows.
 
     Parameters
     ----------
     number : int
-    block : tuple
-    params, n_folds : as in ``sum_rows``
+    block : dict
+        X, y, and possibly sample_weight and groups.
+    work : BlockWork
     weight : float, optional
         That of all rows, if the block has none.
 
@@ -111,21 +76,21 @@ def sum_block(
     TypeError, ValueError
         If the block is not valid; the message gives its number.
     """
-    X, y, sample_weight = block
-    lengths = [_n_rows(part) for part in block if part is not None]
-    if sample_weight is None:
-        sample_weight = weight
+    lengths = {name: _n_rows(part) for name, part in block.items()}
+    n_rows = lengths["X"]
+    if weight is not None:
+        block = {"sample_weight": weight, **block}
     try:
-        if len(set(lengths)) > 1:
+        if len(set(lengths.values())) > 1:
+            *names, last = lengths
             raise ValueError(
-                f"X, y and sample_weight have {lengths} rows. Take all of them from one "
-                f"collection, or divide them into the same blocks."
+                f"{', '.join(names)} and {last} have {list(lengths.values())} rows. Take all of "
+                f"them from one collection, or divide them into the same blocks."
             )
-        if not lengths[0]:
-            return Sums(number, number, [TaskStatistics(**params) for _ in range(n_folds)])
-        return Sums(number, number, sum_rows(X, y, sample_weight, params, n_folds, number))
+        value = work.sums_of(number, block) if n_rows else work.start()
     except (TypeError, ValueError) as error:
         raise type(error)(f"Block {number}: {error}") from error
+    return Sums(number, number, n_rows, value)
 
 
 def _n_rows(part: Any) -> int:
@@ -133,7 +98,7 @@ def _n_rows(part: Any) -> int:
 
 
 def add_sums(summands: Sequence[Sums]) -> Sums:
-    """The sum of the statistics of successive blocks.
+    """The sum over successive blocks.
 
     Raises
     ------
@@ -143,12 +108,12 @@ def add_sums(summands: Sequence[Sums]) -> Sums:
     total = summands[0]
     for more in summands[1:]:
         try:
-            folds = [a + b for a, b in zip(total.folds, more.folds, strict=True)]
+            value = total.value + more.value
         except ValueError as error:
             raise ValueError(
                 f"{_blocks(total).capitalize()} and {_blocks(more)}: {error}"
             ) from error
-        total = Sums(total.first, more.last, folds)
+        total = Sums(total.first, more.last, total.n_rows + more.n_rows, value)
     return total
 
 

@@ -76,14 +76,14 @@ def make_chain_tasks(
         exceeds ``n_features``, or ``missing`` or per-task ``n_samples`` are given for a layout
         that does not support them.
 
+    See Also
+    --------
+    skmtl.FusedTaskRegressor : Estimates such jumps.
+
     References
     ----------
     J. Zhou, J. Liu, V. A. Narayan, J. Ye (2012). Modeling disease progression via fused sparse
     group lasso. Proceedings of KDD, 1095-1103. https://doi.org/10.1145/2339530.2339702
-
-    See Also
-    --------
-    skmtl.FusedTaskRegressor : Estimates such jumps.
 
     Examples
     --------
@@ -171,15 +171,15 @@ def make_tree_tasks(
         If a parameter is out of its range, the nodes need more features than ``n_features``, or
         ``missing`` or per-task ``n_samples`` are given for a layout that does not support them.
 
+    See Also
+    --------
+    skmtl.TreeGuidedRegressor : Uses such a tree, or learns one.
+
     References
     ----------
     S. Kim, E. P. Xing (2012). Tree-guided group lasso for multi-response regression with
     structured sparsity, with an application to eQTL mapping. Annals of Applied Statistics 6(3),
     1095-1117. https://doi.org/10.1214/12-AOAS549
-
-    See Also
-    --------
-    skmtl.TreeGuidedRegressor : Uses such a tree, or learns one.
 
     Examples
     --------

@@ -79,6 +79,10 @@ def make_low_rank_tasks(
         ``n_sparse`` exceeds the number of coefficients, or ``missing`` or per-task ``n_samples``
         are given for a layout that does not support them.
 
+    See Also
+    --------
+    skmtl.LowRankRegressor : Estimates such directions.
+
     References
     ----------
     A. Argyriou, T. Evgeniou, M. Pontil (2008). Convex multi-task feature learning. Machine
@@ -87,10 +91,6 @@ def make_low_rank_tasks(
     J. Chen, J. Liu, J. Ye (2012). Learning incoherent sparse and low-rank patterns from multiple
     tasks. ACM Transactions on Knowledge Discovery from Data 5(4).
     https://doi.org/10.1145/2086737.2086742
-
-    See Also
-    --------
-    skmtl.LowRankRegressor : Estimates such directions.
 
     Examples
     --------

@@ -86,14 +86,14 @@ def make_clustered_tasks(
         If a parameter is out of its range, ``n_clusters`` exceeds ``n_tasks``, or ``missing`` or
         per-task ``n_samples`` are given for a layout that does not support them.
 
+    See Also
+    --------
+    skmtl.ClusteredTaskRegressor : Estimates such clusters.
+
     References
     ----------
     L. Jacob, F. Bach, J.-P. Vert (2008). Clustered multi-task learning: a convex formulation.
     Advances in Neural Information Processing Systems 21. https://arxiv.org/abs/0809.2085
-
-    See Also
-    --------
-    skmtl.ClusteredTaskRegressor : Estimates such clusters.
 
     Examples
     --------
@@ -179,6 +179,10 @@ def make_related_tasks(
         tasks, or ``missing`` or per-task ``n_samples`` are given for a layout that does not
         support them.
 
+    See Also
+    --------
+    skmtl.TaskRelationRegressor : Learns the covariance of tasks.
+
     Notes
     -----
     ``task_covariance_`` of :class:`skmtl.TaskRelationRegressor` minimises
@@ -190,10 +194,6 @@ def make_related_tasks(
     ----------
     Y. Zhang, D.-Y. Yeung (2010). A convex formulation for learning task relationships in
     multi-task learning. UAI. https://doi.org/10.48550/arXiv.1203.3536
-
-    See Also
-    --------
-    skmtl.TaskRelationRegressor : Learns the covariance of tasks.
 
     Examples
     --------

@@ -50,7 +50,7 @@ from skmtl.design._new_tasks import append_tasks, read_new_tasks
 from skmtl.design._observed import ObservedDesign, select_observed
 from skmtl.design._offset import feature_names, feature_positions, listed_offsets, spread_offset
 from skmtl.design._parts import Parts, as_parts, check_statistics
-from skmtl.design._passes import BatchPasses
+from skmtl.design._passes import Additive, BatchPasses, Passes, PassWork
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
 from skmtl.design._shared import SharedDesign
@@ -77,6 +77,7 @@ from skmtl.design._validation import (
 )
 
 __all__ = [
+    "Additive",
     "align_columns",
     "MASKED_FEATURES",
     "UNKNOWN",
@@ -92,6 +93,8 @@ __all__ = [
     "Moments",
     "ObservedDesign",
     "Parts",
+    "PassWork",
+    "Passes",
     "PooledDesign",
     "SharedDesign",
     "StackedDesign",

@@ -106,6 +106,12 @@ class ClassCoding:
             If they are of another type than those before, or were not in the first pass.
         """
         present, places = np.unique(target, return_inverse=True)
+        self._learn(present)
+        codes = np.array([self._codes[label] for label in present.tolist()], dtype=np.intp)
+        return codes[places.reshape(-1)]
+
+    def _learn(self, present: Array) -> None:
+        """Add the classes that are not known yet."""
         if self._seen and len(present) and _kind(present) != _kind(self._seen[0]):
             raise ValueError(
                 f"y holds {_kind(present)} such as {present.tolist()[0]!r}, and in other batches "
@@ -121,13 +127,20 @@ class ClassCoding:
         if new:
             self._seen.append(present)
             self._codes.update({label: len(self._codes) + k for k, label in enumerate(new)})
-        codes = np.array([self._codes[label] for label in present.tolist()], dtype=np.intp)
-        return codes[places.reshape(-1)]
 
-    def close(self) -> None:
-        """Sort the classes, which are all known now."""
-        self.classes = np.unique(np.concatenate(self._seen)) if self._seen else np.zeros(0)
-        self._codes = {label: code for code, label in enumerate(self.classes.tolist())}
+    def joined(self, other: "ClassCoding | None") -> "ClassCoding":
+        """The coding of the classes of both."""
+        both = ClassCoding()
+        for present in (*self._seen, *(() if other is None else other._seen)):
+            both._learn(present)
+        return both
+
+    def close(self) -> Array:
+        """Sort the classes, which are all known now, and return them."""
+        classes = np.unique(np.concatenate(self._seen)) if self._seen else np.zeros(0)
+        self.classes = classes
+        self._codes = {label: code for code, label in enumerate(classes.tolist())}
+        return classes
 
 
 def _kind(labels: Array) -> str:

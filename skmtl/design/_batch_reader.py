@@ -1,22 +1,103 @@
 """From batches to training data whose tasks are those of all batches."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl.design._batch import read_rows
+from skmtl.design._batch import ClassCoding, read_rows
 from skmtl.design._data import TaskData
+from skmtl.design._named_sums import COLUMNS
 from skmtl.design._names import describe_names
-from skmtl.design._passes import BatchPasses
+from skmtl.design._passes import Passes
 from skmtl.design._summary import FeatureSums, LabelSums, TaskSummary
 from skmtl.design._tasks import UNKNOWN, chain_of, look_up_tasks
 
 Array = NDArray[Any]
-Prepare = Callable[[TaskData], TaskData]
+Prepare = Callable[[Any, TaskData], TaskData]
+
+
+@dataclass
+class BatchCounts:
+    """What the first pass finds out of some batches; the counts of others can be added.
+
+    Attributes
+    ----------
+    attributes : dict of str to object
+        What reading sets: the columns of X, and what the estimator derives from those of y.
+    layout : str or None
+        None before the first batch.
+    names : ndarray
+        The tasks of the first batch.
+    categories : list or None
+        The order of the task ids or of the classes, if all batches have the same.
+    labels : LabelSums
+    features : FeatureSums
+    coding : ClassCoding or None
+        None for numeric labels.
+    table : dict
+        The number and the weight of the labels of each task and class.
+    """
+
+    coding: ClassCoding | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    layout: str | None = None
+    names: Array = field(default_factory=lambda: np.zeros(0))
+    categories: list[Any] | None = None
+    labels: LabelSums = field(default_factory=LabelSums)
+    features: FeatureSums = field(default_factory=FeatureSums)
+    table: dict[Any, dict[Any, Array]] = field(default_factory=dict)
+
+    def check(self, layout: str, names: Array) -> None:
+        """Raise unless further labels have the same layout and, with a matrix y, columns."""
+        if layout != self.layout:
+            raise ValueError(
+                f"The labels are in the {layout} layout, those before in the {self.layout} "
+                f"layout. Pass a matrix y always, or a 1-D y always."
+            )
+        if layout == "stacked" or names.tolist() == self.names.tolist():
+            return
+        own, given = self.names.tolist(), names.tolist()
+        missing = [name for name in own if name not in given]
+        extra = [name for name in given if name not in own]
+        raise ValueError(
+            f"The columns of y must be {own[:20]}, as before: y "
+            f"{describe_names(missing, extra) or 'has them in another order'}."
+        )
+
+    def __add__(self, other: Self) -> Self:
+        if other.layout is None:
+            return self
+        if self.layout is None:
+            return other
+        self.check(other.layout, other.names)
+        for name in COLUMNS:
+            own, given = (np.array(one.attributes.get(name)).tolist() for one in (self, other))
+            if own != given:
+                raise ValueError(
+                    f"The columns of X differ: {name} is {own} and {given}. Pass the same columns."
+                )
+        table = {task: dict(cells) for task, cells in self.table.items()}
+        for task, cells in other.table.items():
+            add_cells(table.setdefault(task, {}), cells)
+        return replace(
+            self,
+            coding=None if self.coding is None else self.coding.joined(other.coding),
+            categories=self.categories if self.categories == other.categories else None,
+            labels=self.labels + other.labels,
+            features=self.features + other.features,
+            table=table,
+        )
+
+
+def add_cells(row: dict[Any, Array], cells: dict[Any, Array]) -> None:
+    """Add the numbers and weights of a task's classes."""
+    for label, cell in cells.items():
+        row[label] = row[label] + cell if label in row else cell
 
 
 class BatchReader:
@@ -25,28 +106,27 @@ class BatchReader:
     Parameters
     ----------
     estimator : estimator
-        Reading sets its ``n_features_in_`` and ``feature_names_in_``.
-    passes : BatchPasses
+        ``count`` sets its ``n_features_in_`` and ``feature_names_in_``.
     prepare : callable
-        Checks and recodes the labels of a batch.
+        Checks and recodes the labels of a batch, given an estimator with these attributes.
 
     Attributes
     ----------
     summary : TaskSummary
         Set by ``count``.
+    origin : ndarray of shape (n_features,)
+        The means of the features, set by ``count``.
     """
 
     summary: TaskSummary
-    coding: Any = None
+    origin: Array
+    # That of the first pass, without which numbers and names of classes cannot be read.
+    counts: BatchCounts
 
-    def __init__(self, estimator: Any, passes: BatchPasses, prepare: Prepare) -> None:
-        self.estimator, self.passes, self.prepare = estimator, passes, prepare
-        self.labels, self.features = LabelSums(), FeatureSums()
-        self._layout: str | None = None
-        self._names = np.zeros(0)
-        self._categories: Any = None
+    def __init__(self, estimator: Any, prepare: Prepare) -> None:
+        self.estimator, self.prepare = estimator, prepare
 
-    def count(self) -> TaskSummary:
+    def count(self, passes: Passes) -> TaskSummary:
         """The first pass: the tasks, their labels, and the means of the features.
 
         Raises
@@ -54,73 +134,65 @@ class BatchReader:
         ValueError
             If a batch is not valid, does not match those before it, or there is no label.
         """
-        for _ in self.passes.read(self._count):
-            pass
-        if self._layout is None or not self.labels.has_labels:
+        counts = passes.total(self)
+        if counts.layout is None or not counts.labels.has_labels:
             raise ValueError(
                 "The batches hold no label with a positive weight: there is nothing to fit."
             )
-        self.summary = self._summarise(self._layout)
+        for name in COLUMNS:
+            vars(self.estimator).pop(name, None)
+        vars(self.estimator).update(counts.attributes)
+        self.origin = counts.features.origin
+        self.summary = self._summarise(counts, counts.layout)
+        self.counts = BatchCounts(counts.coding, layout=counts.layout, names=counts.names)
         return self.summary
 
-    @property
-    def origin(self) -> Array:
-        """The means of the features (n_features,)."""
-        return self.features.origin
-
-    def rows(self, origin: Array) -> Iterator[TaskData]:
-        """A further pass: the data of each batch, with all tasks and features less an origin."""
-
-        def convert(X: Any, y: Any, sample_weight: Any) -> TaskData:
-            data, _ = read_rows(
-                self.estimator, X, y, sample_weight, first=False, coding=self.coding
-            )
-            self._check_layout(data)
-            data = self._with_all_tasks(self.prepare(data))
-            return replace(data, X=_dense(data.X) - origin)
-
-        return self.passes.read(convert)
+    def read(self, X: Any, y: Any, sample_weight: Any, origin: Array) -> TaskData:
+        """A batch of a further pass, with all tasks, and features less an origin."""
+        counts = self.counts
+        data, _ = read_rows(self.estimator, X, y, sample_weight, first=False, coding=counts.coding)
+        counts.check(data.layout, data.tasks)
+        data = self._with_all_tasks(self.prepare(self.estimator, data))
+        return replace(data, X=_dense(data.X) - origin)
 
     # The first pass
 
-    def _count(self, X: Any, y: Any, sample_weight: Any) -> None:
-        first = self._layout is None
+    def start(self) -> BatchCounts:
+        return BatchCounts()
+
+    def add(self, counts: BatchCounts, X: Any, y: Any, sample_weight: Any) -> None:
+        """Count the labels of a batch."""
+        # The estimator is also that of other threads.
+        estimator, before = copy.copy(self.estimator), vars(self.estimator)
+        for name in COLUMNS:
+            vars(estimator).pop(name, None)
+        vars(estimator).update(counts.attributes)
+        first = counts.layout is None
         data, categories = read_rows(
-            self.estimator, X, y, sample_weight, first=first, coding=self.coding
+            estimator, X, y, sample_weight, first=first, coding=counts.coding
         )
         if first:
-            self._layout, self._names, self._categories = data.layout, data.tasks, categories
-        self._check_layout(data)
-        self._categories = categories if categories == self._categories else None
-        data = self.prepare(data)
+            counts.layout, counts.names, counts.categories = data.layout, data.tasks, categories
+        counts.check(data.layout, data.tasks)
+        counts.categories = categories if categories == counts.categories else None
+        data = self.prepare(estimator, data)
+        counts.attributes = {
+            name: value
+            for name, value in vars(estimator).items()
+            if name in COLUMNS or value is not before.get(name)
+        }
         if len(data.y):
-            self._add(data)
+            self._add(counts, data)
 
-    def _add(self, data: TaskData) -> None:
-        self.labels.add(data)
+    def _add(self, counts: BatchCounts, data: TaskData) -> None:
+        counts.labels.add(data)
         weights = data.weights if data.weights.ndim == 1 else data.weights.sum(axis=1)
-        self.features.add(_dense(data.X), weights)
+        counts.features.add(_dense(data.X), weights)
 
-    def _check_layout(self, data: TaskData) -> None:
-        if data.layout != self._layout:
-            raise ValueError(
-                f"The labels are in the {data.layout} layout, those before in the {self._layout} "
-                f"layout. Pass a matrix y always, or a 1-D y always."
-            )
-        if data.layout == "stacked" or data.tasks.tolist() == self._names.tolist():
-            return
-        own, given = self._names.tolist(), data.tasks.tolist()
-        missing = [name for name in own if name not in given]
-        extra = [name for name in given if name not in own]
-        raise ValueError(
-            f"The columns of y must be {own[:20]}, as before: y "
-            f"{describe_names(missing, extra) or 'has them in another order'}."
-        )
-
-    def _summarise(self, layout: str) -> TaskSummary:
-        tasks = self.labels.tasks(by_id=layout == "stacked")
-        chain = chain_of(self._categories, tasks)
-        return self.labels.summary(layout, len(self.origin), tasks, chain)
+    def _summarise(self, counts: BatchCounts, layout: str) -> TaskSummary:
+        tasks = counts.labels.tasks(by_id=layout == "stacked")
+        chain = chain_of(counts.categories, tasks)
+        return counts.labels.summary(layout, len(self.origin), tasks, chain)
 
     # Further passes
 

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design._batch import ClassCoding
-from skmtl.design._batch_reader import BatchReader
+from skmtl.design._batch_reader import BatchCounts, BatchReader, add_cells
 from skmtl.design._data import TaskData
-from skmtl.design._passes import BatchPasses
 from skmtl.design._summary import TaskSummary
 from skmtl.design._tasks import chain_of
 from skmtl.design._validation import class_factors
@@ -28,50 +27,51 @@ class ClassReader(BatchReader):
 
     classes: Array
 
-    def __init__(self, estimator: Any, passes: BatchPasses) -> None:
-        super().__init__(estimator, passes, lambda data: data)
-        self.coding = ClassCoding()
-        # The number and the weight of the labels of each task and class.
-        self._table: dict[Any, dict[int, Array]] = {}
+    def __init__(self, estimator: Any) -> None:
+        super().__init__(estimator, _unchanged)
         # Factors of the labels -1 and +1 of each task, or of the rows of each class.
         self._factors = np.ones((2, 1))
         self._row_factors: Array | None = None
 
-    def _add(self, data: TaskData) -> None:
-        super()._add(data)
+    def start(self) -> BatchCounts:
+        return BatchCounts(ClassCoding())
+
+    def _add(self, counts: BatchCounts, data: TaskData) -> None:
+        super()._add(counts, data)
         if data.layout == "shared":
             return
         weights, y = data.weights.reshape(-1), data.y.reshape(-1).astype(np.intp)
         codes = np.zeros(len(y), dtype=np.intp) if data.codes is None else data.codes
-        n_classes = len(self.coding.labels)
+        assert counts.coding is not None
+        labels = counts.coding.labels
+        n_classes = len(labels)
         cells, size = codes * n_classes + y, data.n_tasks * n_classes
         both = np.stack([np.bincount(cells, minlength=size), np.bincount(cells, weights, size)])
         for cell in np.flatnonzero(both[0]).tolist():
             task, code = divmod(cell, n_classes)
-            row = self._table.setdefault(data.tasks.tolist()[task], {})
-            row[code] = row.get(code, 0.0) + both[:, cell]
+            row = counts.table.setdefault(data.tasks.tolist()[task], {})
+            add_cells(row, {labels[code]: both[:, cell]})
 
-    def _summarise(self, layout: str) -> TaskSummary:
+    def _summarise(self, counts: BatchCounts, layout: str) -> TaskSummary:
         if layout == "shared":
-            summary = super()._summarise(layout)
+            summary = super()._summarise(counts, layout)
             self.classes = np.arange(summary.n_tasks)
             high = summary.totals * (1 + summary.label_means) / 2
             return self._weighted(summary, np.stack([summary.totals - high, high]))
-        labels = self.coding.labels
-        self.coding.close()
-        self.classes = self.coding.classes
+        assert counts.coding is not None
+        self.classes = counts.coding.close()
         self._check_classes(layout)
         if layout == "stacked":
-            summary = super()._summarise(layout)
-            rows = [self._table[name] for name in summary.tasks.tolist()]
+            summary = super()._summarise(counts, layout)
+            rows = [counts.table[name] for name in summary.tasks.tolist()]
         else:
             tasks = self.classes[1:] if len(self.classes) == 2 else self.classes
-            summary = self._one_against_rest(tasks)
-            rows = [self._table[0]] * len(tasks)
-        cells = np.zeros((len(rows), len(labels), 2))
+            summary = self._one_against_rest(counts, tasks)
+            rows = [counts.table[0]] * len(tasks)
+        cells = np.zeros((len(rows), len(self.classes), 2))
         for row, found in zip(cells, rows, strict=True):
-            for code, cell in found.items():
-                row[self.classes.tolist().index(labels[code])] = cell
+            for label, cell in found.items():
+                row[self.classes.tolist().index(label)] = cell
         if layout == "classes" and len(self.classes) > 2:
             own = cells[np.arange(len(rows)), np.arange(len(rows))]
             cells = np.stack([cells.sum(axis=1) - own, own], axis=1)
@@ -94,10 +94,10 @@ class ClassReader(BatchReader):
                 f"{classes[:10]}. Recode each task's labels to the same pair, e.g. 0 and 1."
             )
 
-    def _one_against_rest(self, tasks: Array) -> TaskSummary:
+    def _one_against_rest(self, counts: BatchCounts, tasks: Array) -> TaskSummary:
         """The summary of the classes of a 1-D y, so far without their labels."""
         n_tasks = len(tasks)
-        summary = self.labels.summary("classes", len(self.origin), np.arange(1), None)
+        summary = counts.labels.summary("classes", len(self.origin), np.arange(1), None)
         offset = summary.offset
         return replace(
             summary,
@@ -106,7 +106,7 @@ class ClassReader(BatchReader):
             tasks=tasks,
             all_tasks=tasks,
             positions=np.arange(n_tasks),
-            chain=chain_of(self._categories, tasks),
+            chain=chain_of(counts.categories, tasks),
             offset=None if offset is None else np.repeat(offset, n_tasks, axis=1),
             counts=np.repeat(summary.counts, n_tasks),
             deviations=np.zeros(n_tasks),
@@ -157,3 +157,7 @@ class ClassReader(BatchReader):
             positions=np.arange(len(tasks)),
             offset=None if offset is None else np.repeat(offset, len(tasks), axis=1),
         )
+
+
+def _unchanged(estimator: Any, data: TaskData) -> TaskData:
+    return data

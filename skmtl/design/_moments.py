@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skmtl._numerics import kernels, linalg
 from skmtl.design._data import TaskData
+from skmtl.design._stacked import task_batches
 from skmtl.design._task_sums import TaskSums
 
 Array = NDArray[Any]
@@ -211,8 +212,12 @@ class _Sums:
     ) -> None:
         """Fill from the rows of all tasks, sorted by task."""
         if X.shape[1] <= _FEW_FEATURES and X.dtype == np.float64:
-            data = np.ascontiguousarray(X), weights, wy, starts
-            kernels.sum_products(*data, centre, self.origin, self.x, self.xx, self.xy)
+            # In batches, so that rows that are not contiguous are copied only within the cache.
+            for tasks, rows in task_batches(starts, X.shape[1]):
+                own = starts[tasks.start : tasks.stop + 1] - rows.start
+                data = np.ascontiguousarray(X[rows]), weights[rows], wy[rows], own
+                sums = self.origin[tasks], self.x[tasks], self.xx[tasks], self.xy[tasks]
+                kernels.sum_products(*data, centre, *sums)
             return
         for t in range(len(starts) - 1):
             rows = slice(starts[t], starts[t + 1])

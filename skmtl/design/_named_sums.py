@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skmtl._site import DocumentedEstimator
 from skmtl.design._names import describe_names
 from skmtl.design._sums import Sums
-from skmtl.design._tasks import KINDS, UNKNOWN, join_ids
+from skmtl.design._tasks import UNKNOWN, check_kind, join_ids
 
 Array = NDArray[Any]
 
@@ -99,13 +99,7 @@ class NamedSums(DocumentedEstimator):
         return np.arange(len(own))
 
     def _places_of_ids(self, names: Array) -> Array:
-        kinds = [KINDS.get(ids.dtype.kind, "objects") for ids in (self._names, names)]
-        if len(names) and kinds[0] != kinds[1]:
-            raise ValueError(
-                f"The task ids are {kinds[1]} such as {names.tolist()[0]!r}, those before were "
-                f"{kinds[0]} such as {self._names.tolist()[0]!r}. Convert the task column to one "
-                f"type."
-            )
+        check_kind([self._names], names)
         found = [self._index.get(name, UNKNOWN) for name in names.tolist()]
         places = np.array(found, dtype=np.intp)
         new = places == UNKNOWN

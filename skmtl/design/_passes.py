@@ -1,16 +1,52 @@
 """Batches that are read again in each pass over the data."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
-
-Read = TypeVar("Read")
+from functools import partial
+from typing import Any, Protocol, Self, TypeVar
 
 _FACTORY = (
     "Pass a function that returns a fresh iterable in each call, such as lambda: read_batches(path)"
 )
 
 
-class BatchPasses:
+class Additive(Protocol):
+    """Sums over some batches, which add up to the sums over all."""
+
+    def __add__(self, other: Self, /) -> Self:
+        """The sums over both, which are not changed."""
+
+
+Sums = TypeVar("Sums", bound=Additive)
+
+
+class PassWork(Protocol[Sums]):
+    """What is computed of each batch; it can be pickled and sent to other processes."""
+
+    def start(self) -> Sums:
+        """The sums over no batch."""
+
+    def add(self, sums: Sums, X: Any, y: Any, sample_weight: Any, /) -> None:
+        """Add a batch to the sums."""
+
+
+class Passes(ABC):
+    """Data that are read again in each pass.
+
+    Attributes
+    ----------
+    n_passes : int
+        The number of passes begun.
+    """
+
+    n_passes = 0
+
+    @abstractmethod
+    def total(self, work: PassWork[Sums]) -> Sums:
+        """One pass: the sums over all rows."""
+
+
+class BatchPasses(Passes):
     """Passes over the same batches, of which one at a time is in memory.
 
     Parameters
@@ -19,11 +55,6 @@ class BatchPasses:
         A function without arguments that returns an iterable of (X, y) or (X, y, sample_weight),
         or such an iterable that can be iterated over several times.
 
-    Attributes
-    ----------
-    n_passes : int
-        The number of passes begun.
-
     Raises
     ------
     TypeError
@@ -31,7 +62,6 @@ class BatchPasses:
     """
 
     def __init__(self, batches: Any) -> None:
-        self.n_passes = 0
         self._n_rows: list[int] = []
         self._open: Callable[[], Iterable[Any]] = batches
         if callable(batches):
@@ -45,21 +75,21 @@ class BatchPasses:
             )
         self._open = lambda: batches
 
-    def read(self, convert: Callable[..., Read]) -> Iterator[Read]:
-        """One pass: the result of ``convert(X, y, sample_weight)`` for each batch.
+    def total(self, work: PassWork[Sums]) -> Sums:
+        """One pass: the sums over all batches.
 
         Raises
         ------
         TypeError
-            If a batch is no such tuple.
+            If a batch is no tuple (X, y) or (X, y, sample_weight).
         ValueError
             If a batch is not valid, or the batches are not those of the first pass; the message
             gives the numbers of the batch and of the pass.
         """
         self.n_passes += 1
-        number = 0
+        sums, number = work.start(), 0
         for batch in self._batches():
-            yield self._converted(batch, number, convert)
+            self._add(batch, number, partial(work.add, sums))
             # The next batch is read into memory only after this one is released.
             del batch
             number += 1
@@ -68,6 +98,7 @@ class BatchPasses:
                 f"Pass {self.n_passes} has {number} batches, the first pass had "
                 f"{len(self._n_rows)}: the batches must be the same in each pass. {_FACTORY}."
             )
+        return sums
 
     def _batches(self) -> Iterator[Any]:
         try:
@@ -75,7 +106,7 @@ class BatchPasses:
         except TypeError as error:
             raise TypeError(f"batches returned no iterable ({error}). {_FACTORY}.") from error
 
-    def _converted(self, batch: Any, number: int, convert: Callable[..., Read]) -> Read:
+    def _add(self, batch: Any, number: int, add: Callable[..., None]) -> None:
         what = f"Batch {number} of pass {self.n_passes}"
         if not (isinstance(batch, (tuple, list)) and len(batch) in (2, 3)):
             raise TypeError(
@@ -83,7 +114,7 @@ class BatchPasses:
             )
         self._check_rows(batch[0], number, what)
         try:
-            return convert(*batch, *[None] * (3 - len(batch)))
+            add(*batch, *[None] * (3 - len(batch)))
         except ValueError as error:
             raise ValueError(f"{what}: {error}") from error
 

@@ -9,9 +9,24 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skmtl._numerics import kernels, linalg
-from skmtl.design._base import Design, difference, operator_squared_norm, stored, subtract
+from skmtl.design._base import Design, difference, operator_squared_norm, stored
 
 Array = NDArray[Any]
+
+# The entries of the rows of some tasks that stay in the cache through several operations.
+_BATCH_ENTRIES = 2**16
+
+
+def task_batches(starts: Array, n_features: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of tasks and of their rows, which have about 2^16 entries, and at least one task.
+
+    Task t has the rows starts[t] to starts[t + 1].
+    """
+    most, t = max(1, _BATCH_ENTRIES // max(1, n_features)), 0
+    while t < len(starts) - 1:
+        end = max(int(np.searchsorted(starts, starts[t] + most, side="right")) - 1, t + 1)
+        yield slice(t, end), slice(int(starts[t]), int(starts[end]))
+        t = end
 
 
 class StackedDesign(Design):
@@ -36,7 +51,7 @@ class StackedDesign(Design):
         self.products, self.n_grams = stored(X), self.n_columns
         self.gram_products = self.products * self.n_features
         self._blocks = _block_diagonal(X, self.counts) if sp.issparse(X) else None
-        self.X = X if sp.issparse(X) else np.ascontiguousarray(X)
+        self.X = X if sp.issparse(X) or centre is not None else np.ascontiguousarray(X)
         self._means = np.zeros((self.n_columns, self.n_features))
         self._implicit = False
         if centre is not None:
@@ -48,10 +63,7 @@ class StackedDesign(Design):
             if sp.issparse(X):
                 self._implicit = True
             else:
-                centred = np.empty_like(self.X)
-                for rows, mean in zip(self._rows(), self._means, strict=True):
-                    centred[rows] = subtract(self.X[rows], mean)
-                self.X = centred
+                self.X = self._centred()
 
     def forward(self, W: Array) -> Array:
         columns = np.ascontiguousarray(W.T)
@@ -66,6 +78,18 @@ class StackedDesign(Design):
             G -= (self._means * self.gather(U)[:, None]).astype(U.dtype)
         return np.ascontiguousarray(G.T)
 
+    def forward_common(self, w: Array) -> Array:
+        z = linalg.multiply(self.X, w)
+        if self._implicit:
+            z -= self.spread((self._means @ w).astype(w.dtype))
+        return z
+
+    def adjoint_common(self, U: Array) -> Array:
+        g = linalg.multiply_transposed(self.X, U)
+        if self._implicit:
+            g -= (self.gather(U) @ self._means).astype(U.dtype)
+        return g
+
     def spread(self, b: Array) -> Array:
         return np.repeat(b, self.counts)
 
@@ -75,6 +99,21 @@ class StackedDesign(Design):
     def centred_gram(self, H: Array) -> Array:
         gram = linalg.centred_gram if self.n_intercepts else linalg.weighted_gram
         return np.stack([gram(self.X[rows], H[rows]) for rows in self._rows()])
+
+    def pooled_gram(self, H: Array) -> Array:
+        if sp.issparse(self.X):
+            return super().pooled_gram(H)
+        total = np.zeros((self.n_features, self.n_features))
+        if self.n_intercepts:
+            sums, weights = self._products_transposed(H), self.gather(H)
+            means = np.divide(sums, weights[:, None], out=sums, where=weights[:, None] > 0)
+        for tasks, rows in task_batches(self.starts, self.n_features):
+            block = self.X[rows]
+            if self.n_intercepts:
+                block = block - np.repeat(means[tasks], self.counts[tasks], axis=0)
+            block = block * np.sqrt(H[rows])[:, None]
+            total += block.T @ block
+        return total
 
     def columns(self, features: Array) -> "StackedDesign":
         part = copy.copy(self)
@@ -113,6 +152,21 @@ class StackedDesign(Design):
     def recentre(self, W: Array, intercepts: Array) -> Array:
         return np.asarray(intercepts + np.einsum("td,dt->t", self._means, W))
 
+    def _centred(self) -> Array:
+        """X minus the tasks' means, in its precision."""
+        out = np.empty(self.X.shape, dtype=self.dtype)
+        for tasks, rows in task_batches(self.starts, self.n_features):
+            means = np.repeat(self._means[tasks], self.counts[tasks], axis=0)
+            np.subtract(self.X[rows], means, out=out[rows], casting="same_kind")
+        # Remove the rounding error that would remain of features that are constant within a task.
+        first = self.X[self.starts[:-1]]
+        near = np.abs(first - self._means) <= 1e-12 * np.abs(self._means)
+        for j in np.flatnonzero(near.any(axis=0)):
+            same = self.X[:, j] == self.spread(first[:, j])
+            near[:, j] &= np.logical_and.reduceat(same, self.starts[:-1])
+            out[self.spread(near[:, j]), j] = 0.0
+        return out
+
     def _rows(self) -> Iterator[slice]:
         return map(slice, self.starts[:-1], self.starts[1:])
 
@@ -134,7 +188,10 @@ class StackedDesign(Design):
             return np.asarray(self._blocks.T @ u).reshape(self.n_columns, self.n_features)
         out = np.empty((self.n_columns, self.n_features), dtype=u.dtype)
         if u.dtype == self.dtype:
-            kernels.multiply_tasks_transposed(self.X, self.starts, np.ascontiguousarray(u), out)
+            for tasks, rows in task_batches(self.starts, self.n_features):
+                starts = self.starts[tasks.start : tasks.stop + 1] - rows.start
+                part, own = np.ascontiguousarray(self.X[rows]), np.ascontiguousarray(u[rows])
+                kernels.multiply_tasks_transposed(part, starts, own, out[tasks])
         else:
             for t, rows in enumerate(self._rows()):
                 out[t] = linalg.multiply_transposed(self.X[rows], u[rows])

@@ -242,36 +242,43 @@ class TaskStatistics(NamedSums):
 
     @property
     def n_batches_(self) -> int:
+        """Number of batches added."""
         return int(vars(self).get("_n_batches", 0))
 
     @property
     def tasks_(self) -> Array:
+        """Names of the tasks."""
         order = self._order
         return self._names[order]
 
     @property
     def label_counts_(self) -> Array:
+        """Number of labels of each task."""
         order = self._order
         return self._sums.counts[order].astype(np.intp)
 
     @property
     def weight_sums_(self) -> Array:
+        """Sum of the weights of each task."""
         order = self._order
         return self._sums.totals[order]
 
     @property
     def x_means_(self) -> Array:
+        """Weighted means of each task's features."""
         order = self._order
         means = self._sums.x_means
         return means[order] if self._sums.n_grams > 1 else np.repeat(means, len(order), axis=0)
 
     @property
     def y_means_(self) -> Array:
+        """Weighted mean of each task's labels."""
         order = self._order
         return self._sums.y_means[order]
 
     @property
     def nbytes(self) -> int:
+        """Size of the sums in bytes."""
         return 0 if self._is_empty else self._sums.nbytes
 
     def scatter(self, task: Any) -> tuple[Array, Array, float]:

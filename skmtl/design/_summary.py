@@ -1,13 +1,14 @@
 """What estimators need to know of the labels of batches, in the place of their rows."""
 
+import copy
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design._data import TaskData
-from skmtl.design._tasks import join_ids
+from skmtl.design._tasks import check_kind, join_ids
 
 Array = NDArray[Any]
 
@@ -79,10 +80,23 @@ class LabelSums:
             self.has_offset = True
             offsets = data.per_task(data.weights * data.offset) / np.where(totals > 0, totals, 1.0)
         columns = (data.label_counts, totals, means, squares, low, high, offsets)
-        new = [name not in self._sums for name in data.tasks.tolist()]
-        if any(new):
-            self._names.append(data.tasks[np.array(new)])
-        for name, part in zip(data.tasks.tolist(), np.column_stack(columns), strict=True):
+        self._merge(data.tasks, np.column_stack(columns))
+
+    def __add__(self, other: Self) -> Self:
+        new = copy.copy(self)
+        new._sums, new._names = dict(self._sums), list(self._names)
+        new.has_offset = self.has_offset or other.has_offset
+        for names in other._names:
+            new._merge(names, np.array([other._sums[name] for name in names.tolist()]))
+        return new
+
+    def _merge(self, tasks: Array, parts: Array) -> None:
+        """Add the statistics (n_tasks, 7) of some tasks."""
+        check_kind(self._names, tasks)
+        new = np.array([name not in self._sums for name in tasks.tolist()], dtype=bool)
+        if new.any():
+            self._names.append(tasks[new])
+        for name, part in zip(tasks.tolist(), parts, strict=True):
             before = self._sums.get(name)
             self._sums[name] = part if before is None else _merged(before, part)
 
@@ -154,6 +168,17 @@ class FeatureSums:
         self._sums += weights @ X
         self._low = np.minimum(self._low, X.min(axis=0))
         self._high = np.maximum(self._high, X.max(axis=0))
+
+    def __add__(self, other: Self) -> Self:
+        if not other._total:
+            return self
+        if not self._total:
+            return other
+        new = copy.copy(self)
+        new._total, new._sums = self._total + other._total, self._sums + other._sums
+        new._low = np.minimum(self._low, other._low)
+        new._high = np.maximum(self._high, other._high)
+        return new
 
     @property
     def origin(self) -> Array:

@@ -268,6 +268,19 @@ KINDS = {
 }
 
 
+def check_kind(known: Sequence[NDArray[Any]], ids: NDArray[Any]) -> None:
+    """Raise if ids are of another type than those known before."""
+    before = next((one for one in known if len(one)), None)
+    if before is None or not len(ids):
+        return
+    kinds = [KINDS.get(one.dtype.kind, "objects") for one in (before, ids)]
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"The task ids are {kinds[1]} such as {ids.tolist()[0]!r}, those before were "
+            f"{kinds[0]} such as {before.tolist()[0]!r}. Convert the task column to one type."
+        )
+
+
 def task_categories(X: Any, task_column: str | int | None) -> list[Any] | None:
     """The categories of a data frame's task column, if they are ordered; else None."""
     X = from_arrow(X)

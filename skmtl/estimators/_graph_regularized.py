@@ -170,10 +170,10 @@ class _GraphRegularized(ConstrainedFeatures, NewTasks):
 
         Parameters
         ----------
-        X, y, sample_weight, name
-            As in the other estimators with this method: rows of the new tasks, of which there may
-            be none; their labels, in the shared layout with a column for each new task; weights
-            relative to those of the fit; and names, in the stacked layout of tasks without rows.
+        X, y, sample_weight, name : as in the other estimators with this method
+            Rows of the new tasks, of which there may be none; their labels, in the shared layout
+            with a column for each new task; weights relative to those of the fit; and names, in the
+            stacked layout of tasks without rows.
         neighbors : dict, Series or list, optional
             The tasks of the fit to which the new ones have edges: their weights by name, or a list
             of names, for weights of 1. By default all, each with weight 1 / n_tasks, as in the

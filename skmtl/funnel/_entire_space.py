@@ -75,6 +75,12 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
         Only with ``propensity``: the estimated probability of reaching the stage before each, for
         the rows of ``fit`` that have a label; 1 for the first.
 
+    See Also
+    --------
+    make_stage_scorer : Scores of one stage, for a grid search.
+    HurdleRegressor : The last stage is an amount.
+    skmtl.BlockSparseClassifier : Separate stages: NaN for rows that have not reached the stage.
+
     Notes
     -----
     The terms are the likelihoods of the labels of each stage alone (a composite likelihood, since
@@ -109,12 +115,6 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
     W. Zhang, W. Bao, X.-Y. Liu, K. Yang, Q. Lin, H. Wen and R. Ramezani, "Large-scale causal
     approaches to debiasing post-click conversion rate estimation with multi-task learning", WWW
     2020 (inverse propensities and the doubly robust loss), https://doi.org/10.1145/3366423.3380037
-
-    See Also
-    --------
-    make_stage_scorer : Scores of one stage, for a grid search.
-    HurdleRegressor : The last stage is an amount.
-    skmtl.BlockSparseClassifier : Separate stages: NaN for rows that have not reached the stage.
 
     Examples
     --------

@@ -81,6 +81,10 @@ class HurdleRegressor(RegressorMixin, DocumentedEstimator):
     ValueError
         In ``fit``, if an amount is negative, or none is positive.
 
+    See Also
+    --------
+    EntireSpaceClassifier : All stages are events.
+
     References
     ----------
     J. Mullahy, "Specification and testing of some modified count data models", Journal of
@@ -88,10 +92,6 @@ class HurdleRegressor(RegressorMixin, DocumentedEstimator):
 
     N. Duan, "Smearing estimate: a nonparametric retransformation method", Journal of the American
     Statistical Association 78(383), 1983, https://doi.org/10.1080/01621459.1983.10478017
-
-    See Also
-    --------
-    EntireSpaceClassifier : All stages are events.
 
     Examples
     --------

@@ -88,6 +88,10 @@ class TaskConformalClassifier(TaskConformal):
     TypeError
         In ``fit``, if the estimator is not a classifier with ``predict_proba``.
 
+    See Also
+    --------
+    TaskConformalRegressor : Intervals.
+
     Notes
     -----
     The guarantees are those of :class:`TaskConformalRegressor`. With "split" the set of a new row
@@ -107,10 +111,6 @@ class TaskConformalClassifier(TaskConformal):
 
     Y. Lee, R. F. Barber and R. Willett, "Distribution-free inference with hierarchical data", 2023
     (new tasks), https://doi.org/10.48550/arXiv.2306.06342
-
-    See Also
-    --------
-    TaskConformalRegressor : Intervals.
 
     Examples
     --------

@@ -117,6 +117,11 @@ def coefficient_intervals(
         Of features whose coefficients the data do not identify: their intervals are NaN, and they
         are not counted as tests. Of fits to bootstrap samples that warned, all together.
 
+    See Also
+    --------
+    skmtl.inspection.CoefficientDisplay : Draws the intervals.
+    TaskConformalRegressor : Intervals for predictions.
+
     Notes
     -----
     **Directions.** The lasso of feature j has the strength with the smallest bound on the bias
@@ -197,11 +202,6 @@ def coefficient_intervals(
 
     .. [11] S. Reid, R. Tibshirani and J. Friedman. A study of error variance estimation in lasso
        regression. Statistica Sinica 26, 35-67, 2016. https://doi.org/10.5705/ss.2014.042
-
-    See Also
-    --------
-    skmtl.inspection.CoefficientDisplay : Draws the intervals.
-    TaskConformalRegressor : Intervals for predictions.
 
     Examples
     --------

@@ -78,6 +78,11 @@ class TaskConformalRegressor(TaskConformal):
         In ``fit``, if a parameter is out of range, or "jackknife+" needs more fits than
         ``max_refits``.
 
+    See Also
+    --------
+    TaskConformalClassifier : Sets of classes.
+    skmtl.TaskRelationRegressor : ``predict(X, return_std=True)`` of a Gaussian model.
+
     Notes
     -----
     **What is guaranteed.** Let the rows of each task be exchangeable, with each other and with new
@@ -123,11 +128,6 @@ class TaskConformalRegressor(TaskConformal):
 
     Y. Lee, R. F. Barber and R. Willett, "Distribution-free inference with hierarchical data", 2023
     (new tasks), https://doi.org/10.48550/arXiv.2306.06342
-
-    See Also
-    --------
-    TaskConformalClassifier : Sets of classes.
-    skmtl.TaskRelationRegressor : ``predict(X, return_std=True)`` of a Gaussian model.
 
     Examples
     --------

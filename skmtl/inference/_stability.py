@@ -131,6 +131,11 @@ def stability_selection(
         two features; if a task has labels in fewer than two rows or groups; if no threshold, or no
         ``n_selected``, has a bound of at most ``max_false``.
 
+    See Also
+    --------
+    StabilitySelectionDisplay : Draws the frequencies.
+    skmtl.BlockSparseRegressorCV : Selects the strength that predicts best, and more features.
+
     Notes
     -----
     **Halves.** In the stacked layout a half contains half of the rows of each task, and in the
@@ -191,11 +196,6 @@ def stability_selection(
        https://doi.org/10.1111/j.1467-9868.2011.01034.x
     .. [2] N. Meinshausen and P. Bühlmann. Stability selection. Journal of the Royal Statistical
        Society B 72, 417-473, 2010. https://doi.org/10.1111/j.1467-9868.2010.00740.x
-
-    See Also
-    --------
-    StabilitySelectionDisplay : Draws the frequencies.
-    skmtl.BlockSparseRegressorCV : Selects the strength that predicts best, and more features.
 
     Examples
     --------

@@ -66,15 +66,18 @@ class StabilitySelection:
 
     @property
     def selected(self) -> Array:
+        """Names of the selected features, or their positions."""
         positions = np.flatnonzero(self.support)
         return self.features[positions] if self.has_names else positions
 
     @property
     def bound(self) -> float:
+        """The bound under the chosen assumption."""
         return self.bounds[self.assumption]
 
     @property
     def low_probability(self) -> float:
+        """The average proportion of features that a half-sample selects."""
         return self.n_selected / len(self.features)
 
     def to_frame(self) -> Any:
@@ -96,7 +99,19 @@ class StabilitySelection:
         return frame.sort_values("frequency", ascending=False, kind="stable")
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Draw the frequencies by :meth:`StabilitySelectionDisplay.from_result`."""
+        """Draw the frequencies by :meth:`StabilitySelectionDisplay.from_result`.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None: a new figure.
+        **options : dict
+            Other parameters of that method.
+
+        Returns
+        -------
+        StabilitySelectionDisplay
+        """
         return self._display.from_result(self, ax=ax, **options)
 
     def __repr__(self) -> str:

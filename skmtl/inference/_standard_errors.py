@@ -37,7 +37,12 @@ class Effects:
     intercept_std: Any
 
     def first(self) -> "Effects":
-        """The first of several."""
+        """Return the first of several.
+
+        Returns
+        -------
+        Effects
+        """
         return Effects(
             self.coef[0], self.coef_std[0], float(self.intercept[0]), float(self.intercept_std[0])
         )

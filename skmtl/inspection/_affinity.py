@@ -76,6 +76,12 @@ def task_affinity(
     ValueError
         If there are fewer than two tasks, or the loss is multinomial.
 
+    See Also
+    --------
+    group_tasks : Groups from the learned correlation.
+    select_auxiliary_tasks : The tasks that help one task, and how much.
+    transfer_gain : Whether learning together helped at all.
+
     Notes
     -----
     **Who belongs together.** The learned correlation is symmetric and uses all labels. Planted
@@ -95,12 +101,6 @@ def task_affinity(
     covariance that was learned from the training rows of all tasks. This takes one fit per fold.
     With all other estimators, and if the closed form needs a matrix with more than 4000 rows, each
     fold takes a fit for each task.
-
-    See Also
-    --------
-    group_tasks : Groups from the learned correlation.
-    select_auxiliary_tasks : The tasks that help one task, and how much.
-    transfer_gain : Whether learning together helped at all.
 
     Examples
     --------

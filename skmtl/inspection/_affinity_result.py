@@ -43,7 +43,23 @@ class TaskAffinity:
 
     @classmethod
     def of(cls, problem: TaskProblem, estimator: Any, matrix: Array, kind: str) -> Self:
-        """The result for the data and the strength of a problem."""
+        """Make the result for the data and the strength of a problem.
+
+        Parameters
+        ----------
+        problem : TaskProblem
+            The data and alpha.
+        estimator : estimator
+            Names the result.
+        matrix : ndarray of shape (n_tasks, n_tasks)
+            Correlations or gains.
+        kind : str
+            What the matrix holds.
+
+        Returns
+        -------
+        TaskAffinity
+        """
         data, name = problem.data, type(estimator).__name__
         settings = kind, name, problem.alpha, problem.loss_name
         return cls(matrix, data.tasks, data.label_counts, *settings)
@@ -61,7 +77,19 @@ class TaskAffinity:
         return pd.DataFrame(self.matrix, index=self.tasks, columns=self.tasks)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Draw the matrix by :meth:`TaskAffinityDisplay.from_result`."""
+        """Draw the matrix by :meth:`TaskAffinityDisplay.from_result`.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None: a new figure.
+        **options : dict
+            Other parameters of that method.
+
+        Returns
+        -------
+        TaskAffinityDisplay
+        """
         return self._display.from_result(self, ax=ax, **options)
 
     def __repr__(self) -> str:

@@ -142,6 +142,10 @@ def select_auxiliary_tasks(
         If there are fewer than two tasks, ``main`` is unknown or has fewer than 10 labels, or the
         loss is multinomial.
 
+    See Also
+    --------
+    task_affinity : The gain of each task from each other task, all others being present.
+
     Notes
     -----
     **Search.** There are five folds, stratified by task. For each fold, a path of tasks is found
@@ -174,10 +178,6 @@ def select_auxiliary_tasks(
     ----------
     C. Nadeau and Y. Bengio. Inference for the generalization error. Machine Learning 52, 239-281,
     2003. https://doi.org/10.1023/A:1024068626366
-
-    See Also
-    --------
-    task_affinity : The gain of each task from each other task, all others being present.
 
     Examples
     --------

@@ -112,9 +112,10 @@ class CoefficientDisplay:
         estimator : fitted estimator with ``coef_``
             Or a pipeline or search that ends in one. The features have the names that they have
             after its steps.
+        feature, task : as in :meth:`plot`
         intervals : pair of array-likes of shape (n_tasks, n_features), default=None
             Lower and upper ends of intervals, for example from a bootstrap.
-        feature, task, max_features, ax, **scatter_options : as in :meth:`plot`
+        max_features, ax, **scatter_options : as in :meth:`plot`
 
         Returns
         -------

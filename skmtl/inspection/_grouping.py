@@ -90,7 +90,19 @@ class TaskGroups:
         return pd.DataFrame(columns)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Draw the correlation with the tasks ordered by group."""
+        """Draw the correlation with the tasks ordered by group.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None: a new figure.
+        **options : dict
+            Other parameters of :meth:`TaskAffinityDisplay.from_result`.
+
+        Returns
+        -------
+        TaskAffinityDisplay
+        """
         return self.affinity.plot(ax, labels=self.labels, **options)
 
     def __repr__(self) -> str:
@@ -149,6 +161,11 @@ def group_tasks(
     ValueError
         If there are fewer than two tasks, or fewer tasks than groups.
 
+    See Also
+    --------
+    task_affinity : The correlation alone.
+    TaskAffinityDisplay : Draws the correlation, ordered by group.
+
     Notes
     -----
     The similarity of two tasks is the square of their correlation, or almost zero if the
@@ -170,11 +187,6 @@ def group_tasks(
 
     L. Breiman, J. Friedman, R. Olshen and C. Stone. Classification and Regression Trees, 1984,
     section 3.4.3 (the rule of one standard error). https://doi.org/10.1201/9781315139470
-
-    See Also
-    --------
-    task_affinity : The correlation alone.
-    TaskAffinityDisplay : Draws the correlation, ordered by group.
 
     Examples
     --------

@@ -134,6 +134,10 @@ def transfer_gain(
         If there are fewer than two tasks, or no task has ten labels; if a baseline or the scoring
         is unknown; if ``cv`` yields fewer than two test sets.
 
+    See Also
+    --------
+    TransferGainDisplay : Draws the gains.
+
     Notes
     -----
     **Tuning.** Five inner folds, stratified by task, select ``alpha`` by the same loss, averaged
@@ -208,10 +212,6 @@ def transfer_gain(
        https://www.jmlr.org/papers/v5/grandvalet04a.html
     .. [7] W. G. Cochran. The combination of estimates from different experiments. Biometrics 10,
        101-129, 1954. https://doi.org/10.2307/3001666
-
-    See Also
-    --------
-    TransferGainDisplay : Draws the gains.
 
     Examples
     --------

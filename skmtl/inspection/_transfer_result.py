@@ -155,7 +155,19 @@ class TransferGain:
         return pd.concat(parts, ignore_index=True)
 
     def plot(self, ax: Any = None, **options: Any) -> Any:
-        """Draw the gains by :meth:`TransferGainDisplay.from_result`."""
+        """Draw the gains by :meth:`TransferGainDisplay.from_result`.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None: a new figure.
+        **options : dict
+            Other parameters of that method.
+
+        Returns
+        -------
+        TransferGainDisplay
+        """
         return self._display.from_result(self, ax=ax, **options)
 
     def __repr__(self) -> str:

@@ -61,6 +61,11 @@ def statistics_from_duckdb(
         If a column is missing or does not hold numbers, a feature, weight or task is NULL, NaN or
         infinite, there are more than 60 features, or no labels.
 
+    See Also
+    --------
+    batches_from_parquet : Batches of rows, for any number of features.
+    statistics_from_polars : The same by polars.
+
     Notes
     -----
     One statement reads the rows twice: it computes the means of each task, and then the sums of
@@ -69,11 +74,6 @@ def statistics_from_duckdb(
     matrix suffices; otherwise there is one for each target. The time is proportional to the number
     of rows and the square of the number of features; from about 20 features on, batches of the
     same rows take less.
-
-    See Also
-    --------
-    batches_from_parquet : Batches of rows, for any number of features.
-    statistics_from_polars : The same by polars.
 
     Examples
     --------

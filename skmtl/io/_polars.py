@@ -46,6 +46,11 @@ def statistics_from_polars(
         If a column is missing or does not hold numbers, a feature, weight or task is null, NaN or
         infinite, there are more than 60 features, or no labels.
 
+    See Also
+    --------
+    batches_from_parquet : Batches of rows, for any number of features.
+    statistics_from_duckdb : The same in a database.
+
     Notes
     -----
     The query runs twice: once for the means of each task, and once for the sums of products of the
@@ -53,11 +58,6 @@ def statistics_from_polars(
     pass first counts their labels: if rows have all labels or none, one Gram matrix suffices;
     otherwise there is one for each target. From about 20 features on, batches of the same rows take
     less time.
-
-    See Also
-    --------
-    batches_from_parquet : Batches of rows, for any number of features.
-    statistics_from_duckdb : The same in a database.
 
     Examples
     --------

@@ -230,7 +230,12 @@ class BaseTaskKernel(Kernel):
         return np.asarray(self._base.diag(features) * variances[codes])
 
     def is_stationary(self) -> bool:
-        """Return False: the kernel does not depend on differences between rows alone."""
+        """Return False: the kernel does not depend on differences between rows alone.
+
+        Returns
+        -------
+        bool
+        """
         return False
 
     def __eq__(self, other: object) -> bool:

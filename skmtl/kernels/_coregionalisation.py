@@ -67,6 +67,11 @@ class TaskKernel(BaseTaskKernel):
         When the kernel is used, if the tasks are not given or a row has an unknown task, if
         ``loadings`` or ``variances`` have the wrong shape, or if a parameter is out of its range.
 
+    See Also
+    --------
+    MeanRegularizedTaskKernel : One number controls how similar all tasks are.
+    GraphTaskKernel : Tasks that are neighbours in a graph are similar.
+
     Notes
     -----
     The marginal likelihood is not concave: if the variance of the labels is far from 1, use
@@ -95,11 +100,6 @@ class TaskKernel(BaseTaskKernel):
 
     M. A. Alvarez, L. Rosasco and N. D. Lawrence, "Kernels for vector-valued functions: a review",
     Foundations and Trends in Machine Learning 4(3), 2012, https://doi.org/10.1561/2200000036
-
-    See Also
-    --------
-    MeanRegularizedTaskKernel : One number controls how similar all tasks are.
-    GraphTaskKernel : Tasks that are neighbours in a graph are similar.
 
     Examples
     --------

@@ -113,6 +113,11 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
         When the kernel is used, if the tasks are not given, a row has an unknown task, or the ridge
         is not > 0.
 
+    See Also
+    --------
+    GraphTaskKernel : The same for any graph of tasks.
+    TaskKernel : Learns the covariance between tasks.
+
     Notes
     -----
     With a linear base kernel, ``DotProduct(0, "fixed")``, predictions are :math:`x \cdot w_s`, and
@@ -148,11 +153,6 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
 
     T. Evgeniou, C. A. Micchelli and M. Pontil, "Learning multiple tasks with kernel methods",
     JMLR 6, 2005, https://jmlr.org/papers/v6/evgeniou05a.html
-
-    See Also
-    --------
-    GraphTaskKernel : The same for any graph of tasks.
-    TaskKernel : Learns the covariance between tasks.
 
     Examples
     --------
@@ -245,6 +245,11 @@ class GraphTaskKernel(_RegularisedTaskKernel):
         is not symmetric or has negative weights or a negative eigenvalue, if the tasks are not
         given or a row has an unknown task, or if the ridge is not > 0.
 
+    See Also
+    --------
+    MeanRegularizedTaskKernel : All tasks are equally similar.
+    TaskKernel : Learns the covariance between tasks.
+
     Notes
     -----
     With a linear base kernel, ``DotProduct(0, "fixed")``, the squared norm in the reproducing
@@ -270,11 +275,6 @@ class GraphTaskKernel(_RegularisedTaskKernel):
     ----------
     T. Evgeniou, C. A. Micchelli and M. Pontil, "Learning multiple tasks with kernel methods",
     JMLR 6, 2005, https://jmlr.org/papers/v6/evgeniou05a.html
-
-    See Also
-    --------
-    MeanRegularizedTaskKernel : All tasks are equally similar.
-    TaskKernel : Learns the covariance between tasks.
 
     Examples
     --------

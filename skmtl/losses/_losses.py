@@ -192,7 +192,16 @@ class Loss(DocumentedEstimator):
 
 
 class SquaredLoss(Loss):
-    r"""The squared loss :math:`(y - z)^2 / 2`."""
+    r"""The squared loss :math:`(y - z)^2 / 2`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import SquaredLoss
+    >>> z, y = np.array([0.0, 3.0]), np.array([1.0, 1.0])
+    >>> SquaredLoss().value(y, z)
+    array([0.5, 2. ])
+    """
 
     curvature_bound = 1.0
     constant_curvature = True
@@ -223,7 +232,16 @@ class SquaredLoss(Loss):
 
 
 class LogisticLoss(Loss):
-    r"""The logistic loss :math:`\log(1 + \exp(-y z))` for labels y in {-1, +1}."""
+    r"""The logistic loss :math:`\log(1 + \exp(-y z))` for labels y in {-1, +1}.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import LogisticLoss
+    >>> z, y = np.array([0.0, 2.0]), np.array([1.0, -1.0])
+    >>> LogisticLoss().value(y, z).round(4)  # log(2) and log(1 + exp(2))
+    array([0.6931, 2.1269])
+    """
 
     curvature_bound = 0.25
     recedes = True
@@ -286,6 +304,14 @@ class HuberLoss(Loss):
     ----------
     P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35(1), 1964,
     https://doi.org/10.1214/aoms/1177703732
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import HuberLoss
+    >>> z, y = np.array([0.0, 3.0]), np.array([1.0, 0.0])
+    >>> HuberLoss(delta=1.0).value(y, z)
+    array([0.5, 2.5])
     """
 
     curvature_bound = 1.0
@@ -330,7 +356,16 @@ class HuberLoss(Loss):
 
 
 class PoissonLoss(Loss):
-    r"""Half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts y >= 0."""
+    r"""Half the Poisson deviance :math:`e^z - y z + y \log y - y` for counts y >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import PoissonLoss
+    >>> z, y = np.array([0.0, 0.0]), np.array([1.0, 0.0])
+    >>> PoissonLoss().value(y, z)
+    array([0., 1.])
+    """
 
     label_rule = "labels >= 0"
     link = "log"
@@ -384,7 +419,16 @@ class PoissonLoss(Loss):
 
 
 class SquaredHingeLoss(Loss):
-    r"""The squared hinge loss :math:`\max(0, 1 - y z)^2 / 2` for labels y in {-1, +1}."""
+    r"""The squared hinge loss :math:`\max(0, 1 - y z)^2 / 2` for labels y in {-1, +1}.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import SquaredHingeLoss
+    >>> z, y = np.array([0.0, 2.0]), np.array([1.0, 1.0])
+    >>> SquaredHingeLoss().value(y, z)
+    array([0.5, 0. ])
+    """
 
     curvature_bound = 1.0
     signed = True
@@ -428,6 +472,14 @@ class MultinomialLoss(Loss):
     ----------
     D. Böhning, "Multinomial logistic regression algorithm", Ann. Inst. Statist. Math. 44, 1992,
     https://doi.org/10.1007/BF00048682
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import MultinomialLoss
+    >>> z, y = np.zeros((1, 2)), np.array([[1.0, 0.0]])
+    >>> MultinomialLoss().value(y, z).round(4)  # log(2)
+    array([[0.6931, 0.    ]])
     """
 
     curvature_bound = 0.5

@@ -15,6 +15,14 @@ class MixedLoss(Loss):
     ----------
     losses : tuple of Loss
         One per task; tasks that share an object are computed together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import HuberLoss, MixedLoss, SquaredLoss
+    >>> z, y = np.array([[0.0, 0.0]]), np.array([[1.0, 3.0]])
+    >>> MixedLoss((SquaredLoss(), HuberLoss(1.0))).value(y, z)
+    array([[0.5, 2.5]])
     """
 
     compares_tasks = False

@@ -26,6 +26,14 @@ class QuantileLoss(Loss):
     ----------
     R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46(1), 1978,
     https://doi.org/10.2307/1913643
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import QuantileLoss
+    >>> z, y = np.array([0.0, 2.0]), np.array([1.0, 1.0])
+    >>> QuantileLoss(0.9).value(y, z)
+    array([0.9, 0.1])
     """
 
     has_gradient = False

@@ -11,7 +11,16 @@ _MAX_STEPS = 100
 
 
 class GammaLoss(Loss):
-    r"""Half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for labels y > 0."""
+    r"""Half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for labels y > 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import GammaLoss
+    >>> z, y = np.array([0.0, 0.0]), np.array([1.0, 2.0])
+    >>> GammaLoss().value(y, z).round(4)  # 2 - log(2) - 1
+    array([0.    , 0.3069])
+    """
 
     link = "log"
     label_rule = "labels > 0"
@@ -60,11 +69,14 @@ class GammaLoss(Loss):
 
 
 class TweedieLoss(Loss):
-    r"""Half the Tweedie deviance with a log link, for labels y >= 0 whose variance is a power of
-    the mean.
+    r"""Half the Tweedie deviance with a log link, for labels y >= 0.
 
-    With p the power, the loss is :math:`\frac{y}{p-1} e^{(1-p) z} + \frac{1}{2-p} e^{(2-p) z} -
-    \frac{y^{2-p}}{(p-1)(2-p)}`. The limits are :class:`PoissonLoss` (p = 1) and
+    The variance is a power of the mean. With p the power, the loss is
+
+    .. math:: \frac{y}{p-1} e^{(1-p) z} + \frac{1}{2-p} e^{(2-p) z}
+              - \frac{y^{2-p}}{(p-1)(2-p)} .
+
+    The limits are :class:`PoissonLoss` (p = 1) and
     :class:`GammaLoss` (p = 2).
 
     Parameters
@@ -76,6 +88,14 @@ class TweedieLoss(Loss):
     ----------
     B. Jørgensen, "Exponential dispersion models", J. R. Stat. Soc. B 49(2), 1987,
     https://doi.org/10.1111/j.2517-6161.1987.tb01685.x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.losses import TweedieLoss
+    >>> z, y = np.array([0.0, 0.0]), np.array([1.0, 0.0])
+    >>> TweedieLoss(power=1.5).value(y, z)
+    array([0., 2.])
     """
 
     link = "log"

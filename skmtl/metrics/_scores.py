@@ -78,10 +78,13 @@ def d2_pinball_score(
 
     Parameters
     ----------
-    y_true, y_pred, task, sample_weight, average
-        As in :func:`r2_score`.
+    y_true, y_pred : array-like of shape (n_samples, n_tasks) or (n_samples,)
     alpha : float, default=0.5
         The quantile that was predicted, between 0 and 1.
+    task : array-like of shape (n_samples,), default=None
+    sample_weight : array-like of shape (n_samples,) or the shape of y_true, default=None
+    average : {"macro", "pooled"} or None, default="macro"
+        The other parameters are as in :func:`r2_score`.
 
     Returns
     -------
@@ -112,8 +115,11 @@ def root_mean_squared_error(
 
     Parameters
     ----------
-    y_true, y_pred, task, sample_weight, average
-        As in :func:`r2_score`.
+    y_true, y_pred : array-like of shape (n_samples, n_tasks) or (n_samples,)
+    task : array-like of shape (n_samples,), default=None
+    sample_weight : array-like of shape (n_samples,) or the shape of y_true, default=None
+    average : {"macro", "pooled"} or None, default="macro"
+        All parameters are as in :func:`r2_score`.
 
     Returns
     -------
@@ -145,8 +151,11 @@ def explained_variance_score(
 
     Parameters
     ----------
-    y_true, y_pred, task, sample_weight, average
-        As in :func:`r2_score`. With "pooled" the constant is common to all tasks.
+    y_true, y_pred : array-like of shape (n_samples, n_tasks) or (n_samples,)
+    task : array-like of shape (n_samples,), default=None
+    sample_weight : array-like of shape (n_samples,) or the shape of y_true, default=None
+    average : {"macro", "pooled"} or None, default="macro"
+        All parameters are as in :func:`r2_score`. With "pooled" all tasks have one constant.
 
     Returns
     -------
@@ -180,8 +189,11 @@ def accuracy_score(
 
     Parameters
     ----------
-    y_true, y_pred, task, sample_weight, average
-        As in :func:`r2_score`. A vector of labels may hold strings.
+    y_true, y_pred : array-like of shape (n_samples, n_tasks) or (n_samples,)
+    task : array-like of shape (n_samples,), default=None
+    sample_weight : array-like of shape (n_samples,) or the shape of y_true, default=None
+    average : {"macro", "pooled"} or None, default="macro"
+        All parameters are as in :func:`r2_score`. A vector of labels may hold strings.
 
     Returns
     -------
@@ -231,6 +243,10 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
     ValueError
         If the shapes do not match, or a weight is negative or not finite.
 
+    See Also
+    --------
+    accuracy_score : The accuracy of each label, averaged over tasks.
+
     Notes
     -----
     With weights :math:`s_{it}` of single labels, a row has the largest weight of its labels, and
@@ -243,10 +259,6 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
     over observed labels, where an empty maximum is 0. If all labels of a row have the same weight,
     this is the proportion of correct rows, weighted by row. The score is continuous in the
     weights, also where a weight goes to zero.
-
-    See Also
-    --------
-    accuracy_score : The accuracy of each label, averaged over tasks.
 
     Examples
     --------
@@ -284,8 +296,10 @@ def roc_auc_score(
     y_pred : array-like of the same shape
         Scores: the decision function, or the probability of the positive label. With "pooled"
         they are compared across tasks.
-    task, sample_weight, average
-        As in :func:`r2_score`.
+    task : array-like of shape (n_samples,), default=None
+    sample_weight : array-like of shape (n_samples,) or the shape of y_true, default=None
+    average : {"macro", "pooled"} or None, default="macro"
+        The last three parameters are as in :func:`r2_score`.
 
     Returns
     -------

@@ -4,12 +4,19 @@ from typing import Any, ClassVar, Self
 
 from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metaestimators import available_if
 
 from skmtl._site import DocumentedEstimator
+from skmtl.design import Parts
 from skmtl.estimators import CallbackSupportMixin, FitTask, Search, fit_as, follow
 from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_search import CV_CONSTRAINTS, keep_search, search_alpha
 from skmtl.model_selection._delegation import Delegation
+
+
+def _has_statistics(search: Any) -> bool:
+    """Raise unless the estimator is fitted from statistics; scikit-learn hides the method then."""
+    return callable(search.estimator.fit_statistics)
 
 
 class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, DocumentedEstimator):
@@ -74,6 +81,12 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
         The estimator with that strength, refitted to all rows. Its fitted attributes (``coef_``,
         ``tasks_``, ``classes_``, ...) are also attributes of the search.
 
+    See Also
+    --------
+    path : The fits over a grid, without cross-validation.
+    skmtl.BlockSparseRegressorCV : Selects ``l1_ratio`` too.
+    sklearn.model_selection.GridSearchCV : Any parameters, each fit from scratch.
+
     Notes
     -----
     In each fold the fits over the grid are warm-started, each from the previous one, and share all
@@ -96,12 +109,6 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
 
     T. Hastie, R. Tibshirani and J. Friedman, "The Elements of Statistical Learning", 2009, section
     7.10, https://doi.org/10.1007/978-0-387-84858-7
-
-    See Also
-    --------
-    path : The fits over a grid, without cross-validation.
-    skmtl.BlockSparseRegressorCV : Selects ``l1_ratio`` too.
-    sklearn.model_selection.GridSearchCV : Any parameters, each fit from scratch.
 
     Examples
     --------
@@ -168,6 +175,34 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
             sample_weight,
             size=2,
         )
+
+    @available_if(_has_statistics)  # type: ignore[untyped-decorator]
+    def fit_statistics(self, statistics: Any) -> Self:
+        """Select alpha, and fit the estimator, from the statistics of folds instead of rows.
+
+        The scores are the mean squared errors of the folds, and the fit is that of all rows from
+        which the statistics were collected. Only if the estimator has ``loss="squared"``.
+
+        Parameters
+        ----------
+        statistics : list of TaskStatistics
+            Those of the folds, collected with the estimator's ``task_column`` and
+            ``offset_column``. ``cv`` has no effect.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError
+            If they are something else.
+        ValueError
+            If they do not match the estimator or one another, if a single one is given, or if
+            ``scoring`` is not None.
+        """
+        parts = Parts(statistics)
+        return self.fit(parts, None)
 
     def _search(self, X: Any, y: Any, sample_weight: Any, groups: Any, task: FitTask) -> Self:
         check_estimator(self.estimator, "AlphaSearchCV")

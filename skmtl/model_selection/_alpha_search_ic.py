@@ -77,6 +77,12 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
     UserWarning
         If the selected alpha is the smallest that was compared.
 
+    See Also
+    --------
+    AlphaSearchCV : By cross-validation, for any loss and objective.
+    path : The fits, with the values of a criterion.
+    sklearn.linear_model.LassoLarsIC : AIC and BIC of the lasso, for one task.
+
     Notes
     -----
     **Why a class of its own.** There are no folds, so that ``scoring``, ``rule`` and ``n_jobs`` of
@@ -129,12 +135,6 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
     S. Vaiter, C. Deledalle, J. Fadili, G. Peyre and C. Dossal, "The degrees of freedom of partly
     smooth regularizers", Ann. Inst. Stat. Math. 69, 2017,
     https://doi.org/10.1007/s10463-016-0563-z
-
-    See Also
-    --------
-    AlphaSearchCV : By cross-validation, for any loss and objective.
-    path : The fits, with the values of a criterion.
-    sklearn.linear_model.LassoLarsIC : AIC and BIC of the lasso, for one task.
 
     Examples
     --------

@@ -129,6 +129,10 @@ def convert_alpha(
         reproduces the package's weighting of tasks of different sizes with this ``task_weight``; or
         if ``n_samples`` differs between tasks and the package does not support that.
 
+    See Also
+    --------
+    alpha_max : The smallest ``alpha`` at which every coefficient is zero.
+
     Notes
     -----
     With the penalty :math:`\Omega` and its strength a, the packages minimise the following. If a
@@ -180,10 +184,6 @@ def convert_alpha(
     **lightning** (https://github.com/scikit-learn-contrib/lightning): CDClassifier with
     ``penalty="l1/l2", loss="log", multiclass=True``, "C * L(W) + alpha * R(W)", where L is a sum
     over rows: pass its alpha / C. It has no intercept.
-
-    See Also
-    --------
-    alpha_max : The smallest ``alpha`` at which every coefficient is zero.
 
     Examples
     --------

@@ -4,12 +4,10 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, TypeVar
 
-from numpy.typing import NDArray
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-Array = NDArray[Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -35,7 +33,7 @@ class Delegation:
         return self._unfitted() if fitted is None else fitted
 
     @_if_model_has("predict")
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any) -> Any:
         """Predict with the fitted estimator.
 
         Parameters
@@ -48,11 +46,10 @@ class Delegation:
         ndarray
             As returned by the estimator.
         """
-        predicted: Array = self._best().predict(X)
-        return predicted
+        return self._apply("predict", X)
 
     @_if_model_has("predict_proba")
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any) -> Any:
         """Probabilities from the fitted estimator.
 
         Parameters
@@ -65,11 +62,10 @@ class Delegation:
         ndarray
             As returned by the estimator.
         """
-        probabilities: Array = self._best().predict_proba(X)
-        return probabilities
+        return self._apply("predict_proba", X)
 
     @_if_model_has("decision_function")
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any) -> Any:
         """Linear predictors of the fitted estimator.
 
         Parameters
@@ -82,8 +78,7 @@ class Delegation:
         ndarray
             As returned by the estimator.
         """
-        predictors: Array = self._best().decision_function(X)
-        return predictors
+        return self._apply("decision_function", X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The score of the fitted estimator: R2 or accuracy.
@@ -97,6 +92,10 @@ class Delegation:
         float
         """
         return float(self._best().score(X, y, sample_weight))
+
+    def _apply(self, method: str, X: Any) -> Any:
+        """What a method of the fitted estimator returns for rows."""
+        return getattr(self._best(), method)(X)
 
     def _best(self) -> Any:
         """The fitted estimator."""

@@ -43,6 +43,12 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
         test set; if a ``random_state`` is given with ``shuffle=False``; if ``task_column`` is not a
         column of X; if y is None without a ``task_column``.
 
+    See Also
+    --------
+    RepeatedStratifiedTaskKFold : Repeats it with different folds.
+    sklearn.model_selection.StratifiedKFold : For the classes of a single task.
+    sklearn.model_selection.StratifiedGroupKFold : For a single task with groups.
+
     Notes
     -----
     The stratification depends on the data:
@@ -77,12 +83,6 @@ class StratifiedTaskKFold(StratifiedGroupKFold):
     ----------
     .. [1] K. Sechidis, G. Tsoumakas and I. Vlahavas. On the stratification of multi-label
        data. ECML PKDD 2011. https://doi.org/10.1007/978-3-642-23808-6_10
-
-    See Also
-    --------
-    RepeatedStratifiedTaskKFold : Repeats it with different folds.
-    sklearn.model_selection.StratifiedKFold : For the classes of a single task.
-    sklearn.model_selection.StratifiedGroupKFold : For a single task with groups.
 
     Examples
     --------

@@ -132,13 +132,35 @@ class StructureResults:
         """The score of a structure minus that of another, or of the better baseline.
 
         A structure that was dropped is compared with the baseline on the same share of rows.
+
+        Parameters
+        ----------
+        structure : str
+            Its name.
+        other : str, default=None
+            The structure to compare with. None: the better baseline.
+
+        Returns
+        -------
+        Difference
         """
         row = self[structure]
         others = row.baseline_scores if other is None else self[other].scores
         return Difference.of(row.scores, others, self.ratio)
 
     def relative(self, structure: str) -> Difference:
-        """The difference from the better baseline, divided by its error; NaN for other scores."""
+        """The difference from the better baseline, divided by the baseline's error.
+
+        Parameters
+        ----------
+        structure : str
+            Its name.
+
+        Returns
+        -------
+        Difference
+            NaN if the score is not minus an error.
+        """
         error = -float(self[structure].baseline_scores.mean())
         return self.difference(structure) / (error if self.error and error > 0 else np.nan)
 

@@ -8,6 +8,7 @@ from skmtl.objective._factored import FactoredObjective
 from skmtl.objective._freedom import Freedom, FreedomOf
 from skmtl.objective._gram import GramObjective, Quadratics
 from skmtl.objective._known import KnownGrams
+from skmtl.objective._pass_sums import PassRequest, PassSums
 from skmtl.objective._rows import Objective
 from skmtl.objective._shrunk import ShrunkObjective
 from skmtl.objective._streamed import StreamedObjective
@@ -24,6 +25,8 @@ __all__ = [
     "GramObjective",
     "KnownGrams",
     "Objective",
+    "PassRequest",
+    "PassSums",
     "Quadratics",
     "ShrunkObjective",
     "StreamedObjective",

@@ -235,11 +235,9 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         if len(self.grams) == 1:
             gram = self.grams[0][features[:, None], features]
             return GramModel(gram, self.scales, NO_GRAMS, slope, max(residual, 0.0))
-        grams, turned = self.grams, len(features) < self.n_features
-        if turned:
-            grams = np.empty((len(features), len(self.grams), len(features)))
-            kernels.turn_grams(self.grams, features, grams)
-        return TaskGramModel(grams, turned, self.scales, slope, max(residual, 0.0))
+        grams = np.empty((len(features), len(self.grams), len(features)))
+        kernels.turn_grams(self.grams, features, grams)
+        return TaskGramModel(grams, self.scales, slope, max(residual, 0.0))
 
     def move_rows(self, point: Point, features: Array, rows: Array) -> Point:
         W = point.W.copy()

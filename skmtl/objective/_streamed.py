@@ -5,7 +5,7 @@ the labels at the last place and the model's step dz of the predictors, :math:`u
 dual point whose G the model gives exactly, so that the next pass only has to add up the conjugates.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -13,15 +13,21 @@ import numpy as np
 
 from skmtl._numerics import linalg
 from skmtl.objective._base import Array, parts_of
-from skmtl.objective._batch_rows import BatchRows
 from skmtl.objective._certificate import DualPoint
 from skmtl.objective._gram import GramObjective, Quadratics
+from skmtl.objective._pass_sums import (
+    BendSums,
+    DualStep,
+    DualSums,
+    NullSums,
+    PassRequest,
+    PassSums,
+    Way,
+)
 from skmtl.objective._superposed import SuperposedObjective
 from skmtl.penalties import Penalty, Quadratic
 from skmtl.solvers import Place, Point
 
-# The fractions of a step at which a pass evaluates the objective.
-_FRACTIONS = (0.5, 0.2, 0.05, 0.01)
 # The null objective is accurate to this fraction.
 _NULL_ACCURACY = 1e-6
 _JITTER, _MARGIN = 1e-9, 1.001
@@ -86,6 +92,14 @@ class StreamedVisit:
     bend: Bend
     candidates: list["Candidate"] = field(default_factory=list)
 
+    def way(self) -> Way:
+        """What the next pass evaluates on its way from here."""
+        bend = self.bend
+        here, bent = Place(self.W, self.place.b), None
+        if bend.place is not self.place:
+            bent = Place(bend.W, bend.place.b)
+        return Way(here, bent, tuple(each.dual for each in self.candidates))
+
     @property
     def is_balanced(self) -> bool:
         """Whether steps in the intercepts can make their gradient vanish."""
@@ -94,7 +108,7 @@ class StreamedVisit:
 
 
 class Candidate:
-    """A dual point u + H dz, and its conjugate losses summed so far.
+    """A dual point u + H dz, whose conjugates the next pass adds up.
 
     Parameters
     ----------
@@ -114,28 +128,18 @@ class Candidate:
         quadratic: Quadratic | None,
         reach: float,
     ) -> None:
-        self.step, self.penalty, self.quadratic, self.reach = step, penalty, quadratic, 1.0
+        self.penalty, self.quadratic = penalty, quadratic
         self.points = {multiple: point.scaled(multiple) for multiple in {1.0, reach}}
-        self.sums = {
-            m * s: 0.0 for m, p in self.points.items() for s in p.scales(penalty, quadratic)
-        }
+        scales = {m * s: 0.0 for m, p in self.points.items() for s in p.scales(penalty, quadratic)}
+        self.dual = DualStep(step, tuple(scales))
 
-    def add(self, rows: BatchRows, U: Array, H: Array) -> None:
-        """Add the conjugates of a batch, from the derivatives and curvatures of its losses."""
-        U = U + H * rows.predict(self.step.W, self.step.b)
-        if not rows.complete:
-            U = np.where(rows.unlabelled, 0.0, U)
-        self.reach = min(self.reach, rows.loss.dual_scale(U))
-        for scale in self.sums:
-            self.sums[scale] += rows.total(rows.loss.conjugate(rows.y, scale * U))
-
-    def bound(self) -> float:
+    def bound(self, sums: DualSums) -> float:
         """The largest bound of the multiples."""
-        return max(map(self._bound_at, self.points))
+        return max(self._bound_at(multiple, sums.conjugates) for multiple in self.points)
 
-    def _bound_at(self, multiple: float) -> float:
+    def _bound_at(self, multiple: float, conjugates: dict[float, float]) -> float:
         return self.points[multiple].bound(
-            self.penalty, self.quadratic, lambda scale: -self.sums[multiple * scale]
+            self.penalty, self.quadratic, lambda scale: -conjugates[multiple * scale]
         )
 
 
@@ -144,8 +148,8 @@ class StreamedObjective:
 
     Parameters
     ----------
-    read : callable
-        Reads all batches once: an iterator of :class:`BatchRows`.
+    collect : callable
+        Reads all batches once: the sums for a :class:`PassRequest`.
     shape : tuple
         (n_features, n_tasks)
     penalty : Penalty or None
@@ -158,7 +162,7 @@ class StreamedObjective:
 
     def __init__(
         self,
-        read: Callable[[], Iterator[BatchRows]],
+        collect: Callable[[PassRequest], PassSums],
         shape: tuple[int, int],
         penalty: Penalty | None,
         counts: Array,
@@ -166,7 +170,7 @@ class StreamedObjective:
         *,
         fit_intercept: bool,
     ) -> None:
-        self.read, self.shape, self.counts = read, shape, counts
+        self.collect, self.shape, self.counts = collect, shape, counts
         self.penalty, self.quadratic = parts_of(penalty)
         self.n_parts = 1 if self.penalty is None else max(self.penalty.n_superposed, 1)
         self.fit_intercept = fit_intercept
@@ -197,33 +201,29 @@ class StreamedObjective:
         return value + self.penalty.value(W)
 
     def visit(self, place: Place, before: StreamedVisit | None, *, bend: bool) -> StreamedVisit:
-        sums = Sums(self.shape, self.summed(place.W), place, bend=bend or before is None)
-        way = None if before is None else Way(before)
-        for rows in self.read():
-            Z = sums.add(rows)
-            self.null.add(rows)
-            if way is not None:
-                way.add(rows, Z)
-            # The next batch is read into memory only after this one is released.
-            del rows, Z
-        self.null.end_pass()
+        at = Place(self.summed(place.W), place.b)
+        way = None if before is None else before.way()
+        bend, null = bend or before is None, self.null
+        sums = self.collect(PassRequest(at, bend, null.asked, null.searches, way))
+        null.end_pass(sums.null)
         bound, values = -np.inf, {}
-        if before is not None and way is not None:
-            bound = max((each.bound() for each in before.candidates), default=-np.inf)
-            self._reach = max((each.reach for each in before.candidates), default=self._reach)
+        if before is not None:
+            found = zip(before.candidates, sums.duals, strict=True)
+            bound = max((each.bound(dual) for each, dual in found), default=-np.inf)
+            self._reach = max((dual.reach for dual in sums.duals), default=self._reach)
             before.candidates = []  # a second visit from the same place would repeat them
             values = {
                 s: value + self._penalty_value(before.place.towards(place, s).W)
-                for s, value in way.values.items()
+                for s, value in sums.values.items()
             }
         value = sums.value + self._penalty_value(place.W)
         value = value if np.isfinite(value) else np.inf
-        found = sums.bend_sums.eliminated(place, sums.W, fit_intercept=self.fit_intercept)
-        if found is None:
+        curved = eliminated(sums.bend, place, at.W, fit_intercept=self.fit_intercept)
+        if curved is None:
             assert before is not None
-            found = before.bend
+            curved = before.bend
         slope = sums.slope if self.fit_intercept else np.zeros(self.shape[1])
-        return StreamedVisit(place, sums.W, value, bound, values, sums.gradient, slope, found)
+        return StreamedVisit(place, at.W, value, bound, values, sums.gradient, slope, curved)
 
     def model(self, visit: StreamedVisit) -> GramObjective | SuperposedObjective:
         bend = visit.bend
@@ -259,89 +259,22 @@ class StreamedObjective:
         return Place(found.W, visit.bend.best_intercepts(W, visit))
 
 
-class Sums:
-    """The loss and its derivatives at a place, added up over the batches."""
-
-    def __init__(self, shape: tuple[int, int], W: Array, place: Place, *, bend: bool) -> None:
-        self.W, self.b, self.value = W, place.b, 0.0
-        self.gradient, self.slope = np.zeros(shape), np.zeros(shape[1])
-        self.bend_sums = BendSums(shape, empty=not bend)
-
-    def add(self, rows: BatchRows) -> Array:
-        """Add a batch; return its predictors."""
-        Z = rows.predict(self.W, self.b)
-        self.value += rows.value(Z)
-        U = rows.weights * rows.slopes(Z)
-        rows.adjoint(U, self.gradient)
-        rows.gather(U, self.slope)
-        self.bend_sums.add(rows, Z)
-        return Z
-
-
-class BendSums:
-    """The curvature, added up over the batches; nothing if ``empty``."""
-
-    def __init__(self, shape: tuple[int, int], *, empty: bool) -> None:
-        self.shape, self.empty = shape, empty
-        self.cross, self.totals = np.zeros(shape), np.zeros(shape[1])
-        # One matrix as long as the tasks have proportional weights, such as at W = 0.
-        self.grams, self.ratios = np.zeros((0, 0, 0)), np.ones(shape[1])
-
-    def add(self, rows: BatchRows, Z: Array) -> None:
-        if self.empty:
-            return
-        H = rows.weights * rows.bend(Z)
-        if not np.isfinite(H).all():
-            self.empty = True  # the losses overflow, so that the step is rejected
-            return
-        rows.adjoint(H, self.cross)
-        rows.gather(H, self.totals)
-        ratios, n_tasks, d = _ratios(H), self.shape[1], self.shape[0]
-        if not len(self.grams):
-            self.ratios = np.ones(n_tasks) if ratios is None else ratios
-            self.grams = np.zeros((n_tasks if ratios is None else 1, d, d))
-        if len(self.grams) == 1 < n_tasks and not _agree(ratios, self.ratios):
-            self.grams = self.grams * self.ratios[:, None, None]
-            self.ratios = np.ones(n_tasks)
-        rows.grams(H if len(self.grams) == n_tasks else H[:, :1], self.grams)
-
-    def eliminated(self, place: Place, W: Array, *, fit_intercept: bool) -> Bend | None:
-        """The curvature with the intercepts minimised out."""
-        if self.empty:
-            return None
-        grams = self.grams
-        if not fit_intercept:
-            return Bend(place, W, grams, self.ratios, None, None)
-        for gram, cross, total in zip(grams, self.cross.T, self.totals, strict=False):
-            raw = gram.diagonal().copy()
-            if total > 0:
-                gram -= np.outer(cross, cross / total)
-            constant = gram.diagonal() <= 1e-14 * raw
-            gram[constant] = 0.0
-            gram[:, constant] = 0.0
-        return Bend(place, W, grams, self.ratios, self.cross, self.totals)
-
-
-class Way:
-    """What a pass finds out on the way from the place before: losses and dual points."""
-
-    def __init__(self, before: StreamedVisit) -> None:
-        self.before, self.values = before, dict.fromkeys(_FRACTIONS, 0.0)
-
-    def add(self, rows: BatchRows, Z: Array) -> None:
-        """Add a batch, given the predictors at the new place."""
-        before = self.before
-        old = rows.predict(before.W, before.place.b)
-        for fraction in self.values:
-            self.values[fraction] += rows.value(old + fraction * (Z - old))
-        if not before.candidates:
-            return
-        bent = old
-        if before.bend.place is not before.place:
-            bent = rows.predict(before.bend.W, before.bend.place.b)
-        U, H = rows.slopes(old), rows.bend(bent)
-        for each in before.candidates:
-            each.add(rows, U, H)
+def eliminated(sums: BendSums, place: Place, W: Array, *, fit_intercept: bool) -> Bend | None:
+    """The curvature with the intercepts minimised out, if it was evaluated; ``sums`` change."""
+    if sums.empty:
+        return None
+    if not fit_intercept:
+        return Bend(place, W, sums.grams, sums.ratios, None, None)
+    # Sums that come from another process may be read-only.
+    grams = np.require(sums.grams, requirements="W")
+    for gram, cross, total in zip(grams, sums.cross.T, sums.totals, strict=False):
+        raw = gram.diagonal().copy()
+        if total > 0:
+            gram -= np.outer(cross, cross / total)
+        constant = gram.diagonal() <= 1e-14 * raw
+        gram[constant] = 0.0
+        gram[:, constant] = 0.0
+    return Bend(place, W, grams, sums.ratios, sums.cross, sums.totals)
 
 
 class NullSearch:
@@ -358,49 +291,25 @@ class NullSearch:
         self.b, self.best, self.searches = b, b, searches
         self.values = np.full(len(b), np.inf)
         self.value, self.settled = np.inf, False
-        self._clear()
 
-    def _clear(self) -> None:
-        self._values, self._slope, self._bend = (np.zeros(len(self.b)) for _ in range(3))
+    @property
+    def asked(self) -> Array | None:
+        """Where the next pass evaluates the loss; None if that is not needed."""
+        return None if self.settled else self.b
 
-    def add(self, rows: BatchRows) -> None:
-        if self.settled:
-            return
-        Z = rows.constant(self.b)
-        losses = rows.loss.value(rows.y, Z)
-        if not rows.complete:
-            losses = np.where(rows.unlabelled, 0.0, losses)
-        rows.gather(rows.weights * losses, self._values)
-        if self.searches:
-            rows.gather(rows.weights * rows.slopes(Z), self._slope)
-            rows.gather(rows.weights * rows.bend(Z), self._bend)
-
-    def end_pass(self) -> None:
+    def end_pass(self, sums: NullSums) -> None:
         """Move to where the search continues in the next pass."""
         if self.settled:
             return
-        better = self._values <= self.values
-        self.values = np.where(better, self._values, self.values)
+        better = sums.values <= self.values
+        self.values = np.where(better, sums.values, self.values)
         self.value = float(self.values.sum())
-        step = -_divided(self._slope, self._bend)
-        gain = float(-(step * self._slope)[better].sum()) / 2
+        step = -_divided(sums.slope, sums.bend)
+        gain = float(-(step * sums.slope)[better].sum()) / 2
         self.settled = bool(better.all()) and gain <= _NULL_ACCURACY * self.value
         self.best = np.where(better, self.b, self.best)
         self.b = np.where(better, self.b + step, (self.b + self.best) / 2)
-        self._clear()
 
 
 def _divided(values: Array, by: Array) -> Array:
     return np.divide(values, by, out=np.zeros_like(values), where=by > 0)
-
-
-def _ratios(H: Array) -> Array | None:
-    """The columns of label weights as multiples (n_tasks,) of the first, or None."""
-    if H.ndim == 1 or not H[:, 0].any():
-        return None
-    ratios = H.sum(axis=0) / H[:, 0].sum()
-    return ratios if np.allclose(H, H[:, :1] * ratios, rtol=1e-12, atol=0.0) else None
-
-
-def _agree(ratios: Array | None, others: Array) -> bool:
-    return ratios is not None and np.allclose(ratios, others, rtol=1e-12, atol=0.0)

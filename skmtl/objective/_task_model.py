@@ -16,18 +16,18 @@ Array = NDArray[Any]
 # the kernels of other models, so that all layouts take the same steps.
 _SWEEPS = 5
 _DEPTH = 5
+# The entries of an iterate whose differences are in the cache at once.
+_BLOCK = 2**14
 
 
 @dataclass(frozen=True)
 class TaskGramModel:
-    """Gram matrices: A'A of task t is scales[t] grams[t].
+    """Gram matrices: A'A of task t is scales[t] grams[:, t].
 
     Attributes
     ----------
-    grams : ndarray of shape (n_tasks, s, s), or (s, n_tasks, s) where ``turned``
-        Sweeps are faster in the second order, but reordering a matrix of all features costs more
-        than the sweeps.
-    turned : bool
+    grams : ndarray of shape (s, n_tasks, s)
+        In the order in which sweeps read them.
     scales : ndarray of shape (n_tasks,)
     slope : ndarray of shape (s, n_tasks)
         A'r: minus the loss gradient.
@@ -36,70 +36,67 @@ class TaskGramModel:
     """
 
     grams: Array
-    turned: bool
     scales: Array
     slope: Array
     residual: float
 
     def minimise(self, W: Array, penalty: Thresholds, tol: float, max_sweeps: int) -> int:
         """Minimise over W (s, n_tasks) in place up to a duality gap; return the sweeps."""
-        diagonals = np.einsum("jtj->tj" if self.turned else "tjj->tj", self.grams)
-        bends = diagonals * self.scales[:, None] + penalty.ridges[:, None]
-        curvature, first, H = bends.max(axis=0), W.copy(), np.ascontiguousarray(self.slope.T)
-        strengths = penalty.strengths(len(W))
+        bends = np.einsum("jtj->jt", self.grams) * self.scales + penalty.ridges
+        strengths, H = penalty.strengths(len(W)), np.ascontiguousarray(self.slope.T)
+        first, past = W.copy(), np.empty((_DEPTH + 1, *W.shape))
         start = first, self.slope, self.residual, strengths
-        past: list[tuple[Array, Array]] = []
         value, gap = kernels.task_rows_gap(*start, W, H)
-        n_sweeps = 0
+        n_sweeps = n_past = 0
         while gap > tol and n_sweeps < max_sweeps:
-            kernels.sweep_task_rows(
-                self.grams, self.turned, self.scales, curvature, strengths, W, H, _SWEEPS
-            )
+            kernels.sweep_task_rows(self.grams, self.scales, bends, strengths, W, H, _SWEEPS)
             n_sweeps += _SWEEPS
             value, gap = kernels.task_rows_gap(*start, W, H)
             if gap <= tol:
                 break
-            past.append((W.copy(), H.copy()))
-            if len(past) > _DEPTH:
-                tried = _extrapolated(past)
-                past = []
-                if tried and kernels.task_rows_gap(*start, *tried)[0] < value:
-                    W[:], H = tried
+            past[n_past] = W
+            n_past += 1
+            if n_past > _DEPTH:
+                n_past, shares = 0, _extrapolation(past)
+                if shares is not None:
+                    tried = np.tensordot(shares, past[1:], 1)
+                    slopes = self._slopes(tried - first)
+                    if kernels.task_rows_gap(*start, tried, slopes)[0] < value:
+                        W[:], H = tried, slopes
                 self._fit_lengths(W, H, penalty)
                 value, gap = kernels.task_rows_gap(*start, W, H)
         return n_sweeps
 
+    def _slopes(self, step: Array) -> Array:
+        """The slopes (n_tasks, s) after a step (s, n_tasks)."""
+        H = np.ascontiguousarray(self.slope.T)
+        kernels.move_task_rows(self.grams, np.arange(len(step)), step * self.scales, H)
+        return H
+
     def _fit_lengths(self, W: Array, H: Array, penalty: Thresholds) -> None:
         """Minimise over the lengths of the non-zero rows; update W and the slopes H."""
         found = length_step(W, H.T, penalty, self._row_gram, W.size)
-        if found is None:
-            return
-        rows, step = found
-        W[rows] += step
-        scaled = step * self.scales
-        if self.turned:
-            for row, change in zip(rows, scaled, strict=True):
-                H -= change[:, None] * self.grams[row]
-        else:
-            H -= np.matmul(self.grams[:, :, rows], scaled.T[:, :, None])[:, :, 0]
+        if found is not None:
+            rows, step = found
+            W[rows] += step
+            kernels.move_task_rows(self.grams, rows, step * self.scales, H)
 
     def _row_gram(self, rows: Array, directions: Array) -> Array:
-        total = np.zeros((len(rows), len(rows)))
-        for t, scale in enumerate(self.scales):
-            whole = self.grams[:, t] if self.turned else self.grams[t]
-            gram = whole[rows[:, None], rows]
-            total += gram * (scale * np.outer(directions[:, t], directions[:, t]))
+        total = np.empty((len(rows), len(rows)))
+        kernels.sum_row_grams(self.grams, self.scales, rows, directions, total)
         return total
 
 
-def _extrapolated(past: list[tuple[Array, Array]]) -> tuple[Array, Array] | None:
-    """The Anderson extrapolation of iterates.
+def _extrapolation(past: Array) -> Array | None:
+    """The weights of Anderson extrapolation for iterates (n, s, n_tasks) without the first.
 
-    The gradients are affine in W, so that the same combination applies to them. None if the
-    differences of the iterates are degenerate.
+    None if the differences of the iterates are degenerate.
     """
-    steps = np.array([(new[0] - old[0]).ravel() for old, new in zip(past, past[1:], strict=False)])
-    system = steps @ steps.T
+    flat = past.reshape(len(past), -1)
+    system = np.zeros((len(past) - 1, len(past) - 1))
+    for start in range(0, flat.shape[1], _BLOCK):
+        steps = np.diff(flat[:, start : start + _BLOCK], axis=0)
+        system += steps @ steps.T
     trace = system.trace()
     if not trace > 0.0:
         return None
@@ -109,10 +106,4 @@ def _extrapolated(past: list[tuple[Array, Array]]) -> tuple[Array, Array] | None
     except np.linalg.LinAlgError:
         return None
     total = shares.sum()
-    if not abs(total) > 0.0:
-        return None
-    W, H = (
-        sum(share / total * pair[k] for share, pair in zip(shares, past[1:], strict=True))
-        for k in (0, 1)
-    )
-    return W, H
+    return np.asarray(shares / total) if abs(total) > 0.0 else None

@@ -42,6 +42,11 @@ def register_converters() -> None:
     See Also
     --------
     to_onnx : Calls it, and converts.
+
+    Examples
+    --------
+    >>> from skmtl.onnx import register_converters
+    >>> register_converters()  # doctest: +SKIP
     """
     register = _skl2onnx().update_registered_converter
     # These options are accepted because pipelines pass them on; probabilities are always a tensor.
@@ -97,6 +102,10 @@ def to_onnx(estimator: Any, X: Any = None, *, initial_types: Any = None, **optio
     NotFittedError
         If the estimator is not fitted.
 
+    See Also
+    --------
+    skmtl.inspection.to_dict : An export that needs no other package.
+
     Notes
     -----
     Rows of tasks that fit did not see are predicted as ``unknown_task`` says; with "error" the
@@ -108,10 +117,6 @@ def to_onnx(estimator: Any, X: Any = None, *, initial_types: Any = None, **optio
     References
     ----------
     The ONNX specification and skl2onnx: https://onnx.ai/sklearn-onnx
-
-    See Also
-    --------
-    skmtl.inspection.to_dict : An export that needs no other package.
 
     Examples
     --------

@@ -436,6 +436,19 @@ class PenaltySum(Composite):
     Quadratic parts are added to the loss. L1, L21 and one FusedTasks or PairwiseFusion are merged
     into one part with a joint prox. If several parts remain, the sum is minimised by splitting,
     with a dual point for each part.
+
+    Parameters
+    ----------
+    parts : tuple of Penalty
+        The terms, at least one; sums among them are replaced by their own terms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import L1, Ridge
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> (L1(0.5) + Ridge(0.5)).value(W)  # 3.5 + 6.25
+    9.75
     """
 
     def __init__(self, parts: tuple[Penalty, ...]) -> None:

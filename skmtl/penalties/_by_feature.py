@@ -27,6 +27,14 @@ class WeightedRows(Penalty):
     ----------
     H. Zou, "The adaptive lasso and its oracle properties", JASA 101, 2006,
     https://doi.org/10.1198/016214506000000735
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import L21, WeightedRows
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> WeightedRows(L21(1.0), np.array([2.0, 1.0])).value(W)  # 2 * 5
+    10.0
     """
 
     separates_over_rows = True
@@ -151,6 +159,14 @@ class Positive(Penalty):
     ----------
     N. Parikh and S. Boyd, "Proximal algorithms", Found. Trends Optim. 1(3), 2014, section 6,
     https://doi.org/10.1561/2400000003
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import L1, Positive
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> Positive(L1(0.5)).value(W), Positive(L1(0.5)).value(-W)
+    (3.5, inf)
     """
 
     is_positive = True
@@ -292,6 +308,15 @@ class ChosenEntries(Penalty):
         Whether entries must be non-negative.
     signs : array-like of shape (n_features,), optional
         With ``positive``: the sign of each row, +1, -1 or 0, as in :class:`Positive`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import ChosenEntries
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> ChosenEntries(np.array([[True, False], [False, True]])).prox(W, 1.0)
+    array([[3., 0.],
+           [0., 0.]])
     """
 
     separates_over_rows = separates_over_entries = True

@@ -31,6 +31,15 @@ class TaskQuadratic(Quadratic):
     ----------
     T. Evgeniou, C. Micchelli and M. Pontil, "Learning multiple tasks with kernel methods", JMLR
     6, 2005, https://jmlr.org/papers/v6/evgeniou05a.html
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import TaskQuadratic
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> M = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    >>> round(TaskQuadratic(M, 0.5).value(W), 6)  # 0.25 * (3 - 4) ** 2
+    0.25
     """
 
     couples_tasks = True

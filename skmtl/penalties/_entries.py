@@ -21,6 +21,14 @@ class L1(Penalty):
     ----------
     R. Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 58(1), 1996,
     https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import L1
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> L1(0.5).value(W)  # 0.5 * (3 + 4)
+    3.5
     """
 
     separates_over_rows = True

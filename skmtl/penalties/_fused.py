@@ -51,6 +51,14 @@ class FusedTasks(Fusion):
 
     L. Condat, "A direct algorithm for 1-D total variation denoising", IEEE Signal Process. Lett.
     20(11), 2013, https://doi.org/10.1109/LSP.2013.2278339
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import FusedTasks
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> round(FusedTasks(0.5, fused=1.0, sparse=0.1).value(W), 6)  # 0.5 * (1 + 0.1 * 7)
+    0.85
     """
 
     def __init__(

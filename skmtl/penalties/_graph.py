@@ -27,6 +27,14 @@ class GraphTotalVariation(Penalty):
     ----------
     R. Tibshirani and J. Taylor, "The solution path of the generalized lasso", Ann. Statist.
     39(3), 2011, https://doi.org/10.1214/11-AOS878
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import GraphTotalVariation
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> GraphTotalVariation(np.array([[0.0, 1.0], [1.0, 0.0]]), 0.5).value(W)
+    0.5
     """
 
     has_prox = False

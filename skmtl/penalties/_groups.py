@@ -18,8 +18,10 @@ Arrangement = tuple[NDArray[np.intp], ...]
 
 
 class FeatureGroups(Penalty):
-    r"""The group norm :math:`\alpha \sum_g f_g [(1 - \kappa) \sqrt{p_g} \, \lVert W_g \rVert_F
-    + \kappa \lVert W_g \rVert_1]`.
+    r"""The norms of groups of features, and optionally of entries.
+
+    .. math:: \alpha \sum_g f_g \bigl[ (1 - \kappa) \sqrt{p_g} \, \lVert W_g \rVert_F
+              + \kappa \lVert W_g \rVert_1 \bigr]
 
     :math:`W_g` (:math:`p_g`, n_tasks) holds the rows of W that belong to group g, so that a group
     enters for all tasks or for none. With one feature in each group it is the sparse group norm

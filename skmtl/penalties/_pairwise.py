@@ -48,6 +48,14 @@ class PairwiseFusion(Fusion):
 
     M. J. Best and N. Chakravarti, "Active set algorithms for isotonic regression; a unifying
     framework", Math. Program. 47, 1990, https://doi.org/10.1007/BF01580873
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import PairwiseFusion
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> round(PairwiseFusion(0.5, fused=1.0, sparse=0.1).value(W), 6)  # 0.5 * (1 + 0.1 * 7)
+    0.85
     """
 
     def __init__(

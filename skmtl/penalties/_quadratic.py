@@ -20,6 +20,14 @@ class Ridge(DiagonalForm):
     ----------
     A. E. Hoerl and R. W. Kennard, "Ridge regression: biased estimation for nonorthogonal
     problems", Technometrics 12(1), 1970, https://doi.org/10.1080/00401706.1970.10488634
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import Ridge
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> Ridge(0.5).value(W)  # 0.25 * 5 ** 2
+    6.25
     """
 
     def __init__(self, alpha: float | Array = 1.0) -> None:

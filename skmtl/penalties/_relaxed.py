@@ -52,6 +52,14 @@ class RelaxedClusterNorm(Penalty):
 
     J. Chen, L. Tang, J. Liu and J. Ye, "A convex formulation for learning shared structures from
     multiple tasks", ICML 2009, https://doi.org/10.1145/1553374.1553392
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import RelaxedClusterNorm
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> round(RelaxedClusterNorm(n_clusters=1, eta=0.1).value(W), 6)  # rank 1: 0.05 * 5 ** 2
+    1.25
     """
 
     is_norm = False

@@ -23,6 +23,14 @@ class L21(Penalty):
     ----------
     M. Yuan and Y. Lin, "Model selection and estimation in regression with grouped variables",
     JRSS B 68(1), 2006, https://doi.org/10.1111/j.1467-9868.2005.00532.x
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import L21
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> L21(0.5).value(W)  # 0.5 * 5
+    2.5
     """
 
     separates_over_rows = True
@@ -69,6 +77,14 @@ class L1Inf(Penalty):
     ----------
     A. Quattoni, X. Carreras, M. Collins and T. Darrell, "An efficient projection for l1,infinity
     regularization", ICML 2009, https://doi.org/10.1145/1553374.1553484
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import L1Inf
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> L1Inf(0.5).value(W)  # 0.5 * 4
+    2.0
     """
 
     separates_over_rows = True

@@ -19,9 +19,10 @@ from skmtl.penalties._sparse_rows import sparse_dual_norm
 
 
 class SparseGroup(Penalty):
-    r"""The sparse group norm
-    :math:`\alpha \sum_j [(1 - \kappa) \lVert W_{j\cdot} \rVert
-    + \kappa \lVert W_{j\cdot} \rVert_1]`.
+    r"""The sparse group norm: norms of rows, and of entries.
+
+    .. math:: \alpha \sum_j \bigl[ (1 - \kappa) \lVert W_{j\cdot} \rVert
+              + \kappa \lVert W_{j\cdot} \rVert_1 \bigr]
 
     Its prox soft-thresholds the entries, then shrinks (for "linf": clips) the rows. Its dual norm
     is the largest over rows of the number :math:`\nu` at which the entries of :math:`G_{j\cdot}`,
@@ -47,6 +48,14 @@ class SparseGroup(Penalty):
 
     R. Jenatton, J. Mairal, G. Obozinski and F. Bach, "Proximal methods for hierarchical sparse
     coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html (composition of proxes)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import SparseGroup
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> SparseGroup(1.0, sparsity=0.5).value(W)  # 0.5 * 5 + 0.5 * (3 + 4)
+    6.0
     """
 
     separates_over_rows = True

@@ -36,6 +36,14 @@ class TraceNorm(Penalty):
     ----------
     J.-F. Cai, E. Candes and Z. Shen, "A singular value thresholding algorithm for matrix
     completion", SIAM J. Optim. 20(4), 2010, https://doi.org/10.1137/080738970
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import TraceNorm
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> round(TraceNorm(0.5).value(W), 6)  # the singular values are 5 and 0
+    2.5
     """
 
     ignores_rotations = True
@@ -102,6 +110,14 @@ class SquaredTraceNorm(Penalty):
 
     A. Argyriou, T. Evgeniou and M. Pontil, "Convex multi-task feature learning", Machine Learning
     73, 2008, https://doi.org/10.1007/s10994-007-5040-8
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import SquaredTraceNorm
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> round(SquaredTraceNorm(0.5).value(W), 6)  # 0.25 * 5 ** 2
+    6.25
     """
 
     is_norm = False
@@ -192,6 +208,13 @@ class ClusterNorm(Penalty):
     ----------
     L. Jacob, F. Bach and J.-P. Vert, "Clustered multi-task learning: a convex formulation",
     NeurIPS 2008, https://arxiv.org/abs/0809.2085
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import ClusterNorm
+    >>> round(ClusterNorm(mean=0.02).value(np.array([[3.0, 3.0]])), 6)  # equal tasks: 0.02 * 3 ** 2
+    0.18
     """
 
     is_norm = False

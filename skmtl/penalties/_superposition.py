@@ -27,6 +27,14 @@ class Superposition(Composite):
     A. Jalali, S. Sanghavi, C. Ruan and P. Ravikumar, "A dirty model for multi-task learning",
     NeurIPS 2010,
     https://papers.nips.cc/paper/2010/hash/00e26af6ac3b1c1c49d7c3d79c60d000-Abstract.html
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import L1, L21, Superposition
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> Superposition(L21(1.0), L1(0.5)).dual_norm(W)  # max(5 / 1, 4 / 0.5)
+    8.0
     """
 
     def __init__(self, *parts: Penalty) -> None:

@@ -20,6 +20,14 @@ class TaskGroup(Penalty):
     ----------
     P. Gong, J. Ye and C. Zhang, "Robust multi-task feature learning", KDD 2012,
     https://doi.org/10.1145/2339530.2339672
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import TaskGroup
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> TaskGroup(0.5).value(W)  # 0.5 * (3 + 4)
+    3.5
     """
 
     is_absolute = True

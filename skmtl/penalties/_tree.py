@@ -57,6 +57,14 @@ class TreeGroup(RowRootNorm):
 
     R. Jenatton, J. Mairal, G. Obozinski and F. Bach, "Proximal methods for hierarchical sparse
     coding", JMLR 12, 2011, https://jmlr.org/papers/v12/jenatton11a.html
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmtl.penalties import TreeGroup
+    >>> W = np.array([[3.0, 4.0], [0.0, 0.0]])
+    >>> TreeGroup(0.5, groups=[[0, 1], [0], [1]], weights=[1.0, 1.0, 1.0]).value(W)
+    6.0
     """
 
     is_absolute = True

@@ -166,6 +166,10 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
         In ``fit``, if X lacks a column, a numeric nuisance is missing (NaN) or infinite, or
         ``per_task=True`` without a task column.
 
+    See Also
+    --------
+    skmtl.auxiliary.AuxiliaryTaskRegressor : Columns that the features should predict.
+
     Notes
     -----
     **What is guaranteed.** On the rows of ``fit``, weighted by ``sample_weight``, the result and
@@ -181,10 +185,6 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
     N. Belrose, D. Schneider-Joseph, S. Ravfogel, R. Cotterell, E. Raff and S. Biderman, "LEACE:
     perfect linear concept erasure in closed form", NeurIPS 2023,
     https://doi.org/10.48550/arXiv.2306.03819
-
-    See Also
-    --------
-    skmtl.auxiliary.AuxiliaryTaskRegressor : Columns that the features should predict.
 
     Examples
     --------

@@ -79,6 +79,7 @@ def first_of_each() -> list[Setting]:
     return list(found.values())
 
 
+@pytest.mark.slow
 def test_every_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

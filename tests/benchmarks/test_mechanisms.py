@@ -19,6 +19,7 @@ def tasks() -> Bunch:
     return make_related_tasks(12, 4, 3, noise=1.0, layout="stacked", random_state=0)
 
 
+@pytest.mark.slow
 def test_quick_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw, picture = tmp_path / "raw.json", tmp_path / "picture.png"
     options = ["--quick", "--seeds", "1", "--first-seed", "1000", "--json", str(raw)]

@@ -113,6 +113,7 @@ def test_problems_survive_their_files(problem: Problem, tmp_path: Path) -> None:
     assert objective(loaded, W, 0.3) == objective(problem, W, 0.3)
 
 
+@pytest.mark.slow
 def test_a_run_from_end_to_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,13 +6,36 @@ import pytest
 from benchmarks import scaling
 from benchmarks._memory import held_now, peak_since, reset_peak
 from benchmarks._scaling_cases import SERIES, blocks, stacked
+from benchmarks._scaling_dask import by_workers, logistic
 from skmtl.design import TaskStatistics
 
 
-@pytest.mark.parametrize("name", [*SERIES])
+@pytest.mark.parametrize("name", [name for name in SERIES if not name.startswith("dask")])
 def test_every_series_runs_at_its_smallest_size(name):
     found = scaling.measure(name, SERIES[name].quick[0])
     assert found["seconds"] >= 0 and found["peak_bytes"] >= 0
+
+
+def test_dask_on_two_workers():
+    pytest.importorskip("distributed", reason="pip install skmtl[dask]")
+    call, n_bytes = by_workers(logistic, 4_000, 8)(2)
+    found = call()
+    assert n_bytes == 4_000 * 42 * 8
+    assert found["passes"] > 2
+    times = ("seconds", "wall", "scheduling_seconds", "scheduling_wall")
+    assert all(found[name] > 0 for name in times)
+
+
+def test_scheduling_has_its_own_table(capsys, monkeypatch):
+    def measured(name, size, limit):
+        times = {"seconds": 3.0, "wall": 2.0, "scheduling_seconds": 0.25, "scheduling_wall": 0.125}
+        return times | {"peak_bytes": 2**20, "input_bytes": 1, "passes": 4}
+
+    monkeypatch.setattr(scaling, "_in_process", measured)
+    (record,) = scaling.main(["--series", "dask-passes"])
+    assert record["slope"] == pytest.approx(0.0)
+    printed = capsys.readouterr().out.split("Scheduling by dask")[1]
+    assert "workers 1 2" in printed and "0.25 0.25" in printed and "0.125 0.125" in printed
 
 
 def test_a_run_prints_slopes_and_what_failed(tmp_path, capsys, monkeypatch):

@@ -68,6 +68,7 @@ def check_table(printed: str, columns: list[str]) -> None:
         assert all(("(" in cell) is (row[0] not in BASELINES) for cell in row[1:-1])
 
 
+@pytest.mark.slow
 def test_quick(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--quick"]
     if importlib.util.find_spec("matplotlib"):

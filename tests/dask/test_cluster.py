@@ -6,18 +6,24 @@ import pandas as pd
 import pytest
 from dask_cases import (
     FEATURES,
+    SIZES,
+    Dying,
     assert_same_statistics,
     die_once,
     fitted_on,
     in_blocks,
+    loss_case,
     noted,
     small_model,
     stacked_frame,
 )
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 
 import skmtl
 from skmtl.dask import Distributed
+from skmtl.dask._distributed import _blocks
+from skmtl.dask._passes import BlockPasses
 from tests.statistics_cases import make_case
 
 REASON = "pip install skmtl[dask]"
@@ -101,3 +107,70 @@ def test_a_worker_that_dies_changes_nothing(cluster, tmp_path):
     assert marker.exists()
     np.testing.assert_array_equal(after.coef_, before.coef_)
     assert_same_statistics(after.statistics_, before.statistics_)
+
+
+@pytest.mark.parametrize("layout", ["missing", "stacked"])
+@pytest.mark.parametrize("loss", ["logistic", "poisson", "huber"])
+def test_other_losses_have_the_same_optimum(cluster, loss, layout):
+    case = loss_case(loss, layout)
+    order = np.argsort(np.nan_to_num(case.y.reshape(120, -1)[:, 0]), kind="stable")
+    case.X, case.y, case.weights = case.part(order)  # so that chunks lack classes
+    params = {**case.params, "tol": 1e-12}
+    if loss == "logistic":
+        model = skmtl.BlockSparseClassifier(0.02, **params)
+    else:
+        model = skmtl.BlockSparseRegressor(0.02, loss=loss, **params)
+    local = clone(model).fit(case.X, case.y, case.weights)
+    rows = np.split(np.arange(120), np.cumsum(SIZES)[:-1])
+    streamed = clone(model).fit_batches([case.part(part) for part in rows if len(part)])
+    X, y, weights = in_blocks(da, case)
+    found = Distributed(model, client=cluster).fit(X, y, weights)
+    assert found.n_iter_ == streamed.n_iter_
+    assert found.dual_gap_ <= 1e-12 * local.objective_ * 10
+    for other in (streamed, local):
+        np.testing.assert_allclose(found.coef_, other.coef_, atol=1e-6)
+        np.testing.assert_allclose(found.intercept_, other.intercept_, atol=1e-5)
+    np.testing.assert_allclose(found.predict(X), found.to_local().predict(case.X), rtol=1e-12)
+
+
+def test_classes_in_frames_with_a_task_column(cluster):
+    frame, columns = stacked_frame(), [*FEATURES, "school"]
+    frame["passed"] = np.where(frame["y"] > frame["y"].median(), "yes", "no")
+    frame = frame.sort_values(["passed", "school"]).reset_index(drop=True)
+    lazy = dd.from_pandas(frame, npartitions=5)
+    lazy = dd.concat([lazy, lazy[lazy["x0"] > 1e9]])
+    model = skmtl.BlockSparseClassifier(0.02, task_column="school", tol=1e-12)
+    local = clone(model).fit(frame[columns], frame["passed"], frame["weight"])
+    found = Distributed(model).fit(lazy[columns], lazy["passed"], lazy["weight"])
+    assert found.classes_.tolist() == ["no", "yes"]
+    assert found.tasks_.tolist() == ["north", "south", "west"]
+    np.testing.assert_allclose(found.coef_, local.coef_, atol=1e-6)
+    shares = found.predict_proba(lazy[columns]).compute()
+    np.testing.assert_allclose(shares, local.predict_proba(frame[columns]), atol=1e-5)
+    assert found.predict(lazy[columns]).compute().tolist() == local.predict(frame[columns]).tolist()
+
+
+def test_blocks_are_read_once_for_all_passes(cluster, tmp_path):
+    case = loss_case("logistic", "stacked")
+    X, y, weights = in_blocks(da, case, (20,) * 6)
+    X = X.map_blocks(noted, str(tmp_path), dtype=X.dtype, meta=case.X[:0])
+    found = Distributed(skmtl.BlockSparseClassifier(0.02, **case.params)).fit(X, y, weights)
+    assert found.n_iter_ > 2
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_a_worker_that_dies_between_passes_changes_nothing(cluster, tmp_path):
+    case = loss_case("logistic", "stacked")
+    blocks = in_blocks(da, case, (20,) * 6)
+    model, marker = skmtl.BlockSparseClassifier(0.02, **case.params), tmp_path / "died"
+    before = Distributed(model).fit(*blocks)
+    passes = BlockPasses(*_blocks(*blocks), cluster)
+    total = passes.total
+
+    def dangerous(work):
+        return total(Dying(work, str(marker)) if passes.n_passes == 2 else work)
+
+    passes.total = dangerous
+    after = clone(model).fit_batches(passes)
+    assert marker.exists()
+    np.testing.assert_array_equal(after.coef_, before.coef_)

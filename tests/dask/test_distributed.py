@@ -17,7 +17,7 @@ from dask_cases import (
     stacked_frame,
 )
 from sklearn.base import clone
-from sklearn.model_selection import PredefinedSplit
+from sklearn.model_selection import GroupKFold, PredefinedSplit
 from sklearn.utils.estimator_checks import check_estimator
 
 import skmtl
@@ -185,6 +185,65 @@ class TestCrossValidation:
         assert model.alpha_.shape == (4,)
         assert len(model.statistics_) == 5
 
+    @pytest.mark.parametrize("ids", ["numbers", "text"])
+    def test_rows_of_a_group_are_in_one_fold(self, ids):
+        case = make_case("stacked")
+        groups = np.random.default_rng(0).integers(30, size=120)
+        if ids == "text":
+            groups = np.array([f"patient {number}" for number in groups])
+        folds = assign_folds(0, *case.part(slice(None)), -1, 4, groups)
+        assert all(len(set(folds[groups == group])) == 1 for group in groups)
+        assert (np.bincount(folds, minlength=4) > 10).all()
+        search = skmtl.BlockSparseRegressorCV(alphas=6, cv=PredefinedSplit(folds), task_column=-1)
+        search.fit(case.X, case.y, case.weights)
+        model = Distributed(skmtl.BlockSparseRegressorCV(alphas=6, cv=4, task_column=-1))
+        blocks = in_blocks(da, case)
+        if ids == "numbers":  # in one block, integers are floats
+            lazy = da.concatenate([da.from_array(groups[:38]), da.from_array(groups[38:] * 1.0)])
+        else:
+            lazy = da.from_array(groups)
+        model.fit(*blocks, groups=lazy)
+        np.testing.assert_allclose(model.mse_path_, search.mse_path_, rtol=1e-6)
+        model.fit(case.X, case.y, case.weights, groups=groups)
+        np.testing.assert_allclose(model.mse_path_, search.mse_path_, rtol=1e-6)
+
+    def test_groups_of_data_frames(self):
+        frame, columns = stacked_frame(), [*FEATURES, "school"]
+        lazy = dd.from_pandas(frame.assign(form=np.arange(150) // 6), npartitions=4)
+        model = Distributed(skmtl.BlockSparseRegressorCV(alphas=3, cv=3, task_column="school"))
+        model.fit(lazy[columns], lazy["y"], groups=lazy["form"])
+        counts = [part.label_counts_.sum() for part in model.statistics_]
+        assert sum(counts) == 150 and all(count % 6 == 0 for count in counts)
+
+    def test_groups_that_do_not_suit(self):
+        case = make_case("single")
+        model = Distributed(skmtl.BlockSparseRegressorCV(alphas=3, cv=3))
+        for groups, message in (
+            (np.zeros(120), "have no label, .* Lower cv, or pass more groups"),
+            (np.r_[np.nan, np.zeros(119)], "groups holds missing values"),
+            (np.zeros((120, 2)), "groups must be 1-D"),
+            (np.zeros(119), r"inconsistent numbers of samples: \[120, 120, 119\]"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                model.fit(case.X, case.y, groups=groups)
+        grouped = skmtl.BlockSparseRegressorCV(cv=GroupKFold(3))
+        with pytest.raises(ValueError, match="To keep rows together, pass groups to fit"):
+            Distributed(grouped).fit(case.X, case.y, groups=np.zeros(120))
+
+    @pytest.mark.parametrize("layout", ["missing", "stacked"])
+    def test_a_search_of_any_estimator(self, layout):
+        case = make_case(layout)
+        search = AlphaSearchCV(skmtl.LowRankRegressor(tol=1e-8, **case.params), alphas=5, cv=4)
+        model = Distributed(search)
+        blocks = in_blocks(da, case)
+        model.fit(*blocks)
+        local = clone(search).fit_statistics(model.statistics_)
+        np.testing.assert_array_equal(model.mse_path_, local.mse_path_)
+        assert type(model.to_local()) is AlphaSearchCV
+        np.testing.assert_allclose(model.predict(blocks[0]), local.predict(case.X), rtol=1e-12)
+        score = local.score(case.X, case.y, case.weights)
+        assert model.score(*blocks) == pytest.approx(score, rel=1e-12)
+
     def test_too_few_rows(self):
         case = make_case("single")
         model = Distributed(skmtl.BlockSparseRegressorCV(cv=5))
@@ -226,7 +285,7 @@ class TestErrors:
         case = make_case("single")
         X, y, _ = in_blocks(da, case, (60, 60), unknown=True)
         shorter = da.from_array(case.y[:119], chunks=((60, 59),))
-        with pytest.raises(ValueError, match=r"Block 1: X, y and sample_weight have \[60, 59\]"):
+        with pytest.raises(ValueError, match=r"Block 1: X and y have \[60, 59\]"):
             Distributed(small_model()).fit(X, shorter)
         with pytest.raises(ValueError, match="X has 2 blocks of rows and y has 3"):
             Distributed(small_model()).fit(X, da.from_array(case.y, chunks=40))
@@ -252,16 +311,14 @@ class TestErrors:
     @pytest.mark.parametrize(
         "estimator",
         [
-            skmtl.BlockSparseRegressor(loss="huber"),
-            skmtl.BlockSparseRegressor(loss="poisson"),
-            skmtl.BlockSparseClassifier(),
-            AlphaSearchCV(skmtl.BlockSparseRegressor()),
+            AlphaSearchCV(skmtl.BlockSparseClassifier()),
+            AlphaSearchCV(skmtl.BlockSparseRegressor(loss="huber")),
         ],
         ids=str,
     )
-    def test_other_losses(self, estimator):
+    def test_estimators_that_need_rows(self, estimator):
         X, y, _ = in_blocks(da, make_case("single"))
-        with pytest.raises(TypeError, match="regressors with loss='squared', but not that of"):
+        with pytest.raises(TypeError, match="which AlphaSearchCV.* does not have"):
             Distributed(estimator).fit(X, y)
 
     @pytest.mark.parametrize(

@@ -39,9 +39,21 @@ from skmtl.penalties import (
 )
 
 SOME = [SCENARIOS[k] for k in (0, 2, 4, 8, 10)]
+# Splitting takes seconds here. The other quick scenario has the same penalties and losses.
+LONG = {
+    f"int-shared-sparse-labels-array-dict-True-{name}"
+    for name in ("sum-classification", "sum-with-square-regression")
+}
 
 
-@pytest.mark.parametrize(("name", "scenario", "classify"), list(by_turns(PENALTIES, SOME)))
+def penalty_cases():
+    """Every penalty in the scenarios by turns, the long cases marked as slow."""
+    for case in by_turns(PENALTIES, SOME):
+        marks = pytest.mark.slow if case.id in LONG else case.marks
+        yield pytest.param(*case.values, marks=marks, id=case.id)
+
+
+@pytest.mark.parametrize(("name", "scenario", "classify"), list(penalty_cases()))
 def test_penalty_against_cvxpy(name, scenario, classify):
     problem = Problem(scenario, classify=classify)
     cls = MultiTaskClassifier if classify else MultiTaskRegressor

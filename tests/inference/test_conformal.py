@@ -103,7 +103,7 @@ class TestValidity:
             ("split", "shrunk"),
             ("split", "shared"),
             ("split", "task"),
-            ("cv+", "shrunk"),
+            pytest.param("cv+", "shrunk", marks=pytest.mark.slow),
             ("cv+", "task"),
             ("jackknife+", "shared"),
         ],
@@ -345,7 +345,7 @@ class TestNewTasks:
         model.set_params(new_tasks="approximate").fit(X, y)
         assert not hasattr(model, "new_task_estimators_")
 
-    @pytest.mark.parametrize("method", ["split", "cv+"])
+    @pytest.mark.parametrize("method", ["split", pytest.param("cv+", marks=pytest.mark.slow)])
     def test_coverage_of_new_tasks(self, method):
         inner = PooledTaskRegressor(0.01, task_column=-1, unknown_task="mean")
         covered = {"approximate": [], "hierarchical": []}

@@ -31,8 +31,17 @@ def three_classes(n=300, seed=0):
 
 
 class TestValidity:
-    @pytest.mark.parametrize("method", ["split", "cv+"])
-    @pytest.mark.parametrize("pooling", ["shrunk", "shared", "task"])
+    @pytest.mark.parametrize(
+        ("pooling", "method"),
+        [
+            ("shrunk", "split"),
+            ("shared", "split"),
+            ("task", "split"),
+            ("task", "cv+"),
+            pytest.param("shrunk", "cv+", marks=pytest.mark.slow),
+            pytest.param("shared", "cv+", marks=pytest.mark.slow),
+        ],
+    )
     def test_coverage_over_data_sets(self, method, pooling):
         covered = []
         for seed in range(12):
@@ -196,6 +205,7 @@ class TestErrors:
         right = (model.predict(X) == Y) | np.isnan(Y)
         assert model.score(X, Y) == pytest.approx(right.all(axis=1).mean())
 
+    @pytest.mark.slow
     def test_check_estimator(self):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -76,8 +76,17 @@ def test_every_penalty_against_cvxpy(model, quantile):
 
 
 class TestAgainstScikitLearn:
-    @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.75])
-    @pytest.mark.parametrize("alpha", [0.0, 0.02])
+    @pytest.mark.parametrize(
+        ("alpha", "quantile"),
+        [
+            (0.0, 0.1),
+            (0.02, 0.1),
+            (0.02, 0.5),
+            (0.02, 0.75),
+            pytest.param(0.0, 0.5, marks=pytest.mark.slow),
+            pytest.param(0.0, 0.75, marks=pytest.mark.slow),
+        ],
+    )
     def test_one_task(self, quantile, alpha):
         X, Y = _tasks(60, 5, 1)
         weights = np.random.default_rng(1).integers(0, 3, 60).astype(float)

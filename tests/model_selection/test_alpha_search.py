@@ -11,7 +11,13 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LassoCV, Ridge
 from sklearn.metrics import average_precision_score, log_loss
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    PredefinedSplit,
+    cross_val_predict,
+    cross_val_score,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -35,6 +41,7 @@ from skmtl.metrics import make_task_scorer
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, path
 from skmtl.penalties import L1, L21, Superposition
 from skmtl.penalties import Ridge as RidgePenalty
+from tests.statistics_cases import make_case
 
 # All that have an alpha: SafeTransfer selects those of its fits.
 FAMILIES = [
@@ -400,3 +407,49 @@ def test_wrong_estimators_are_rejected(estimator, error, message, shared):
 def test_errors_name_the_remedy(params, message, shared):
     with pytest.raises(ValueError, match=message):
         AlphaSearchCV(LowRankRegressor(), **params).fit(shared.data, shared.target)
+
+
+class TestStatistics:
+    @pytest.mark.parametrize("cls", REGRESSORS, ids=lambda cls: cls.__name__)
+    def test_the_parts_are_the_folds(self, cls):
+        layout = "stacked" if REGRESSORS.index(cls) % 2 else "missing"
+        case, folds = make_case(layout), np.arange(120) % 3
+        model = _make(cls, **case.params)
+        rows = AlphaSearchCV(model, alphas=3, eps=0.1, cv=PredefinedSplit(folds))
+        _quietly(rows.fit, case.X, case.y, case.weights)
+        sums = AlphaSearchCV(model, alphas=3, eps=0.1)
+        assert _quietly(sums.fit_statistics, case.parts(folds)) is sums
+        np.testing.assert_allclose(sums.alphas_, rows.alphas_, rtol=1e-6)
+        np.testing.assert_allclose(sums.mse_path_, rows.mse_path_, rtol=1e-4)
+        assert sums.alpha_ == pytest.approx(rows.alpha_, rel=1e-6)
+        np.testing.assert_allclose(sums.coef_, rows.coef_, atol=1e-3)
+        np.testing.assert_allclose(sums.predict(case.X), rows.predict(case.X), atol=1e-2)
+
+    def test_it_equals_the_cv_estimator(self):
+        case, folds = make_case("stacked"), np.arange(120) % 4
+        parts = case.parts(folds)
+        search = AlphaSearchCV(BlockSparseRegressor(**case.params), alphas=8, rule="1se")
+        model = BlockSparseRegressorCV(alphas=8, rule="1se", **case.params)
+        for each in (search, model):
+            _quietly(each.fit_statistics, parts)
+        np.testing.assert_array_equal(search.mse_path_, model.mse_path_)
+        assert search.alpha_ == model.alpha_
+        np.testing.assert_allclose(search.coef_, model.coef_, atol=1e-4)
+
+    def test_it_exists_with_the_squared_loss_only(self):
+        for estimator in (BlockSparseClassifier(), BlockSparseRegressor(loss="huber"), Ridge()):
+            assert not hasattr(AlphaSearchCV(estimator), "fit_statistics")
+        with pytest.raises(AttributeError, match="has no attribute 'fit_statistics'"):
+            AlphaSearchCV(BlockSparseClassifier()).fit_statistics([])
+
+    def test_errors(self):
+        case = make_case("shared")
+        parts, search = case.parts(np.arange(120) % 2), AlphaSearchCV(LowRankRegressor())
+        with pytest.raises(ValueError, match="needs the statistics of several folds"):
+            search.fit_statistics(parts[0])
+        with pytest.raises(TypeError, match="Expected TaskStatistics or a list"):
+            search.fit_statistics(case.X)
+        with pytest.raises(ValueError, match="scoring='r2' needs rows"):
+            search.set_params(scoring="r2").fit_statistics(parts)
+        with pytest.raises(ValueError, match="task_column=None, but LowRankRegressor has"):
+            AlphaSearchCV(LowRankRegressor(task_column=0)).fit_statistics(parts)

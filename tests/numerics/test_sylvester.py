@@ -62,14 +62,17 @@ def times(matrices, M, W):
     return np.column_stack(columns) + W @ M
 
 
-def dense(matrices, M, G):
-    """The least-squares solution of least norm, with the unknowns task by task."""
+def dense(matrices, M, G, regular=False):
+    """The solution with the unknowns task by task, of least norm if the system is singular."""
     d, n_tasks = G.shape
     whole = np.kron(M, np.eye(d))
     for t in range(n_tasks):
         rows = slice(t * d, (t + 1) * d)
         whole[rows, rows] += matrices[t if len(matrices) > 1 else 0]
-    solution = np.linalg.lstsq(whole, G.T.ravel(), rcond=1e-11)[0]
+    if regular:  # faster than least squares by a factor of ten
+        solution = np.linalg.solve(whole, G.T.ravel())
+    else:
+        solution = np.linalg.lstsq(whole, G.T.ravel(), rcond=1e-11)[0]
     return solution.reshape(n_tasks, d).T
 
 
@@ -88,7 +91,7 @@ def test_regular_systems(n_tasks, d, one, graph, strength, ridge):
     G = times(matrices, M, W)
     found = solve_coupled(matrices, M, G)
     np.testing.assert_allclose(times(matrices, M, found), G, atol=1e-11 * np.abs(G).max())
-    expected = dense(matrices, M, G)
+    expected = dense(matrices, M, G, regular=True)
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 
@@ -141,7 +144,7 @@ def test_systems_along_graphs(n_tasks, d, one, graph, strength, ridge):
     G = times(matrices, M, W)
     found = solve_coupled(matrices, as_graph(M, graph, strength, ridge), G)
     np.testing.assert_allclose(times(matrices, M, found), G, atol=1e-11 * np.abs(G).max())
-    expected = dense(matrices, M, G) if d * n_tasks < 900 else W
+    expected = dense(matrices, M, G, regular=True) if d * n_tasks < 900 else W
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 

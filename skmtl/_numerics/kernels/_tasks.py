@@ -10,6 +10,11 @@ from skmtl._numerics.kernels._compile import FAST, kernel
 
 Array = NDArray[Any]
 
+# Newton steps for the length of a row, of which the last starts this close to the root.
+_MOST_STEPS, _CLOSE = 50, 1e-6
+# Tasks whose slopes stay in the cache while all rows are read.
+_AT_ONCE = 64
+
 
 @kernel
 def multiply_tasks(X: Array, starts: Array, weights: Array, out: Array) -> None:
@@ -196,9 +201,8 @@ def turn_grams(grams: Array, features: Array, out: Array) -> None:
 @kernel(fastmath=FAST)
 def sweep_task_rows(
     grams: Array,
-    turned: bool,
     scales: Array,
-    curvature: Array,
+    bends: Array,
     penalty: tuple[Array, Array, Array, bool],
     W: Array,
     H: Array,
@@ -206,41 +210,95 @@ def sweep_task_rows(
 ) -> None:
     """Sweeps of block coordinate descent over the rows of W, for one quadratic per task.
 
-    grams (T, s, s) times scales (T,) are the Hessians without the ridges; if ``turned``, grams has
-    the shape (s, T, s), the order in which it is read. The rows W (s, T) and the slopes H (T, s),
-    without the ridges, are updated; curvature (s,) is an upper bound for each row. penalty
-    contains the ridges (T,), the thresholds (s,) of each row's entries and of the row, and whether
-    W >= 0.
+    grams (s, T, s) times scales (T,) are the rows of the Hessians without the ridges; bends (s, T)
+    holds the diagonals with the ridges. Each row is minimised exactly. The rows W (s, T) and the
+    slopes H (T, s), without the ridges, are updated. penalty contains the ridges (T,), the
+    thresholds (s,) of each row's entries and of the row, and whether W >= 0.
     """
     ridges, entries, groups, positive = penalty
     s, n_tasks = W.shape
-    step = np.empty(n_tasks)
+    target, column, moved = np.empty(n_tasks), np.empty(n_tasks), False
     for i in range(n_sweeps * s):
-        j = i % s
-        if curvature[j] <= 0.0:
-            continue
-        entry, group = entries[j], groups[j]
-        w, square, was_zero = W[j], 0.0, True
+        j, then = i % s, (i + 1) % s
+        entry, group, w, bend = entries[j], groups[j], W[j], bends[j]
+        if not moved:
+            column[:] = H[:, j]
+        square, length = 0.0, 0.0
         for t in range(n_tasks):
-            v = H[t, j] + (curvature[j] - ridges[t]) * w[t]
+            v = column[t] + (bend[t] - ridges[t]) * w[t]
             v = max(v - entry, 0.0) + (0.0 if positive else min(v + entry, 0.0))
-            step[t] = v
+            target[t] = v
             square += v * v
-            was_zero = was_zero and w[t] == 0.0
-        length = math.sqrt(square)
-        if length <= group and was_zero:
+            length += w[t] * w[t]
+        reach = math.sqrt(square)
+        moved = reach > group or length > 0.0
+        if not moved:
             continue
-        shrink = 0.0 if length <= group else (1.0 - group / length) / curvature[j]
+        more, shrink = 0.0, 0.0
+        if reach > group:
+            shrink = 1.0
+            if group > 0.0:
+                more = group / _fit_row_length(target, bend, group, math.sqrt(length))
         for t in range(n_tasks):
-            new = shrink * step[t]
-            step[t] = (new - w[t]) * scales[t]
+            whole = bend[t] + more
+            new = shrink * target[t] / whole if whole > 0.0 else 0.0
+            change, slopes, row = (new - w[t]) * scales[t], H[t], grams[j, t]
             w[t] = new
-        for t in range(n_tasks):
-            change, slopes = step[t], H[t]
-            row = grams[j, t] if turned else grams[t, j]
             if change != 0.0:
                 for k in range(s):
                     slopes[k] -= change * row[k]
+            column[t] = slopes[then]
+
+
+@kernel(fastmath=FAST)
+def _fit_row_length(target: Array, bend: Array, group: float, length: float) -> float:
+    """The length r > 0 of the row that minimises sum_t (bend_t w_t / 2 - target_t) w_t + group |w|.
+
+    The row is r target / (bend r + group), and the norm of target exceeds group. ``length`` is a
+    guess. 1 / |target / (bend r + group)| is concave and increasing in r: from below the root,
+    Newton's method converges to it without overshooting.
+    """
+    for _ in range(_MOST_STEPS):
+        square, change = 0.0, 0.0
+        for t in range(target.size):
+            inverse = 1.0 / (bend[t] * length + group)
+            square += (target[t] * inverse) ** 2
+            change += (target[t] * inverse) ** 2 * (bend[t] * inverse)
+        norm = math.sqrt(square)
+        if not change > 0.0:
+            break
+        length = max(length + square * (norm - 1.0) / change, 0.0)
+        if abs(norm - 1.0) <= _CLOSE:
+            break
+    return length
+
+
+@kernel(fastmath=FAST)
+def sum_row_grams(grams: Array, scales: Array, rows: Array, directions: Array, out: Array) -> None:
+    """Set out[a, b] = sum_t scales[t] grams[rows[a], t, rows[b]] directions[a, t] directions[b, t].
+
+    grams is (s, T, s), directions (m, T), and out (m, m).
+    """
+    for a in range(rows.size):
+        gram, sums, p = grams[rows[a]], out[a], directions[a]
+        sums[:] = 0.0
+        for t in range(scales.size):
+            weight, row = scales[t] * p[t], gram[t]
+            for b in range(a + 1):
+                sums[b] += weight * directions[b, t] * row[rows[b]]
+        for b in range(a):
+            out[b, a] = sums[b]
+
+
+@kernel(fastmath=FAST)
+def move_task_rows(grams: Array, rows: Array, steps: Array, H: Array) -> None:
+    """Subtract steps[a, t] grams[rows[a], t] from H[t]: the slopes after a step in some rows."""
+    for t in range(H.shape[0]):
+        slopes = H[t]
+        for a in range(rows.size):
+            change, row = steps[a, t], grams[rows[a], t]
+            for k in range(slopes.size):
+                slopes[k] -= change * row[k]
 
 
 @kernel(fastmath=FAST)
@@ -259,42 +317,39 @@ def task_rows_gap(
     """
     ridges, entries, groups, positive = penalty
     s, n_tasks = W.shape
-    square, with_targets, ridge, value, ratio = residual, 0.0, 0.0, 0.0, 0.0
-    g = np.empty(n_tasks)
+    square, with_targets, ridge, value, lowest = residual, 0.0, 0.0, 0.0, 0.0
+    lengths, reaches, largest = np.zeros(s), np.zeros(s), np.zeros(s)
+    for begin in range(0, n_tasks, _AT_ONCE):
+        end = min(begin + _AT_ONCE, n_tasks)
+        for j in range(s):
+            entry, length, reach, most = entries[j], 0.0, 0.0, largest[j]
+            for t in range(begin, end):
+                w, h = W[j, t], H[t, j]
+                lowest = min(lowest, w)
+                square -= (w - first[j, t]) * (slope[j, t] + h)
+                with_targets += w * h
+                ridge += ridges[t] * w * w
+                length += w * w
+                value += entry * abs(w)
+                short = h - ridges[t] * w
+                short = max(short, 0.0) if positive else abs(short)
+                reach += short * short
+                most = max(most, short)
+            lengths[j] += length
+            reaches[j] += reach
+            largest[j] = most
+    if positive and lowest < 0.0:
+        return np.inf, np.inf
+    ratio = 0.0
     for j in range(s):
         entry, group = entries[j], groups[j]
-        length, reach, largest = 0.0, 0.0, 0.0
-        for t in range(n_tasks):
-            w, h = W[j, t], H[t, j]
-            if positive and w < 0.0:
-                return np.inf, np.inf
-            square -= (w - first[j, t]) * (slope[j, t] + h)
-            with_targets += w * h
-            ridge += ridges[t] * w * w
-            length += w * w
-            value += entry * abs(w)
-            short = h - ridges[t] * w
-            g[t] = max(short, 0.0) if positive else abs(short)
-            reach += g[t] * g[t]
-            largest = max(largest, g[t])
-        value += group * math.sqrt(length)
+        value += group * math.sqrt(lengths[j])
         if group == 0.0:
-            ratio = max(ratio, largest / entry)
-            continue
-        # The nu at which the slopes, soft-thresholded at nu entry, have the norm nu group.
-        nu = math.sqrt(reach) / group if entry == 0.0 else ratio
-        for _ in range(30 if entry > 0.0 else 0):
-            left, inner = 0.0, 0.0
-            for t in range(n_tasks):
-                rest = max(g[t] - nu * entry, 0.0)
-                left += rest * rest
-                inner += rest
-            left = math.sqrt(left)
-            if left - nu * group <= 1e-9 * left or left == 0.0:
-                break
-            # Newton's method from below stays below the root of a convex, decreasing function.
-            nu += (left - nu * group) / (group + entry * inner / left)
-        ratio = max(ratio, nu)
+            ratio = max(ratio, largest[j] / entry)
+        elif entry == 0.0:
+            ratio = max(ratio, math.sqrt(reaches[j]) / group)
+        else:
+            ratio = _row_ratio(W[j], H[:, j], ridges, entry, group, positive, ratio)
     square = max(square, 0.0)
     with_targets += square
     quadratic = square + ridge
@@ -303,3 +358,27 @@ def task_rows_gap(
         scale = max(with_targets / quadratic, 0.0) if quadratic > 0.0 else 0.0
     value += quadratic / 2.0
     return value, value - scale * with_targets + scale * scale * quadratic / 2.0
+
+
+@kernel(fastmath=FAST)
+def _row_ratio(
+    w: Array, h: Array, ridges: Array, entry: float, group: float, positive: bool, nu: float
+) -> float:
+    """The nu at which a row's slopes, soft-thresholded at nu entry, have the norm nu group.
+
+    At least the given nu.
+    """
+    g = h - ridges * w
+    g = np.maximum(g, 0.0) if positive else np.abs(g)
+    for _ in range(30):
+        left, inner = 0.0, 0.0
+        for t in range(g.size):
+            rest = max(g[t] - nu * entry, 0.0)
+            left += rest * rest
+            inner += rest
+        left = math.sqrt(left)
+        if left - nu * group <= 1e-9 * left or left == 0.0:
+            break
+        # Newton's method from below stays below the root of a convex, decreasing function.
+        nu += (left - nu * group) / (group + entry * inner / left)
+    return nu

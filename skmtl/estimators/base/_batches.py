@@ -1,25 +1,34 @@
 """Fits of batches that are read again in each pass, for data larger than memory."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import BatchPasses, BatchReader, Parts, TaskData, TaskStatistics, TaskSummary
+from skmtl.design import (
+    BatchPasses,
+    BatchReader,
+    Parts,
+    Passes,
+    TaskData,
+    TaskStatistics,
+    TaskSummary,
+)
 from skmtl.estimators.base._fit import Fit
 from skmtl.estimators.base._known import around_prior, read_prior
 from skmtl.estimators.base._restored import Restored
 from skmtl.losses import Loss, OffsetLoss
-from skmtl.objective import BatchRows, StreamedObjective
+from skmtl.objective import BatchRows, PassRequest, PassSums, StreamedObjective
 from skmtl.solvers import NewtonPasses, PassedOver, Place
 
 Array = NDArray[Any]
 
 # The largest size in bytes of the matrices of all tasks, of which a fit holds about four copies.
 _GRAM_BYTES = 2**31
+
+_NO_GRADIENT = "loss='quantile', which has no gradient. Use loss='huber'"
 
 
 class BatchFits:
@@ -95,6 +104,8 @@ class BatchFits:
         (``python -m benchmarks.batches``). With ``loss="squared"`` sums over the rows determine
         the fit, and one pass suffices (:class:`skmtl.design.TaskStatistics`).
 
+        :class:`skmtl.dask.Distributed` shares the passes among the workers of dask.
+
         With n rows, d features and T tasks a pass takes n d^2 T multiplications (n d T once only
         the certificate is missing), so that a fit of rows that are in memory is usually faster by
         ``fit``. Callbacks are not called, and ``max_iter`` and ``solver`` have no effect.
@@ -132,20 +143,18 @@ class BatchFits:
 
     def _fit_passes(self, batches: Any, passes: int) -> Self:
         self._refuse_batches()
-        source = BatchPasses(batches)
+        source = batches if isinstance(batches, Passes) else BatchPasses(batches)
         if getattr(self, "loss", None) == "squared":
             return self._fit_sums(source)
-        reader = self._batch_reader(source)
-        summary = self._summary(reader)
+        reader = self._batch_reader()
+        summary = self._summary(reader, source)
         self._warn_of_data(summary)
-        fitted: Self = self._set_fit(summary, self._fit_summary(summary, reader, passes))
+        fitted: Self = self._set_fit(summary, self._fit_summary(summary, reader, source, passes))
         return fitted
 
-    def _fit_sums(self, source: BatchPasses) -> Self:
+    def _fit_sums(self, source: Passes) -> Self:
         """Fit statistics of the squared loss, from one pass."""
-        statistics = TaskStatistics(task_column=self.task_column, offset_column=self.offset_column)
-        for _ in source.read(lambda X, y, w: statistics._add(X, y, w) and None):
-            pass
+        statistics = source.total(_Statistics(self.task_column, self.offset_column))
         if statistics._is_empty:
             raise ValueError(
                 "The batches hold no label with a positive weight: there is nothing to fit."
@@ -154,13 +163,13 @@ class BatchFits:
         self.n_iter_ = source.n_passes
         return self
 
-    def _batch_reader(self, source: BatchPasses) -> BatchReader:
+    def _batch_reader(self) -> BatchReader:
         """A reader of the labels of batches."""
         raise NotImplementedError
 
-    def _summary(self, reader: BatchReader) -> TaskSummary:
+    def _summary(self, reader: BatchReader, source: Passes) -> TaskSummary:
         """What the first pass finds out, with the labels in the units of the fit."""
-        return reader.count()
+        return reader.count(source)
 
     def _before_batches(self, data: TaskSummary) -> None:
         """Set what the penalty needs to know of the tasks."""
@@ -180,6 +189,10 @@ class BatchFits:
             )
         if loss == "squared":
             return
+        if loss == "quantile":
+            _refuse(name, _NO_GRADIENT)
+        if loss == "multinomial":
+            _refuse(name, "loss='multinomial', which couples the classes. Use loss='logistic'")
         if not self._is_convex:
             _refuse(
                 name,
@@ -195,7 +208,7 @@ class BatchFits:
         """Raise if the objective of the tasks cannot be minimised in passes."""
         name, loss = type(self).__name__, self._get_loss()
         if not loss.has_gradient:
-            _refuse(name, "loss='quantile', which has no gradient. Use loss='huber'")
+            _refuse(name, _NO_GRADIENT)
         if self._pooling(data) is not None:
             _refuse(name, "pooled tasks. Leave the tasks out of X and y, and use another estimator")
         if self._shrinks_intercepts(data):
@@ -203,7 +216,9 @@ class BatchFits:
 
     # The fit
 
-    def _fit_summary(self, data: TaskSummary, reader: BatchReader, passes: int) -> Fit:
+    def _fit_summary(
+        self, data: TaskSummary, reader: BatchReader, source: Passes, passes: int
+    ) -> Fit:
         self._refuse_summary(data)
         learned = self._learnable(data)
         n_tasks, d = data.n_tasks, data.X.shape[1]
@@ -216,7 +231,7 @@ class BatchFits:
         origin = reader.origin if self.fit_intercept else np.zeros(d)
         rows = _Rows(self, reader, data, part, learned, origin)
         objective = StreamedObjective(
-            rows.read,
+            lambda request: source.total(_Pass(rows, request)),
             (d, part.n_tasks),
             self._get_penalty(part),
             part.label_counts.astype(np.float64),
@@ -224,7 +239,7 @@ class BatchFits:
             fit_intercept=self.fit_intercept,
         )
         start = self._warm_place(data, learned, origin, objective) or objective.start()
-        solver = NewtonPasses(objective, start, passes, done=reader.passes.n_passes)
+        solver = NewtonPasses(objective, start, passes, done=source.n_passes)
         found = _fit_of(objective, solver.run(self.tol, self.verbose), origin)
         fit: Fit = self._with_all_tasks(found, data, learned)
         return fit
@@ -254,6 +269,36 @@ class BatchFits:
         return Place(parts.reshape(-1, W.shape[1]), b)
 
 
+@dataclass(frozen=True)
+class _Statistics:
+    """Statistics of the squared loss, as :class:`skmtl.design.PassWork`."""
+
+    task_column: Any
+    offset_column: Any
+
+    def start(self) -> TaskStatistics:
+        return TaskStatistics(task_column=self.task_column, offset_column=self.offset_column)
+
+    def add(self, sums: TaskStatistics, X: Any, y: Any, sample_weight: Any) -> None:
+        sums._add(X, y, sample_weight)
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What the objective asks of one pass, as :class:`skmtl.design.PassWork`."""
+
+    rows: "_Rows"
+    request: PassRequest
+
+    def start(self) -> PassSums:
+        return self.request.start()
+
+    def add(self, sums: PassSums, X: Any, y: Any, sample_weight: Any) -> None:
+        rows = self.rows.read(X, y, sample_weight)
+        if rows is not None:
+            self.request.add(sums, rows)
+
+
 class _Rows:
     """The rows of the learnable tasks, one batch at a time."""
 
@@ -273,14 +318,11 @@ class _Rows:
         if factors is not None:
             self.scales = self.scales * factors
 
-    def read(self) -> Iterator[BatchRows]:
-        """One pass."""
-        for batch in self.reader.rows(self.origin):
-            if len(batch.y):
-                yield self._rows(batch)
-            del batch
-
-    def _rows(self, batch: TaskData) -> BatchRows:
+    def read(self, X: Any, y: Any, sample_weight: Any) -> BatchRows | None:
+        """The rows of a batch; None if it has none with labels."""
+        batch = self.reader.read(X, y, sample_weight, self.origin)
+        if not len(batch.y):
+            return None
         data = self._prepared(batch).select(self.learned)
         loss: Loss = self.loss
         if data.offset is not None:

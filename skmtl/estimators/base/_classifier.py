@@ -13,9 +13,9 @@ from sklearn.utils.metaestimators import available_if
 
 from skmtl import metrics
 from skmtl.design import (
-    BatchPasses,
     BatchReader,
     ClassReader,
+    Passes,
     TaskData,
     TaskSummary,
     as_floats,
@@ -117,17 +117,12 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         data, self.classes_ = read_classification(self, X, y, sample_weight, one_of_k=one_of_k)
         return apart_from_known(self, data)
 
-    def _batch_reader(self, source: BatchPasses) -> BatchReader:
-        return ClassReader(self, source)
+    def _batch_reader(self) -> BatchReader:
+        return ClassReader(self)
 
-    def _summary(self, reader: BatchReader) -> TaskSummary:
-        if self._get_loss().couples_tasks:
-            raise ValueError(
-                f"fit_batches of {type(self).__name__} does not support loss={self.loss!r}, which "
-                f"couples the classes. Use loss='logistic', or fit."
-            )
+    def _summary(self, reader: BatchReader, source: Passes) -> TaskSummary:
         assert isinstance(reader, ClassReader)
-        summary = reader.count()
+        summary = reader.count(source)
         self.classes_ = reader.classes
         return with_prior(self, summary)
 
@@ -223,7 +218,10 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         float
         """
         y, sample_weight = read_scored(self, y, sample_weight)
-        predicted = self.predict(X)
+        return self._score_of(y, self.predict(X), sample_weight)
+
+    def _score_of(self, y: Array, predicted: Array, sample_weight: Any) -> float:
+        """The score of predictions."""
         if predicted.ndim == 1:
             return float(accuracy_score(y, predicted, sample_weight=sample_weight))
         if y.shape != predicted.shape:

@@ -11,9 +11,9 @@ _SECTIONS = (
     "Parameters",
     "Attributes",
     "Raises",
+    "See Also",
     "Notes",
     "References",
-    "See Also",
     "Examples",
 )
 _OWN = "_own_doc"

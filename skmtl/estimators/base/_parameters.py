@@ -199,6 +199,22 @@ class QuickValidation(DocumentedEstimator):
         return made
 
     def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of nested objects by ``name__parameter``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        estimator
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown; the message suggests the closest one.
+        """
         message = _explain_names(type(self), params)
         if message is not None:
             raise ValueError(message)

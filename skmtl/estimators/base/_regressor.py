@@ -12,9 +12,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl import metrics
 from skmtl._warnings import warn
 from skmtl.design import (
-    BatchPasses,
     BatchReader,
     Parts,
+    Passes,
     TaskData,
     TaskSummary,
     read_regression,
@@ -116,17 +116,17 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         """The data with labels as the loss takes them."""
         return data
 
-    def _batch_reader(self, source: BatchPasses) -> BatchReader:
+    def _batch_reader(self) -> BatchReader:
         refuse_prior_with_scales(self)
-        return BatchReader(self, source, self._prepared_batch)
+        return BatchReader(self, type(self)._prepared_batch)
 
     def _prepared_batch(self, batch: TaskData) -> TaskData:
         """A batch without its offset, where the loss depends on y - z, and with coded labels."""
         self._check_labels(batch)
         return self._coded(batch if batch.offset is None else around_prior(self, batch, None))
 
-    def _summary(self, reader: BatchReader) -> TaskSummary:
-        summary = with_prior(self, reader.count())
+    def _summary(self, reader: BatchReader, source: Passes) -> TaskSummary:
+        summary = with_prior(self, reader.count(source))
         if self.scale_tasks:
             scaled = self._standardised(summary)
             assert isinstance(scaled, TaskSummary)
@@ -232,7 +232,10 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         float
         """
         y, sample_weight = read_scored(self, y, sample_weight)
-        predicted = self.predict(X)
+        return self._score_of(y, self.predict(X), sample_weight)
+
+    def _score_of(self, y: Array, predicted: Array, sample_weight: Any) -> float:
+        """The score of predictions."""
         average = "pooled" if predicted.ndim == 1 else "macro"
         if predicted.ndim == 1:
             y = y.reshape(-1)

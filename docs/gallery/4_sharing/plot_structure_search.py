@@ -1,0 +1,63 @@
+"""
+Which structure fits my data?
+=============================
+
+**Question.** Shared features, few directions, clusters, similar coefficients: which assumption
+suits my tasks? And is any of them better than separate models?
+"""
+
+# %%
+# Let cross-validation decide. Here are three simulated data sets with twelve tasks each; the search
+# does not know how they were made.
+
+import textwrap
+
+import matplotlib.pyplot as plt
+
+from skmtl import StructureSearchRegressorCV
+from skmtl.datasets import make_block_sparse, make_clustered_tasks, make_low_rank_tasks
+from skmtl.model_selection import StructureSearchDisplay
+
+data = {
+    "shared features": make_block_sparse(40, 30, 12, n_informative=4, noise=2.0, random_state=0),
+    "clusters": make_clustered_tasks(40, 30, 12, noise=4.0, random_state=0),
+    "few directions": make_low_rank_tasks(40, 30, 12, noise=2.0, random_state=0),
+}
+
+# %%
+# The baselines, separate models and a pooled model, are always scored as well. The search prefers
+# the simplest structure that is within one standard error of the best.
+
+structures = ["graph", "block_sparse", "low_rank", "relation", "clustered"]
+searches = {}
+for name, dataset in data.items():
+    search = StructureSearchRegressorCV(structures, alphas=10)
+    searches[name] = search.fit(dataset.data, dataset.target)
+    print(f"{name}: best {search.results_.best}, selected {search.best_structure_}")
+    print(textwrap.fill(search.report(), 90), "\n")
+
+# %%
+# Shared features:
+
+display = StructureSearchDisplay.from_estimator(searches["shared features"])
+plt.show()
+
+# %%
+# Clusters:
+
+display = StructureSearchDisplay.from_estimator(searches["clusters"])
+plt.show()
+
+# %%
+# Few directions:
+
+display = StructureSearchDisplay.from_estimator(searches["few directions"])
+plt.show()
+
+# %%
+# **Answer.** The search finds shared features where there are any: block sparsity removes 31% of
+# the error of separate models, and all other structures less. For clusters, the cluster norm has
+# the best score, and the learned task relation, which is simpler, is selected because it is within
+# one standard error. For few directions the low-rank model is selected, although its interval just
+# includes zero, and the data do not distinguish it from the cluster norm, the task relation or
+# block sparsity. Read the intervals before you read the winner.
