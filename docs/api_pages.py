@@ -7,14 +7,15 @@ It shows the constructors' parameters as signatures, and tells the template of a
 import functools
 import importlib
 import inspect
+import re
 from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.util.inspect import safe_getattr
 from sphinx.util.inspect import stringify_signature as as_text
 
-# Methods of scikit-learn whose texts link to pages of its user guide.
-_ELSEWHERE = {"get_metadata_routing", "set_output", "set_callbacks"}
+# A link to a label, with or without a text of its own.
+_LABEL = re.compile(r":ref:`(?:([^`<]*[^`<\s])\s*<[^`]*>|([^`<]*))`")
 
 
 def methods_of(fullname: str) -> list[str]:
@@ -24,7 +25,6 @@ def methods_of(fullname: str) -> list[str]:
         name
         for name in sorted(dir(cls))
         if not name.startswith("_")
-        and name not in _ELSEWHERE
         and not name.endswith("_request")
         and inspect.isroutine(safe_getattr(cls, name, None))
         and not _is_builtin(cls, name)
@@ -68,6 +68,12 @@ def _sign(app: Sphinx, what: str, name: str, obj: Any, *_: Any) -> tuple[str, No
     return as_text(signature, show_annotation=False, show_return_annotation=False), None
 
 
+def _unlink(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Replace links to labels of scikit-learn's documentation by their texts."""
+    if getattr(obj, "__module__", "").startswith("sklearn."):
+        lines[:] = [_LABEL.sub(lambda found: found[1] or found[2], line) for line in lines]
+
+
 def _inform(app: Sphinx, config: Any) -> None:
     config.autosummary_context = {"methods_of": methods_of, "properties_of": properties_of}
 
@@ -76,4 +82,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
     app.connect("config-inited", _inform)
     app.connect("autodoc-process-signature", _sign)
+    app.connect("autodoc-process-docstring", _unlink)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
