@@ -1,7 +1,7 @@
 """True clusters, separate fits, and clusters that the fit has found."""
 
 import numpy as np
-from _heatmaps import draw
+from _coefficients import draw
 
 from skmtl import ClusteredTaskRegressorCV, IndependentTaskRegressor
 from skmtl.datasets import make_clustered_tasks

@@ -1,6 +1,6 @@
 """Tasks whose coefficients jump along a chain, and three fits."""
 
-from _heatmaps import draw
+from _coefficients import draw
 
 from skmtl import FusedTaskRegressor, GraphRegularizedRegressor, IndependentTaskRegressor
 from skmtl.datasets import make_chain_tasks

@@ -1,6 +1,6 @@
 """Tasks whose coefficients change slowly along a chain, and three fits."""
 
-from _heatmaps import draw
+from _coefficients import draw
 
 from skmtl import GraphRegularizedRegressor, IndependentTaskRegressor
 from skmtl.datasets import make_related_tasks

@@ -1,7 +1,7 @@
 """Common and own features, separate lassos, the pooled fit, and the pretrained lasso."""
 
 import numpy as np
-from _heatmaps import draw
+from _coefficients import draw
 
 from skmtl.pretraining import PretrainedTaskRegressor
 

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from _heatmaps import relative_error
+from _coefficients import error
 
 from skmtl import IndependentTaskRegressor, SparseTaskRelationRegressor
 from skmtl.datasets import make_related_tasks
@@ -17,7 +17,7 @@ separate.fit(data.data, data.target)
 sparse = SparseTaskRelationRegressor(0.1, sparsity=0.1, task_column=-1)
 sparse.fit(data.data, data.target)
 precisions = [np.linalg.inv(covariance), sparse.task_precision_]
-errors = [relative_error(model.coef_, data.coef) for model in (separate, sparse)]
+errors = [error(model.coef_, data.coef) for model in (separate, sparse)]
 
 titles = ["true precision", "learned precision", "learned graph"]
 figure, axes = plt.subplots(1, 3, figsize=(8, 2.7))

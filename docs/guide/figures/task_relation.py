@@ -1,6 +1,6 @@
 """Tasks of opposite signs, separate fits, and a fit with a learned covariance."""
 
-from _heatmaps import draw
+from _coefficients import draw
 
 from skmtl import IndependentTaskRegressor, TaskRelationRegressorCV
 from skmtl.datasets import make_related_tasks

@@ -1,7 +1,7 @@
 """Tasks in three branches, a lasso for each task, block sparsity, and a fit with the tree."""
 
 import numpy as np
-from _heatmaps import draw
+from _coefficients import draw
 
 from skmtl import BlockSparseRegressor, TreeGuidedRegressor
 from skmtl.model_selection import AlphaSearchCV
