@@ -313,6 +313,26 @@ def test_llms_txt_lists_pages_that_exist():
     assert len(links) == len(set(links))
     for link in links:
         assert link in PAGES or link == "auto_examples/index", f"no page {link}"
-    # Every family of the guide is among them.
-    guide = pages_of(DOCS / "guide" / "index.rst")
-    assert {page for page in guide if "/families/" in page} <= set(links)
+    # Every page of the guide is among them.
+    assert pages_of(DOCS / "guide" / "index.rst") <= set(links)
+
+
+# A cell of a table that names one of our classes, and the next cell, with its parameters.
+CELLS = re.compile(r"- :class:`[^`]*?~?(skmtl[\w.]+)>?`[^\n]*\n     - (.*(?:\n       .*)*)")
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "coming_from").glob("*.rst")), ids=lambda p: p.stem)
+def test_parameters_in_the_tables_for_other_packages_exist(page):
+    for name, cell in CELLS.findall(page.read_text()):
+        cls = find(name)
+        if not isinstance(cls, type):
+            continue
+        rules = dict(cls._parameter_constraints)
+        if "MultiTask" in cell:
+            # An estimator for a variant.
+            rules |= skmtl.MultiTaskRegressor._parameter_constraints
+        for literal in re.findall(r"``([^`]+)``", cell):
+            for parameter, value in re.findall(r"\b(\w+)=(?:\"([^\"]*)\")?", literal):
+                assert parameter in rules, f"{name} has no {parameter}"
+                options = [rule.options for rule in rules[parameter] if hasattr(rule, "options")]
+                assert not value or value in set().union(*options), f"{parameter}={value!r}"
