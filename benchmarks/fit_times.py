@@ -2,13 +2,17 @@
 
 ``python -m benchmarks.fit_times [--data-home DIR] [--repeats 5] [--skip-mnist] [--json F]``
 ``python -m benchmarks.fit_times --only-missing [--repeats 5] [--json F]``
+``python -m benchmarks.fit_times --only-auxiliary [--repeats 5] [--json F]``
 
 Real data are read from DIR, by default the folder named by SKMTL_DATA or ../shared/data:
 school.npz, and mnist.npz or another file that :func:`skmtl.datasets.fetch_mnist` reads. Missing
 data are skipped with a message. Times are medians over repeats; each first fit is timed in a new
 process. With ``--only-missing`` the same logistic fit is timed, in processor time, with all labels
 and with 30% and 70% of them missing; the last column is the time per observed label divided by that
-with all labels.
+with all labels. With ``--only-auxiliary`` the fit of an AuxiliaryTaskRegressor is timed, in
+processor time, beside the fit of its estimator to the matrix of all labels, main and auxiliary,
+which is the same optimisation; the two alternate 100 times in each of the repeats, and the last
+column is the ratio of the medians.
 """
 
 import statistics
@@ -20,11 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 
 import skmtl
 from benchmarks._command import Command
 from benchmarks._report import say, seconds, table, write_json
+from skmtl.auxiliary import AuxiliaryTaskRegressor
 from skmtl.datasets import fetch_mnist, load_npz, make_block_sparse
 from skmtl.model_selection import alpha_max
 
@@ -42,6 +47,9 @@ print(time.perf_counter() - start)
 
 
 _SIZES = (2000, 100, 10), (5000, 200, 20), (10000, 500, 20)
+# Rows, features, main and auxiliary tasks.
+_SMALL_SIZES = (200, 50, 3, 2), (500, 100, 3, 2), (2000, 200, 3, 2)
+_ALTERNATIONS = 100
 _COLUMNS = {
     "fit": "{fit}",
     "tol": "{tol}",
@@ -49,6 +57,12 @@ _COLUMNS = {
     "gap / null objective": "{gap}",
     "features": "{features}",
     "seconds": "{seconds:.3g}",
+}
+_AUXILIARY_COLUMNS = {
+    "fit": "{fit}",
+    "all labels, ms": "{joint:.3f}",
+    "auxiliary, ms": "{auxiliary:.3f}",
+    "ratio": "{ratio:.2f}",
 }
 
 
@@ -59,10 +73,16 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     command.common("repeats", default=5, help="fits per row (MNIST: one)")
     command.add_argument("--skip-mnist", action="store_true", help="skip MNIST")
     command.add_argument("--only-missing", action="store_true", help="fits with missing labels")
+    command.add_argument("--only-auxiliary", action="store_true", help="fits with auxiliary tasks")
     arguments = command.read(argv)
     if arguments.only_missing:
         rows = [row for size in _SIZES for row in missing(size, arguments.repeats)]
         print(table(rows, {**_COLUMNS, "per label": "{ratio:.2f}"}, n_left=1))
+        write_json(arguments.json, rows)
+        return rows
+    if arguments.only_auxiliary:
+        rows = [auxiliary(size, arguments.repeats) for size in _SMALL_SIZES]
+        print(table(rows, _AUXILIARY_COLUMNS, n_left=1))
         write_json(arguments.json, rows)
         return rows
     rows = [first_fit(arguments.repeats)]
@@ -137,6 +157,30 @@ def missing(size: tuple[int, int, int], repeats: int) -> list[dict[str, Any]]:
         row = _row(name, models[share], _null_value(models[share], X, y), times[share])
         rows.append(row | {"ratio": min(times[share]) / (1 - share) / complete})
     return rows
+
+
+def auxiliary(size: tuple[int, int, int, int], repeats: int) -> dict[str, Any]:
+    """Time a fit with auxiliary tasks, alternately with the same fit to all labels."""
+    n, d, n_main, n_auxiliary = size
+    n_informative, n_tasks = max(d // 20, 2), n_main + n_auxiliary
+    data = make_block_sparse(n, d, n_tasks, n_informative=n_informative, noise=3.0, random_state=0)
+    X, Y = data.data, data.target
+    inner = skmtl.BlockSparseRegressor(alpha_max(skmtl.BlockSparseRegressor(), X, Y) / 10)
+    wrapper = AuxiliaryTaskRegressor(clone(inner), auxiliary=list(range(d, d + n_auxiliary)))
+    joined = np.column_stack([X, Y[:, n_main:]]), Y[:, :n_main]
+    fits = {"joint": (inner, (X, Y)), "auxiliary": (wrapper, joined)}
+    times: dict[str, list[float]] = {name: [] for name in fits}
+    for repeat in range(repeats * _ALTERNATIONS + 1):
+        for name in sorted(fits, reverse=repeat % 2 == 1):
+            model, given = fits[name]
+            start = time.process_time()
+            model.fit(*given)
+            if repeat:  # the first fit loads compiled code
+                times[name].append(time.process_time() - start)
+    np.testing.assert_allclose(wrapper.tasks_coef_, inner.coef_, rtol=0, atol=1e-10)
+    medians = {name: 1e3 * statistics.median(each) for name, each in times.items()}
+    name = f"{n} x {d}, {n_main} main and {n_auxiliary} auxiliary tasks"
+    return {"fit": name, **medians, "ratio": medians["auxiliary"] / medians["joint"]}
 
 
 def _timed(name: str, model: Any, X: Any, y: Any, repeats: int) -> dict[str, Any]:

@@ -36,8 +36,6 @@ _BLOCK_BYTES = 2**20
 _ROUNDING, _SAMPLING = 4e-6, 1e-3
 # Features with norms outside this value and its inverse are rescaled for single precision.
 _EXTREME = 1e-12
-# From this number of entries on, passes over rows are faster in kernels.
-_LARGE = 2**14
 
 
 def multiply(X: Any, W: Array) -> Array:
@@ -208,8 +206,8 @@ def nonzero_rows(W: Array) -> Array:
 
 
 def _suits_kernels(W: Array) -> bool:
-    """Whether W has the type for which kernels are compiled, and is large enough to gain."""
-    return W.size >= _LARGE and W.dtype == np.float64 and W.flags.c_contiguous
+    """Whether W has the type for which kernels are compiled, which are faster at all sizes."""
+    return W.dtype == np.float64 and W.flags.carray
 
 
 def weighted_squares(X: Any, weights: Array) -> Array:

@@ -1,6 +1,5 @@
 """Estimators whose main tasks are fitted together with auxiliary targets."""
 
-import copy
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar
@@ -29,6 +28,7 @@ from skmtl.design import (
     as_label_array,
     check_columns,
     from_arrow,
+    has_bounded_squares,
     locate_columns,
     read_weights,
     refuse_mask,
@@ -101,11 +101,10 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
         self._validate_params()
         model = self._clone_estimator()
         X = self._read_columns(X)
-        problem, observed = self._read_tasks(model, X, y, sample_weight)
+        problem, empty = self._read_tasks(model, X, y, sample_weight)
         self.weight_ = self._selected_weight(problem, X, y, sample_weight)
         model, data, fit = problem.fit(self.weight_)
-        names = self._columns.names
-        warn_of_tasks(model, data, names, observed if self.weight_ > 0 else np.ones(len(names)))
+        warn_of_tasks(model, data, empty if self.weight_ > 0 else [])
         return self._set_fit(problem, model, data, fit)
 
     def _clone_estimator(self) -> Any:
@@ -150,9 +149,10 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
 
     def _read_columns(self, X: Any) -> Any:
         """Locate the auxiliary columns; returns X with columns that can be selected."""
-        X = from_arrow(X)
-        refuse_mask(X, "X", "Fill them: X.filled(numpy.nan) for auxiliary columns.")
-        X = X if hasattr(X, "shape") else np.asarray(X)
+        if type(X) is not np.ndarray:
+            X = from_arrow(X)
+            refuse_mask(X, "X", "Fill them: X.filled(numpy.nan) for auxiliary columns.")
+            X = X if hasattr(X, "shape") else np.asarray(X)
         if np.iscomplexobj(X):
             raise ValueError("Complex data not supported: X must be real.")
         if len(X.shape) != 2 or len(self.auxiliary) == 0:
@@ -172,8 +172,8 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
 
     def _read_tasks(
         self, model: Any, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[AuxiliaryProblem, Array]:
-        """The tasks, and for each auxiliary column whether it has any label."""
+    ) -> tuple[AuxiliaryProblem, list[Any]]:
+        """The tasks, and the names of the auxiliary columns without a label."""
         features, columns = self._features(X), self._columns
         if columns.positions and isinstance(model.task_column, Integral):
             own = int(model.task_column) % columns.width
@@ -187,25 +187,26 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
         main: TaskData = model._read(features, y, sample_weight)
         if not columns.positions:
             check_columns(self, X, reset=True)
-            return AuxiliaryProblem(model, main, None, model._own_loss()), np.ones(0)
+            return AuxiliaryProblem(model, main, None, model._own_loss()), []
         auxiliary, targets = list(self.auxiliary), columns.numbers(X)
         own = model._own_loss()
         losses, labels = read_losses(self.losses, model, own, auxiliary, columns, targets)
-        raw = as_label_array(y, type(self).__name__)
-        missing = np.isnan(labels)
-        if sample_weight is None and not missing.any():
-            others = Companions(labels, np.ones_like(labels), columns.names)
-            observed = np.ones(len(columns.names), dtype=bool)
+        n_rows, empty = len(labels), []
+        if sample_weight is None and has_bounded_squares(labels):
+            others = Companions(labels, np.ones(labels.shape), columns.names)
         else:
+            raw = as_label_array(y, type(self).__name__)
             weights = self._row_weights(sample_weight, raw, main)
-            weights = np.where(missing, 0.0, weights[:, None])
+            weights = np.where(np.isnan(labels), 0.0, weights[:, None])
             others = Companions(np.where(weights > 0, labels, 1.0), weights, columns.names)
-            observed = np.asarray(weights.any(axis=0))
-        rows = np.arange(len(raw))  # other layouts may sort rows or leave some out
-        if main.codes is not None or len(main.y) < len(raw):
+            seen = np.asarray(weights.any(axis=0))
+            empty = [name for k, name in enumerate(columns.names) if not seen[k]]
+        rows = np.arange(n_rows)  # other layouts may sort rows or leave some out
+        if main.codes is not None or len(main.y) < n_rows:
+            raw = as_label_array(y, type(self).__name__)
             rows = rows_of_data(model, main, features, raw, sample_weight)
         problem = join_auxiliary(model, features, main, rows, others, own, losses)
-        return problem, observed
+        return problem, empty
 
     def _row_weights(self, sample_weight: Any, labels: Array, main: TaskData) -> Array:
         """The weight of each row's auxiliary labels (n_samples,)."""
@@ -235,11 +236,13 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
         """Set the fitted attributes."""
         self.estimator_ = model._set_fit(data, fit)
         n_main = problem.main.n_tasks
-        self.tasks_coef_ = np.atleast_2d(model.coef_)
-        self.tasks_intercept_ = np.atleast_1d(model.intercept_)
+        self.tasks_coef_, self.tasks_intercept_ = model.coef_, model.intercept_
+        if data.layout == "single":
+            self.tasks_coef_ = model.coef_[None]
+            self.tasks_intercept_ = np.atleast_1d(model.intercept_)
         self.auxiliary_tasks_ = data.tasks[n_main:]
         # Predicts the main tasks only.
-        self._main = copy.copy(problem.model)
+        self._main = problem.model
         TaskEstimator._set_fit(self._main, problem.main, problem.main_part(fit))
         self.coef_, self.intercept_ = self._main.coef_, self._main.intercept_
         self.tasks_ = self._main.tasks_

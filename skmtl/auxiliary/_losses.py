@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from skmtl.design import ColumnsAside
-from skmtl.losses import Loss, losses_by_name
+from skmtl.losses import LOSS_NAMES, Loss, loss_by_name
 
 Array = NDArray[Any]
 
@@ -37,37 +37,40 @@ def read_losses(
     targets : array of shape (n_samples, n_columns)
         NaN where a label is missing.
     """
-    known = losses_by_name(model)
     main = model.loss if isinstance(model.loss, str) else "squared"
-    if isinstance(model.loss, str):
-        known[main] = own
-    names = _names(losses, auxiliary, [_default(model, main, column) for column in targets.T])
-    labels = targets.copy()
-    for k, (column, name) in enumerate(zip(columns.names, names, strict=True)):
-        if name not in known:
+    defaults = [main] * len(auxiliary)
+    if isinstance(model, ClassifierMixin):
+        defaults = [main if _are_classes(column) else "squared" for column in targets.T]
+    names, labels, found = _names(losses, auxiliary, defaults), targets, {}
+    for name in dict.fromkeys(names):
+        chosen = [k for k, other in enumerate(names) if other == name]
+        if name not in LOSS_NAMES:
             raise ValueError(
-                f"The loss of the auxiliary column {column!r} must be one of "
-                f"{', '.join(map(repr, known))}; got {name!r}."
+                f"The loss of the auxiliary column {columns.names[chosen[0]]!r} must be one of "
+                f"{', '.join(map(repr, LOSS_NAMES))}; got {name!r}."
             )
-        loss, values = known[name], targets[:, k]
+        loss = own if name == model.loss else loss_by_name(model, name)
+        values = targets if len(chosen) == len(names) else targets[:, chosen]
         wrong = loss.refuses(values)
         if wrong.any():
             wrong &= ~np.isnan(values)
         if wrong.any():
+            first = int(wrong.any(axis=0).argmax())
             raise ValueError(
-                f"loss={name!r} needs {loss.label_rule}; the auxiliary column {column!r} holds "
-                f"{values[wrong][0]:.4g}. Pass another loss for it in losses."
+                f"loss={name!r} needs {loss.label_rule}; the auxiliary column "
+                f"{columns.names[chosen[first]]!r} holds {values[wrong[:, first], first][0]:.4g}. "
+                f"Pass another loss for it in losses."
             )
         if loss.signed:
-            labels[:, k] = 2 * values - 1
-    return [known[name] for name in names], labels
+            labels = targets.copy() if labels is targets else labels
+            labels[:, chosen] = 2 * values - 1
+        found[name] = loss
+    return [found[name] for name in names], labels
 
 
-def _default(model: Any, own: str, labels: Array) -> str:
-    """The loss of a column that the user has not given one for."""
-    if not isinstance(model, ClassifierMixin):
-        return own
-    return own if np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all() else "squared"
+def _are_classes(labels: Array) -> bool:
+    """Whether all labels that are not missing are 0 or 1."""
+    return bool(np.isin(labels[~np.isnan(labels)], (0.0, 1.0)).all())
 
 
 def _names(losses: Any, auxiliary: list[Any], defaults: list[str]) -> list[str]:

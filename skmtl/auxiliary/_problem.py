@@ -20,7 +20,7 @@ from skmtl.design import (
     read_features,
 )
 from skmtl.estimators import Beside, Fit
-from skmtl.losses import Loss, MixedLoss
+from skmtl.losses import Loss, mixed
 
 Array = NDArray[Any]
 
@@ -59,7 +59,7 @@ class AuxiliaryProblem:
         if self.joined is None or weight == 0:
             return model, self.main, model._fit_data(self.main)
         columns = self.joined.columns
-        strengths = np.full(columns.max() + 1, float(weight))
+        strengths = np.full(columns[-1] + 1, float(weight))
         strengths[0] = 1.0
         model._beside = Beside(self.loss, GroupStrengths(columns, strengths))
         return model, self.joined.data, model._fit_data(self.joined.data, start)
@@ -67,13 +67,9 @@ class AuxiliaryProblem:
     def main_part(self, fit: Fit) -> Fit:
         """The part of a fit that concerns the main tasks."""
         n = self.main.n_tasks
-        return replace(
-            fit,
-            coef=fit.coef[:n],
-            intercept=fit.intercept[:n],
-            learned=fit.learned[:n],
-            parts=None if fit.parts is None else fit.parts[:, :n],
-        )
+        parts = None if fit.parts is None else fit.parts[:, :n]
+        certificate = fit.objective, fit.dual_gap, fit.n_iter
+        return Fit(fit.coef[:n], fit.intercept[:n], *certificate, fit.learned[:n], parts)
 
     def without(self, rows: Array) -> "AuxiliaryProblem":
         """The problem without some rows of the main data, for cross-validation."""
@@ -114,10 +110,11 @@ def join_auxiliary(
     """
     if not others.weights.any():
         return AuxiliaryProblem(model, main, None, own)
-    each = [own.column(task) for task in range(main.n_tasks)]
     repeats = 1 if main.codes is None else main.n_tasks
-    each += [loss for loss in losses for _ in range(repeats)]
-    loss = MixedLoss(tuple(each)).columns(np.arange(len(each)))
+    loss = mixed(
+        [own.column(task) for task in range(main.n_tasks)]
+        + [loss for loss in losses for _ in range(repeats)]
+    )
     if main.codes is None:
         features = main.X
         if features.shape[0] < len(others.y):
@@ -128,27 +125,25 @@ def join_auxiliary(
         joined = join_rows_in_columns(main, others.take(rows))
     else:
         joined = join_rows(main, others.take(rows))
-    joined = replace(joined, data=_scaled(main, joined.data, loss))
+    if main.scales is not None:
+        joined = replace(joined, data=_scaled(main.scales, joined.data, loss))
     return AuxiliaryProblem(model, main, joined, loss)
 
 
-def _scaled(main: TaskData, data: TaskData, loss: Loss) -> TaskData:
-    """Scale the auxiliary labels as ``scale_tasks`` has scaled the main ones."""
-    if main.scales is None:
-        return data
+def _scaled(own: Array, data: TaskData, loss: Loss) -> TaskData:
+    """Scale the auxiliary labels as ``scale_tasks`` has scaled the main ones, by ``own``."""
     scales = data.standard_deviations()
     signed = np.array([loss.column(task).signed for task in range(data.n_tasks)])
     scales[(scales == 0) | signed] = 1.0
-    scales[: main.n_tasks] = 1.0
+    scales[: len(own)] = 1.0
     y = data.y / data.spread(scales)
-    scales[: main.n_tasks] = main.scales
+    scales[: len(own)] = own
     return replace(data, y=y, scales=scales)
 
 
-def warn_of_tasks(model: Any, data: TaskData, names: list[Any], observed: Array) -> None:
+def warn_of_tasks(model: Any, data: TaskData, empty: list[Any]) -> None:
     """Warn of auxiliary columns without a label, and of what the estimator warns of."""
-    if not observed.all():
-        empty = [name for name, seen in zip(names, observed, strict=True) if not seen]
+    if empty:
         warn(
             f"The auxiliary columns {empty} hold no label: they are left out. Fill in labels, or "
             f"remove the columns from auxiliary."

@@ -22,6 +22,7 @@ from skmtl.design._containers import (
     fill_mask,
     fill_missing,
     from_arrow,
+    has_bounded_squares,
     is_frame,
     refuse_mask,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "feature_positions",
     "fill_missing",
     "from_arrow",
+    "has_bounded_squares",
     "in_task_order",
     "index_of",
     "is_frame",

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from skmtl.design._containers import fill_missing, from_arrow, is_frame
+from skmtl.design._containers import fill_missing, from_arrow, has_bounded_squares, is_frame
 from skmtl.design._labels import as_floats
 from skmtl.design._names import check_columns
 from skmtl.design._tasks import locate_task_column
@@ -41,8 +41,10 @@ class ColumnsAside:
 
     def others(self) -> list[int]:
         """The positions of all other columns."""
-        aside = set(self.positions)
-        return [j for j in range(self.width) if j not in aside]
+        kept = list(range(self.width))
+        for position in sorted(self.positions, reverse=True):
+            del kept[position]
+        return kept
 
     def pick(self, positions: list[int]) -> "ColumnsAside":
         """Some of these columns."""
@@ -51,13 +53,18 @@ class ColumnsAside:
 
     def numbers(self, X: Any) -> Array:
         """The values of these columns (n_samples, n_columns), NaN where they are missing."""
-        named = zip(self.positions, self.names, strict=True)
-        remedy = "Encode it as numbers, two classes as 0 and 1."
-        columns = [
-            as_floats(values_of(X, position), f"The {self.what} column {name!r}", remedy)
-            for position, name in named
-        ]
-        numbers = np.column_stack(columns) if columns else np.empty((X.shape[0], 0))
+        if type(X) is np.ndarray and X.dtype == np.float64:
+            numbers = X.take(self.positions, axis=1)
+        else:
+            named = zip(self.positions, self.names, strict=True)
+            remedy = "Encode it as numbers, two classes as 0 and 1."
+            columns = [
+                as_floats(values_of(X, position), f"The {self.what} column {name!r}", remedy)
+                for position, name in named
+            ]
+            numbers = np.column_stack(columns) if columns else np.empty((X.shape[0], 0))
+        if has_bounded_squares(numbers):
+            return numbers
         infinite = np.isinf(numbers)
         if infinite.any():
             names = [name for k, name in enumerate(self.names) if infinite[:, k].any()]
@@ -182,6 +189,6 @@ def _select(X: Any, kept: list[int]) -> Any:
         return X.tocsc()[:, kept].tocsr()
     if is_frame(X):
         return _safe_indexing(X, kept, axis=1)
-    if kept == list(range(kept[0], kept[-1] + 1)):
+    if kept[-1] - kept[0] == len(kept) - 1:
         return X[:, kept[0] : kept[-1] + 1]  # a view
     return X.take(kept, axis=1)  # several times faster than indexing with a list

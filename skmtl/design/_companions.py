@@ -69,11 +69,12 @@ def join_columns(main: TaskData, X: Any, rows: Array, others: Companions) -> Joi
         The labels of all rows of X.
     """
     n_rows, n_main, n_others = X.shape[0], main.n_tasks, len(others.names)
-    y, weights = np.empty((2, n_rows, n_main + n_others))
-    y[:, n_main:], weights[:, n_main:] = others.y, others.weights
     if len(rows) == n_rows:
-        y[:, :n_main], weights[:, :n_main], source = main.y, main.weights, np.arange(n_rows)
+        y = np.concatenate([main.y, others.y], axis=1)
+        weights, source = np.concatenate([main.weights, others.weights], axis=1), rows
     else:
+        y, weights = np.empty((2, n_rows, n_main + n_others))
+        y[:, n_main:], weights[:, n_main:] = others.y, others.weights
         y[:, :n_main], weights[:, :n_main], source = 1.0, 0.0, np.full(n_rows, -1)
         y[rows, :n_main], weights[rows, :n_main] = main.y, main.weights
         source[rows] = np.arange(len(rows))
@@ -83,7 +84,7 @@ def join_columns(main: TaskData, X: Any, rows: Array, others: Companions) -> Joi
     places = np.arange(len(tasks))
     chain = None if main.chain is None else np.concatenate([main.chain, places[n_main:]])
     data = TaskData("shared", X, y, weights, tasks, None, tasks, places, chain=chain)
-    columns = np.concatenate([np.zeros(n_main, dtype=int), 1 + np.arange(n_others)])
+    columns = np.array([0] * n_main + [*range(1, 1 + n_others)])
     return JoinedTasks(data, source, columns)
 
 

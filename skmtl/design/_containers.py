@@ -26,7 +26,7 @@ def is_valid(X: Any) -> bool:
     if type(X) is not np.ndarray or X.ndim != 2 or 0 in X.shape:
         return False
     if X.dtype == np.float64:
-        return math.isfinite(_sum_of_squares(X))
+        return has_bounded_squares(X)
     if X.dtype != np.float32:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
@@ -107,21 +107,21 @@ def refuse_overflow(values: Any, name: str) -> None:
     values = values.data if sp.issparse(values) else values
     if values.dtype != np.float64:
         return
-    if not math.isfinite(_sum_of_squares(values)):
+    if not has_bounded_squares(values):
         raise ValueError(
             f"{name} must not be so large that sums of squares overflow, got values up to "
             f"{np.abs(values).max():.3g}. Divide by a power of ten."
         )
 
 
-def _sum_of_squares(values: Array) -> float:
-    with np.errstate(over="ignore"):
-        if values.flags.forc:
-            # BLAS takes less than half of the time, but would copy other arrays.
-            entries = values.ravel(order="K")
-            return float(np.dot(entries, entries))
-        axes = "ij"[: values.ndim]
-        return float(np.einsum(f"{axes},{axes}->", values, values))
+def has_bounded_squares(values: Array) -> bool:
+    """Whether the sum of the squares of numbers in float64 is finite, and so are the numbers."""
+    if values.flags.forc:
+        # BLAS takes less than half of the time, but would copy other arrays.
+        entries = values.ravel(order="K")
+        return math.isfinite(np.vdot(entries, entries))  # like einsum, it warns of no overflow
+    axes = "ij"[: values.ndim]
+    return math.isfinite(np.einsum(f"{axes},{axes}->", values, values))
 
 
 def _join_masked(data: Any) -> Any:

@@ -125,8 +125,20 @@ class TaskData:
         return values[self.codes] if self.codes is not None else values[None, :]
 
     @cached_property
+    def has_unit_weights(self) -> bool:
+        """Whether all weights are 1: no label is missing, and sums need no weights."""
+        return bool((self.weights == 1.0).all())
+
+    @property
+    def _row_counts(self) -> Array:
+        """The number of rows of each task (n_tasks,)."""
+        return np.full(self.n_tasks, len(self.y)) if self.codes is None else np.diff(self.starts)
+
+    @cached_property
     def totals(self) -> Array:
         """Sum of the weights of each task (n_tasks,)."""
+        if self.has_unit_weights:
+            return self._row_counts.astype(np.float64)
         return self.per_task(self.weights)
 
     @cached_property
@@ -136,6 +148,8 @@ class TaskData:
             labels = self.condensed.labels
             counts = (self.weights > 0) * (labels if self.codes is not None else labels[:, None])
             return np.rint(self.per_task(counts)).astype(np.intp)
+        if self.has_unit_weights:
+            return self._row_counts
         if self.codes is None:
             return np.asarray(np.count_nonzero(self.weights, axis=0))
         return self.per_task((self.weights > 0).astype(np.float64)).astype(np.intp)
@@ -143,12 +157,15 @@ class TaskData:
     @cached_property
     def label_means(self) -> Array:
         """Weighted mean of the labels of each task (n_tasks,), zero without labels."""
-        return self.per_task(self.weights * self.y) / np.maximum(self.totals, _TINY)
+        y = self.y if self.has_unit_weights else self.weights * self.y
+        return self.per_task(y) / np.maximum(self.totals, _TINY)
 
     @cached_property
     def has_row_weights(self) -> bool:
         """Whether each row has the same weight in all tasks; never in the stacked layout."""
-        return self.codes is None and bool((self.weights == self.weights[:, :1]).all())
+        if self.codes is not None:
+            return False
+        return self.has_unit_weights or bool((self.weights == self.weights[:, :1]).all())
 
     def constant_labels(self) -> Array:
         """Each task's label (n_tasks,) if all its labels are equal, otherwise NaN."""
@@ -156,9 +173,12 @@ class TaskData:
 
     @cached_property
     def _constant_labels(self) -> Array:
-        seen = self.weights > 0
-        lowest = self._reduce(np.minimum, np.where(seen, self.y, np.inf), np.inf)
-        highest = self._reduce(np.maximum, np.where(seen, self.y, -np.inf), -np.inf)
+        low = high = self.y
+        if not self.has_unit_weights:
+            seen = self.weights > 0
+            low, high = np.where(seen, low, np.inf), np.where(seen, high, -np.inf)
+        lowest = self._reduce(np.minimum, low, np.inf)
+        highest = self._reduce(np.maximum, high, -np.inf)
         return np.where(lowest == highest, lowest, np.nan)
 
     def standardised(self) -> "TaskData":
@@ -171,7 +191,10 @@ class TaskData:
         """The standard deviation of each task's labels (n_tasks,), zero if constant."""
         totals = np.maximum(self.totals, _TINY)
         means = self.label_means
-        variances = self.per_task(self.weights * (self.y - self.spread(means)) ** 2) / totals
+        squares = (self.y - self.spread(means)) ** 2
+        if not self.has_unit_weights:
+            squares *= self.weights
+        variances = self.per_task(squares) / totals
         rounding = variances <= 1e-24 * (variances + means**2)
         return np.where(rounding, 0.0, np.sqrt(variances))
 
@@ -298,6 +321,8 @@ class GroupStrengths:
     def factors(self, data: TaskData) -> Array:
         """The factors c_t for the tasks of ``data`` (n_tasks,)."""
         groups, n_groups = self.groups[data.positions], len(self.strengths)
+        if data.codes is None and data.has_unit_weights:
+            return np.asarray(self.strengths[groups])  # as many labels in each task
         sizes = np.bincount(groups, minlength=n_groups)
         totals = np.bincount(groups, data.totals, minlength=n_groups)
         scales = self.strengths * sizes / np.maximum(totals, _TINY)

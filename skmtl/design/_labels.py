@@ -14,6 +14,7 @@ from skmtl.design._containers import (
     fill_mask,
     fill_missing,
     from_arrow,
+    has_bounded_squares,
     is_frame,
     refuse_mask,
     refuse_overflow,
@@ -120,6 +121,8 @@ def read_numbers(y: Array, tasks: Array | None) -> Array:
     if y.dtype.kind == "c":
         raise ValueError("Complex data not supported: y must be real.")
     y = np.array(as_floats(y, "y"))
+    if has_bounded_squares(y):
+        return y
     if np.isinf(y).any():
         where = "" if tasks is None else f" (task {tasks[np.isinf(y).any(axis=0)].tolist()[0]!r})"
         raise ValueError(f"y contains infinity{where}. Remove or replace those labels.")

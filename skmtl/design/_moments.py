@@ -191,9 +191,10 @@ class _Sums:
     def of(cls, data: TaskData, x_origin: Array, y_origin: Array, *, centre: bool) -> "_Sums":
         """The sums of the data around these origins; with ``centre`` x_origin is set."""
         X, weights, n_grams = data.X, data.weights, len(x_origin)
-        # Labels of weight 0 are arbitrary.
-        y = np.where(weights > 0, data.y - data.spread(y_origin), 0.0)
-        wy = weights * y
+        y = wy = data.y - data.spread(y_origin)
+        if not data.has_unit_weights:
+            y = np.where(weights > 0, y, 0.0)  # labels of weight 0 are arbitrary
+            wy = weights * y
         sums = cls(x_origin, data.n_tasks)
         sums.y, sums.yy = data.per_task(wy), data.per_task(wy * y)
         if data.codes is not None:
@@ -240,12 +241,12 @@ class _Sums:
         if same and not origin.any() and X.dtype == np.float64:
             # Copies no rows, and NumPy computes only half of a product of a matrix with itself.
             np.matmul(X.T, X, out=xx)
-            both = np.vstack([weights, wy.T]) @ X
+            both = _as_rows(weights, wy) @ X
             x[:], xy[:] = both[0], both[1:]
         else:
             for rows in linalg.row_batches(X):
                 block = X[rows] - origin
-                both = np.vstack([weights[rows], wy[rows].T]) @ block
+                both = _as_rows(weights[rows], wy[rows]) @ block
                 x += both[0]
                 xy += both[1:]
                 if not same:
@@ -253,3 +254,10 @@ class _Sums:
                 xx += block.T @ block
         if same and weights[0] != 1:
             xx *= weights[0]
+
+
+def _as_rows(weights: Array, wy: Array) -> Array:
+    """The weights (n,) and the weighted labels (n, tasks) as the rows of one matrix."""
+    both = np.empty((1 + wy.shape[1], len(wy)))
+    both[0], both[1:] = weights, wy.T
+    return both

@@ -13,6 +13,7 @@ from skmtl._warnings import warn
 from skmtl.design import _labels
 from skmtl.design._containers import (
     from_arrow,
+    has_bounded_squares,
     is_frame,
     is_valid,
     refuse_cubes,
@@ -249,7 +250,9 @@ def _shared(
 ) -> TaskData:
     """The data of labels and weights, arrays that may be overwritten."""
     X, offset = features.X, features.offset
-    weights[np.isnan(y)] = 0.0
+    bounded = has_bounded_squares(y)
+    if not bounded:
+        weights[np.isnan(y)] = 0.0
     labelled = weights > 0
     complete = bool(labelled.all())
     # Labels of weight 0 must be finite, since 0 * inf is NaN. Labels and weights must also have the
@@ -273,7 +276,10 @@ def _shared(
     data = TaskData(layout, X, y, weights, tasks, None, tasks, places, offset=offset)
     if not (complete or (keep_rows and not sp.issparse(X) and X.nbytes >= _LARGE)):
         data = data.labelled()
-    _refuse_overflow(data.X, data.y, bounded=features.bounded)
+    if not features.bounded:
+        refuse_overflow(data.X, "X")
+    if not bounded:
+        refuse_overflow(data.y, "y")
     return data
 
 
@@ -305,19 +311,14 @@ def _stacked(
         rows, codes = np.flatnonzero(used)[order], codes[order]
         X, y, weights = X[rows], y[rows], weights[rows]
         offset = None if offset is None else offset[rows]
-    _refuse_overflow(X, y, bounded=features.bounded)
+    if not features.bounded:
+        refuse_overflow(X, "X")
+    refuse_overflow(y, "y")
     chain = chain_of(categories, tasks)
     places = np.arange(len(tasks))
     return TaskData(
         "stacked", X, y, weights, tasks, codes, tasks, places, chain=chain, offset=offset
     )
-
-
-def _refuse_overflow(X: Any, y: Array, *, bounded: bool) -> None:
-    """Raise if the squares of rows with positive weight overflow, in X unless it is bounded."""
-    if not bounded:
-        refuse_overflow(X, "X")
-    refuse_overflow(y, "y")
 
 
 def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:

@@ -1,6 +1,6 @@
 """Losses: functions of labels and linear predictors."""
 
-from skmtl.losses._by_name import losses_by_name
+from skmtl.losses._by_name import LOSS_NAMES, loss_by_name, losses_by_name
 from skmtl.losses._funnel import FunnelLoss, log_reached
 from skmtl.losses._given import GivenSlopesLoss
 from skmtl.losses._losses import (
@@ -12,12 +12,13 @@ from skmtl.losses._losses import (
     SquaredHingeLoss,
     SquaredLoss,
 )
-from skmtl.losses._mixed import MixedLoss
+from skmtl.losses._mixed import MixedLoss, mixed
 from skmtl.losses._offset import OffsetLoss
 from skmtl.losses._quantile import QuantileLoss, SmoothQuantileLoss
 from skmtl.losses._tweedie import GammaLoss, TweedieLoss
 
 __all__ = [
+    "LOSS_NAMES",
     "FunnelLoss",
     "GammaLoss",
     "GivenSlopesLoss",
@@ -34,5 +35,7 @@ __all__ = [
     "SquaredLoss",
     "TweedieLoss",
     "log_reached",
+    "loss_by_name",
     "losses_by_name",
+    "mixed",
 ]

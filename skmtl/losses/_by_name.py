@@ -25,18 +25,23 @@ _DEFAULTS: dict[str, Loss] = {
     "logistic": LogisticLoss(),
     "squared_hinge": SquaredHingeLoss(),
 }
+LOSS_NAMES = tuple(_DEFAULTS)
 
 
 def losses_by_name(estimator: Any) -> dict[str, Loss]:
     """One object for each loss that a single task can have, with the estimator's parameters."""
-    losses = dict(_DEFAULTS)
-    if hasattr(estimator, "huber_delta"):
-        losses["huber"] = HuberLoss(estimator.huber_delta)
-    if hasattr(estimator, "quantile"):
-        losses["quantile"] = QuantileLoss(estimator.quantile)
-    if hasattr(estimator, "tweedie_power"):
-        losses["tweedie"] = _tweedie(float(estimator.tweedie_power))
-    return losses
+    return {name: loss_by_name(estimator, name) for name in LOSS_NAMES}
+
+
+def loss_by_name(estimator: Any, name: str) -> Loss:
+    """The loss of that name, with the estimator's parameters."""
+    if name == "huber" and hasattr(estimator, "huber_delta"):
+        return HuberLoss(estimator.huber_delta)
+    if name == "quantile" and hasattr(estimator, "quantile"):
+        return QuantileLoss(estimator.quantile)
+    if name == "tweedie" and hasattr(estimator, "tweedie_power"):
+        return _tweedie(float(estimator.tweedie_power))
+    return _DEFAULTS[name]
 
 
 def _tweedie(power: float) -> Loss:

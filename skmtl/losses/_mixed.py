@@ -1,6 +1,6 @@
 """Losses that differ between tasks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,9 +60,7 @@ class MixedLoss(Loss):
         return MixedLoss(tuple(smooth[id(loss)] for loss in self.losses))
 
     def columns(self, chosen: Array) -> Loss:
-        losses = tuple(self.losses[t] for t in chosen)
-        # If all tasks share one loss, return that loss itself.
-        return losses[0] if all(loss is losses[0] for loss in losses) else MixedLoss(losses)
+        return mixed([self.losses[t] for t in chosen])
 
     def column(self, task: int) -> Loss:
         return self.losses[task]
@@ -133,3 +131,8 @@ class MixedLoss(Loss):
 
     def to_cvxpy(self, y: Array, z: Any) -> Any:
         raise NotImplementedError("Use column(task).to_cvxpy: each task has its own loss.")
+
+
+def mixed(losses: Sequence[Loss]) -> Loss:
+    """The loss of tasks with these losses; if they share one object, that loss itself."""
+    return losses[0] if all(loss is losses[0] for loss in losses) else MixedLoss(tuple(losses))

@@ -233,7 +233,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         residual = self.squares + float(np.vdot(W, point.Z - 2 * self.linear))
         slope = self.linear[features] - point.Z[features]
         if len(self.grams) == 1:
-            gram = self.grams[0][features[:, None], features]
+            gram = self._grams_of(features)[0]
             return GramModel(gram, self.scales, NO_GRAMS, slope, max(residual, 0.0))
         grams = np.empty((len(features), len(self.grams), len(features)))
         kernels.turn_grams(self.grams, features, grams)
@@ -329,7 +329,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         used, few = _NO_ROWS, False
         if self.has_feature_metric:
             # Other penalties produce no zero rows.
-            used = np.flatnonzero(W.any(axis=1))
+            used = linalg.nonzero_rows(W).nonzero()[0]
             few = 2 * len(used) < self.n_features
         if len(self.grams) == 1:
             rows, part = (self.grams[0][used], W[used]) if few else (self.grams[0], W)

@@ -224,5 +224,6 @@ class Block:
         size = min(max(size, self.n_first), len(scores), self.objective.largest_set)
         if size == len(scores):
             return np.arange(size)
-        scores = np.where(used, np.inf, scores)
-        return np.sort(np.argpartition(-scores, size - 1)[:size])
+        chosen = np.where(used, -np.inf, -scores).argpartition(size - 1)[:size]
+        chosen.sort()
+        return chosen

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,10 @@ class Thresholds:
 
     def of(self, features: Array) -> "Thresholds":
         """The thresholds of some rows of W."""
-        entry, group = self.entry, self.group
-        if np.ndim(entry) == np.ndim(group) == 0:
+        if not (_differs(self.entry) or _differs(self.group)):
             return self
-        return replace(self, entry=_taken(entry, features), group=_taken(group, features))
+        entry, group = _taken(self.entry, features), _taken(self.group, features)
+        return replace(self, entry=entry, group=group)
 
     def strengths(self, n_rows: int) -> tuple[Array, Array, Array, bool]:
         """The arguments of the kernels."""
@@ -46,12 +46,12 @@ class Thresholds:
     @cached_property
     def _has_entries(self) -> bool:
         """Whether some row's entries have a threshold."""
-        return bool(np.any(self.entry))
+        return bool(np.any(self.entry) if _differs(self.entry) else self.entry)
 
     @cached_property
     def _has_groups(self) -> bool:
         """Whether every row has a threshold of its own."""
-        return bool(np.all(self.group))
+        return bool(np.all(self.group) if _differs(self.group) else self.group)
 
     def _rest(self, G: Array) -> Array:
         """The absolute values of G (d, n_tasks), soft-thresholded at the entries' threshold."""
@@ -82,6 +82,11 @@ class Thresholds:
         return np.asarray(self.nearness(G, factor) + reach / threshold >= 1)
 
 
+def _differs(values: float | Array) -> TypeGuard[Array]:
+    """Whether there is a value for each row, and not the same one for all."""
+    return isinstance(values, np.ndarray) and values.ndim > 0
+
+
 def _taken(values: float | Array, features: Array) -> float | Array:
     """The values of some rows, or the same one for all."""
-    return values[features] if isinstance(values, np.ndarray) and values.ndim else values
+    return values[features] if _differs(values) else values

@@ -363,6 +363,16 @@ class TestWeights:
         model.fit(joined, y, sample_weight=1.0 + (np.arange(60) < 10))
         np.testing.assert_allclose(model.tasks_coef_, repeated.tasks_coef_, atol=1e-7)
 
+    @pytest.mark.parametrize("weight", [0.3, 1.0])
+    def test_equal_weights_are_as_none(self, weight):
+        X, Y = dataset()
+        joined = np.column_stack([X, Y[:, 2]])
+        inner = BlockSparseRegressor(0.2, **TIGHT)
+        model = AuxiliaryTaskRegressor(inner, auxiliary=[6], weight=weight)
+        coef = model.fit(joined, Y[:, :2]).tasks_coef_
+        weighted = model.fit(joined, Y[:, :2], sample_weight=np.full(len(X), 2.0))
+        np.testing.assert_allclose(coef, weighted.tasks_coef_, atol=1e-9)
+
     def test_class_weight_concerns_the_main_task(self):
         X, Y = dataset()
         joined, y = np.column_stack([X, Y[:, 1] > 2]), Y[:, 0] > 2

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from numpydoc_sections import entries
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval, InvalidParameterError
 
@@ -174,6 +175,57 @@ class TestMechanism:
         with pytest.raises(InvalidParameterError, match="'alpha' .* Got -1 instead"):
             model.set_params(alpha=-1)._validate_params()
         model.set_params(alpha=1.0)._validate_params()
+
+
+class TestClone:
+    def test_only_what_can_change_is_copied(self):
+        model = skmtl.BlockSparseRegressor(0.2, feature_weight=np.ones(4), max_iter=10_001)
+        copied = clone(model)
+        assert type(copied) is type(model) and copied is not model
+        assert copied.feature_weight is not model.feature_weight
+        np.testing.assert_array_equal(copied.feature_weight, model.feature_weight)
+        own, others = copied.get_params(), model.get_params()
+        assert own.pop("feature_weight") is not others.pop("feature_weight")
+        assert own == others
+        copied.set_params(alpha=3.0)
+        assert model.alpha == 0.2
+
+    def test_penalties_are_cloned(self):
+        model = skmtl.MultiTaskRegressor(penalty=skmtl.penalties.L21(0.3))
+        penalty = clone(model).penalty
+        assert penalty is not model.penalty and penalty.alpha == 0.3
+
+    def test_a_fitted_estimator_becomes_unfitted(self):
+        X = np.random.default_rng(0).normal(size=(20, 3))
+        model = skmtl.BlockSparseRegressor(0.1).fit(X, X[:, :2])
+        assert vars(clone(model)) == vars(skmtl.BlockSparseRegressor(0.1))
+
+    def test_requests_of_metadata_are_kept(self):
+        with config_context(enable_metadata_routing=True):
+            model = skmtl.BlockSparseRegressor().set_fit_request(sample_weight=True)
+            assert clone(model).get_metadata_routing().fit.requests == {"sample_weight": True}
+
+    def test_constructors_must_not_change_parameters(self):
+        class Doubled(skmtl.BlockSparseRegressor):
+            def __init__(self, alpha=1.0):
+                super().__init__(2 * alpha)
+
+        with pytest.raises(RuntimeError, match="modifies parameter alpha"):
+            clone(Doubled(1.0))
+
+    def test_a_parameter_may_be_a_property(self):
+        class Computed(skmtl.BlockSparseRegressor):
+            @property
+            def tol(self):
+                return self._tol
+
+            @tol.setter
+            def tol(self, value):
+                self._tol = value
+
+        assert clone(Computed(tol=0.5)).tol == 0.5
+        with pytest.raises(InvalidParameterError, match="'tol' parameter of Computed"):
+            Computed(tol=-1.0)._validate_params()
 
 
 class TestPublicClasses:

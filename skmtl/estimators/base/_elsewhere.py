@@ -1,5 +1,6 @@
 """Errors for parameters that only some families have, which name these families."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,10 @@ _FAMILIES = {
 }
 
 
-def explain_missing(cls: type, name: str) -> str | None:
-    """Why a class lacks a parameter that other families have, or None if none has it."""
-    if name not in _FAMILIES:
+def explain_missing(cls: type, names: Collection[str], own: Collection[str]) -> str | None:
+    """Why a class lacks one of the names among its own, if other families have it; else None."""
+    name = next((name for name in _FAMILIES if name in names and name not in own), None)
+    if name is None:
         return None
     families, why, instead = _FAMILIES[name]
     having = [f"{family}*" for family in families]

@@ -436,7 +436,7 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
 
     def _objective_of(self, moments: Moments, data: TaskData) -> GramObjective:
         """The objective from moments; only the tasks and weights of ``data`` are used."""
-        scales = data.n_tasks / data.weights.sum() * np.ones(data.n_tasks)
+        scales = np.full(data.n_tasks, data.n_tasks / data.weights.sum())
         factors = self._task_factors(data)
         if factors is not None:
             scales = scales * factors
@@ -537,12 +537,12 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
             coef = np.array(found.coef, coef.dtype, order="C")  # much faster than with a mask
         else:
             coef[learned] = found.coef
-        found = replace(found, coef=coef, intercept=intercept, learned=learned)
-        if found.parts is None:
-            return found
-        parts = np.zeros((len(found.parts), *coef.shape), dtype=coef.dtype)
-        parts[:, learned] = found.parts
-        return replace(found, parts=parts)
+        parts = None
+        if found.parts is not None:
+            parts = np.zeros((len(found.parts), *coef.shape), dtype=coef.dtype)
+            parts[:, learned] = found.parts
+        certificate = found.objective, found.dual_gap, found.n_iter
+        return Fit(coef, intercept, *certificate, learned, parts)
 
     def _prepared_objective(self, data: TaskData, prepared: BaseObjective | None) -> BaseObjective:
         """The objective for the solver on learnable tasks, from a prepared one if given."""

@@ -11,11 +11,15 @@ section of the docstring.
 
 import inspect
 import linecache
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
+from operator import is_not
 from typing import Any, Literal, Self, TypeVar, dataclass_transform
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+import numpy as np
+from sklearn.base import clone
 from sklearn.utils._param_validation import make_constraint
 
 from skmtl._site import DocumentedEstimator
@@ -27,6 +31,8 @@ Class = TypeVar("Class", bound=type[Any])
 # The order in signatures. Only the first group is positional.
 GROUPS = ("strength", "grid", "family", "search", "loss", "data", "labels", "stages", "solving")
 _FIELDS = "_parameters"
+# Constructors that assign the parameters and do nothing else.
+_assigning: WeakSet[Any] = WeakSet()
 _NO_DEFAULT = object()
 
 
@@ -176,25 +182,32 @@ def _make_init(cls: type, fields: dict[str, Parameter]) -> Any:
     }
     exec(compile(source, file, "exec"), namespace)
     init = namespace["__init__"]
+    _assigning.add(init)
     init.__qualname__, init.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
     return init
 
 
-# A parameter's name, its default (if it is valid), and scikit-learn's constraints.
-_Rule = tuple[str, Any, tuple[Any, ...]]
+# Types of parameters that copies may share.
+_CONSTANTS = {bool, int, float, str, type(None), np.float64, np.int64}
+# The parameters' names, their defaults (where these are valid), and scikit-learn's constraints.
+_Rules = tuple[list[str], list[Any], list[tuple[Any, ...]]]
 # By class, with the constructor and the constraints from which they were derived.
 _names: WeakKeyDictionary[type, tuple[Any, list[str]]] = WeakKeyDictionary()
-_rules: WeakKeyDictionary[type, tuple[Any, Any, list[_Rule]]] = WeakKeyDictionary()
+_rules: WeakKeyDictionary[type, tuple[Any, Any, _Rules]] = WeakKeyDictionary()
 
 
 class QuickValidation(DocumentedEstimator):
-    """Validation of parameters that inspects a class once: that takes longer than a small fit."""
+    """Validation and clones whose cost is small even beside that of a small fit.
+
+    Classes are inspected once, and parameters that cannot change are not copied.
+    """
 
     def __new__(cls, *args: Any, **params: Any) -> Self:
-        # Before Python raises a TypeError of its own.
-        message = _explain_names(cls, params)
-        if message is not None:
-            raise TypeError(message)
+        if params:
+            # Before Python raises a TypeError of its own.
+            message = explain_missing(cls, params, cls._get_param_names())
+            if message is not None:
+                raise TypeError(message)
         made: Self = super().__new__(cls)
         return made
 
@@ -215,7 +228,7 @@ class QuickValidation(DocumentedEstimator):
         ValueError
             If a name is unknown; the message suggests the closest one.
         """
-        message = _explain_names(type(self), params)
+        message = explain_missing(type(self), params, self._get_param_names())
         if message is not None:
             raise ValueError(message)
         changed: Self = super().set_params(**params)
@@ -229,49 +242,65 @@ class QuickValidation(DocumentedEstimator):
             _names[cls] = cls.__init__, names
         return names.copy()
 
+    def __sklearn_clone__(self) -> Self:
+        params, cls = dict(vars(self)), type(self)
+        # Unfitted, and nothing is set but the parameters, by a constructor that only assigns them.
+        if cls.__init__ in _assigning and params.keys() == set(self._get_param_names()):
+            if not _CONSTANTS.issuperset(map(type, params.values())):
+                for name, value in params.items():
+                    if type(value) not in _CONSTANTS:
+                        params[name] = clone(value, safe=False)
+            new = cls.__new__(cls)
+            new.__dict__.update(params)
+            return new
+        cloned: Self = super().__sklearn_clone__()
+        return cloned
+
     def _validate_params(self) -> None:
         if not _has_valid_parameters(self):
-            _, _, rules = _rules[type(self)]
-            refused = any(
-                name == "alpha" and not _satisfies(self.alpha, constraints)
-                for name, _, constraints in rules
-            )
-            message = explain_alpha(self) if refused else None
+            names, _, constraints = _rules[type(self)][2]
+            message = None
+            if "alpha" in names and not _satisfies(self.alpha, constraints[names.index("alpha")]):
+                message = explain_alpha(self)
             if message is not None:
                 raise ValueError(message)
             super()._validate_params()  # raises, with scikit-learn's message
 
 
-def _explain_names(cls: type[QuickValidation], names: Iterable[str]) -> str | None:
-    """Why a class lacks one of the names, if other families have such a parameter."""
-    for name in names:
-        message = explain_missing(cls, name)
-        if message is not None and name not in cls._get_param_names():
-            return message
-    return None
-
-
 def _has_valid_parameters(model: Any) -> bool:
     """Whether scikit-learn's validation accepts the parameters of an estimator."""
     cls = type(model)
-    init, given, rules = _rules.get(cls, (None, None, []))
-    if init is not cls.__init__ or given is not cls._parameter_constraints:
-        rules = [_make_rule(cls, name) for name in cls._get_param_names()]
+    init, given, rules = _rules.get(cls, (None, None, None))
+    if rules is None or init is not cls.__init__ or given is not cls._parameter_constraints:
+        rules = _make_rules(cls)
         _rules[cls] = cls.__init__, cls._parameter_constraints, rules
-    for name, default, constraints in rules:
-        value = getattr(model, name)
-        if value is not default and not _satisfies(value, constraints):
-            return False
-    return True
+    names, defaults, constraints = rules
+    # Without a loop in Python over all parameters, most of which have their defaults.
+    try:
+        values = [*map(vars(model).__getitem__, names)]
+    except KeyError:  # not an attribute of the instance
+        values = [getattr(model, name) for name in names]
+    changed = compress(zip(values, constraints, strict=True), map(is_not, values, defaults))
+    return all(_satisfies(value, allowed) for value, allowed in changed)
 
 
 def _satisfies(value: Any, constraints: tuple[Any, ...]) -> bool:
-    return any(constraint.is_satisfied_by(value) for constraint in constraints)
+    for constraint in constraints:  # faster than any()
+        if constraint.is_satisfied_by(value):
+            return True
+    return False
 
 
-def _make_rule(cls: type[Any], name: str) -> _Rule:
+def _make_rules(cls: type[Any]) -> _Rules:
+    names = cls._get_param_names()
+    made = [_make_constraints(cls, name) for name in names]
+    parameters = inspect.signature(cls.__init__).parameters
+    defaults = [parameters[name].default for name in names]
+    valid = map(_satisfies, defaults, made)
+    return names, [x if ok else _NO_DEFAULT for x, ok in zip(defaults, valid, strict=True)], made
+
+
+def _make_constraints(cls: type[Any], name: str) -> tuple[Any, ...]:
     given = cls._parameter_constraints.get(name, "no_validation")
     constraints = [object] if given == "no_validation" else given  # every value is an object
-    made = tuple(make_constraint(constraint) for constraint in constraints)
-    default = inspect.signature(cls.__init__).parameters[name].default
-    return name, default if _satisfies(default, made) else _NO_DEFAULT, made
+    return tuple(make_constraint(constraint) for constraint in constraints)

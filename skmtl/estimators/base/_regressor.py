@@ -25,7 +25,7 @@ from skmtl.estimators.base._batches import refuse_prior_with_scales, with_prior
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._known import apart_from_known, around_prior
 from skmtl.estimators.base._parameters import estimator, parameter
-from skmtl.losses import Loss, losses_by_name
+from skmtl.losses import Loss, loss_by_name
 from skmtl.penalties import split
 
 Array = NDArray[Any]
@@ -96,7 +96,7 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
     )
 
     def _own_loss(self) -> Loss:
-        return losses_by_name(self)[self.loss]
+        return loss_by_name(self, self.loss)
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         return self._prepared(self._read_labels(X, y, sample_weight))
@@ -136,7 +136,9 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
     def _check_labels(self, data: TaskData) -> None:
         """Raise if labels are outside the domain of the loss."""
         loss = self._get_loss()
-        wrong = loss.refuses(data.y) & (data.weights > 0)
+        wrong = loss.refuses(data.y)
+        if wrong.any():
+            wrong &= data.weights > 0
         if wrong.any():
             # Of the smallest, whose sign says most.
             at = np.unravel_index(np.where(wrong, data.y, np.inf).argmin(), wrong.shape)
@@ -151,7 +153,7 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
 
     def _warn_of_data(self, data: TaskData) -> None:
         super()._warn_of_data(data)
-        if data.scales is None and self._targets_compete(data):
+        if data.scales is None and data.n_tasks > 1 and self._targets_compete(data):
             self._warn_unlike_scales(data)
 
     def _targets_compete(self, data: TaskData) -> bool:
@@ -166,10 +168,10 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
 
     def _warn_unlike_scales(self, data: TaskData) -> None:
         """Warn if the labels of some tasks are far smaller or larger than those of others."""
-        loss = self._get_loss()
-        # Constant labels, counts and classes have no scale.
-        comparable = [loss.column(task).translates for task in data.positions]
-        scales = np.where(comparable, data.standard_deviations(), 0.0)
+        loss, scales = self._get_loss(), data.standard_deviations()
+        if not loss.translates:
+            # Constant labels, counts and classes have no scale.
+            scales[[not loss.column(task).translates for task in data.positions]] = 0.0
         compared = scales[scales > 0]
         if len(compared) < 2 or compared.max() < _UNLIKE * compared.min():
             return
