@@ -85,6 +85,28 @@ def _gather(n_tasks: int) -> tuple[Call, int]:
     return lambda: (features * coef[codes]).sum(axis=1), X.nbytes
 
 
+def _copy(n_tasks: int) -> tuple[Call, int]:
+    """NumPy's copy of the features, which every fit makes: new memory, written once."""
+    X, _ = stacked(n_tasks)
+    return lambda: np.ascontiguousarray(X[:, :-1]), X.nbytes
+
+
+def _passes(n_tasks: int, n_passes: int = 60) -> tuple[Call, int]:
+    """NumPy's passes over as many numbers as there are in the Gram matrices of all tasks.
+
+    What sweeps of coordinate descent read and write, in the same order, without their arithmetic.
+    """
+    grams = np.ones((_FEATURES, n_tasks, _FEATURES))
+    slopes = np.zeros((n_tasks, _FEATURES))
+
+    def run() -> None:
+        for _ in range(n_passes):
+            for gram in grams:
+                np.add(slopes, gram, out=slopes)
+
+    return run, grams.nbytes
+
+
 def blocks(n_rows: int, n_features: int, n_tasks: int, block: int) -> Iterator[tuple[Array, Array]]:
     """Rows made block by block: the same numbers with other means, which costs little."""
     rng = np.random.default_rng(0)
@@ -190,6 +212,8 @@ SERIES: dict[str, Series] = {
     ),
     "predict": Series("predict", "tasks", (*_TASKS, 1_000_000), _FEW_TASKS, _predict),
     "gather": Series("(X * coef[code]).sum(1)", "tasks", (*_TASKS, 1_000_000), _FEW_TASKS, _gather),
+    "copy": Series("NumPy: a copy of X", "tasks", _TASKS, _FEW_TASKS, _copy),
+    "passes": Series("NumPy: 60 passes over Gram matrices", "tasks", _TASKS, _FEW_TASKS, _passes),
     "pooled": Series(
         "PooledTask", "tasks", _TASKS, _FEW_TASKS, _family("PooledTaskRegressor", alpha=1.0)
     ),

@@ -2,9 +2,12 @@
 
 ``python -m benchmarks.scaling [--series stream missing ...] [--quick] [--plot FILE]``
 
-Every measurement has a process of its own, on one thread. The memory is the peak beyond what the
-process held before the call: libraries, compiled kernels and the data. The slope is that of log
-seconds against log size, by least squares; where it is 1, twice the size costs twice the time.
+Every measurement has a process of its own, on one thread. A call of less than 1 second is measured
+in 5 processes, and one of less than 10 seconds in 3; the medians are given. The memory is the peak
+beyond what the process held before the call: libraries, compiled kernels and the data. The slope is
+that of log seconds against log size, by least squares; where it is 1, twice the size costs twice
+the time. The series of NumPy are controls: the work for each task does not depend on the number of
+tasks, so that a slope above 1 is due to the memory of the machine.
 
 With dask, the seconds are those of all processes; each worker has one thread, and holds its chunks
 before the fit. The peak is that of a worker. Scheduling is measured apart: the same graph over as
@@ -14,6 +17,7 @@ what else the machine does.
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -28,6 +32,8 @@ from benchmarks._scaling_cases import SERIES
 from benchmarks.peers.growth import slope
 
 _SCHEDULING = ("passes", "scheduling_seconds", "scheduling_wall")
+# Measurements of a size, by the seconds that the first takes.
+_REPEATS = ((1.0, 5), (10.0, 3))
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -89,19 +95,35 @@ def _series(name: str, quick: bool, limit: float) -> Record:
     series = SERIES[name]
     found, failed = [], ""
     for size in series.quick if quick else series.sizes:
-        one = _in_process(name, size, limit)
+        one = _median(name, size, limit)
         if "error" in one:
             failed = f"{size:,}: {one['error']}"
             break
         found.append(one | {"size": size})
         say(f"{name} {size:,}: {one['seconds']:.2f} s, {one['peak_bytes'] / 2**20:.0f} MiB")
     record: Record = {"name": name, "label": series.label, "axis": series.axis, "failed": failed}
-    for key in ("size", "seconds", "wall", "peak_bytes", "input_bytes", *_SCHEDULING):
+    for key in ("size", "seconds", "wall", "peak_bytes", "input_bytes", "repeats", *_SCHEDULING):
         if all(key in one for one in found):
             record[key] = [one[key] for one in found]
     if len(found) > 1:
         record["slope"] = slope(record["size"], record["seconds"])[0]
     return record
+
+
+def _median(name: str, size: int, limit: float) -> Record:
+    """The medians of the measurements of one size."""
+    found = [_in_process(name, size, limit)]
+    if "error" in found[0]:
+        return found[0]
+    repeats = next((n for below, n in _REPEATS if found[0]["seconds"] < below), 1)
+    while len(found) < repeats and "error" not in found[-1]:
+        found.append(_in_process(name, size, limit))
+    if "error" in found[-1]:
+        return found[-1]
+    medians = {
+        key: statistics.median(one[key] for one in found) for key in ("seconds", "peak_bytes")
+    }
+    return found[0] | medians | {"repeats": repeats}
 
 
 def _in_process(name: str, size: int, limit: float) -> Record:

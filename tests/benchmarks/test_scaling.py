@@ -52,6 +52,19 @@ def test_a_run_prints_slopes_and_what_failed(tmp_path, capsys, monkeypatch):
     assert "300: killed by signal 9" in printed and (tmp_path / "a.json").exists()
 
 
+def test_short_calls_are_repeated_and_the_median_counts(monkeypatch):
+    seconds = {100: [0.5, 0.1, 9.0, 0.2, 0.3], 300: [5.0, 7.0, 3.0]}
+    left = {size: iter(each) for size, each in seconds.items()}
+
+    def measured(name, size, limit):
+        return {"seconds": next(left[size]), "peak_bytes": 1, "input_bytes": 1}
+
+    monkeypatch.setattr(scaling, "_in_process", measured)
+    record = scaling.main(["--series", "pooled", "--quick"])[0]
+    assert record["seconds"] == [0.3, 5.0] and record["repeats"] == [5, 3]
+    assert all(next(each, None) is None for each in left.values())
+
+
 def test_the_stream_has_the_rows_it_says():
     statistics = TaskStatistics.from_batches(blocks(2_500, 4, 3, 1_000), task_column=-1)
     assert statistics.label_counts_.sum() == 2_500 and statistics.n_batches_ == 3

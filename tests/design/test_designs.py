@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from objectives import N_FEATURES, N_TASKS, Case
 
+from skmtl.design import _stacked
+
 DESIGNS = [
     (layout, centre, pooled, sparse, weighted)
     for layout, weighted in [("shared", "rows"), ("shared", "labels"), ("stacked", "labels")]
@@ -137,3 +139,42 @@ class TestDesign:
         assert case.design.adjoint(U.astype(np.float32)).dtype == np.float32
         inner = np.vdot(double, U)
         assert inner == pytest.approx(np.vdot(W, case.design.adjoint(U)), rel=1e-10)
+
+
+class TestBatchesOfTasks:
+    """Tasks of which few fit into a batch, and one that exceeds it."""
+
+    STARTS = np.array([0, 3, 4, 9, 40, 42])
+
+    @pytest.fixture(autouse=True)
+    def small_batches(self, monkeypatch):
+        monkeypatch.setattr(_stacked, "_BATCH_ENTRIES", 12)
+
+    def test_batches_partition_tasks_and_rows(self):
+        tasks, rows = zip(*_stacked.task_batches(self.STARTS, 2), strict=True)
+        assert len(tasks) > 2
+        assert [t for part in tasks for t in range(5)[part]] == list(range(5))
+        assert [i for part in rows for i in range(42)[part]] == list(range(42))
+        np.testing.assert_array_equal([part.start for part in rows], self.STARTS[:-1][[0, 2, 3, 4]])
+
+    @pytest.mark.parametrize("order", ["C", "F"])
+    def test_features_are_centred_and_summed_as_without_batches(self, order):
+        rng = np.random.default_rng(0)
+        X = np.asarray(rng.normal(3, 1, (42, 3)), order=order)[:, :2]
+        omega, H = rng.uniform(0.1, 2, (2, 42))
+        design = _stacked.StackedDesign(X, self.STARTS, omega, centre="task")
+        expected, gram = np.empty((42, 2)), 0.0
+        for a, b in zip(self.STARTS[:-1], self.STARTS[1:], strict=True):
+            expected[a:b] = X[a:b] - np.average(X[a:b], axis=0, weights=omega[a:b])
+            gram = gram + H[a:b].sum() * np.cov(X[a:b].T, aweights=H[a:b], ddof=0)
+        np.testing.assert_allclose(design.X, expected, atol=1e-13)
+        np.testing.assert_allclose(design.pooled_gram(H), gram, atol=1e-12)
+
+    def test_features_that_are_constant_within_a_task_become_zero(self):
+        X = np.random.default_rng(0).normal(size=(42, 2))
+        X[3:9, 0], X[9:40, 1] = 0.1, 1e5 / 3
+        omega = np.random.default_rng(1).uniform(0.1, 2, 42)
+        design = _stacked.StackedDesign(X, self.STARTS, omega, centre="task")
+        constant = np.zeros((42, 2), dtype=bool)
+        constant[3:9, 0] = constant[9:40, 1] = constant[3:4, 1] = True
+        np.testing.assert_array_equal(design.X == 0, constant)

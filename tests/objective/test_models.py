@@ -11,6 +11,7 @@ from numba import typeof
 from skmtl._numerics import kernels
 from skmtl.objective._lengths import length_step
 from skmtl.objective._models import NO_GRAMS, DenseModel, GramModel, SparseModel, Thresholds
+from skmtl.objective._task_model import TaskGramModel
 
 STRENGTHS = [(0.0, 3.0), (2.0, 0.0), (1.0, 2.0)]
 
@@ -53,6 +54,8 @@ def models_of(A, R, factors):
     columns = sp.csc_array(A)
     yield GramModel(gram, factors, NO_GRAMS, slope.copy(), square)
     yield GramModel(np.zeros((0, 0)), ones, grams, slope.copy(), square)
+    by_row = np.repeat(gram[:, None, :], len(factors), axis=1)
+    yield TaskGramModel(by_row, factors, slope.copy(), square)
     yield dense_model(A, R, factors)
     yield SparseModel(columns, np.zeros(A.shape[1]), np.ones(len(R)), factors, R.copy())
 
@@ -80,6 +83,25 @@ class TestModels:
             reached = ((R - A @ W) ** 2 * factors).sum() / 2 + (ridges * W**2).sum() / 2
             reached += entry * np.abs(W).sum() + group * lengths
             assert best - 1e-6 <= reached <= best + tol + 1e-6
+
+    @pytest.mark.parametrize(("entry", "group"), [(0.0, 0.3), (0.1, 0.2)])
+    def test_a_single_row_is_minimised_at_once_however_much_the_curvatures_differ(
+        self, entry, group
+    ):
+        A, R, _, ridges = small_problem(n=6, s=4, seed=2)
+        A, factors = A[:, :1], np.geomspace(1e-3, 10, R.shape[1])
+        best, expected = stated_minimum(A, R, factors, 0 * ridges, entry, group)
+        *_, model, _, _ = models_of(A, R, factors)
+        W = np.zeros((1, R.shape[1]))
+        assert isinstance(model, TaskGramModel)
+        assert model.minimise(W, Thresholds(entry, group, 0 * ridges), 1e-9 * best, 1000) == 5
+        # cvxpy is accurate only to about 1e-3 where the curvature is small.
+        np.testing.assert_allclose(W, expected, rtol=5e-3, atol=1e-4)
+        w, slopes = W[0], factors * (A[:, 0] @ (R - A @ W))
+        at_zero = w == 0
+        assert (~at_zero).any() and (np.abs(slopes[at_zero]) <= entry).all()
+        stationary = entry * np.sign(w) + group * w / np.linalg.norm(w)
+        np.testing.assert_allclose(slopes[~at_zero], stationary[~at_zero], atol=1e-10)
 
     def test_sparse_columns_minus_their_means_are_centred_columns(self):
         A, R, factors, ridges = small_problem(n=30)
@@ -111,7 +133,7 @@ class TestModels:
                 return plain(*arrays)
 
             monkeypatch.setattr(kernels, name, spy)
-        gram, _, _, usual = models_of(A, R, factors)
+        gram, _, _, _, usual = models_of(A, R, factors)
         turned = replace(gram, gram=np.asfortranarray(gram.gram), slope=gram.slope.copy())
         columns = usual.columns.copy()
         columns.indices, columns.indptr = (
