@@ -58,7 +58,7 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit"])],
-        "auxiliary": ["array-like"],
+        "auxiliary": [list, "array-like"],  # a list is recognised at once
         "weight": [Interval(Real, 0, None, closed="left"), StrOptions({"cv"})],
         "losses": [str, dict, None],
         "cv": ["cv_object"],
