@@ -197,7 +197,7 @@ SERIES: dict[str, Series] = {
         by_workers(squared, 1_000_000, 40),
     ),
     "dask-passes": Series(
-        "the same, logistic, 200,000 rows",
+        "Distributed, logistic, 200,000 rows in 40 chunks",
         "workers",
         (1, 2),
         (1,),

@@ -24,8 +24,8 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
     r"""An estimator of skmtl for dask arrays and data frames.
 
     The worker that holds a block of rows reduces it to sums. These are added up in a tree, and the
-    machine that calls ``fit`` fits the total, whose size does not depend on the number of rows. The
-    objective
+    machine that calls ``fit`` needs only the total, whose size does not depend on the number of
+    rows. The objective
 
     .. math:: \frac{T}{S} \sum_t c_t \sum_{i \in t} s_i \, \ell(y_i, x_i w_t + b_t) + \Omega(W)
 
@@ -88,11 +88,11 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
     arrays, or all data frames and Series; a data frame beside an array may be read again for each
     of them. Data in memory are fitted without dask.
 
-    **What travels.** Only sums travel between workers and to the caller. With the squared loss, T
+    **Messages.** Only sums travel between workers and to the caller. With the squared loss, T
     tasks and d features they take about :math:`4 T d^2` bytes, or :math:`4 d^2` bytes in the shared
     layout without missing labels, and K times as much with K folds. With other losses they take
     :math:`8 T d^2` bytes in each pass, and :math:`8 T d` once only the certificate is missing; W
-    and b travel to the workers. Sums are in double precision, and are added in the same order
+    and b are sent to the workers. Sums are in double precision, and are added in the same order
     whatever the number of workers. If a worker is lost, dask computes its blocks again.
 
     **Passes.** The first pass of other losses counts labels and finds the tasks, the classes and
