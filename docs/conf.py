@@ -18,7 +18,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
     "matplotlib.sphinxext.plot_directive",
     "benchmark_tables",
     "numpydoc",
@@ -84,6 +84,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 5,
     "abort_on_example_error": False,
     "matplotlib_animations": False,
+    "capture_repr": (),
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -95,7 +96,7 @@ html_show_sourcelink = False
 html_sidebars = {"get_started": [], "choosing": [], "changelog": []}
 html_theme_options = {
     "show_toc_level": 2,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
