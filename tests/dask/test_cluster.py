@@ -126,7 +126,7 @@ def test_other_losses_have_the_same_optimum(cluster, loss, layout):
     X, y, weights = in_blocks(da, case)
     found = Distributed(model, client=cluster).fit(X, y, weights)
     assert found.n_iter_ == streamed.n_iter_
-    assert found.dual_gap_ <= 1e-12 * local.objective_ * 10
+    assert found.dual_gap_ <= 1e-8 * local.objective_
     for other in (streamed, local):
         np.testing.assert_allclose(found.coef_, other.coef_, atol=1e-6)
         np.testing.assert_allclose(found.intercept_, other.intercept_, atol=1e-5)
