@@ -34,7 +34,7 @@ INTERNAL = {
     },
     "losses": {
         *("FunnelLoss", "GivenSlopesLoss", "OffsetLoss", "SmoothQuantileLoss", "log_reached"),
-        "losses_by_name",
+        *("LOSS_NAMES", "loss_by_name", "losses_by_name", "mixed"),
     },
     "metrics": {"TaskScorer"},
     "model_selection": {"Delegation", "check_estimator", "make_folds", "rows_of_data"},

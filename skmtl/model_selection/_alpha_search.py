@@ -99,8 +99,8 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
     are therefore not warm-started, and the scores are those of separate fits for each alpha. Set
     ``random_state`` of the GroupOverlap estimators to an integer.
 
-    ``score`` is that of ``best_estimator_``, independent of ``scoring``. Other methods, such as
-    ``transform``, are called on ``best_estimator_``.
+    ``score`` is that of ``best_estimator_``, independent of ``scoring``. Call methods
+    that the search does not have, such as ``fit_new_task``, on ``best_estimator_``.
 
     References
     ----------
