@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> TaskGroups:
     found = group_tasks(*data, n_jobs=arguments.jobs, random_state=0)
     print(found)
     for k, loss, error in zip(found.candidates, found.losses, found.errors, strict=True):
-        print(f"{k:3d} groups: loss {loss:.2f} (standard error of the difference {error:.2f})")
+        groups = "group" if k == 1 else "groups"
+        print(f"{k:3d} {groups}: loss {loss:.2f} (standard error of the difference {error:.2f})")
     gains = task_affinity(*data, kind="leave_one_out", n_jobs=arguments.jobs, random_state=0)
     print(gains)
     correlation = found.affinity.matrix[np.triu_indices(len(found.tasks), 1)]

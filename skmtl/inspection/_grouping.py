@@ -107,7 +107,8 @@ class TaskGroups:
 
     def __repr__(self) -> str:
         sizes = np.bincount(self.labels[self.labels >= 0], minlength=self.n_groups)
-        lines = [f"{self.n_groups} groups of {len(self.tasks)} tasks"]
+        groups = "group" if self.n_groups == 1 else "groups"
+        lines = [f"{self.n_groups} {groups} of {len(self.tasks)} tasks"]
         for k, names in enumerate(self.groups):
             shown = ", ".join(str(name) for name in names[:8])
             lines.append(f"  {k} ({sizes[k]} tasks): {shown}" + (", ..." if sizes[k] > 8 else ""))
