@@ -541,8 +541,8 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
         if found.parts is not None:
             parts = np.zeros((len(found.parts), *coef.shape), dtype=coef.dtype)
             parts[:, learned] = found.parts
-        certificate = found.objective, found.dual_gap, found.n_iter
-        return Fit(coef, intercept, *certificate, learned, parts)
+        # A subclass of Fit keeps what else it holds.
+        return replace(found, coef=coef, intercept=intercept, learned=learned, parts=parts)
 
     def _prepared_objective(self, data: TaskData, prepared: BaseObjective | None) -> BaseObjective:
         """The objective for the solver on learnable tasks, from a prepared one if given."""
