@@ -1,6 +1,6 @@
 """
-Did sharing help, and whom?
-===========================
+Did sharing help, and which tasks?
+==================================
 
 **Question.** I fitted my tasks together. Is that better than separate models, and for which tasks?
 """
