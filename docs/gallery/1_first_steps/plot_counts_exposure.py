@@ -8,8 +8,8 @@ lengths of time. How do I model rates, for several regions at once?
 
 # %%
 # Use the Poisson loss, and pass the logarithm of the exposure as an offset. The offset is a column
-# of X that is no feature: it is added to the linear predictor in ``fit`` and in ``predict``. Here
-# 12 regions with 60 policies each share four risk factors out of 15.
+# of X that is not a feature: it is added to the linear predictor in ``fit`` and in ``predict``.
+# Here 12 regions with 60 policies each depend on the same four of 15 risk factors.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -73,6 +73,6 @@ plt.show()
 # **Answer.** Use ``loss="poisson"`` with ``offset_column``. Sharing the factors lowers the deviance
 # from 1.14 to 1.02 against separate models, which have only 31 to 85 claims each. Ignoring the
 # exposure raises it to 1.26. The four relevant factors have much larger coefficients than the
-# eleven others, although at the strength that predicts best these are not exactly zero. The largest
-# rates are underestimated and the smallest overestimated, since the penalty shrinks the
+# eleven others, although at the penalty strength that predicts best these are not exactly zero. The
+# largest rates are underestimated and the smallest overestimated, since the penalty shrinks the
 # coefficients.

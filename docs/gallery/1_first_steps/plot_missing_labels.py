@@ -30,7 +30,7 @@ print("labels of each target:", n_labels)
 
 # %%
 # No row has all its labels, so dropping incomplete rows would drop all of them. The estimators
-# leave missing labels out of the sum. Separate models use the same rows, but each target on its
+# leave missing labels out of the sum. Separate models use the same rows, but fit each target on its
 # own.
 
 joint = BlockSparseRegressorCV(alphas=30).fit(X, Y)

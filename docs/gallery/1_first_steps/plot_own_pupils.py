@@ -7,8 +7,8 @@ How do I fit all of them in one scikit-learn pipeline?
 """
 
 # %%
-# Put the rows one below the other and keep the school as a column: the stacked layout. Here 20
-# schools with 10 to 80 pupils are simulated. Their coefficients scatter around a common centre.
+# Stack the rows of all schools and keep the school as a column: this is the stacked layout. Here 20
+# schools with 10 to 80 pupils are simulated. Their coefficients vary around a common centre.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,7 +38,7 @@ X_test, y_test = pupils[from_the_end < 200], score[from_the_end < 200]
 print(X_train.tail(3).round(2).to_string())
 
 # %%
-# :class:`~skmtl.preprocessing.TaskTransformer` applies any transformer to all columns but the
+# :class:`~skmtl.preprocessing.TaskTransformer` applies any transformer to all columns except the
 # school. The folds of :class:`~skmtl.model_selection.StratifiedTaskKFold` hold pupils of every
 # school.
 

@@ -21,8 +21,8 @@ X, Y = dataset.data[:60], dataset.target[:60]
 X_test, Y_test = dataset.data[60:], dataset.target[60:]
 
 # %%
-# Cross-validation compares a whole path of strengths. Its display shows the norms of the features'
-# coefficients, the number of features in use, and the error on held-out rows.
+# Cross-validation compares a whole path of penalty strengths. Its display shows the norms of the
+# features' coefficients, the number of features in use, and the error on held-out rows.
 
 search = BlockSparseRegressorCV(alphas=40).fit(X, Y)
 display = PathDisplay.from_estimator(search, X, Y)
@@ -32,7 +32,7 @@ plt.show()
 
 # %%
 # Three rules: the smallest error over the folds; the strongest penalty whose error is within one
-# standard error of it; and the extended BIC, which needs no folds.
+# standard error of the smallest; and the extended BIC, which needs no folds.
 
 models = {
     "best": search,
@@ -61,7 +61,7 @@ plt.show()
 
 # %%
 # **Answer.** For prediction, take the smallest cross-validated error: it has the best error on new
-# rows (4.72), but it includes nine irrelevant features. For a list of features, take the rule of
-# one standard error or the extended BIC: they select 5 and 6 features here, with none of the
+# rows (4.72), but it includes nine irrelevant features. For a list of features, take the
+# one-standard-error rule or the extended BIC: they select 5 and 6 features here, with none of the
 # relevant ones missed, at the price of more shrinkage and a larger error (5.27 and 5.00). The
 # extended BIC needs one path instead of one for each fold.

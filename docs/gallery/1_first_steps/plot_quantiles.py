@@ -73,5 +73,5 @@ plt.show()
 # **Answer.** Yes. The lines of the joint model are close to the true quantiles: 51% of the new days
 # lie below the median and 89% below the 90% quantile. Separate models of the 90% quantile, each
 # from 80 days, do worse: 84.5% of the new days lie below, and by the pinball loss they explain no
-# more than a constant quantile, where the joint model explains 17%. High quantiles depend on few
+# more than a constant quantile, whereas the joint model explains 17%. High quantiles depend on few
 # days, so that sharing matters more for them than for the median.

@@ -23,9 +23,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# A vector of class labels is fitted one against the rest. Separate models select one ridge strength
-# by cross-validation; the joint model selects pixels for all digits with the L2,1 norm, whose
-# strength is selected by cross-validation too.
+# A vector of class labels is fitted one against the rest. Separate models select the strength of a
+# ridge penalty by cross-validation; the joint model selects pixels for all digits with the L2,1
+# norm, whose penalty strength is selected by cross-validation too.
 
 separate = IndependentTaskClassifier(alpha="cv").fit(X_train, y_train)
 joint = BlockSparseClassifierCV(alphas=30).fit(X_train, y_train)
@@ -50,7 +50,7 @@ plt.show()
 
 # %%
 # **Answer.** Here separate models are enough: they are right for 89% of the test images, and the
-# joint model for 88%. What sharing buys is a smaller model. It reads 33 pixels for all ten digits,
-# while the separate models read all 54 pixels that are dark in any training image. Sharing features
-# pays when reading features is costly, or when the tasks depend on the same few of many features;
-# see :ref:`sphx_glr_auto_examples_3_features_plot_sites.py`.
+# joint model for 88%. What sharing buys is a smaller model. It uses 33 pixels for all ten digits,
+# while the separate models use all 54 pixels that are dark in any training image. Sharing features
+# pays when measuring them is costly, or when the tasks depend on the same few of many features; see
+# :ref:`sphx_glr_auto_examples_3_features_plot_sites.py`.

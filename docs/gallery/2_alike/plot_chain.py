@@ -23,7 +23,7 @@ X, y = dataset.data, dataset.target
 
 # %%
 # The fused penalty is the sum of the absolute differences between consecutive months, so that most
-# of them are exactly zero. The L1 norm in addition removes features without an effect.
+# of them are exactly zero. In addition, the L1 norm removes features without an effect.
 
 fused = AlphaSearchCV(FusedTaskRegressor(sparse=0.2, task_column=-1), alphas=25, rule="1se")
 fused.fit(X, y)
@@ -51,8 +51,8 @@ axes[0, 0].legend(fontsize="small")
 plt.show()
 
 # %%
-# **Answer.** The fused fit follows the large jumps to the month, and its coefficients are closer to
-# the truth than those of separate months, with an error of 0.18 instead of 0.29. Of 230 differences
-# between consecutive months 28 are not zero, more than the true 8: a large jump is often split into
-# one large and a few small steps, and jumps are shrunk. Read the large steps as changes, and the
-# small ones with caution.
+# **Answer.** The fused fit places the large jumps in the right month, and its coefficients are
+# closer to the truth than those of separate months, with an error of 0.18 instead of 0.29. Of 230
+# differences between consecutive months, 28 are not zero, whereas there are only 8 true jumps: a
+# large jump is often split into one large and a few small steps, and jumps are shrunk. Read the
+# large steps as changes, and the small ones with caution.

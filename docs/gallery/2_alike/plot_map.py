@@ -3,11 +3,11 @@ Tasks on a map
 ==============
 
 **Question.** My tasks are districts, and neighbouring districts should have similar effects. How do
-I tell the model who is a neighbour?
+I tell the model which districts are neighbours?
 """
 
 # %%
-# An effect that varies smoothly over a grid of 10 x 10 districts, with only eight rows in each. A
+# Three effects vary smoothly over a grid of 10 x 10 districts, with only eight rows in each. A
 # list of edges names the pairs of neighbours; here they share a border.
 
 import matplotlib.pyplot as plt

@@ -7,7 +7,7 @@ Nonlinear tasks
 
 # %%
 # Three related sensors: the second follows the first, the third mirrors it. The third stopped
-# working half-way.
+# working halfway.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -73,4 +73,4 @@ plt.show()
 # %%
 # **Answer.** Yes. After the failure the error of the third sensor is 0.10 instead of 0.57: the
 # process has learned that the third sensor mirrors the first two (correlation -0.99), which still
-# report. Alone, the prediction returns to the mean and says so by its wide band.
+# work. Alone, the prediction returns to the mean, and its wide band shows the uncertainty.

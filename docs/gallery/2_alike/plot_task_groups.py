@@ -24,7 +24,7 @@ X, y = dataset.data, dataset.target
 
 # %%
 # The task relation estimator learns the correlation between the tasks' coefficients, without a
-# number of groups. :func:`~skmtl.inspection.task_affinity` selects its strength by
+# number of groups. :func:`~skmtl.inspection.task_affinity` selects its penalty strength by
 # cross-validation.
 
 affinity = task_affinity(TaskRelationRegressor(task_column=-1), X, y, random_state=0)
@@ -49,5 +49,5 @@ plt.show()
 
 # %%
 # **Answer.** The heat map shows three blocks, and the loss of held-out labels is smallest for three
-# groups. All 24 tasks are in their true group, from 25 rows each. The labels of the groups can be
-# passed to :class:`~skmtl.ClusteredTaskRegressor` as ``clusters``.
+# groups. All 24 tasks are assigned to their true groups, from 25 rows each. The labels of the
+# groups can be passed to :class:`~skmtl.ClusteredTaskRegressor` as ``clusters``.

@@ -60,8 +60,8 @@ fig.colorbar(points, label=f"target {strongest}")
 plt.show()
 
 # %%
-# **Answer.** The singular values show three large directions and a few small ones, where those of
+# **Answer.** The singular values show three large directions and a few small ones, whereas those of
 # separate models decay slowly. The error falls from 7.32 to 6.91, where the noise alone accounts
 # for 6. ``transform`` turns 30 features into 8 coordinates, of which the first three carry most.
-# They span nearly the true directions: two of the three cosines are above 0.9, and the third is
+# They nearly span the true directions: two of the three cosines are above 0.9, and the third is
 # 0.77.

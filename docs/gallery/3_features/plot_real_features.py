@@ -25,8 +25,9 @@ search = BlockSparseRegressorCV(alphas=25)
 result = coefficient_intervals(search, X, Y)
 
 # %%
-# The selection alone is no test: at the strength that predicts best, many irrelevant features have
-# small coefficients. The p-values are adjusted for the number of features by Holm's method.
+# The selection alone is not a test: at the penalty strength that predicts best, many irrelevant
+# features have small coefficients. The p-values are adjusted for the number of features by Holm's
+# method.
 
 used = np.any(search.fit(X, Y).coef_ != 0, axis=0)
 significant = result.adjusted_p_values <= 0.05
@@ -69,6 +70,6 @@ plt.show()
 # %%
 # **Answer.** Of the 15 features in use, three have an adjusted p-value of at most 0.05, and all
 # three have an effect. The fourth relevant feature is too weak to be distinguished from zero.
-# Feature 0 has clear effects in four of the five tasks, and none that could be seen in task 1. Of
-# all intervals 96% contain the true coefficient; the penalised coefficients are shrunk towards
-# zero, and have no intervals.
+# Feature 0 has clear effects in four of the five tasks, and no discernible effect in task 1. Of all
+# intervals, 96% contain the true coefficient; the penalised coefficients are shrunk towards zero,
+# and have no intervals.

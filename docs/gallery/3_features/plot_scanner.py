@@ -7,8 +7,9 @@ the disease. How do I remove what reveals it?
 """
 
 # %%
-# Simulated scans of 12 sites. In the training data 80% of the sick and 20% of the healthy were
-# scanned by scanner B, which shifts several features. New data may have another mixture.
+# We simulate scans of patients and healthy people at 12 sites. In the training data 80% of the sick
+# and 20% of the healthy were scanned by scanner B, which shifts several features. New data may have
+# another mixture.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,7 +39,7 @@ X_train, y_train = scans(600, 0.8)
 # :class:`~skmtl.preprocessing.NuisanceEraser` takes the column of the scanner, removes everything
 # from the features that predicts it linearly, and drops the column. In the training data the
 # disease itself predicts the scanner, so that an eraser fitted to all scans removes a part of the
-# disease too. Fitted to the healthy alone, it removes what only the scanner explains. The sites are
+# disease too. Fitted to the healthy alone, it removes only what the scanner explains. The sites are
 # the tasks of the model.
 
 nuisance = {"nuisance": [n_features], "categorical": [n_features], "task_column": -1}

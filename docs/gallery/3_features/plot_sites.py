@@ -43,8 +43,8 @@ plt.show()
 
 # %%
 # Stability selection repeats the selection on random halves of the patients of each site, and keeps
-# what is selected again and again. The expected number of selected features that a half selects no
-# more often than an average feature is at most one.
+# what is selected again and again. Among the features that a random half selects no more often than
+# the average feature, the expected number of those kept is at most one.
 
 stable = stability_selection(
     BlockSparseClassifier(task_column=-1), X[train], y[train], n_subsamples=20, random_state=0

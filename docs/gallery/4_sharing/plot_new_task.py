@@ -70,6 +70,6 @@ ax.legend()
 plt.show()
 
 # %%
-# **Answer.** Yes. Without a label the error is 4.48, and with five labels it is 3.05; the hospital
+# **Answer.** Yes. Without labels the error is 4.48, and with five labels it is 3.05; the hospital
 # alone needs about 20 labels for that. The prior matters less as labels accumulate: with 40 of them
 # the errors are 2.12 and 2.33, close to the noise.

@@ -31,8 +31,9 @@ train = np.tile(np.arange(540) < 40, 14)
 X, y = dataset.data, dataset.target
 
 # %%
-# :class:`~skmtl.SafeTransferRegressor` mixes for each task its own fit with the shared one, with
-# weights learned from held-out labels, and keeps the own fit where the mix is not reliably better.
+# :class:`~skmtl.SafeTransferRegressor` mixes the separate fit of each task with the shared one,
+# with weights learned from held-out labels, and keeps the separate fit where the mixture is not
+# reliably better.
 
 options = {"task_column": -1}
 models = {
@@ -51,8 +52,9 @@ for name, model in models.items():
     )
 
 # %%
-# The gain of each task over its separate model, and the weights of the three fits. The trimmed fit
-# shares only among tasks that the shared fit predicted better than their own.
+# The gain of each task over its separate model, and the weights of the three fits: the separate fit
+# ("own"), the shared fit, and the trimmed fit, which shares only among tasks that the shared fit
+# predicted better than their separate fits did.
 
 order = np.argsort(dataset.outliers, kind="stable")
 fig, axes = plt.subplots(2, 1, figsize=(7, 5), sharex=True, layout="constrained")
@@ -79,5 +81,5 @@ plt.show()
 # **Answer.** Yes, at a price. Sharing with all lowers the error of the related tasks from 4.68 to
 # 4.41 and raises that of the unrelated ones from 4.61 to 4.86. Safe transfer keeps most of the gain
 # (4.48) without the loss (4.57). The lower panel shows how: three of the four unrelated tasks keep
-# their own fit. So do three of the related ones, which is the price: with 40 rows it is not clear
-# enough that sharing helps them.
+# their separate fits. So do three of the related ones, which is the price: with 40 rows it is not
+# clear enough that sharing helps them.

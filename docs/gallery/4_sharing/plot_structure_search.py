@@ -8,7 +8,7 @@ suits my tasks? And is any of them better than separate models?
 
 # %%
 # Let cross-validation decide. Here are three simulated data sets with twelve tasks each; the search
-# does not know how they were made.
+# does not know how they were simulated.
 
 import textwrap
 
@@ -56,8 +56,8 @@ plt.show()
 
 # %%
 # **Answer.** The search finds shared features where there are any: block sparsity removes 31% of
-# the error of separate models, and all other structures less. For clusters, the cluster norm has
-# the best score, and the learned task relation, which is simpler, is selected because it is within
-# one standard error. For few directions the low-rank model is selected, although its interval just
-# includes zero, and the data do not distinguish it from the cluster norm, the task relation or
-# block sparsity. Read the intervals before you read the winner.
+# the error of separate models, and every other structure removes less. For clusters, the cluster
+# norm has the best score, and the learned task relation, which is simpler, is selected because it
+# is within one standard error. For few directions the low-rank model is selected, although its
+# interval just includes zero, and the data do not distinguish it from the cluster norm, the task
+# relation or block sparsity. Read the intervals before you read the winner.

@@ -1,6 +1,6 @@
 """
-Did sharing help, and whom?
-===========================
+Did sharing help, and which tasks?
+==================================
 
 **Question.** I fitted my tasks together. Is that better than separate models, and for which tasks?
 """
@@ -44,6 +44,6 @@ plt.show()
 # %%
 # **Answer.** Sharing helped on average: the mean squared error is 12% lower than that of separate
 # models, with an interval above zero. With 20 to 60 rows, single tasks are hard to tell apart: two
-# are labelled as helped, none as hurt, and the report says that their gains are compatible with one
+# are reported as helped, none as hurt, and the report says that their gains are compatible with one
 # common gain. Against one pooled model the picture is different: the two unrelated tasks gain far
 # more than the others, since a pooled model forces the other tasks' coefficients on them.

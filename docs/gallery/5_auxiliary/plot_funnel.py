@@ -25,8 +25,8 @@ print("clicks and purchases:", Y.sum(axis=0))
 
 # %%
 # Three models of the purchase: from all impressions, ignoring the clicks; click times purchase
-# given a click, fitted separately, the second to those who clicked; and the entire space, in which
-# both factors are fitted together on all impressions and share their features.
+# given a click, fitted separately, the second to those who clicked; and the entire-space model, in
+# which both factors are fitted together on all impressions and share their features.
 
 purchase = IndependentTaskClassifier(alpha="cv").fit(X, Y[:, [1]])
 given_click = np.where(Y[:, 0] == 1, Y[:, 1], np.nan)
@@ -56,7 +56,7 @@ axes[0].set_ylabel("predicted probability")
 plt.show()
 
 # %%
-# **Answer.** Fit the funnel over all impressions. With only 77 purchases, the entire space has an
-# AUC of 0.764, where the true probabilities have 0.773; the purchase alone reaches 0.737, and the
-# two stages separately 0.747. Its probabilities are also closer to the true ones. The many clicks
-# tell the model which features matter, and the stages share them.
+# **Answer.** Fit the funnel over all impressions. With only 77 purchases, the entire-space model
+# has an AUC of 0.764, against 0.773 for the true probabilities; the purchase alone reaches 0.737,
+# and the two stages separately 0.747. The probabilities of the entire-space model are also closer
+# to the true ones. The many clicks tell the model which features matter, and the stages share them.

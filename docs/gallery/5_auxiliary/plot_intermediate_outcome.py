@@ -74,6 +74,6 @@ plt.show()
 
 # %%
 # **Answer.** Yes. The error falls from 1.10 to 0.94 when each measurement counts as much as the
-# outcome, which is also the weight that cross-validation selects from the 30 known outcomes. More
-# weight is worse again, since the measurements are not the outcome. Set ``weight="cv"`` unless you
-# know better: it keeps a weight of 0 if the measurements do not reliably help.
+# outcome, which is also the weight that cross-validation selects from the 30 known outcomes. A
+# larger weight is worse again, since the measurements are not the outcome. Set ``weight="cv"``
+# unless you know better: it keeps a weight of 0 if the measurements do not reliably help.

@@ -29,8 +29,8 @@ train = place < sizes[task]
 
 # %%
 # Conformal intervals come from the errors of labels that a fit has not seen. By default each task
-# has a spread of its own, shrunk towards that of all tasks. For comparison, one width for all
-# tasks, and quantiles of each task alone.
+# has a spread of its own, shrunk towards that of all tasks. We compare this with one width for all
+# tasks, and with the quantiles of each task alone.
 
 results = {}
 for pooling in ["shared", "task", "shrunk"]:

@@ -21,8 +21,8 @@ scale = np.geomspace(1, 10, 15)  # features in different units make the problem 
 X, Y = dataset.data * scale, dataset.target
 
 # %%
-# The display shows the gap of two solvers at their certificates, and the tolerance at which they
-# stop.
+# The display shows the duality gap of two solvers whenever they compute it, and the tolerance at
+# which they stop.
 
 fig, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
 for solver, colour in {"fista": "tab:orange", "admm": "tab:blue"}.items():
@@ -31,7 +31,7 @@ for solver, colour in {"fista": "tab:orange", "admm": "tab:blue"}.items():
 plt.show()
 
 # %%
-# Is the bound true? ``reference`` states the same objective in cvxpy, whose interior-point solver
+# Does the bound hold? ``reference`` states the same objective in cvxpy, whose interior-point solver
 # shares no code with the fit.
 
 optimum = reference.solve(LowRankRegressor(alpha=3.0), X, Y)

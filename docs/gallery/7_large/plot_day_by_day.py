@@ -6,9 +6,9 @@ Rows arrive day by day
 """
 
 # %%
-# ``partial_fit`` adds rows to the sums of those before, and fits from the sums, starting from the
-# last solution. The result is that of all rows so far. Here four stores send 10 rows a day each,
-# and a fifth opens on day 10.
+# ``partial_fit`` adds the new rows to the sums over all earlier ones, and fits from the sums,
+# starting from the last solution. The result is the same as that of a fit to all rows so far. Here
+# four stores send 10 rows a day each, and a fifth opens on day 10.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,5 +63,5 @@ plt.show()
 # **Answer.** No: each day costs a fit from sums, whose size does not depend on the days before, and
 # the result is that of a fit to all rows, up to rounding error. The fifth store, which opens on day
 # 10, starts with about half the error that the other stores had on their first day, since it shares
-# with them, and has caught up after a week. The strength was fixed here; with more rows a weaker
-# penalty would be better, so select it again from time to time.
+# with them, and has caught up after a week. The penalty strength was fixed here; with more rows a
+# weaker penalty would be better, so select it again from time to time.

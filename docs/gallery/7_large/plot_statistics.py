@@ -3,13 +3,13 @@ Data too large for memory
 =========================
 
 **Question.** My rows do not fit into memory. Can I fit all tasks in one pass, and still select the
-strength by cross-validation?
+penalty strength by cross-validation?
 """
 
 # %%
 # With the squared loss, sums over the rows determine the fit: counts, means and Gram matrices of
-# each task. Batches are read one at a time, and can be forgotten. Here a generator stands for the
-# files: 200 batches of 2,000 rows of 50 shops.
+# each task. Batches are read one at a time, and can then be discarded. Here a generator stands for
+# the files: 200 batches of 2,000 rows of 50 shops.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,7 +34,7 @@ def batches(n, seed):
 
 
 # %%
-# One statistics object for each of five folds. Whole batches go to a fold in turn.
+# One statistics object for each of five folds. Whole batches are assigned to the folds in turn.
 
 folds = [TaskStatistics(task_column=-1) for _ in range(5)]
 for number, (X, y) in enumerate(batches(200, seed=0)):
@@ -45,7 +45,8 @@ print(f"{total.label_counts_.sum()} rows of {rows_size / 2**20:.0f} MiB")
 print(f"five folds of sums: {sum(fold.nbytes for fold in folds) / 2**20:.1f} MiB")
 
 # %%
-# The CV estimators take the list of folds, and select the strength without reading a row again.
+# The CV estimators take the list of folds, and select the penalty strength without reading a row
+# again.
 
 search = BlockSparseRegressorCV(task_column=-1, alphas=20).fit_statistics(folds)
 print(f"alpha {search.alpha_:.4f}, duality gap {search.dual_gap_:.1e}")
@@ -73,5 +74,5 @@ plt.show()
 
 # %%
 # **Answer.** Yes. 400,000 rows were read once and reduced to 1.1 MiB for all folds, which does not
-# grow with the number of rows. Cross-validation over 20 strengths needed no further pass, and the
-# fit from sums equals the fit to the rows up to rounding error.
+# grow with the number of rows. Cross-validation over 20 penalty strengths needed no further pass,
+# and the fit from sums equals the fit to the rows up to rounding error.
