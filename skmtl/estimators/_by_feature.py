@@ -58,7 +58,7 @@ class ConstrainedFeatures(TaskEstimator):
             return penalty
         if penalty is None:
             return None
-        if isinstance(penalty, Superposition):
+        if penalty.n_superposed > 1:
             parts = [self._constrained(part, n_features) for part in penalty.parts]
             return Superposition(*(part for part in parts if part is not None))
         if weights is not None and weigh:

@@ -1,4 +1,4 @@
-"""Mixes of a shared fit and each task's own fit, which do no harm to unrelated tasks."""
+"""Mixtures of a shared fit and the separate fit of each task, so that unrelated tasks lose little."""
 
 import inspect
 from numbers import Integral, Real

