@@ -1,4 +1,4 @@
-"""Mixtures of a shared fit and the separate fit of each task, so that unrelated tasks lose little."""
+"""Mixtures of a shared fit and each task's separate fit: unrelated tasks lose little."""
 
 import inspect
 from numbers import Integral, Real
