@@ -100,7 +100,7 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
     ``random_state`` of the GroupOverlap estimators to an integer.
 
     ``score`` is that of ``best_estimator_``, independent of ``scoring``. Call methods
-    that the search does not have, such as ``fit_new_task``, on ``best_estimator_``.
+    that the search does not have, such as ``transform``, on ``best_estimator_``.
 
     References
     ----------

@@ -80,22 +80,6 @@ class Delegation:
         """
         return self._apply("decision_function", X)
 
-    @_if_model_has("transform")
-    def transform(self, X: Any) -> Any:
-        """Transform with the fitted estimator.
-
-        Parameters
-        ----------
-        X : array-like, sparse matrix or data frame
-            As in fit.
-
-        Returns
-        -------
-        ndarray
-            As returned by the estimator.
-        """
-        return self._apply("transform", X)
-
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The score of the fitted estimator: R2 or accuracy.
 

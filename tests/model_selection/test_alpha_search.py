@@ -453,11 +453,3 @@ class TestStatistics:
             search.set_params(scoring="r2").fit_statistics(parts)
         with pytest.raises(ValueError, match="task_column=None, but LowRankRegressor has"):
             AlphaSearchCV(LowRankRegressor(task_column=0)).fit_statistics(parts)
-
-
-def test_transform_of_the_fitted_estimator():
-    rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(30, 5)), rng.normal(size=(30, 3))
-    search = AlphaSearchCV(skmtl.LowRankRegressor(), alphas=3).fit(X, Y)
-    np.testing.assert_array_equal(search.transform(X), search.best_estimator_.transform(X))
-    assert not hasattr(AlphaSearchCV(BlockSparseRegressor()), "transform")

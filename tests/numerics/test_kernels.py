@@ -162,3 +162,18 @@ def test_without_a_folder_to_write_to_one_warning_says_what_to_do():
     assert "NUMBA_CACHE_DIR" in messages[0]
     # It is compiled nevertheless.
     assert taken == [[[3.0]]]
+
+
+def test_rows_at_the_edge_of_their_threshold():
+    """A row whose norm exceeds the threshold by rounding is (almost) zero, whatever it was."""
+    rng = np.random.default_rng(0)
+    for steps in range(6):
+        for _ in range(50):
+            bends = rng.uniform(0.1, 3.0, size=(1, 3))
+            slopes, start = rng.normal(size=3), rng.normal(size=(1, 3))
+            group = np.linalg.norm(slopes) * (1 - steps * np.finfo(float).eps)
+            grams, scales = bends[:, :, None].copy(), np.ones(3)
+            H = (slopes - bends[0] * start[0])[:, None].copy()  # slopes where the row is zero
+            strengths = np.zeros(3), np.zeros(1), np.array([group]), False
+            kernels.sweep_task_rows(grams, scales, bends, strengths, start, H, 5)
+            np.testing.assert_allclose(start, 0.0, atol=1e-6)

@@ -238,7 +238,11 @@ def sweep_task_rows(
         if reach > group:
             shrink = 1.0
             if group > 0.0:
-                more = group / _fit_row_length(target, bend, group, math.sqrt(length))
+                fitted = _fit_row_length(target, bend, group, math.sqrt(length))
+                if fitted > 0.0:
+                    more = group / fitted
+                else:  # the norm of target exceeds group by less than rounding
+                    shrink = 0.0
         for t in range(n_tasks):
             whole = bend[t] + more
             new = shrink * target[t] / whole if whole > 0.0 else 0.0
@@ -252,7 +256,7 @@ def sweep_task_rows(
 
 @kernel(fastmath=FAST)
 def _fit_row_length(target: Array, bend: Array, group: float, length: float) -> float:
-    """The length r > 0 of the row that minimises sum_t (bend_t w_t / 2 - target_t) w_t + group |w|.
+    """The length r of the row that minimises sum_t (bend_t w_t / 2 - target_t) w_t + group |w|.
 
     The row is r target / (bend r + group), and the norm of target exceeds group. ``length`` is a
     guess. 1 / |target / (bend r + group)| is concave and increasing in r: from below the root,
