@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+from cvxpy.error import SolverError
 from sklearn.exceptions import ConvergenceWarning
 
 from skmtl import reference
@@ -81,7 +82,8 @@ def _check_certificate(case: Case, model: Any, limited: bool, counts: Counter[st
             warnings.simplefilter("ignore")
             found = reference.solve(plain, case.X, case.y, case.sample_weight)
             null = _null(plain, case)
-    except (ValueError, RuntimeError, ArithmeticError) as error:
+    except (ValueError, RuntimeError, ArithmeticError, SolverError) as error:
+        # Not comparable: the problem cannot be stated in cvxpy, or its solver fails.
         counts[f"no reference: {str(error)[:40]}"] += 1
         return
     single = model.coef_.dtype == np.float32
