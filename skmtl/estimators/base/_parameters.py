@@ -226,7 +226,8 @@ class QuickValidation(DocumentedEstimator):
         Raises
         ------
         ValueError
-            If a name is unknown; the message suggests the closest one.
+            If the estimator has no such parameter; the message says which families have it, or
+            lists the valid parameters.
         """
         message = explain_missing(type(self), params, self._get_param_names())
         if message is not None:
