@@ -123,16 +123,19 @@ def write_json(path: Path | None, content: Any) -> None:
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def write_raw(arguments: Namespace, names: Sequence[str], records: dict[str, Any]) -> None:
-    """Write raw numbers together with the named arguments, versions and threads."""
+def environment() -> Record:
+    """The versions and the machine of a run."""
     packages = ("numpy", "scipy", "scikit-learn", "numba")
-    about: dict[str, Any] = {
-        "arguments": {name: getattr(arguments, name) for name in names},
-        "versions": {"python": platform.python_version(), "skmtl": skmtl.__version__}
-        | {package: version(package) for package in packages},
+    versions = {"python": platform.python_version(), "skmtl": skmtl.__version__}
+    return {
+        "versions": versions | {package: version(package) for package in packages},
         "machine": platform.machine(),
         "cores": os.cpu_count(),
-        "processes": arguments.jobs,
-        "threads_per_process": 1,
     }
-    write_json(arguments.json, about | records)
+
+
+def write_raw(arguments: Namespace, names: Sequence[str], records: dict[str, Any]) -> None:
+    """Write raw numbers together with the named arguments, versions and threads."""
+    about = {"arguments": {name: getattr(arguments, name) for name in names}}
+    processes = {"processes": arguments.jobs, "threads_per_process": 1}
+    write_json(arguments.json, about | environment() | processes | records)

@@ -109,7 +109,7 @@ class _Nothing:
 
 
 def _measured(client: Any, estimator: Any, X: Any, y: Any) -> dict[str, Any]:
-    """Seconds of a fit by all processes and by the clock, and those of scheduling alone."""
+    """CPU seconds of all processes and wall-clock seconds of a fit, and scheduling alone."""
     from skmtl.dask import Distributed
 
     client.run(reset_peak)
@@ -142,7 +142,7 @@ def _schedule(client: Any, X: Any, y: Any, n_passes: int) -> None:
 
 
 def _timed(client: Any, call: Callable[[], Any]) -> dict[str, float]:
-    """CPU seconds of the workers and of this process, which schedules, and seconds by the clock."""
+    """CPU seconds of the workers and of this process, which schedules, and wall-clock seconds."""
     before = client.run(time.process_time)
     own, wall = time.process_time(), time.perf_counter()
     call()

@@ -7,8 +7,6 @@ The pages of docs/benchmarks show these files.
 """
 
 import json
-import os
-import platform
 import re
 import shlex
 import subprocess
@@ -16,12 +14,11 @@ import sys
 from argparse import REMAINDER
 from collections.abc import Sequence
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import skmtl
 from benchmarks._command import Command
+from benchmarks._report import environment
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 Block = dict[str, Any]
@@ -43,25 +40,13 @@ def blocks(text: str) -> list[Block]:
             continue
         if lines[0].startswith("|"):
             header, _, *rows = map(cells, lines)
-            flush_right = [rule.endswith(":") for rule in cells(lines[1])]
-            found.append({"table": rows, "header": header, "right": flush_right})
+            found.append({"table": rows, "header": header})
         elif lines[0].startswith("- "):
             notes = re.split(r"\n(?=- )", "\n".join(lines))
             found.append({"notes": [" ".join(note[2:].split()) for note in notes]})
         else:
             found.append({"text": "\n".join(lines)})
     return found
-
-
-def about() -> dict[str, Any]:
-    """The date, versions and machine of a run."""
-    packages = ("numpy", "scipy", "scikit-learn", "numba")
-    versions = {"python": platform.python_version(), "skmtl": skmtl.__version__}
-    return {
-        "date": date.today().isoformat(),
-        "versions": versions | {package: version(package) for package in packages},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -75,12 +60,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     module = ["-m", f"benchmarks.{arguments.name}", *arguments.options]
     record: dict[str, Any] = {"command": shlex.join(["python", *module])}
     if arguments.printed is None:
-        run = subprocess.run(
-            [sys.executable, *module], stdout=subprocess.PIPE, text=True, check=True
-        )
-        record |= about() | {"report": blocks(run.stdout)}
+        printed = subprocess.check_output([sys.executable, *module], text=True)
+        record |= {"date": date.today().isoformat()} | environment()
     else:
-        record |= {"report": blocks(arguments.printed.read_text(encoding="utf-8"))}
+        printed = arguments.printed.read_text(encoding="utf-8")
+    record["report"] = blocks(printed)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{arguments.target or arguments.name}.json"
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

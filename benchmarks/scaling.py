@@ -11,7 +11,7 @@ tasks, so that a slope above 1 is due to the memory of the machine.
 
 With dask, the seconds are those of all processes; each worker has one thread, and holds its chunks
 before the fit. The peak is that of a worker. Scheduling is measured apart: the same graph over as
-many chunks of a single row, of which nothing is computed. Seconds by the clock ("wall") depend on
+many chunks of a single row, of which nothing is computed. Wall-clock seconds ("wall") depend on
 what else the machine does.
 """
 

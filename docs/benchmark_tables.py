@@ -50,7 +50,8 @@ def lines(record: dict[str, Any]) -> Iterator[str]:
             yield ""
     if "date" in record:
         versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-        yield from (f"*Run on {record['date']}, {record['machine']}; {versions}.*", "")
+        machine = f"{record['machine']}, {record['cores']} cores"
+        yield from (f"*Run on {record['date']}, {machine}; {versions}.*", "")
 
 
 class Benchmark(SphinxDirective):

@@ -1,4 +1,4 @@
-"""The address of the documentation, and the link to it in the HTML view of estimators"""
+"""The address of the documentation, and the link to it in the HTML view of estimators."""
 
 import sys
 from typing import ClassVar

@@ -15,6 +15,7 @@ def error(coef, truth):
 def show(
     panels: Mapping[str, np.ndarray],
     truth: np.ndarray | None = None,
+    parts: Mapping[str, np.ndarray] | None = None,
     *,
     ncols: int = 3,
     height: float = 1.9,
@@ -31,6 +32,8 @@ def show(
     truth : ndarray of shape (n_tasks, n_features), optional
         The true coefficients: the titles of matrices of this shape other than the first then
         state their distance from it.
+    parts : dict of str to ndarray, optional
+        Further matrices, whose titles state no distance.
     ncols : int, default=3
         Number of panels in a row.
     height : float, default=1.9
@@ -43,6 +46,8 @@ def show(
     -------
     figure : matplotlib Figure or SubFigure
     """
+    parts = {} if parts is None else parts
+    panels = {**panels, **parts}
     nrows = -(-len(panels) // ncols)
     if figure is None:
         figure = plt.figure(figsize=(7.6, height * nrows + 0.2), layout="constrained")
@@ -54,7 +59,7 @@ def show(
         image = ax.imshow(
             matrix, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
         )
-        if truth is not None and number > 0 and matrix.shape == truth.shape:
+        if not (truth is None or number == 0 or title in parts) and matrix.shape == truth.shape:
             title = f"{title}\nerror {error(matrix, truth):.2f}"
         ax.set_title(title, fontsize=9)
         ax.set_xlabel(x_label, fontsize=8)

@@ -28,6 +28,4 @@ panels = {
     "dirty model, norm='l2'": dirty.coef_,
 }
 parts = {"its shared part": dirty.shared_coef_, "its private part": dirty.task_coef_}
-figure = show(panels | parts, coef)
-for ax in figure.axes[4:6]:
-    ax.set_title(ax.get_title().split("\n")[0], fontsize=9)
+show(panels, coef, parts)

@@ -25,6 +25,4 @@ panels = {
     "robust": robust.coef_,
 }
 parts = {"its shared part": robust.shared_coef_, "its outliers": robust.task_coef_}
-figure = show(panels | parts, dataset.coef)
-for ax in figure.axes[4:6]:
-    ax.set_title(ax.get_title().split("\n")[0], fontsize=9)
+show(panels, dataset.coef, parts)

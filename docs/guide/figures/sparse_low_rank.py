@@ -23,6 +23,4 @@ panels = {
     "sparse + low rank": model.coef_,
 }
 parts = {"its low-rank part": model.shared_coef_, "its sparse part": model.task_coef_}
-figure = show(panels | parts, dataset.coef)
-for ax in figure.axes[4:6]:
-    ax.set_title(ax.get_title().split("\n")[0], fontsize=9)
+show(panels, dataset.coef, parts)
