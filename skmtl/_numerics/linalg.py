@@ -326,6 +326,27 @@ def singular_values(W: Array) -> Array:
         return np.linalg.svd(W, compute_uv=False) if W.size else np.zeros(0)
 
 
+def rough_singular_values(W: Array) -> Array:
+    """All min(W.shape) singular values, in descending order, from the smaller side's Gram matrix.
+
+    Much faster than :func:`singular_values`. Their squares, but not they themselves, are exact up
+    to the rounding error of the largest.
+    """
+    if not W.size:
+        return np.zeros(0)
+    M = W.astype(np.float64, copy=False)
+    with _limit_threads(W):
+        squares = np.linalg.eigvalsh(M @ M.T if M.shape[0] <= M.shape[1] else M.T @ M)[::-1]
+    return _roots(squares)
+
+
+def _roots(squares: Array) -> Array:
+    """Singular values from descending squares; zero below the rounding error of the squares."""
+    sigma: Array = np.sqrt(np.maximum(squares, 0))
+    sigma[sigma <= math.sqrt(len(sigma) * _EPS) * sigma[:1]] = 0.0
+    return sigma
+
+
 def largest_singular_value(W: Array) -> float:
     """The largest singular value, from the Gram matrix of the smaller side."""
     size = float(np.abs(W).max(initial=0.0))
@@ -357,9 +378,7 @@ def _rescaled(V: Array, factors: Callable[[Array], Array]) -> Array:
     M = V.astype(np.float64, copy=False)
     # numpy computes only half of a product of a matrix with its own transpose.
     tridiagonal = _Tridiagonal(M @ M.T if wide else M.T @ M)
-    sigma = np.sqrt(np.maximum(tridiagonal.eigenvalues[::-1], 0))
-    # Set singular values to zero that are below the rounding error of the squares.
-    sigma[sigma <= math.sqrt(len(sigma) * _EPS) * sigma[:1]] = 0.0
+    sigma = _roots(tridiagonal.eigenvalues[::-1])
     scales = factors(sigma)
     rest = float(scales[-1])
     others = (scales != rest).nonzero()[0]

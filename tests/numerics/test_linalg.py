@@ -124,6 +124,20 @@ def test_constant_columns_of_a_sparse_matrix_become_zero(form):
     np.testing.assert_array_equal(X.toarray(), dense)
 
 
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5), (70, 90), (4, 0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_squares_of_rough_singular_values_are_exact(shape, dtype):
+    rng = np.random.default_rng(0)
+    W = (rng.standard_normal((shape[0], 3)) @ rng.standard_normal((3, shape[1]))).astype(dtype)
+    exact = np.linalg.svd(W.astype(np.float64), compute_uv=False)
+    found = linalg.rough_singular_values(W)
+    assert found.shape == exact.shape and (np.diff(found) <= 0).all()
+    top = exact.max(initial=0.0) ** 2
+    np.testing.assert_allclose(found**2, exact**2, atol=1e-13 * top)
+    # The others are not square roots of rounding error.
+    assert dtype == np.float32 or not found[3:].any()
+
+
 def test_many_small_systems_are_solved_as_one():
     # Regular, singular and zero matrices, in unequal units.
     rng = np.random.default_rng(0)
