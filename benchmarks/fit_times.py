@@ -46,7 +46,7 @@ print(time.perf_counter() - start)
 """
 
 
-_SIZES = (2000, 100, 10), (5000, 200, 20), (10000, 500, 20)
+_SIZES = (2000, 100, 10), (20000, 100, 10), (5000, 200, 20), (10000, 500, 20)
 # Rows, features, main and auxiliary tasks.
 _SMALL_SIZES = (200, 50, 3, 2), (500, 100, 3, 2), (2000, 200, 3, 2)
 _ALTERNATIONS = 100

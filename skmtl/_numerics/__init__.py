@@ -7,6 +7,7 @@ from skmtl._numerics.linalg import (
     lanczos,
     largest_singular_value,
     rescale_singular_values,
+    rough_singular_values,
     singular_values,
 )
 from skmtl._numerics.sparse import diagonal_array
@@ -33,6 +34,7 @@ __all__ = [
     "linalg",
     "one_blas_thread",
     "rescale_singular_values",
+    "rough_singular_values",
     "singular_values",
     "solve_coupled",
     "solve_shifted",

@@ -32,6 +32,11 @@ _BATCH_BYTES = 2**24
 _MANY = 256
 # The size of the blocks of rows that are weighted and multiplied while in the cache.
 _BLOCK_BYTES = 2**20
+# The same for Gram matrices in double precision, in blocks of at least this many rows per feature:
+# with fewer, adding the products would cost as much as computing them.
+_GRAM_BYTES, _ROWS_PER_FEATURE = 2**19, 4
+# The same for squares of rows, and the fewest rows.
+_SQUARE_BYTES, _FEWEST_SQUARES = 2**18, 64
 # Relative increases of a diagonal for single-precision rounding, and for rows left out.
 _ROUNDING, _SAMPLING = 4e-6, 1e-3
 # Features with norms outside this value and its inverse are rescaled for single precision.
@@ -92,35 +97,56 @@ def without_constant_columns(X: Any) -> Any:
     return X
 
 
-def weighted_gram(X: Any, weights: Array) -> Array:
-    """X' diag(weights) X as a dense float64 (d, d) matrix; weights (n,) non-negative."""
+def weighted_gram(X: Any, weights: Array, rows: Array | None = None) -> Array:
+    """X' diag(weights) X as a dense float64 (d, d) matrix; weights (n,) non-negative.
+
+    With ``rows`` (n,) for these rows of X.
+    """
     if sp.issparse(X):
+        X = X if rows is None else X[rows]
         weighted = X.multiply(weights[:, None]).tocsr()
         return np.asarray((X.T @ weighted).toarray(), dtype=np.float64)
-    gram = np.zeros((X.shape[1], X.shape[1]))
-    for rows in row_batches(X):
-        block = X[rows] * np.sqrt(weights[rows])[:, None]
-        gram += block.T @ block
-    return gram
+    return _dense_gram(X, weights, rows, None)
 
 
-def centred_gram(X: Any, weights: Array) -> Array:
-    """The weighted Gram matrix of X, centred at the weighted mean."""
-    total = weights.sum()
-    gram = weighted_gram(X, weights)
+def centred_gram(X: Any, weights: Array, rows: Array | None = None) -> Array:
+    """The weighted Gram matrix of X, centred at the weighted mean; as ``weighted_gram``."""
+    total, sums = weights.sum(), np.zeros(X.shape[1])
+    if sp.issparse(X):
+        X, rows = X if rows is None else X[rows], None
+        gram = weighted_gram(X, weights)
+        sums += multiply_transposed(X, weights)
+    else:
+        gram = _dense_gram(X, weights, rows, sums)
     if total <= 0:
         return gram
     raw = np.diag(gram).copy()
-    sums = multiply_transposed(X, weights)
     gram -= np.outer(sums, sums / total)
     left = np.diag(gram) / np.where(raw > 0, raw, 1.0)
     # Remove the rounding error that remains of constant features.
-    constant = left <= X.shape[0] * np.finfo(np.float64).eps
+    constant = left <= len(weights) * np.finfo(np.float64).eps
     if sp.issparse(X) and ((left < 1e-6) & ~constant).any():
         # The mean is far from zero: the difference is inaccurate, and the feature is not sparse.
         gram = _shifted_gram(X, weights, sums / total)
     gram[constant] = 0.0
     gram[:, constant] = 0.0
+    return gram
+
+
+def _dense_gram(X: Array, weights: Array, rows: Array | None, sums: Array | None) -> Array:
+    """As ``weighted_gram``; adds the weighted sums of the columns to ``sums`` (d,), if given."""
+    d, n, roots = X.shape[1], len(weights), np.sqrt(weights)
+    row_bytes = 8 * max(1, d)
+    fewest, most = _ROWS_PER_FEATURE * d, max(1, _BATCH_BYTES // row_bytes)
+    size = min(max(_GRAM_BYTES // row_bytes, fewest), most)
+    gram, buffer = np.zeros((d, d)), np.empty((min(size, n), d), np.result_type(X, roots))
+    for start in range(0, n, size):
+        part = slice(start, start + size)
+        taken = X[part] if rows is None else X.take(rows[part], axis=0)
+        block = np.multiply(taken, roots[part, None], out=buffer[: len(taken)])
+        if sums is not None:
+            sums += roots[part] @ block
+        gram += block.T @ block
     return gram
 
 
@@ -217,12 +243,14 @@ def weighted_squares(X: Any, weights: Array) -> Array:
             X = type(X)((np.square(X.data, dtype=np.float64), X.indices, X.indptr), shape=X.shape)
             return np.asarray(X.T @ weights)
         return np.asarray(X.multiply(X).T @ weights, dtype=np.float64)
-    out = np.zeros((X.shape[1], *weights.shape[1:]))
     if weights.size == len(weights) and X.dtype == np.float64:
-        return np.asarray(np.einsum("ij,ij,i->j", X, X, weights.ravel()).reshape(out.shape))
-    for rows in row_batches(X):
-        out += np.square(X[rows], dtype=np.float64).T @ weights[rows]
-    return out
+        squares = np.einsum("ij,ij,i->j", X, X, weights.ravel())
+        return np.asarray(squares.reshape(-1, *weights.shape[1:]))
+    out = np.zeros((*weights.shape[1:], X.shape[1]))
+    size = max(_FEWEST_SQUARES, _SQUARE_BYTES // (8 * max(1, X.shape[1])))
+    for rows in (slice(start, start + size) for start in range(0, X.shape[0], size)):
+        out += weights[rows].T @ np.square(X[rows], dtype=np.float64)
+    return np.ascontiguousarray(out.T)
 
 
 def squared_norm(X: Any, weights: Array, offset: Array | None, scale: Array) -> float:
@@ -298,6 +326,27 @@ def singular_values(W: Array) -> Array:
         return np.linalg.svd(W, compute_uv=False) if W.size else np.zeros(0)
 
 
+def rough_singular_values(W: Array) -> Array:
+    """All min(W.shape) singular values, in descending order, from the smaller side's Gram matrix.
+
+    Much faster than :func:`singular_values`. Their squares, but not they themselves, are exact up
+    to the rounding error of the largest.
+    """
+    if not W.size:
+        return np.zeros(0)
+    M = W.astype(np.float64, copy=False)
+    with _limit_threads(W):
+        squares = np.linalg.eigvalsh(M @ M.T if M.shape[0] <= M.shape[1] else M.T @ M)[::-1]
+    return _roots(squares)
+
+
+def _roots(squares: Array) -> Array:
+    """Singular values from descending squares; zero below the rounding error of the squares."""
+    sigma: Array = np.sqrt(np.maximum(squares, 0))
+    sigma[sigma <= math.sqrt(len(sigma) * _EPS) * sigma[:1]] = 0.0
+    return sigma
+
+
 def largest_singular_value(W: Array) -> float:
     """The largest singular value, from the Gram matrix of the smaller side."""
     size = float(np.abs(W).max(initial=0.0))
@@ -329,9 +378,7 @@ def _rescaled(V: Array, factors: Callable[[Array], Array]) -> Array:
     M = V.astype(np.float64, copy=False)
     # numpy computes only half of a product of a matrix with its own transpose.
     tridiagonal = _Tridiagonal(M @ M.T if wide else M.T @ M)
-    sigma = np.sqrt(np.maximum(tridiagonal.eigenvalues[::-1], 0))
-    # Set singular values to zero that are below the rounding error of the squares.
-    sigma[sigma <= math.sqrt(len(sigma) * _EPS) * sigma[:1]] = 0.0
+    sigma = _roots(tridiagonal.eigenvalues[::-1])
     scales = factors(sigma)
     rest = float(scales[-1])
     others = (scales != rest).nonzero()[0]

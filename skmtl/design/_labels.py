@@ -244,7 +244,7 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], tasks: Array | None
     if 0 < weights.max(initial=0.0) < _LEAST_WEIGHT:
         raise ValueError(
             f"sample_weight must not be so small that its reciprocal overflows, got weights up "
-            f"to {weights.max():.3g}. Multiply by a power of ten: the fit stays the same."
+            f"to {weights.max():.3g}. Multiply all weights by the same power of ten."
         )
     if rows and len(shape) == 2:
         weights = np.repeat(weights[:, None], shape[1], axis=1)

@@ -82,7 +82,8 @@ class ObservedDesign(Design):
 
     def centred_gram(self, H: Array) -> Array:
         gram = linalg.centred_gram if self.n_intercepts else linalg.weighted_gram
-        return np.stack([gram(X, h) for X, h in self._tasks(H)])
+        parts = map(slice, self.starts[:-1], self.starts[1:])
+        return np.stack([gram(self.shared.X, H[part], self._rows[part]) for part in parts])
 
     def rough_grams(self, H: Array, count: int, *, fast: bool = False) -> Array:
         small = H.size * self.n_features**2 <= EXACT_PRODUCTS

@@ -178,8 +178,12 @@ class SharedDesign(Design):
         squares = linalg.weighted_squares(self.X, weights).T
         if self._offset is not None:
             # sum w (x - m)^2 = sum w x^2 - m (2 sum w x - m sum w); m may be a common mean.
-            sums = linalg.multiply_transposed(self.X, weights).T
-            moved = self._offset * (2 * sums - self._offset * weights.sum(axis=0)[:, None])
+            sizes = weights.sum(axis=0)[:, None]
+            if len(self._offset) > 1:
+                sums = self._offset * sizes  # each task has its own mean
+            else:
+                sums = linalg.multiply_transposed(self.X, weights).T
+            moved = self._offset * (2 * sums - self._offset * sizes)
             squares = difference(squares, moved, len(weights))
         return squares * (totals / totals[0])[:, None] if self._proportional else squares
 

@@ -144,7 +144,7 @@ def transfer_gain(
     over tasks. The candidates are 13 strengths, three decades down from
     :func:`~skmtl.model_selection.alpha_max`, or, for penalties without one, six decades down from
     a strength at which almost nothing is learned. Fits within inner folds stop at a relative
-    duality gap of 1e-3. The steps of a pipeline before the last are fitted once in each inner fold.
+    duality gap of 1e-4. The steps of a pipeline before the last are fitted once in each inner fold.
     Estimators with ``alpha="cv"`` select it themselves; with ``groups``, which their own folds
     ignore, the inner folds select one strength for all tasks. This takes about 70 fits for each of
     the 25 outer folds.

@@ -31,7 +31,7 @@ Array = NDArray[Any]
 N_INNER_FOLDS = 5
 N_ALPHAS = 13
 # The tolerance of fits that are only compared with each other on held-out rows.
-_SEARCH_TOL = 1e-3
+_SEARCH_TOL = 1e-4
 
 # The regressor and the classifier of each named baseline.
 _NAMED: dict[str, tuple[type, type]] = {

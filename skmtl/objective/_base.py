@@ -288,6 +288,12 @@ class BaseObjective(Sum, Offers):
         value, dual = self._certificate(point)
         return value, dual.value
 
+    def exact_value(self, point: Point) -> float:
+        return self.value(self.exact(point))
+
+    def lower_bound_at(self, point: Point) -> float:
+        return self.dual(self.exact(point)).value
+
     def split_bounds(self, point: Point, duals: tuple[Array, ...]) -> tuple[float, float]:
         assert self.terms is not None
         other = copy.copy(self)

@@ -239,6 +239,9 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         parts = V.reshape(self.n_parts, -1, V.shape[1])
         return self.penalty.prox_of_parts(parts, step).reshape(V.shape)
 
+    def lower_bound_at(self, point: Point) -> float:
+        return self.total.lower_bound_at(self.total_of(point))
+
     def _bounds(self, point: Point) -> tuple[float, Dual]:
         exact = point.astype(np.float64)
         summed = self.total_of(exact)

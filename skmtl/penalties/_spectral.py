@@ -6,7 +6,12 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skmtl._numerics import largest_singular_value, rescale_singular_values, singular_values
+from skmtl._numerics import (
+    largest_singular_value,
+    rescale_singular_values,
+    rough_singular_values,
+    singular_values,
+)
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._box import (
     box_in_features,
@@ -334,8 +339,11 @@ class ClusterNorm(Penalty):
 
 
 def _centred_singular_values(W: Array) -> Array:
-    """The n_tasks - 1 singular values of centred columns, zeros included."""
-    return padded(singular_values(W), W.shape[1] - 1)
+    """The n_tasks - 1 singular values of centred columns, zeros included.
+
+    Value and conjugate are sums of their squares with bounded weights, so that rough ones suffice.
+    """
+    return padded(rough_singular_values(W), W.shape[1] - 1)
 
 
 def _centred_basis(n_tasks: int) -> Array:

@@ -48,20 +48,28 @@ class ADMM:
         self.pace, self.is_certified = Pace(_LEAST, _MOST), False
         self.V = start.W.astype(np.float64)
         self.n_steps = 0
+        # The next W, if a certificate has computed it.
+        self.ahead: Array | None = None
         self.spectrum: Spectrum | PartsSpectrum
         self.basis: Array | None
 
     def bounds(self, point: Point) -> tuple[float, float]:
         self.is_certified = True
-        return self.objective.bounds(point.made if isinstance(point, LaterPoint) else point)
+        if self.n_steps == 0:
+            return self.objective.bounds(point)
+        # The gradient at W is close to the multipliers, which are a dual point. The gradient at V
+        # is not: the Hessian amplifies the error of V.
+        self.ahead = self._solve()
+        bound = self.objective.lower_bound_at(self._made(self.ahead))
+        return self.objective.exact_value(_made_now(point)), bound
 
     def step(self, gap: float, enough: float) -> Point:
         if self.n_steps == 0:
             self._prepare()
         if self.is_certified:
             self._look_ahead(gap, enough)
-        V = self.V
-        W = self.spectrum.solve(V - self.scaled_dual, self.rho)
+        V, W = self.V, self._solve() if self.ahead is None else self.ahead
+        self.ahead = None
         relaxed = RELAXATION * W + (1 - RELAXATION) * V
         self.scaled_dual += relaxed
         self.V = self._prox(self.scaled_dual)
@@ -70,6 +78,10 @@ class ADMM:
         if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
             self._balance(W, V)
         return LaterPoint(partial(self._made, self.V))
+
+    def _solve(self) -> Array:
+        """W, the minimiser of the loss near V."""
+        return self.spectrum.solve(self.V - self.scaled_dual, self.rho)
 
     def _made(self, V: Array) -> Point:
         W = V if self.basis is None else self.basis @ V
@@ -114,6 +126,10 @@ class ADMM:
             self.rho *= ratio
             self.scaled_dual /= ratio
             self.spectrum.memory["rho"] = self.rho
+
+
+def _made_now(point: Point) -> Point:
+    return point.made if isinstance(point, LaterPoint) else point
 
 
 def balancing(primal: Any, dual: Any) -> float:

@@ -115,6 +115,12 @@ class Spectral(Smooth, Protocol):
     def best_point(self, W: Array, b: Array) -> Point:
         """The point at W with the best intercepts, searched from b."""
 
+    def exact_value(self, point: Point) -> float:
+        """The objective at a point, in float64."""
+
+    def lower_bound_at(self, point: Point) -> float:
+        """The lower bound on the minimum that the gradient at a point yields, in float64."""
+
 
 class Terms(Protocol):
     """A sum of penalties on linear images of W, whose prox is known only term by term."""

@@ -20,6 +20,9 @@ Array = NDArray[Any]
 # Each model is minimised to a share of what is left to gain. If the objective is as good as solved
 # but the gap has not halved, the share is reduced by the second factor, down to the third.
 _INNER, _FINER, _FINEST = 0.01, 0.01, 1e-10
+# Rounding errors are all that is left if a pass after the finest model reduces the gap to no less
+# than this share.
+_STALLED = 0.9
 _MAX_INNER = 2000
 # The curvature is kept once a model promises a decrease by less than the tolerance, provided that
 # the last pass has reduced the gap to less than this share.
@@ -151,6 +154,8 @@ class NewtonPasses:
     def _step(self, gap: float, target: float) -> bool:
         """Move to the minimiser of the model or towards it; return whether this was possible."""
         if abs(self.decrease) <= target and gap > self.last_gap / 2:
+            if self.share == _FINEST and gap > _STALLED * self.last_gap:
+                return False
             self.share = max(_FINER * self.share, _FINEST)
         end = self._minimise_model(gap, target)
         before, fraction = self.here, 1.0

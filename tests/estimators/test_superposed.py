@@ -444,7 +444,8 @@ class TestAsAnEstimator:
         X, Y = small()
         model = make_model(family, 0.1, warm_start=True, tol=1e-7, max_iter=50_000).fit(X, Y)
         first = model.n_iter_
-        assert model.fit(X, Y).n_iter_ <= 1 < first
+        # Not at once, if the first fit was certified by multipliers that ADMM no longer has.
+        assert model.fit(X, Y).n_iter_ <= first / 2
         # From two parts to one, to none, and back.
         name = FAMILIES[family][2]
         for change in ({name: 1e3}, {"alpha": 0.0}, {"alpha": 0.2, name: FAMILIES[family][3]}):
@@ -458,7 +459,7 @@ class TestAsAnEstimator:
     def test_float32(self, family):
         X, Y = small()
         model = make_model(family, 0.1, tol=1e-6).fit(X, Y)
-        single = make_model(family, 0.1).fit(X.astype(np.float32), Y.astype(np.float32))
+        single = make_model(family, 0.1, tol=1e-5).fit(X.astype(np.float32), Y.astype(np.float32))
         for name in ("coef_", "shared_coef_", "task_coef_"):
             assert getattr(single, name).dtype == np.float32
         np.testing.assert_allclose(single.coef_, model.coef_, atol=1e-2)

@@ -5,16 +5,19 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from skmtl import (
     BlockSparseRegressor,
     IndependentTaskClassifier,
     IndependentTaskRegressor,
     PooledTaskRegressor,
+    reference,
 )
 from skmtl._folds import assign_shared, label_strata
 from skmtl.estimators._ridge_cv import N_FOLDS
 from skmtl.estimators._ridge_path import has_closed_form, ridge_coefficients
+from skmtl.estimators.base import Fit
 from skmtl.estimators.tuning import (
     Fold,
     HeldOutLoss,
@@ -28,6 +31,7 @@ from skmtl.estimators.tuning import (
     score_fold,
     search_grids,
 )
+from skmtl.estimators.tuning._path import extrapolated_fit
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +192,60 @@ def test_the_path_shares_its_objective_and_starts_from_the_fit_before(labels):
         assert_allclose(one.coef, other.coef, atol=1e-3)
     again = np.repeat(alphas[2:], 2)  # the second fit of each alpha starts at its minimum
     assert [fit.n_iter for fit in follow_path(model, data, again, prepared)][1::2] == [1, 1]
+
+
+def _wide(n_alphas=8, **params):
+    rng = np.random.default_rng(0)
+    X, W = rng.standard_normal((40, 60)), np.zeros((60, 3))
+    W[:6] = rng.standard_normal((6, 3))
+    Y = X @ W + rng.standard_normal((40, 3))
+    model, data = _read(BlockSparseRegressor(**params), X, Y)
+    prepared = prepare_objective(model, data)
+    return model, data, prepared, make_grid(model, data, prepared, n_alphas, 0.01), (X, Y)
+
+
+@pytest.mark.parametrize("params", [{}, {"positive": True}, {"sparsity": 0.4}, {"l1_ratio": 0.6}])
+def test_the_path_of_the_squared_loss_reaches_cvxpys_optima(params):
+    tol = 1e-8
+    model, data, prepared, alphas, (X, Y) = _wide(5, tol=tol, **params)
+    for alpha, fit in zip(alphas, follow_path(model, data, alphas, prepared), strict=True):
+        assert fit.dual_gap <= tol * prepared.null_value
+        best = reference.solve(clone(model).set_params(alpha=alpha), X, Y).objective
+        assert fit.objective == pytest.approx(best, rel=1e-6)
+
+
+def test_extrapolated_starts_are_closer_to_the_minimum():
+    model, data, prepared, alphas, _ = _wide(30, tol=1e-8)
+    fits = list(follow_path(model, data, alphas, prepared))
+    better = []
+    for k in range(2, len(fits)):
+        model.alpha = float(alphas[k])
+        objective = prepared.with_penalty(model._get_penalty(data))
+        points = [(float(alphas[j]), fits[j]) for j in (k - 2, k - 1)]
+        starts = fits[k - 1], extrapolated_fit(points, model.alpha)
+        last, ahead = (objective.value(objective.start(s.coef.T, s.intercept)) for s in starts)
+        better.append(ahead - fits[k].objective < (last - fits[k].objective) / 2)
+    assert np.mean(better) > 0.7
+
+
+def test_what_is_not_extrapolated():
+    def fit(*coef, parts=None):
+        coef = np.array([coef], dtype=np.float32)
+        return Fit(coef, np.zeros(1), 0.0, 0.0, 1, np.ones(1, dtype=bool), parts)
+
+    before, last = fit(1.0, 0.0, 3.0, 2.0), fit(2.0, 1.0, 1.0, 0.0)
+    ahead = extrapolated_fit([(2.0, before), (1.0, last)], 0.5)
+    # Continued; entered; nearer to zero; left.
+    assert_allclose(ahead.coef, [[2.4, 1.0, 0.2, 0.0]], rtol=1e-6)
+    assert ahead.coef.dtype == np.float32
+    # A sign would change; the longest step is that of equal differences.
+    far = extrapolated_fit([(2.0, before), (1.0, last)], -9.0)
+    assert_allclose(far.coef, [[2.8, 1.0, 1.0, 0.0]], rtol=1e-6)
+    assert extrapolated_fit([(1.0, before), (1.0, last)], 0.5) is last
+    sums = fit(1.0, parts=np.zeros((2, 1, 1)))
+    assert extrapolated_fit([(2.0, sums), (1.0, sums)], 0.5) is sums
+    # Back where it was: no step.
+    assert_array_equal(extrapolated_fit([(2.0, before), (1.0, last)], 1.0).coef, last.coef)
 
 
 def test_grids_where_nothing_can_be_learned():

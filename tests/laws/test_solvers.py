@@ -10,17 +10,19 @@ from sklearn.exceptions import ConvergenceWarning
 from skmtl import IndependentTaskClassifier, IndependentTaskRegressor
 from skmtl.losses import LogisticLoss, SquaredLoss
 from skmtl.penalties import L21, Ridge
-from skmtl.solvers import FISTA, Newton, solve
+from skmtl.solvers import ADMM, FISTA, Newton, solve
 
 
 class TestCertificates:
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("penalty", PENALTIES)
     @pytest.mark.parametrize("centre", ["task", None])
-    @pytest.mark.parametrize("solver", [FISTA, Newton])
+    @pytest.mark.parametrize("solver", [ADMM, FISTA, Newton])
     def test_reached_over_tolerances_and_true_at_every_stage(self, loss, penalty, centre, solver):
         objective = objective_of(LOSSES[loss], PENALTIES[penalty], centre=centre)
         if solver is Newton and not objective.has_newton:
+            return
+        if solver is ADMM and (objective.penalty is None or not objective.has_spectrum):
             return
         scale = objective.null_value
         kept = {"max_iter": 100_000}

@@ -36,6 +36,13 @@ def test_task_products(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_with_an_entry(dtype):
+    W = np.zeros((5, 300), dtype=dtype)
+    W[1, -1], W[2], W[3, 0], W[4, 7] = 1e-30, -1.0, np.nan, -0.0
+    assert kernels.find_rows(W).tolist() == [False, True, True, True, False]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_chains(dtype):
     rng = np.random.default_rng(0)
     W = rng.normal(size=(6, 9)).astype(dtype)

@@ -40,6 +40,35 @@ class TestSampling:
                 np.testing.assert_allclose(found[t], expected, atol=close * size)
 
 
+class TestDenseGrams:
+    @pytest.fixture(autouse=True)
+    def blocks_of_twelve_rows(self, monkeypatch):
+        monkeypatch.setattr(linalg, "_GRAM_BYTES", 8)
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    @pytest.mark.parametrize("chosen", [False, True])
+    def test_products_of_all_or_some_rows(self, dtype, chosen):
+        rng = np.random.default_rng(0)
+        X = (rng.normal(size=(100, 3)) + 5).astype(dtype)
+        rows = np.flatnonzero(rng.random(100) < 0.4) if chosen else None
+        part = X[rows].astype(np.float64) if chosen else X.astype(np.float64)
+        weights = rng.random(len(part))
+        expected = part.T @ (weights[:, None] * part)
+        found = linalg.weighted_gram(X, weights, rows)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        centred = part - weights @ part / weights.sum()
+        expected = centred.T @ (weights[:, None] * centred)
+        found = linalg.centred_gram(X, weights, rows)
+        np.testing.assert_allclose(found, expected, atol=1e-10)
+
+    def test_a_feature_that_is_constant_in_the_chosen_rows(self):
+        X, rows = np.random.default_rng(0).normal(size=(100, 3)), np.arange(0, 100, 2)
+        X[rows, 1] = 0.1
+        gram = linalg.centred_gram(X, np.full(50, 0.3), rows)
+        assert not gram[1].any() and not gram[:, 1].any()
+        assert (np.diag(gram)[[0, 2]] > 1).all()
+
+
 class TestScansOfRows:
     @pytest.mark.parametrize("n_rows", [10, 10_000])
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -62,6 +91,15 @@ class TestScansOfRows:
 
 
 class TestWeightedSquares:
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    @pytest.mark.parametrize("shape", [(500,), (500, 1), (500, 3)])
+    def test_dense(self, monkeypatch, dtype, shape):
+        monkeypatch.setattr(linalg, "_SQUARE_BYTES", 8)  # several blocks of 64 rows
+        rng = np.random.default_rng(0)
+        X, weights = rng.normal(size=(500, 4)).astype(dtype), rng.random(shape)
+        expected = (X.astype(np.float64) ** 2).T @ weights
+        np.testing.assert_allclose(linalg.weighted_squares(X, weights), expected, rtol=1e-12)
+
     @pytest.mark.parametrize("form", ["csr", "csc"])
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
     def test_sparse(self, form, dtype):
@@ -84,6 +122,20 @@ def test_constant_columns_of_a_sparse_matrix_become_zero(form):
     expected = dense * [0, 1, 1, 1]
     np.testing.assert_array_equal(linalg.without_constant_columns(X).toarray(), expected)
     np.testing.assert_array_equal(X.toarray(), dense)
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (9, 5), (70, 90), (4, 0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_squares_of_rough_singular_values_are_exact(shape, dtype):
+    rng = np.random.default_rng(0)
+    W = (rng.standard_normal((shape[0], 3)) @ rng.standard_normal((3, shape[1]))).astype(dtype)
+    exact = np.linalg.svd(W.astype(np.float64), compute_uv=False)
+    found = linalg.rough_singular_values(W)
+    assert found.shape == exact.shape and (np.diff(found) <= 0).all()
+    top = exact.max(initial=0.0) ** 2
+    np.testing.assert_allclose(found**2, exact**2, atol=1e-13 * top)
+    # The others are not square roots of rounding error.
+    assert dtype == np.float32 or not found[3:].any()
 
 
 def test_many_small_systems_are_solved_as_one():

@@ -58,7 +58,7 @@ SLOW = ("robust", "sparse-low-rank")
 WAYS = ("block", "block-ridge", "graph", "graph-block", "independent", "pooled-all", "trace-norm")
 
 
-def divergence(model, X, y, sample_weight=None, h=1e-3):
+def divergence(model, X, y, sample_weight=None, h=1e-2):
     """The sum over labels of the change of a label's prediction with the label, by refits."""
     model, total = clone(model).set_params(warm_start=True), 0.0
     used = ~np.isnan(y)

@@ -121,6 +121,27 @@ class TestModels:
         assert dense.any()
         np.testing.assert_allclose(sparse, dense, atol=1e-6)
 
+    @pytest.mark.parametrize(("entry", "group"), STRENGTHS)
+    def test_rows_left_out_of_sweeps_keep_exact_slopes(self, entry, group):
+        """Few of many rows move; some enter only once others have moved."""
+        A, R, factors, ridges = small_problem(30, 60)
+        W, square = np.zeros((60, 5)), float((R**2 * factors).sum())
+        gram, H = A.T @ A, (A.T @ R) * factors
+        strengths = Thresholds(3 * entry, 5 * group, ridges).strengths(60)
+        for most in (5, 10, 1000):
+            *_, gap, square = kernels.minimise_rows(
+                gram, factors, NO_GRAMS, strengths, W, H, square, 1e-9, most
+            )
+            left = R - A @ W
+            np.testing.assert_allclose(H, (A.T @ left) * factors, atol=1e-10)
+            assert square == pytest.approx(float((left**2 * factors).sum()), rel=1e-9)
+        assert gap <= 1e-9
+        used = W.any(axis=1)
+        assert 3 < used.sum() < 30
+        best, _ = stated_minimum(A, R, factors, ridges, 3 * entry, 5 * group)
+        penalty = 3 * entry * abs(W).sum() + 5 * group * np.linalg.norm(W, axis=1).sum()
+        assert square / 2 + (W**2 @ ridges).sum() / 2 + penalty == pytest.approx(best, rel=1e-6)
+
     def test_arrays_of_other_types_compile_no_kernel_again(self, monkeypatch):
         """Wide indices, and a Fortran-ordered matrix, give the same minimum by the same kernel."""
         A, R, factors, ridges = small_problem()

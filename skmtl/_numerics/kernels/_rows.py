@@ -26,6 +26,9 @@ RowPenalty = tuple[Array, float, float, bool]
 # Extrapolate from _DEPTH differences of iterates that are _SWEEPS sweeps apart.
 _DEPTH = 5
 _SWEEPS = 5
+# Between two gaps, rows that are zero and do not enter are left out of the sweeps. If the others
+# are more than this share of all rows, copies of them would not pay.
+_MOST_MOVING = 0.7
 
 
 @kernel(fastmath=FAST)
@@ -58,24 +61,18 @@ def minimise_rows(
             curvature[j] = max(curvature[j], diagonal + penalty[0][t])
     first_W, first_H, square = W.copy(), H.copy(), residual
     past_W, past_H = np.empty((_DEPTH + 1, s, n_tasks)), np.empty((_DEPTH + 1, s, n_tasks))
-    step, n_kept, n_sweeps = np.empty(n_tasks), 0, 0
+    n_kept, n_sweeps, moving = 0, 0, np.empty(s, dtype=np.bool_)
     while gap > tol and n_sweeps < max_sweeps:
-        for _ in range(_SWEEPS):
+        n_moving = s
+        if shared:
+            n_moving = 0
             for j in range(s):
-                if not _update_row(W[j], H[j], _of_row(penalty, j), curvature[j], step):
-                    continue
-                if shared:
-                    for t in range(n_tasks):
-                        step[t] *= factors[t]
-                    for k in range(s):
-                        product = gram[j, k]
-                        if product != 0.0:
-                            for t in range(n_tasks):
-                                H[k, t] -= product * step[t]
-                else:
-                    for k in range(s):
-                        for t in range(n_tasks):
-                            H[k, t] -= grams[j, k, t] * step[t]
+                moving[j] = _enters(W[j], H[j], _of_row(penalty, j))
+                n_moving += moving[j]
+        if n_moving > _MOST_MOVING * s:
+            _sweep(gram, factors, grams, penalty, curvature, W, H)
+        else:
+            _sweep_some(gram, factors, grams, penalty, curvature, W, H, moving, n_moving)
         n_sweeps += _SWEEPS
         square = _moved_square(residual, first_W, first_H, W, H)
         value, gap = _value_and_gap(W, H, square, penalty)
@@ -93,6 +90,82 @@ def minimise_rows(
                     W[:], H[:] = tried_W, tried_H
                     square, gap = moved, left
     return n_sweeps, gap, square
+
+
+@kernel(fastmath=FAST)
+def _sweep(
+    gram: Array,
+    factors: Array,
+    grams: Array,
+    penalty: Penalty,
+    curvature: Array,
+    W: Array,
+    H: Array,
+) -> None:
+    """Sweep over all rows _SWEEPS times; see :func:`minimise_rows`."""
+    s, n_tasks = W.shape
+    shared, step = gram.size > 0, np.empty(n_tasks)
+    for _ in range(_SWEEPS):
+        for j in range(s):
+            if not _update_row(W[j], H[j], _of_row(penalty, j), curvature[j], step):
+                continue
+            if shared:
+                for t in range(n_tasks):
+                    step[t] *= factors[t]
+                for k in range(s):
+                    product = gram[j, k]
+                    if product != 0.0:
+                        for t in range(n_tasks):
+                            H[k, t] -= product * step[t]
+            else:
+                for k in range(s):
+                    for t in range(n_tasks):
+                        H[k, t] -= grams[j, k, t] * step[t]
+
+
+@kernel(fastmath=FAST)
+def _sweep_some(
+    gram: Array,
+    factors: Array,
+    grams: Array,
+    penalty: Penalty,
+    curvature: Array,
+    W: Array,
+    H: Array,
+    moving: Array,
+    n_moving: int,
+) -> None:
+    """The same over some rows only, then update the slopes of the others once."""
+    s, n_tasks = W.shape
+    rows = np.empty(n_moving, dtype=np.intp)
+    part_W, part_H = np.empty((n_moving, n_tasks)), np.empty((n_moving, n_tasks))
+    part_gram, bounds = np.empty((n_moving, n_moving)), np.empty(n_moving)
+    entry, group = np.empty(n_moving), np.empty(n_moving)
+    a = 0
+    for j in range(s):
+        if moving[j]:
+            rows[a] = j
+            part_W[a], part_H[a], bounds[a] = W[j], H[j], curvature[j]
+            entry[a], group[a] = penalty[1][j], penalty[2][j]
+            a += 1
+    for a in range(n_moving):
+        for b in range(n_moving):
+            part_gram[a, b] = gram[rows[a], rows[b]]
+    own = (penalty[0], entry, group, penalty[3])
+    _sweep(part_gram, factors, grams, own, bounds, part_W, part_H)
+    for a in range(n_moving):
+        j = rows[a]
+        H[j] = part_H[a]
+        for t in range(n_tasks):
+            new = part_W[a, t]
+            part_W[a, t] = factors[t] * (new - W[j, t])
+            W[j, t] = new
+    for k in range(s):
+        if not moving[k]:
+            for a in range(n_moving):
+                product = gram[k, rows[a]]
+                for t in range(n_tasks):
+                    H[k, t] -= product * part_W[a, t]
 
 
 @kernel(fastmath=FAST)

@@ -28,10 +28,10 @@ def measure_rows(W: Array) -> Array:
 def find_rows(W: Array) -> Array:
     """Whether each row of W (d, T) has a non-zero entry (d,)."""
     d, n_tasks = W.shape
-    found = np.zeros(d, dtype=np.bool_)
+    found = np.empty(d, dtype=np.bool_)
     for j in range(d):
+        count = 0  # most rows are zero, and a loop without an exit is vectorised
         for t in range(n_tasks):
-            if W[j, t] != 0.0:
-                found[j] = True
-                break
+            count += W[j, t] != 0.0
+        found[j] = count > 0
     return found

@@ -187,7 +187,7 @@ class TaskClassifier(ClassifierMixin, TaskEstimator):
         Raises
         ------
         ValueError
-            If X holds a task that fit did not see, unless ``unknown_task="mean"``.
+            If X holds a task that fit did not see, and ``unknown_task="error"``.
         """
         z = self.decision_function(X)
         if self._layout == "shared":

@@ -60,7 +60,7 @@ class NewTaskRegressor(NewTasks, TaskRegressor):
         Raises
         ------
         ValueError
-            If X holds a task that fit did not see, unless ``unknown_task`` is "mean" or "prior".
+            If X holds a task that fit did not see, and ``unknown_task="error"``.
             If ``return_std`` and the loss is another, the variances are unknown for other reasons,
             or X holds an unknown task and ``unknown_task`` is not "prior".
         """

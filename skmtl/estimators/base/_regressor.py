@@ -208,7 +208,7 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         Raises
         ------
         ValueError
-            If X holds a task that fit did not see, unless ``unknown_task="mean"``.
+            If X holds a task that fit did not see, and ``unknown_task="error"``.
         """
         z = self._predictor(X)  # raises if the estimator is not fitted; the loss may be set by fit
         return self._get_loss().inverse_link(z)

@@ -85,8 +85,9 @@ def warn_at_edge(choice: Choice, alphas: Array, *, computed: bool, top_is_null: 
     elif choice.column == 0 and top_is_null:
         warn(
             f"The selected alpha, {alphas[0]:.3g}, is the largest of the grid, at which all "
-            f"coefficients are zero: the features do not help to predict held-out labels. Scale "
-            f"the features, check that the rows of X and y match, or pass your own alphas."
+            f"penalised coefficients (or differences between tasks) are zero: these do not help to "
+            f"predict held-out labels. Scale the features, check that the rows of X and y match, "
+            f"or pass your own alphas."
         )
     elif choice.column == 0:
         remedy = "larger alphas as a list" if computed else "larger alphas"
