@@ -142,7 +142,7 @@ def test_limits_are_ridges(n_tasks, n_features):
     X, Y = shared_problem(n_tasks, n_features)
     # M is the identity if there are as many clusters as tasks.
     ridge = IndependentTaskRegressor(0.12).fit(X, Y).coef_
-    options = {"form": "relaxed", **TIGHT}
+    options = {"form": "relaxed", **TIGHT, "tol": 1e-11}
     full = ClusteredTaskRegressor(0.3, n_clusters=n_tasks, eta=0.4, **options).fit(X, Y)
     np.testing.assert_allclose(full.coef_, ridge, atol=1e-5)
     # With a large eta M has no effect.

@@ -419,7 +419,7 @@ def test_warns_at_the_edges_of_the_grid(shared):
     with pytest.warns(UserWarning, match=r"largest of the grid.*Pass larger alphas"):
         BlockSparseRegressorCV(alphas=[1e-6, 1e-7]).fit(X, Y)
     noise = np.random.default_rng(1).normal(size=(50, 2))
-    with pytest.warns(UserWarning, match="features do not help"):
+    with pytest.warns(UserWarning, match="do not help to predict"):
         BlockSparseRegressorCV(alphas=10, rule="1se").fit(X, noise)
     with pytest.warns(UserWarning, match="larger alphas as a list"):
         TaskRelationRegressorCV(alphas=10, rule="1se").fit(X, noise)
