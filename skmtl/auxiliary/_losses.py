@@ -51,10 +51,10 @@ def read_losses(
             )
         loss = own if name == model.loss else loss_by_name(model, name)
         values = targets if len(chosen) == len(names) else targets[:, chosen]
-        wrong = loss.refuses(values)
-        if wrong.any():
+        wrong = None if loss.takes_all_numbers else loss.refuses(values)
+        if wrong is not None and wrong.any():
             wrong &= ~np.isnan(values)
-        if wrong.any():
+        if wrong is not None and wrong.any():
             first = int(wrong.any(axis=0).argmax())
             raise ValueError(
                 f"loss={name!r} needs {loss.label_rule}; the auxiliary column "

@@ -97,6 +97,11 @@ class Loss(DocumentedEstimator):
         """What users can do about other labels, for error messages."""
         return "Use another loss."
 
+    @property
+    def takes_all_numbers(self) -> bool:
+        """Whether the loss refuses no labels."""
+        return type(self).refuses is Loss.refuses and not self.signed
+
     def refuses(self, labels: Array) -> Array:
         """Mask of users' labels that the loss is not defined for."""
         if self.signed:
