@@ -60,27 +60,27 @@ def problems(name, codes):
     return [f"{name}: {code} {text}" for code, text in found if code in codes]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_class_or_function(name):
-    entry = load(name)
-    codes = LAYOUT | CONTENT | {"EX01"}
-    # Fits construct solvers, which users select by name, and functions return results.
-    if name.startswith("skmtl.solvers.") or is_result(entry):
-        codes -= {"EX01", "PR01"}
-    if name in ABSTRACT:
-        codes -= {"EX01"}
-    found = problems(name, codes)
+def test_classes_and_functions():
+    found = []
+    for name in NAMES:
+        codes = LAYOUT | CONTENT | {"EX01"}
+        # Fits construct solvers, which users select by name, and functions return results.
+        if name.startswith("skmtl.solvers.") or is_result(load(name)):
+            codes -= {"EX01", "PR01"}
+        if name in ABSTRACT:
+            codes -= {"EX01"}
+        found += problems(name, codes)
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if inspect.isclass(load(name))])
-def test_methods(name):
+def test_methods():
     found = []
-    for method, function, attribute in methods(name, load(name)):
-        codes = LAYOUT | CONTENT
-        if isinstance(attribute, property):
-            codes = LAYOUT | {"GL08"}
-        if name.startswith(PROTOCOLS):
-            codes = LAYOUT if function.__doc__ else set()
-        found += problems(method, codes)
+    for name in (name for name in NAMES if inspect.isclass(load(name))):
+        for method, function, attribute in methods(name, load(name)):
+            codes = LAYOUT | CONTENT
+            if isinstance(attribute, property):
+                codes = LAYOUT | {"GL08"}
+            if name.startswith(PROTOCOLS):
+                codes = LAYOUT if function.__doc__ else set()
+            found += problems(method, codes)
     assert not found, "\n".join(found)

@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import importlib.metadata
+import os
 import subprocess
 import sys
 import tomllib
@@ -34,32 +36,31 @@ CORE = ("design", "penalties", "solvers", "objective")
 CONTRACT = {"objective", "start", "point", "model", "penalty", "solver", "old", "new"}
 
 
-each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_down():
+    wrong = []
+    for path in FILES:
+        package = package_of(path)
+        for other in set() if package in MOVED | FREE else packages_imported(path):
+            lower = floor_of(other) < floor_of(package) or (package, other) in SIBLINGS
+            if not lower or other in FORBIDDEN.get(package, ()):
+                wrong.append(f"{path}: {package} must not import {other}")
+    assert not wrong
 
 
-@each_file
-def test_imports_go_down(path):
-    package = package_of(path)
-    if package in MOVED | FREE:
-        return
-    for other in packages_imported(path):
-        assert other not in FORBIDDEN.get(package, ()), f"{package} must not know {other}"
-        lower = floor_of(other) < floor_of(package)
-        assert lower or (package, other) in SIBLINGS, f"{package} must not import {other}"
-
-
-@each_file
-def test_other_packages_are_known_by_their_exports(path):
-    if package_of(path) in MOVED:
-        return
-    for module, names in imports_of(path):
-        parts = module.split(".")
-        if parts[1:2] in ([], ["_version"], [package_of(path)]):
-            continue
-        assert len(parts) == 2, f"import from skmtl.{parts[1]}, not from {module}"
-        exported = getattr(importlib.import_module(module), "__all__", None)
-        for name in names:
-            assert not name.startswith("_") if exported is None else name in exported, name
+def test_other_packages_are_known_by_their_exports():
+    wrong = []
+    for path in FILES:
+        for module, names in [] if package_of(path) in MOVED else imports_of(path):
+            parts = module.split(".")
+            if parts[1:2] in ([], ["_version"], [package_of(path)]):
+                continue
+            if len(parts) != 2:
+                wrong.append(f"{path}: import from skmtl.{parts[1]}, not from {module}")
+            exported = getattr(importlib.import_module(module), "__all__", None)
+            for name in names:
+                if name.startswith("_") if exported is None else name not in exported:
+                    wrong.append(f"{path}: {module} does not export {name}")
+    assert not wrong
 
 
 def test_drawing_is_current():
@@ -102,17 +103,18 @@ def test_types_are_checked_strictly():
     assert mypy["strict"] and mypy["packages"] == ["skmtl"]
 
 
-@each_file
-def test_functions_are_short(path):
+def test_functions_are_short():
     # Kernels call only kernels of the same file, and may be longer; a constructor has a line
     # for each parameter.
-    if "_numerics" in path.parts:
-        return
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef) and node.name != "__init__":
-            documented = len((ast.get_docstring(node) or "").splitlines())
-            length = node.end_lineno - node.lineno + 1 - documented
-            assert length <= 60, f"{node.name}: {length} lines"
+    long = []
+    for path in (path for path in FILES if "_numerics" not in path.parts):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name != "__init__":
+                documented = len((ast.get_docstring(node) or "").splitlines())
+                length = node.end_lineno - node.lineno + 1 - documented
+                if length > 60:
+                    long.append(f"{path}: {node.name} has {length} lines")
+    assert not long
 
 
 def test_numba_lives_in_kernels_alone():
@@ -135,6 +137,22 @@ def test_tests_mirror_the_package():
     folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir()}
     for package in (path.parent for path in PACKAGE.glob("*/__init__.py")):
         assert package.name.lstrip("_") in folders, f"tests lack a folder for {package.name}"
+
+
+def test_is_imported_beside_a_directory_of_its_name(tmp_path):
+    # Such as a checkout: Python takes any directory for a package if it finds no other.
+    try:
+        importlib.metadata.distribution("skmtl")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("needs skmtl to be installed: pip install -e .")
+    (tmp_path / "skmtl" / "skmtl").mkdir(parents=True)
+    script = tmp_path / "script.py"
+    script.write_text("from importlib.util import find_spec\nprint(find_spec('skmtl').origin)\n")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [sys.executable, str(script)]
+    out = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.strip().endswith("__init__.py")
 
 
 def test_import_brings_no_optional_package():
