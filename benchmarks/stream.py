@@ -7,6 +7,7 @@ of at most 300 MB. The stream of the given size (as float64 in memory) reads thi
 again, because a file of that size might not fit on the disk. Needs pyarrow, and pandas or polars.
 """
 
+import importlib.util
 import resource
 import sys
 import tempfile
@@ -16,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from benchmarks._command import Command
 from benchmarks._report import say, table, write_json
@@ -49,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     command.add_argument("--tasks", type=int, default=1000, metavar="T")
     command.add_argument("--features", type=int, default=40, metavar="D")
     arguments = command.read(argv)
+    if importlib.util.find_spec("pyarrow") is None:
+        command.error("Parquet files need pyarrow. Install it: pip install pyarrow")
     if arguments.gigabytes <= 0 or arguments.tasks < 2 or arguments.features < 1:
         command.error("--gigabytes must be positive, --tasks at least 2 and --features at least 1")
     with tempfile.TemporaryDirectory() as folder:
@@ -95,6 +96,9 @@ def run(folder: Path, gigabytes: float, n_tasks: int, n_features: int) -> dict[s
 
 def write(path: Path, n_rows: int, n_tasks: int, n_features: int) -> None:
     """Write rows of tasks whose coefficients are related, one row group at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rng = np.random.default_rng(0)
     common = rng.normal(size=(3, n_features))
     coef = rng.normal(size=(n_tasks, 3)) @ common

@@ -38,6 +38,7 @@ from benchmarks._methods import Record, run_all
 from benchmarks._tour_data import SOURCES, read, splits
 from benchmarks._tuning import squared_loss
 from skmtl import StructureSearchRegressorCV
+from skmtl.model_selection import RepeatedStratifiedTaskKFold
 
 ONE_SE, BEST = "search, one_se", "search, best"
 SEARCHES = {ONE_SE: "one_se", BEST: "best"}
@@ -72,6 +73,7 @@ def _read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     command.add_argument(
         "--structures", nargs="+", metavar="NAME", default="auto", help="structures to compare"
     )
+    command.add_argument("--repeats", type=int, default=1, metavar="N", help="of the five folds")
     command.common("data-home", "jobs", "json")
     arguments = command.read(argv)
     found = [n for n in arguments.data if (arguments.data_home / SOURCES[n].file).is_file()]
@@ -87,8 +89,13 @@ def _run(arguments: argparse.Namespace, name: str, split: int) -> list[Record]:
     train, test = splits(SOURCES[name], data)[split]
     scaled = data.scaled(train)
     X, y = scaled.X[train], scaled.y[train]
+    task_column, repeats = -1 if data.stacked else None, arguments.repeats
+    folds = RepeatedStratifiedTaskKFold(n_repeats=repeats, task_column=task_column, random_state=0)
     search = StructureSearchRegressorCV(
-        arguments.structures, task_column=-1 if data.stacked else None, random_state=0
+        arguments.structures,
+        cv=folds if repeats > 1 else None,
+        task_column=task_column,
+        random_state=0,
     )
     # Convert to the units of all rows: those of the training parts differ between splits.
     units = data.units(train) / data.units(np.arange(len(data.y)))
