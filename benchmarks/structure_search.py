@@ -6,9 +6,8 @@ stderr. The data are those of ``benchmarks.tour``, with the same splits, scaling
 Protocol, written before any test error was computed:
 
 * StructureSearchRegressorCV with its default structures, grids and folds is fitted to the training
-  part of each split, once with refit="one_se" (its default) and once with refit="best"; the two
-  differ only in the selection. Nothing that is known of the data is passed: no graph, no order of
-  the tasks.
+  part of each split, once with refit="one_se" and once with refit="best"; the two differ only in
+  the selection. Nothing that is known of the data is passed: no graph, no order of the tasks.
 * Each single structure, the baselines included, is fitted with the parameters that the same search
   has selected for it on the same folds.
 * The error is that of ``benchmarks.tour``: the root mean squared error of a task divided by the
@@ -20,6 +19,9 @@ Protocol, written before any test error was computed:
   known only with hindsight, which favours it. Second, the search is not worse than the baseline
   with the lower test error beyond noise: the 95% t interval of the difference does not lie above
   zero.
+
+The default was refit="one_se" when the protocol was written, and was changed to refit="best" after
+the results had been seen.
 """
 
 import argparse
@@ -94,6 +96,7 @@ def _run(arguments: argparse.Namespace, name: str, split: int) -> list[Record]:
     search = StructureSearchRegressorCV(
         arguments.structures,
         cv=folds if repeats > 1 else None,
+        refit=SEARCHES[ONE_SE],
         task_column=task_column,
         random_state=0,
     )

@@ -326,21 +326,32 @@ def _gain(results: StructureResults, nested: NestedEstimate | None) -> str:
         gain, relative = results.difference(results.selected), results.relative(results.selected)
         against = BASELINE_TEXTS[results.baseline]
     text = f"Sharing {_size(gain, relative, results.error)} against {against}"
-    if not gain.is_clear:
+    if np.isnan(gain.se):
+        text += "; a single fold gives no interval"
+    elif not gain.is_clear:
         text += ", which is not distinguishable from no change"
+        if nested is None and not _are_better(results):
+            text += ": no structure is better by more than its interval"
     return f"{text}."
+
+
+def _are_better(results: StructureResults) -> list[str]:
+    """The structures that are better than the better baseline by more than their intervals."""
+    rows = [row for row in results.structures if row.is_complete and row.eligible]
+    return [row.structure for row in rows if results.difference(row.structure).low > 0]
 
 
 def _size(gain: Difference, relative: Difference, error: str | None) -> str:
     """For example "lowers the mean squared error by 4.1% [2.0, 6.2]"."""
     if error is None or np.isnan(relative.mean):
-        verb = "raises" if gain.mean >= 0 else "lowers"
-        sign = 1 if gain.mean >= 0 else -1
-        low, high = sorted((sign * gain.low, sign * gain.high))
-        return f"{verb} the score by {abs(gain.mean):.3g} [{low:.3g}, {high:.3g}]"
-    verb, sign = ("lowers", 100) if relative.mean >= 0 else ("raises", -100)
-    low, high = sorted((sign * relative.low, sign * relative.high))
-    return f"{verb} the {error} by {abs(100 * relative.mean):.1f}% [{low:.1f}, {high:.1f}]"
+        verb, sign = ("raises", 1) if gain.mean >= 0 else ("lowers", -1)
+        text = f"{verb} the score by {abs(gain.mean):.3g}"
+        low, high = (f"{end:.3g}" for end in sorted((sign * gain.low, sign * gain.high)))
+    else:
+        verb, sign = ("lowers", 100) if relative.mean >= 0 else ("raises", -100)
+        text = f"{verb} the {error} by {abs(100 * relative.mean):.1f}%"
+        low, high = (f"{end:.1f}" for end in sorted((sign * relative.low, sign * relative.high)))
+    return text if np.isnan(gain.se) else f"{text} [{low}, {high}]"
 
 
 def _no_gain(results: StructureResults) -> str:
@@ -361,6 +372,8 @@ def _best(results: StructureResults) -> str:
     """The sentence on the best structure and its ties."""
     ties = results.ties
     text = f"The best score is that of {results.best}"
+    if np.isnan(results.difference(results.best).se):
+        return f"{text}."
     if not ties:
         others = sum(row.is_complete and row.eligible for row in results.structures) - 1
         return f"{text}{', clearly ahead of all others' if others else ''}."

@@ -40,7 +40,8 @@ class _StructureSearch(CallbackSupportMixin, DocumentedEstimator):
         \min_{W, b} \; F(W, b) + \alpha \, \Omega_s(W) ,
 
     whose strengths are selected by cross-validation. The two baselines, "independent" and
-    "pooled", are always scored as well. From the simplest to the most flexible, the structures are
+    "pooled", are always scored as well. The structure with the best mean score is fitted to all
+    rows; see ``refit``. From the simplest to the most flexible, the structures are
     "independent", "pooled", "graph", "block_sparse", "low_rank", "relation", "clustered", "fused",
     "dirty", "robust", "sparse_low_rank"; if named, also "tree", which learns a tree of the tasks,
     and "capped", "sparse_relation" and "group_overlap", whose objectives are not convex. With a
@@ -155,14 +156,15 @@ class _StructureSearch(CallbackSupportMixin, DocumentedEstimator):
     cv: Any = parameter(None, *CV_TEXTS["cv"], group="search")
     scoring: Any = parameter(None, *CV_TEXTS["scoring"], group="search")
     refit: str = parameter(
-        "one_se",
-        [StrOptions({"one_se", "best"})],
-        '{"one_se", "best"}',
+        "best",
+        [StrOptions({"best", "one_se"})],
+        '{"best", "one_se"}',
         """
         "best": refit the structure with the best mean score. "one_se": the simplest structure whose
-        difference from the best, on the same folds, is at most one standard error. To predict,
-        prefer "best": it had the lower test error on three of the four data sets of ``python -m
-        benchmarks.structure_search``, and the same on the fourth.
+        difference from the best, on the same folds, is at most one standard error; use it if a
+        simple model counts more than its error. On the four data sets of ``python -m
+        benchmarks.structure_search``, "best" had the lower test error on three, and the same on the
+        fourth.
         """,
         group="search",
     )

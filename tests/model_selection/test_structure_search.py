@@ -71,13 +71,30 @@ def _planted(W, n, noise, seed=0):
     return X, X @ W + noise * rng.standard_normal((n, W.shape[1]))
 
 
-def test_unrelated_tasks_are_independent():
+@pytest.fixture(scope="module")
+def unrelated():
     rng = np.random.default_rng(1)
-    X, Y = _planted(rng.standard_normal((6, 5)), 60, 1.0)
-    search = StructureSearchRegressorCV([*FEW, "low_rank", "relation"], alphas=10).fit(X, Y)
+    return _planted(rng.standard_normal((6, 5)), 60, 1.0)
+
+
+def test_unrelated_tasks_are_independent(unrelated):
+    names = [*FEW, "low_rank", "relation"]
+    search = StructureSearchRegressorCV(names, alphas=10, refit="one_se").fit(*unrelated)
     assert search.best_structure_ == "independent"
     assert "pooled" not in _found(search)
     assert search.report().startswith("No structure")
+
+
+def test_unrelated_tasks_have_no_clear_gain(unrelated):
+    search = StructureSearchRegressorCV([*FEW, "low_rank", "relation"], alphas=10).fit(*unrelated)
+    assert search.best_structure_ == search.results_.best
+    assert "independent" in _found(search) and "pooled" not in _found(search)
+    gain, relative = (
+        compare(search.best_structure_)
+        for compare in (search.results_.difference, search.results_.relative)
+    )
+    assert gain.mean > 0 and not gain.is_clear and relative.mean < 0.05
+    assert "not distinguishable from no change: no structure is better by more" in search.report()
 
 
 def test_equal_tasks_are_pooled():
@@ -218,12 +235,12 @@ def test_one_standard_error_selects_the_simpler_structure():
 
 
 def test_refit_of_the_best_differs_only_in_the_selection(fitted, shared):
-    best = clone(fitted).set_params(refit="best").fit(shared.data, shared.target)
-    assert best.best_structure_ == best.results_.best == fitted.results_.best
-    means = {row.structure: row.mean for row in best.results_.structures}
-    assert best.best_score_ == max(means.values())
+    simple = clone(fitted).set_params(refit="one_se").fit(shared.data, shared.target)
+    assert fitted.best_structure_ == fitted.results_.best == simple.results_.best
+    means = {row.structure: row.mean for row in fitted.results_.structures}
+    assert fitted.best_score_ == max(means.values())
     order = [*STRUCTURES]
-    assert order.index(fitted.best_structure_) <= order.index(best.best_structure_)
+    assert order.index(simple.best_structure_) <= order.index(fitted.best_structure_)
 
 
 def test_interval_is_corrected_for_overlapping_training_sets():
@@ -334,6 +351,29 @@ def test_report_says_what_it_shows(fitted):
     assert "optimistic" not in text
     text = report(select(rows, "independent", 0.5, None, "best"), None)
     assert text.startswith("Sharing raises the score by 1.03 [")
+
+
+def test_report_says_whether_any_gain_is_clear():
+    alone = _row("independent", [-2.0, -2.1, -1.9])
+    wide = _row("low_rank", [-1.0, -2.2, -1.0])
+    narrow = _row("graph", [-1.9, -1.99, -1.81])
+    wide, narrow = (
+        StructureScore(**vars(row) | {"baseline_scores": alone.scores}) for row in (wide, narrow)
+    )
+    text = report(select([alone, wide], "independent", 0.5, "log loss", "best"), None)
+    assert "against separate models, which is not distinguishable from no change: no str" in text
+    results = select([alone, narrow, wide], "independent", 0.5, "log loss", "best")
+    assert results.selected == "low_rank" and results.difference("graph").low > 0
+    text = report(results, None)
+    assert "against separate models, which is not distinguishable from no change. The best" in text
+
+
+def test_report_of_a_single_fold_has_no_interval(shared):
+    fold = [(np.arange(40), np.arange(40, 50))]
+    search = StructureSearchRegressorCV(FEW, alphas=[1.0, 0.1], cv=fold)
+    text = search.fit(shared.data, shared.target).report()
+    assert "nan" not in text and "distinguishable" not in text
+    assert "against separate models; a single fold gives no interval." in text
 
 
 def test_nested_estimate_is_of_rows_that_took_no_part(shared):
@@ -516,7 +556,10 @@ def test_balanced_classes_and_scaled_tasks(shared):
         ({"params": {"alpha": 1.0}}, "alpha is selected by cross-validation; pass alphas"),
         ({"params": {"graph": "chain"}}, "pass graph to the search"),
         ({"params": {"n_cluster": 2}}, "'n_cluster', which no structure has"),
-        ({"cv": [(np.arange(40), np.arange(40, 50))]}, "needs at least two folds"),
+        (
+            {"cv": [(np.arange(40), np.arange(40, 50))], "refit": "one_se"},
+            "needs at least two folds",
+        ),
         (
             {"cv": [(np.arange(25), np.arange(25, 50))] * 2, "nested": True},
             "Pass a number of folds or a splitter",
@@ -542,7 +585,7 @@ def test_other_errors(shared):
 
 
 def test_warns_at_the_end_of_the_grid(shared):
-    search = StructureSearchRegressorCV(FEW, alphas=[100.0, 10.0, 2.0], refit="best")
+    search = StructureSearchRegressorCV(FEW, alphas=[100.0, 10.0, 2.0])
     with pytest.warns(UserWarning, match="is the smallest of the grid"):
         search.fit(shared.data, shared.target)
 
