@@ -221,7 +221,9 @@ def make_related_tasks(
     else:
         omega = _read_covariance(covariance, n_tasks)
     variances, basis = np.linalg.eigh(omega)
-    root = basis * np.sqrt(np.maximum(variances, 0.0))
+    # The symmetric root, which does not depend on the basis that LAPACK takes for equal variances,
+    # nor on its signs: both differ between processors.
+    root = (basis * np.sqrt(np.maximum(variances, 0.0))) @ basis.T
     coef = root @ rng.standard_normal((n_tasks, n_features))
     data = rng.standard_normal((rows.n_rows, n_features))
     return rows.observe(

@@ -88,6 +88,24 @@ def test_coefficients_have_the_covariance(parameters: dict[str, Any]) -> None:
     np.testing.assert_allclose(lagged, 0, atol=0.03 * largest)
 
 
+def test_coefficients_do_not_depend_on_the_basis_of_equal_variances(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # LAPACK's differs between processors.
+    expected = make_related_tasks(5, 3, 6, covariance="equal", random_state=0).coef
+    eigh = np.linalg.eigh
+
+    def other(matrix: Any) -> tuple[Any, Any]:
+        values, vectors = eigh(matrix)
+        rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+        vectors[:, :5] = vectors[:, :5] @ rotation
+        return values, -vectors
+
+    monkeypatch.setattr(np.linalg, "eigh", other)
+    found = make_related_tasks(5, 3, 6, covariance="equal", random_state=0).coef
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
 def test_named_covariances() -> None:
     chain = make_related_tasks(5, 4, 3, covariance="ar1", strength=0.5, random_state=0)
     np.testing.assert_allclose(chain.covariance, [[1, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 1]])
