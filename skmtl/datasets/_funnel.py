@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import helmert
 from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.utils import Bunch, check_random_state
@@ -126,15 +127,17 @@ def _coefficients(
     rng: np.random.RandomState, n_stages: int, n_informative: int, similarity: float, size: float
 ) -> Array:
     """Correlated directions of the given length (n_stages, n_informative)."""
-    correlation = np.full((n_stages, n_stages), float(similarity))
-    np.fill_diagonal(correlation, 1.0)
-    values, vectors = np.linalg.eigh(correlation)
-    if values[0] < -1e-12:
+    common = 1 + (n_stages - 1) * similarity
+    if common < -1e-12:
         raise ValueError(
             f"similarity must be at least {-1 / (n_stages - 1):.3g} for {n_stages} stages, got "
             f"{similarity}. Raise it."
         )
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    # A root of the correlation matrix, in a basis of its own: that of LAPACK is arbitrary where
+    # variances are equal, and differs between processors.
+    contrasts = -helmert(n_stages).T * np.sqrt(1 - similarity)
+    mean = np.full((n_stages, 1), np.sqrt(max(common, 0.0) / n_stages))
+    root = np.hstack([contrasts, mean])
     coef: Array = root @ rng.standard_normal((n_stages, n_informative))
     coef *= size / np.linalg.norm(coef, axis=1, keepdims=True)
     return coef

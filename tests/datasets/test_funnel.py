@@ -52,3 +52,11 @@ def test_similarity_and_strength():
 def test_errors(params, message):
     with pytest.raises(ValueError, match=message):
         make_funnel(10, **params)
+
+
+def test_directions_have_the_similarity():
+    rates = (0.2, 0.3, 0.4, 0.5)
+    made = make_funnel(
+        10, 20_000, n_informative=20_000, rates=rates, similarity=0.3, random_state=0
+    )
+    np.testing.assert_allclose(made.coef @ made.coef.T, 0.3 + 0.7 * np.eye(4), atol=0.03)
