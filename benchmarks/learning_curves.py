@@ -17,7 +17,8 @@ Protocol, written before any test error was computed:
 * Five seeds; means, and 95% t intervals of the differences from the search over seeds.
 
 After a first run, with an earlier version of the package, had been seen, the search's default rule
-was changed from refit="one_se" to refit="best". Seeds and the rest of the protocol are the same.
+was changed from refit="one_se" to refit="best". Seeds and the rest of the protocol are the same;
+``--refit one_se`` runs the former rule.
 """
 
 import argparse
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     command = Command("learning_curves", __doc__)
     command.common("data-home", "jobs", "json", "plot")
     command.common("seeds", default=5)
+    command.add_argument("--refit", default="best", choices=("best", "one_se"), help="the rule")
     arguments = command.read(argv)
     missing = [n for n in SIZES if not (arguments.data_home / SOURCES[n].file).is_file()]
     if missing:
@@ -57,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = run_all(run, units, {}, arguments.jobs, "{}, {} labels, seed {}")
     records = [record for part in found for record in part]
     print(_report(records))
-    report.write_raw(arguments, ("seeds",), {"learning_curves": records})
+    report.write_raw(arguments, ("seeds", "refit"), {"learning_curves": records})
     if arguments.plot is not None:
         from benchmarks._plots import draw_learning_curves
 
@@ -83,7 +85,9 @@ def _run(arguments: argparse.Namespace, name: str, n: int, seed: int) -> list[Re
     scaled = data.scaled(train)
     X, y = scaled.X[train], scaled.y[train]
     task_column = -1 if data.stacked else None
-    search = StructureSearchRegressorCV(list(STRUCTURES), task_column=task_column, random_state=0)
+    search = StructureSearchRegressorCV(
+        list(STRUCTURES), refit=arguments.refit, task_column=task_column, random_state=0
+    )
     units = data.units(train) / data.units(np.arange(len(data.y)))
     records = []
     with warnings.catch_warnings():

@@ -51,21 +51,24 @@ def read_losses(
             )
         loss = own if name == model.loss else loss_by_name(model, name)
         values = targets if len(chosen) == len(names) else targets[:, chosen]
-        wrong = None if loss.takes_all_numbers else loss.refuses(values)
-        if wrong is not None and wrong.any():
-            wrong &= ~np.isnan(values)
-        if wrong is not None and wrong.any():
-            first = int(wrong.any(axis=0).argmax())
-            raise ValueError(
-                f"loss={name!r} needs {loss.label_rule}; the auxiliary column "
-                f"{columns.names[chosen[first]]!r} holds {values[wrong[:, first], first][0]:.4g}. "
-                f"Pass another loss for it in losses."
-            )
+        if not loss.takes_all_numbers:
+            _check_labels(name, loss, values, [columns.names[k] for k in chosen])
         if loss.signed:
             labels = targets.copy() if labels is targets else labels
             labels[:, chosen] = 2 * values - 1
         found[name] = loss
     return [found[name] for name in names], labels
+
+
+def _check_labels(name: str, loss: Loss, values: Array, columns: list[Any]) -> None:
+    """Raise if labels (n_samples, n_columns) that are not missing are outside the loss's domain."""
+    wrong = loss.refuses(values) & ~np.isnan(values)
+    if wrong.any():
+        first = int(wrong.any(axis=0).argmax())
+        raise ValueError(
+            f"loss={name!r} needs {loss.label_rule}; the auxiliary column {columns[first]!r} holds "
+            f"{values[wrong[:, first], first][0]:.4g}. Pass another loss for it in losses."
+        )
 
 
 def _are_classes(labels: Array) -> bool:

@@ -17,7 +17,7 @@ from skmtl.design._tasks import locate_task_column
 
 Array = NDArray[Any]
 
-# Arrays of so many entries are copied.
+# Features of up to so many entries are copied.
 _SMALL = 2**16
 
 
@@ -195,5 +195,6 @@ def _select(X: Any, kept: list[int]) -> Any:
     if kept[-1] - kept[0] == len(kept) - 1:
         view = X[:, kept[0] : kept[-1] + 1]
         # What follows reads contiguous memory faster, by more than a small copy costs.
-        return np.ascontiguousarray(view) if view.size <= _SMALL else view
+        is_small = type(view) is np.ndarray and view.size <= _SMALL
+        return np.ascontiguousarray(view) if is_small else view
     return X.take(kept, axis=1)  # several times faster than indexing with a list

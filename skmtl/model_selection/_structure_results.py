@@ -330,15 +330,15 @@ def _gain(results: StructureResults, nested: NestedEstimate | None) -> str:
         text += "; a single fold gives no interval"
     elif not gain.is_clear:
         text += ", which is not distinguishable from no change"
-        if nested is None and not _are_better(results):
+        if nested is None and not _is_any_better(results):
             text += ": no structure is better by more than its interval"
     return f"{text}."
 
 
-def _are_better(results: StructureResults) -> list[str]:
-    """The structures that are better than the better baseline by more than their intervals."""
+def _is_any_better(results: StructureResults) -> bool:
+    """Whether a structure is better than the better baseline by more than its interval."""
     rows = [row for row in results.structures if row.is_complete and row.eligible]
-    return [row.structure for row in rows if results.difference(row.structure).low > 0]
+    return any(results.difference(row.structure).low > 0 for row in rows)
 
 
 def _size(gain: Difference, relative: Difference, error: str | None) -> str:

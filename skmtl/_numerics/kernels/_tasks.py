@@ -82,8 +82,8 @@ def sum_products(
 def _multiply_rows(A: Array, weight: float, out: Array) -> None:
     """Set out = weight A A'.
 
-    Two rows times four at a time; rows beyond the last are replaced by the last. For short rows
-    this takes about two thirds of the time of BLAS, which computes both triangles in numba.
+    Two rows times four at a time, of the lower triangle; beyond the last row stands the last. With
+    few rows this takes about two thirds of the time of np.dot, which computes both triangles here.
     """
     d, n = A.shape
     last = d - 1
