@@ -38,7 +38,8 @@ def draw(path: Path, records: Sequence[Record]) -> None:
 
 
 def _draw_panel(ax: Axes, records: Sequence[Record]) -> None:
-    names = [name for name in NAMES if name != REFERENCE][::-1]
+    measured = {r["method"] for r in records if "auc" in r}
+    names = [name for name in NAMES if name in measured - {REFERENCE}][::-1]
     for k, (rate, colour) in enumerate(zip(SIZES, (VERMILION, GREY, BLUE), strict=True)):
         rows = [r for r in records if r["rate"] == rate]
         found = [difference(rows, "auc", name, REFERENCE, 0.0) for name in names]
@@ -57,4 +58,5 @@ def _draw_panel(ax: Axes, records: Sequence[Record]) -> None:
         )
     ax.axvline(0, color="#000000", lw=0.8, zorder=0)
     ax.set_yticks(range(len(names)), names)
+    ax.locator_params(axis="x", nbins=5)
     tidy(ax)
