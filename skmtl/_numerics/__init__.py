@@ -15,6 +15,7 @@ from skmtl._numerics.spectrum import (
     FactoredSpectrum,
     LinkedSpectrum,
     PartsSpectrum,
+    Quadratics,
     Spectrum,
 )
 from skmtl._numerics.sylvester import solve_coupled, solve_shifted
@@ -26,6 +27,7 @@ __all__ = [
     "FactoredSpectrum",
     "LinkedSpectrum",
     "PartsSpectrum",
+    "Quadratics",
     "Spectrum",
     "diagonal_array",
     "kernels",

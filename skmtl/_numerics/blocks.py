@@ -1,6 +1,7 @@
 """The matrices of many tasks: full, or diagonal in a basis that the tasks share."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,8 +14,10 @@ from skmtl._numerics.semidefinite import Semidefinite
 
 Array = NDArray[Any]
 
-# Diagonals are raised by this fraction until the matrix has a factor; the solution is refined.
-_RAISED = 1e-13
+# Diagonals are raised by one of these fractions, the first with which the matrix has a factor; the
+# solution is refined.
+_RAISES = (0.0, *(10.0**k for k in range(-13, 3)))
+_INDEFINITE = "A matrix that should be positive semidefinite is not, or is not finite."
 
 
 class Blocks(Protocol):
@@ -94,18 +97,11 @@ class FullBlocks:
 
     def inverse(self, shifts: Array) -> Callable[[Array], Array]:
         tops = np.einsum("tjj->tj", self.grams).max(axis=1) * self.scales + shifts
-        raised, factors = 0.0, None
-        while factors is None:
+        for raised in _RAISES:
             factors = factorise(self.grams, self.scales, shifts + raised * np.maximum(tops, 1e-300))
-            raised = max(10 * raised, _RAISED)
-        kept = factors
-
-        def solve(rows: Array) -> Array:
-            rows = rows.copy()
-            kernels.solve_factored(kept, rows)
-            return rows
-
-        return solve
+            if factors is not None:
+                return partial(_solve_factored, factors)
+        raise np.linalg.LinAlgError(_INDEFINITE)
 
     def summed(self, groups: Array, n_groups: int) -> "FullBlocks":
         sums = np.zeros((n_groups, self.n_features, self.n_features))
@@ -139,19 +135,25 @@ class _Diagonal:
 
 
 class _Cholesky:
-    """A positive definite matrix (d, d), overwritten by its factor."""
+    """A positive definite matrix (d, d); its diagonal is raised in place if rounding requires."""
 
     def __init__(self, matrix: Array) -> None:
-        raised, diagonal = 0.0, np.diag(matrix).copy()
-        while True:
-            self.factor, info = lapack.dpotrf(matrix, lower=1, clean=0)
-            if not info:
-                return
-            raised = max(10 * raised, _RAISED)
+        diagonal = np.diag(matrix).copy()
+        for raised in _RAISES:
             np.einsum("jj->j", matrix)[:] = (1 + raised) * diagonal
+            self.factor, info = lapack.dpotrf(matrix, lower=1, clean=0)
+            if not info and np.isfinite(np.diag(self.factor)).all():  # OpenBLAS accepts NaN
+                return
+        raise np.linalg.LinAlgError(_INDEFINITE)
 
     def solve(self, g: Array) -> Array:
         return np.asarray(lapack.dpotrs(self.factor, g, lower=1)[0])
+
+
+def _solve_factored(factors: Array, rows: Array) -> Array:
+    rows = rows.copy()
+    kernels.solve_factored(factors, rows)
+    return rows
 
 
 def _reciprocal(values: Array) -> Array:

@@ -1,7 +1,7 @@
 """One quadratic per task in the eigenbasis of its Hessian, with exact solutions for any step."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,42 @@ from skmtl._numerics import kernels
 from skmtl._numerics.linalg import factorise
 
 Array = NDArray[Any]
+
+
+class Quadratics(Protocol):
+    """One quadratic per task, with exact solutions of proximal steps.
+
+    Attributes
+    ----------
+    linear : ndarray of shape (n_features, n_tasks)
+    mean_free : bool
+        Whether the penalty leaves the mean of W's columns unpenalised.
+    memory : dict
+        State that a solver stores for the next fit of the same quadratics.
+    scale : ndarray of shape (n_features, 1) or None
+        W is this factor times the variable of the quadratics; None: W itself.
+    """
+
+    linear: Array
+    mean_free: bool
+    memory: dict[str, Any]
+    scale: Array | None
+
+    @property
+    def mean_eigenvalue(self) -> float:
+        """The mean of all eigenvalues of the Hessians."""
+
+    def rotated(self) -> "tuple[Quadratics, Array | None]":
+        """The quadratics in the coordinates of a common eigenbasis, and this basis.
+
+        Itself and None, if the tasks have none or the penalty is not invariant.
+        """
+
+    def residual(self, W: Array) -> Array:
+        """Minus the gradient: the columns linear_t - Hessian_t w_t."""
+
+    def solve(self, A: Array, rho: float) -> Array:
+        """The minimiser of the quadratics + rho ||W - A||_F^2 / 2."""
 
 
 class Spectrum:
@@ -29,7 +65,6 @@ class Spectrum:
         State that a solver stores for the next fit of the same quadratics.
     """
 
-    # W is this factor (n_features, 1) times the variable of the quadratics; None: W itself.
     scale: Array | None = None
 
     def __init__(
@@ -121,7 +156,7 @@ class Spectrum:
         return np.ascontiguousarray(np.matmul(self.bases, rotated[:, :, None])[:, :, 0].T)
 
 
-class FactoredSpectrum(Spectrum):
+class FactoredSpectrum:
     r"""The quadratics of tasks with separate Hessians :math:`s_t G_t + r_t I`, by Cholesky factors.
 
     The factors depend on the step size, but computing them takes a few per cent of the time that
@@ -135,11 +170,14 @@ class FactoredSpectrum(Spectrum):
     linear, memory : as in :class:`Spectrum`
     """
 
+    mean_free = False
+    scale: Array | None = None
+
     def __init__(
         self, grams: Array, scales: Array, ridges: Array, linear: Array, memory: dict[str, Any]
     ) -> None:
         self.grams, self.scales, self.ridges = grams, scales, ridges
-        self.linear, self.mean_free, self.memory = linear, False, memory
+        self.linear, self.memory = linear, memory
 
     @property
     def mean_eigenvalue(self) -> float:
@@ -233,14 +271,14 @@ class PartsSpectrum:
 
     Parameters
     ----------
-    total : Spectrum
+    total : Quadratics
         The quadratics of the sum; ``mean_free`` must be false.
     n_parts : int
     """
 
     mean_free = False
 
-    def __init__(self, total: Spectrum, n_parts: int) -> None:
+    def __init__(self, total: Quadratics, n_parts: int) -> None:
         self.total, self.n_parts = total, n_parts
         self.scale = None if total.scale is None else np.concatenate([total.scale] * n_parts)
         # A separate memory, because the best step for the parts differs from that for the sum.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -201,16 +201,8 @@ class InnerSearch(AlphaSearchCV):
     model is fitted with the estimator's own.
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
-        """Select alpha by cross-validation, and fit the estimator to all rows."""
-        own = self.estimator
-        self.estimator = _hastened(own)
-        try:
-            super().fit(X, y, sample_weight, groups=groups)
-        finally:
-            self.estimator = own
-        self.best_estimator_ = clone(own).set_params(alpha=self.alpha_).fit(X, y, sample_weight)
-        return self
+    def _fold_model(self) -> Any:
+        return _hastened(self.estimator)
 
     def _warn_at_edge(self, found: Search) -> None:
         pass

@@ -206,7 +206,7 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
 
     def _search(self, X: Any, y: Any, sample_weight: Any, groups: Any, task: FitTask) -> Self:
         check_estimator(self.estimator, "AlphaSearchCV")
-        model = clone(self.estimator).set_params(alpha=1.0)
+        model = self._fold_model().set_params(alpha=1.0)
         model._validate_params()
         data = model._read(X, y, sample_weight)
         found = search_alpha(self, model, [model], data, X, y, sample_weight, groups, task)
@@ -216,6 +216,10 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
         best = clone(self.estimator).set_params(alpha=self.alpha_)
         self.best_estimator_ = fit_as(task, best, X, y, sample_weight)
         return self
+
+    def _fold_model(self) -> Any:
+        """A hook for searches within other methods, which can compare strengths by faster fits."""
+        return clone(self.estimator)
 
     def _warn_at_edge(self, found: Search) -> None:
         """A hook for searches within other methods, whose users do not control the grid."""

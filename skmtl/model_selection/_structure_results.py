@@ -161,8 +161,10 @@ class StructureResults:
         Difference
             NaN if the score is not minus an error.
         """
-        error = -float(self[structure].baseline_scores.mean())
-        return self.difference(structure) / (error if self.error and error > 0 else np.nan)
+        difference = self.difference(structure)
+        if not self.error:
+            return difference / np.nan
+        return _relative(difference, self[structure].baseline_scores)
 
     @property
     def ties(self) -> list[str]:
@@ -254,8 +256,14 @@ class NestedEstimate:
 
     @property
     def relative(self) -> Difference:
-        """The difference divided by the baseline's error, if scores are minus an error."""
-        return self.difference / -float(self.baseline_scores.mean())
+        """The difference divided by the baseline's error; NaN if scores are not minus an error."""
+        return _relative(self.difference, self.baseline_scores)
+
+
+def _relative(difference: Difference, baseline_scores: Array) -> Difference:
+    """The difference divided by the baseline's error, which is minus the mean of its scores."""
+    error = -float(baseline_scores.mean())
+    return difference / (error if error > 0 else np.nan)
 
 
 def select(

@@ -265,7 +265,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         return len(self.grams) > 1 and not factors
 
     @cached_property
-    def spectrum(self) -> Spectrum:
+    def spectrum(self) -> Spectrum | FactoredSpectrum:
         memory, penalty = self._constant.setdefault("memory", {}), self.penalty
         if self.has_cheap_factors:
             return FactoredSpectrum(self.grams, self.scales, self._ridges, self.linear, memory)

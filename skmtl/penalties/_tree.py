@@ -21,7 +21,8 @@ class _Tree(NamedTuple):
     weights: Array  # (n_groups,)
 
 
-# A cache: reading the groups costs more than a prox, and penalties store only their parameters.
+# A cache: reading the groups costs more than a prox, and penalties store only their parameters. A
+# fit checks its penalty first, and so reads groups or weights again that were changed in place.
 _TREES: "WeakKeyDictionary[TreeGroup, tuple[Any, Any, int, _Tree]]" = WeakKeyDictionary()
 
 
@@ -81,6 +82,7 @@ class TreeGroup(RowRootNorm):
 
     def check(self, n_features: int, n_tasks: int) -> None:
         super().check(n_features, n_tasks)
+        _TREES.pop(self, None)
         self._tree(n_tasks)
 
     def value(self, W: Array) -> float:

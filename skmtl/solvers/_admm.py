@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._numerics import PartsSpectrum, Spectrum
+from skmtl._numerics import Quadratics
 from skmtl.solvers._contract import Spectral
 from skmtl.solvers._pace import Pace
 from skmtl.solvers._point import LaterPoint, Point
@@ -50,7 +50,7 @@ class ADMM:
         self.n_steps = 0
         # The next W, if a certificate has computed it.
         self.ahead: Array | None = None
-        self.spectrum: Spectrum | PartsSpectrum
+        self.spectrum: Quadratics
         self.basis: Array | None
 
     def bounds(self, point: Point) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._numerics import PartsSpectrum, Spectrum
+from skmtl._numerics import Quadratics
 from skmtl.solvers._point import Point
 from skmtl.solvers._thresholds import Thresholds
 
@@ -109,7 +109,7 @@ class Spectral(Smooth, Protocol):
     """A quadratic smooth part with a known eigenbasis, which makes its prox exact."""
 
     @property
-    def spectrum(self) -> Spectrum | PartsSpectrum:
+    def spectrum(self) -> Quadratics:
         """The smooth part in the eigenbasis of its Hessian."""
 
     def best_point(self, W: Array, b: Array) -> Point:
@@ -232,7 +232,7 @@ class LossSplitting(Kinked, Protocol):
     def memory(self) -> dict[str, Any]:
         """State that a solver stores for the next fit of the same labels."""
 
-    def squares(self, scale: float) -> Spectrum | PartsSpectrum:
+    def squares(self, scale: float) -> Quadratics:
         """The Hessians of scaled least squares and the quadratic penalty."""
 
     def fitted(self, target: Array) -> tuple[Array, Array]:

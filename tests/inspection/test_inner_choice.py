@@ -45,7 +45,8 @@ def test_equals_grid_search(name: str, layout: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # no optimum at the edge of the grid
         found = fit_tuned(model, X, y, scorer, column, 0)
-    assert isinstance(found, InnerSearch) and found.estimator.tol == 1e-6
+    assert isinstance(found, InnerSearch)
+    assert found.estimator.tol == found.best_estimator_.tol == 1e-6
     grid = _grid_search(model, X, y, scorer, column).fit(X, y)
     # Fits within folds stop earlier: at the edge of the support a few labels may be predicted
     # differently.

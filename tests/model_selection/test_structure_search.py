@@ -353,6 +353,15 @@ def test_report_says_what_it_shows(fitted):
     assert text.startswith("Sharing raises the score by 1.03 [")
 
 
+def test_nested_gain_relative_to_scores_that_are_no_error():
+    zero = np.array([-0.1, 0.0, 0.1])
+    nested = NestedEstimate(zero + 0.2, zero, ["low_rank"] * 3, ["pooled"] * 3, 0.5)
+    assert nested.difference.mean == pytest.approx(0.2) and np.isnan(nested.relative.mean)
+    rows = [_row("independent", [0.1, 0.2, 0.3]), _row("low_rank", [0.3, 0.4, 0.5])]
+    text = report(select(rows, "independent", 0.5, None, "best"), nested)
+    assert text.startswith("Sharing raises the score by 0.2 [")
+
+
 def test_report_says_whether_any_gain_is_clear():
     alone = _row("independent", [-2.0, -2.1, -1.9])
     wide = _row("low_rank", [-1.0, -2.2, -1.0])

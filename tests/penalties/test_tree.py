@@ -55,6 +55,17 @@ class TestTreeGroup:
         penalty.set_params(groups=[[0], [1], [2]], weights=[1.0] * 3)
         assert penalty.value(V) == pytest.approx(3)
 
+    def test_a_check_reads_weights_again_that_were_changed_in_place(self):
+        W, weights, groups = np.ones((1, 3)), np.array([1.0]), [[0, 1, 2]]
+        penalty = TreeGroup(1.0, groups, weights)
+        assert penalty.value(W) == pytest.approx(np.sqrt(3))
+        weights[0] = 2.0
+        penalty.check(1, 3)
+        assert penalty.value(W) == pytest.approx(2 * np.sqrt(3))
+        groups[0].pop()
+        with pytest.raises(ValueError, match="are in none"):
+            penalty.check(1, 3)
+
     def test_without_some_tasks(self):
         W = np.random.default_rng(0).standard_normal((4, 7))
         chosen = np.array([True, False, True, True, False, False, True])

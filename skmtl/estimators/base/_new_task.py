@@ -333,7 +333,7 @@ class NewTasks(TaskEstimator):
         try:
             self._check_tasks()
             self._variances()
-        except (ValueError, AttributeError, np.linalg.LinAlgError):
+        except (ValueError, np.linalg.LinAlgError):
             return
 
     def _unknown_task(self) -> tuple[Array, float]:
