@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, xlogy
 
 from skmtl._site import DocumentedEstimator
+from skmtl.losses._log_link import is_short, log_labels, second_order, short_second_order
 
 Array = NDArray[Any]
 
@@ -379,9 +380,11 @@ class PoissonLoss(Loss):
         return labels < 0
 
     def value(self, y: Array, z: Array) -> Array:
-        with np.errstate(over="ignore"):
-            values: Array = np.exp(z) - y * z + xlogy(y, y) - y
-            return values
+        # Near the minimiser z = log(y), large terms would cancel.
+        shift = z - log_labels(y)
+        with np.errstate(over="ignore", invalid="ignore"):
+            far = np.exp(z) - y * (shift + 1)
+            return np.where(is_short(shift), y * short_second_order(shift), far)
 
     def gradient(self, y: Array, z: Array) -> Array:
         with np.errstate(over="ignore"):
@@ -392,17 +395,18 @@ class PoissonLoss(Loss):
             return np.exp(z)
 
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
-        # The exact divergence e^z (e^step - 1 - step), for short steps by its series.
-        short = step * step / 2 * (1 + step / 3 * (1 + step / 4 * (1 + step / 5 * (1 + step / 6))))
+        # The exact divergence.
         with np.errstate(over="ignore", invalid="ignore"):
-            rest = np.where(np.abs(step) < 0.05, short, np.expm1(step) - step)
-            return np.exp(z) * rest
+            return np.exp(z) * second_order(step)
 
     def conjugate(self, y: Array, u: Array) -> Array:
         mean = y + u
-        with np.errstate(invalid="ignore", divide="ignore"):
-            value = xlogy(mean, mean) - mean - xlogy(y, y) + y
-        return np.where(mean >= 0, value, np.inf)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            # The loss at the z with slope u is y second_order(shift).
+            shift = np.log1p(u / y)
+            near = u * log_labels(y) + mean * short_second_order(-shift)
+            far = xlogy(mean, mean) - mean - xlogy(y, y) + y
+        return np.where(mean >= 0, np.where(is_short(shift), near, far), np.inf)
 
     def inverse_link(self, z: Array) -> Array:
         return np.exp(z)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
+from skmtl.losses._log_link import log_labels, second_order
 from skmtl.losses._losses import Array, Loss
 
 _MAX_STEPS = 100
@@ -32,7 +33,7 @@ class GammaLoss(Loss):
         return labels <= 0
 
     def value(self, y: Array, z: Array) -> Array:
-        shift = z - _log(y)
+        shift = z - log_labels(y)
         with np.errstate(over="ignore"):
             values: Array = np.expm1(-shift) + shift
             return values
@@ -48,12 +49,12 @@ class GammaLoss(Loss):
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
         # The exact divergence.
         with np.errstate(over="ignore", invalid="ignore"):
-            return y * np.exp(-z) * _second_order(-step)
+            return y * np.exp(-z) * second_order(-step)
 
     def conjugate(self, y: Array, u: Array) -> Array:
         rest = 1 - u
         with np.errstate(invalid="ignore"):
-            value = xlogy(rest, rest) + u * (_log(y) + 1)
+            value = xlogy(rest, rest) + u * (log_labels(y) + 1)
         return np.where(rest >= 0, value, np.inf)
 
     def inverse_link(self, z: Array) -> Array:
@@ -116,7 +117,7 @@ class TweedieLoss(Loss):
     def value(self, y: Array, z: Array) -> Array:
         a, b = self._exponents
         # With the shift from the minimiser log(y), the constant cancels exactly.
-        shift, positive = z - _log(y), y > 0
+        shift, positive = z - log_labels(y), y > 0
         with np.errstate(over="ignore", invalid="ignore"):
             both = y**b * (np.expm1(-a * shift) / a + np.expm1(b * shift) / b)
             values: Array = np.where(positive, both, np.exp(b * z) / b)
@@ -137,8 +138,8 @@ class TweedieLoss(Loss):
         # The exact divergence.
         a, b = self._exponents
         with np.errstate(over="ignore", invalid="ignore"):
-            down = y * np.exp(-a * z) * _second_order(-a * step) / a
-            return np.asarray(down + np.exp(b * z) * _second_order(b * step) / b)
+            down = y * np.exp(-a * z) * second_order(-a * step) / a
+            return np.asarray(down + np.exp(b * z) * second_order(b * step) / b)
 
     def conjugate(self, y: Array, u: Array) -> Array:
         _, b = self._exponents
@@ -193,15 +194,3 @@ class TweedieLoss(Loss):
 
         a, b = self._exponents
         return cp.multiply(y / a, cp.exp(-a * z)) + cp.exp(b * z) / b - y**b / (a * b)
-
-
-def _log(y: Array) -> Array:
-    """log(y); finite for y = 0, as the label of a row without one may be."""
-    logs: Array = np.log(np.maximum(y, np.finfo(y.dtype).tiny))
-    return logs
-
-
-def _second_order(step: Array) -> Array:
-    """e^step - 1 - step, for short steps by its series."""
-    short = step * step / 2 * (1 + step / 3 * (1 + step / 4 * (1 + step / 5 * (1 + step / 6))))
-    return np.where(np.abs(step) < 0.05, short, np.expm1(step) - step)
