@@ -1,4 +1,7 @@
-"""Former public modules forward to the new ones for one release, with a warning."""
+"""Former public modules forward to the new ones for one release, with a warning.
+
+Former private files whose classes are in pickles stay, without a warning.
+"""
 
 import importlib
 
@@ -6,6 +9,7 @@ import pytest
 
 import skmtl._numerics
 import skmtl.estimators.base
+import skmtl.losses
 import skmtl.objective
 
 MOVED = {
@@ -30,3 +34,11 @@ def test_former_names_forward_with_a_warning(module):
         assert caught[0].filename == __file__
     with pytest.raises(AttributeError, match="has no attribute 'other'"):
         former.other  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "name", ["Huber", "Logistic", "Multinomial", "Poisson", "Squared", "SquaredHinge"]
+)
+def test_pickles_find_their_losses(name):
+    former = importlib.import_module("skmtl.losses._losses")
+    assert getattr(former, f"{name}Loss") is getattr(skmtl.losses, f"{name}Loss")

@@ -1,13 +1,33 @@
-"""Helpers of the losses with a log link."""
-
-from typing import Any
+"""What the losses with a log link share: their means, their labels and a series."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from skmtl.losses._base import Array, Loss
 
 _SHORT = 0.05
+
+
+class LogLinkLoss(Loss):
+    """A loss of labels >= 0 whose mean response is e^z."""
+
+    link = "log"
+    label_rule = "labels >= 0"
+
+    def refuses(self, labels: Array) -> Array:
+        return labels < 0
+
+    def inverse_link(self, z: Array) -> Array:
+        return np.exp(z)
+
+    def lacks_minimiser(self, label: Array) -> Array:
+        lacking: Array = label == 0
+        return lacking
+
+    def constant_intercept(self, label: float, n_labels: int) -> float:
+        return float(-np.log(2 * n_labels + 1))
+
+    def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
+        return coef, intercept + np.log(scales)
 
 
 def log_labels(y: Array) -> Array:

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
-from skmtl.losses._log_link import log_labels, second_order
-from skmtl.losses._losses import Array, Loss
+from skmtl.losses._base import Array
+from skmtl.losses._log_link import LogLinkLoss, log_labels, second_order
 
 _MAX_STEPS = 100
 
 
-class GammaLoss(Loss):
+class GammaLoss(LogLinkLoss):
     r"""Half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for labels y > 0.
 
     Examples
@@ -23,7 +23,6 @@ class GammaLoss(Loss):
     array([0.    , 0.3069])
     """
 
-    link = "log"
     label_rule = "labels > 0"
     label_remedy = (
         "Drop these labels, or use loss='tweedie' with tweedie_power < 2, which takes zeros."
@@ -57,19 +56,13 @@ class GammaLoss(Loss):
             value = xlogy(rest, rest) + u * (log_labels(y) + 1)
         return np.where(rest >= 0, value, np.inf)
 
-    def inverse_link(self, z: Array) -> Array:
-        return np.exp(z)
-
-    def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
-        return coef, intercept + np.log(scales)
-
     def to_cvxpy(self, y: Array, z: Any) -> Any:
         import cvxpy as cp
 
         return cp.multiply(y, cp.exp(-z)) + z - (np.log(y) + 1)
 
 
-class TweedieLoss(Loss):
+class TweedieLoss(LogLinkLoss):
     r"""Half the Tweedie deviance with a log link, for labels y >= 0.
 
     The variance is a power of the mean. With p the power, the loss is
@@ -99,9 +92,6 @@ class TweedieLoss(Loss):
     array([0., 2.])
     """
 
-    link = "log"
-    label_rule = "labels >= 0"
-
     def __init__(self, power: float = 1.5) -> None:
         self.power = power
 
@@ -110,9 +100,6 @@ class TweedieLoss(Loss):
         """p - 1 and 2 - p as Python floats, whose sum is 1."""
         power = float(self.power)
         return power - 1, 2 - power
-
-    def refuses(self, labels: Array) -> Array:
-        return labels < 0
 
     def value(self, y: Array, z: Array) -> Array:
         a, b = self._exponents
@@ -175,19 +162,6 @@ class TweedieLoss(Loss):
             if (np.abs(step) <= 1e-14 * (1 + np.abs(z))).all():
                 break
         return z
-
-    def inverse_link(self, z: Array) -> Array:
-        return np.exp(z)
-
-    def lacks_minimiser(self, label: Array) -> Array:
-        lacking: Array = label == 0
-        return lacking
-
-    def constant_intercept(self, label: float, n_labels: int) -> float:
-        return float(-np.log(2 * n_labels + 1))
-
-    def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
-        return coef, intercept + np.log(scales)
 
     def to_cvxpy(self, y: Array, z: Any) -> Any:
         import cvxpy as cp
