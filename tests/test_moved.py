@@ -1,4 +1,7 @@
-"""Former public modules forward to the new ones for one release, with a warning."""
+"""Former public modules forward to the new ones for one release, with a warning.
+
+Former private files whose classes are in pickles stay, without a warning.
+"""
 
 import importlib
 
@@ -6,7 +9,9 @@ import pytest
 
 import skmtl._numerics
 import skmtl.estimators.base
+import skmtl.losses
 import skmtl.objective
+import skmtl.penalties
 
 MOVED = {
     "skmtl.spectrum": (skmtl._numerics, ["LinkedSpectrum", "PartsSpectrum", "Spectrum"]),
@@ -30,3 +35,22 @@ def test_former_names_forward_with_a_warning(module):
         assert caught[0].filename == __file__
     with pytest.raises(AttributeError, match="has no attribute 'other'"):
         former.other  # noqa: B018
+
+
+LOSSES = ["Huber", "Logistic", "Multinomial", "Poisson", "Squared", "SquaredHinge"]
+
+
+@pytest.mark.parametrize(
+    ("former", "package", "names"),
+    [
+        ("skmtl.losses._losses", skmtl.losses, [f"{name}Loss" for name in LOSSES]),
+        (
+            "skmtl.penalties._spectral",
+            skmtl.penalties,
+            ["ClusterNorm", "SquaredTraceNorm", "TraceNorm"],
+        ),
+    ],
+)
+def test_pickles_find_their_classes(former, package, names):
+    for name in names:
+        assert getattr(importlib.import_module(former), name) is getattr(package, name)

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from skmtl.losses._losses import (
-    HuberLoss,
-    LogisticLoss,
-    Loss,
-    PoissonLoss,
-    SquaredHingeLoss,
-    SquaredLoss,
-)
+from skmtl.losses._base import Loss
+from skmtl.losses._huber import HuberLoss
+from skmtl.losses._logistic import LogisticLoss
+from skmtl.losses._poisson import PoissonLoss
 from skmtl.losses._quantile import QuantileLoss
+from skmtl.losses._squared import SquaredLoss
+from skmtl.losses._squared_hinge import SquaredHingeLoss
 from skmtl.losses._tweedie import GammaLoss, TweedieLoss
 
 # One object each, since losses are equal only if they are the same object.

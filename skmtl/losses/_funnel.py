@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from skmtl.losses._losses import Loss
+from skmtl.losses._base import Loss
 
 Array = NDArray[Any]
 

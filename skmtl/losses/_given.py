@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmtl.losses._losses import Array, Loss
+from skmtl.losses._base import Array, Loss
 
 
 class GivenSlopesLoss(Loss):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skmtl.losses._losses import Array, Loss
+from skmtl.losses._base import Array, Loss
 
 
 class MixedLoss(Loss):

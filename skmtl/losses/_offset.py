@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from skmtl.losses._losses import Array, Loss, MultinomialLoss
+from skmtl.losses._base import Array, Loss
+from skmtl.losses._multinomial import MultinomialLoss
 
 
 class OffsetLoss(Loss):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skmtl.losses._losses import Array, Loss
+from skmtl.losses._base import Array, Loss
 
 # In Newton steps, the curvature beyond the envelope's quadratic part as a share of that within.
 _LEAST_CURVATURE = 1e-4

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
-from skmtl.losses._losses import Array, Loss
+from skmtl.losses._base import Array
+from skmtl.losses._log_link import LogLinkLoss, log_labels, second_order
 
 _MAX_STEPS = 100
 
 
-class GammaLoss(Loss):
+class GammaLoss(LogLinkLoss):
     r"""Half the gamma deviance :math:`y e^{-z} + z - \log y - 1` for labels y > 0.
 
     Examples
@@ -22,7 +23,6 @@ class GammaLoss(Loss):
     array([0.    , 0.3069])
     """
 
-    link = "log"
     label_rule = "labels > 0"
     label_remedy = (
         "Drop these labels, or use loss='tweedie' with tweedie_power < 2, which takes zeros."
@@ -32,7 +32,7 @@ class GammaLoss(Loss):
         return labels <= 0
 
     def value(self, y: Array, z: Array) -> Array:
-        shift = z - _log(y)
+        shift = z - log_labels(y)
         with np.errstate(over="ignore"):
             values: Array = np.expm1(-shift) + shift
             return values
@@ -48,19 +48,13 @@ class GammaLoss(Loss):
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
         # The exact divergence.
         with np.errstate(over="ignore", invalid="ignore"):
-            return y * np.exp(-z) * _second_order(-step)
+            return y * np.exp(-z) * second_order(-step)
 
     def conjugate(self, y: Array, u: Array) -> Array:
         rest = 1 - u
         with np.errstate(invalid="ignore"):
-            value = xlogy(rest, rest) + u * (_log(y) + 1)
+            value = xlogy(rest, rest) + u * (log_labels(y) + 1)
         return np.where(rest >= 0, value, np.inf)
-
-    def inverse_link(self, z: Array) -> Array:
-        return np.exp(z)
-
-    def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
-        return coef, intercept + np.log(scales)
 
     def to_cvxpy(self, y: Array, z: Any) -> Any:
         import cvxpy as cp
@@ -68,7 +62,7 @@ class GammaLoss(Loss):
         return cp.multiply(y, cp.exp(-z)) + z - (np.log(y) + 1)
 
 
-class TweedieLoss(Loss):
+class TweedieLoss(LogLinkLoss):
     r"""Half the Tweedie deviance with a log link, for labels y >= 0.
 
     The variance is a power of the mean. With p the power, the loss is
@@ -98,9 +92,6 @@ class TweedieLoss(Loss):
     array([0., 2.])
     """
 
-    link = "log"
-    label_rule = "labels >= 0"
-
     def __init__(self, power: float = 1.5) -> None:
         self.power = power
 
@@ -110,13 +101,10 @@ class TweedieLoss(Loss):
         power = float(self.power)
         return power - 1, 2 - power
 
-    def refuses(self, labels: Array) -> Array:
-        return labels < 0
-
     def value(self, y: Array, z: Array) -> Array:
         a, b = self._exponents
         # With the shift from the minimiser log(y), the constant cancels exactly.
-        shift, positive = z - _log(y), y > 0
+        shift, positive = z - log_labels(y), y > 0
         with np.errstate(over="ignore", invalid="ignore"):
             both = y**b * (np.expm1(-a * shift) / a + np.expm1(b * shift) / b)
             values: Array = np.where(positive, both, np.exp(b * z) / b)
@@ -137,8 +125,8 @@ class TweedieLoss(Loss):
         # The exact divergence.
         a, b = self._exponents
         with np.errstate(over="ignore", invalid="ignore"):
-            down = y * np.exp(-a * z) * _second_order(-a * step) / a
-            return np.asarray(down + np.exp(b * z) * _second_order(b * step) / b)
+            down = y * np.exp(-a * z) * second_order(-a * step) / a
+            return np.asarray(down + np.exp(b * z) * second_order(b * step) / b)
 
     def conjugate(self, y: Array, u: Array) -> Array:
         _, b = self._exponents
@@ -175,33 +163,8 @@ class TweedieLoss(Loss):
                 break
         return z
 
-    def inverse_link(self, z: Array) -> Array:
-        return np.exp(z)
-
-    def lacks_minimiser(self, label: Array) -> Array:
-        lacking: Array = label == 0
-        return lacking
-
-    def constant_intercept(self, label: float, n_labels: int) -> float:
-        return float(-np.log(2 * n_labels + 1))
-
-    def rescale(self, coef: Array, intercept: Array, scales: Array) -> tuple[Array, Array]:
-        return coef, intercept + np.log(scales)
-
     def to_cvxpy(self, y: Array, z: Any) -> Any:
         import cvxpy as cp
 
         a, b = self._exponents
         return cp.multiply(y / a, cp.exp(-a * z)) + cp.exp(b * z) / b - y**b / (a * b)
-
-
-def _log(y: Array) -> Array:
-    """log(y); finite for y = 0, as the label of a row without one may be."""
-    logs: Array = np.log(np.maximum(y, np.finfo(y.dtype).tiny))
-    return logs
-
-
-def _second_order(step: Array) -> Array:
-    """e^step - 1 - step, for short steps by its series."""
-    short = step * step / 2 * (1 + step / 3 * (1 + step / 4 * (1 + step / 5 * (1 + step / 6))))
-    return np.where(np.abs(step) < 0.05, short, np.expm1(step) - step)

@@ -1,6 +1,7 @@
 """Counts of different sizes, outlying rows without a label, single precision."""
 
 import warnings
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from skmtl import (
     TaskRelationRegressor,
     reference,
 )
+from skmtl.losses import PoissonLoss
 
 ALL = [
     BlockSparseRegressor(),
@@ -141,3 +143,23 @@ def test_poisson_predicts_the_mean_response():
     with pytest.warns(UserWarning, match=r"same in the tasks \[1\]"):
         model.fit(X, counts)
     assert model.intercept_[1] == pytest.approx(-np.log(801)) and not model.coef_[1].any()
+
+
+@pytest.mark.parametrize("y", [1e-3, 1.0, 1e4, 1e8, 1e12])
+@pytest.mark.parametrize("shift", [-3.0, -0.06, -0.04, -1e-4, 1e-7, 1e-4, 0.04, 0.06, 3.0])
+def test_large_counts_lose_no_digits(y, shift):
+    """The loss and its conjugate near z = log(y), where they are far smaller than their terms."""
+    loss = PoissonLoss()
+    z = float(np.log(y) + shift)
+    u = float(y * np.expm1(shift))
+    with localcontext(prec=50):
+        label, point, mean = Decimal(y), Decimal(z), Decimal(y) + Decimal(u)
+        least = label * label.ln() - label
+        value = float(point.exp() - label * point + least)
+        conjugate = float(mean * mean.ln() - mean - least)
+    # What the rounding of the difference z - log(y) alone would change.
+    rounding = 4e-16 * (1 + abs(z)) * abs(u)
+    found = float(loss.value(np.array([y]), np.array([z]))[0])
+    assert found == pytest.approx(value, rel=1e-10, abs=rounding)
+    found = float(loss.conjugate(np.array([y]), np.array([u]))[0])
+    assert found == pytest.approx(conjugate, rel=1e-10, abs=rounding)
