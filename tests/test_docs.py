@@ -37,7 +37,7 @@ INTERNAL = {
     },
     "losses": {
         *("FunnelLoss", "GivenSlopesLoss", "OffsetLoss", "SmoothQuantileLoss", "log_reached"),
-        *("LOSS_NAMES", "loss_by_name", "losses_by_name", "mixed"),
+        *("LOSS_NAMES", "loss_by_name", "losses_by_name", "mixed", "with_offset"),
     },
     "metrics": {"TaskScorer"},
     "model_selection": {"Delegation", "check_estimator", "make_folds", "rows_of_data"},

@@ -210,7 +210,7 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
 
     def _row_weights(self, sample_weight: Any, labels: Array, main: TaskData) -> Array:
         """The weight of each row's auxiliary labels (n_samples,)."""
-        tasks = main.tasks if labels.ndim == 2 and main.layout == "shared" else None
+        tasks = main.all_tasks if labels.ndim == 2 and main.layout == "shared" else None
         weights = read_weights(sample_weight, labels.shape, tasks)
         return weights if weights.ndim == 1 else np.asarray(weights.max(axis=1))
 

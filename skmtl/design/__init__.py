@@ -74,6 +74,7 @@ from skmtl.design._validation import (
     read_features,
     read_prediction,
     read_regression,
+    warn_of_unweighted,
     weigh_classes,
 )
 
@@ -150,6 +151,7 @@ __all__ = [
     "task_factors",
     "task_names",
     "values_of",
+    "warn_of_unweighted",
     "weigh_classes",
     "without_columns",
 ]

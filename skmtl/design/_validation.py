@@ -297,7 +297,7 @@ def _stacked(
     if not used.any():
         raise ValueError(_ALL_ZERO)
     if not used.all():
-        _warn_of_unweighted(ids, ids[used], unknown_task)
+        warn_of_unweighted(ids, ids[used], unknown_task)
     offset = None if features.offset is None else stacked_offset(features.offset)
     tasks, codes = encode_tasks(ids if used.all() else ids[used])
     if len(tasks) == len(codes) > 1:
@@ -322,7 +322,7 @@ def _stacked(
     )
 
 
-def _warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
+def warn_of_unweighted(ids: Array, used: Array, unknown_task: str) -> None:
     """Warn about tasks whose weights are all zero, which are treated as absent."""
     tasks, _ = encode_tasks(ids)
     left_out = tasks[look_up_tasks(encode_tasks(used)[0], tasks) == UNKNOWN].tolist()

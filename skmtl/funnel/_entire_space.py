@@ -189,7 +189,7 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         self._check_penalty()
-        check_nested(y)
+        check_nested(y, sample_weight)
         data, self.classes_ = read_classification(self, X, y, sample_weight)
         if data.layout == "classes" and data.n_tasks > 1:
             raise ValueError(

@@ -12,8 +12,10 @@ from skmtl.losses import FunnelLoss
 Array = NDArray[Any]
 
 
-def check_nested(y: Any) -> None:
+def check_nested(y: Any, sample_weight: Any = None) -> None:
     """Raise if a row of a label matrix has reached a stage but not an earlier one.
+
+    Labels of weight zero are missing.
 
     Raises
     ------
@@ -23,17 +25,18 @@ def check_nested(y: Any) -> None:
     labels = as_label_array(y, "EntireSpaceClassifier")
     if labels.ndim < 2 or labels.shape[1] < 2:
         return
-    signs = read_indicators(labels)
+    names = task_names(y, labels.shape[1])
+    weights = read_weights(sample_weight, labels.shape, names)
+    signs = np.where(weights > 0, read_indicators(labels), 0.0)
     failed = np.logical_or.accumulate(signs < 0, axis=1)
     wrong = np.argwhere(failed[:, :-1] & (signs[:, 1:] > 0))
     if not len(wrong):
         return
     row, stage = wrong[0]
-    names = task_names(y, labels.shape[1]).tolist()
-    earlier = names[int(np.argmax(signs[row] < 0))]
+    earlier, later = names[[int(np.argmax(signs[row] < 0)), stage + 1]].tolist()
     raise ValueError(
         f"The stages of y must be nested: a row that has reached a stage has reached all earlier "
-        f"ones. Row {row} has {names[stage + 1]!r} = 1 but {earlier!r} = 0 ({len(wrong)} labels "
+        f"ones. Row {row} has {later!r} = 1 but {earlier!r} = 0 ({len(wrong)} labels "
         f"are wrong). Order the columns from the first stage to the last, and set the earlier "
         f"stages of such rows to 1, or to NaN if they are not known."
     )

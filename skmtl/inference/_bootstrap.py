@@ -46,8 +46,14 @@ def resample_fits(
     labels = as_label_array(y, "coefficient_intervals")
     sample_weight = weights_of_fit(sample_weight, y, labels)
     fitted = FittedTasks.read(_fit(estimator, X, y, sample_weight, None), "coefficient_intervals")
-    classifier = is_classifier(estimator)
-    rows = _Rows.read(X, labels, find_task_column(estimator), sample_weight, groups, classifier)
+    column, classifier = find_task_column(estimator), is_classifier(estimator)
+    counted = np.unique(_observed(X, labels, column, sample_weight)[0])
+    if len(counted) < len(labels):
+        # Rows that do not count must not be drawn.
+        X, y, labels = (_safe_indexing(each, counted) for each in (X, y, labels))
+        sample_weight = None if sample_weight is None else sample_weight[counted]
+        groups = None if groups is None else groups[counted]
+    rows = _Rows.read(X, labels, column, sample_weight, groups, classifier)
     rng = check_random_state(random_state)
     draws = [rows.draw(rng) for _ in range(n_bootstrap)]
     jobs = ((estimator, X, y, sample_weight, draw) for draw in draws)

@@ -1,6 +1,7 @@
 """Conformal calibration: what intervals and prediction sets have in common."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -26,6 +27,7 @@ from skmtl.design import (
     read_ids,
     rows_by_task,
     split_task_column,
+    warn_of_unweighted,
 )
 from skmtl.inference._quantiles import Calibration, rank
 from skmtl.inference._rows import (
@@ -170,11 +172,24 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         self._matrix = labels.ndim == 2
         sample_weight = weights_of_fit(sample_weight, y, labels)
         self._task_column = find_task_column(self.estimator)
-        self.tasks_, codes = tasks_of_labels(X, y, labels, self._task_column)
         if groups is not None:
             groups = np.asarray(groups)
             check_consistent_length(labels, groups)
-        return Rows(X, y, labels, codes, sample_weight, groups, self._task_column)
+        self.tasks_, codes = tasks_of_labels(X, y, labels, self._task_column)
+        rows = Rows(X, y, labels, codes, sample_weight, groups, self._task_column)
+        counted = rows.that_count()
+        if len(counted) == len(rows) or self._has_given_splits:
+            return rows
+        # Rows that do not count must not take places in the splits.
+        rows, before = rows.take(counted), self.tasks_
+        self.tasks_, codes = tasks_of_labels(rows.X, rows.y, rows.labels, self._task_column)
+        if self._task_column is not None:
+            warn_of_unweighted(before, self.tasks_, "error")
+        return replace(rows, codes=codes)
+
+    @property
+    def _has_given_splits(self) -> bool:
+        return self.method == "cv+" and not isinstance(self.cv, Integral)
 
     def _splits(self, rows: Rows) -> list[Split]:
         """Training and calibration rows of each fit."""
@@ -192,7 +207,7 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
             return [
                 (np.flatnonzero(units != k), np.flatnonzero(units == k)) for k in range(n_units)
             ]
-        if self.method == "cv+" and not isinstance(self.cv, Integral):
+        if self._has_given_splits:
             return list(check_cv(self.cv).split(rows.X, rows.labels, rows.groups))
         if self.method == "cv+":
             return rows.folds(self.cv, self.random_state, f"cv={self.cv}")
@@ -217,9 +232,11 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
 
     def _held_out_scores(self, model: Any, rows: Rows) -> tuple[Array, Indices]:
         """The scores of the observed labels of positive weight, and their tasks."""
-        scores = self._label_scores(model, rows)
-        used = ~np.isnan(rows.labels) & rows.counted()
-        return scores[used], rows.codes[used]
+        rows = rows.take(rows.that_count())
+        if not len(rows):
+            return np.zeros(0), np.zeros(0, dtype=np.intp)
+        used = rows.counted()
+        return self._label_scores(model, rows)[used], rows.codes[used]
 
     def _fit_new_tasks(self, rows: Rows, seed: int) -> None:
         """Calibrate predictions for tasks that a fit has not seen: hold out whole tasks."""

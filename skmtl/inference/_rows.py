@@ -72,13 +72,18 @@ class Rows:
         return clone(estimator).fit(self.X, self.y, **weights)
 
     def counted(self) -> NDArray[np.bool_]:
-        """Which labels have a positive weight."""
+        """Which labels are observed and have a positive weight."""
+        observed: NDArray[np.bool_] = ~np.isnan(self.labels)
         if self.sample_weight is None:
-            return np.ones(self.labels.shape, dtype=bool)
-        positive: NDArray[np.bool_] = self.sample_weight > 0
+            return observed
+        positive = self.sample_weight > 0
         if positive.ndim < self.labels.ndim:
             positive = positive[:, None]
-        return np.broadcast_to(positive, self.labels.shape)
+        return observed & positive
+
+    def that_count(self) -> Indices:
+        """The rows with such a label."""
+        return np.flatnonzero(self.counted().reshape(len(self), -1).any(axis=1))
 
     def folds(self, n_folds: int, random_state: Any, what: str) -> list[Split]:
         """Folds stratified by task; ``what`` is the parameter that needs them.
@@ -93,8 +98,8 @@ class Rows:
         )
         target = None
         if self.task_column is None:
-            # By which labels are observed: the labels themselves must not decide who calibrates.
-            target = np.where(np.isnan(self.labels), np.nan, 0.5).reshape(len(self), -1)
+            # By which labels count: the labels themselves must not decide who calibrates.
+            target = np.where(self.counted(), 0.5, np.nan).reshape(len(self), -1)
         try:
             return list(splitter.split(self.X, target, self.groups))
         except ValueError as error:

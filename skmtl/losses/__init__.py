@@ -8,7 +8,7 @@ from skmtl.losses._huber import HuberLoss
 from skmtl.losses._logistic import LogisticLoss
 from skmtl.losses._mixed import MixedLoss, mixed
 from skmtl.losses._multinomial import MultinomialLoss
-from skmtl.losses._offset import OffsetLoss
+from skmtl.losses._offset import OffsetLoss, with_offset
 from skmtl.losses._poisson import PoissonLoss
 from skmtl.losses._quantile import QuantileLoss, SmoothQuantileLoss
 from skmtl.losses._squared import SquaredLoss
@@ -36,4 +36,5 @@ __all__ = [
     "loss_by_name",
     "losses_by_name",
     "mixed",
+    "with_offset",
 ]

@@ -24,6 +24,11 @@ class Loss(DocumentedEstimator):
     """
 
     @property
+    def without_offset(self) -> "Loss":
+        """The loss of predictors to which nothing is added."""
+        return self
+
+    @property
     def curvature_bound(self) -> float:
         """The largest second derivative in z (eigenvalue of the Hessian); infinite if unbounded."""
         return np.inf

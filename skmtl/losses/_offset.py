@@ -2,8 +2,33 @@
 
 from typing import Any
 
+import numpy as np
+
 from skmtl.losses._base import Array, Loss
 from skmtl.losses._multinomial import MultinomialLoss
+
+# Predictors at which a loss exceeds this are an error of the user's: squares would overflow.
+_LARGEST = 1e100
+
+
+def with_offset(loss: Loss, y: Array, offset: Array) -> Loss:
+    """The loss at z + offset, for labels y and offsets of one shape.
+
+    Raises
+    ------
+    ValueError
+        If the loss overflows at the offsets.
+    """
+    moved = OffsetLoss(loss, offset)
+    with np.errstate(over="ignore"):
+        bounded = (moved.value(y, np.zeros(offset.shape)) < _LARGEST).all()
+    if not bounded:
+        raise ValueError(
+            f"{type(loss).__name__} overflows at the offsets, or at the predictors of prior_coef, "
+            f"which reach {offset.min():.3g} and {offset.max():.3g}: it takes their exponentials. "
+            f"Pass the logarithm of an exposure as offset; check prior_coef, or scale X."
+        )
+    return moved
 
 
 class OffsetLoss(Loss):
@@ -18,6 +43,10 @@ class OffsetLoss(Loss):
     def __init__(self, loss: Loss, offset: Array) -> None:
         self.loss = loss
         self.offset = offset
+
+    @property
+    def without_offset(self) -> Loss:
+        return self.loss
 
     @property
     def curvature_bound(self) -> float:

@@ -1,7 +1,7 @@
 """The training and held-out rows of each fold, as rows of the validated data."""
 
 from collections.abc import Iterator
-from numbers import Integral, Number
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,14 @@ from sklearn.model_selection import GroupKFold, KFold, check_cv
 from sklearn.utils import _safe_indexing, check_consistent_length
 
 from skmtl._warnings import warn
-from skmtl.design import TaskData, as_label_array, encode_tasks, read_ids, split_task_column
+from skmtl.design import (
+    TaskData,
+    as_label_array,
+    encode_tasks,
+    read_ids,
+    read_weights,
+    split_task_column,
+)
 from skmtl.estimators import Fold, part_folds
 from skmtl.model_selection._split import StratifiedTaskKFold
 
@@ -80,14 +87,11 @@ def rows_of_data(
     The data hold the rows that have a label with positive weight, in the stacked layout sorted by
     task.
     """
-    counts: Array = np.ones(len(labels), dtype=bool)
-    if sample_weight is not None and not isinstance(sample_weight, Number):
-        counts = np.asarray(np.asarray(sample_weight, dtype=np.float64) > 0)
+    tasks = data.all_tasks if data.layout == "shared" else None
+    counts = read_weights(sample_weight, labels.shape, tasks) > 0
     if data.layout == "shared":
-        observed = ~np.isnan(labels.astype(np.float64))
-        by_label = counts if counts.ndim == 2 else counts[:, None]
-        counts = np.asarray((observed & by_label).any(axis=1))
-    used = np.flatnonzero(counts)
+        counts &= ~np.isnan(labels.astype(np.float64))
+    used = np.flatnonzero(counts.reshape(len(labels), -1).any(axis=1))
     if data.codes is None:
         return used
     ids = read_ids(split_task_column(X, model.task_column)[1], warn=False)

@@ -1,5 +1,6 @@
 """The loss on rows of data: value, gradient, curvature and Newton steps."""
 
+import copy
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -29,6 +30,20 @@ class RowLoss(RowIntercepts):
         self._constant: dict[str, Any] = {}
         self._gradient: tuple[Point, Array, Array] | None = None
         self._value: tuple[Array, float] | None = None
+
+    @cached_property
+    def null_value(self) -> float:
+        """The null objective; with offsets that of the labels alone, if it is smaller.
+
+        It is the scale of the tolerance, which offsets far from the labels must not loosen.
+        """
+        value, loss = self.smooth_value(self.null), self.loss.without_offset
+        if loss is self.loss:
+            return value
+        plain = copy.copy(self)
+        plain.loss, plain._constant, plain._gradient, plain._value = loss, {}, None, None
+        del plain.__dict__["null"]
+        return min(value, plain.smooth_value(plain.null))
 
     def loss_value(self, point: Point) -> float:
         """The loss, cached for the last linear predictors."""

@@ -12,6 +12,9 @@ from skmtl.solvers import Point
 
 _ROUNDING = 1e-12
 _TINY = np.finfo(np.float64).tiny
+# Shrinkage that counts for more labels than this times a task's, or for less than the reciprocal of
+# that, changes nothing but the rounding error.
+_MOST = 1e10
 
 
 class ShrunkObjective(Objective):
@@ -36,7 +39,8 @@ class ShrunkObjective(Objective):
     def __init__(
         self, design: Design, y: Array, loss: Loss, penalty: Penalty | None, pulls: Array
     ) -> None:
-        self.pulls = pulls
+        totals = design.gather(design.weights)
+        self.pulls = np.clip(pulls, totals / _MOST, totals * _MOST)
         super().__init__(design, y, loss, penalty)
 
     @property
@@ -63,8 +67,8 @@ class ShrunkObjective(Objective):
         return bound, features, intercepts + self.pulls / bound
 
     def intercept_step(self, gradient: Array, metric: Array) -> Array:
-        held = self._held
-        return np.asarray(self._solve_held(held, gradient) * (held[0] / metric[0]))
+        solution = self._solve_held(self._label_curvature, gradient)
+        return np.asarray(solution * (self._held[0] / metric[0]))
 
     def intercept_product(self, one: Array, other: Array, metric: Array) -> float:
         along = float(self.pulls @ one) * float(self.pulls @ other) / self.pulls.sum()
@@ -75,13 +79,19 @@ class ShrunkObjective(Objective):
     @property
     def _held(self) -> Array:
         """The curvature in each intercept for a fixed mean, of which the metric is a multiple."""
-        bound = self.loss.curvature_bound if self.has_curvature_bound else 1.0
-        return np.asarray(bound * self._intercept_weights + self.pulls)
+        return self._label_curvature + self.pulls
 
-    def _solve_held(self, held: Array, g: Array) -> Array:
-        """Solve (diag(held) - pulls pulls' / sum(pulls)) x = g."""
+    @property
+    def _label_curvature(self) -> Array:
+        """The part of it that comes from the labels."""
+        bound = self.loss.curvature_bound if self.has_curvature_bound else 1.0
+        return np.asarray(bound * self._intercept_weights)
+
+    def _solve_held(self, curvature: Array, g: Array) -> Array:
+        """Solve (diag(held) - pulls pulls' / sum(pulls)) x = g, for held = curvature + pulls."""
+        held = curvature + self.pulls
         # sum(pulls) - pulls' (pulls / held), without cancellation.
-        free = max(float(self.pulls @ ((held - self.pulls) / held)), _TINY)
+        free = max(float(self.pulls @ (curvature / held)), _TINY)
         return np.asarray((g + self.pulls * (float(self.pulls @ (g / held)) / free)) / held)
 
     def excess_curvature(self, old: Point, new: Point) -> float:
@@ -201,7 +211,7 @@ class ShrunkObjective(Objective):
     def intercept_newton(self, point: Point, U: Array) -> Array:
         weights, H = self.design.weights, self.loss.newton_weight(self.y, point.Z)
         slope = self.intercept_gradient(point.b, weights * U)
-        return self._solve_held(self.design.gather(weights * H) + self.pulls, slope)
+        return self._solve_held(self.design.gather(weights * H), slope)
 
     def intercept_values(self, point: Point) -> Array:
         # The same number for all, since the intercepts are updated together.

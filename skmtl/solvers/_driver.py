@@ -200,7 +200,7 @@ def solve(
         stopped = report is not None and report(found)
         if stopped or _is_stuck(objective.dtype, history):
             break
-    if found.gap > target and not stopped:
+    if not (found.gap <= target or stopped):  # also if the gap is NaN
         _warn(found, target, objective.dtype)
     n_iter = max(found.n_iter, 1)
     return Solution(found.point, found.objective, found.gap, n_iter, tuple(history))

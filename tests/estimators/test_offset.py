@@ -413,3 +413,33 @@ def test_missing_and_infinite_offsets_are_refused(rates):
         BlockSparseRegressor(offset_column=0).fit(X[:, :1], Y)
     with pytest.raises(ValueError, match="not available with auxiliary tasks"):
         AuxiliaryTaskRegressor(model, auxiliary=[0]).fit(with_column(X, offset), Y)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize(
+    "name", ["BlockSparse", "PooledTask", "LowRank", "TaskRelation", "FusedTask"]
+)
+def test_an_exposure_in_place_of_its_logarithm_is_refused(name, fit_intercept):
+    rng = np.random.default_rng(0)
+    X, exposure = rng.standard_normal((60, 3)), rng.integers(1, 2000, 60)
+    Y = rng.poisson(exposure[:, None] * np.exp(0.3 * X[:, :2] - 1))
+    cls = getattr(skmtl, f"{name}Regressor")
+    model = cls(0.1, loss="poisson", offset_column=3, fit_intercept=fit_intercept)
+    with pytest.raises(ValueError, match="PoissonLoss overflows at the offsets.*logarithm of an"):
+        model.fit(np.column_stack([X, exposure]), Y)
+    model.fit(np.column_stack([X, np.log(exposure)]), Y)
+    with pytest.raises(ValueError, match="overflows.*check prior_coef, or scale X"):
+        cls(0.1, loss="poisson", prior_coef=np.full(3, 1e3), fit_intercept=fit_intercept).fit(X, Y)
+
+
+def test_offsets_far_from_the_labels_do_not_loosen_the_tolerance():
+    rng = np.random.default_rng(0)
+    X, exposure = rng.standard_normal((60, 3)), rng.integers(1, 10, 60)
+    Y = rng.poisson(exposure[:, None] * np.exp(0.3 * X[:, :2] - 1))
+    data = np.column_stack([X, 5 + exposure]), Y
+    model = IndependentTaskRegressor(0.1, loss="poisson", offset_column=3, fit_intercept=False)
+    null = IndependentTaskRegressor(1e6, loss="poisson", fit_intercept=False).fit(X, Y)
+    model.fit(*data)
+    assert model.dual_gap_ <= model.tol * null.objective_
+    optimum = reference.solve(model, *data).objective
+    assert model.objective_ == pytest.approx(optimum, abs=1.01 * model.dual_gap_ + 1e-6 * optimum)

@@ -362,7 +362,15 @@ class TestErrors:
         with pytest.raises(ValueError, match="Row 7 has 'purchase' = 1 but 'click' = 0.*to NaN"):
             EntireSpaceClassifier().fit(X, frame)
         Y[7] = [np.nan, 1]
-        EntireSpaceClassifier().fit(X, Y)
+        expected = EntireSpaceClassifier().fit(X, Y).coef_
+        # A label of weight zero is missing.
+        Y[7], weights = [0, 1], np.ones(Y.shape)
+        weights[7, 0] = 0
+        coef = EntireSpaceClassifier().fit(X, Y, weights).coef_
+        np.testing.assert_allclose(coef, expected, rtol=0, atol=1e-12)
+        swapped = pd.DataFrame(weights, columns=["click", "purchase"])[["purchase", "click"]]
+        coef = EntireSpaceClassifier().fit(X, frame, swapped).coef_
+        np.testing.assert_allclose(coef, expected, rtol=0, atol=1e-12)
 
     def test_labels_and_parameters(self):
         X, Y = dataset(100)

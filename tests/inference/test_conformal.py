@@ -268,6 +268,37 @@ class TestLayouts:
         search = GridSearchCV(model, grid, cv=3, error_score="raise")
         assert search.fit(made.data, made.target).best_params_ == {"estimator__alpha": 0.1}
 
+    @pytest.mark.parametrize("method", METHODS)
+    def test_rows_of_weight_zero_do_not_count(self, method):
+        X, y = tasks(20)
+        rng = np.random.default_rng(1)
+        more = np.column_stack([rng.normal(size=(90, 3)), np.repeat([0, 1, 7], 30)])
+        both = np.vstack([X, more]), np.concatenate([y, rng.normal(size=90)])
+        weights = np.repeat([1.0, 0.0], [len(y), 90])
+        inner = BlockSparseRegressor(0.1, task_column=-1)
+        model = TaskConformalRegressor(inner, method=method, random_state=0)
+        expected = clone(model).fit(X, y)
+        with pytest.warns(UserWarning, match=r"no label with a positive weight: \[7"):
+            model.fit(*both, weights)
+        assert model.tasks_.tolist() == expected.tasks_.tolist() == [0, 1, 2]
+        np.testing.assert_allclose(
+            model.predict_interval(X), expected.predict_interval(X), rtol=0, atol=1e-10
+        )
+
+    def test_labels_of_weight_zero_are_missing(self):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(60, 3))
+        Y = X[:, :2] + rng.normal(size=(60, 2))
+        weights = np.ones(Y.shape)
+        weights[5:, 1] = 0  # folds by other labels would leave some fit without the second task
+        for seed in range(5):
+            model = TaskConformalRegressor(
+                BlockSparseRegressor(0.1), method="cv+", random_state=seed
+            )
+            intervals = clone(model).fit(X, Y, weights).predict_interval(X)
+            expected = model.fit(X, np.where(weights > 0, Y, np.nan)).predict_interval(X)
+            np.testing.assert_allclose(intervals, expected, rtol=0, atol=1e-10)
+
     def test_columns_of_weights_are_found_by_name(self):
         pd = pytest.importorskip("pandas")
         made = make_block_sparse(80, 6, 3, n_informative=3, random_state=0)

@@ -11,9 +11,14 @@ from skmtl import (
     BlockSparseRegressorCV,
     ClusteredTaskRegressor,
     IndependentTaskRegressor,
+    LowRankRegressor,
     MultiTaskRegressor,
+    SafeTransferRegressor,
+    StructureSearchRegressorCV,
     TreeGuidedRegressor,
 )
+from skmtl.auxiliary import AuxiliaryTaskRegressor
+from skmtl.inference import TaskConformalRegressor, coefficient_intervals, stability_selection
 from skmtl.kernels import TaskKernel
 from skmtl.metrics import accuracy_score, r2_score
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, path
@@ -30,6 +35,7 @@ WEIGHTS = pd.DataFrame(RNG.uniform(0.1, 3, (40, 3)), columns=TASKS)
 FEATURES = pd.DataFrame(X, columns=["u", "v", "w"])
 STACKED = pd.concat([FEATURES.assign(task=name) for name in TASKS], ignore_index=True)
 Y_STACKED = Y.to_numpy().ravel(order="F")
+GROUPS = np.arange(40) // 2
 TIGHT = {"alpha": 0.1, "tol": 1e-10}
 
 
@@ -137,6 +143,36 @@ def test_weights_and_scored_labels_in_another_order(library):
     classifier = BlockSparseClassifier().fit(X, library((Y > 0).astype(int)))
     right = (classifier.predict(X) == (Y > 0).to_numpy()).all(axis=1).mean()
     assert classifier.score(X, library((Y > 0)[["kiwi", "fig", "pear"]])) == pytest.approx(right)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        lambda y, w: BlockSparseRegressorCV(alphas=4, cv=3).fit(X, y, w, groups=GROUPS).mse_path_,
+        lambda y, w: AlphaSearchCV(LowRankRegressor(), alphas=4, cv=3).fit(X, y, w).coef_,
+        lambda y, w: SafeTransferRegressor("block_sparse", alphas=3, cv=3).fit(X, y, w).coef_,
+        lambda y, w: StructureSearchRegressorCV(
+            ["independent", "pooled"], alphas=3, cv=3, nested=True
+        ).fit(X, y, w).nested_.scores,
+        lambda y, w: AuxiliaryTaskRegressor(BlockSparseRegressor(0.1), auxiliary=[-1])
+        .fit(X, y, w).coef_,
+        lambda y, w: stability_selection(
+            BlockSparseRegressor(), X, y, sample_weight=w, n_selected=2, random_state=0
+        ).frequencies,
+        lambda y, w: TaskConformalRegressor(BlockSparseRegressor(0.1), random_state=0)
+        .fit(X, y, w).predict_interval(X),
+        lambda y, w: coefficient_intervals(
+            BlockSparseRegressor(0.1), X, y, sample_weight=w, method="bootstrap", n_bootstrap=3,
+            random_state=0,
+        ).intervals,
+    ],
+    ids=["cv", "alpha", "safe", "nested", "auxiliary", "stability", "conformal", "bootstrap"],
+)  # fmt: skip
+def test_weights_in_another_order_count_for_the_same_labels(result):
+    weights = WEIGHTS * (np.random.default_rng(1).random(WEIGHTS.shape) < 0.5)
+    labels = Y.mask(np.random.default_rng(2).random(Y.shape) < 0.3)
+    expected = result(labels, weights)
+    np.testing.assert_array_equal(result(labels, weights[["kiwi", "pear", "fig"]]), expected)
 
 
 def test_columns_that_are_not_the_tasks():

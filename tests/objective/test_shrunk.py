@@ -158,6 +158,21 @@ def test_any_number_of_labels(m):
             assert model.n_iter_ <= 500 and model.dual_gap_ < 1e-3 * model.objective_
 
 
+@pytest.mark.parametrize("name", ["LowRank", "TaskRelation", "BlockSparse", "IndependentTask"])
+def test_weights_of_any_size(name):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20, 3))
+    Y = X @ np.ones((3, 3)) + rng.standard_normal((20, 3)) + [5, 6, 7]
+    model = getattr(skmtl, f"{name}Regressor")(0.1, intercept="shrunk", tol=1e-8)
+    # Beside few labels the one that the mean counts for is everything, beside many it is nothing.
+    for weight, limit in ((1e-40, 1e12), (1e40, "free")):
+        model.fit(X, Y, np.full(20, weight))
+        expected = clone(model).set_params(intercept=limit).fit(X, Y)
+        assert max(model.dual_gap_, expected.dual_gap_) <= 1e-6
+        np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-4)
+        np.testing.assert_allclose(model.intercept_, expected.intercept_, atol=1e-4)
+
+
 def test_a_mean_that_features_replace():
     """Newton steps if the coefficients can replace the intercepts' mean."""
     X, y, _ = tiny_tasks(n_tasks=3, per_task=4)

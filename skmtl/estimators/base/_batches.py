@@ -19,7 +19,7 @@ from skmtl.design import (
 from skmtl.estimators.base._fit import Fit
 from skmtl.estimators.base._known import around_prior, read_prior
 from skmtl.estimators.base._restored import Restored
-from skmtl.losses import Loss, OffsetLoss
+from skmtl.losses import Loss, with_offset
 from skmtl.objective import BatchRows, PassRequest, PassSums, StreamedObjective
 from skmtl.solvers import NewtonPasses, PassedOver, Place
 
@@ -326,7 +326,7 @@ class _Rows:
         data = self._prepared(batch).select(self.learned)
         loss: Loss = self.loss
         if data.offset is not None:
-            loss = OffsetLoss(loss, data.offset)
+            loss = with_offset(loss, data.y, data.offset)
         return BatchRows(data, loss, self.scales)
 
     def _prepared(self, batch: TaskData) -> TaskData:

@@ -38,7 +38,7 @@ from skmtl.estimators.base._fit import Fit, Report, completed
 from skmtl.estimators.base._linear import linear_predictor
 from skmtl.estimators.base._parameters import QuickValidation, estimator, parameter
 from skmtl.estimators.base._restored import Restored
-from skmtl.losses import Loss, OffsetLoss
+from skmtl.losses import Loss, with_offset
 from skmtl.objective import (
     BaseObjective,
     CoupledObjective,
@@ -58,9 +58,9 @@ _SMALL_PRODUCTS = 20_000_000
 _TINY = np.finfo(np.float64).tiny
 
 
-def _moved(loss: Loss, offsets: list[Array]) -> Loss:
+def _moved(loss: Loss, y: Array, offsets: list[Array]) -> Loss:
     """The loss with an offset, if there is one."""
-    return OffsetLoss(loss, *offsets) if offsets else loss
+    return with_offset(loss, y, *offsets) if offsets else loss
 
 
 def _is_small(data: TaskData) -> bool:
@@ -387,12 +387,12 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
         if shrunk:
             pulls = np.full(data.n_tasks, self._pull * data.n_tasks / data.weights.sum())
             pulls *= 1.0 if factors is None else factors
-            return ShrunkObjective(design, y, _moved(loss, offsets), penalty, pulls)
+            return ShrunkObjective(design, y, _moved(loss, y, offsets), penalty, pulls)
         if loss.couples_tasks:
-            return CoupledObjective(design, y, _moved(loss, offsets), penalty)
+            return CoupledObjective(design, y, _moved(loss, y, offsets), penalty)
         if pooling is None and loss.compares_tasks and not loss.constant_curvature:
             design, y, *offsets = select_observed(design, y, *offsets)
-        return Objective(design, y, _moved(loss, offsets), penalty)
+        return Objective(design, y, _moved(loss, y, offsets), penalty)
 
     @property
     def _pull(self) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from skmtl.design import SharedDesign
 from skmtl.estimators.base._prior import Prior
-from skmtl.losses import Loss, OffsetLoss
+from skmtl.losses import Loss, with_offset
 from skmtl.objective import Objective
 from skmtl.penalties import Ridge
 from skmtl.solvers import choose_solver, solve
@@ -102,7 +102,7 @@ def minimise(
     if loss.translates:
         y, shifted = y - offset, loss
     else:
-        shifted = OffsetLoss(loss, offset[:, None])
+        shifted = with_offset(loss, y[:, None], offset[:, None])
     objective = Objective(design, y[:, None], shifted, Ridge(1.0))
     found = solve(
         objective,
