@@ -178,8 +178,8 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         self.tasks_, codes = tasks_of_labels(X, y, labels, self._task_column)
         rows = Rows(X, y, labels, codes, sample_weight, groups, self._task_column)
         counted = rows.that_count()
-        if len(counted) == len(rows) or self._has_given_splits:
-            return rows
+        if len(counted) in (0, len(rows)) or self._has_given_splits:
+            return rows  # without any label the fit raises
         # Rows that do not count must not take places in the splits.
         rows, before = rows.take(counted), self.tasks_
         self.tasks_, codes = tasks_of_labels(rows.X, rows.y, rows.labels, self._task_column)

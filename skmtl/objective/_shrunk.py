@@ -79,7 +79,7 @@ class ShrunkObjective(Objective):
     @property
     def _held(self) -> Array:
         """The curvature in each intercept for a fixed mean, of which the metric is a multiple."""
-        return self._label_curvature + self.pulls
+        return np.asarray(self._label_curvature + self.pulls)
 
     @property
     def _label_curvature(self) -> Array:
