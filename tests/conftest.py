@@ -7,7 +7,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # when it is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ pytest.register_assert_rewrite("nonconvex_families", "numpydoc_sections", "probl
 settings.register_profile("skmtl", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("skmtl")
 
+_GOLDEN = (5**0.5 - 1) / 2
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -34,9 +35,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Apply ``--brief`` to the cases that ``-m`` has left."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
+    """Mark cases as slow before ``-m`` selects, and apply ``--brief`` to those that are left."""
+    _take_turns(items)
+    yield
+    _be_brief(config, items)
+
+
+def _take_turns(items: list[pytest.Item]) -> None:
+    """Of a test marked ``turns(k)``, mark all but about one in k cases as slow."""
+    counts: dict[str, int] = {}
+    for item in items:
+        marker = item.get_closest_marker("turns")
+        if marker is not None:
+            test = item.nodeid.partition("[")[0]
+            number = counts[test] = counts.get(test, -1) + 1
+            # Multiples of the golden ratio: in step with no parameter, and evenly spread.
+            if number * _GOLDEN % 1 >= 1 / marker.args[0]:
+                item.add_marker(pytest.mark.slow)
+
+
+def _be_brief(config: pytest.Config, items: list[pytest.Item]) -> None:
     paths = {REPOSITORY / "tests" / path for path in config.getoption("--brief")}
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
