@@ -49,9 +49,9 @@ def coefficient_intervals(
 ) -> CoefficientIntervals:
     r"""Intervals for the coefficients of all tasks, and a test of each feature in all tasks.
 
-    The penalty of a block-sparse estimate :math:`\hat W` shrinks it, so that it has no standard
-    errors. ``method="debiased"`` corrects each coefficient along a direction :math:`z_j` that is
-    almost orthogonal to all other features,
+    The penalty of a block-sparse estimate :math:`\hat W` shrinks it, so that intervals centred at
+    it do not have their nominal coverage. ``method="debiased"`` corrects each coefficient along a
+    direction :math:`z_j` that is almost orthogonal to all other features,
 
     .. math:: \hat w_{jt}^{\mathrm{deb}} = \hat w_{jt}
               + \frac{z_j' (y_t - X \hat w_t)}{z_j' x_j} ,

@@ -90,7 +90,8 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
     tasks : int or array-like of shape (n_tasks,), default=None
         The number of tasks, with ids 0, 1, ..., or their ids. Required.
     ridge : float, default=1.0
-        :math:`\rho`, > 0: the weight of the mean task's norm relative to that of the deviations.
+        :math:`\rho`, > 0: the weight of the shared vector relative to that of the deviations
+        (:math:`\lambda_2 / \lambda_1` of Evgeniou and Pontil).
     ridge_bounds : pair of floats > 0 or "fixed", default=(1e-5, 1e5)
         Bounds on the ridge in a Gaussian process, which learns it. "fixed": the ridge is not
         learned.
