@@ -467,7 +467,7 @@ def table() -> str:
             "Losses: regression; classification",
             "Layouts",
             "An iteration costs, besides products with X",
-            "Strengths to tune",
+            "Parameters to tune",
             "Selected by",
             "New tasks",
             "Elsewhere",
