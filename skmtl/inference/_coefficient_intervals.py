@@ -124,6 +124,10 @@ def coefficient_intervals(
 
     Notes
     -----
+    **In short.** With several times as many rows as features the intervals have their level; they
+    are too short for strongly correlated features with an effect, and too long with fewer rows than
+    features. The tests made no more errors than their level allows in all settings measured.
+
     **Directions.** The lasso of feature j has the strength with the smallest bound on the bias
     among those whose standard errors are at most 1 + ``inflation`` times as large as a bound of
     :math:`\sqrt{2 \log d}` requires, d being the number of features [1]_; least squares are

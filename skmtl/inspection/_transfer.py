@@ -140,6 +140,10 @@ def transfer_gain(
 
     Notes
     -----
+    **In short.** The overall gain with its interval tells whether sharing helped on average, and
+    the verdicts tell for which tasks, as far as their labels allow. Do not trust the verdicts on
+    models with almost as many parameters as rows and little regularisation.
+
     **Tuning.** Five inner folds, stratified by task, select ``alpha`` by the same loss, averaged
     over tasks. The candidates are 13 strengths, three decades down from
     :func:`~skmtl.model_selection.alpha_max`, or, for penalties without one, six decades down from

@@ -77,7 +77,7 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
         L = I - \tfrac1T \mathbf{1}\mathbf{1}'
 
     for T tasks, the base kernel k and the ridge :math:`\rho`. A large :math:`\rho` gives
-    independent tasks, a small one a single task.
+    independent tasks, a small one gives one model for all tasks.
 
     Parameters
     ----------
