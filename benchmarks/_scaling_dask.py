@@ -1,4 +1,4 @@
-"""Fits on a dask cluster of this machine, and what scheduling alone costs."""
+"""Fits on a Dask cluster of this machine, and what scheduling alone costs."""
 
 import time
 from collections.abc import Callable
@@ -137,7 +137,7 @@ def _schedule(client: Any, X: Any, y: Any, n_passes: int) -> None:
 
     blocks = client.persist(read_blocks(X, y))
     for _ in range(n_passes):
-        # Keys of their own, so that dask does not remember results.
+        # Keys of their own, so that Dask does not remember results.
         dask.compute(sum_over(blocks, _Nothing(), time.time()), scheduler=client)
 
 

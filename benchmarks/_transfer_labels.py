@@ -1,4 +1,4 @@
-"""Are the labels and intervals of transfer_gain's hierarchical model right?
+"""Are the verdicts and intervals of transfer_gain's hierarchical model right?
 
 Protocol, written before the first run:
 
@@ -15,10 +15,10 @@ Protocol, written before the first run:
   freedom of the variances) were chosen with other seeds, and are not changed after this run.
 - Folds: five, drawn five times, as by default. Losses are computed directly, without the checks and
   scorers of ``transfer_gain``; ``tests/benchmarks`` verifies that they are the same.
-- Counted: tasks labelled "helped" or "hurt"; labelled tasks whose true gain has the other sign (for
-  a null, any label); data sets with any label; 95% intervals of tasks that contain their true gain;
-  95% intervals for the mean of the given tasks, and for the share of tasks helped, that contain
-  theirs; data sets in which the overall p-value for the given tasks is below 5%.
+- Counted: tasks with the verdict "helped" or "hurt"; those whose true gain has the other sign (for
+  a null, any verdict); data sets with any verdict; 95% intervals of tasks that contain their true
+  gain; 95% intervals for the mean of the given tasks, and for the share of tasks helped, that
+  contain theirs; data sets in which the overall p-value for the given tasks is below 5%.
 """
 
 from dataclasses import dataclass, replace
@@ -149,10 +149,10 @@ def labels(n_seeds: int, n_jobs: int = 1) -> list[dict[str, Any]]:
 def labels_table(rows: Any) -> str:
     """The table."""
     columns = {
-        "labels at 95%": "{world}, {labels} labels, {seeds} seeds",
-        "labelled": "{labelled:.1%}",
+        "verdict at probability 0.95": "{world}, {labels} labels, {seeds} seeds",
+        "with a verdict": "{labelled:.1%}",
         "wrong": "{wrong:.1%}",
-        "any label": "{any:.1%}",
+        "any verdict": "{any:.1%}",
         "coverage": "{covered:.1%}",
         "without sharing": "{raw_covered:.1%}",
         "mean": "{mean_covered:.1%}",

@@ -161,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> list[Record]:
         for seed in range(seeds)
     ]
     records = run_all(run, units, {}, arguments.jobs, "{0}, {1}, seed {2}")
-    header = ["world", "layout", "covered, effect", "covered, none", "family-wise errors"]
+    header = ["setting", "layout", "covered, effect", "covered, none", "family-wise errors"]
     header += ["false discoveries", "power", "refused"]
     table = markdown_table(header, rows_of(records), n_left=2)
     title = f"Debiased intervals at level {arguments.level}, {seeds} data sets"

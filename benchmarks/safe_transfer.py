@@ -18,8 +18,9 @@ the same worlds, with a complete graph as the structure.
   fraction of the error of the base; "kept" is this gain divided by that of the shared fit. Both
   have 95% t intervals over seeds (kept: by linearisation).
 - Methods: the shared fit; each task alone with an alpha for each; the shared fit where it beats the
-  own fit by one standard error, otherwise the own fit; SafeTransferRegressor; and an oracle that
-  takes, in each task, the best of the own, the shared and the trimmed fit on fresh rows.
+  separate fit by one standard error, otherwise the separate fit; SafeTransferRegressor; and an
+  oracle that takes, in each task, the best of the own, the shared and the trimmed fit on fresh
+  rows.
 - Bar: in "half" the upper limit of the unrelated tasks' loss is below 0.9% for n = 30 and below
   0.5% for n = 60, and related tasks keep at least 85%. The other worlds are reported in the same
   way.

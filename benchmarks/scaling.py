@@ -9,7 +9,7 @@ that of log seconds against log size, by least squares; where it is 1, twice the
 the time. The series of NumPy are controls: the work for each task does not depend on the number of
 tasks, so that a slope above 1 is due to the memory of the machine.
 
-With dask, the seconds are those of all processes; each worker has one thread, and holds its chunks
+With Dask, the seconds are those of all processes; each worker has one thread, and holds its chunks
 before the fit. The peak is that of a worker. Scheduling is measured apart: the same graph over as
 many chunks of a single row, of which nothing is computed. Wall-clock seconds ("wall") depend on
 what else the machine does.
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> list[Record]:
     notes = "\n\n".join(__doc__.split("\n\n")[2:])
     print(section("CPU seconds and peak memory", _table(records), notes))
     if clustered := [record for record in records if "scheduling_seconds" in record]:
-        print("\n" + section("Scheduling by dask", _scheduling_table(clustered), ""))
+        print("\n" + section("Scheduling by Dask", _scheduling_table(clustered), ""))
     if arguments.plot:
         from benchmarks._scaling_plot import draw_scaling
 

@@ -4,7 +4,7 @@
 
 Simulated rows of the stacked layout, with string task ids, are written to a temporary Parquet file
 of at most 300 MB. The stream of the given size (as float64 in memory) reads this file again and
-again, because a file of that size might not fit on the disk. Needs pyarrow, and pandas or polars.
+again, because a file of that size might not fit on the disk. Needs pyarrow, and pandas or Polars.
 """
 
 import importlib.util

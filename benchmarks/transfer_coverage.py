@@ -14,7 +14,7 @@ the same gains as independent, without the correction for overlapping training s
   trained on four fifths of the rows, the size of an outer training set. The loss of a linear model
   on fresh rows is known exactly. Per task: fixed tasks and new rows; overall: new tasks too, and
   the interval for a population of tasks.
-- Labels: the hierarchical model, its labels and its intervals. The protocol, written before the
+- Labels: the hierarchical model, its verdicts and its intervals. The protocol, written before the
   first run, and the worlds are in ``benchmarks/_transfer_labels.py``.
 """
 

@@ -100,7 +100,7 @@ MAP: tuple[tuple[str, tuple[Leaf, ...]], ...] = (
         "Some tasks are more alike than others",
         (
             Leaf("in clusters, known or unknown", "ClusteredTask*", _family("clustered")),
-            Leaf("all are alike but a few outliers", "RobustTask*", _family("robust")),
+            Leaf("all alike, except for a few outliers", "RobustTask*", _family("robust")),
             Leaf(
                 "neighbours in a known graph or order: similar",
                 "GraphRegularized*",
@@ -215,7 +215,7 @@ class Family:
             return f":class:`{self.name}*CV <skmtl.{name}>`"
         rules = self.kind("Regressor")._parameter_constraints  # type: ignore[attr-defined]
         if "alpha" not in rules:
-            return "its own fit"
+            return "its ``fit``, by cross-validation"
         if any("cv" in getattr(rule, "options", ()) for rule in rules["alpha"]):
             return '``alpha="cv"``'
         return ":class:`AlphaSearchCV <skmtl.model_selection.AlphaSearchCV>`"
@@ -348,7 +348,7 @@ FAMILIES = (
         ("estimator", "gate"),
         "three fits, each with a cross-validation",
         "",
-        "as its fits",
+        "its component fits only",
     ),
     Family(
         "IndependentTask",
@@ -466,8 +466,8 @@ def table() -> str:
             "Convex, certified",
             "Losses: regression; classification",
             "Layouts",
-            "An iteration costs, besides products with X",
-            "Strengths to tune",
+            "Cost per iteration, besides products with X",
+            "Parameters to tune",
             "Selected by",
             "New tasks",
             "Elsewhere",

@@ -112,7 +112,7 @@ def _labels(frame: Any) -> tuple[list[Any], list[Any] | None]:
 
 
 def _are_positions(labels: list[Any]) -> bool:
-    """Whether labels are the defaults that pandas or polars assign in place of names."""
+    """Whether labels are the defaults that pandas or Polars assign in place of names."""
     n = len(labels)
     return labels == list(range(n)) or labels == [f"column_{k}" for k in range(n)]
 
@@ -145,7 +145,7 @@ def _symmetric(given: Any, name: str, tasks: Array) -> Array:
 def _order(frame: Any, name: str, tasks: list[Any]) -> tuple[Array, Array] | None:
     """The row and column of each task in a data frame; None if it has no names.
 
-    Rows without names, as always in polars, are in the order of the columns, and columns without
+    Rows without names, as always in Polars, are in the order of the columns, and columns without
     names in that of the rows.
     """
     columns, rows = _labels(frame)

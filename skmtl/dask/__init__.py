@@ -1,4 +1,4 @@
-"""Fits on dask arrays and data frames, from sums over their blocks (optional)."""
+"""Fits on Dask arrays and data frames, from sums over their blocks (optional)."""
 
 from skmtl.dask._distributed import Distributed
 

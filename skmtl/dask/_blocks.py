@@ -1,4 +1,4 @@
-"""The blocks of dask collections, and sums over them in a tree."""
+"""The blocks of Dask collections, and sums over them in a tree."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def is_lazy(data: Any) -> bool:
-    """Whether these are blocks of dask, without importing it."""
+    """Whether these are blocks of Dask, without importing it."""
     return hasattr(data, "__dask_graph__")
 
 
@@ -23,7 +23,7 @@ def read_blocks(X: Any, y: Any, **others: Any) -> list[Any]:
     Raises
     ------
     TypeError
-        If some are dask collections and others are not, or they are of other types.
+        If some are Dask collections and others are not, or they are of other types.
     ValueError
         If they are not divided into the same blocks.
     """
@@ -56,14 +56,14 @@ def is_array(data: Any) -> bool:
 def _check_kind(name: str, data: Any) -> None:
     if not is_lazy(data):
         raise TypeError(
-            f"X and y must both be dask collections or both be in memory, got a "
+            f"X and y must both be Dask collections or both be in memory, got a "
             f"{type(data).__name__} for {name}. Convert it by dask.array.from_array with the "
             f"chunks of the others."
         )
     # Delayed objects have every attribute, delayed too.
     if not (hasattr(data, "npartitions") and isinstance(getattr(data, "ndim", None), int)):
         raise TypeError(
-            f"{name} must be a dask array, data frame or Series, got a {type(data).__name__}. "
+            f"{name} must be a Dask array, data frame or Series, got a {type(data).__name__}. "
             f"Convert it by dask.array.from_delayed or dask.dataframe.from_delayed."
         )
 
@@ -121,7 +121,7 @@ def _blocks_of_frames(names: list[str], frames: list[Any]) -> list[Any]:
     import dask.dataframe as dd
     import pandas as pd
 
-    # One expression, so that dask reads a common source once and only the columns in use.
+    # One expression, so that Dask reads a common source once and only the columns in use.
     blocks = dd.map_partitions(
         partial(_join, names),
         *frames,

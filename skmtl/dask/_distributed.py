@@ -1,4 +1,4 @@
-"""An estimator that is fitted to dask collections, in passes over their blocks."""
+"""An estimator that is fitted to Dask collections, in passes over their blocks."""
 
 import copy
 from numbers import Integral, Number
@@ -21,7 +21,7 @@ _N_FOLDS = 5
 
 
 class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
-    r"""An estimator of skmtl for dask arrays and data frames.
+    r"""An estimator of skmtl for Dask arrays and data frames.
 
     The worker that holds a block of rows reduces it to sums. These are added up in a tree, and the
     machine that calls ``fit`` needs only the total, whose size does not depend on the number of
@@ -78,26 +78,26 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
 
     See Also
     --------
-    skmtl.design.TaskStatistics : Sums in batches, without dask.
-    skmtl.BlockSparseClassifier.fit_batches : Passes over batches, without dask.
+    skmtl.design.TaskStatistics : Sums in batches, without Dask.
+    skmtl.BlockSparseClassifier.fit_batches : Passes over batches, without Dask.
 
     Notes
     -----
     **Blocks** may have any sizes, also unknown ones, and may be empty; tasks and classes may be
     absent from some of them. Each is read once in a pass if X, y and ``sample_weight`` are all
     arrays, or all data frames and Series; a data frame beside an array may be read again for each
-    of them. Data in memory are fitted without dask.
+    of them. Data in memory are fitted without Dask.
 
     **Messages.** Only sums travel between workers and to the caller. With the squared loss, T
     tasks and d features they take about :math:`4 T d^2` bytes, or :math:`4 d^2` bytes in the shared
     layout without missing labels, and K times as much with K folds. With other losses they take
     :math:`8 T d^2` bytes in each pass, and :math:`8 T d` once only the certificate is missing; W
     and b are sent to the workers. Sums are in double precision, and are added in the same order
-    whatever the number of workers. If a worker is lost, dask computes its blocks again.
+    whatever the number of workers. If a worker is lost, Dask computes its blocks again.
 
     **Passes.** The first pass of other losses counts labels and finds the tasks, the classes and
     the means of the features; few others follow (see ``fit_batches``). On a cluster, the workers
-    keep the blocks in memory between the passes, from where dask moves them to disk if they are
+    keep the blocks in memory between the passes, from where Dask moves them to disk if they are
     too large. Without one they are read again in each pass, which takes no memory; if they fit,
     call ``persist()`` on X and y first.
 
@@ -170,14 +170,14 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
 
         Parameters
         ----------
-        X : dask array or data frame
+        X : Dask array or data frame
             (n_samples, n_features), or with a task column (n_samples, n_features + 1).
-        y : dask array, data frame or Series
+        y : Dask array, data frame or Series
             (n_samples, n_tasks) with NaN where a label is missing, or (n_samples,), in the same
             blocks of rows as X. Arrays are divided like X if the sizes of the blocks are known.
-        sample_weight : dask array, data frame or Series, or float, optional
+        sample_weight : Dask array, data frame or Series, or float, optional
             Non-negative, (n_samples,) or (n_samples, n_tasks); zero leaves the label out.
-        groups : dask array or Series of shape (n_samples,), optional
+        groups : Dask array or Series of shape (n_samples,), optional
             If the estimator cross-validates: rows of one group, such as a patient's, are in the
             same fold, in whatever blocks they are. There should be several times as many groups as
             folds, because the sizes of the folds are those that a hash of the groups gives.
@@ -269,7 +269,7 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         return folds
 
     def _compute(self, *lazy: Any) -> tuple[Any, ...]:
-        """The values of dask collections; others are returned unchanged."""
+        """The values of Dask collections; others are returned unchanged."""
         import dask
 
         return tuple(dask.compute(*lazy, scheduler=self.client))
@@ -279,14 +279,14 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
 
         Parameters
         ----------
-        X : dask array or data frame, or as in the estimator's ``predict``
+        X : Dask array or data frame, or as in the estimator's ``predict``
             As in fit, with the task column in the stacked layout.
 
         Returns
         -------
-        dask array, data frame or Series, or ndarray
-            Of shape (n_samples, n_tasks), or (n_samples,) if y was 1-D. For a dask array, one with
-            its blocks of rows; for a dask data frame, a frame whose columns are the tasks, or a
+        Dask array, data frame or Series, or ndarray
+            Of shape (n_samples, n_tasks), or (n_samples,) if y was 1-D. For a Dask array, one with
+            its blocks of rows; for a Dask data frame, a frame whose columns are the tasks, or a
             Series, with its partitions and its index; for data in memory what the estimator
             returns.
         """
@@ -323,7 +323,7 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         return float(model._score_of(labels, np.asarray(predicted), weights))
 
     def to_local(self) -> Any:
-        """The fitted estimator, which knows nothing of dask.
+        """The fitted estimator, which knows nothing of Dask.
 
         Returns
         -------
@@ -350,7 +350,7 @@ class Distributed(Delegation, MetaEstimatorMixin, DocumentedEstimator):
 def _blocks(
     X: Any, y: Any, sample_weight: Any, groups: Any = None
 ) -> tuple[list[Any], float | None]:
-    """The blocks of dask collections, and a weight that all rows share."""
+    """The blocks of Dask collections, and a weight that all rows share."""
     if isinstance(sample_weight, Number):
         return read_blocks(X, y, groups=groups), sample_weight  # type: ignore[return-value]
     return read_blocks(X, y, sample_weight=sample_weight, groups=groups), None

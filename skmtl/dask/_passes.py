@@ -1,4 +1,4 @@
-"""Passes over the blocks of dask collections."""
+"""Passes over the blocks of Dask collections."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Predictions for the blocks of dask collections."""
+"""Predictions for the blocks of Dask collections."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def predict_lazily(model: Any, method: str, X: Any) -> Any:
     ----------
     model : estimator
     method : {"predict", "predict_proba", "decision_function"}
-    X : dask array or data frame
+    X : Dask array or data frame
     """
     import dask
 

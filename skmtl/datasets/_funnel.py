@@ -77,10 +77,10 @@ def make_funnel(
         0 and 1, of shape (n_samples, n_stages); ``hidden``, the feature u, of shape (n_samples,);
         and ``coef`` (n_stages, n_features) and ``intercept`` (n_stages,). Three more, of shape
         (n_samples, n_stages), hold probabilities given x: ``joint_proba``, of reaching each stage;
-        ``conditional_proba``, of doing so given that the row has reached the stage before, which is
-        what those who click buy; and ``interventional_proba``, if the row had been made to reach
-        the stage before, which is what all would buy, had they clicked. Without confounding the
-        last two are equal.
+        ``conditional_proba``, of doing so given that the row has reached the stage before, the
+        purchase rate among those who click; and ``interventional_proba``, if the row had been made
+        to reach the stage before, the purchase rate if everyone had clicked. Without confounding
+        the last two are equal.
 
     Examples
     --------

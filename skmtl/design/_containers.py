@@ -13,7 +13,7 @@ Array = NDArray[Any]
 
 
 def is_frame(X: Any) -> bool:
-    """Whether ``X`` is a data frame (pandas or polars)."""
+    """Whether ``X`` is a data frame (pandas or Polars)."""
     return hasattr(X, "columns") and hasattr(X, "dtypes") and not sp.issparse(X)
 
 
@@ -36,24 +36,24 @@ def is_valid(X: Any) -> bool:
 def from_arrow(data: Any) -> Any:
     """Convert an Arrow table or record batch to a data frame; return others unchanged.
 
-    The data frame is one of pandas, or of polars if pandas is not installed.
+    The data frame is one of pandas, or of Polars if pandas is not installed.
 
     Raises
     ------
     ImportError
         If neither is installed.
     TypeError
-        If it is a lazy frame of polars or a collection of dask, which hold no data.
+        If it is a lazy frame of Polars or a collection of Dask, which hold no data.
     """
     if _is_lazy(data):
         raise TypeError(
-            f"A dask {type(data).__name__} is not in memory. Fit it by "
+            f"A Dask {type(data).__name__} is not in memory. Fit it by "
             f"skmtl.dask.Distributed(estimator), which reads it block by block, or pass what its "
             f"compute() returns."
         )
     if hasattr(data, "collect_schema") and not hasattr(data, "shape"):
         raise TypeError(
-            f"A polars {type(data).__name__} is a query without data. Pass the data frame that "
+            f"A Polars {type(data).__name__} is a query without data. Pass the data frame that "
             f"its collect() returns."
         )
     if not (hasattr(data, "column_names") and hasattr(data, "to_pandas")):
@@ -64,12 +64,12 @@ def from_arrow(data: Any) -> Any:
         return importlib.import_module("polars").from_arrow(data)
     raise ImportError(
         f"Reading a {type(data).__module__.split('.')[0]} {type(data).__name__} needs pandas or "
-        f"polars. Install one of them, or pass an array."
+        f"Polars. Install one of them, or pass an array."
     )
 
 
 def _is_lazy(data: Any) -> bool:
-    """Whether it is a collection of dask, or a container around one."""
+    """Whether it is a collection of Dask, or a container around one."""
     if not hasattr(data, "__dask_graph__") or isinstance(data, type):
         return False
     # Containers of xarray have no graph if they are in memory. That of dask's own may be costly.
@@ -169,7 +169,7 @@ def _is_object(dtype: Any) -> bool:
 
 def _is_date(dtype: Any, values: Any) -> bool:
     """Whether a column, judged by its type or first object, holds dates or durations."""
-    if hasattr(dtype, "is_temporal"):  # polars
+    if hasattr(dtype, "is_temporal"):  # Polars
         return bool(dtype.is_temporal())
     if isinstance(dtype, np.dtype) and _is_object(dtype):
         first = next((value for value in values if value is not None), None)

@@ -148,6 +148,6 @@ def _repeated(names: list[Any]) -> list[Any]:
 
 
 def _are_positions(labels: list[Any]) -> bool:
-    """Whether column labels are the defaults of pandas or polars."""
+    """Whether column labels are the defaults of pandas or Polars."""
     n = len(labels)
     return labels == list(range(n)) or labels == [f"column_{k}" for k in range(n)]

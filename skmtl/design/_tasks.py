@@ -1,7 +1,7 @@
 """The task column: split it from the features, and encode its ids.
 
 Data frames are recognised by their interface (``columns`` and positional column selection), so
-that neither pandas nor polars is imported here.
+that neither pandas nor Polars is imported here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -291,7 +291,7 @@ def task_categories(X: Any, task_column: str | int | None) -> list[Any] | None:
 
 
 def ordered_categories(column: Any) -> list[Any] | None:
-    """The categories of an ordered pandas column or of a polars Enum; else None."""
+    """The categories of an ordered pandas column or of a Polars Enum; else None."""
     dtype = getattr(column, "dtype", None)
     is_ordered = getattr(dtype, "ordered", False) or type(dtype).__name__ == "Enum"
     return list(dtype.categories) if is_ordered else None  # type: ignore[union-attr]

@@ -113,7 +113,7 @@ class _BlockSparse(NewTasks, RowSupport):
         1.0,
         [Interval(Real, 0, 1, closed="both")],
         "float",
-        "Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.",
+        "Share of the row norms in the penalty, in [0, 1]; the rest is a ridge.",
     )
     norm: str = parameter(
         "l2",

@@ -27,8 +27,8 @@ class _Dirty(ConstrainedFeatures, TwoPartTasks):
 
     Notes
     -----
-    Convex. With ``private >= 1`` the penalty is the block norm alone; at or below the lower bound
-    it is a lasso.
+    Convex. With ``private >= 1`` the penalty is the norm of the rows alone; at or below the lower
+    bound it is a lasso.
 
     References
     ----------

@@ -174,9 +174,10 @@ class NonConvexEstimator(TaskEstimator):
     ) -> Fit:
         if not objective.has_gradient:
             raise ValueError(
-                f"{type(self).__name__} needs a loss with a gradient, because it is stationarity "
-                f"that tells when a fit that is not convex is done; loss='quantile' has none. Use "
-                f"loss='huber', or an estimator with a convex penalty."
+                f"{type(self).__name__} needs a loss with a gradient, because the "
+                f"stationarity residual, by which non-convex fits stop, requires one; "
+                f"loss='quantile' has none. Use loss='huber', or an estimator with a convex "
+                f"penalty."
             )
         stages = self._stages(
             objective,

@@ -215,7 +215,8 @@ class EntireSpaceClassifier(NonConvexEstimator, TaskClassifier, _OneLayout):
             warn(
                 f"In the stages {data.tasks[left_out].tolist()} all rows that reached the stage "
                 f"before have the same label, or there is no such row: these stages have no finite "
-                f"minimiser and are fitted by a constant. Merge or drop them, or collect more rows."
+                f"estimate, and a constant is fitted instead. Merge or drop them, or collect more "
+                f"rows."
             )
 
     def _get_penalty(self, data: TaskData) -> Penalty | None:

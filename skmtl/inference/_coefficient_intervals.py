@@ -49,9 +49,9 @@ def coefficient_intervals(
 ) -> CoefficientIntervals:
     r"""Intervals for the coefficients of all tasks, and a test of each feature in all tasks.
 
-    The penalty of a block-sparse estimate :math:`\hat W` shrinks it, so that it has no standard
-    errors. ``method="debiased"`` corrects each coefficient along a direction :math:`z_j` that is
-    almost orthogonal to all other features,
+    The penalty of a block-sparse estimate :math:`\hat W` shrinks it, so that intervals centred at
+    it do not have their nominal coverage. ``method="debiased"`` corrects each coefficient along a
+    direction :math:`z_j` that is almost orthogonal to all other features,
 
     .. math:: \hat w_{jt}^{\mathrm{deb}} = \hat w_{jt}
               + \frac{z_j' (y_t - X \hat w_t)}{z_j' x_j} ,
@@ -124,6 +124,10 @@ def coefficient_intervals(
 
     Notes
     -----
+    **In short.** With several times as many rows as features the intervals have their level; they
+    are too short for strongly correlated features with an effect, and too long with fewer rows than
+    features. The tests made no more errors than their level allows in all settings measured.
+
     **Directions.** The lasso of feature j has the strength with the smallest bound on the bias
     among those whose standard errors are at most 1 + ``inflation`` times as large as a bound of
     :math:`\sqrt{2 \log d}` requires, d being the number of features [1]_; least squares are

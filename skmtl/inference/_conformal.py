@@ -295,7 +295,9 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         check_is_fitted(self)
         level = self.confidence_level if confidence_level is None else confidence_level
         if not (isinstance(level, Real) and 0 < level < 1):
-            raise ValueError(f"confidence_level must be in (0, 1), got {level!r}. Use 0.9, say.")
+            raise ValueError(
+                f"confidence_level must be in (0, 1), got {level!r}. For example, 0.9."
+            )
         X = indexable(X)
         predicted = self._candidates(self.estimators_, X)
         if self._task_column is None:

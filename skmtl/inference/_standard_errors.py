@@ -239,8 +239,8 @@ def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Ta
         )
     if isinstance(getattr(estimator, "alpha", None), str):
         raise ValueError(
-            f"standard_errors needs a number for alpha, got {estimator.alpha!r}: the selection of "
-            f"a strength has errors of its own. Pass the strength that was selected."
+            f"standard_errors needs a number for alpha, got {estimator.alpha!r}: standard "
+            f"errors do not account for the selection of alpha. Pass the value that was selected."
         )
     if estimator.scale_tasks:
         raise ValueError(
@@ -302,8 +302,8 @@ def _form(model: Any, data: TaskData) -> TaskPrecision:
     if form is None:
         raise ValueError(
             f"{type(model).__name__} with these parameters has no standard errors of this kind: "
-            f"its penalty is no Gaussian prior between tasks, given what it has learned. Use a "
-            f"penalty without other norms, such as TaskRelationRegressor's."
+            f"its penalty does not correspond to a Gaussian prior between tasks. Use a penalty "
+            f"without other norms, such as TaskRelationRegressor's."
         )
     directions = np.ones((data.n_tasks, 1)) if pooled else form.directions
     return form._replace(directions=directions)

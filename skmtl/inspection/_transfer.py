@@ -140,6 +140,10 @@ def transfer_gain(
 
     Notes
     -----
+    **In short.** The overall gain with its interval tells whether sharing helped on average, and
+    the verdicts tell for which tasks, as far as their labels allow. Do not trust the verdicts on
+    models with almost as many parameters as rows and little regularisation.
+
     **Tuning.** Five inner folds, stratified by task, select ``alpha`` by the same loss, averaged
     over tasks. The candidates are 13 strengths, three decades down from
     :func:`~skmtl.model_selection.alpha_max`, or, for penalties without one, six decades down from
@@ -177,21 +181,21 @@ def transfer_gain(
     tau is integrated out on a grid; fixing it at its estimate would give intervals that are too
     short. The prior of tau vanishes at zero [5]_, because v_t is too large for many models: no
     unbiased estimator exists [6]_. An error that all gains share, the excess of the variance of the
-    overall mean over that of independent tasks, is added to the variance of each theta_t.
-    ``model`` contains the mean, the standard deviation and the positive share of the theta_t, and
-    for each task its posterior mean, 95% interval and the probability that theta_t > 0. The
-    ``verdict`` is "helped" if it is at least 0.95, and "hurt" if it is at most 0.05. If Cochran's
-    test [7]_ does not reject equal gains (p > 0.05), the summary says so before it counts labels:
-    labels of all tasks then express one common gain, not evidence from each task.
+    overall mean over that of independent tasks, is added to the variance of each theta_t. ``model``
+    contains the mean, the standard deviation and the positive share of the theta_t, and for each
+    task its posterior mean, 95% interval and the probability that theta_t > 0. The ``verdict`` is
+    "helped" if it is at least 0.95, and "hurt" if it is at most 0.05. If Cochran's test [7]_ does
+    not reject equal gains (p > 0.05), the summary says so instead of counting verdicts: those of
+    all tasks then express one common gain, not evidence from each task.
 
-    Labels rest on normal errors with the corrected variance. This is too small for models with
+    Verdicts rest on normal errors with the corrected variance. This is too small for models with
     almost as many parameters as rows and little regularisation: of two such models that differ by
-    chance alone, some task is then labelled in most data sets. ``python -m
+    chance alone, some task then gets a verdict in most data sets. ``python -m
     benchmarks.transfer_coverage`` measures all error rates. The intervals of ``model.mean`` and
     ``model.share_helped`` assume normal true gains, and are too short for many tasks in groups;
-    ``overall`` does not depend on the model. Tasks with fewer than ten labels, or
-    fewer than two test sets with a defined loss, get no p-value and no interval and are left out of
-    all models. Losses that agree to 12 digits are ties.
+    ``overall`` does not depend on the model. Tasks with fewer than ten labels, or fewer than two
+    test sets with a defined loss, get no p-value and no interval and are left out of all models.
+    Losses that agree to 12 digits are ties.
 
     References
     ----------

@@ -209,7 +209,7 @@ def _interval(mean: OverallGain | MeanGain) -> str:
 
 
 def _between_tasks(model: GainModel, counts: dict[str, int]) -> list[str]:
-    """What the gains of all tasks together say: first about their distribution, then labels."""
+    """What the gains of all tasks together say: first about their distribution, then verdicts."""
     helped, spread = model.share_helped, model.spread
     if not np.isfinite(helped.value):
         return []
@@ -222,11 +222,11 @@ def _between_tasks(model: GainModel, counts: dict[str, int]) -> list[str]:
             f"{model.p_common:.2g}); standard deviation between tasks at most {spread.high:.3g}"
             f"{left_out}"
         ]
-    labels = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return [
         f"  between tasks: standard deviation {spread.value:.3g} [{spread.low:.3g}, "
         f"{spread.high:.3g}], sharing helped an estimated {helped.value:.0%} of them",
-        f"  labels at 95%: {labels}",
+        f"  verdicts (posterior probability at least {1 - LEVEL:.2f}): {verdicts}",
     ]
 
 

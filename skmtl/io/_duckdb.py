@@ -64,7 +64,7 @@ def statistics_from_duckdb(
     See Also
     --------
     batches_from_parquet : Batches of rows, for any number of features.
-    statistics_from_polars : The same by polars.
+    statistics_from_polars : The same by Polars.
 
     Notes
     -----

@@ -103,7 +103,7 @@ def batches_from_parquet(
     -------
     iterable of (X, y) or (X, y, sample_weight)
         Each loop over it reads the files anew, so that one object serves several passes. X is an
-        Arrow table, which the estimators read if pandas or polars is installed; y is an array, or
+        Arrow table, which the estimators read if pandas or Polars is installed; y is an array, or
         with a list of targets an Arrow table.
 
     Raises

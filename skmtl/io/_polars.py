@@ -1,4 +1,4 @@
-"""Statistics by polars expressions."""
+"""Statistics by Polars expressions."""
 
 import inspect
 from typing import Any
@@ -16,13 +16,13 @@ Array = NDArray[Any]
 def statistics_from_polars(
     frame: Any, features: Any, target: Any, task: Any = None, *, sample_weight: Any = None
 ) -> TaskStatistics:
-    """Collect the statistics of the rows of a polars frame, by expressions.
+    """Collect the statistics of the rows of a Polars frame, by expressions.
 
     The query runs in the streaming engine, so that the rows need not fit into memory.
 
     Parameters
     ----------
-    frame : polars LazyFrame or DataFrame
+    frame : Polars LazyFrame or DataFrame
         For example ``polars.scan_parquet(path)``.
     features : list of str
         Up to 60 columns of numbers. The columns of X are these and, last, the task column.
@@ -41,7 +41,7 @@ def statistics_from_polars(
     Raises
     ------
     ImportError
-        If polars is not installed.
+        If Polars is not installed.
     ValueError
         If a column is missing or does not hold numbers, a feature, weight or task is null, NaN or
         infinite, there are more than 60 features, or no labels.
@@ -77,7 +77,7 @@ def statistics_from_polars(
     pl = import_optional("polars", "statistics_from_polars")
     if not isinstance(frame, (pl.LazyFrame, pl.DataFrame)):
         raise ValueError(
-            f"frame must be a polars LazyFrame or DataFrame, got a {type(frame).__name__}. Convert "
+            f"frame must be a Polars LazyFrame or DataFrame, got a {type(frame).__name__}. Convert "
             f"it by polars.from_pandas or polars.from_arrow."
         )
     schema = frame.lazy().collect_schema()

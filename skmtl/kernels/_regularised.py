@@ -77,7 +77,7 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
         L = I - \tfrac1T \mathbf{1}\mathbf{1}'
 
     for T tasks, the base kernel k and the ridge :math:`\rho`. A large :math:`\rho` gives
-    independent tasks, a small one a single task.
+    independent tasks, a small one gives one model for all tasks.
 
     Parameters
     ----------
@@ -90,7 +90,8 @@ class MeanRegularizedTaskKernel(_RegularisedTaskKernel):
     tasks : int or array-like of shape (n_tasks,), default=None
         The number of tasks, with ids 0, 1, ..., or their ids. Required.
     ridge : float, default=1.0
-        :math:`\rho`, > 0: the weight of the mean task's norm relative to that of the deviations.
+        :math:`\rho`, > 0: the weight of the shared vector relative to that of the deviations
+        (:math:`\lambda_2 / \lambda_1` of Evgeniou and Pontil).
     ridge_bounds : pair of floats > 0 or "fixed", default=(1e-5, 1e5)
         Bounds on the ridge in a Gaussian process, which learns it. "fixed": the ridge is not
         learned.

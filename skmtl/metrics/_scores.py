@@ -276,7 +276,7 @@ def subset_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None
     weight = np.where(find_observed(truth), weight, 0.0).reshape(len(truth), -1)
     heaviest = weight.max(axis=1)
     if not heaviest.any():
-        warn("There is no label to score: nan.", UndefinedMetricWarning, stacklevel=2)
+        warn("There is no label to score; the score is NaN.", UndefinedMetricWarning, stacklevel=2)
         return np.nan
     wrong = (truth != predicted).reshape(weight.shape)
     lost = (weight * wrong).max(axis=1)

@@ -55,7 +55,11 @@ def score_tasks(
     defined = scores[~np.isnan(scores)]
     if defined.size:
         return float(defined.mean())
-    warn("The score is undefined for every task: nan.", UndefinedMetricWarning, stacklevel=3)
+    warn(
+        "The score is undefined for every task; the result is NaN.",
+        UndefinedMetricWarning,
+        stacklevel=3,
+    )
     return np.nan
 
 

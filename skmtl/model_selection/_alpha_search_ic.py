@@ -106,9 +106,9 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
 
     **Degrees of freedom.** The divergence of the fit with respect to the labels (Stein), intercepts
     included. For ridge penalties it is the trace of the hat matrix. For norms of rows it has a
-    closed form in the non-zero rows: for the block norm that of Vaiter et al. For spectral and
+    closed form in the non-zero rows: for the L2,1 norm that of Vaiter et al. For spectral and
     other penalties the fixed point of the proximal gradient step is differentiated. Of more than
-    600 coefficients (1500 in non-zero rows; any number for the block norm with one X and complete
+    600 coefficients (1500 in non-zero rows; any number for the L2,1 norm with one X and complete
     labels) the trace is estimated from 64 random sign vectors, with a standard error of at most
     :math:`\sqrt{\mathrm{df} / 32}`. Strengths, and for ``scale_tasks`` the scales, count as fixed.
     The values are those of the solver's results; a lower ``tol`` of the estimator makes them more

@@ -17,12 +17,12 @@ from skmtl.model_selection._cv import TaskClassifierCV, TaskCV, TaskRegressorCV
 
 @estimator
 class _BlockSparseCV(TaskCV):
-    """Selects the strength and the share of the block norm.
+    """Selects the strength and the share of the row norms.
 
     Attributes
     ----------
     l1_ratio_ : float
-        The selected share of the block norm.
+        The selected share of the row norms.
     """
 
     alphas: Any = strength(
@@ -40,7 +40,7 @@ class _BlockSparseCV(TaskCV):
         [Interval(Real, 0, 1, closed="both"), "array-like"],
         "float or list of float",
         """
-        Share of the block norm in the penalty, in [0, 1]; the rest is a ridge. From a list, the
+        Share of the row norms in the penalty, in [0, 1]; the rest is a ridge. From a list, the
         best value is selected.
         """,
     )

@@ -236,7 +236,7 @@ def block_sparse_path(
     eps : float, default=1e-3
         The smallest alpha of the grid divided by the largest, in (0, 1).
     l1_ratio : float, default=1.0
-        Share of the block norm in the penalty, in [0, 1]; the rest is a ridge.
+        Share of the row norms in the penalty, in [0, 1]; the rest is a ridge.
     sample_weight : as in the estimator's fit, default=None
     return_intercepts, return_n_iter : bool, default=False
         As in :func:`path`.

@@ -36,42 +36,43 @@ Array = NDArray[Any]
 
 @estimator
 class _SafeTransfer(TaskEstimator):
-    r"""A mix of three fits for each task, whose weights are chosen on held-out labels.
+    r"""A mixture of three fits for each task, whose weights are chosen on held-out labels.
 
     .. math::
 
-        w_t = v_{t1} w_t^{own} + v_{t2} w_t^{shared} + v_{t3} w_t^{trimmed} ,
+        w_t = v_{t1} w_t^{separate} + v_{t2} w_t^{shared} + v_{t3} w_t^{trimmed} ,
         \qquad v_t \ge 0 , \; \sum_e v_{te} = 1 ,
 
-    and the same for the intercepts. The own fit is that of
+    and the same for the intercepts. The separate fit is that of
     :class:`~skmtl.IndependentTaskRegressor` or its classifier with one ``alpha`` for all tasks. The
     shared fit is ``estimator``, fitted to all tasks. The trimmed fit is ``estimator`` again, fitted
-    to those tasks alone whose held-out labels the shared fit predicts better than the own fit; in
-    the other tasks it is the own fit. Each fit selects its ``alpha`` by cross-validation.
+    to those tasks alone whose held-out labels the shared fit predicts better than the separate fit;
+    in the other tasks it is the separate fit. Each fit selects its ``alpha`` by cross-validation.
 
-    A task for which the mix does not lower the loss of held-out labels reliably keeps its own fit:
-    :math:`v_t = (1, 0, 0)`.
+    A task for which the mixture does not lower the loss of held-out labels reliably keeps its
+    separate fit: :math:`v_t = (1, 0, 0)`.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_tasks, 3)
-        The weights of the own, the shared and the trimmed fit.
+        The weights of the separate, the shared and the trimmed fit.
     pool_ : ndarray of shape (n_tasks,)
         Mask of the tasks to which the trimmed fit was fitted. If they are all tasks the weight of
         the trimmed fit is zero, as it is the shared fit; if they are fewer than two, there is none.
     gains_, gain_errors_ : ndarrays of shape (n_tasks,)
-        The mean loss of held-out labels with the own fit minus that with the mix, as a fraction of
-        the former, and its standard error; the weights were computed without the label's fold.
+        The mean loss of held-out labels with the separate fit minus that with the mixture, as a
+        fraction of the former, and its standard error; the weights were computed without the
+        label's fold.
     shared_gains_, shared_gain_errors_ : ndarrays of shape (n_tasks,)
         The same for the shared fit alone.
     alphas_ : ndarray of shape (3,)
         The selected strengths; NaN if there is no trimmed fit.
     expert_coefs_ : ndarray of shape (3, n_tasks, n_features)
-        The coefficients of the three fits.
+        The coefficients of the three component fits.
     expert_intercepts_ : ndarray of shape (3, n_tasks)
         Their intercepts.
     objective_ : float
-        The loss F of the training labels, without a penalty; the mix minimises no objective.
+        The loss F of the training labels, without a penalty; the mixture minimises no objective.
     dual_gap_ : float
         NaN, since there is no objective.
     n_iter_ : int
@@ -81,15 +82,15 @@ class _SafeTransfer(TaskEstimator):
     -----
     The weights of a task minimise the loss of its held-out labels, predicted by fits without their
     fold, over the simplex (stacking). This problem is convex; it is solved exactly for the squared
-    loss and up to a Frank-Wolfe gap of 1e-8 of the own fit's loss otherwise. The gain of the mix is
-    measured on labels that neither the fits nor the weights have seen.
+    loss and up to a Frank-Wolfe gap of 1e-8 of the separate fit's loss otherwise. The gain of the
+    mixture is measured on labels that neither the fits nor the weights have seen.
 
-    A task takes its mix if its gain exceeds ``gate`` standard errors. With few labels this test has
-    little power, even if all tasks gain the same. A task therefore also takes its mix if its gain
-    given those of all tasks exceeds ``gate`` posterior standard deviations, unless the task's own
-    labels show a loss of more than half a standard error. The model is normal: gains vary between
-    tasks with unknown mean and spread, over which it integrates with flat priors, and the
-    variance of each estimate is averaged with that of all tasks, which counts as 40 labels.
+    A task takes its mixture if its gain exceeds ``gate`` standard errors. With few labels this test
+    has little power, even if all tasks gain the same. A task therefore also takes its mixture if
+    its gain given those of all tasks exceeds ``gate`` posterior standard deviations, unless the
+    task's own labels show a loss of more than half a standard error. The model is normal: gains
+    vary between tasks with unknown mean and spread, over which it integrates with flat priors, and
+    the variance of each estimate is averaged with that of all tasks, which counts as 40 labels.
 
     The folds also select ``alpha``, and the tasks of the trimmed fit are chosen on all held-out
     labels, so that the gains are slightly optimistic. ``python -m benchmarks.safe_transfer``
@@ -130,8 +131,8 @@ class _SafeTransfer(TaskEstimator):
         [Interval(Real, 0, None, closed="left")],
         "float",
         """
-        A task takes its mix if the gain exceeds this many standard errors, >= 0. Lower values gain
-        more where tasks are related, and lose more where they are not.
+        A task takes its mixture if the gain exceeds this many standard errors, >= 0. Lower values
+        gain more where tasks are related, and lose more where they are not.
         """,
     )
     alphas: int = parameter(
@@ -149,7 +150,7 @@ class _SafeTransfer(TaskEstimator):
     _not_in_batches = "it mixes three fits. Fit one of the estimators that it mixes"
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, groups: Any = None) -> Self:
-        """Fit the experts, and mix them for each task.
+        """Fit the components, and mix them for each task.
 
         Parameters
         ----------
@@ -247,8 +248,8 @@ class _SafeTransfer(TaskEstimator):
         return unbalanced
 
     def _fit_experts(self, training: Training, own: Any, shared: list[Any]) -> list[Expert]:
-        """The own, the shared and, unless it equals one of them, the trimmed fit."""
-        experts = [training.fit([own], "own fits"), training.fit(shared, "shared fit")]
+        """The separate, the shared and, unless it equals one of them, the trimmed fit."""
+        experts = [training.fit([own], "separate fits"), training.fit(shared, "shared fit")]
         labels = _held_out_labels(training, experts)
         first = cross_fitted_gains(labels, self._get_loss(), shared_alone)
         self.shared_gains_, self.shared_gain_errors_ = first.gains, first.errors
@@ -258,7 +259,7 @@ class _SafeTransfer(TaskEstimator):
         return [*experts, training.fit_part(shared, self.pool_).completed(experts[0])]
 
     def _mix(self, training: Training, experts: list[Expert]) -> Self:
-        """Set the weights, and the fitted attributes of the mix."""
+        """Set the weights, and the fitted attributes of the mixture."""
         data, loss = training.data, self._get_loss()
         labels = _held_out_labels(training, experts)
         gains = cross_fitted_gains(labels, loss)
@@ -342,12 +343,12 @@ def _is_same(one: Any, other: Any) -> bool:
 
 @estimator
 class SafeTransferRegressor(_SafeTransfer, TaskRegressor):
-    r"""Regression tasks that share what helps them; unrelated tasks keep their own fits.
+    r"""Regression tasks that share what helps them; unrelated tasks keep their separate fits.
 
     See Also
     --------
     skmtl.model_selection.AlphaSearchCV : The shared fit, with alpha by cross-validation.
-    IndependentTaskRegressor : The own fits.
+    IndependentTaskRegressor : The separate fits.
     skmtl.inspection.transfer_gain : How much each task gains from sharing.
 
     Examples
@@ -360,22 +361,22 @@ class SafeTransferRegressor(_SafeTransfer, TaskRegressor):
     >>> X = rng.normal(size=(40, 10))
     >>> Y = X @ W + 3 * rng.normal(size=(40, 8))
     >>> model = SafeTransferRegressor("graph").fit(X, Y)
-    >>> own = model.weights_[:, 0]
-    >>> bool(own[:6].mean() < own[6:].mean())
+    >>> separate = model.weights_[:, 0]
+    >>> bool(separate[:6].mean() < separate[6:].mean())
     True
     """
 
 
 @estimator
 class SafeTransferClassifier(_SafeTransfer, TaskClassifier):
-    r"""Classification tasks that share what helps them; unrelated tasks keep their own fits.
+    r"""Classification tasks that share what helps them; unrelated tasks keep their separate fits.
 
     The linear predictors are mixed, not the probabilities.
 
     See Also
     --------
     skmtl.model_selection.AlphaSearchCV : The shared fit, with alpha by cross-validation.
-    IndependentTaskClassifier : The own fits.
+    IndependentTaskClassifier : The separate fits.
     skmtl.inspection.transfer_gain : How much each task gains from sharing.
 
     Examples
@@ -388,7 +389,7 @@ class SafeTransferClassifier(_SafeTransfer, TaskClassifier):
     >>> X = rng.normal(size=(80, 10))
     >>> Y = X @ W + 3 * rng.normal(size=(80, 8)) > 0
     >>> model = SafeTransferClassifier("graph").fit(X, Y)
-    >>> own = model.weights_[:, 0]
-    >>> bool(own[:6].mean() < own[6:].mean())
+    >>> separate = model.weights_[:, 0]
+    >>> bool(separate[:6].mean() < separate[6:].mean())
     True
     """

@@ -299,13 +299,14 @@ def report(results: StructureResults, nested: NestedEstimate | None) -> str:
     sentences = [_gain(results, nested), _best(results)]
     if results.selected != results.best:
         sentences.append(
-            f"Refitted is {results.selected}, the simplest structure within one standard error."
+            f"The refitted structure is {results.selected}, the simplest within one standard error "
+            f"of the best."
         )
     dropped = [row.structure for row in results.structures if not row.is_complete]
     if dropped:
         sentences.append(
             f"To keep to the budget, {_listed(dropped)} {'was' if len(dropped) == 1 else 'were'} "
-            f"dropped after a part of the training rows."
+            f"dropped after rounds with only part of the training rows."
         )
     if nested is not None:
         counts = {name: nested.selected.count(name) for name in dict.fromkeys(nested.selected)}

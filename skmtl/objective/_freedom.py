@@ -14,7 +14,7 @@ fixed point gives
           \operatorname{tr} \bigl[ (s^{-1} (D^{+} - I) + K)^{-1} H \bigr]
 
 on the range of D, where :math:`s^{-1} (D^+ - I)` is the Hessian of the penalty along the manifold
-on which it is smooth. For the block norm the range is that of the non-zero rows, and the Hessian is
+on which it is smooth. For the L2,1 norm the range is that of the non-zero rows, and the Hessian is
 :math:`\alpha (I - u_j u_j') / \lVert w_j \rVert` in row j of direction :math:`u_j`: this is the
 closed form of Vaiter et al. Each intercept adds 1.
 

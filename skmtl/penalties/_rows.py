@@ -10,7 +10,7 @@ from skmtl.penalties._shrinkage import clip_rows, row_norms, shrink_rows
 
 
 class L21(Penalty):
-    r"""The block norm :math:`\alpha \sum_j \lVert W_{j\cdot} \rVert_2`.
+    r"""The L2,1 norm :math:`\alpha \sum_j \lVert W_{j\cdot} \rVert_2`.
 
     Its prox shrinks each row towards zero; its dual norm is the largest row norm over alpha.
 
@@ -63,7 +63,7 @@ class L21(Penalty):
 
 
 class L1Inf(Penalty):
-    r"""The block norm :math:`\alpha \sum_j \max_t |W_{jt}|`.
+    r"""The L1,∞ norm :math:`\alpha \sum_j \max_t |W_{jt}|`.
 
     Its prox subtracts from each row its projection onto an l1 ball; its dual norm is the largest
     l1 norm of a row over alpha.

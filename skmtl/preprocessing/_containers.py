@@ -1,6 +1,6 @@
-"""Rows and columns of data frames (pandas, polars), sparse matrices and arrays.
+"""Rows and columns of data frames (pandas, Polars), sparse matrices and arrays.
 
-pandas and polars are imported only if one of their data frames is passed or requested.
+pandas and Polars are imported only if one of their data frames is passed or requested.
 """
 
 import importlib

@@ -41,7 +41,7 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
 
     The task column keeps its values and its name. If it is given by position, it also keeps its
     position, so that the next step finds it by the same ``task_column``. The output is a data frame
-    if the input is one (pandas or polars), and an array if the input is an array.
+    if the input is one (pandas or Polars), and an array if the input is an array.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ def test_scheduling_has_its_own_table(capsys, monkeypatch):
     monkeypatch.setattr(scaling, "_in_process", measured)
     (record,) = scaling.main(["--series", "dask-passes"])
     assert record["slope"] == pytest.approx(0.0)
-    printed = capsys.readouterr().out.split("Scheduling by dask")[1]
+    printed = capsys.readouterr().out.split("Scheduling by Dask")[1]
     assert "workers 1 2" in printed and "0.25 0.25" in printed and "0.125 0.125" in printed
 
 

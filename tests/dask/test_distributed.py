@@ -302,10 +302,10 @@ class TestErrors:
         case = make_case("single")
         X, y, _ = in_blocks(da, case)
         for pair in ((X, case.y), (case.X, y), (X, y, np.ones(120))):
-            with pytest.raises(TypeError, match="both be dask collections or both be in memory"):
+            with pytest.raises(TypeError, match="both be Dask collections or both be in memory"):
                 Distributed(small_model()).fit(*pair)
         delayed = pytest.importorskip("dask").delayed(case.X)
-        with pytest.raises(TypeError, match="X must be a dask array, data frame or Series"):
+        with pytest.raises(TypeError, match="X must be a Dask array, data frame or Series"):
             Distributed(small_model()).fit(delayed, y)
 
     @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.statistics_cases import make_case
 da = pytest.importorskip("dask.array", reason="pip install skmtl[dask]")
 dd = pytest.importorskip("dask.dataframe", reason="pip install skmtl[dask]")
 
-MESSAGE = r"A dask \w+ is not in memory. Fit it by skmtl.dask.Distributed\(estimator\)"
+MESSAGE = r"A Dask \w+ is not in memory. Fit it by skmtl.dask.Distributed\(estimator\)"
 
 
 def forbidden(block):

@@ -358,8 +358,16 @@ def test_errors_are_as_large_as_stated():
         (PooledTaskRegressor("cv"), ValueError, "a number for alpha"),
         (TaskRelationRegressor(scale_tasks=True), ValueError, "scale_tasks=False"),
         (PooledTaskRegressor(loss="huber"), ValueError, "needs loss='squared'"),
-        (BlockSparseRegressor(0.1), ValueError, "no Gaussian prior between tasks"),
-        (GraphRegularizedRegressor(0.1, block=0.1), ValueError, "no Gaussian prior"),
+        (
+            BlockSparseRegressor(0.1),
+            ValueError,
+            "does not correspond to a Gaussian prior between tasks",
+        ),
+        (
+            GraphRegularizedRegressor(0.1, block=0.1),
+            ValueError,
+            "not correspond to a Gaussian prior",
+        ),
     ],
 )
 def test_models_without_standard_errors(model, error, message):

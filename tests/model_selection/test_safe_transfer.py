@@ -301,7 +301,7 @@ class TestData:
         X, Y, _ = planted(40)
         labels = (Y[:, :4] > 0).astype(int)
         labels[:, 2] = 1
-        with pytest.warns(UserWarning, match="no finite minimiser"):
+        with pytest.warns(UserWarning, match="no finite estimate"):
             model = SafeTransferClassifier("block_sparse", **FEW).fit(X, labels)
         own = IndependentTaskClassifier()
         with warnings.catch_warnings():

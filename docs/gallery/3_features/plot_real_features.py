@@ -7,10 +7,10 @@ in each task?
 """
 
 # %%
-# Penalised coefficients are shrunk and have no standard errors.
-# :func:`~skmtl.inference.coefficient_intervals` removes the bias of the penalty and tests for each
-# feature whether it has an effect in any task. Here five tasks share four of 30 correlated
-# features.
+# Penalised coefficients are shrunk towards zero, so that their standard errors do not give
+# confidence intervals for the true effects. :func:`~skmtl.inference.coefficient_intervals` removes
+# the bias of the penalty and tests for each feature whether it has an effect in any task. Here five
+# tasks share four of 30 correlated features.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -72,4 +72,4 @@ plt.show()
 # three have an effect. The fourth relevant feature is too weak to be distinguished from zero.
 # Feature 0 has clear effects in four of the five tasks, and no discernible effect in task 1. Of all
 # intervals, 96% contain the true coefficient; the penalised coefficients are shrunk towards zero,
-# and have no intervals.
+# and have no valid intervals of their own.

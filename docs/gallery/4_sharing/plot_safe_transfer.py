@@ -52,8 +52,8 @@ for name, model in models.items():
     )
 
 # %%
-# The gain of each task over its separate model, and the weights of the three fits: the separate fit
-# ("own"), the shared fit, and the trimmed fit, which shares only among tasks that the shared fit
+# The gain of each task over its separate model, and the weights of the three fits: the separate
+# fit, the shared fit, and the trimmed fit, which shares only among tasks that the shared fit
 # predicted better than their separate fits did.
 
 order = np.argsort(dataset.outliers, kind="stable")
@@ -65,7 +65,7 @@ axes[0].axhline(0, color="grey", linewidth=1)
 axes[0].set(ylabel="RMSE below separate, %")
 axes[0].legend()
 bottom = np.zeros(14)
-parts = zip(["own", "shared", "trimmed"], ["lightgrey", "tab:orange", "tab:blue"], strict=True)
+parts = zip(["separate", "shared", "trimmed"], ["lightgrey", "tab:orange", "tab:blue"], strict=True)
 for fit, (name, colour) in enumerate(parts):
     weights = models["safe"].weights_[order, fit]
     axes[1].bar(range(14), weights, bottom=bottom, color=colour, label=name)

@@ -104,7 +104,7 @@ class BatchFits:
         (``python -m benchmarks.batches``). With ``loss="squared"`` sums over the rows determine
         the fit, and one pass suffices (:class:`skmtl.design.TaskStatistics`).
 
-        :class:`skmtl.dask.Distributed` shares the passes among the workers of dask.
+        :class:`skmtl.dask.Distributed` shares the passes among the workers of Dask.
 
         With n rows, d features and T tasks a pass takes n d^2 T multiplications (n d T once only
         the certificate is missing), so that a fit of rows that are in memory is usually faster by

@@ -484,10 +484,10 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
         left_out = ~self._learnable(data) & (data.label_counts > 0)
         if left_out.any():
             warn(
-                f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: they have "
-                f"no finite minimiser and are fitted by a constant. Merge or drop such tasks, "
-                f"collect other labels for them, or shrink their intercepts towards the mean "
-                f"(intercept='shrunk')."
+                f"All labels are the same in the tasks {data.tasks[left_out].tolist()}: these "
+                f"tasks have no finite estimate, and a constant is fitted instead. Merge or drop "
+                f"such tasks, collect other labels for them, or shrink their intercepts towards "
+                f"the mean (intercept='shrunk')."
             )
 
     def _fit_data(
