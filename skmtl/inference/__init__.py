@@ -1,4 +1,4 @@
-"""Inference: prediction intervals and sets, intervals for coefficients, and stability selection."""
+"""Prediction intervals and sets, intervals for coefficients, and stability selection."""
 
 from skmtl.inference._classifier import TaskConformalClassifier
 from skmtl.inference._coefficient_intervals import coefficient_intervals
