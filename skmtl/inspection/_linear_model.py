@@ -189,8 +189,8 @@ def sole_model(estimator: Any, caller: str) -> Any:
             estimator = estimator.steps[-1][1]
         elif "best_estimator_" in within:
             estimator = estimator.best_estimator_
-        elif isinstance(within.get("_main"), TaskEstimator):  # of AuxiliaryTaskRegressor
-            estimator = within["_main"]
+        elif hasattr(estimator, "_main_model"):  # of AuxiliaryTaskRegressor
+            estimator = estimator._main_model()
         else:
             check_is_fitted(estimator)
             raise TypeError(
