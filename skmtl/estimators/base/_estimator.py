@@ -247,6 +247,8 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
     _is_convex: ClassVar[bool] = True
     # Whether the penalty depends on the labels, and not only on the set of tasks.
     _penalty_reads_labels: ClassVar[bool] = False
+    # Whether the penalty, given a learned covariance between tasks, is a quadratic form.
+    _has_form_given_covariance: ClassVar[bool] = False
 
     # Replaces the loss and the task weights if other tasks are fitted together with those of y.
     _beside: Beside | None = None
