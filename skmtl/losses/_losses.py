@@ -88,6 +88,21 @@ class Loss(DocumentedEstimator):
         return -np.inf, np.inf
 
     @property
+    def has_prox(self) -> bool:
+        """Whether ``prox`` is defined, which it is not for losses that wrap others."""
+        return False
+
+    @property
+    def has_gaussian_noise(self) -> bool:
+        """Whether it is the loss of Gaussian noise of constant variance."""
+        return False
+
+    @property
+    def is_near_squares(self) -> bool:
+        """Whether twice the mean loss stands for the variance of the noise."""
+        return False
+
+    @property
     def label_rule(self) -> str:
         """What users' labels must be, for error messages."""
         return "labels 0 and 1" if self.signed else "numbers"
@@ -131,6 +146,10 @@ class Loss(DocumentedEstimator):
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
         """An upper bound of loss(z + step) - loss(z) - gradient(z) step, without cancellation."""
         return self.curvature_bound * step * step / 2
+
+    def probabilities(self, z: Array) -> Array:
+        """The class probabilities of each row, if the loss couples its columns."""
+        raise NotImplementedError
 
     def conjugate(self, y: Array, u: Array) -> Array:
         """The convex conjugate sup_z (u z - loss(y, z)); infinite outside its domain."""
@@ -211,6 +230,8 @@ class SquaredLoss(Loss):
     curvature_bound = 1.0
     constant_curvature = True
     translates = True
+    has_gaussian_noise = True
+    is_near_squares = True
     link = "identity"
 
     def value(self, y: Array, z: Array) -> Array:
@@ -321,6 +342,7 @@ class HuberLoss(Loss):
 
     curvature_bound = 1.0
     translates = True
+    is_near_squares = True
     link = "identity"
 
     def __init__(self, delta: float = 1.35) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from skmtl.losses._losses import Array, Loss, MultinomialLoss
+from skmtl.losses._losses import Array, Loss
 
 
 class OffsetLoss(Loss):
@@ -46,6 +46,14 @@ class OffsetLoss(Loss):
     def compares_tasks(self) -> bool:
         return self.loss.compares_tasks
 
+    @property
+    def has_gaussian_noise(self) -> bool:
+        return self.loss.has_gaussian_noise
+
+    @property
+    def is_near_squares(self) -> bool:
+        return self.loss.is_near_squares
+
     def smoothed(self, width: float) -> Loss:
         return OffsetLoss(self.loss.smoothed(width), self.offset)
 
@@ -57,8 +65,6 @@ class OffsetLoss(Loss):
         return self.loss.column(task)
 
     def probabilities(self, z: Array) -> Array:
-        """The class probabilities of a loss that couples tasks."""
-        assert isinstance(self.loss, MultinomialLoss)
         return self.loss.probabilities(self._with_offset(z))
 
     def _with_offset(self, z: Array) -> Array:

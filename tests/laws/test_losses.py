@@ -16,6 +16,7 @@ from skmtl.losses import (
     GammaLoss,
     HuberLoss,
     LogisticLoss,
+    Loss,
     MultinomialLoss,
     PoissonLoss,
     QuantileLoss,
@@ -340,6 +341,10 @@ class TestExtremes:
             p = LogisticLoss().inverse_link(z)
         np.testing.assert_allclose(p, [0, 1 / (1 + np.e), 0.5, 1 / (1 + np.exp(-2)), 1])
         assert LogisticLoss().inverse_link(z.astype(np.float32)).dtype == np.float32
+
+    def test_losses_say_whether_they_have_a_prox(self):
+        for loss in [row[0] for row in TABLE.values()] + [MultinomialLoss()]:
+            assert loss.has_prox == (type(loss).prox is not Loss.prox)
 
     def test_links_name_the_inverse_links(self):
         means = {"identity": np.array, "log": np.exp, "logit": expit, "softmax": softmax}

@@ -18,7 +18,7 @@ from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.estimators.base._prior import KnownTasks, Prior
 from skmtl.estimators.base._regressor import TaskRegressor
 from skmtl.estimators.base._training import Learned, Training
-from skmtl.estimators.base._variances import Variances, estimate, has_noise
+from skmtl.estimators.base._variances import Variances, estimate
 
 Array = NDArray[Any]
 
@@ -299,7 +299,7 @@ class NewTasks(TaskEstimator):
         self.new_task_gaps_: dict[Any, float] = {}
         has_tasks = data.has_rows and data.layout != "single" and bool(self._learned.any())
         self._training = Training(data if has_tasks else None)
-        needs_rows = has_noise(self._get_loss()) or self._beside is not None
+        needs_rows = self._get_loss().has_gaussian_noise or self._beside is not None
         if has_tasks and not needs_rows and not self._training.is_small:
             # Without standard deviations, new tasks need a few sums only.
             self._training.variances = self._estimated(data)
