@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, xlogy
+from scipy.special import expit, logit, xlogy
 
 from skmtl._site import DocumentedEstimator
 
 Array = NDArray[Any]
+
+_LINKS = {"log": np.log, "logit": logit}
 
 
 class Loss(DocumentedEstimator):
@@ -181,6 +183,10 @@ class Loss(DocumentedEstimator):
     def inverse_link(self, z: Array) -> Array:
         """The mean response for a linear predictor z."""
         raise NotImplementedError
+
+    def link_of(self, mean: Any) -> Any:
+        """The linear predictor z for a mean response in a column; the mean itself without link."""
+        return _LINKS[self.link](mean) if self.link in _LINKS else mean
 
     def held_out_loss(self, y: Array, z: Array) -> Array:
         """The loss by which predictions of regressors are compared: by default squared errors."""

@@ -356,6 +356,8 @@ class TestExtremes:
             else:
                 expected = means[loss.link](z, **({"axis": 1} if loss.link == "softmax" else {}))
                 np.testing.assert_allclose(loss.inverse_link(z), expected, rtol=1e-14)
+            if loss.link not in (None, "softmax"):
+                np.testing.assert_allclose(loss.link_of(expected), z, rtol=1e-12, atol=1e-14)
 
 
 class TestHouse:
