@@ -3,7 +3,7 @@
 import copy
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,7 @@ class PathSelector:
     places: Rows
     feature_names: list[str]
     n_selected: int = 0
+    select: ClassVar[str] = "path"
 
     @classmethod
     def read(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> Self:
@@ -88,6 +89,10 @@ class PathSelector:
     @property
     def n_features(self) -> int:
         return int(self.data.X.shape[1])
+
+    def count(self, frequencies: Array) -> float:
+        """The number of features selected on each half."""
+        return float(self.n_selected)
 
     def __call__(self, rows: Rows) -> Half:
         data = self.data.take(np.sort(self.places[rows]))
@@ -138,6 +143,11 @@ class FitSelector:
     X: Any
     y: Any
     sample_weight: Any
+    select: ClassVar[str] = "fit"
+
+    def count(self, frequencies: Array) -> float:
+        """The mean number of features selected on a half, given their frequencies."""
+        return float(frequencies.sum())
 
     def __call__(self, rows: Rows) -> Half:
         weights = {}
