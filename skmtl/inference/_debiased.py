@@ -309,7 +309,7 @@ def _check_kind(estimator: Any) -> None:
         )
     if not estimator._is_convex or type(estimator)._get_penalty is TaskEstimator._get_penalty:
         raise ValueError(_not_sparse(estimator))
-    if getattr(estimator, "refit_support", False):
+    if estimator._refits:
         raise ValueError(
             "method='debiased' needs refit_support=False: the residuals of a refit understate the "
             "noise. Set refit_support=False."

@@ -39,6 +39,7 @@ class BatchFits:
     _fit_parts: Any
     _is_convex: ClassVar[bool]
     _penalty_reads_labels: ClassVar[bool]
+    _refits: ClassVar[bool]
     _own_loss: Any
     _learnable: Any
     _get_penalty: Any
@@ -200,7 +201,7 @@ class BatchFits:
                 name,
                 "a structure that is learned from the labels. Pass that of a fit on a sample",
             )
-        if getattr(self, "refit_support", False):
+        if self._refits:
             _refuse(name, "refit_support=True. Set it to False")
 
     def _refuse_summary(self, data: TaskSummary) -> None:
