@@ -47,7 +47,7 @@ def resample_fits(
     sample_weight = weights_of_fit(sample_weight, y, labels)
     fitted = FittedTasks.read(_fit(estimator, X, y, sample_weight, None), "coefficient_intervals")
     classifier = is_classifier(estimator)
-    rows = _Rows.read(X, labels, find_task_column(estimator), sample_weight, groups, classifier)
+    rows = _Units.read(X, labels, find_task_column(estimator), sample_weight, groups, classifier)
     rng = check_random_state(random_state)
     draws = [rows.draw(rng) for _ in range(n_bootstrap)]
     jobs = ((estimator, X, y, sample_weight, draw) for draw in draws)
@@ -78,7 +78,7 @@ def _coefficients(
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Units:
     """The units that are drawn, and what a draw must contain.
 
     Attributes
@@ -104,7 +104,7 @@ class _Rows:
         sample_weight: Array | None,
         groups: Array | None,
         classifier: bool,
-    ) -> "_Rows":
+    ) -> "_Units":
         """Read the tasks of all rows.
 
         Raises

@@ -17,7 +17,7 @@ from skmtl.inspection import FittedTasks, feature_names, find_last
 from skmtl.model_selection import check_estimator, rows_of_data
 
 Array = NDArray[Any]
-Rows = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 # The grid of each half, as in path; it ends when enough features have entered.
 _N_ALPHAS, _EPS = 100, 1e-3
@@ -56,7 +56,7 @@ class PathSelector:
 
     model: Any
     data: TaskData
-    places: Rows
+    places: Indices
     feature_names: list[str]
     n_selected: int = 0
     select: ClassVar[str] = "path"
@@ -94,7 +94,7 @@ class PathSelector:
         """The number of features selected on each half."""
         return float(self.n_selected)
 
-    def __call__(self, rows: Rows) -> Half:
+    def __call__(self, rows: Indices) -> Half:
         data = self.data.take(np.sort(self.places[rows]))
         if data.scales is not None:
             data = data.standardised()
@@ -149,7 +149,7 @@ class FitSelector:
         """The mean number of features selected on a half, given their frequencies."""
         return float(frequencies.sum())
 
-    def __call__(self, rows: Rows) -> Half:
+    def __call__(self, rows: Indices) -> Half:
         weights = {}
         if self.sample_weight is not None and not isinstance(self.sample_weight, Number):
             weights["sample_weight"] = _safe_indexing(self.sample_weight, rows)

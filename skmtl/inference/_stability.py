@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import (
 from skmtl._parallel import run_parallel
 from skmtl._warnings import warn
 from skmtl.inference._complementary import LabelledRows
-from skmtl.inference._half_selection import FitSelector, Half, PathSelector, Rows
+from skmtl.inference._half_selection import FitSelector, Half, Indices, PathSelector
 from skmtl.inference._rows import indexable
 from skmtl.inference._selection_bounds import (
     ASSUMPTIONS,
@@ -293,7 +293,7 @@ class _Aim:
 
 
 def _select_pair(
-    selector: PathSelector | FitSelector, first: Rows, second: Rows
+    selector: PathSelector | FitSelector, first: Indices, second: Indices
 ) -> tuple[Half, Half]:
     return selector(first), selector(second)
 

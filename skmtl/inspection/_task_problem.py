@@ -50,7 +50,7 @@ class TaskProblem:
         ValueError
             If there are fewer than two tasks, or the loss does not separate into tasks.
         """
-        check_estimator(estimator, caller)
+        check_fixed_strength(estimator, caller)
         model = clone(estimator)
         model._validate_params()
         data = model._read(X, y, sample_weight)
@@ -236,7 +236,7 @@ def is_quadratic_given_covariance(model: Any) -> bool:
     return bool(model._has_form_given_covariance and model.loss == "squared" and model.alpha > 0)
 
 
-def check_estimator(estimator: Any, caller: str) -> None:
+def check_fixed_strength(estimator: Any, caller: str) -> None:
     """Raise unless this is an estimator of skmtl that does not select its own strength."""
     name = type(estimator).__name__
     remedy = "Pass one such as TaskRelationRegressor()."
