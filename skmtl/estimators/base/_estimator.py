@@ -461,7 +461,7 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
         loss = self._get_loss().columns(data.positions)
         if loss.constant_curvature:
             return labelled
-        labels = data.constant_labels()
+        labels = data.constant_labels
         lacking = loss.lacks_minimiser(labels)
         if self._pooling(data) == "all" or self._shrinks_intercepts(data):
             # A task with one class is fine if another task has the other class.
@@ -472,7 +472,7 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
     def _left_out_intercepts(self, data: TaskData) -> Array:
         """The intercepts of tasks that do not enter the objective."""
         loss = self._get_loss().columns(data.positions)
-        labels, counts = data.constant_labels(), data.label_counts
+        labels, counts = data.constant_labels, data.label_counts
         lacking = loss.lacks_minimiser(labels)
         constants = np.array(
             [
