@@ -42,8 +42,8 @@ INTERNAL = {
     "metrics": {"TaskScorer"},
     "model_selection": {"Delegation", "check_estimator", "make_folds", "rows_of_data"},
     "penalties": {
-        *("Composite", "FactoredPenalty", "RowConcave", "RowMajoriser", "TaskPrecision"),
-        *("Terms", "split"),
+        *("CappedRows", "Composite", "FactoredPenalty", "MinimaxRows", "RowConcave"),
+        *("RowMajoriser", "TaskPrecision", "Terms", "split"),
     },
     "preprocessing": {"insert_task_column"},
     "skmtl": {"__version__"},

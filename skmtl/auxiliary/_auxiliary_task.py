@@ -56,6 +56,7 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
     Derived before scikit-learn's mixins, whose score does not know missing labels or tasks.
     """
 
+    _kind: ClassVar[str]  # how the names of the estimators that it takes end
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit"])],
         "auxiliary": [list, "array-like"],  # a list is recognised at once
@@ -113,7 +114,7 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
         if not isinstance(given, TaskEstimator) or type(given).fit is not TaskEstimator.fit:
             raise TypeError(
                 f"{name} takes an estimator of skmtl that fits all tasks together with given "
-                f"parameters, such as BlockSparse{name[13:]}(), not {type(given).__name__}. To "
+                f"parameters, such as BlockSparse{self._kind}(), not {type(given).__name__}. To "
                 f"select its parameters, search over estimator__alpha by GridSearchCV."
             )
         classifies = isinstance(given, ClassifierMixin)
@@ -121,7 +122,7 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
             other = "Classifier" if classifies else "Regressor"
             raise TypeError(
                 f"{name} cannot take {type(given).__name__}. Use AuxiliaryTask{other}, or an "
-                f"estimator whose name ends in {name[13:]}."
+                f"estimator whose name ends in {self._kind}."
             )
         if given.task_weight is not None:
             raise ValueError(
@@ -283,6 +284,11 @@ class _AuxiliaryTask(MetaEstimatorMixin, QuickValidation):
         features = select_features(self, X, self._columns)
         return float(self._main.score(features, y, sample_weight))
 
+    def _main_model(self) -> Any:
+        """The fitted model of the main tasks, of features without auxiliary columns."""
+        check_is_fitted(self)
+        return self._main
+
     @property
     def _layout(self) -> str:
         # Scorers for label matrices ask for it.
@@ -421,6 +427,8 @@ class AuxiliaryTaskRegressor(_AuxiliaryTask, RegressorMixin, DocumentedEstimator
     (40,)
     """
 
+    _kind: ClassVar[str] = "Regressor"
+
 
 class AuxiliaryTaskClassifier(_AuxiliaryTask, ClassifierMixin, DocumentedEstimator):
     r"""Main classification tasks, fitted together with targets that exist only in training.
@@ -517,6 +525,8 @@ class AuxiliaryTaskClassifier(_AuxiliaryTask, ClassifierMixin, DocumentedEstimat
     >>> model.predict_proba(X).shape, model.tasks_coef_.shape
     ((60, 2), (2, 5))
     """
+
+    _kind: ClassVar[str] = "Classifier"
 
     @_if_estimator_has("decision_function")
     def decision_function(self, X: Any) -> Array:

@@ -50,6 +50,11 @@ class Design:
     n_grams: int
     has_common_columns: bool = False
 
+    @property
+    def n_tasks(self) -> int:
+        """The number of tasks, which may share a column of W."""
+        return self.n_columns
+
     def forward(self, W: Array) -> Array:
         """The predictors of centred features, without intercepts."""
         raise NotImplementedError

@@ -167,12 +167,9 @@ class TaskData:
             return False
         return self.has_unit_weights or bool((self.weights == self.weights[:, :1]).all())
 
+    @cached_property
     def constant_labels(self) -> Array:
         """Each task's label (n_tasks,) if all its labels are equal, otherwise NaN."""
-        return self._constant_labels
-
-    @cached_property
-    def _constant_labels(self) -> Array:
         low = high = self.y
         if not self.has_unit_weights:
             seen = self.weights > 0

@@ -28,6 +28,10 @@ class PooledDesign(Design):
         self._common = common_intercept and tasks.n_intercepts > 0
         self.n_intercepts = 1 if self._common else tasks.n_intercepts
 
+    @property
+    def n_tasks(self) -> int:
+        return self.tasks.n_tasks
+
     def forward(self, W: Array) -> Array:
         return self.tasks.forward_common(W[:, 0])
 

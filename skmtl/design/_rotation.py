@@ -65,7 +65,7 @@ class TaskRotation:
             origin = (weights * data.y).sum(axis=0) / max(weights.sum(), _TINY)
         y = np.where(seen, data.y - origin, 0.0)
         if centre:
-            y[:, ~np.isnan(data.constant_labels())] = 0.0
+            y[:, ~np.isnan(data.constant_labels)] = 0.0
         square = np.linalg.qr(y, mode="r") if n_samples > n_tasks else y
         _, sizes, basis = np.linalg.svd(square, full_matrices=False)
         rank = int((sizes > sizes[0] * max(y.shape) * _EPS).sum())

@@ -25,7 +25,7 @@ class TaskSummary(TaskData):
     counts : int array of shape (n_tasks,)
         Numbers of labels.
     constants, deviations : arrays of shape (n_tasks,)
-        See :meth:`constant_labels` and :meth:`standard_deviations`.
+        See :attr:`constant_labels` and :meth:`standard_deviations`.
     """
 
     has_rows: ClassVar[bool] = False
@@ -39,6 +39,7 @@ class TaskSummary(TaskData):
         counts: Array = self.counts
         return counts
 
+    @property
     def constant_labels(self) -> Array:
         constants: Array = self.constants
         return constants

@@ -235,6 +235,10 @@ class _BlockSparse(NewTasks, RowSupport):
         check_group_weights(self, groups, weights)
         return FeatureGroups(strength, groups, self.sparsity, weights, self.norm)
 
+    @property
+    def _refits(self) -> bool:  # type: ignore[override]
+        return self.refit_support
+
     def _minimise(
         self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
     ) -> Fit:

@@ -34,7 +34,16 @@ from skmtl.estimators.base import (
     strength,
 )
 from skmtl.objective import BaseObjective
-from skmtl.penalties import L1, L21, FeatureGroups, Penalty, Positive, RowConcave
+from skmtl.penalties import (
+    L1,
+    L21,
+    CappedRows,
+    FeatureGroups,
+    MinimaxRows,
+    Penalty,
+    Positive,
+    RowConcave,
+)
 from skmtl.solvers import FISTA, Point, choose_solver
 
 Array = NDArray[Any]
@@ -136,8 +145,11 @@ class _CappedBlockSparse(ConstrainedFeatures, RowSupport, NonConvexEstimator):
         return groups, weights
 
     def _concave(self, n_features: int) -> RowConcave:
-        rows = self._rows(n_features)
-        return RowConcave(self.penalty, self.alpha, self.threshold, self.gamma, *rows)
+        groups, weights = self._rows(n_features)
+        rows: dict[str, Any] = {"alpha": self.alpha, "groups": groups, "weights": weights}
+        if self.penalty == "capped":
+            return CappedRows(**rows, threshold=self.threshold)
+        return MinimaxRows(**rows, gamma=self.gamma)
 
     def _penalty_value(self, W: Array, learned_parts: dict[str, Array]) -> float:
         return self._concave(len(W)).value(W)

@@ -112,6 +112,11 @@ class TaskClusters(TaskCovariance):
         return np.linalg.pinv(form, rcond=1e-12, hermitian=True)
 
     @property
+    def _has_form_given_covariance(self) -> bool:  # type: ignore[override]
+        # Without a penalty on the mean task, its variance is unbounded.
+        return self.clusters is None and (self.form == "relaxed" or self.mean > 0)
+
+    @property
     def labels_(self) -> NDArray[Any]:
         """Each task's cluster (n_tasks,)."""
         W = self._learned_coefficients()

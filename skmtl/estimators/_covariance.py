@@ -27,6 +27,10 @@ class TaskCovariance(NewTasks):
         """The covariance (T, T) that minimises the penalty at W (d, T)."""
         raise NotImplementedError
 
+    def _form_covariance(self, W: Array) -> Array:
+        """K (T, T), with which the penalty near W is tr(W K^-1 W') / 2 if it has such a form."""
+        return np.asarray(self._covariance(W) / self.alpha)
+
     @property
     def task_covariance_(self) -> Array:
         """The learned covariance between tasks (n_tasks, n_tasks)."""

@@ -1,8 +1,9 @@
 """Task relations: a covariance between the tasks, learned with them."""
 
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
@@ -67,6 +68,8 @@ class _TaskRelation(TaskCovariance):
         "Strength of the ridge relative to ``alpha``, >= 0.",
     )
 
+    _has_form_given_covariance: ClassVar[bool] = True
+
     def _get_penalty(self, data: TaskData) -> Penalty | None:
         if self.alpha == 0:
             return None
@@ -79,6 +82,14 @@ class _TaskRelation(TaskCovariance):
 
     def _covariance(self, W: NDArray[Any]) -> NDArray[Any]:
         return SquaredTraceNorm(1.0).covariance(W)
+
+    def _form_covariance(self, W: NDArray[Any]) -> NDArray[Any]:
+        covariance = super()._form_covariance(W)
+        if self.ridge == 0:
+            return covariance
+        with_ridge = np.eye(len(covariance)) + self.alpha * self.ridge * covariance
+        covariance = np.linalg.solve(with_ridge, covariance)
+        return (covariance + covariance.T) / 2
 
 
 @estimator

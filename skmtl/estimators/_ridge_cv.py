@@ -14,7 +14,6 @@ from skmtl.estimators.tuning import (
     Fold,
     RowFolds,
     TaskLosses,
-    choose,
     part_folds,
     ridge_grid,
     score_fold,
@@ -105,18 +104,18 @@ def _each_is_better(scores: Array, learned: Array, own: Array) -> bool:
 def _best(scores: Array, learned: Array, own: Array) -> NDArray[np.intp]:
     """The index of each task's best alpha, from scores (n_alphas, n_tasks).
 
-    Tasks that are not ``own`` have the one that is best for all learned tasks together.
+    Tasks that are not ``own``, which are learned tasks, have the one that is best for all learned
+    tasks together.
     """
-    selected = np.full(scores.shape[1], _best_of(scores[:, learned].sum(axis=1)), dtype=np.intp)
-    ranked = np.where(np.isnan(scores), -np.inf, scores)
-    each = ranked.argmax(axis=0)  # the first, and so the largest alpha, of equal ones
-    for task in np.flatnonzero(own & np.isnan(scores).all(axis=0)):
-        _best_of(scores[:, task])  # raises an error
-    return np.where(own, each, selected)
-
-
-def _best_of(scores: Array) -> int:
-    return choose(scores[None, :, None], "best").column
+    together = scores[:, learned].sum(axis=1)
+    if np.isnan(together).all():
+        raise ValueError(
+            "Cross-validation can select no alpha: at every alpha of the grid, some held-out loss "
+            "is NaN. Scale the features, or pass a number as alpha."
+        )
+    # The first, and so the largest alpha, of equal ones.
+    each = np.where(np.isnan(scores), -np.inf, scores).argmax(axis=0)
+    return np.where(own, each, np.nanargmax(together))
 
 
 def _folds(estimator: Any, data: TaskData) -> list[Fold]:

@@ -53,7 +53,7 @@ def resample_fits(
         X, y, labels = (_safe_indexing(each, counted) for each in (X, y, labels))
         sample_weight = None if sample_weight is None else sample_weight[counted]
         groups = None if groups is None else groups[counted]
-    rows = _Rows.read(X, labels, column, sample_weight, groups, classifier)
+    rows = _Units.read(X, labels, column, sample_weight, groups, classifier)
     rng = check_random_state(random_state)
     draws = [rows.draw(rng) for _ in range(n_bootstrap)]
     jobs = ((estimator, X, y, sample_weight, draw) for draw in draws)
@@ -84,7 +84,7 @@ def _coefficients(
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Units:
     """The units that are drawn, and what a draw must contain.
 
     Attributes
@@ -110,7 +110,7 @@ class _Rows:
         sample_weight: Array | None,
         groups: Array | None,
         classifier: bool,
-    ) -> "_Rows":
+    ) -> "_Units":
         """Read the tasks of all rows.
 
         Raises

@@ -14,7 +14,7 @@ from skmtl.inspection import find_task_column
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
-Rows = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 # Attempts to draw halves that both have a label of every task.
 _N_ATTEMPTS = 20
@@ -38,9 +38,9 @@ class LabelledRows:
     groups : ndarray of shape (n_rows,) or None
     """
 
-    rows: Rows
+    rows: Indices
     tasks: Array
-    codes: Rows | None
+    codes: Indices | None
     observed: NDArray[np.bool_] | None
     strata: Array
     groups: Array | None
@@ -101,7 +101,7 @@ class LabelledRows:
                 f"{few[0]!s}, have labels in fewer than two {what}. Leave these tasks out."
             )
 
-    def _label_tasks(self) -> tuple[Rows, Rows]:
+    def _label_tasks(self) -> tuple[Indices, Indices]:
         """The task and the row of each label."""
         if self.observed is not None:
             positions, codes = np.nonzero(self.observed)
@@ -109,7 +109,7 @@ class LabelledRows:
         positions = np.arange(len(self.rows))
         return np.zeros_like(positions) if self.codes is None else self.codes, positions
 
-    def draw(self, rng: np.random.RandomState) -> tuple[Rows, Rows]:
+    def draw(self, rng: np.random.RandomState) -> tuple[Indices, Indices]:
         """Two disjoint halves, as ascending positions in X.
 
         In the stacked layout, and if no label is missing, both have the same number of rows of each
@@ -130,7 +130,7 @@ class LabelledRows:
             f"Leave out tasks with few labels."
         )
 
-    def _split(self, rng: np.random.RandomState) -> list[Rows]:
+    def _split(self, rng: np.random.RandomState) -> list[Indices]:
         n_rows = len(self.rows)
         stacked = self.codes is not None
         features = np.zeros((n_rows, 1)) if self.codes is None else self.codes[:, None]
@@ -144,13 +144,13 @@ class LabelledRows:
         codes = np.zeros(n_rows, dtype=np.intp) if self.codes is None else self.codes
         return _trim(halves, codes, rng)
 
-    def _has_all_tasks(self, half: Rows) -> bool:
+    def _has_all_tasks(self, half: Indices) -> bool:
         if self.observed is not None:
             return bool(self.observed[half].any(axis=0).all())
         return self.codes is None or len(np.unique(self.codes[half])) == len(self.tasks)
 
 
-def _trim(halves: list[Rows], codes: Rows, rng: np.random.RandomState) -> list[Rows]:
+def _trim(halves: list[Indices], codes: Indices, rng: np.random.RandomState) -> list[Indices]:
     """Leave out rows at random where one half has more rows of a task than the other."""
     counts = [np.bincount(codes[half], minlength=codes.max() + 1) for half in halves]
     least = np.minimum(*counts)

@@ -119,7 +119,7 @@ def debias(
             Z = None if alone else sample.X @ directions.coef / norms[:, 0]
             together.add(sample, along, Z)
     found += prior
-    _warn_of_unknown(np.isnan(found), fitted, data)
+    _warn_of_unknown(np.isnan(found), data)
     if together is None:
         test = "chi2", *_test_independent(found / errors, df)
     else:
@@ -309,7 +309,7 @@ def _check_kind(estimator: Any) -> None:
         )
     if not estimator._is_convex or type(estimator)._get_penalty is TaskEstimator._get_penalty:
         raise ValueError(_not_sparse(estimator))
-    if getattr(estimator, "refit_support", False):
+    if estimator._refits:
         raise ValueError(
             "method='debiased' needs refit_support=False: the residuals of a refit understate the "
             "noise. Set refit_support=False."
@@ -355,7 +355,7 @@ def _check_noise(squares: Array, tasks: Array, data: TaskData) -> None:
         )
 
 
-def _warn_of_unknown(unknown: Array, fitted: Any, data: TaskData) -> None:
+def _warn_of_unknown(unknown: Array, data: TaskData) -> None:
     if unknown.any():
         features = np.flatnonzero(unknown.any(axis=1)).tolist()
         tasks = data.tasks[unknown.any(axis=0)].tolist()

@@ -3,7 +3,7 @@
 import copy
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from skmtl.inspection import FittedTasks, feature_names, find_last
 from skmtl.model_selection import check_estimator, rows_of_data
 
 Array = NDArray[Any]
-Rows = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 # The grid of each half, as in path; it ends when enough features have entered.
 _N_ALPHAS, _EPS = 100, 1e-3
@@ -56,9 +56,10 @@ class PathSelector:
 
     model: Any
     data: TaskData
-    places: Rows
+    places: Indices
     feature_names: list[str]
     n_selected: int = 0
+    select: ClassVar[str] = "path"
 
     @classmethod
     def read(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> Self:
@@ -89,7 +90,11 @@ class PathSelector:
     def n_features(self) -> int:
         return int(self.data.X.shape[1])
 
-    def __call__(self, rows: Rows) -> Half:
+    def count(self, frequencies: Array) -> float:
+        """The number of features selected on each half."""
+        return float(self.n_selected)
+
+    def __call__(self, rows: Indices) -> Half:
         data = self.data.take(np.sort(self.places[rows]))
         if data.scales is not None:
             data = data.standardised()
@@ -138,8 +143,13 @@ class FitSelector:
     X: Any
     y: Any
     sample_weight: Any
+    select: ClassVar[str] = "fit"
 
-    def __call__(self, rows: Rows) -> Half:
+    def count(self, frequencies: Array) -> float:
+        """The mean number of features selected on a half, given their frequencies."""
+        return float(frequencies.sum())
+
+    def __call__(self, rows: Indices) -> Half:
         weights = {}
         if self.sample_weight is not None and not isinstance(self.sample_weight, Number):
             weights["sample_weight"] = _safe_indexing(self.sample_weight, rows)

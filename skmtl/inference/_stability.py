@@ -18,7 +18,7 @@ from sklearn.utils._param_validation import (
 from skmtl._parallel import run_parallel
 from skmtl._warnings import warn
 from skmtl.inference._complementary import LabelledRows
-from skmtl.inference._half_selection import FitSelector, Half, PathSelector, Rows
+from skmtl.inference._half_selection import FitSelector, Half, Indices, PathSelector
 from skmtl.inference._rows import indexable
 from skmtl.inference._selection_bounds import (
     ASSUMPTIONS,
@@ -293,7 +293,7 @@ class _Aim:
 
 
 def _select_pair(
-    selector: PathSelector | FitSelector, first: Rows, second: Rows
+    selector: PathSelector | FitSelector, first: Indices, second: Indices
 ) -> tuple[Half, Half]:
     return selector(first), selector(second)
 
@@ -318,10 +318,7 @@ def _result(
     """Frequencies over all halves, the threshold and its bounds."""
     frequencies = np.mean([half.features for half in halves], axis=0)
     n_features, names = len(frequencies), halves[0].feature_names
-    if isinstance(selector, PathSelector):
-        select, n_selected = "path", float(selector.n_selected)
-    else:
-        select, n_selected = "fit", float(frequencies.sum())
+    n_selected = selector.count(frequencies)
     threshold = aim.find_threshold(n_selected, n_features)
     if threshold is None:
         threshold = 1.0
@@ -341,7 +338,7 @@ def _result(
         assumption=aim.assumption,
         n_selected=n_selected,
         n_subsamples=aim.n_pairs,
-        select=select,
+        select=selector.select,
         features=np.array(names, dtype=object),
         tasks=np.asarray(halves[0].tasks),
         has_names=names != [f"x{j}" for j in range(n_features)],

@@ -11,7 +11,6 @@ from skmtl._warnings import gather_warnings
 from skmtl.design import TaskData, task_factors
 from skmtl.estimators import TaskEstimator, TaskRegressor
 from skmtl.inference._mixed_model import MixedModel, Solution
-from skmtl.losses import SquaredLoss
 from skmtl.penalties import Penalty, TaskPrecision
 
 Array = NDArray[Any]
@@ -253,7 +252,7 @@ def _fitted(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Ta
             "estimated. Pass the predictors of the known coefficients as an offset_column."
         )
     model: Any = clone(estimator).fit(X, y, sample_weight)
-    if not isinstance(model._own_loss(), SquaredLoss):
+    if not model._own_loss().has_gaussian_noise:
         raise ValueError(
             f"standard_errors needs loss='squared', under which the model is Gaussian; got "
             f"loss={model.loss!r}."

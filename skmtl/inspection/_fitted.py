@@ -91,7 +91,8 @@ class FittedTasks:
         coef = model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_
         coef = np.atleast_2d(np.asarray(coef))
         tasks = np.asarray(getattr(model, "tasks_", np.arange(len(coef))))
-        features = feature_names(vars(model).get("_main", model), columns, coef.shape[1])
+        named = model._main_model() if hasattr(model, "_main_model") else model
+        features = feature_names(named, columns, coef.shape[1])
         intercept = np.asarray(getattr(model, "intercept_", []), dtype=np.float64).ravel()
         if len(intercept) not in (1, len(coef)):
             return cls(coef, tasks, features, name, None, model)

@@ -71,14 +71,14 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
     if not n_aside:
         return importance
     if task_column is not None:
-        find_task_column(estimator, task_column, len(importance) + n_aside)
+        locate_task_column(estimator, task_column, len(importance) + n_aside)
     largest = importance.max(initial=0.0)
     columns = np.full(len(importance) + n_aside, 2.0 * largest if largest > 0 else 1.0)
     columns[feature_positions(estimator, len(columns))] = importance
     return columns
 
 
-def find_task_column(estimator: Any, task_column: str | int, n_columns: int) -> int:
+def locate_task_column(estimator: Any, task_column: str | int, n_columns: int) -> int:
     """Return the task column's position among the columns the estimator was fitted on."""
     if not isinstance(task_column, str):
         if not -n_columns <= task_column < n_columns:

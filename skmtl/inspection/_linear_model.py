@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmtl.design import in_task_order, listed_offsets
 from skmtl.estimators import TaskEstimator
 from skmtl.inspection._fitted import feature_names
-from skmtl.inspection._importance import find_task_column
+from skmtl.inspection._importance import locate_task_column
 
 Array = NDArray[Any]
 
@@ -109,7 +109,7 @@ class LinearModel:
         if classifier:
             classes = np.arange(2) if model._layout == "shared" else model.classes_
         position = (
-            find_task_column(model, model.task_column, model.n_features_in_) if stacked else None
+            locate_task_column(model, model.task_column, model.n_features_in_) if stacked else None
         )
         return cls(
             name=type(model).__name__,
@@ -189,8 +189,8 @@ def sole_model(estimator: Any, caller: str) -> Any:
             estimator = estimator.steps[-1][1]
         elif "best_estimator_" in within:
             estimator = estimator.best_estimator_
-        elif isinstance(within.get("_main"), TaskEstimator):  # of AuxiliaryTaskRegressor
-            estimator = within["_main"]
+        elif hasattr(estimator, "_main_model"):  # of AuxiliaryTaskRegressor
+            estimator = estimator._main_model()
         else:
             check_is_fitted(estimator)
             raise TypeError(

@@ -119,7 +119,7 @@ class RelatedTasks:
             Divides the covariance.
         """
         covariance = self._covariance / strength
-        forces = _solve_jointly(*self._system(covariance, present), self._linear[:, present])
+        forces = _solve_jointly(self._system(covariance, present)[0], self._linear[:, present])
         coef = np.einsum("p,bpi->bi", covariance[task, present], forces)
         return self._in_features(coef[:, :, None])[:, 0]
 
@@ -134,7 +134,7 @@ class RelatedTasks:
         across = covariance[:, present]
         system, grams = self._system(covariance, present)
         n_present = len(present)
-        forces = _solve_jointly(system, grams, self._linear[:, present])
+        forces = _solve_jointly(system, self._linear[:, present])
         coef = np.matmul(across, forces)
         blocks = np.zeros((n_blocks, n_present, size, n_present, size))
         blocks[:, np.arange(n_present), :, np.arange(n_present)] = grams.transpose(1, 0, 2, 3)
@@ -175,7 +175,7 @@ def _solve(matrices: Array, vectors: Array) -> Array:
     return np.asarray(np.linalg.solve(matrices, vectors[..., None])[..., 0])
 
 
-def _solve_jointly(system: Array, grams: Array, linear: Array) -> Array:
+def _solve_jointly(system: Array, linear: Array) -> Array:
     """Solve for the vectors (n_blocks, n_present, size) of all present tasks."""
     n_blocks = len(linear)
     return _solve(system, linear.reshape(n_blocks, -1)).reshape(linear.shape)

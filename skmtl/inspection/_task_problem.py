@@ -12,14 +12,7 @@ from sklearn.base import clone, is_classifier
 from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl._warnings import gather_warnings
 from skmtl.design import Moments, TaskData
-from skmtl.estimators import (
-    ClusteredTaskRegressor,
-    Fold,
-    HeldOutLoss,
-    TaskEstimator,
-    TaskRelationRegressor,
-    search_grids,
-)
+from skmtl.estimators import Fold, HeldOutLoss, TaskEstimator, search_grids
 from skmtl.inspection._related_fit import RelatedTasks
 from skmtl.inspection._separate import loss_names, of_one_task
 
@@ -57,7 +50,7 @@ class TaskProblem:
         ValueError
             If there are fewer than two tasks, or the loss does not separate into tasks.
         """
-        check_estimator(estimator, caller)
+        check_fixed_strength(estimator, caller)
         model = clone(estimator)
         model._validate_params()
         data = model._read(X, y, sample_weight)
@@ -211,11 +204,7 @@ class TaskProblem:
         if data.n_tasks < 2 or (data.label_counts == 0).any() or model._shrinks_intercepts(data):
             return None
         coef = self.fit()[0]
-        covariance = model._covariance(coef.T.astype(np.float64)) / model.alpha
-        if isinstance(model, TaskRelationRegressor) and model.ridge > 0:
-            eye = np.eye(data.n_tasks)
-            covariance = np.linalg.solve(eye + model.alpha * model.ridge * covariance, covariance)
-            covariance = (covariance + covariance.T) / 2
+        covariance = model._form_covariance(coef.T.astype(np.float64))
         moments = Moments.of(data, centre=model.fit_intercept)
         quadratics = model._objective_of(moments, data).quadratics
         return RelatedTasks(quadratics, covariance)
@@ -244,16 +233,10 @@ def best_alpha(
 
 def is_quadratic_given_covariance(model: Any) -> bool:
     """Whether the fit minimises the squared loss plus a quadratic form, given the covariance."""
-    if getattr(model, "loss", "") != "squared" or model.alpha == 0:
-        return False
-    if isinstance(model, TaskRelationRegressor):
-        return True
-    # Without a penalty on the mean task, its variance is unbounded.
-    bounded = isinstance(model, ClusteredTaskRegressor) and model.clusters is None
-    return bounded and (model.form == "relaxed" or model.mean > 0)
+    return bool(model._has_form_given_covariance and model.loss == "squared" and model.alpha > 0)
 
 
-def check_estimator(estimator: Any, caller: str) -> None:
+def check_fixed_strength(estimator: Any, caller: str) -> None:
     """Raise unless this is an estimator of skmtl that does not select its own strength."""
     name = type(estimator).__name__
     remedy = "Pass one such as TaskRelationRegressor()."

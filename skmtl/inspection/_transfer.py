@@ -448,6 +448,10 @@ def _fold_losses(
     return losses
 
 
+# Metrics of transfer_gain, with the arguments by which scorers call a metric over tasks. Their
+# ``sample_weight`` is None, because transfer_gain takes no weights.
+
+
 def _squared_error(
     y_true: Any, y_pred: Array, *, task: Any, sample_weight: Any, average: str | None
 ) -> Any:

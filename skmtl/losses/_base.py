@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from skmtl._site import DocumentedEstimator
 
 Array = NDArray[Any]
+
+_LINKS = {"log": np.log, "logit": logit}
 
 
 class Loss(DocumentedEstimator):
@@ -92,6 +95,21 @@ class Loss(DocumentedEstimator):
         return -np.inf, np.inf
 
     @property
+    def has_prox(self) -> bool:
+        """Whether ``prox`` is defined, which it is not for losses that wrap others."""
+        return False
+
+    @property
+    def has_gaussian_noise(self) -> bool:
+        """Whether it is the loss of Gaussian noise of constant variance."""
+        return False
+
+    @property
+    def is_near_squares(self) -> bool:
+        """Whether twice the mean loss stands for the variance of the noise."""
+        return False
+
+    @property
     def label_rule(self) -> str:
         """What users' labels must be, for error messages."""
         return "labels 0 and 1" if self.signed else "numbers"
@@ -136,6 +154,10 @@ class Loss(DocumentedEstimator):
         """An upper bound of loss(z + step) - loss(z) - gradient(z) step, without cancellation."""
         return self.curvature_bound * step * step / 2
 
+    def probabilities(self, z: Array) -> Array:
+        """The class probabilities of each row, if the loss couples its columns."""
+        raise NotImplementedError
+
     def conjugate(self, y: Array, u: Array) -> Array:
         """The convex conjugate sup_z (u z - loss(y, z)); infinite outside its domain."""
         raise NotImplementedError
@@ -166,6 +188,10 @@ class Loss(DocumentedEstimator):
     def inverse_link(self, z: Array) -> Array:
         """The mean response for a linear predictor z."""
         raise NotImplementedError
+
+    def link_of(self, mean: Any) -> Any:
+        """The linear predictor z for a mean response in a column; the mean itself without link."""
+        return _LINKS[self.link](mean) if self.link in _LINKS else mean
 
     def held_out_loss(self, y: Array, z: Array) -> Array:
         """The loss by which predictions of regressors are compared: by default squared errors."""

@@ -31,6 +31,7 @@ class HuberLoss(Loss):
 
     curvature_bound = 1.0
     translates = True
+    is_near_squares = True
     link = "identity"
 
     def __init__(self, delta: float = 1.35) -> None:

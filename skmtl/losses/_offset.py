@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from skmtl.losses._base import Array, Loss
-from skmtl.losses._multinomial import MultinomialLoss
 
 # Predictors at which a loss exceeds this are an error of the user's: squares would overflow.
 _LARGEST = 1e100
@@ -76,6 +75,14 @@ class OffsetLoss(Loss):
     def compares_tasks(self) -> bool:
         return self.loss.compares_tasks
 
+    @property
+    def has_gaussian_noise(self) -> bool:
+        return self.loss.has_gaussian_noise
+
+    @property
+    def is_near_squares(self) -> bool:
+        return self.loss.is_near_squares
+
     def smoothed(self, width: float) -> Loss:
         return OffsetLoss(self.loss.smoothed(width), self.offset)
 
@@ -87,8 +94,6 @@ class OffsetLoss(Loss):
         return self.loss.column(task)
 
     def probabilities(self, z: Array) -> Array:
-        """The class probabilities of a loss that couples tasks."""
-        assert isinstance(self.loss, MultinomialLoss)
         return self.loss.probabilities(self._with_offset(z))
 
     def _with_offset(self, z: Array) -> Array:

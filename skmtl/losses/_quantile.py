@@ -37,6 +37,7 @@ class QuantileLoss(Loss):
     """
 
     has_gradient = False
+    has_prox = True
     link = "identity"
     translates = True
 

@@ -22,6 +22,8 @@ class SquaredLoss(Loss):
     curvature_bound = 1.0
     constant_curvature = True
     translates = True
+    has_gaussian_noise = True
+    is_near_squares = True
     link = "identity"
 
     def value(self, y: Array, z: Array) -> Array:

@@ -24,17 +24,20 @@ class _Scale(NamedTuple):
         penalty.
     inverse : bool
         Whether the package's parameter is the inverse of a strength.
+    over_tasks : bool
+        Whether losses are divided by the number of tasks, and penalties multiplied by its root.
     """
 
     over: str
     norm: float | None = 1.0
     ridge: float | None = None
     inverse: bool = False
+    over_tasks: bool = False
 
 
 _SCALES = {
-    ("adelie", "squared"): _Scale("mean", ridge=1.0),
-    ("adelie", "multinomial"): _Scale("mean", ridge=1.0),
+    ("adelie", "squared"): _Scale("mean", ridge=1.0, over_tasks=True),
+    ("adelie", "multinomial"): _Scale("mean", ridge=1.0, over_tasks=True),
     ("celer", "squared"): _Scale("mean"),
     ("glmnet", "squared"): _Scale("mean"),
     ("glmnet", "logistic"): _Scale("mean", ridge=1.0),
@@ -216,11 +219,11 @@ def convert_alpha(
     strength *= factor
     if scale.over == "sum":
         strength /= float(sizes.mean())
-    if from_ == "adelie":
+    if scale.over_tasks:
         if n_tasks is None:
             raise ValueError(
-                "n_tasks is needed with from_='adelie', which divides losses by it, got None. Pass "
-                "the number of tasks, or of classes."
+                f"n_tasks is needed with from_={from_!r}, which divides losses by it, got None. "
+                f"Pass the number of tasks, or of classes."
             )
         strength *= n_tasks**1.5
     return strength

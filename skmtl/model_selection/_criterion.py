@@ -226,7 +226,7 @@ def _check_model(model: Any, data: TaskData) -> None:
         why = "has a loss other than the squared"
     elif not model._is_convex:
         why = "is not convex, so that its fits depend on their starts"
-    elif getattr(model, "refit_support", False):
+    elif model._refits:
         why = "refits the selected coefficients, which is not continuous in the labels"
     elif model._penalty_reads_labels:
         why = "has a penalty that is learned from the labels"

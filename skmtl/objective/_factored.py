@@ -10,7 +10,8 @@ from skmtl.objective._certificate import Dual
 from skmtl.penalties import FactoredPenalty, Penalty
 from skmtl.solvers import Point
 
-_TINY = 1e-12
+# The least curvature of a row of V, as a share of the largest.
+_LEAST_SHARE = 1e-12
 
 
 class FactoredObjective(BaseObjective):
@@ -86,7 +87,7 @@ class FactoredObjective(BaseObjective):
             scaled = self.left.astype(np.float64) * np.sqrt(metric)[:, None]
             gram = scaled.T @ scaled
             metric = np.diag(gram)
-            metric = np.maximum(metric, _TINY * metric.max(initial=0.0))
+            metric = np.maximum(metric, _LEAST_SHARE * metric.max(initial=0.0))
             metric = np.where(metric > 0, metric, 1.0)
             scale = 1 / np.sqrt(metric)
             factor = linalg.largest_eigenvalue(gram * np.outer(scale, scale))

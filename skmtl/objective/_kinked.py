@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from skmtl._numerics import Spectrum
-from skmtl.losses import GivenSlopesLoss, OffsetLoss, QuantileLoss
+from skmtl.losses import GivenSlopesLoss, OffsetLoss
 from skmtl.objective._base import MOST_FEATURES, Array
 from skmtl.objective._expansion import ExpandedRows
 from skmtl.objective._row_loss import GRAM_BYTES
@@ -86,7 +86,7 @@ class KinkedRows(ExpandedRows):
         d, grams = self.n_features, self.design.n_grams
         if d > MOST_FEATURES or 8 * d * d * grams > GRAM_BYTES or self._couples_tasks:
             return False
-        plain = isinstance(self.loss, QuantileLoss) and self.has_free_intercepts
+        plain = self.loss.has_prox and self.has_free_intercepts
         return plain and (self.terms is None or self.terms.takes_copies)
 
     # Whether the intercepts are free; subclasses may penalise them.

@@ -29,7 +29,7 @@ class RowIntercepts(BaseObjective):
     def __init__(self, design: Design, y: Array, loss: Loss, penalty: Penalty | None) -> None:
         self.design, self.loss = design, loss
         self.n_features, self.n_columns = design.n_features, design.n_columns
-        self.n_tasks = int(getattr(design, "tasks", design).n_columns)
+        self.n_tasks = design.n_tasks
         self._set_parts(*parts_of(penalty))
         self.dtype = np.dtype(design.dtype)
         self._label_means = np.zeros(design.n_intercepts)

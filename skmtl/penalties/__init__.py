@@ -3,7 +3,7 @@
 from skmtl.penalties._base import Composite, Penalty, PenaltySum, Quadratic
 from skmtl.penalties._by_feature import ChosenEntries, Positive, WeightedRows
 from skmtl.penalties._cluster import ClusterNorm
-from skmtl.penalties._concave import RowConcave, RowMajoriser
+from skmtl.penalties._concave import CappedRows, MinimaxRows, RowConcave, RowMajoriser
 from skmtl.penalties._coupling import TaskQuadratic
 from skmtl.penalties._entries import L1
 from skmtl.penalties._factored import FactoredPenalty
@@ -25,6 +25,7 @@ from skmtl.penalties._trace import TraceNorm
 from skmtl.penalties._tree import TreeGroup
 
 __all__ = [
+    "CappedRows",
     "L1",
     "L21",
     "ChosenEntries",
@@ -42,6 +43,7 @@ __all__ = [
     "Quadratic",
     "RelaxedClusterNorm",
     "Ridge",
+    "MinimaxRows",
     "RowConcave",
     "RowMajoriser",
     "SparseGroup",

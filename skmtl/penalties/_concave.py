@@ -11,67 +11,107 @@ from skmtl.penalties._shrinkage import row_norms, shrink_entries
 _GROWTH = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RowConcave:
-    """sum_g h_g(||W_g||), h_g concave and increasing; l1 norms ("capped") or Frobenius ("mcp").
+    """sum_g h_g(||W_g||), h_g concave and increasing.
 
     The groups g are single rows unless ``groups`` (n_features,) numbers them from 0. ``weights``
-    (n_features,), equal within each group, multiply alpha. In a group of p features the capped
-    norm may be p times as large, and alpha of the minimax concave penalty is multiplied by sqrt(p).
+    (n_features,), equal within each group, multiply alpha.
     """
 
-    penalty: str
     alpha: float
-    threshold: float
-    gamma: float
     groups: Array | None = None
     weights: Array | None = None
 
-    def _strengths(self, n_features: int) -> tuple[Array, Array]:
-        """alpha and the sizes of the groups, each for every row of W."""
-        alphas, sizes = np.full(n_features, float(self.alpha)), np.ones(n_features)
-        if self.weights is not None:
-            alphas = alphas * self.weights
-        if self.groups is not None:
-            sizes = np.bincount(self.groups).astype(np.float64)[self.groups]
-        return (alphas if self.penalty == "capped" else alphas * np.sqrt(sizes)), sizes
-
     def norms(self, W: Array) -> Array:
         """The norm of the row, or of its group, for every row of W (n_features,)."""
-        norms = np.abs(W).sum(axis=1) if self.penalty == "capped" else row_norms(W)
-        return group_norms(norms.astype(np.float64), self.groups, self.penalty == "capped")
-
-    def value(self, W: Array) -> float:
-        norms, (alphas, sizes) = self.norms(W), self._strengths(len(W))
-        if self.penalty == "capped":
-            values = alphas * np.minimum(norms, sizes * self.threshold)
-        else:
-            short = np.minimum(norms, self.gamma * alphas)
-            values = alphas * short - short**2 / (2 * self.gamma)
-        # Each group has been counted once for each of its rows.
-        return float(values.sum() if self.groups is None else (values / sizes).sum())
+        raise NotImplementedError
 
     def slopes(self, W: Array) -> Array:
         """h' at the norms (n_features,); at a kink the right derivative, the smaller."""
-        norms, (alphas, sizes) = self.norms(W), self._strengths(len(W))
-        if self.penalty == "capped":
-            return np.where(norms < sizes * self.threshold, alphas, 0.0)
-        return np.maximum(alphas - norms / self.gamma, 0.0)
+        raise NotImplementedError
 
     def majoriser(self, W: Array) -> "RowMajoriser":
         """The convex penalty that majorises this one, up to a constant, and touches it at W.
 
         Its balls let each row or group grow to twice its size.
         """
-        entries = self.penalty == "capped"
-        sizes = np.abs(W).max(axis=1) if entries else self.norms(W)
-        if entries and self.groups is not None:
+        raise NotImplementedError
+
+    def _values(self, norms: Array) -> Array:
+        """h at the norms (n_features,)."""
+        raise NotImplementedError
+
+    def _alphas(self, n_features: int) -> Array:
+        """alpha for every row of W."""
+        alphas = np.full(n_features, float(self.alpha))
+        return alphas if self.weights is None else alphas * self.weights
+
+    def _sizes(self, n_features: int) -> Array:
+        """The size of its group for every row of W."""
+        if self.groups is None:
+            return np.ones(n_features)
+        return np.asarray(np.bincount(self.groups).astype(np.float64)[self.groups])
+
+    def value(self, W: Array) -> float:
+        values = self._values(self.norms(W))
+        # Each group has been counted once for each of its rows.
+        return float((values if self.groups is None else values / self._sizes(len(W))).sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class CappedRows(RowConcave):
+    """The capped l1 norm alpha min(||W_g||_1, threshold), p times as large for p features."""
+
+    threshold: float
+
+    def norms(self, W: Array) -> Array:
+        return group_norms(np.abs(W).sum(axis=1).astype(np.float64), self.groups, add=True)
+
+    def slopes(self, W: Array) -> Array:
+        short = self.norms(W) < self._sizes(len(W)) * self.threshold
+        return np.where(short, self._alphas(len(W)), 0.0)
+
+    def majoriser(self, W: Array) -> "RowMajoriser":
+        sizes = np.abs(W).max(axis=1)
+        if self.groups is not None:
             largest = np.zeros(self.groups.max() + 1, dtype=sizes.dtype)
             np.maximum.at(largest, self.groups, sizes)
             sizes = largest[self.groups]
-        # Zero rows have the full slope, and need no ball for a finite conjugate.
-        radii = np.where(sizes > 0, _GROWTH * sizes, np.inf)
-        return RowMajoriser(self.slopes(W), radii, entries, None if entries else self.groups)
+        return EntryMajoriser(self.slopes(W), _radii(sizes))
+
+    def _values(self, norms: Array) -> Array:
+        alphas, sizes = self._alphas(len(norms)), self._sizes(len(norms))
+        return np.asarray(alphas * np.minimum(norms, sizes * self.threshold))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinimaxRows(RowConcave):
+    """The minimax concave penalty of Frobenius norms, with alpha times sqrt(p) for p features."""
+
+    gamma: float
+
+    def norms(self, W: Array) -> Array:
+        return group_norms(row_norms(W).astype(np.float64), self.groups)
+
+    def slopes(self, W: Array) -> Array:
+        return np.maximum(self._alphas(len(W)) - self.norms(W) / self.gamma, 0.0)
+
+    def majoriser(self, W: Array) -> "RowMajoriser":
+        return NormMajoriser(self.slopes(W), _radii(self.norms(W)), self.groups)
+
+    def _values(self, norms: Array) -> Array:
+        alphas = self._alphas(len(norms))
+        short = np.minimum(norms, self.gamma * alphas)
+        return np.asarray(alphas * short - short**2 / (2 * self.gamma))
+
+    def _alphas(self, n_features: int) -> Array:
+        return super()._alphas(n_features) * np.sqrt(self._sizes(n_features))
+
+
+def _radii(sizes: Array) -> Array:
+    """The radii of the balls; zero rows have the full slope, and need none."""
+    return np.where(sizes > 0, _GROWTH * sizes, np.inf)
 
 
 class RowMajoriser(Penalty):
@@ -80,28 +120,71 @@ class RowMajoriser(Penalty):
     .. math:: \sum_j a_j \lVert W_{j\cdot} \rVert \quad \text{with} \quad
               \lVert W_{j\cdot} \rVert_* \le r_j
 
-    where both norms are Euclidean, or the first is l1 and the second the largest absolute entry.
-    Euclidean norms may be those of groups of rows. Finite radii make the conjugate finite, so that
-    rows of slope zero have a certificate too.
+    where the slopes :math:`a_j` are >= 0, and the radii :math:`r_j` positive or infinite. Finite
+    radii make the conjugate finite, so that rows of slope zero have a certificate too.
+    """
+
+    is_norm = False
+    is_absolute = True
+    slopes: Array
+    radii: Array
+
+    def _dual_sizes(self, G: Array) -> Array:
+        """The dual norms of the rows (n_features,)."""
+        raise NotImplementedError
+
+    def dual_scale(self, G: Array) -> float:
+        free = ~np.isfinite(self.radii)
+        ratio = float((self._dual_sizes(G)[free] / self.slopes[free]).max(initial=0.0))
+        return 1.0 if ratio <= 1.0 else (1.0 - 1e-14) / ratio
+
+
+class EntryMajoriser(RowMajoriser):
+    """With l1 norms, in balls of the largest absolute entry.
 
     Parameters
     ----------
     slopes : ndarray of shape (n_features,)
     radii : ndarray of shape (n_features,)
-        Positive or infinite.
-    entries : bool
-        Whether the first norm is l1.
+    """
+
+    separates_over_rows = True
+
+    def __init__(self, slopes: Array, radii: Array) -> None:
+        self.slopes, self.radii = slopes, radii
+
+    def value(self, W: Array) -> float:
+        return float((self.slopes * np.abs(W).sum(axis=1)).sum())
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        threshold = (step * self.slopes[:, None]).astype(V.dtype)
+        radii = self.radii[:, None].astype(V.dtype)
+        return np.asarray(np.clip(shrink_entries(V, threshold), -radii, radii))
+
+    def conjugate(self, G: Array) -> float:
+        excess = np.maximum(np.abs(G) - self.slopes[:, None], 0.0)
+        bounded = np.isfinite(self.radii)
+        if (excess[~bounded] > 0).any():
+            return np.inf
+        return float((self.radii[bounded, None] * excess[bounded]).sum())
+
+    def _dual_sizes(self, G: Array) -> Array:
+        return np.asarray(np.abs(G).max(axis=1))
+
+
+class NormMajoriser(RowMajoriser):
+    """With Euclidean norms of rows or groups of rows, in Euclidean balls.
+
+    Parameters
+    ----------
+    slopes : ndarray of shape (n_features,)
+    radii : ndarray of shape (n_features,)
     groups : int array of shape (n_features,), optional
         The group of each row, from 0, within which slopes and radii are equal.
     """
 
-    is_norm = False
-    is_absolute = True
-
-    def __init__(
-        self, slopes: Array, radii: Array, entries: bool, groups: Array | None = None
-    ) -> None:
-        self.slopes, self.radii, self.entries, self.groups = slopes, radii, entries, groups
+    def __init__(self, slopes: Array, radii: Array, groups: Array | None = None) -> None:
+        self.slopes, self.radii, self.groups = slopes, radii, groups
 
     @property
     def separates_over_rows(self) -> bool:
@@ -112,36 +195,25 @@ class RowMajoriser(Penalty):
         return self.groups
 
     def value(self, W: Array) -> float:
-        if self.entries:
-            return float((self.slopes * np.abs(W).sum(axis=1)).sum())
-        return float((self.slopes * self._norms(W))[self._firsts].sum())
+        return float((self.slopes * self._dual_sizes(W))[self._firsts].sum())
 
     def prox(self, V: Array, step: float | Array) -> Array:
         threshold = (step * self.slopes[:, None]).astype(V.dtype)
-        radii = self.radii[:, None].astype(V.dtype)
-        if self.entries:
-            return np.asarray(np.clip(shrink_entries(V, threshold), -radii, radii))
-        norms = self._norms(V)[:, None]
+        radii, norms = self.radii[:, None].astype(V.dtype), self._dual_sizes(V)[:, None]
         kept = np.minimum(np.maximum(norms - threshold, 0), radii)
         return np.asarray(V * np.divide(kept, norms, out=np.zeros_like(norms), where=norms > 0))
 
     def conjugate(self, G: Array) -> float:
-        excess, bounded = self._excess(G), np.isfinite(self.radii)
+        excess = np.maximum(self._dual_sizes(G) - self.slopes, 0.0)
+        bounded = np.isfinite(self.radii)
         if (excess[~bounded] > 0).any():
             return np.inf
-        if not self.entries:
-            bounded &= self._firsts
-        return float((self.radii[bounded, None] * excess[bounded]).sum())
+        bounded &= self._firsts
+        return float((self.radii[bounded] * excess[bounded]).sum())
 
-    def dual_scale(self, G: Array) -> float:
-        free = ~np.isfinite(self.radii)
-        sizes = np.abs(G).max(axis=1) if self.entries else self._norms(G)
-        ratio = float((sizes[free] / self.slopes[free]).max(initial=0.0))
-        return 1.0 if ratio <= 1.0 else (1.0 - 1e-14) / ratio
-
-    def _norms(self, W: Array) -> Array:
-        """The Euclidean norms of the rows, or of their groups (n_features,)."""
-        return group_norms(row_norms(W), self.groups)
+    def _dual_sizes(self, G: Array) -> Array:
+        # The Euclidean norm is its own dual.
+        return group_norms(row_norms(G), self.groups)
 
     @property
     def _firsts(self) -> Array:
@@ -151,11 +223,6 @@ class RowMajoriser(Penalty):
         mask = np.zeros(len(self.groups), dtype=bool)
         mask[np.unique(self.groups, return_index=True)[1]] = True
         return mask
-
-    def _excess(self, G: Array) -> Array:
-        """The excess of the rows' norms, or of the absolute entries, over the slopes."""
-        sizes = np.abs(G) if self.entries else self._norms(G)[:, None]
-        return np.asarray(np.maximum(sizes - self.slopes[:, None], 0.0))
 
 
 def group_norms(norms: Array, groups: Array | None, add: bool = False) -> Array:

@@ -74,7 +74,7 @@ class Fusion(RowRootNorm):
         return np.unique(W, return_inverse=True)[1].reshape(W.shape)
 
     def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
-        fused, entries, rows = (part[:, None] for part in self._thresholds(len(V), step))
+        _, entries, rows = (part[:, None] for part in self._thresholds(len(V), step))
         first, W = [], V
         if self.fused > 0:
             alone = type(self)(**{**self.get_params(deep=False), "sparse": 0.0, "block": 0.0})

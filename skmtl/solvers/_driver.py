@@ -7,12 +7,14 @@ from operator import lt
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skmtl._warnings import warn
 from skmtl.solvers._contract import Certified
 from skmtl.solvers._point import Point
 
+Array = NDArray[Any]
 Asked = TypeVar("Asked", bound=Certified)
 
 
@@ -33,6 +35,12 @@ class Solver(Protocol):
 
     def bounds(self, point: Point) -> tuple[float, float]:
         """The objective at the point last returned, and a lower bound on its minimum."""
+
+
+def duals_of(solver: Solver) -> tuple[Array, ...] | None:
+    """The dual variables of the terms, if the solver is one for sums of penalties."""
+    duals: tuple[Array, ...] | None = getattr(solver, "duals", None)
+    return duals
 
 
 # Called with an objective that has the required capabilities, and a starting point.

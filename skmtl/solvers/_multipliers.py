@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.solvers._contract import Kinked
-from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Algorithm, Solver, certified
+from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Algorithm, Solver, certified, duals_of
 from skmtl.solvers._point import Point
 
 Array = NDArray[Any]
@@ -73,7 +73,7 @@ class Multipliers:
         )
         self.n_sweeps += max(SWEEPS_PER_ITERATION * found.n_iter, solver.n_sweeps)
         self.smooth_point = found.last.astype(np.float64)
-        duals = getattr(solver, "duals", None)
+        duals = duals_of(solver)
         self.multipliers = smooth.multipliers(self.smooth_point)
         self.bound = objective.lower_bound(self.multipliers, self.smooth_point, duals)
         self.point = objective.settled(self.smooth_point)

@@ -9,11 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skmtl._warnings import warn
 from skmtl.solvers._choice import Offers, choose_solver
-from skmtl.solvers._consensus import ConsensusADMM
 from skmtl.solvers._contract import Model
-from skmtl.solvers._driver import certified
+from skmtl.solvers._driver import certified, duals_of
 from skmtl.solvers._point import Point
-from skmtl.solvers._splitting import Splitting
 
 Array = NDArray[Any]
 
@@ -190,8 +188,7 @@ class NewtonPasses:
         # The minimum of a model may be negative.
         *_, last = certified(inner, start, max_iter=_MAX_INNER, enough=enough, lower=-np.inf)
         self.decrease = model.value(last.point) - model.value(start)
-        duals = inner.duals if isinstance(inner, ConsensusADMM | Splitting) else None
-        return objective.propose(here, last.point, duals)
+        return objective.propose(here, last.point, duals_of(inner))
 
 
 def _warn(n_passes: int, gap: float, target: float, *, spent: bool) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._consensus import ConsensusADMM
 from skmtl.solvers._contract import Model, QuadraticModels
-from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Algorithm, certified
+from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Algorithm, certified, duals_of
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._point import Point
 from skmtl.solvers._splitting import Splitting
@@ -67,8 +67,7 @@ class ProximalNewton:
         # The minimum of a model may be negative.
         *_, found = certified(inner, start, max_iter=_MAX_INNER, enough=tol, lower=-np.inf)
         self.n_sweeps += SWEEPS_PER_ITERATION * found.n_iter
-        if isinstance(inner, ConsensusADMM | Splitting):
-            self.duals = inner.duals
+        self.duals = duals_of(inner)
         return found.point
 
     def _searched(self, D: Array, decrease: float) -> Point:

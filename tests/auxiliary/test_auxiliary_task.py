@@ -575,6 +575,16 @@ class TestErrors:
         with pytest.raises(error, match=message):
             AuxiliaryTaskRegressor(estimator, auxiliary=[6]).fit(joined, y)
 
+    def test_of_the_estimator_by_a_subclass(self):
+        class Own(AuxiliaryTaskRegressor):
+            pass
+
+        joined, y = with_columns(*dataset())
+        with pytest.raises(TypeError, match=r"Own takes .* as BlockSparseRegressor\(\), not Stand"):
+            Own(StandardScaler(), auxiliary=[6]).fit(joined, y)
+        with pytest.raises(TypeError, match=r"Own cannot take .* name ends in Regressor\."):
+            Own(BlockSparseClassifier(), auxiliary=[6]).fit(joined, y)
+
     @pytest.mark.parametrize(
         "wrong", [{"weight": -1}, {"auxiliary": 3}, {"losses": 3}, {"cv": "x"}, {"estimator": 3}]
     )

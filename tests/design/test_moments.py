@@ -59,7 +59,7 @@ class TestMoments:
         total = Moments.of(data, centre=True)
         missing = data.take(np.flatnonzero((data.codes != 1) & (data.codes != N_TASKS - 1)))
         np.testing.assert_array_equal(missing.label_counts[[1, N_TASKS - 1]], 0)
-        assert np.isnan(missing.constant_labels()[[1, N_TASKS - 1]]).all()
+        assert np.isnan(missing.constant_labels[[1, N_TASKS - 1]]).all()
         rest = total - Moments.of(missing, centre=True, origins=total)
         np.testing.assert_allclose(rest.xx[1], total.xx[1])
         np.testing.assert_allclose(rest.xx[0], 0, atol=1e-9)

@@ -127,6 +127,16 @@ def test_cv_takes_one_strength_each_where_tasks_differ():
 
 
 @pytest.mark.parametrize("kind", [IndependentTaskRegressor, PooledTaskRegressor])
+def test_ridges_say_that_every_alpha_has_a_loss_of_nan(kind, labels, monkeypatch):
+    def scores(model, data, alphas, folds):
+        return np.full((len(folds), len(alphas), data.n_tasks), np.nan)
+
+    monkeypatch.setattr("skmtl.estimators._ridge_cv._scores", scores)
+    with pytest.raises(ValueError, match="no alpha.*held-out loss is NaN.*a number as alpha"):
+        kind(alpha="cv").fit(labels[0], labels[0][:, :3])
+
+
+@pytest.mark.parametrize("kind", [IndependentTaskRegressor, PooledTaskRegressor])
 @pytest.mark.parametrize("layout", ["stacked", "shared", "missing"])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_the_closed_form_is_the_fit(kind, layout, fit_intercept, labels):

@@ -633,9 +633,9 @@ class TestBootstrap:
 def drawn(model, X, y, groups=None, n=15):
     """The rows of bootstrap samples."""
     from skmtl.design import as_label_array
-    from skmtl.inference._bootstrap import _Rows
+    from skmtl.inference._bootstrap import _Units
 
-    rows = _Rows.read(
+    rows = _Units.read(
         X,
         as_label_array(y, "test"),
         model.task_column,

@@ -16,6 +16,7 @@ from skmtl.losses import (
     GammaLoss,
     HuberLoss,
     LogisticLoss,
+    Loss,
     MultinomialLoss,
     PoissonLoss,
     QuantileLoss,
@@ -341,6 +342,10 @@ class TestExtremes:
         np.testing.assert_allclose(p, [0, 1 / (1 + np.e), 0.5, 1 / (1 + np.exp(-2)), 1])
         assert LogisticLoss().inverse_link(z.astype(np.float32)).dtype == np.float32
 
+    def test_losses_say_whether_they_have_a_prox(self):
+        for loss in [row[0] for row in TABLE.values()] + [MultinomialLoss()]:
+            assert loss.has_prox == (type(loss).prox is not Loss.prox)
+
     def test_links_name_the_inverse_links(self):
         means = {"identity": np.array, "log": np.exp, "logit": expit, "softmax": softmax}
         z = np.linspace(-3, 3, 12).reshape(6, 2)
@@ -351,6 +356,8 @@ class TestExtremes:
             else:
                 expected = means[loss.link](z, **({"axis": 1} if loss.link == "softmax" else {}))
                 np.testing.assert_allclose(loss.inverse_link(z), expected, rtol=1e-14)
+            if loss.link not in (None, "softmax"):
+                np.testing.assert_allclose(loss.link_of(expected), z, rtol=1e-12, atol=1e-14)
 
 
 class TestHouse:

@@ -11,6 +11,7 @@ from skmtl.losses import (
     PoissonLoss,
     QuantileLoss,
     SquaredHingeLoss,
+    SquaredLoss,
 )
 
 
@@ -37,6 +38,13 @@ def test_it_is_the_loss_at_the_sum(loss, labels):
     u = moved.gradient(y, z)
     np.testing.assert_allclose(moved.conjugate(y, u) + moved.value(y, z), u * z, atol=1e-12)
     assert moved.curvature_bound == loss.curvature_bound
+
+
+@pytest.mark.parametrize("loss", [SquaredLoss(), HuberLoss(0.7), LogisticLoss()])
+def test_it_says_of_the_noise_what_the_loss_says(loss):
+    moved = OffsetLoss(loss, np.ones((2, 1)))
+    for name in ("has_gaussian_noise", "is_near_squares", "constant_curvature"):
+        assert getattr(moved, name) == getattr(loss, name)
 
 
 def test_classes_in_single_precision():

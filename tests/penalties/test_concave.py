@@ -4,7 +4,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
-from skmtl.penalties import Positive, RowConcave
+from skmtl.penalties import CappedRows, MinimaxRows, Positive
 
 GROUPS = np.array([0, 1, 1, 0, 2, 1])
 WEIGHTS = np.array([0.5, 2.0, 2.0, 0.5, 1.0, 2.0])
@@ -13,7 +13,9 @@ SIGNS = np.array([1, 0, -1, 0, 1, 1])
 
 def make(kind, seed):
     rng = np.random.default_rng(seed)
-    concave = RowConcave(kind, 0.6, 0.8, 1.5, GROUPS, WEIGHTS)
+    rows = {"alpha": 0.6, "groups": GROUPS, "weights": WEIGHTS}
+    capped = kind == "capped"
+    concave = CappedRows(**rows, threshold=0.8) if capped else MinimaxRows(**rows, gamma=1.5)
     W = rng.normal(size=(6, 3)) * rng.choice([0.0, 0.2, 1.0], size=3)[GROUPS][:, None]
     return concave, W, rng
 

@@ -28,8 +28,6 @@ Array = NDArray[Any]
 # The largest size in bytes of the matrices of all tasks, of which a fit holds about four copies.
 _GRAM_BYTES = 2**31
 
-_NO_GRADIENT = "loss='quantile', which has no gradient. Use loss='huber'"
-
 
 class BatchFits:
     """Fits of batches, mixed into all estimators."""
@@ -41,6 +39,8 @@ class BatchFits:
     _fit_parts: Any
     _is_convex: ClassVar[bool]
     _penalty_reads_labels: ClassVar[bool]
+    _refits: ClassVar[bool]
+    _own_loss: Any
     _learnable: Any
     _get_penalty: Any
     _get_loss: Any
@@ -189,26 +189,25 @@ class BatchFits:
             )
         if loss == "squared":
             return
-        if loss == "quantile":
-            _refuse(name, _NO_GRADIENT)
-        if loss == "multinomial":
-            _refuse(name, "loss='multinomial', which couples the classes. Use loss='logistic'")
+        if isinstance(loss, str):  # the first pass finds out which tasks have which losses
+            _refuse_loss(name, self._own_loss())
         if not self._is_convex:
             _refuse(
                 name,
                 "penalties that are not convex, except with loss='squared'. Use a convex estimator",
             )
         if self._penalty_reads_labels:
-            _refuse(name, "a structure that is learned from the labels. Pass that of a fit on a "
-                          "sample")  # fmt: skip
-        if getattr(self, "refit_support", False):
+            _refuse(
+                name,
+                "a structure that is learned from the labels. Pass that of a fit on a sample",
+            )
+        if self._refits:
             _refuse(name, "refit_support=True. Set it to False")
 
     def _refuse_summary(self, data: TaskSummary) -> None:
         """Raise if the objective of the tasks cannot be minimised in passes."""
-        name, loss = type(self).__name__, self._get_loss()
-        if not loss.has_gradient:
-            _refuse(name, _NO_GRADIENT)
+        name = type(self).__name__
+        _refuse_loss(name, self._get_loss())
         if self._pooling(data) is not None:
             _refuse(name, "pooled tasks. Leave the tasks out of X and y, and use another estimator")
         if self._shrinks_intercepts(data):
@@ -248,9 +247,9 @@ class BatchFits:
         """The best intercepts with W = 0 if there are no offsets, and close to them otherwise."""
         if not self.fit_intercept:
             return np.zeros(data.n_tasks)
-        loss, means = self._get_loss(), data.label_means
-        b = np.array([_at_mean(loss.column(t), m)
-                      for t, m in zip(data.positions, means, strict=True)])  # fmt: skip
+        loss = self._get_loss()
+        columns = zip(map(loss.column, data.positions), data.label_means, strict=True)
+        b = np.array([float(one.link_of(one.as_response(mean))) for one, mean in columns])
         return b if data.offset is None else b - data.offset[0]
 
     def _warm_place(
@@ -357,11 +356,11 @@ def _fit_of(objective: StreamedObjective, found: PassedOver, origin: Array) -> F
     )
 
 
-def _at_mean(loss: Loss, mean: float) -> float:
-    """The predictor of a mean label (of labels -1 and 1, for two classes)."""
-    if loss.link == "log":
-        return float(np.log(mean))
-    return float(np.log1p(mean) - np.log1p(-mean)) if loss.link == "logit" else float(mean)
+def _refuse_loss(name: str, loss: Loss) -> None:
+    if not loss.has_gradient:
+        _refuse(name, "loss='quantile', which has no gradient. Use loss='huber'")
+    if loss.couples_tasks:
+        _refuse(name, "loss='multinomial', which couples the classes. Use loss='logistic'")
 
 
 def _refuse(name: str, what: str) -> None:

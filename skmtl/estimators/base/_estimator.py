@@ -247,6 +247,12 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
     _is_convex: ClassVar[bool] = True
     # Whether the penalty depends on the labels, and not only on the set of tasks.
     _penalty_reads_labels: ClassVar[bool] = False
+    # Whether the coefficients are those of a second fit, and not a minimiser of the objective.
+    _refits: ClassVar[bool] = False
+    # Whether the labels of each task are divided by their standard deviation.
+    _scales_labels: ClassVar[bool] = False
+    # Whether the penalty, given a learned covariance between tasks, is a quadratic form.
+    _has_form_given_covariance: ClassVar[bool] = False
 
     # Replaces the loss and the task weights if other tasks are fitted together with those of y.
     _beside: Beside | None = None
@@ -276,6 +282,9 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
             return task_factors(self.task_weight, data)
         factors = self._beside.strengths.factors(data)
         return None if (abs(factors - 1.0) <= 1e-14).all() else factors
+
+    def _check_labels(self, data: TaskData) -> None:
+        """Raise if labels that have been read are outside the domain of the loss."""
 
     def _read(self, X: Any, y: Any, sample_weight: Any) -> TaskData:
         """The validated training data; classifiers also set ``classes_``."""
@@ -452,7 +461,7 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
         loss = self._get_loss().columns(data.positions)
         if loss.constant_curvature:
             return labelled
-        labels = data.constant_labels()
+        labels = data.constant_labels
         lacking = loss.lacks_minimiser(labels)
         if self._pooling(data) == "all" or self._shrinks_intercepts(data):
             # A task with one class is fine if another task has the other class.
@@ -463,7 +472,7 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
     def _left_out_intercepts(self, data: TaskData) -> Array:
         """The intercepts of tasks that do not enter the objective."""
         loss = self._get_loss().columns(data.positions)
-        labels, counts = data.constant_labels(), data.label_counts
+        labels, counts = data.constant_labels, data.label_counts
         lacking = loss.lacks_minimiser(labels)
         constants = np.array(
             [

@@ -16,9 +16,8 @@ from skmtl.estimators.base._fit import Fit
 from skmtl.estimators.base._one_task import Certified, Spectrum, minimise
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.estimators.base._prior import KnownTasks, Prior
-from skmtl.estimators.base._regressor import TaskRegressor
 from skmtl.estimators.base._training import Learned, Training
-from skmtl.estimators.base._variances import Variances, estimate, has_noise
+from skmtl.estimators.base._variances import Variances, estimate
 
 Array = NDArray[Any]
 
@@ -142,8 +141,7 @@ class NewTasks(TaskEstimator):
         self._check_tasks()
         self._refuse_prior()
         data = read_new_tasks(self, X, y, sample_weight, name)
-        if isinstance(self, TaskRegressor):
-            self._check_labels(data)
+        self._check_labels(data)
         variances = self._variances()
         if near is None:
             prior = self._new_prior()
@@ -158,9 +156,7 @@ class NewTasks(TaskEstimator):
         """The fit of one new task, under the candidate prior with the lowest objective."""
         X, y, weights = data.labels_of(task)
         known = data.offset_of(task)
-        scale = 1.0
-        if getattr(self, "scale_tasks", False):
-            scale = variances.scale(y, weights)
+        scale = variances.scale(y, weights) if self._scales_labels else 1.0
         omega = variances.weight * variances.unit * weights
         best: tuple[Learned, Certified] | None = None
         for one in prior.candidates if len(y) and prior.candidates else (prior,):
@@ -299,7 +295,7 @@ class NewTasks(TaskEstimator):
         self.new_task_gaps_: dict[Any, float] = {}
         has_tasks = data.has_rows and data.layout != "single" and bool(self._learned.any())
         self._training = Training(data if has_tasks else None)
-        needs_rows = has_noise(self._get_loss()) or self._beside is not None
+        needs_rows = self._get_loss().has_gaussian_noise or self._beside is not None
         if has_tasks and not needs_rows and not self._training.is_small:
             # Without standard deviations, new tasks need a few sums only.
             self._training.variances = self._estimated(data)

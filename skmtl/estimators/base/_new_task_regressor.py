@@ -13,7 +13,7 @@ from skmtl.estimators.base._one_task import Spectrum
 from skmtl.estimators.base._parameters import estimator
 from skmtl.estimators.base._regressor import TaskRegressor
 from skmtl.estimators.base._training import Learned
-from skmtl.estimators.base._variances import has_noise, label_weights
+from skmtl.estimators.base._variances import label_weights
 
 Array = NDArray[Any]
 
@@ -83,7 +83,7 @@ class NewTaskRegressor(NewTasks, TaskRegressor):
     def _check_noise(self) -> None:
         """Raise unless the variance of the noise is known."""
         check_is_fitted(self)
-        if not has_noise(self._own_loss()):
+        if not self._own_loss().has_gaussian_noise:
             raise ValueError(
                 f"Standard deviations need loss='squared', under which the noise has a constant "
                 f"variance; got loss={self.loss!r}."

@@ -95,6 +95,10 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         group="labels",
     )
 
+    @property
+    def _scales_labels(self) -> bool:  # type: ignore[override]
+        return self.scale_tasks
+
     def _own_loss(self) -> Loss:
         return loss_by_name(self, self.loss)
 

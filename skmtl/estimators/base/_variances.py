@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 from skmtl.design import TaskData
 from skmtl.estimators.base._one_task import Frame
 from skmtl.estimators.base._prior import Prior
-from skmtl.losses import HuberLoss, Loss, SquaredLoss
+from skmtl.losses import Loss
 
 Array = NDArray[Any]
 
@@ -153,8 +153,8 @@ def estimate(
         at_centre = intercept + coef @ centre
         mean = float(at_centre.mean())
         variance = _intercept_variance(at_centre, data, noise, unit)
-    if isinstance(loss, HuberLoss):
-        # Only for the prior of the intercept: twice the mean loss replaces the variance.
+    if prior_of is None and loss.is_near_squares:
+        # Only for the prior of the intercept.
         noise = _mean_loss(data, coef, intercept, loss)
     logs = np.zeros(1) if data.scales is None else np.log(data.scales)
     scales = float(logs.mean()), float(logs.var(ddof=1)) if len(logs) > 1 else 0.0
@@ -238,8 +238,3 @@ def _shrinkage(Z: Array, weights: Array, centred: bool) -> Array:
     gram = Z.T @ Z if Z.shape[1] <= len(Z) else Z @ Z.T
     values = np.maximum(np.linalg.eigvalsh(gram), 0.0)
     return np.asarray(values / (1 + values))
-
-
-def has_noise(loss: Loss) -> bool:
-    """Whether the loss is that of Gaussian noise of constant variance."""
-    return isinstance(loss, SquaredLoss)

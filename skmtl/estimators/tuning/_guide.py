@@ -50,9 +50,9 @@ def guide_folds(
     guides: list[Iterator[Guide] | None] = []
     for model, alphas in zip(models, grids, strict=True):
         # With refitted coefficients a fit is not a minimiser, and no guide to others.
-        refits = getattr(model, "refit_support", False)
+        minimises = model._is_convex and not model._refits
         size = 8 * len(alphas) * data.n_tasks * data.X.shape[1]
-        pays = n_folds >= _FEWEST_FOLDS and model._is_convex and not refits and size <= left
+        pays = n_folds >= _FEWEST_FOLDS and minimises and size <= left
         known = prepared is not None and pays and prepared.can_learn
         guides.append(_guide(model, data, alphas, prepared, left - size) if known else None)
     return guides

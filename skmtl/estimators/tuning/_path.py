@@ -73,8 +73,8 @@ def _is_smooth(model: Any) -> bool:
 
     For losses whose curvature depends on the coefficients, better starts have not saved time.
     """
-    refits = getattr(model, "refit_support", False)
-    return bool(model._is_convex and not refits and model._get_loss().constant_curvature)
+    loss = model._get_loss()
+    return bool(model._is_convex and not model._refits and loss.constant_curvature)
 
 
 def extrapolated_fit(points: Sequence[tuple[float, Fit]], alpha: float) -> Fit:
