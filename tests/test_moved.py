@@ -11,6 +11,7 @@ import skmtl._numerics
 import skmtl.estimators.base
 import skmtl.losses
 import skmtl.objective
+import skmtl.penalties
 
 MOVED = {
     "skmtl.spectrum": (skmtl._numerics, ["LinkedSpectrum", "PartsSpectrum", "Spectrum"]),
@@ -36,9 +37,20 @@ def test_former_names_forward_with_a_warning(module):
         former.other  # noqa: B018
 
 
+LOSSES = ["Huber", "Logistic", "Multinomial", "Poisson", "Squared", "SquaredHinge"]
+
+
 @pytest.mark.parametrize(
-    "name", ["Huber", "Logistic", "Multinomial", "Poisson", "Squared", "SquaredHinge"]
+    ("former", "package", "names"),
+    [
+        ("skmtl.losses._losses", skmtl.losses, [f"{name}Loss" for name in LOSSES]),
+        (
+            "skmtl.penalties._spectral",
+            skmtl.penalties,
+            ["ClusterNorm", "SquaredTraceNorm", "TraceNorm"],
+        ),
+    ],
 )
-def test_pickles_find_their_losses(name):
-    former = importlib.import_module("skmtl.losses._losses")
-    assert getattr(former, f"{name}Loss") is getattr(skmtl.losses, f"{name}Loss")
+def test_pickles_find_their_classes(former, package, names):
+    for name in names:
+        assert getattr(importlib.import_module(former), name) is getattr(package, name)

@@ -2,6 +2,7 @@
 
 from skmtl.penalties._base import Composite, Penalty, PenaltySum, Quadratic
 from skmtl.penalties._by_feature import ChosenEntries, Positive, WeightedRows
+from skmtl.penalties._cluster import ClusterNorm
 from skmtl.penalties._concave import RowConcave, RowMajoriser
 from skmtl.penalties._coupling import TaskQuadratic
 from skmtl.penalties._entries import L1
@@ -14,12 +15,13 @@ from skmtl.penalties._quadratic import Ridge
 from skmtl.penalties._relaxed import RelaxedClusterNorm
 from skmtl.penalties._rows import L21, L1Inf
 from skmtl.penalties._sparse_group import SparseGroup
-from skmtl.penalties._spectral import ClusterNorm, SquaredTraceNorm, TraceNorm
 from skmtl.penalties._split import split
+from skmtl.penalties._squared_trace import SquaredTraceNorm
 from skmtl.penalties._superposition import Superposition
 from skmtl.penalties._task_precision import TaskPrecision
 from skmtl.penalties._tasks import TaskGroup
 from skmtl.penalties._terms import Terms
+from skmtl.penalties._trace import TraceNorm
 from skmtl.penalties._tree import TreeGroup
 
 __all__ = [

@@ -6,23 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skmtl._numerics import rescale_singular_values, singular_values
-from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._box import (
-    box_in_features,
-    box_shrinkage,
-    box_slopes,
-    box_support,
-    box_value,
-    box_weights,
-    check_clusters,
-    padded,
-)
-from skmtl.penalties._derivatives import Derivative, of_singular_values
-from skmtl.penalties._task_precision import TaskPrecision
+from skmtl.penalties._box import check_clusters
+from skmtl.penalties._spectral_box import SpectralBox
 
 
-class RelaxedClusterNorm(Penalty):
+class RelaxedClusterNorm(SpectralBox):
     r"""A convex relaxation of k-means over the tasks plus a ridge.
 
     .. math:: \tfrac{\alpha}{2} \eta (1 + \eta) \min_M \operatorname{tr}(W (\eta I + M)^{-1} W') ,
@@ -33,7 +21,8 @@ class RelaxedClusterNorm(Penalty):
     their clusters and :math:`\eta \lVert W \rVert_F^2`. It is a spectral box norm of as many
     singular values as tasks, with weights between 1 / (1 + eta) and 1 / eta. It depends only on
     the singular values, so that an M between features gives the same penalty if k is at most
-    their number: this is convex alternating structure optimisation.
+    their number: this is convex alternating structure optimisation. The learned covariance of the
+    tasks is (eta I + M) / (eta (1 + eta)).
 
     Parameters
     ----------
@@ -62,11 +51,8 @@ class RelaxedClusterNorm(Penalty):
     1.25
     """
 
-    is_norm = False
-    ignores_rotations = True
-
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **Penalty._parameter_constraints,
+        **SpectralBox._parameter_constraints,
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "eta": [Interval(Real, 0, None, closed="neither")],
     }
@@ -89,50 +75,6 @@ class RelaxedClusterNorm(Penalty):
         """The bounds and the total of the weights on n_tasks directions."""
         low, high = 1 / (1 + self.eta), 1 / self.eta
         return low, high, n_tasks * low + self.n_clusters * (high - low)
-
-    def value(self, W: Array) -> float:
-        n_tasks = W.shape[1]
-        sigma = padded(singular_values(W), n_tasks)
-        return float(self.alpha * box_value(sigma, *self.box(n_tasks)) / 2)
-
-    def prox(self, V: Array, step: float | Array) -> Array:
-        lam, n_tasks = float(np.max(step)) * self.alpha, V.shape[1]
-        return rescale_singular_values(V, box_shrinkage(n_tasks, lam, self.box(n_tasks)))
-
-    def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
-        lam, n_tasks = float(np.max(step)) * self.alpha, V.shape[1]
-        slopes = box_slopes(singular_values(V), n_tasks, lam, self.box(n_tasks))
-        return of_singular_values(V, *slopes)
-
-    def conjugate(self, G: Array) -> float:
-        n_tasks = G.shape[1]
-        sigma = padded(singular_values(G), n_tasks)
-        return float(box_support(sigma, *self.box(n_tasks)) / (2 * self.alpha))
-
-    def dual_scale(self, G: Array) -> float:
-        return 1.0
-
-    def weights(self, W: Array) -> tuple[Array, Array]:
-        """The weights theta (n_tasks,) and directions R (n_tasks, n_tasks) between tasks."""
-        n_tasks = W.shape[1]
-        _, sigma, rotation = np.linalg.svd(W, full_matrices=True)
-        return box_weights(padded(sigma, n_tasks), 0.0, *self.box(n_tasks)), rotation.T
-
-    def feature_weights(self, W: Array) -> tuple[Array, Array, float]:
-        """The minimising matrix between features instead of tasks.
-
-        Its eigenvalues (r,), its eigenvectors (n_features, r), and its eigenvalue in all other
-        directions.
-        """
-        return box_in_features(W, W.shape[1], self.box(W.shape[1]))
-
-    def covariance(self, W: Array) -> Array:
-        """The minimising (eta I + M) / (eta (1 + eta)), (n_tasks, n_tasks)."""
-        theta, directions = self.weights(W)
-        return (directions * theta) @ directions.T
-
-    def task_precision(self, W: Array) -> TaskPrecision:
-        return TaskPrecision.of_variances(*self.weights(W), self.alpha)
 
     def to_cvxpy(self, W: Any) -> Any:
         import cvxpy as cp
