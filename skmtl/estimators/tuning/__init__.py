@@ -6,6 +6,7 @@ The caller supplies the folds, from a splitter or from fold numbers.
 from skmtl.estimators.tuning._choice import choose
 from skmtl.estimators.tuning._fold import Fold, Measure
 from skmtl.estimators.tuning._grid import make_grid, ridge_grid
+from skmtl.estimators.tuning._held_out import predict_folds
 from skmtl.estimators.tuning._measures import HeldOutLoss, TaskLosses
 from skmtl.estimators.tuning._part_folds import part_folds
 from skmtl.estimators.tuning._path import follow_path, prepare_objective
@@ -33,6 +34,7 @@ __all__ = [
     "grid_ratio",
     "make_grid",
     "part_folds",
+    "predict_folds",
     "prepare_objective",
     "ridge_grid",
     "score_fold",
