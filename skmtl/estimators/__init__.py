@@ -56,6 +56,7 @@ from skmtl.estimators.base import (
     strength,
 )
 from skmtl.estimators.tuning import (
+    N_FOLDS,
     Fold,
     HeldOutLoss,
     HeldOutScore,
@@ -64,6 +65,7 @@ from skmtl.estimators.tuning import (
     PathScores,
     Search,
     choose,
+    even_folds,
     follow_path,
     grid_ratio,
     make_grid,
@@ -79,6 +81,7 @@ from skmtl.estimators.tuning import (
 
 __all__ = [
     "INNER",
+    "N_FOLDS",
     "SILENT",
     "Beside",
     "BlockSparseClassifier",
@@ -137,6 +140,7 @@ __all__ = [
     "choose",
     "descend",
     "estimator",
+    "even_folds",
     "fit_as",
     "follow",
     "follow_path",

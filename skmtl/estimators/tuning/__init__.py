@@ -4,6 +4,7 @@ The caller supplies the folds, from a splitter or from fold numbers.
 """
 
 from skmtl.estimators.tuning._choice import choose
+from skmtl.estimators.tuning._even_folds import N_FOLDS, even_folds
 from skmtl.estimators.tuning._fold import Fold, Measure
 from skmtl.estimators.tuning._grid import make_grid, ridge_grid
 from skmtl.estimators.tuning._held_out import predict_folds
@@ -19,6 +20,7 @@ from skmtl.estimators.tuning._top import NoFiniteAlpha, top_alpha
 from skmtl.estimators.tuning._watch import stopped_too_early
 
 __all__ = [
+    "N_FOLDS",
     "Ending",
     "Fold",
     "HeldOutLoss",
@@ -30,6 +32,7 @@ __all__ = [
     "Search",
     "TaskLosses",
     "choose",
+    "even_folds",
     "follow_path",
     "grid_ratio",
     "make_grid",
