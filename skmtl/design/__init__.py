@@ -54,7 +54,7 @@ from skmtl.design._parts import Parts, as_parts, check_statistics
 from skmtl.design._passes import Additive, BatchPasses, Passes, PassWork
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
-from skmtl.design._rounding import has_cancelled, tasks_cancelled
+from skmtl.design._rounding import CONSTANT, has_cancelled, tasks_cancelled
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
 from skmtl.design._statistics import TaskStatistics
@@ -79,6 +79,7 @@ from skmtl.design._validation import (
 )
 
 __all__ = [
+    "CONSTANT",
     "Additive",
     "align_columns",
     "MASKED_FEATURES",
