@@ -93,7 +93,7 @@ class TestFiles:
 
     SHARED = {
         "_base", "_box", "_derivatives", "_forms", "_fusion", "_graph_form", "_roots", "_shrinkage",
-        "_sparse_rows", "_spectral_box", "_task_precision", "_thresholds",
+        "_sparse_rows", "_spectral_box", "_task_precision", "_thresholds", "_weights",
     }  # fmt: skip
     ALGEBRA = {"_by_feature", "_concave", "_factored", "_split", "_superposition", "_terms"}
     # A former file, which only forwards.
