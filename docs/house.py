@@ -21,7 +21,7 @@ DRAWING = ROOT / "CONTRIBUTING.md"
 FLOORS = (
     (
         *("_numerics", "losses", "_folds", "_graphs", "_parallel", "_plotting", "_resampling"),
-        *("_site", "_warnings"),
+        *("_site", "_variance_prior", "_warnings"),
     ),
     ("design", "penalties"),
     ("solvers", "objective"),

@@ -1,4 +1,4 @@
-"""Preconditioned conjugate gradients, with the residual recomputed."""
+"""Preconditioned conjugate gradients, alone and with the residual recomputed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +40,7 @@ def solve_iteratively(
     best, size = np.zeros_like(G), float(np.linalg.norm(G))
     left, least = G, size
     for _ in range(_REFINEMENTS):
-        W = best + _conjugate_gradients(apply, left, precondition, enough, patience)
+        W = best + conjugate_gradients(apply, left, precondition, enough, patience)
         # Recompute the residual, since the one updated by conjugate gradients drifts.
         left = G - apply(W)
         norm = float(np.linalg.norm(left))
@@ -52,10 +52,17 @@ def solve_iteratively(
     return best, least
 
 
-def _conjugate_gradients(
-    apply: _Map, G: Array, precondition: _Map, enough: float, patience: int
+def conjugate_gradients(
+    apply: _Map,
+    G: Array,
+    precondition: _Map,
+    enough: float,
+    patience: int = _MAX_ITERATIONS,
 ) -> Array:
-    """Preconditioned conjugate gradients from zero; return the iterate of least residual."""
+    """Preconditioned conjugate gradients from zero; return the iterate of least residual.
+
+    The parameters are those of :func:`solve_iteratively`.
+    """
     W, left = np.zeros_like(G), G.copy()
     solved = precondition(left)
     direction, slope = solved, float(np.vdot(left, solved))

@@ -10,13 +10,13 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.sparse.linalg import splu
 
 from skmtl._numerics import kernels
+from skmtl._numerics.conjugate_gradients import conjugate_gradients
 from skmtl._numerics.sparse import as_graph, diagonal_array
 
 Array = NDArray[Any]
 
 # Own strengths up to this fraction of a task's diagonal entry are rounding error.
 _ROUNDING = 1e-12
-_MAX_ITERATIONS = 500
 _ENOUGH = 1e-12
 
 
@@ -223,22 +223,7 @@ class Coupling:
     def _approximate(self, G: Array, enough: float) -> Array:
         """An approximate solution of W M = G, by conjugate gradients."""
         scale = np.where(self.diagonal > 0, self.diagonal, 1.0)
-        W, left = np.zeros_like(G), G
-        direction = left / scale
-        slope = float(np.vdot(left, direction))
-        for _ in range(_MAX_ITERATIONS):
-            if float(np.linalg.norm(left)) <= enough:
-                break
-            image = self.times(direction)
-            curvature = float(np.vdot(direction, image))
-            if slope <= 0 or curvature <= 0:
-                break
-            size = slope / curvature
-            W, left = W + size * direction, left - size * image
-            solved = left / scale
-            before, slope = slope, float(np.vdot(left, solved))
-            direction = solved + slope / before * direction
-        return W
+        return conjugate_gradients(self.times, G, lambda R: R / scale, enough)
 
     def _solve_fewer(self, G: Array) -> Array:
         """W with W M' = G for the M' of fewer edges, M' <= M with the same null space."""

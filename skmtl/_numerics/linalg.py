@@ -14,6 +14,7 @@ from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator
 from sklearn.utils.sparsefuncs import min_max_axis
 
 from skmtl._numerics import kernels
+from skmtl._numerics.semidefinite import SMALL_PIVOT, Semidefinite
 from skmtl._numerics.threads import one_blas_thread
 
 Array = NDArray[Any]
@@ -461,19 +462,7 @@ def solve_semidefinite(matrices: Array, ridges: Array, G: Array) -> Array:
     for t, columns in enumerate(groups):
         matrix = matrices[0 if len(matrices) == 1 else t].copy()
         matrix[np.diag_indices_from(matrix)] += ridges[t]
-        scale = np.sqrt(np.diag(matrix).clip(min=0.0))
-        scale[scale == 0] = 1.0
-        matrix /= np.outer(scale, scale)
-        right = G[:, columns] / scale[:, None]
-        try:
-            factor = scipy.linalg.cho_factor(matrix, lower=True)
-            diagonal = np.diag(factor[0])
-            if diagonal.min() < 1e-7 * diagonal.max():
-                raise np.linalg.LinAlgError("numerically singular")
-            solution = scipy.linalg.cho_solve(factor, right)
-        except np.linalg.LinAlgError:
-            solution = np.linalg.pinv(matrix, rcond=1e-12, hermitian=True) @ right
-        out[:, columns] = solution / scale[:, None]
+        out[:, columns] = Semidefinite(matrix).solve(G[:, columns])
     return out
 
 
@@ -495,7 +484,7 @@ def _solve_many(matrices: Array, ridges: Array, G: Array) -> Array:
             continue
         # The diagonals hold reciprocals.
         diagonals = np.einsum("tjj->tj", factors)
-        singular = diagonals.min(axis=1) < 1e-7 * diagonals.max(axis=1)
+        singular = diagonals.min(axis=1) < SMALL_PIVOT * diagonals.max(axis=1)
         rows = np.ascontiguousarray(G[:, tasks].T) / scale
         kernels.solve_factored(factors, rows)
         out[:, tasks] = (rows / scale).T

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+# With a diagonal entry of the Cholesky factor below this fraction of the largest, the matrix is
+# numerically singular.
+SMALL_PIVOT = 1e-7
 # Eigenvalues up to this fraction of the largest are rounding error.
 _ROUNDING = 1e-12
 
@@ -23,13 +26,16 @@ class Semidefinite:
         try:
             self.factor = scipy.linalg.cho_factor(matrix, lower=True)
             diagonal = np.diag(self.factor[0])
-            if diagonal.min() < 1e-7 * diagonal.max():
+            if diagonal.min() < SMALL_PIVOT * diagonal.max():
                 raise np.linalg.LinAlgError("numerically singular")
         except np.linalg.LinAlgError:
             self.inverse = np.linalg.pinv(matrix, rcond=_ROUNDING, hermitian=True)
 
     def solve(self, g: Array) -> Array:
-        g = g / self.scale
+        """The solution of least norm (after scaling) for g (n,), or for each column of g (n, k)."""
+        g = (g.T / self.scale).T
         if self.inverse is None:
-            return np.asarray(scipy.linalg.cho_solve(self.factor, g) / self.scale)
-        return np.asarray(self.inverse @ g / self.scale)
+            solved = scipy.linalg.cho_solve(self.factor, g)
+        else:
+            solved = self.inverse @ g
+        return np.asarray((solved.T / self.scale).T)

@@ -54,6 +54,7 @@ from skmtl.design._parts import Parts, as_parts, check_statistics
 from skmtl.design._passes import Additive, BatchPasses, Passes, PassWork
 from skmtl.design._pooled import PooledDesign
 from skmtl.design._rotation import TaskRotation
+from skmtl.design._rounding import CONSTANT, has_cancelled, tasks_cancelled
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
 from skmtl.design._statistics import TaskStatistics
@@ -79,6 +80,7 @@ from skmtl.design._validation import (
 )
 
 __all__ = [
+    "CONSTANT",
     "Additive",
     "align_columns",
     "MASKED_FEATURES",
@@ -120,6 +122,7 @@ __all__ = [
     "fill_missing",
     "from_arrow",
     "has_bounded_squares",
+    "has_cancelled",
     "in_task_order",
     "index_of",
     "is_frame",
@@ -150,6 +153,7 @@ __all__ = [
     "statistics_from_sums",
     "task_factors",
     "task_names",
+    "tasks_cancelled",
     "values_of",
     "warn_of_unweighted",
     "weigh_classes",

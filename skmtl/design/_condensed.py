@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from scipy.linalg import helmert
 
 from skmtl._numerics import kernels
+from skmtl.design._rounding import CONSTANT
 from skmtl.design._sums import Sums
 
 Array = NDArray[Any]
 
 _EPS = np.finfo(np.float64).eps
-# Relative to the mean: the rounding error of a constant.
-_ROUNDING = (64 * _EPS) ** 2
 # The numbers in a block of rows that are made at a time.
 _ENTRIES = 2**21
 
@@ -113,7 +112,7 @@ def _task_rows(sums: Sums, grams: slice | Array, tasks: slice | Array) -> tuple[
     y_means = sums.y_means[tasks].reshape(n, 1, -1)
     C = sums.grams(grams)
     squares = np.einsum("tjj->tj", C)
-    varies = squares > totals[:n, None] * _ROUNDING * x_means**2
+    varies = squares > totals[:n, None] * CONSTANT * x_means**2
     scales = np.where(varies, np.sqrt(squares), 0.0)
     units = np.divide(1.0, scales, out=np.zeros_like(scales), where=varies)
     R = np.empty((n, d + 1, d + yy.shape[1]))

@@ -11,6 +11,7 @@ from skmtl.design._base import Design
 from skmtl.design._labels import as_floats
 from skmtl.design._names import in_task_order
 from skmtl.design._pooled import PooledDesign
+from skmtl.design._rounding import deviations_of
 from skmtl.design._shared import SharedDesign
 from skmtl.design._stacked import StackedDesign
 
@@ -192,8 +193,7 @@ class TaskData:
         if not self.has_unit_weights:
             squares *= self.weights
         variances = self.per_task(squares) / totals
-        rounding = variances <= 1e-24 * (variances + means**2)
-        return np.where(rounding, 0.0, np.sqrt(variances))
+        return deviations_of(variances, means)
 
     def around(self, prior: Array | None, known: Array, translates: Array) -> "TaskData":
         """The data of the deviations from a prior, whose predictors and the offsets are known.

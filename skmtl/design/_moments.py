@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skmtl._numerics import kernels, linalg
 from skmtl.design._data import TaskData
+from skmtl.design._rounding import CONSTANT
 from skmtl.design._stacked import task_batches
 from skmtl.design._task_sums import TaskSums
 
@@ -146,14 +147,13 @@ class Moments:
         xy = self.xy - x_means.T * self.y
         yy = self.yy - self.y * y_means
         x_origin, y_origin = self.x_origin + x_means, self.y_origin + y_means
-        rounding = (64 * _EPS) ** 2
         left = xx.diagonal(axis1=1, axis2=2)
-        lost = left <= totals[:n_grams, None] * rounding * x_origin**2
+        lost = left <= totals[:n_grams, None] * CONSTANT * x_origin**2
         lost |= left <= self.counts.max() * _EPS * raw
         if lost.any():
             xx = np.where(lost[:, :, None] | lost[:, None, :], 0.0, xx)
             xy = np.where(lost.T, 0.0, xy)
-        constant = yy <= totals * rounding * (y_origin**2 + self.yy / totals)
+        constant = yy <= totals * CONSTANT * (y_origin**2 + self.yy / totals)
         if constant.any():
             xy, yy = np.where(constant, 0.0, xy), np.where(constant, 0.0, yy)
         zeros = np.zeros(self.x.shape), np.zeros(self.y.shape)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.design._data import TaskData
+from skmtl.design._rounding import deviations_of
 from skmtl.design._tasks import check_kind, join_ids
 
 Array = NDArray[Any]
@@ -122,7 +123,6 @@ class LabelSums:
                 f"give them at least one label with a positive weight."
             )
         variances = squares / totals
-        rounding = variances <= 1e-24 * (variances + means**2)
         return TaskSummary(
             layout,
             np.zeros((1, n_features)),
@@ -136,7 +136,7 @@ class LabelSums:
             offset=offsets[None] if self.has_offset else None,
             counts=counts.astype(np.intp),
             constants=np.where(low == high, low, np.nan),
-            deviations=np.where(rounding, 0.0, np.sqrt(variances)),
+            deviations=deviations_of(variances, means),
         )
 
 

@@ -9,13 +9,10 @@ from numpy.typing import NDArray
 
 from skmtl.design._data import TaskData
 from skmtl.design._moments import Moments
+from skmtl.design._rounding import tasks_cancelled
 
 Array = NDArray[Any]
 
-# If a difference of sums is smaller than this fraction of them, rounding error dominates it.
-_CANCELLED = 1e-10
-# The same for the total weight of a task's labels.
-_FEW_LEFT = 1e-3
 _BY_GRAM = ("x_origins", "x_shifts", "xx")
 
 
@@ -213,6 +210,5 @@ class Sums:
         """The tasks (n_tasks,) whose difference from ``whole`` is dominated by rounding error."""
         diagonal = np.flatnonzero(np.equal(*self._triangle))
         left, before = self.xx[:, diagonal], whole.xx[:, diagonal]
-        small = ((left < _CANCELLED * before) & (before > 0)).any(axis=1)
-        small = small | (self.totals < _FEW_LEFT * whole.totals)
-        return np.asarray(small & (self.counts > 0))
+        few = tasks_cancelled(left, before, self.totals, whole.totals)
+        return np.asarray(few & (self.counts > 0))

@@ -56,6 +56,7 @@ from skmtl.estimators.base import (
     strength,
 )
 from skmtl.estimators.tuning import (
+    N_FOLDS,
     Fold,
     HeldOutLoss,
     HeldOutScore,
@@ -64,10 +65,12 @@ from skmtl.estimators.tuning import (
     PathScores,
     Search,
     choose,
+    even_folds,
     follow_path,
     grid_ratio,
     make_grid,
     part_folds,
+    predict_folds,
     prepare_objective,
     ridge_grid,
     score_paths,
@@ -78,6 +81,7 @@ from skmtl.estimators.tuning import (
 
 __all__ = [
     "INNER",
+    "N_FOLDS",
     "SILENT",
     "Beside",
     "BlockSparseClassifier",
@@ -136,6 +140,7 @@ __all__ = [
     "choose",
     "descend",
     "estimator",
+    "even_folds",
     "fit_as",
     "follow",
     "follow_path",
@@ -145,6 +150,7 @@ __all__ = [
     "make_grid",
     "parameter",
     "part_folds",
+    "predict_folds",
     "prepare_objective",
     "read_feature_groups",
     "read_feature_weight",

@@ -6,22 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 
-from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl.design import TaskData
 from skmtl.estimators._ridge_path import has_closed_form, held_out_losses
 from skmtl.estimators._signs import read_positive
 from skmtl.estimators.tuning import (
+    N_FOLDS,
     Fold,
     RowFolds,
     TaskLosses,
+    even_folds,
     part_folds,
     ridge_grid,
     score_fold,
 )
 
 Array = NDArray[Any]
-
-N_FOLDS = 5
 
 
 def select_ridge(
@@ -122,17 +121,5 @@ def _folds(estimator: Any, data: TaskData) -> list[Fold]:
     """The folds with training and held-out labels, the same in every call with the same data."""
     if data.condensed is not None:
         return part_folds(data, type(estimator).__name__)[0]
-    rng = np.random.default_rng(0)
-    by_class = is_classifier(estimator)
-    if data.codes is not None:
-        numbers = assign_stacked(data.codes, data.y if by_class else None, N_FOLDS, rng)
-    else:
-        labels = (data.y + 1) / 2 if by_class else data.y
-        observed = np.where(data.weights > 0, labels, np.nan)
-        numbers = assign_shared(*label_strata(observed, by_class), N_FOLDS, rng)
-    folds = []
-    for number in range(N_FOLDS):
-        test, train = np.flatnonzero(numbers == number), np.flatnonzero(numbers != number)
-        if len(test) and (data.weights[train] > 0).any():
-            folds.append(Fold(number, train, test, held_out=test))
-    return folds
+    folds = even_folds(data, is_classifier(estimator), np.random.default_rng(0))
+    return [f for f in folds if len(f.test) and (data.weights[f.train] > 0).any()]

@@ -2,8 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import digamma, polygamma
+from scipy.special import polygamma
+
+from skmtl._variance_prior import inverse_chi_squared, log_moments
 
 Array = NDArray[np.float64]
 
@@ -46,15 +47,9 @@ def shrunk_spreads(errors: Array, codes: NDArray[np.intp], n_tasks: int) -> tupl
 
 def _prior(squares: Array, counts: Array) -> tuple[float, float]:
     """The degrees of freedom and the scale of the distribution of the tasks' variances."""
-    half = counts / 2
-    logs = np.log(squares) - digamma(half) + np.log(half)
-    mean = float(logs.mean())
-    excess = 0.0
-    if len(logs) > 1:
-        excess = float(logs.var(ddof=1) - polygamma(1, half).mean())
+    mean, excess = log_moments(squares, counts)
     if excess <= polygamma(1, _CERTAIN / 2):
         return _CERTAIN, float(np.average(squares, weights=counts))
     if excess >= polygamma(1, _LOOSE / 2):
         return _LOOSE, float(np.exp(mean))
-    degrees = brentq(lambda d: float(polygamma(1, d / 2)) - excess, _LOOSE, _CERTAIN)
-    return float(degrees), float(np.exp(mean + digamma(degrees / 2) - np.log(degrees / 2)))
+    return inverse_chi_squared(mean, excess)

@@ -9,16 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 
-from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl._warnings import gather_warnings
 from skmtl.design import Moments, TaskData
-from skmtl.estimators import Fold, HeldOutLoss, TaskEstimator, search_grids
+from skmtl.estimators import (
+    N_FOLDS,
+    Fold,
+    HeldOutLoss,
+    TaskEstimator,
+    even_folds,
+    search_grids,
+)
 from skmtl.inspection._related_fit import RelatedTasks
 from skmtl.inspection._separate import loss_names, of_one_task
 
 Array = NDArray[Any]
 
-N_FOLDS = 5
 N_ALPHAS = 13
 
 
@@ -106,23 +111,14 @@ class TaskProblem:
 
     def folds(self, rng: np.random.RandomState, n_folds: int = N_FOLDS) -> list[Fold]:
         """Folds that spread the labels of every task, and every class of a task, evenly."""
-        data, by_class = self.data, is_classifier(self.model)
-        if data.codes is not None:
-            classes = data.y if by_class else None
-            numbers = assign_stacked(data.codes, classes, n_folds, rng)
-        else:
-            labels = (data.y + 1) / 2 if by_class else data.y
-            labels = np.where(data.weights > 0, labels, np.nan)
-            numbers = assign_shared(*label_strata(labels, by_class), n_folds, rng)
-        tests = [np.flatnonzero(numbers == k) for k in range(n_folds)]
-        if not all(len(test) for test in tests):
+        folds = even_folds(self.data, is_classifier(self.model), rng, n_folds)
+        if not all(len(fold.test) for fold in folds):
             raise ValueError(
                 f"Cross-validation in {n_folds} folds needs {n_folds} or more rows with labels of "
-                f"tasks that have other labels, got {np.count_nonzero(numbers >= 0)}. Collect more "
-                f"labels."
+                f"tasks that have other labels, got {sum(len(fold.test) for fold in folds)}. "
+                f"Collect more labels."
             )
-        rows = np.arange(len(numbers))
-        return [Fold(k, np.setdiff1d(rows, test), test, test) for k, test in enumerate(tests)]
+        return folds
 
     def taken(self, rows: Array) -> "TaskProblem":
         """The problem with some rows, and all tasks."""

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from skmtl._variance_prior import inverse_chi_squared, log_moments
+
 Array = NDArray[Any]
 
 # The interval between these quantiles covers 95%.
@@ -101,13 +103,10 @@ def moderate(variances: Array) -> Array:
     if len(variances) < 3 or not variances.any():
         return np.full(len(variances), variances.mean() if len(variances) else 0.0)
     d = _VARIANCE_DF
-    logs = np.log(np.maximum(variances, 1e-12 * variances.mean()))
-    logs = logs - special.digamma(d / 2) + np.log(d / 2)
-    excess = float(np.var(logs, ddof=1) - special.polygamma(1, d / 2))
+    mean, excess = log_moments(np.maximum(variances, 1e-12 * variances.mean()), d)
     if excess <= 0:
         return np.full(len(variances), variances.mean())
-    prior_df = 2 * _inverse_trigamma(excess)
-    prior = np.exp(logs.mean() + special.digamma(prior_df / 2) - np.log(prior_df / 2))
+    prior_df, prior = inverse_chi_squared(mean, excess)
     return np.asarray((prior_df * prior + d * variances) / (prior_df + d))
 
 
@@ -118,18 +117,6 @@ def cochran(gain: Array, variance: Array) -> float:
     weights = 1 / variance
     deviations = gain - np.average(gain, weights=weights)
     return float(stats.chi2.sf((weights * deviations**2).sum(), len(gain) - 1))
-
-
-def _inverse_trigamma(value: float) -> float:
-    """Solve trigamma(x) = value by Newton's method on 1 / trigamma, which is nearly linear."""
-    x = 0.5 + 1 / value
-    for _ in range(50):
-        trigamma = float(special.polygamma(1, x))
-        step = trigamma * (1 - trigamma / value) / float(special.polygamma(2, x))
-        x += step
-        if abs(step) <= 1e-10 * x:
-            break
-    return x
 
 
 @dataclass(frozen=True, eq=False)

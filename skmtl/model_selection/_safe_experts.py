@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from skmtl.estimators import (
     FitTask,
     Fold,
     HeldOutLoss,
-    linear_predictor,
+    predict_folds,
     search_grids,
 )
 
@@ -121,23 +120,27 @@ class Training:
         folds = [fold for fold in self.folds if self.data.weights[fold.test].any()]
         for model in models:
             model.alpha = 1.0
-        search = partial(
-            search_grids,
-            data=self.data,
-            folds=folds,
+        found = search_grids(
+            models,
+            self.data,
+            folds,
+            HeldOutLoss(self.data),
             unbalanced=self.unbalanced,
+            alphas=self.n_alphas,
             eps=None,
             rule="best",
             n_jobs=self.n_jobs,
+            task=task,
         )
-        found = search(models, measure=HeldOutLoss(self.data), alphas=self.n_alphas, task=task)
         model, alpha = models[found.choice.row], found.alpha
-        kept = _KeptPredictors(self.data)
-        search([model], measure=kept, alphas=np.array([alpha]))
+        kept = predict_folds(
+            model, alpha, self.data, folds, unbalanced=self.unbalanced, n_jobs=self.n_jobs
+        )
         model.alpha = alpha
         fit = model._fit_data(self.data, prepared=found.prepared)
+        known = {fold.number: Z for fold, Z in zip(folds, kept, strict=True)}
         held_out = [
-            kept.by_fold.get(fold.number, np.full(self.data.y[fold.test].shape, np.nan))
+            known.get(fold.number, np.full(self.data.y[fold.test].shape, np.nan))
             for fold in self.folds
         ]
         predictors = np.concatenate(held_out)
@@ -161,33 +164,3 @@ class Training:
         else:
             held_out[chosen[self.data.codes[rows]]] = found.held_out
         return Expert(found.alpha, coef, intercept, learned, found.n_iter, held_out)
-
-
-class _KeptPredictors:
-    """Keeps the linear predictors of held-out rows, in units of all rows' labels.
-
-    It is a :class:`Measure` whose scores are all equal.
-    """
-
-    def __init__(self, data: TaskData) -> None:
-        self.data = data
-        self.by_fold: dict[int, Array] = {}
-
-    def __call__(self, fold: Fold, part: TaskData) -> Any:
-        held_out, absent = self.data.take(fold.test), part.label_counts == 0
-
-        def judge(model: Any, fit: Any) -> float:
-            coef, intercept = fit.coef, fit.intercept
-            if part.scales is not None and held_out.scales is not None:
-                scales = part.scales / held_out.scales
-                coef, intercept = model._get_loss().rescale(coef, intercept, scales)
-            if absent.any():
-                # As predict does for unknown tasks.
-                known = fit.learned if fit.learned.any() else ~absent
-                coef = np.where(absent[:, None], coef[known].mean(axis=0), coef)
-                intercept = np.where(absent, intercept[known].mean(), intercept)
-            Z = linear_predictor(held_out.X, held_out.codes, coef, intercept, held_out.offset)
-            self.by_fold[fold.number] = Z.astype(np.float64)
-            return 0.0
-
-        return judge

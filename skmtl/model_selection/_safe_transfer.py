@@ -25,7 +25,7 @@ from skmtl.estimators import (
 )
 from skmtl.model_selection._alpha import check_estimator
 from skmtl.model_selection._cv_folds import make_folds
-from skmtl.model_selection._cv_search import CV_TEXTS
+from skmtl.model_selection._cv_search import CV_TEXTS, read_unbalanced
 from skmtl.model_selection._safe_experts import Expert, Training
 from skmtl.model_selection._safe_gate import cross_fitted_gains, shared_alone
 from skmtl.model_selection._safe_weights import HeldOutLabels, simplex_weights
@@ -192,7 +192,7 @@ class _SafeTransfer(TaskEstimator):
         if not keep:
             for model in [own, *shared]:
                 model.set_params(unknown_task="mean")
-        unbalanced = self._unbalanced(data, X, y, sample_weight)
+        unbalanced = read_unbalanced(self, data, X, y, sample_weight)
         training = Training(data, unbalanced, folds, self.alphas, self.n_jobs, task)
         experts = self._fit_experts(training, own, shared)
         return self._mix(training, experts)
@@ -239,13 +239,6 @@ class _SafeTransfer(TaskEstimator):
         for name in ("n_features_in_", "feature_names_in_", "classes_"):
             if hasattr(self, name):
                 setattr(model, name, getattr(self, name))
-
-    def _unbalanced(self, data: TaskData, X: Any, y: Any, sample_weight: Any) -> TaskData:
-        """The data without balanced class weights, which are computed for each training set."""
-        if getattr(self, "class_weight", None) != "balanced":
-            return data
-        unbalanced: TaskData = clone(self).set_params(class_weight=None)._read(X, y, sample_weight)
-        return unbalanced
 
     def _fit_experts(self, training: Training, own: Any, shared: list[Any]) -> list[Expert]:
         """The separate, the shared and, unless it equals one of them, the trimmed fit."""

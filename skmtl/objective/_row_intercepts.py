@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skmtl.design import Design
+from skmtl.design import CONSTANT, Design
 from skmtl.losses import Loss
 from skmtl.objective._base import Array, BaseObjective, parts_of
 from skmtl.penalties import Penalty
@@ -42,7 +42,7 @@ class RowIntercepts(BaseObjective):
                 y = y - design.spread(means)
             # For constant labels only rounding error remains, which must not be fitted.
             left = design.gather(design.weights * y * y)
-            constant = left <= (64 * np.finfo(np.float64).eps) ** 2 * sizes
+            constant = left <= CONSTANT * sizes
             y = np.where(design.spread(constant), 0.0, y)
         self.y = np.asarray(y, dtype=np.float64)
         # Predictors of missing labels are set to 0, so that the loss cannot overflow there.

@@ -7,6 +7,7 @@ import numpy as np
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._derivatives import Derivative, composed, of_kept
 from skmtl.penalties._shrinkage import clip_signs
+from skmtl.penalties._weights import read_weights
 
 
 class WeightedRows(Penalty):
@@ -56,11 +57,7 @@ class WeightedRows(Penalty):
                 f"L1Inf, SparseGroup) that penalises all of them. Got {self.penalty!r} instead. "
                 f"For non-negative coefficients use Positive(WeightedRows(...))."
             )
-        try:
-            weights = np.asarray(self.weights, dtype=np.float64)
-        except (TypeError, ValueError):
-            weights = np.empty(0)
-        if weights.shape != (n_features,) or not (np.isfinite(weights) & (weights >= 0)).all():
+        if read_weights(self.weights, n_features) is None:
             raise ValueError(
                 f"The 'weights' parameter of WeightedRows must be finite numbers >= 0, one for "
                 f"each of the {n_features} features. Got {self.weights!r} instead."

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skmtl.penalties._base import Array, Penalty
 from skmtl.penalties._derivatives import Derivative
 from skmtl.penalties._thresholds import RowThresholds
+from skmtl.penalties._weights import read_weights
 
 # Each holds the groups of one size: their features (n_groups, size).
 Arrangement = tuple[NDArray[np.intp], ...]
@@ -103,11 +104,8 @@ class FeatureGroups(Penalty):
             )
         if self.weights is None:
             return
-        try:
-            weights = np.asarray(self.weights, dtype=np.float64)
-        except (TypeError, ValueError):
-            weights = np.empty(0)
-        if weights.shape != (n_features,) or not (np.isfinite(weights) & (weights >= 0)).all():
+        weights = read_weights(self.weights, n_features)
+        if weights is None:
             raise ValueError(
                 f"The 'weights' parameter of FeatureGroups must be finite numbers >= 0, one for "
                 f"each of the {n_features} features. Got {self.weights!r:.200} instead."

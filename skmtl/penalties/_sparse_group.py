@@ -3,19 +3,11 @@
 from numbers import Real
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skmtl.penalties._base import Array, Penalty
-from skmtl.penalties._derivatives import (
-    Derivative,
-    composed,
-    of_clipped_rows,
-    of_shrunk_entries,
-    of_shrunk_rows,
-)
-from skmtl.penalties._shrinkage import clip_rows, row_norms, shrink_entries, shrink_rows
-from skmtl.penalties._sparse_rows import sparse_dual_norm
+from skmtl.penalties._derivatives import Derivative
+from skmtl.penalties._thresholds import RowThresholds
 
 
 class SparseGroup(Penalty):
@@ -74,36 +66,25 @@ class SparseGroup(Penalty):
 
     @property
     def row_thresholds(self) -> tuple[float, float] | None:
-        return (self._entry, self._group) if self.norm == "l2" else None
+        return self._thresholds.row_thresholds if self.norm == "l2" else None
 
     @property
-    def _entry(self) -> float:
-        return float(self.alpha * self.sparsity)
-
-    @property
-    def _group(self) -> float:
-        return float(self.alpha * (1 - self.sparsity))
+    def _thresholds(self) -> RowThresholds:
+        """The same norm by the strengths of its two parts."""
+        entries, rows = self.alpha * self.sparsity, self.alpha * (1 - self.sparsity)
+        return RowThresholds(float(entries), float(rows), self.norm)
 
     def value(self, W: Array) -> float:
-        sizes = np.abs(W)
-        rows = row_norms(W) if self.norm == "l2" else sizes.max(axis=1, initial=0.0)
-        return float(self._entry * sizes.sum()) + float(self._group * rows.sum())
+        return self._thresholds.value(W)
 
     def prox(self, V: Array, step: float | Array) -> Array:
-        shrink = shrink_rows if self.norm == "l2" else clip_rows
-        return shrink(shrink_entries(V, step * self._entry), step * self._group)
+        return self._thresholds.prox(V, step)
 
     def prox_derivative(self, V: Array, step: float | Array) -> Derivative:
-        of_rows = of_shrunk_rows if self.norm == "l2" else of_clipped_rows
-        entry, group = step * self._entry, step * self._group
-        return composed(of_shrunk_entries(V, entry), of_rows(shrink_entries(V, entry), group))
+        return self._thresholds.prox_derivative(V, step)
 
     def dual_norm(self, G: Array) -> float:
-        return sparse_dual_norm(G, self._entry, self._group, self.norm)
+        return self._thresholds.dual_norm(G)
 
     def to_cvxpy(self, W: Any) -> Any:
-        import cvxpy as cp
-
-        rows = cp.norm(W, 2, axis=1) if self.norm == "l2" else cp.max(cp.abs(W), axis=1)
-        entries = cp.sum(cp.abs(W))
-        return self.alpha * ((1 - self.sparsity) * cp.sum(rows) + self.sparsity * entries)
+        return self._thresholds.to_cvxpy(W)

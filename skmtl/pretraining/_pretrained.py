@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skmtl._folds import assign_shared, assign_stacked, label_strata
 from skmtl.design import TaskData
 from skmtl.estimators import (
     Fit,
@@ -24,6 +23,7 @@ from skmtl.estimators import (
     choose,
     completed,
     estimator,
+    even_folds,
     follow_path,
     make_grid,
     parameter,
@@ -36,7 +36,7 @@ from skmtl.penalties import L1, Penalty, WeightedRows
 
 Array = NDArray[Any]
 
-N_FOLDS, N_ALPHAS = 5, 20
+N_ALPHAS = 20
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 # The smallest strength of a grid divided by the largest, at which all deviations are zero.
 _EPS = 1e-3
@@ -274,18 +274,8 @@ class _PretrainedTask(TaskEstimator):
 
     def _folds(self, data: TaskData) -> list[Fold]:
         """Folds that spread the labels of every task, and its classes, evenly."""
-        rng, by_class = np.random.default_rng(0), is_classifier(self)
-        if data.codes is not None:
-            numbers = assign_stacked(data.codes, data.y if by_class else None, N_FOLDS, rng)
-        else:
-            labels = (data.y + 1) / 2 if by_class else data.y
-            observed = np.where(data.weights > 0, labels, np.nan)
-            numbers = assign_shared(*label_strata(observed, by_class), N_FOLDS, rng)
-        folds = []
-        for number in range(N_FOLDS):
-            test, train = np.flatnonzero(numbers == number), np.flatnonzero(numbers != number)
-            if len(test) and (data.take(train).label_counts > 0).all():
-                folds.append(Fold(number, train, test, held_out=test))
+        folds = even_folds(data, is_classifier(self), np.random.default_rng(0))
+        folds = [f for f in folds if len(f.test) and (data.take(f.train).label_counts > 0).all()]
         if len(folds) < 2:
             raise ValueError(
                 f"'cv' needs two or more labels of each task, got n_samples={len(data.y)} labelled "

@@ -7,20 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl._numerics import Quadratics
+from skmtl.solvers._balance import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
 from skmtl.solvers._contract import Spectral
-from skmtl.solvers._pace import Pace
+from skmtl.solvers._pace import Pace, Paced
 from skmtl.solvers._point import LaterPoint, Point
 
 Array = NDArray[Any]
 
-RELAXATION = 1.6
-ADAPT_EVERY = 10
-ADAPT_UNTIL = 200
 # Iterations until the first certificate, and the range of those between later ones.
 _FIRST, _LEAST, _MOST = 6, 2, 10
 
 
-class ADMM:
+class ADMM(Paced):
     """Alternating direction method of multipliers on W = V, the penalty on V.
 
     The loss is minimised exactly for any step size, with the Cholesky factors of each task's
@@ -88,13 +86,6 @@ class ADMM:
         W = W if self.scale is None else self.scale * W
         return self.objective.best_point(W.astype(self.objective.dtype, copy=False), self.b)
 
-    def _look_ahead(self, gap: float, enough: float) -> None:
-        """Certify more often when few iterations remain."""
-        self.pace.add(self.n_steps, gap)
-        if self.n_steps > 0:
-            self.iterations_per_certificate = self.pace.until_next(enough)
-        self.is_certified = False
-
     def _prepare(self) -> None:
         self.spectrum, self.basis = self.objective.spectrum.rotated()
         self.scale = self.spectrum.scale
@@ -118,10 +109,7 @@ class ADMM:
 
     def _balance(self, W: Array, old: Array) -> None:
         """Adapt rho so that the relative primal and dual residuals become equal."""
-        tiny = np.finfo(np.float64).tiny
-        primal = np.linalg.norm(W - self.V) / max(np.linalg.norm(W), np.linalg.norm(self.V), tiny)
-        dual = np.linalg.norm(self.V - old) / max(np.linalg.norm(self.scaled_dual), tiny)
-        ratio = balancing(primal, dual)
+        ratio = balancing(W, self.V, old, self.scaled_dual)
         if ratio != 1.0:
             self.rho *= ratio
             self.scaled_dual /= ratio
@@ -130,11 +118,3 @@ class ADMM:
 
 def _made_now(point: Point) -> Point:
     return point.made if isinstance(point, LaterPoint) else point
-
-
-def balancing(primal: Any, dual: Any) -> float:
-    """The factor for rho that makes the residuals equal; 1 if they nearly are."""
-    if not (primal > 0 and dual > 0):
-        return 1.0
-    ratio = float(np.clip(np.sqrt(primal / dual), 0.2, 5.0))
-    return 1.0 if 0.5 < ratio < 2 else ratio

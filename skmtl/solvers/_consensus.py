@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.solvers._admm import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
+from skmtl.solvers._balance import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
 from skmtl.solvers._contract import SpectralSum, terms_of
 from skmtl.solvers._point import Point
 
@@ -69,10 +69,7 @@ class ConsensusADMM:
 
     def _balance(self, W: Array, old: Array) -> None:
         """Adapt rho so that the relative primal and dual residuals become equal."""
-        size = max(np.linalg.norm(W) * np.sqrt(len(old)), np.linalg.norm(self.copies), _TINY)
-        primal = np.linalg.norm(W - self.copies) / size
-        dual = np.linalg.norm(self.copies - old) / max(np.linalg.norm(self.scaled_duals), _TINY)
-        ratio = balancing(primal, dual)
+        ratio = balancing(W, self.copies, old, self.scaled_duals, copies=len(old))
         if ratio != 1.0:
             self.rho *= ratio
             self.scaled_duals /= ratio

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.solvers._admm import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
+from skmtl.solvers._balance import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
 from skmtl.solvers._contract import LossSplitting
-from skmtl.solvers._pace import Pace
+from skmtl.solvers._pace import Pace, Paced
 from skmtl.solvers._point import LaterPoint, Point
 
 Array = NDArray[Any]
@@ -22,7 +22,6 @@ _SHARE = 0.1
 # Restart once the gap has fallen to the first fraction of that at the last restart, or to the
 # second and no longer falls.
 _SUFFICIENT, _NECESSARY = 0.2, 0.8
-_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class _Memory:
     rho: float
 
 
-class LossADMM:
+class LossADMM(Paced):
     """Alternating direction method of multipliers on v = XW + b and V = W.
 
     The loss acts on v and the penalty on V (one copy of W for each term of a sum), both by their
@@ -151,13 +150,6 @@ class LossADMM:
     def _made(self, W: Array, b: Array) -> Point:
         return self.objective.best_point(W.astype(self.objective.dtype, copy=False), b)
 
-    def _look_ahead(self, gap: float, enough: float) -> None:
-        """Certify more often when few iterations remain."""
-        self.pace.add(self.n_steps, gap)
-        if self.n_steps > 0:
-            self.iterations_per_certificate = self.pace.until_next(enough)
-        self.is_certified = False
-
     def _prepare(self) -> None:
         objective, start, terms = self.objective, self.start, self.objective.terms
         copies = np.stack((start.W,) if terms is None else terms.images(start.W))
@@ -183,16 +175,10 @@ class LossADMM:
     def _balance(self, W: Array, Z: Array, old: _State) -> None:
         """Adapt the step sizes so that the relative primal and dual residuals become equal."""
         new = self.state
-        ratio = _ratio(W, new.copies, old.copies, new.duals)
-        loss_ratio = _ratio(Z, new.v, old.v, new.u)
+        ratio = balancing(W, new.copies, old.copies, new.duals)
+        loss_ratio = balancing(Z, new.v, old.v, new.u)
         self.rho *= ratio
         if loss_ratio != 1.0:
             self.loss_rho *= loss_ratio
             self.spectrum = self.objective.squares(self.loss_rho)
         self.state = _State(new.v, new.u / loss_ratio, new.copies, new.duals / ratio)
-
-
-def _ratio(solved: Array, split: Array, before: Array, scaled: Array) -> float:
-    size = max(np.linalg.norm(solved), np.linalg.norm(split), _TINY)
-    dual = np.linalg.norm(split - before) / max(np.linalg.norm(scaled), _TINY)
-    return balancing(np.linalg.norm(solved - split) / size, dual)

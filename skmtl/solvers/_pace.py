@@ -32,3 +32,20 @@ class Pace:
     def until_next(self, enough: float) -> int:
         """The number of iterations until the next certificate is worth its cost."""
         return int(np.clip(self.remaining(enough), self.least, self.most))
+
+
+class Paced:
+    """A solver that certifies more often when few iterations remain."""
+
+    pace: Pace
+    n_steps: int
+    iterations_per_certificate: int
+    # Whether there is a certificate since the last look ahead.
+    is_certified: bool
+
+    def _look_ahead(self, gap: float, enough: float) -> None:
+        """Certify more often when few iterations remain."""
+        self.pace.add(self.n_steps, gap)
+        if self.n_steps > 0:
+            self.iterations_per_certificate = self.pace.until_next(enough)
+        self.is_certified = False

@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import special, stats
 
+from skmtl._variance_prior import inverse_trigamma
 from skmtl.inspection import TransferGain
 from skmtl.inspection._transfer_hierarchy import (
-    _inverse_trigamma,
     cochran,
     fit_gains,
     moderate,
@@ -111,7 +111,7 @@ def test_cochran_by_hand() -> None:
 
 def test_moderated_variances() -> None:
     x = np.array([0.01, 0.5, 3.0, 100.0])
-    assert_allclose([_inverse_trigamma(float(special.polygamma(1, v))) for v in x], x)
+    assert_allclose([inverse_trigamma(float(special.polygamma(1, v))) for v in x], x)
     rng = np.random.default_rng(0)
     alike = rng.chisquare(2, 400) / 2
     assert moderate(alike).std() < 0.25 * alike.std()

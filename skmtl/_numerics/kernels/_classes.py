@@ -219,7 +219,8 @@ def _row_ratio(w: Array, h: Array, penalty: RowPenalty, least: float) -> float:
 def _extrapolate(past_W: Array, past_H: Array, W: Array, H: Array) -> bool:
     """Anderson extrapolation: the combination of iterates whose steps nearly cancel.
 
-    Returns False if the system for the coefficients is degenerate.
+    H is an affine function of W, so that the same combination applies to it. Returns False if the
+    system for the coefficients is degenerate.
     """
     depth = past_W.shape[0] - 1
     system = np.empty((depth, depth))

@@ -4,8 +4,10 @@ The caller supplies the folds, from a splitter or from fold numbers.
 """
 
 from skmtl.estimators.tuning._choice import choose
+from skmtl.estimators.tuning._even_folds import N_FOLDS, even_folds
 from skmtl.estimators.tuning._fold import Fold, Measure
 from skmtl.estimators.tuning._grid import make_grid, ridge_grid
+from skmtl.estimators.tuning._held_out import predict_folds
 from skmtl.estimators.tuning._measures import HeldOutLoss, TaskLosses
 from skmtl.estimators.tuning._part_folds import part_folds
 from skmtl.estimators.tuning._path import follow_path, prepare_objective
@@ -18,6 +20,7 @@ from skmtl.estimators.tuning._top import NoFiniteAlpha, top_alpha
 from skmtl.estimators.tuning._watch import stopped_too_early
 
 __all__ = [
+    "N_FOLDS",
     "Ending",
     "Fold",
     "HeldOutLoss",
@@ -29,10 +32,12 @@ __all__ = [
     "Search",
     "TaskLosses",
     "choose",
+    "even_folds",
     "follow_path",
     "grid_ratio",
     "make_grid",
     "part_folds",
+    "predict_folds",
     "prepare_objective",
     "ridge_grid",
     "score_fold",

@@ -9,6 +9,7 @@ from sklearn.base import is_classifier
 from skmtl.design import TaskData
 from skmtl.estimators.base import Fit, linear_predictor
 from skmtl.estimators.tuning._fold import Fold, Judge
+from skmtl.losses import Loss
 
 Array = NDArray[Any]
 
@@ -55,22 +56,12 @@ class HeldOutLoss:
         self.data = data
 
     def __call__(self, fold: Fold, part: TaskData) -> Judge:
-        held_out, absent = self.data.take(fold.test), part.label_counts == 0
+        held_out = self.data.take(fold.test)
         weights = held_out.weights
-        scales = None
-        if part.scales is not None and held_out.scales is not None:
-            scales = part.scales / held_out.scales
 
         def judge(model: Any, fit: Fit) -> float:
             loss = model._get_loss().columns(held_out.positions)
-            coef, intercept = fit.coef, fit.intercept
-            if scales is not None:
-                coef, intercept = loss.rescale(coef, intercept, scales)
-            if absent.any():
-                coef, intercept = _average_absent(coef, intercept, absent, fit.learned)
-            Z = linear_predictor(
-                held_out.X, held_out.codes, coef, intercept, held_out.offset
-            ).astype(np.float64)
+            Z = held_out_predictors(loss, fit, part, held_out)
             if is_classifier(model):
                 losses = loss.value(held_out.y, Z)
             else:
@@ -80,6 +71,27 @@ class HeldOutLoss:
             return -float((weights * losses).sum() / counted.sum())
 
         return judge
+
+
+def held_out_predictors(loss: Loss, fit: Fit, part: TaskData, held_out: TaskData) -> Array:
+    """The linear predictors of held-out labels, in the units of their own data.
+
+    Parameters
+    ----------
+    loss : Loss
+        That of the tasks of ``held_out``.
+    fit : Fit
+    part : TaskData
+        What ``fit`` was fitted to.
+    held_out : TaskData
+    """
+    coef, intercept, absent = fit.coef, fit.intercept, part.label_counts == 0
+    if part.scales is not None and held_out.scales is not None:
+        coef, intercept = loss.rescale(coef, intercept, part.scales / held_out.scales)
+    if absent.any():
+        coef, intercept = _average_absent(coef, intercept, absent, fit.learned)
+    Z = linear_predictor(held_out.X, held_out.codes, coef, intercept, held_out.offset)
+    return Z.astype(np.float64)
 
 
 def _average_absent(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import Moments, TaskData
+from skmtl.design import Moments, TaskData, has_cancelled, tasks_cancelled
 from skmtl.estimators.base import Fit
 from skmtl.estimators.tuning._fold import Fold, Judge, Measure
 from skmtl.estimators.tuning._measures import HeldOutLoss
@@ -19,12 +19,6 @@ from skmtl.estimators.tuning._row_folds import check_absent_tasks
 from skmtl.objective import BaseObjective
 
 Array = NDArray[Any]
-
-# If a difference of sums is smaller than this fraction of them, rounding error dominates it, and
-# it is computed from rows instead.
-_CANCELLED = 1e-10
-# The same for the total weight of a task's labels.
-_FEW_LEFT = 1e-3
 
 
 class MomentFolds:
@@ -83,12 +77,11 @@ class MomentFolds:
 
     def _cancelled(self, rest: Moments) -> Array:
         """The tasks (n_tasks,) whose difference of moments is dominated by rounding error."""
-        sizes = [
+        left, whole = (
             np.einsum("tjj->tj", (moments.centred() if self.centre else moments).xx)
             for moments in (rest, self.total)
-        ]
-        small = ((sizes[0] < _CANCELLED * sizes[1]) & (sizes[1] > 0)).any(axis=1)
-        return np.asarray(small | (rest.totals < _FEW_LEFT * self.total.totals))
+        )
+        return tasks_cancelled(left, whole, rest.totals, self.total.totals)
 
 
 class _MomentJudge:
@@ -114,7 +107,7 @@ class _MomentJudge:
         sizes = part.yy + (W * curved).sum(axis=0) + shift**2 * part.totals
         errors = sizes - 2 * (W * xy).sum(axis=0) + 2 * shift * (moved - part.y)
         total = float(errors.sum())
-        if total < _CANCELLED * float(sizes.sum()):
+        if has_cancelled(errors.sum(), sizes.sum()):
             return float(self.by_rows(model, fit))
         return -total / float(part.totals.sum())
 
