@@ -74,12 +74,12 @@ def assert_fitted(model, pupils):
 
 
 def test_every_block_is_tested():
-    assert [len(code_of(section)) for section in ("dask", "Spark", "Ray")] == [2, 4, 2]
+    assert [len(code_of(section)) for section in ("Dask", "Spark", "Ray")] == [2, 4, 2]
 
 
 def test_dask(folder, pupils):
     pytest.importorskip("dask.dataframe", reason="pip install skmtl[dask]")
-    first, second = code_of("dask")
+    first, second = code_of("Dask")
     names = run([first])
     predicted = names["predicted"].compute()
     np.testing.assert_allclose(predicted, names["model"].to_local().predict(pupils[FEATURES]))

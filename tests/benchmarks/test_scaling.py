@@ -16,6 +16,7 @@ def test_every_series_runs_at_its_smallest_size(name):
     assert found["seconds"] >= 0 and found["peak_bytes"] >= 0
 
 
+@pytest.mark.slow
 def test_dask_on_two_workers():
     pytest.importorskip("distributed", reason="pip install skmtl[dask]")
     call, n_bytes = by_workers(logistic, 4_000, 8)(2)

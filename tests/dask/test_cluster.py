@@ -109,6 +109,7 @@ def test_a_worker_that_dies_changes_nothing(cluster, tmp_path):
     assert_same_statistics(after.statistics_, before.statistics_)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("layout", ["missing", "stacked"])
 @pytest.mark.parametrize("loss", ["logistic", "poisson", "huber"])
 def test_other_losses_have_the_same_optimum(cluster, loss, layout):
@@ -159,6 +160,7 @@ def test_blocks_are_read_once_for_all_passes(cluster, tmp_path):
     assert len(list(tmp_path.iterdir())) == 6
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_between_passes_changes_nothing(cluster, tmp_path):
     case = loss_case("logistic", "stacked")
     blocks = in_blocks(da, case, (20,) * 6)

@@ -52,6 +52,7 @@ def compared(model, case, blocks):
     return lazy, local
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("layout", ["shared", "missing", "stacked", "single"])
 @pytest.mark.parametrize("loss", ["poisson", "huber", "gamma", "tweedie"])
 def test_regression(loss, layout):
@@ -63,6 +64,7 @@ def test_regression(loss, layout):
     assert not hasattr(lazy, "statistics_")
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("layout", ["shared", "missing", "stacked", "single"])
 @pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
 def test_classification(loss, layout):
@@ -86,6 +88,7 @@ def test_classification(loss, layout):
     assert hasattr(lazy, "predict_proba") == (loss == "logistic")
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("class_weight", [None, "balanced", {"b": 3.0}])
 def test_chunks_of_one_class(n_classes, class_weight):

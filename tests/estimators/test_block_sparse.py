@@ -82,6 +82,7 @@ def assert_optimal(model, X, y, sample_weight=None, tol=1e-6):
 
 
 class TestOptimum:
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize("missing", [False, True])
     def test_squared_shared(self, name, missing):
@@ -92,6 +93,7 @@ class TestOptimum:
         assert_optimal(model, X, Y, weights if missing else None)
         assert_optimal(model, sp.csr_matrix(X), Y, weights if missing else None)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", NAMES)
     def test_squared_stacked(self, name):
         X, y = stack(*make()[:2])
@@ -106,6 +108,7 @@ class TestOptimum:
         X, Y, _ = make(n=7)
         assert_optimal(BlockSparseRegressor(0.2, **OPTIONS[name]), X, Y)
 
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize("loss", ["huber", "poisson"])
     def test_other_regression(self, name, loss):
@@ -113,6 +116,7 @@ class TestOptimum:
         Y = np.floor(np.exp(Y / 2)) if loss == "poisson" else Y
         assert_optimal(BlockSparseRegressor(0.1, loss=loss, **OPTIONS[name]), X, Y, weights)
 
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
     def test_classification(self, name, loss):
@@ -126,6 +130,7 @@ class TestOptimum:
         kept = ~np.isnan(ys)
         assert_optimal(model.set_params(task_column=-1), Xs[kept], ys[kept])
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", NAMES)
     def test_multinomial(self, name):
         X, Y, _ = make(n=80)
@@ -157,6 +162,7 @@ class TestOptimum:
 
 
 class TestCertificate:
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize("max_iter", [1, 3, 10, 30])
     def test_is_a_true_bound_wherever_the_fit_stops(self, name, max_iter):

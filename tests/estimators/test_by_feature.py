@@ -91,6 +91,7 @@ def fitted(model, *data):
         return clone(model).set_params(tol=1e-8, max_iter=30_000).fit(*data)
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("place", [0, 1], ids=["squared", "logistic"])
 def test_optimum_is_cvxpys_in_both_layouts(name, place):

@@ -36,6 +36,7 @@ FORMS = {
 PICKED = [SCENARIOS[k] for k in (0, 2, 3, 7, 8, 12)]
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(("form", "scenario", "classify"), list(by_turns(FORMS, PICKED)))
 def test_form_against_cvxpy(form, scenario, classify):
     cls = (ClusteredTaskRegressor, ClusteredTaskClassifier)[classify]

@@ -95,6 +95,7 @@ CASES = {
 }
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("loss", ["squared", "huber", "poisson", "logistic", "squared_hinge"])
 def test_is_cvxpys_in_both_layouts(name, loss):
@@ -274,6 +275,7 @@ PAIRS = [
 
 
 class TestWorkingSets:
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize(("name", "layout"), PAIRS)
     def test_agree_with_gradient_steps_in_all_rows(self, name, layout):
         X, Y, groups = wide()
@@ -315,6 +317,7 @@ class TestWorkingSets:
         warm = clone(plain).set_params(alpha=alphas[2], warm_start=True).fit(X, Y)
         np.testing.assert_allclose(warm.fit(X, Y).coef_, coefs[..., 2], atol=2e-3)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("sparsity", [0.0, 0.4, 1.0])
     @pytest.mark.parametrize("signs", [None, np.resize([1, 0, -1], 12)])
     @pytest.mark.parametrize("norm", ["l2", "linf"])

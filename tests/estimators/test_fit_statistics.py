@@ -37,6 +37,7 @@ def assert_equal(model, other, tol=1e-6):
     assert model.n_features_in_ == other.n_features_in_
 
 
+@pytest.mark.turns(2)
 @every_layout
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family(name, layout):

@@ -30,6 +30,7 @@ FAMILIES = {
 CHOSEN = [SCENARIOS[k] for k in (0, 2, 3, 8, 9)]
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(("family", "scenario", "classify"), list(by_turns(FAMILIES, CHOSEN)))
 def test_against_cvxpy(family, scenario, classify):
     cls = FusedTaskClassifier if classify else FusedTaskRegressor

@@ -37,6 +37,7 @@ def many(monkeypatch):
     monkeypatch.setattr(skmtl.estimators._laplacians, "LARGEST_DENSE", 0)
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(("family", "scenario", "classify"), list(by_turns(FAMILIES, CHOSEN)))
 def test_against_cvxpy(many, family, scenario, classify):
     cls = GraphRegularizedClassifier if classify else GraphRegularizedRegressor
@@ -78,6 +79,7 @@ GRAPHS = {
 }
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("params", [{}, {"ridge": 0.1}, {"sparse": 0.1, "block": 0.2}])
 @pytest.mark.parametrize("classify", [False, True])

@@ -32,6 +32,7 @@ def projection(rows):
 # --- the optimum ----------------------------------------------------------------------------------
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("power", "scenario", "classify"), list(by_turns([1, 2], SCENARIOS)))
 def test_low_rank_against_cvxpy(scenario, classify, power):
     problem = Problem(scenario, classify=classify)

@@ -53,6 +53,7 @@ def penalty_cases():
         yield pytest.param(*case.values, marks=marks, id=case.id)
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(("name", "scenario", "classify"), list(penalty_cases()))
 def test_penalty_against_cvxpy(name, scenario, classify):
     problem = Problem(scenario, classify=classify)
@@ -64,6 +65,7 @@ def test_penalty_against_cvxpy(name, scenario, classify):
     assert_is_the_optimum(model, problem, coef=not name.endswith("variation"))
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
 @pytest.mark.parametrize("name", ["dirty", "sum", "graph-ridge", "sparse-variation"])
 def test_losses_against_cvxpy(name, loss):
@@ -248,6 +250,7 @@ class TestAsAnEstimator:
 class TestFreeMean:
     """Certificates in sums of penalties of which one leaves the mean task unpenalised."""
 
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize(
         "penalty",
         [

@@ -119,6 +119,7 @@ def stacked(seed=0, n_tasks=6, rows=30, units=1.0):
 
 
 class TestOptimum:
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize(("family", "scenario", "classify"), list(by_turns(FAMILIES, SOME)))
     def test_against_cvxpy(self, family, scenario, classify):
         problem = Problem(scenario, classify=classify)
@@ -155,6 +156,7 @@ class TestOptimum:
         assert model.objective_ == pytest.approx(value, rel=1e-7)
         np.testing.assert_allclose(model.coef_, coef, atol=1e-4)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("units", [1.0, np.array([1.0, 100.0, 0.01, 10.0, 1e-3])], ids=str)
     def test_solvers_agree_whatever_the_units(self, family, units):
         X, y = stacked(units=units)

@@ -37,6 +37,7 @@ def lists_of(problem):
     return [[first, last], middle]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("tree", "scenario", "classify"), list(by_turns(["auto", "linkage", "lists"], PICKED))
 )

@@ -40,6 +40,7 @@ def stated(model, X, y, coef, intercept):
     return float(problem.value), model.dual_gap_ + 1e-6 * abs(problem.value)
 
 
+@pytest.mark.turns(2)
 @IGNORED
 @pytest.mark.parametrize("scenario", [SHARED, STACKED], ids=["shared", "stacked"])
 @pytest.mark.parametrize("name", NAMES)
@@ -64,6 +65,7 @@ def test_convex_in_single_precision(name):
     assert abs(model.objective_ - value) <= 1e-5 * value + slack
 
 
+@pytest.mark.turns(3)
 @IGNORED
 @pytest.mark.parametrize("size", [1.0, 1e4])
 @pytest.mark.parametrize("alpha", [0.0, 1e-9, 1e-2])

@@ -32,6 +32,7 @@ FAMILIES = {
 }
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("family", "scenario", "classify"), list(by_turns(FAMILIES, SCENARIOS[:13]))
 )
@@ -52,6 +53,7 @@ ESTIMATORS = [
 ]
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: e[0].__name__[:-9])
 @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
 @pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS[k] for k in (1, 2, 8)), ids=str)

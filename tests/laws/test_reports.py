@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from report_problems import FEATURES, TASKS, documented_predictor, each_layout, every, fitted
 
 from skmtl.inspection import coef_frame, summary, task_model, to_dict
@@ -11,6 +12,7 @@ from skmtl.inspection import coef_frame, summary, task_model, to_dict
 PREDICT, _ = documented_predictor()
 
 
+@pytest.mark.turns(3)
 @every
 @each_layout
 def test_coefficients(name, layout):
@@ -56,6 +58,7 @@ def test_export(name, layout):
         np.testing.assert_allclose(predicted, model.predict(rows), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.turns(3)
 @every
 @each_layout
 def test_models_of_tasks(name, layout):

@@ -14,6 +14,7 @@ from skmtl.solvers import ADMM, FISTA, Newton, solve
 
 
 class TestCertificates:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("penalty", PENALTIES)
     @pytest.mark.parametrize("centre", ["task", None])

@@ -74,6 +74,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("solver", ["auto", "fista"])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_minimises_its_stated_objective(name, solver):

@@ -62,6 +62,7 @@ PENALTIES = [
 ]
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("quantile", [0.5, 0.9])
 @pytest.mark.parametrize("model", PENALTIES, ids=repr)
 def test_every_penalty_against_cvxpy(model, quantile):

@@ -119,6 +119,7 @@ PENALTIES = [
 ]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("model", PENALTIES, ids=repr)
 @pytest.mark.parametrize("loss", ["gamma", "tweedie"])
 def test_every_penalty_against_cvxpy(model, loss):

@@ -136,6 +136,7 @@ def test_equals_grid_search_stacked(cls, stacked):
     _assert_grid_searchs(AlphaSearchCV(model, alphas=3, eps=0.1, cv=cv), stacked.data, y)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "model",
     [
@@ -410,6 +411,7 @@ def test_errors_name_the_remedy(params, message, shared):
 
 
 class TestStatistics:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("cls", REGRESSORS, ids=lambda cls: cls.__name__)
     def test_the_parts_are_the_folds(self, cls):
         layout = "stacked" if REGRESSORS.index(cls) % 2 else "missing"

@@ -80,6 +80,7 @@ def dense(matrices, M, G, regular=False):
 SIZES = [(9, 7, True), (9, 7, False), (40, 20, False), (12, 70, False)]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("n_tasks, d, one", SIZES)
 @pytest.mark.parametrize("graph", [chain, complete, pieces])
 @pytest.mark.parametrize("strength", [1e-5, 1.0, 1e5])
@@ -133,6 +134,7 @@ def test_without_coupling_or_right_hand_side():
 GRAPHS = [chain, complete, pieces, star, ring]
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("n_tasks, d, one", [*SIZES, (90, 10, False), (90, 10, True)])
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("strength", [1e-5, 1.0, 1e5])

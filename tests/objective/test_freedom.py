@@ -93,6 +93,7 @@ def assert_is_divergence(model, X, y, alpha, sample_weight=None):
 
 
 class TestDegreesOfFreedom:
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize(
         "name",
         [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FAMILIES],

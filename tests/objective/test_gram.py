@@ -75,6 +75,7 @@ def tolerance(case):
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{c[1]}-{c[2]:g}-{c[3].__name__}")
 @pytest.mark.parametrize("fit_intercept", [True, False])
 class TestAgainstRows:
+    @pytest.mark.turns(2)
     def test_values_gradients_bounds_and_intercepts(self, case, penalty, fit_intercept):
         if case[2] and not fit_intercept:
             pytest.skip("without an intercept an offset is part of the fit")
@@ -131,6 +132,7 @@ ESTIMATORS = [
 
 
 class TestFits:
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
     @pytest.mark.parametrize("case", [c for c in CASES if c[3] == np.float64], ids=str)
     @pytest.mark.parametrize("strength", [0.3, 1e-3])
@@ -144,6 +146,7 @@ class TestFits:
         assert model.objective_ == pytest.approx(expected.objective_, abs=1e-8 * (size + null))
         np.testing.assert_allclose(model.coef_, expected.coef_, atol=2e-4)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("penalty", PENALTIES[:-1], ids=repr)
     @pytest.mark.parametrize("layout", ["shared", "masked", "stacked"])
     def test_bounds_hold_at_the_optimum_of_every_solver(self, penalty, layout):

@@ -57,6 +57,7 @@ WITH_INTERCEPTS = [scenario for scenario in SCENARIOS[:13] if scenario[5]]
 HELD = pytest.mark.filterwarnings("ignore:With ridge=0 nothing holds")
 
 
+@pytest.mark.turns(3)
 @HELD
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from skmtl.penalties import L1, L21, FusedTasks
 class TestFusedTasks:
     """Total variation along the tasks."""
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("n_tasks", [1, 2, 3, 5, 8, 13, 27, 40])
     @pytest.mark.parametrize("kind", ["normal", "ties", "offset"])
     def test_prox_is_cvxpys_at_any_length(self, n_tasks, kind):

@@ -24,6 +24,7 @@ from skmtl.penalties import L1, L21, FusedTasks, GraphTotalVariation, PairwiseFu
 class TestPairwiseFusion:
     """Differences between all tasks."""
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("n_tasks", [1, 2, 3, 5, 8, 13, 27])
     @pytest.mark.parametrize("kind", ["normal", "ties", "offset"])
     def test_prox_is_cvxpys_at_any_length(self, n_tasks, kind):

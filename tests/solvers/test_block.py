@@ -106,6 +106,7 @@ def objective_of(loss, layout, container, *, centre="task", penalty=None, seed=0
     return objective.with_penalty(L21(top / 5) if penalty is None else penalty(top))
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("centre", ["task", None])
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("layout", ["shared", "stacked"])

@@ -66,6 +66,7 @@ def precision(request, monkeypatch):
     return request.param
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_agrees_with_gradient_steps(model, weighted, precision):
