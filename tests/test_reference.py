@@ -73,18 +73,21 @@ def assert_agrees(problem, spec):
     assert rough.dual_gap_ >= reached - stated_best - 1e-8 * scale
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS), ids=SCENARIO_NAMES)
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_regressor_minimises_its_stated_objective(name, scenario):
     assert_agrees(Problem(scenario, classify=False), REGRESSORS[name])
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS), ids=SCENARIO_NAMES)
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_classifier_minimises_its_stated_objective(name, scenario):
     assert_agrees(Problem(scenario, classify=True), CLASSIFIERS[name])
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("name", "class_weight"), list(product(CLASSIFIERS, [None, "balanced"])), ids=str
 )

@@ -97,6 +97,7 @@ def test_a_grid_search_runs_on_the_cluster(cluster):
     np.testing.assert_allclose(search.cv_results_["mean_test_score"], local, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_changes_nothing(cluster, tmp_path):
     case = make_case("stacked")
     X, y, weights = in_blocks(da, case, (20,) * 6)

@@ -390,6 +390,7 @@ class TestEstimator:
 
 
 class TestPrediction:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("layout", ["shared", "stacked"])
     @pytest.mark.parametrize("name", FAMILIES)
     def test_every_family(self, name, layout):

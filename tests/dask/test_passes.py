@@ -119,6 +119,7 @@ def test_tasks_that_are_absent_from_chunks(names):
     compared(model, case, in_blocks(da, case, (40, 0, 9, 41)))
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "model",
     [

@@ -133,12 +133,14 @@ CLASSIFIERS = [
 ]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=lambda m: type(m).__name__)
 def test_families(model):
     X, Y = data("logistic", n=200, missing=0.2)
     assert_same(clone(model).set_params(tol=1e-10), X, Y)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["poisson", "gamma", "tweedie", "huber"])
 @pytest.mark.parametrize(
     "model",

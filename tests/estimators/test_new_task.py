@@ -293,6 +293,7 @@ class TestDeviations:
         left = K[n:, n:] - gain @ K[:n, n:]
         np.testing.assert_allclose(std**2, np.diag(left) + known.noise, rtol=1e-8)
 
+    @pytest.mark.turns(2)
     @each
     @pytest.mark.parametrize("factor", [0.1, 1.0])
     def test_they_are_calibrated_for_any_strength(self, model, factor):
@@ -356,6 +357,7 @@ class TestData:
         np.testing.assert_array_equal(new.coef_[:-1], model.coef_)
         np.testing.assert_array_equal(new.predict(X), model.predict(X))
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("model", [*REGRESSORS, *CLASSIFIERS])
     def test_layouts_and_containers_agree(self, model):
         X, y, Xn, yn = tasks()

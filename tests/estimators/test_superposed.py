@@ -271,6 +271,7 @@ class TestVanishingParts:
         with pytest.warns(UserWarning, match="leaves no outliers"):
             path(RobustTaskRegressor(outlier=1.0), X, Y, alphas=3)
 
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("n_tasks", [1, 2, 3, 4, 30])
     @pytest.mark.parametrize("d", [1, 2, 6, 40])
     def test_none_does_not_warn_and_keeps_both_parts(self, family, n_tasks, d):

@@ -22,6 +22,7 @@ LAYOUTS = {
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 
 
+@pytest.mark.turns(2)
 @each_engine
 @pytest.mark.parametrize("weight", (None, "w"))
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -31,6 +32,7 @@ def test_layouts(engine, layout, weight, tmp_path):
     assert_equal(read(engine, table, target, task, weight, folder=tmp_path), expected, 1e-12)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("engine", ("duckdb", "polars"))
 @pytest.mark.parametrize("weight", (None, "w"))
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -82,6 +84,7 @@ IDS = {
 }
 
 
+@pytest.mark.turns(2)
 @each_engine
 @pytest.mark.parametrize("kind", IDS)
 def test_task_ids(engine, kind, tmp_path):

@@ -100,6 +100,7 @@ def test_theta_round_trip_with_each_form(name):
     assert moved != kernel and moved.clone_with_theta(kernel.theta).bounds.shape[1] == 2
 
 
+@pytest.mark.turns(2)
 @form
 def test_printed_within_scikit_learn(name):
     kernel = FORMS[name]() + WhiteKernel(0.1)

@@ -144,6 +144,7 @@ class TestContinuity:
                 value = _value(penalty, sign(other))
                 assert value == pytest.approx(expected, rel=1e-12, abs=1e-12 * size), at
 
+    @pytest.mark.turns(2)
     def test_prox(self, name):
         penalty = PENALTIES[name]
         if not penalty.has_prox:
@@ -154,6 +155,7 @@ class TestContinuity:
                 moved = penalty.prox(other, step)
                 np.testing.assert_allclose(moved, expected, atol=atol, err_msg=at)
 
+    @pytest.mark.turns(2)
     def test_dual_norm_or_conjugate(self, name):
         penalty = PENALTIES[name]
         function = penalty.dual_norm if penalty.is_norm else penalty.conjugate

@@ -304,6 +304,7 @@ class TestLayouts:
         stacked.fit(np.hstack([np.vstack([X] * 3), column]), Y.T.ravel())
         assert_same(stacked, shared, atol=1e-6)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("container", [sp.csr_array, sp.csc_array, sp.csr_matrix])
     def test_sparse_shared_and_stacked_agree_with_dense(self, model, container):
         X, Y = make(classifies(model))
@@ -528,6 +529,7 @@ class TestAlphaMax:
 
 
 class TestPrecision:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
     @pytest.mark.parametrize("stacked", [True, False])
     def test_float32_in_float32_out_with_a_true_gap(self, model, stacked, container):

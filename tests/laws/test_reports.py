@@ -33,6 +33,7 @@ def test_coefficients(name, layout):
     np.testing.assert_allclose(Z, predicted, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.turns(3)
 @every
 @each_layout
 def test_support(name, layout):
@@ -44,6 +45,7 @@ def test_support(name, layout):
     assert all(str(task) in text for task in model.tasks_)
 
 
+@pytest.mark.turns(3)
 @every
 @each_layout
 def test_export(name, layout):

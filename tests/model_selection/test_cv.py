@@ -289,6 +289,7 @@ def _folds(n, n_splits=4):
     return [Fold(k, train, test, test) for k, (train, test) in enumerate(splits)]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("layout", ["shared", "missing", "stacked"])
 @pytest.mark.parametrize("offset", [0.0, 1e5])
 @pytest.mark.parametrize("fit_intercept", [True, False])

@@ -96,6 +96,7 @@ def test_regular_systems(n_tasks, d, one, graph, strength, ridge):
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("n_tasks, d, one", SIZES)
 @pytest.mark.parametrize("graph", [chain, complete, pieces])
 def test_singular_systems(n_tasks, d, one, graph):
@@ -150,6 +151,7 @@ def test_systems_along_graphs(n_tasks, d, one, graph, strength, ridge):
     np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("n_tasks, d, one", SIZES)
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_singular_systems_along_graphs(n_tasks, d, one, graph):

@@ -102,12 +102,14 @@ class TestDegreesOfFreedom:
         model, alpha = FAMILIES[name]
         assert_is_divergence(model, *made(), alpha)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", WAYS)
     def test_of_stacked_rows(self, name):
         model, alpha = FAMILIES[name]
         X, y = made(n=8, stacked=True)
         assert_is_divergence(clone(model).set_params(task_column=-1), X, y, alpha)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", WAYS)
     def test_with_missing_labels_and_weights(self, name):
         model, alpha = FAMILIES[name]
@@ -118,6 +120,7 @@ class TestDegreesOfFreedom:
         model = clone(model).set_params(task_weight=[1.0, 2.0, 0.5])
         assert_is_divergence(model, X, Y, alpha, weights)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", WAYS)
     def test_without_intercepts(self, name):
         model, alpha = FAMILIES[name]

@@ -100,6 +100,7 @@ class TestAgainstRows:
         if np.isfinite(other_bound):
             assert bound == pytest.approx(other_bound, rel=10 * tol, abs=10 * tol * scale)
 
+    @pytest.mark.turns(2)
     def test_products_models_and_curvature(self, case, penalty, fit_intercept):
         gram, _ = objectives(case, penalty, fit_intercept=fit_intercept)
         H = gram.grams * gram.scales[: len(gram.grams), None, None]

@@ -37,6 +37,7 @@ class Recording(Penalty):
 STEPS = []
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 @pytest.mark.parametrize("solver", ["auto", "fista", "splitting", "admm"])

@@ -137,6 +137,7 @@ class TestValue:
 
 
 class TestProx:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
     @given(V=matrices, step=steps, seed=st.integers(0, 10**6))
     def test_beats_other_points(self, penalty, of_row, V, step, seed):
@@ -157,6 +158,7 @@ class TestProx:
                 penalty.prox(V, step), stated_prox(penalty, V, step), atol=1e-5
             )
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
     @given(A=matrices, B=matrices, step=steps)
     def test_is_firmly_non_expansive(self, penalty, of_row, A, B, step):
@@ -209,6 +211,7 @@ class TestProx:
 
 
 class TestDuality:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(("penalty", "of_row"), DUAL)
     @given(G=matrices, W=matrices)
     def test_dual_norm_bounds_every_product(self, penalty, of_row, G, W):
@@ -237,6 +240,7 @@ class TestDuality:
         )
         assert penalty.dual_norm(G) == pytest.approx(problem.solve(solver="CLARABEL"), rel=1e-6)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("norm", ["l2", "linf"])
     @pytest.mark.parametrize("share", [1e-12, 0.01, 0.5, 0.99, 1 - 1e-9])
     @pytest.mark.parametrize("size", [1e-100, 1.0, 1e100])
@@ -259,6 +263,7 @@ class TestDuality:
                 best = max(best, low)
             assert float(best) * (1 - 1e-15) <= nu <= float(best) * (1 + 1e-12)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
     @given(G=matrices, W=matrices)
     def test_fenchel_young_with_a_ridge(self, penalty, of_row, G, W):

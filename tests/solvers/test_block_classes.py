@@ -79,6 +79,7 @@ def test_agrees_with_gradient_steps(model, weighted, precision):
     assert 0 < np.count_nonzero(block.coef_.any(axis=0)) < D
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["logistic", "multinomial"])
 @pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array])
 def test_sparse_features(loss, container, precision):

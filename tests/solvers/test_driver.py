@@ -181,6 +181,7 @@ def assert_sound(model, X, Y):
 
 
 class TestHardCases:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
     @pytest.mark.parametrize("constant", [0.0, 0.1, 12345.678, -1e8])
     def test_constant_features(self, model, container, constant):
@@ -301,6 +302,7 @@ class TestHardCases:
                 assert model.coef_.shape == (3, 3000)
             assert 0 < models[0].support_.sum() < 200
 
+    @pytest.mark.turns(2)
     def test_five_hundred_tasks(self, model):
         if classifies(model):
             rng = np.random.default_rng(0)
