@@ -177,7 +177,7 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
             check_consistent_length(labels, groups)
         self.tasks_, codes = tasks_of_labels(X, y, labels, self._task_column)
         rows = Rows(X, y, labels, codes, sample_weight, groups, self._task_column)
-        counted = rows.that_count()
+        counted = rows.counted_rows()
         if len(counted) in (0, len(rows)) or self._has_given_splits:
             return rows  # without any label the fit raises
         # Rows that do not count must not take places in the splits.
@@ -232,7 +232,7 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
 
     def _held_out_scores(self, model: Any, rows: Rows) -> tuple[Array, Indices]:
         """The scores of the observed labels of positive weight, and their tasks."""
-        rows = rows.take(rows.that_count())
+        rows = rows.take(rows.counted_rows())
         if not len(rows):
             return np.zeros(0), np.zeros(0, dtype=np.intp)
         used = rows.counted()
@@ -296,7 +296,7 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         level = self.confidence_level if confidence_level is None else confidence_level
         if not (isinstance(level, Real) and 0 < level < 1):
             raise ValueError(
-                f"confidence_level must be in (0, 1), got {level!r}. For example, 0.9."
+                f"confidence_level must be in (0, 1), got {level!r}. Pass 0.9, for example."
             )
         X = indexable(X)
         predicted = self._candidates(self.estimators_, X)

@@ -81,8 +81,8 @@ class Rows:
             positive = positive[:, None]
         return observed & positive
 
-    def that_count(self) -> Indices:
-        """The rows with such a label."""
+    def counted_rows(self) -> Indices:
+        """The rows with a label that is observed and has a positive weight."""
         return np.flatnonzero(self.counted().reshape(len(self), -1).any(axis=1))
 
     def folds(self, n_folds: int, random_state: Any, what: str) -> list[Split]:
