@@ -106,6 +106,7 @@ def measure_gain(dataset):
         )
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "fit",
     [fit_block_sparse, fit_with_a_scorer, fit_clusters, measure_gain],

@@ -66,13 +66,8 @@ class SeparateTasks(RegressorMixin, BaseEstimator):
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, X: Any, y: Any, groups: Any = None) -> Self:
+    def fit(self, X: Any, y: Any) -> Self:
         """Fit each task to its own labels."""
-        if groups is not None:
-            raise ValueError(
-                "The baseline 'independent' does not take groups if loss is given by task. Pass "
-                "baselines=[('independent', MultiTaskRegressor(penalty=Ridge(), loss=...))]."
-            )
         self.model_ = clone(self.estimator)
         self.model_._validate_params()
         data = self.model_._read(X, y, None)

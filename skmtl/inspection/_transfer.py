@@ -32,6 +32,7 @@ from skmtl.inspection._transfer_models import (
     fit_params,
     fit_tuned,
     read_baselines,
+    refuse_groups,
 )
 from skmtl.inspection._transfer_result import MIN_LABELS, TransferGain, compare
 from skmtl.inspection._transfer_statistics import StatisticsFolds
@@ -245,6 +246,8 @@ def transfer_gain(
         _refuse_rows(cv=cv, groups=groups, scoring=scoring)
         folds = StatisticsFolds(models, parts, tune=tune)
         return _compared(estimator, "mean squared error", models, folds.losses(), folds)
+    if groups is not None:
+        refuse_groups(models.values())
     X, y, groups = indexable(X, y, None if groups is None else np.asarray(groups))
     task_column = find_task_column(estimator)
     tasks = _read_tasks(X, y, task_column, is_classifier(estimator))

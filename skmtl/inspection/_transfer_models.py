@@ -145,6 +145,19 @@ def _by_task(estimator: Any, kind: type) -> Any:
     return SeparateTasks(_unfollowed(clone(estimator)))
 
 
+def refuse_groups(models: Iterable[Any]) -> None:
+    """Raise if a baseline could not keep groups together in its own folds."""
+    for model in models:
+        last = model
+        while isinstance(last, Pipeline):
+            last = last.steps[-1][1]
+        if isinstance(last, SeparateTasks):
+            raise ValueError(
+                "The baseline 'independent' does not take groups if loss is given by task. Pass "
+                "baselines=[('independent', MultiTaskRegressor(penalty=Ridge(), loss=...))]."
+            )
+
+
 def fit_tuned(
     estimator: Any,
     X: Any,

@@ -447,6 +447,7 @@ class TestWeights:
 
 
 class TestWithinScikitLearn:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(
         "model",
         [

@@ -10,6 +10,7 @@ from benchmarks._scaling_dask import by_workers, logistic
 from skmtl.design import TaskStatistics
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", [name for name in SERIES if not name.startswith("dask")])
 def test_every_series_runs_at_its_smallest_size(name):
     found = scaling.measure(name, SERIES[name].quick[0])

@@ -11,6 +11,7 @@ from skmtl.inspection import transfer_gain
 from skmtl.model_selection import RepeatedStratifiedTaskKFold
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("case", CASES[1:], ids=lambda case: case.name)
 def test_losses_without_checks_are_those_of_transfer_gain(case):
     world = replace(case.world, n_rows=10)

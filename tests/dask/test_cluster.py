@@ -32,6 +32,7 @@ da = pytest.importorskip("dask.array", reason=REASON)
 dd = pytest.importorskip("dask.dataframe", reason=REASON)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("layout", ["weighted", "missing", "stacked"])
 def test_distributed_streamed_and_local_fits_agree(cluster, layout):
     case = make_case(layout)
@@ -110,7 +111,7 @@ def test_a_worker_that_dies_changes_nothing(cluster, tmp_path):
     assert_same_statistics(after.statistics_, before.statistics_)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("layout", ["missing", "stacked"])
 @pytest.mark.parametrize("loss", ["logistic", "poisson", "huber"])
 def test_other_losses_have_the_same_optimum(cluster, loss, layout):
@@ -141,7 +142,7 @@ def test_classes_in_frames_with_a_task_column(cluster):
     frame = frame.sort_values(["passed", "school"]).reset_index(drop=True)
     lazy = dd.from_pandas(frame, npartitions=5)
     lazy = dd.concat([lazy, lazy[lazy["x0"] > 1e9]])
-    model = skmtl.BlockSparseClassifier(0.02, task_column="school", tol=1e-12)
+    model = skmtl.BlockSparseClassifier(0.02, task_column="school", tol=1e-10)
     local = clone(model).fit(frame[columns], frame["passed"], frame["weight"])
     found = Distributed(model).fit(lazy[columns], lazy["passed"], lazy["weight"])
     assert found.classes_.tolist() == ["no", "yes"]

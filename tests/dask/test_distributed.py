@@ -129,6 +129,7 @@ def loaded(number, read, frame):
     return frame[number * 30 : (number + 1) * 30]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("kind", ["arrays", "frames"])
 @pytest.mark.parametrize(
     "estimator",
@@ -390,7 +391,7 @@ class TestEstimator:
 
 
 class TestPrediction:
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("layout", ["shared", "stacked"])
     @pytest.mark.parametrize("name", FAMILIES)
     def test_every_family(self, name, layout):

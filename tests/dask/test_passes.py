@@ -64,7 +64,7 @@ def test_regression(loss, layout):
     assert not hasattr(lazy, "statistics_")
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("layout", ["shared", "missing", "stacked", "single"])
 @pytest.mark.parametrize("loss", ["logistic", "squared_hinge"])
 def test_classification(loss, layout):

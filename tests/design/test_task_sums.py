@@ -177,6 +177,7 @@ class TestRowsWithoutLabels:
         X[::5], Y[::5] = 1e6, np.nan
         return X, Y, ~np.isnan(Y).all(axis=1)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("scale_tasks", [False, True])
     @pytest.mark.parametrize("loss", ["squared", "huber"])
     @pytest.mark.parametrize("weighted", [False, True])

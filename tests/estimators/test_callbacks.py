@@ -217,6 +217,7 @@ class TestFit:
 
 @needs_callbacks
 class TestSearches:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("model", SEARCHES, ids=_name)
     @pytest.mark.parametrize("n_jobs", [None, 2])
     def test_tasks_begin_and_end(self, model, n_jobs, data):
@@ -342,6 +343,7 @@ class TestWithinScikitLearn:
         assert recorder.count("cross-validation") == recorder.count("refit") == 1
 
 
+@pytest.mark.turns(2)
 @needs_callbacks
 @pytest.mark.parametrize("tune", [False, True])
 @pytest.mark.parametrize("steps", [(), (StandardScaler(),)], ids=["alone", "pipeline"])

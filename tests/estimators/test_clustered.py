@@ -331,6 +331,7 @@ def test_scaled_tasks_and_a_grid_search():
     assert search.best_score_ > 0.4
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("form", FORMS)
 def test_alpha_is_selected_for_all_forms(form):
     rng = np.random.default_rng(0)

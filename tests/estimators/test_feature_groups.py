@@ -317,7 +317,7 @@ class TestWorkingSets:
         warm = clone(plain).set_params(alpha=alphas[2], warm_start=True).fit(X, Y)
         np.testing.assert_allclose(warm.fit(X, Y).coef_, coefs[..., 2], atol=2e-3)
 
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("sparsity", [0.0, 0.4, 1.0])
     @pytest.mark.parametrize("signs", [None, np.resize([1, 0, -1], 12)])
     @pytest.mark.parametrize("norm", ["l2", "linf"])

@@ -37,7 +37,7 @@ def assert_equal(model, other, tol=1e-6):
     assert model.n_features_in_ == other.n_features_in_
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @every_layout
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family(name, layout):
@@ -134,6 +134,7 @@ def test_new_tasks_and_their_deviations_know_the_number_of_labels(layout):
 
 
 class TestCrossValidation:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("layout", ["shared", "missing", "stacked"])
     @pytest.mark.parametrize("name", SEARCHES)
     def test_the_parts_are_the_folds(self, name, layout):

@@ -81,6 +81,7 @@ def complete(n_tasks):
     return (1 - np.eye(n_tasks)) / n_tasks
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("parts", [(1.0, 0.0, 0.0), (0.5, 0.2, 0.4)], ids=["alone", "all"])
 @pytest.mark.parametrize("classify", [False, True], ids=["regression", "classification"])
 def test_the_complete_graph_agrees_with_splitting(parts, classify):

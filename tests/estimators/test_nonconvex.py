@@ -39,7 +39,7 @@ def numeric_gradient(problem, W, b):
     return G
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("name", "scenario", "classify"),
     list(by_turns(FAMILIES, [SCENARIOS[k] for k in (0, 1, 2, 3, 7, 8, 9, 12)])),

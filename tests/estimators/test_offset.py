@@ -177,7 +177,7 @@ def test_pooled_and_shrunk_intercepts_equal_the_reference(rates, model):
 FAMILIES = sorted(name for name in skmtl.__all__ if name.endswith(("Regressor", "Classifier")))
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_constant_offset_only_moves_the_intercepts(rates, name):
     X, _, Y, weights = rates

@@ -18,7 +18,7 @@ def stacked(n_tasks, d=4, rows=12):
     return np.column_stack([X, ids]), y
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("block", [1, 2**22])
 @pytest.mark.parametrize("d, intercept", [(4, True), (14, False)])
 @pytest.mark.parametrize("factored", [True, False])

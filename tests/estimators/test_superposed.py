@@ -475,6 +475,7 @@ class TestAsAnEstimator:
         again = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(again.task_coef_, model.task_coef_)
 
+    @pytest.mark.turns(2)
     def test_grid_in_a_pipeline(self, family):
         X, Y = small()
         name = type(make_model(family)).__name__.lower()

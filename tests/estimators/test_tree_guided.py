@@ -37,7 +37,7 @@ def lists_of(problem):
     return [[first, last], middle]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("tree", "scenario", "classify"), list(by_turns(["auto", "linkage", "lists"], PICKED))
 )

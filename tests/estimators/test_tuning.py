@@ -214,6 +214,7 @@ def _wide(n_alphas=8, **params):
     return model, data, prepared, make_grid(model, data, prepared, n_alphas, 0.01), (X, Y)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("params", [{}, {"positive": True}, {"sparsity": 0.4}, {"l1_ratio": 0.6}])
 def test_the_path_of_the_squared_loss_reaches_cvxpys_optima(params):
     tol = 1e-8

@@ -110,6 +110,7 @@ def largest_concave_tail(mean, count, size, r, seeds=6):
     return best
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("mean", "count", "size", "r"),
     [(0.05, 3, 6, -0.5), (0.1, 4, 8, -0.25), (0.2, 6, 7, -0.25), (0.02, 3, 5, -0.5)],

@@ -24,6 +24,7 @@ def _grid_search(model: Any, X: Any, y: Any, scorer: Any, column: Any) -> GridSe
     return GridSearchCV(model, {"alpha": alpha_grid(model, X, y)}, scoring=scorer, cv=cv)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("name", "layout"),
     [

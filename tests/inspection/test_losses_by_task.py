@@ -119,6 +119,7 @@ def test_affinity(amounts, tune):
     assert found.loss_name == "the loss of the task"
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(("main", "factor"), [(0, 1.0), (1, 0.5)])
 def test_auxiliary_tasks(amounts, main, factor):
     X, Y = amounts

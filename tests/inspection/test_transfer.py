@@ -350,14 +350,14 @@ def test_groups_keep_copies_of_a_row_from_helping() -> None:
 # --- repeats, determinism, processes ---
 
 
-def test_deterministic_and_the_same_in_two_processes() -> None:
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
+def test_deterministic_and_the_same_in_two_processes(n_jobs: int | None) -> None:
     X, y = related([20, 20, 20])
     model = BlockSparseRegressor(0.1, task_column=-1)
     first = quick(model, X, y, baselines=ALONE, random_state=1)
-    for options in ({}, {"n_jobs": 2}):
-        again = quick(model, X, y, baselines=ALONE, random_state=1, **options)
-        # Another process may use other threads, which sum in another order.
-        assert_allclose(again["alone"].fold_gains, first["alone"].fold_gains, atol=1e-10)
+    again = quick(model, X, y, baselines=ALONE, random_state=1, n_jobs=n_jobs)
+    # Another process may use other threads, which sum in another order.
+    assert_allclose(again["alone"].fold_gains, first["alone"].fold_gains, atol=1e-10)
     other = quick(model, X, y, baselines=ALONE, random_state=2)
     assert (other["alone"].fold_gains != first["alone"].fold_gains).any()
 
@@ -373,6 +373,7 @@ class Mean(RegressorMixin, BaseEstimator):
         return np.tile(self.mean_, (len(X), 1))
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("cv", "n_folds"),
     [

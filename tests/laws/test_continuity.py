@@ -144,7 +144,7 @@ class TestContinuity:
                 value = _value(penalty, sign(other))
                 assert value == pytest.approx(expected, rel=1e-12, abs=1e-12 * size), at
 
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     def test_prox(self, name):
         penalty = PENALTIES[name]
         if not penalty.has_prox:

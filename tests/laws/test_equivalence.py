@@ -363,6 +363,7 @@ class TestInvariances:
         second = clone(model).fit(X[rows][:, columns], Y[rows])
         np.testing.assert_allclose(second.coef_, first.coef_[:, columns], rtol=0, atol=1e-6)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("factor", [1e-100, 7.3, 1e100])
     def test_scaling_all_weights_changes_nothing(self, model, factor):
         X, Y = make(classifies(model))

@@ -18,6 +18,7 @@ def mixed_problem():
 
 
 class TestMixedLosses:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", ["dirty", "sum", "graph-ridge", "graph-block"])
     @pytest.mark.parametrize("options", [{}, {"task_weight": "balanced", "fit_intercept": False}])
     def test_against_cvxpy(self, name, options):

@@ -284,6 +284,7 @@ class TestClasses:
 
 
 class TestData:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array, np.asfortranarray])
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
     @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])

@@ -47,6 +47,7 @@ def _fit(model, X, Y):
         return model.set_params(loss="poisson").fit(X, Y)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("model", ALL, ids=repr)
 def test_a_missing_label_among_large_counts(model):
     """As in the stacked layout, where the row with the missing label is not a row of that task."""

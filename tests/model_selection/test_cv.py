@@ -130,7 +130,7 @@ def test_equals_elastic_net_cv_over_a_list_and_weights(shared):
     assert ours.coef_.shape == theirs.coef_.shape
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("cls", CV)
 def test_equals_grid_search_shared(cls, shared):
     Y = (shared.target > 0).astype(int) if _is_classifier(cls) else shared.target
@@ -158,7 +158,7 @@ def test_equals_grid_search_stacked(cls, stacked):
     _assert_same_choice(cls(cv=3, task_column=-1), stacked.data[rows], y[rows], cv)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     "model",
     [
@@ -517,6 +517,7 @@ def test_tasks_of_one_class_follow_the_plain_estimator(stacked):
 # A scikit-learn estimator
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("cls", CV)
 def test_clone_pickle_threads(cls, shared):
     Y = (shared.target > 0).astype(int) if _is_classifier(cls) else shared.target

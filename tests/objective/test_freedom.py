@@ -204,6 +204,7 @@ class TestDegreesOfFreedom:
         assert freedom(IndependentTaskRegressor(), constant, Y, 0.1)[0] == pytest.approx(expected)
         assert freedom(IndependentTaskRegressor(), np.ones((10, 2)), Y, 0.0)[0] == 3
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("stacked", [False, True])
     @pytest.mark.parametrize("name", [*WAYS, "sparse-low-rank", "clusters"])
     def test_are_estimated_if_the_system_is_large(self, name, stacked, monkeypatch):

@@ -147,7 +147,7 @@ class TestFits:
         assert model.objective_ == pytest.approx(expected.objective_, abs=1e-8 * (size + null))
         np.testing.assert_allclose(model.coef_, expected.coef_, atol=2e-4)
 
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("penalty", PENALTIES[:-1], ids=repr)
     @pytest.mark.parametrize("layout", ["shared", "masked", "stacked"])
     def test_bounds_hold_at_the_optimum_of_every_solver(self, penalty, layout):

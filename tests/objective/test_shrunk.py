@@ -73,6 +73,7 @@ def test_families_against_cvxpy(family, scenario, classify):
     assert_is_the_optimum(model, problem, coef=family != "relation")
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
 @pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS[k] for k in (1, 2, 8)), ids=str)
 def test_losses_against_cvxpy(loss, scenario):
@@ -307,6 +308,7 @@ def test_cross_validated_estimators():
         np.testing.assert_allclose(chosen.intercept_, fixed.intercept_, atol=1e-6)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "name", ["CappedBlockSparse", "SparseTaskRelation", "GroupOverlap"], ids=str
 )

@@ -31,6 +31,7 @@ class TestMajoriser:
             other = W + scale * rng.normal(size=W.shape)
             assert concave.value(other) <= convex.value(other) + touching + 1e-9
 
+    @pytest.mark.turns(2)
     def test_prox_and_conjugate_are_cvxpys(self, kind, seed):
         concave, W, rng = make(kind, seed)
         convex, V = concave.majoriser(W), 2 * rng.normal(size=W.shape)

@@ -263,7 +263,7 @@ class TestDuality:
                 best = max(best, low)
             assert float(best) * (1 - 1e-15) <= nu <= float(best) * (1 + 1e-12)
 
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
     @given(G=matrices, W=matrices)
     def test_fenchel_young_with_a_ridge(self, penalty, of_row, G, W):

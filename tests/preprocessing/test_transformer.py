@@ -561,6 +561,7 @@ def test_tags() -> None:
     assert TaskTransformer(None, task_column=-1).__sklearn_tags__().input_tags.string
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("kind", ["pandas", "polars", "numpy", "object", "sparse"])
 def test_pipeline_and_grid_search(kind: str) -> None:
     n = 60

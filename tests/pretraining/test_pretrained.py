@@ -32,6 +32,7 @@ def stack(X, Y, weights):
     return np.column_stack([X[rows], tasks]), Y[rows, tasks], weights[rows]
 
 
+@pytest.mark.turns(2)
 @parametrize_with_checks([PretrainedTaskRegressor(), PretrainedTaskClassifier()])
 def test_sklearn_checks(estimator, check):
     check(estimator)
@@ -183,7 +184,7 @@ def simulate(kind, seed, n=40, d=40, n_tasks=5):
 @pytest.mark.parametrize("kind", ["both", "same", "apart"])
 def test_selected_pretraining_is_no_worse_than_pooled_and_own_fits(kind):
     errors = []
-    for seed in range(10):
+    for seed in range(6):
         X, y, W = simulate(kind, seed)
         settings = {"alpha": "cv", "task_column": -1, "tol": 1e-3}
         model = PretrainedTaskRegressor(**settings, pretraining="cv").fit(X, y)
@@ -193,6 +194,7 @@ def test_selected_pretraining_is_no_worse_than_pooled_and_own_fits(kind):
     errors = np.array(errors)
     best = 1 + errors[:, 1:].mean(axis=0).argmin()
     away = errors[:, 0] - errors[:, best]
-    assert away.mean() < 2 * away.std(ddof=1) / np.sqrt(len(away))
+    # Equal if the same model is always selected.
+    assert away.mean() <= 2 * away.std(ddof=1) / np.sqrt(len(away))
     if kind == "both":
         assert away.mean() < -2 * away.std(ddof=1) / np.sqrt(len(away))

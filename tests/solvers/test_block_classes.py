@@ -100,6 +100,7 @@ def test_single_precision_and_unequal_units(loss, precision):
     both(BlockSparseClassifier(loss=loss), X[:, 8:20].astype(np.float32), y, tol=1e-5)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["logistic", "multinomial"])
 def test_separable_classes(loss, precision):
     X, y = make(n=60, d=80)
