@@ -166,7 +166,7 @@ class _CappedBlockSparse(ConstrainedFeatures, RowSupport, NonConvexEstimator):
             solver = choose_solver(self.solver, objective)
             origin, gap, n_iter = descend(objective, solver, origin, enough, self.max_iter)
         value = objective.loss_value(origin) + concave.value(origin.W)
-        stages = Stages(origin, [value], n_iter, report=report)
+        stages = Stages(origin, [value], n_iter, report=report, verbose=self.verbose)
         if self.alpha == 0:
             stages.stationarity = gap / scale if scale > 0 else 0.0
             stages.is_separated = objective.is_separated(origin)

@@ -176,7 +176,8 @@ class _GroupOverlap(NonConvexEstimator):
         enough, dtype = INNER * tol * scale, objective.dtype
         factors = factors.mixed()
         point = objective.point((factors.L @ factors.S).astype(dtype), b.astype(dtype))
-        stages = Stages(point, [objective.loss_value(point) + factors.value()], report=report)
+        value = objective.loss_value(point) + factors.value()
+        stages = Stages(point, [value], report=report, verbose=self.verbose)
         while True:
             stages.learned_parts = {"latent": factors.L, "assignments": factors.S}
             gains = self._gains(objective, factors, stages.point.b)

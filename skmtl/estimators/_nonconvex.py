@@ -65,6 +65,7 @@ class Stages:
     learned_parts: dict[str, Array] = field(default_factory=dict)
     is_separated: bool = False
     report: "StageReport | None" = None
+    verbose: int = 0
     stopped: bool = False
 
     def measure(self, gain: float, scale: float) -> bool:
@@ -77,6 +78,11 @@ class Stages:
         nearer = stationarity <= _NEARER * self.stationarity
         falling = len(self.objectives) < 2 or is_lower(*reversed(self.objectives[-2:]))
         self.stationarity = stationarity
+        if self.verbose:
+            print(
+                f"stage {len(self.objectives) - 1}: objective {self.objectives[-1]:.10g}, "
+                f"stationarity {stationarity:.3g}"
+            )
         self.stopped = self.report is not None and self.report(self)
         return (nearer or falling) and not self.stopped
 
@@ -146,7 +152,9 @@ class NonConvexEstimator(TaskEstimator):
         reach another stationary point.
         """,
     )
-    verbose: int = parameter(0, text="Not used.")
+    verbose: int = parameter(
+        0, text="Print the objective and the stationarity at the start and after each stage."
+    )
 
     _is_convex: ClassVar[bool] = False
     # The notes on how convex problems are solved do not apply.

@@ -112,9 +112,8 @@ class _SparseTaskRelation(NonConvexEstimator):
             origin, gap, n_iter = self._step(objective, origin, enough, self.max_iter)
         prior = self._prior(origin, None, enough)
         value = objective.loss_value(origin) + prior.value(prior.P)
-        stages = Stages(
-            origin, [value], n_iter, learned_parts={"precision": prior.P}, report=report
-        )
+        stages = Stages(origin, [value], n_iter, report=report, verbose=self.verbose)
+        stages.learned_parts = {"precision": prior.P}
         if self.alpha == 0:
             stages.measure(gap, scale)
             stages.is_separated = objective.is_separated(origin)

@@ -114,7 +114,9 @@ class Descent:
         """
         W, b = coef.T.astype(np.float64), intercept.astype(np.float64)
         Z = linear_predictor(self.data.X, None, W.T, b).astype(np.float64)
-        stages = Stages(Point(W, b, Z), [self._value(W, Z)], report=report)
+        stages = Stages(
+            Point(W, b, Z), [self._value(W, Z)], report=report, verbose=self.model.verbose
+        )
         effort, cautious, steps = INNER, False, _Steps([], [])
         while True:
             likelihood, point = self.likelihood, stages.point

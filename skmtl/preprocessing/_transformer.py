@@ -10,7 +10,7 @@ from sklearn import get_config
 from sklearn.base import TransformerMixin, clone
 from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, has_fit_parameter
 
 from skmtl._site import DocumentedEstimator
 from skmtl.design import (
@@ -22,6 +22,7 @@ from skmtl.design import (
     locate_task_column,
     look_up_tasks,
     read_ids,
+    read_weights,
     split_task_column,
 )
 from skmtl.preprocessing._by_task import SAME_COLUMNS, map_tasks
@@ -122,7 +123,9 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
         self.per_task = per_task
         self.unknown_task = unknown_task
 
-    def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
+    def fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Fit the transformer, or one clone per task.
 
         Parameters
@@ -131,16 +134,27 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
             The features and the task column.
         y : array-like of shape (n_samples,), default=None
             Passed on to the transformer if given.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, passed on to the transformer if given, as with
+            ``TaskTransformer(StandardScaler(), task_column=-1)``.
 
         Returns
         -------
         self : TaskTransformer
+
+        Raises
+        ------
+        ValueError
+            If ``sample_weight`` is given and the transformer does not accept it, or if all rows of
+            a task have weight 0 and ``per_task=True``.
         """
         # Also transforms: the output tells the number of columns of a transformer without names.
-        self._fit(from_arrow(X), y)
+        self._fit(from_arrow(X), y, sample_weight)
         return self
 
-    def fit_transform(self, X: Any, y: ArrayLike | None = None) -> Any:
+    def fit_transform(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Any:
         """Fit and transform the same data.
 
         Parameters
@@ -149,13 +163,22 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
             The features and the task column.
         y : array-like of shape (n_samples,), default=None
             Passed on to the transformer if given.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, passed on to the transformer if given, as with
+            ``TaskTransformer(StandardScaler(), task_column=-1)``.
 
         Returns
         -------
         X_out : data frame, ndarray or CSR of shape (n_samples, n_columns_out + 1)
+
+        Raises
+        ------
+        ValueError
+            If ``sample_weight`` is given and the transformer does not accept it, or if all rows of
+            a task have weight 0 and ``per_task=True``.
         """
         X = from_arrow(X)
-        return self._join(*self._fit(X, y), X)
+        return self._join(*self._fit(X, y, sample_weight), X)
 
     def transform(self, X: Any) -> Any:
         """Transform all columns except the task column.
@@ -237,7 +260,9 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
         tags.target_tags.required = inner.target_tags.required
         return tags
 
-    def _fit(self, X: Any, y: ArrayLike | None) -> tuple[Any, NDArray[Any]]:
+    def _fit(
+        self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None
+    ) -> tuple[Any, NDArray[Any]]:
         """Fit; return the transformed features and the task ids."""
         self._validate_params()
         X = X if hasattr(X, "shape") else np.asarray(X)
@@ -245,29 +270,44 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
         check_columns(self, X, reset=True)
         if y is not None:
             check_consistent_length(ids, y)
+        weights = self._read_weights(sample_weight, len(ids))
         self._position = locate_task_column(X, self.task_column)
         self.tasks_, codes = encode_tasks(ids)
         self.transformer_: Any = None
         self.transformers_: dict[Any, Any] = {}
         if not self.per_task:
-            self.transformer_, values = _fit_clone(self.transformer, features, y)
+            self.transformer_, values = _fit_clone(self.transformer, features, y, weights)
         else:
             tasks = self.tasks_.tolist()
 
             def fit_task(code: int, rows: NDArray[np.intp]) -> Any:
                 y_task = None if y is None else take_rows(y, rows)
-                fitted, out = _fit_clone(self.transformer, take_rows(features, rows), y_task)
+                own = None if weights is None else _weights_of_task(weights[rows], tasks[code])
+                fitted, out = _fit_clone(self.transformer, take_rows(features, rows), y_task, own)
                 self.transformers_[tasks[code]] = fitted
                 return out
 
             values = map_tasks(codes, fit_task, tasks)
             if self.unknown_task == "mean":
-                self.transformer_, _ = _fit_clone(self.transformer, features, y)
+                self.transformer_, _ = _fit_clone(self.transformer, features, y, weights)
         self._n_out = values.shape[1]
         self._place = self._find_place()
         self._own_names = [str(name) for name in values.columns] if is_frame(values) else None
         self._check_same_names()
         return values, ids
+
+    def _read_weights(self, sample_weight: ArrayLike | None, n_rows: int) -> NDArray[Any] | None:
+        """Checked weights; None if none are given."""
+        if sample_weight is None:
+            return None
+        if not has_fit_parameter(self.transformer, "sample_weight"):
+            raise ValueError(
+                f"The fit method of {type(self.transformer).__name__} does not accept "
+                f"sample_weight. Leave the weights out, or pass a transformer that accepts them, "
+                f"such as StandardScaler."
+            )
+        weights: NDArray[Any] = read_weights(sample_weight, (n_rows,))
+        return weights
 
     def _find_place(self) -> int:
         """The position of the task column in the output."""
@@ -359,14 +399,27 @@ def _split(X: Any, task_column: str | int, *, warn: bool) -> tuple[Any, NDArray[
     return features, read_ids(ids, warn=warn)
 
 
-def _fit_clone(transformer: Any, features: Any, y: Any) -> tuple[Any, Any]:
+def _weights_of_task(weights: NDArray[Any], task: Any) -> NDArray[Any]:
+    """The weights of a task's rows, of which some must be positive."""
+    if not weights.any():
+        raise ValueError(
+            f"All rows of task {task!r} have weight 0: no transformer can be fitted to them. Leave "
+            f"these rows out, or use per_task=False."
+        )
+    return weights
+
+
+def _fit_clone(
+    transformer: Any, features: Any, y: Any, weights: NDArray[Any] | None
+) -> tuple[Any, Any]:
     """Return a fitted clone and its output on the training data."""
     inner = clone(transformer)
     labels = () if y is None else (y,)
+    weighted = {} if weights is None else {"sample_weight": weights}
     if hasattr(inner, "fit_transform"):
-        values = inner.fit_transform(features, *labels)
+        values = inner.fit_transform(features, *labels, **weighted)
     else:
-        values = inner.fit(features, *labels).transform(features)
+        values = inner.fit(features, *labels, **weighted).transform(features)
     if len(getattr(values, "shape", ())) != 2 or values.shape[0] != features.shape[0]:
         raise ValueError(
             f"{type(inner).__name__} must return a 2-D array with one row for each of the "

@@ -1,5 +1,6 @@
 """Non-convex estimators: stationary points, monotone objectives, and limiting cases."""
 
+import re
 import warnings
 
 import numpy as np
@@ -37,6 +38,21 @@ def numeric_gradient(problem, W, b):
         down[j, t] -= step
         G[j, t] = (problem.data_term(up.T, b) - problem.data_term(down.T, b)) / (2 * step)
     return G
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_verbose_prints_every_stage(name, capsys):
+    problem = Problem(SCENARIOS[0], classify=False)
+    model = made(name, False, **problem.params).fit(problem.X, problem.y)
+    assert not capsys.readouterr().out
+    model.set_params(verbose=1).fit(problem.X, problem.y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == model.n_stages_ + 1
+    for k, line in enumerate(lines):
+        found = re.fullmatch(r"stage (\d+): objective (\S+), stationarity (\S+)", line)
+        assert int(found[1]) == k
+        assert float(found[2]) == pytest.approx(model.objectives_[k], rel=1e-8)
+    assert float(found[3]) == pytest.approx(model.stationarity_, rel=1e-2)
 
 
 @pytest.mark.turns(3)

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
@@ -424,6 +425,47 @@ def test_y_is_passed_on() -> None:
             np.testing.assert_array_equal(out, X[:, [1, 3]])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         TaskTransformer(select, task_column=-1, per_task=True).fit(X, y[:-1])
+
+
+class TestWeights:
+    """Weights of rows are those of the inner transformer."""
+
+    counts = np.array([1, 2, 3, 0, 2, 1, 1, 4, 1, 2, 1, 3])
+
+    @pytest.mark.parametrize("per_task", [False, True])
+    def test_count_as_repeated_rows(self, per_task: bool) -> None:
+        frame = pandas_frame().reset_index(drop=True)
+        options = {"task_column": "school", "per_task": per_task, "unknown_task": "mean"}
+        repeated = frame.loc[frame.index.repeat(self.counts)]
+        expected = TaskTransformer(StandardScaler(), **options).fit(repeated)
+        model = TaskTransformer(StandardScaler(), **options).fit(frame, sample_weight=self.counts)
+        for rows in (frame, frame.assign(school="east")):
+            found, wanted = model.transform(rows), expected.transform(rows)
+            pd.testing.assert_frame_equal(found, wanted, rtol=1e-10)
+        out = model.fit_transform(frame, sample_weight=self.counts)
+        pd.testing.assert_frame_equal(out, expected.transform(frame), rtol=1e-10)
+
+    def test_reach_it_in_a_pipeline(self) -> None:
+        step = TaskTransformer(StandardScaler(), task_column=-1)
+        X = np.column_stack([FEATURES, CODES])
+        pipe = make_pipeline(step, FunctionTransformer())
+        pipe.fit(X, tasktransformer__sample_weight=self.counts)
+        assert_array_equal(pipe.transform(X), step.fit_transform(X, sample_weight=self.counts))
+        with config_context(enable_metadata_routing=True):
+            routed = make_pipeline(clone(step).set_fit_request(sample_weight=True), Ridge())
+            routed[-1].set_fit_request(sample_weight=False)
+            routed.fit(X, Y, sample_weight=self.counts)
+        assert_array_equal(routed[0].transform(X), step.transform(X))
+
+    def test_errors(self) -> None:
+        X = np.column_stack([FEATURES, CODES])
+        model = TaskTransformer(StandardScaler(), task_column=-1, per_task=True)
+        with pytest.raises(ValueError, match=r"All rows of task 1 have weight 0"):
+            model.fit(X, sample_weight=CODES != 1)
+        with pytest.raises(ValueError, match=r"must have shape \(12,\), got \(11,\)"):
+            model.fit(X, sample_weight=np.ones(11))
+        with pytest.raises(ValueError, match="MaxAbsScaler does not accept sample_weight"):
+            model.set_params(transformer=MaxAbsScaler()).fit(X, sample_weight=np.ones(12))
 
 
 def test_fit_transform_is_the_inner_one() -> None:
