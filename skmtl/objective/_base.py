@@ -14,7 +14,6 @@ as rows or as moments.
 """
 
 import copy
-from functools import cached_property
 from typing import Any, Self, cast
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from skmtl._numerics import Coupling
 from skmtl.design import TaskRotation
 from skmtl.objective._certificate import Dual
+from skmtl.objective._depends import depends_on, forget
 from skmtl.objective._known import KnownGrams
 from skmtl.penalties import Penalty, Quadratic, Terms, split
 from skmtl.solvers import Offers, Point, Sum, Thresholds
@@ -56,11 +56,6 @@ class BaseObjective(Sum, Offers):
     quadratic: Quadratic | None
     rotation: TaskRotation | None = None
 
-    # Cached properties that depend on the penalty.
-    _of_penalty: tuple[str, ...] = (
-        *("curvature", "has_free_task", "spectrum", "thresholds", "_coupled_system"),
-    )
-
     def with_penalty(self, penalty: Penalty | None) -> Self:
         """A copy with another penalty, which shares what does not depend on the penalty."""
         return self._with_parts(*parts_of(penalty))
@@ -72,8 +67,7 @@ class BaseObjective(Sum, Offers):
     def _with_parts(self, penalty: Penalty | None, quadratic: Quadratic | None) -> Self:
         other = copy.copy(self)
         other._set_parts(penalty, quadratic)
-        for name in self._of_penalty:
-            other.__dict__.pop(name, None)
+        forget(other, "penalty")
         return other
 
     def _set_parts(self, penalty: Penalty | None, quadratic: Quadratic | None) -> None:
@@ -92,7 +86,7 @@ class BaseObjective(Sum, Offers):
         """W = 0 with its best intercepts (float64)."""
         raise NotImplementedError
 
-    @cached_property
+    @depends_on("loss")
     def null_value(self) -> float:
         return self.smooth_value(self.null)
 
@@ -139,7 +133,7 @@ class BaseObjective(Sum, Offers):
             return None
         return cast(Terms, self.penalty)
 
-    @cached_property
+    @depends_on("penalty", "features")
     def thresholds(self) -> Thresholds | None:
         """The penalty as thresholds on the rows of W and their entries, or None."""
         if self.penalty is None or self._couples_tasks:
@@ -320,7 +314,7 @@ class BaseObjective(Sum, Offers):
         """A lower bound on the minimum, from a float64 point."""
         raise NotImplementedError
 
-    @cached_property
+    @depends_on("penalty", "features")
     def has_free_task(self) -> bool:
         """Whether some column of W, or a combination of columns, is unpenalised."""
         if self.penalty is not None:
@@ -394,8 +388,7 @@ class BaseObjective(Sum, Offers):
     def _restrict_penalty(self, features: Array) -> None:
         """Restrict the penalty to some rows of W, and drop cached values."""
         self.penalty = None if self.penalty is None else self.penalty.of_rows(features)
-        for name in ("null", "column_squares", *self._of_penalty):
-            self.__dict__.pop(name, None)
+        forget(self, "features")
 
 
 def _tops(values: Array, groups: Array) -> Array:

@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from skmtl._numerics import (
 from skmtl.design import Moments
 from skmtl.objective._base import MOST_FEATURES, Array, BaseObjective
 from skmtl.objective._certificate import Dual, DualPoint, best_dual
+from skmtl.objective._depends import depends_on
 from skmtl.objective._models import NO_GRAMS, GramModel
 from skmtl.objective._task_model import TaskGramModel
 from skmtl.penalties import Penalty, Quadratic
@@ -116,7 +116,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
     def has_small_matrices(self) -> bool:
         return not self.has_feature_metric and self.n_features <= linalg.ONE_THREAD_SIDE
 
-    @cached_property
+    @depends_on("features")
     def null(self) -> Point:
         shape = (self.n_features, self.n_columns)
         return Point(np.zeros(shape), np.zeros(0), np.zeros(shape))
@@ -153,7 +153,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
             G += self.quadratic.gradient(point.W)
         return G, np.zeros(0)
 
-    @cached_property
+    @depends_on("penalty", "features")
     def curvature(self) -> tuple[float, Array, Array]:
         ridge = self._largest_ridge
         metric = self.feature_metric(self.column_squares.copy(), ridge)
@@ -203,7 +203,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         step = -linalg.solve_semidefinite(self.grams, ridges, gradient[0] / self.scales)
         return step, np.zeros(0)
 
-    @cached_property
+    @depends_on("penalty", "features")
     def _coupled_system(self) -> CoupledSystem:
         """The system of a Newton step for a coupling that is kept as a graph."""
         coupling = self._ridges_or_coupling
@@ -264,7 +264,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         factors = self.has_cheap_factors and self.n_features <= linalg.SMALL_SIDE
         return len(self.grams) > 1 and not factors
 
-    @cached_property
+    @depends_on("penalty", "features")
     def spectrum(self) -> Spectrum | FactoredSpectrum:
         memory, penalty = self._constant.setdefault("memory", {}), self.penalty
         if self.has_cheap_factors:
@@ -282,7 +282,7 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
             memory=memory,
         )
 
-    @cached_property
+    @depends_on("features")
     def column_squares(self) -> Array:
         squares: Array = self._diagonals.max(axis=0)
         return squares

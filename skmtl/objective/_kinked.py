@@ -9,6 +9,7 @@ import numpy as np
 from skmtl._numerics import Spectrum
 from skmtl.losses import GivenSlopesLoss, OffsetLoss
 from skmtl.objective._base import MOST_FEATURES, Array
+from skmtl.objective._depends import forget
 from skmtl.objective._expansion import ExpandedRows
 from skmtl.objective._row_loss import GRAM_BYTES
 from skmtl.solvers import Point
@@ -53,8 +54,7 @@ class KinkedRows(ExpandedRows):
         other.loss = OffsetLoss(self.loss.smoothed(width), offset)
         other.dtype = np.dtype(np.float64)
         other._constant, other._gradient, other._value, other._certified = {}, None, None, None
-        for name in ("null", "null_value", "curvature", "column_squares", "spectrum"):
-            other.__dict__.pop(name, None)
+        forget(other, "loss")
         return other
 
     def multipliers(self, point: Point) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from skmtl.design import CONSTANT, Design
 from skmtl.losses import Loss
 from skmtl.objective._base import Array, BaseObjective, parts_of
+from skmtl.objective._depends import depends_on
 from skmtl.penalties import Penalty
 from skmtl.solvers import Point
 
@@ -63,7 +64,7 @@ class RowIntercepts(BaseObjective):
 
     # Points
 
-    @cached_property
+    @depends_on("loss", "features")
     def null(self) -> Point:
         W = np.zeros((self.n_features, self.n_columns))
         Z = np.zeros(self.design.weights.shape)

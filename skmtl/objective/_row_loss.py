@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from skmtl._numerics import Coupling
 from skmtl.design import Design, newton_direction
 from skmtl.losses import Loss
 from skmtl.objective._base import MOST_FEATURES, Array
+from skmtl.objective._depends import depends_on, forget
 from skmtl.objective._row_intercepts import RowIntercepts
 from skmtl.penalties import Penalty
 from skmtl.solvers import Point
@@ -31,7 +31,7 @@ class RowLoss(RowIntercepts):
         self._gradient: tuple[Point, Array, Array] | None = None
         self._value: tuple[Array, float] | None = None
 
-    @cached_property
+    @depends_on("loss")
     def null_value(self) -> float:
         """The null objective; with offsets that of the labels alone, if it is smaller.
 
@@ -42,7 +42,7 @@ class RowLoss(RowIntercepts):
             return value
         plain = copy.copy(self)
         plain.loss, plain._constant, plain._gradient, plain._value = loss, {}, None, None
-        del plain.__dict__["null"]
+        forget(plain, "loss")
         return min(value, plain.smooth_value(plain.null))
 
     def loss_value(self, point: Point) -> float:
@@ -68,7 +68,7 @@ class RowLoss(RowIntercepts):
             G = G + self.quadratic.gradient(point.W)
         return G, self.intercept_gradient(point.b, self._labels(U.dtype)[1] * U)
 
-    @cached_property
+    @depends_on("loss", "penalty", "features")
     def curvature(self) -> tuple[float, Array, Array]:
         loss = self.loss.curvature_bound if np.isfinite(self.loss.curvature_bound) else 1.0
         ridge = self._largest_ridge
@@ -96,7 +96,7 @@ class RowLoss(RowIntercepts):
     def has_curvature_bound(self) -> bool:
         return bool(np.isfinite(self.loss.curvature_bound))
 
-    @cached_property
+    @depends_on("loss", "features")
     def column_squares(self) -> Array:
         squares: Array = self.loss.curvature_bound * self.design.feature_curvature().max(axis=0)
         return squares

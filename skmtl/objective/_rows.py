@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -11,6 +10,7 @@ from skmtl._numerics import Spectrum
 from skmtl.design import ColumnGram
 from skmtl.objective._base import MOST_FEATURES, Array
 from skmtl.objective._class_models import ClassModel
+from skmtl.objective._depends import depends_on
 from skmtl.objective._gram import GramObjective, Quadratics
 from skmtl.objective._kinked import KinkedRows
 from skmtl.objective._models import (
@@ -208,7 +208,7 @@ class Objective(KinkedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, Spe
         factorising = 10 * design.n_grams * d**3 + design.gram_products
         return factorising < _TYPICAL_ITERATIONS * 2 * design.products
 
-    @cached_property
+    @depends_on("loss", "penalty", "features")
     def spectrum(self) -> Spectrum:
         eigenvalues, bases = self.kept_if_constant(
             "spectrum", lambda: np.linalg.eigh(self._hessians(self.design.weights))

@@ -1,7 +1,6 @@
 """The objective of W = P_1 + ... + P_K with a penalty on each part."""
 
 import copy
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from skmtl._numerics import PartsSpectrum
 from skmtl.objective._base import Array, BaseObjective
 from skmtl.objective._certificate import Dual
+from skmtl.objective._depends import depends_on, forget
 from skmtl.objective._gram import GramObjective
 from skmtl.objective._rows import Objective
 from skmtl.penalties import Penalty
@@ -46,8 +46,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
     def with_penalty(self, penalty: Penalty | None) -> Self:
         other = copy.copy(self)
         other._set_total(self.total.with_penalty(penalty))
-        for name in ("null", "null_value", "curvature", "spectrum"):
-            other.__dict__.pop(name, None)
+        forget(other, "penalty")
         return other
 
     def total_of(self, point: Point) -> Point:
@@ -72,11 +71,11 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
     def has_small_matrices(self) -> bool:
         return self.total.has_small_matrices
 
-    @cached_property
+    @depends_on("penalty")
     def null(self) -> Point:
         return self._stacked(self.total.null)
 
-    @cached_property
+    @depends_on("penalty")
     def null_value(self) -> float:
         return self.total.null_value
 
@@ -117,7 +116,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
         G, g = self.total.gradient(self.total_of(point))
         return np.concatenate([G] * self.n_parts), g
 
-    @cached_property
+    @depends_on("penalty")
     def curvature(self) -> tuple[float, Array, Array]:
         bound, features, intercepts = self.total.curvature
         metric = np.concatenate([features] * self.n_parts)
@@ -204,7 +203,7 @@ class SuperposedObjective(BaseObjective, QuadraticModels, Spectral):
     def has_scaled_spectrum(self) -> bool:
         return self.has_spectrum and self.has_cheap_factors and self.has_feature_metric
 
-    @cached_property
+    @depends_on("penalty")
     def spectrum(self) -> PartsSpectrum:
         total = self.total.spectrum
         if self.has_scaled_spectrum:
