@@ -36,6 +36,7 @@ from skmtl.design._labels import (
     read_indicators,
     read_scored,
     read_weights,
+    refuse_missing,
     task_names,
 )
 from skmtl.design._moments import Moments
@@ -145,6 +146,7 @@ __all__ = [
     "read_scored",
     "read_weights",
     "refuse_mask",
+    "refuse_missing",
     "rows_by_task",
     "select_features",
     "select_observed",

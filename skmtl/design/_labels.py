@@ -126,12 +126,18 @@ def read_numbers(y: Array, tasks: Array | None) -> Array:
     if np.isinf(y).any():
         where = "" if tasks is None else f" (task {tasks[np.isinf(y).any(axis=0)].tolist()[0]!r})"
         raise ValueError(f"y contains infinity{where}. Remove or replace those labels.")
-    if tasks is None and np.isnan(y).any():
+    if tasks is None:
+        refuse_missing(y)
+    return y
+
+
+def refuse_missing(y: Array) -> None:
+    """Raise if numeric labels, one for each row, hold NaN."""
+    if np.isnan(y).any():
         raise ValueError(
             "y contains NaN. A label may be missing (NaN) only in a matrix y of shape "
             "(n_samples, n_tasks); otherwise leave such rows out."
         )
-    return y
 
 
 def read_indicators(y: Array) -> Array:
@@ -166,6 +172,11 @@ def read_indicators(y: Array) -> Array:
 
 def flatten_column(y: Array) -> Array:
     """Return a 1-D y; flatten a single column, with scikit-learn's warning."""
+    if y.ndim == 2 and y.shape[1] != 1:
+        raise ValueError(
+            f"y should be a 1d array, with one label per row, got an array of shape {y.shape}. If "
+            f"y has a column for each task, all tasks share the rows of X: leave task_column out."
+        )
     return column_or_1d(y, warn=True) if y.ndim == 2 else y
 
 

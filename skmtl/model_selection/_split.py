@@ -14,7 +14,14 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skmtl._folds import assign_groups, assign_shared, assign_stacked, label_strata
-from skmtl.design import as_label_array, encode_tasks, read_ids, refuse_mask, split_task_column
+from skmtl.design import (
+    as_label_array,
+    encode_tasks,
+    read_ids,
+    refuse_mask,
+    refuse_missing,
+    split_task_column,
+)
 
 
 class StratifiedTaskKFold(StratifiedGroupKFold):
@@ -295,6 +302,8 @@ def _read_classes(y: Any) -> NDArray[np.intp] | None:
     """The class of each row as a code, or None if y does not hold classes."""
     y = check_array(y, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name="y")
     y = column_or_1d(y)
+    if y.dtype.kind == "f":
+        refuse_missing(y)
     with warnings.catch_warnings():
         # scikit-learn warns of many distinct integers, which may be regression labels.
         warnings.simplefilter("ignore")

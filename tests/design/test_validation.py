@@ -340,6 +340,13 @@ def test_a_matrix_for_each_task(task_column):
             model.fit(X, np.ones(30))
 
 
+@pytest.mark.parametrize("cls", [BlockSparseRegressor, BlockSparseClassifier])
+def test_a_matrix_of_labels_with_a_task_column(made, cls):
+    Y = np.column_stack([made.target > 0] * 2).astype(float)
+    with pytest.raises(ValueError, match=r"got an array of shape \(100, 2\).*task_column out"):
+        cls(0.1, task_column=-1).fit(made.data, Y)
+
+
 def test_an_array_after_a_data_frame(made):
     frame = pytest.importorskip("pandas").DataFrame(made.data[:, :6], columns=list("abcdef"))
     model = BlockSparseRegressor(**TIGHT).fit(frame, made.target)

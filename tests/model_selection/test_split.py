@@ -254,7 +254,12 @@ def test_wrong_parameters(parameters, message):
         ({"task_column": 3}, np.ones((9, 2)), None, "task_column=3 is not a column"),
         ({"task_column": 0}, np.arange(9)[:, None], None, "0 of 9.*only label.*task_column=0"),
         ({"task_column": 0}, np.ones((9, 2)), np.ones((9, 2)), "1d array"),
-        ({"task_column": 0}, np.ones((9, 2)), np.full(9, np.nan), "y contains NaN"),
+        (
+            {"task_column": 0},
+            np.ones((9, 2)),
+            np.full(9, np.nan),
+            "y contains NaN.*leave such rows out",
+        ),
         ({}, np.ones((9, 2)), np.full((9, 2), np.inf), "y contains infinity"),
         ({"task_column": 0}, np.ones((9, 2)), np.ones(8), "inconsistent numbers of samples"),
     ],
