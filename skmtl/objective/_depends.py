@@ -23,10 +23,10 @@ def depends_on(*parts: Part) -> Callable[[Callable[[Any], Value]], cached_proper
     return decorate
 
 
-def forget(objective: Any, part: Part) -> None:
+def forget(owner: object, part: Part) -> None:
     """Drop the cached properties of an objective that depend on a part that was replaced."""
-    for name in _names(type(objective), part):  # type: ignore[arg-type]
-        objective.__dict__.pop(name, None)
+    for name in _names(type(owner), part):
+        owner.__dict__.pop(name, None)
 
 
 @cache
