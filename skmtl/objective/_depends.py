@@ -25,7 +25,7 @@ def depends_on(*parts: Part) -> Callable[[Callable[[Any], Value]], cached_proper
 
 def forget(owner: object, part: Part) -> None:
     """Drop the cached properties of an objective that depend on a part that was replaced."""
-    for name in _names(type(owner), part):
+    for name in _names(type(owner), part):  # type: ignore[arg-type]
         owner.__dict__.pop(name, None)
 
 
