@@ -1,9 +1,6 @@
 """The base class of all estimators, and the fit that they share."""
 
 import copy
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -13,18 +10,8 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl._numerics import one_blas_thread
 from skmtl._warnings import gather_warnings, warn
-from skmtl.design import (
-    UNKNOWN,
-    Moments,
-    TaskData,
-    TaskRotation,
-    look_up_tasks,
-    read_prediction,
-    select_observed,
-    task_factors,
-)
+from skmtl.design import UNKNOWN, TaskData, look_up_tasks, read_prediction, task_factors
 from skmtl.estimators.base._batches import BatchFits
 from skmtl.estimators.base._beside import Beside
 from skmtl.estimators.base._callbacks import (
@@ -34,43 +21,24 @@ from skmtl.estimators.base._callbacks import (
     follow,
     is_followed,
 )
-from skmtl.estimators.base._fit import Fit, Report, completed
+from skmtl.estimators.base._fit import Fit
 from skmtl.estimators.base._linear import linear_predictor
+from skmtl.estimators.base._minimisation import Minimisation
+from skmtl.estimators.base._objectives import Objectives
 from skmtl.estimators.base._parameters import QuickValidation, estimator, parameter
 from skmtl.estimators.base._restored import Restored
-from skmtl.losses import Loss, with_offset
-from skmtl.objective import (
-    BaseObjective,
-    CoupledObjective,
-    GramObjective,
-    Objective,
-    Quadratics,
-    ShrunkObjective,
-    SuperposedObjective,
-)
-from skmtl.penalties import Penalty, split
-from skmtl.solvers import SOLVERS, Point, Progress, choose_solver, solve
+from skmtl.losses import Loss
+from skmtl.objective import BaseObjective
+from skmtl.penalties import Penalty
+from skmtl.solvers import SOLVERS
 
 Array = NDArray[Any]
 
-# Multiplications that take one thread about a millisecond; extra threads cost more than they save.
-_SMALL_PRODUCTS = 20_000_000
 _TINY = np.finfo(np.float64).tiny
 
 
-def _moved(loss: Loss, y: Array, offsets: list[Array]) -> Loss:
-    """The loss with an offset, if there is one."""
-    return with_offset(loss, y, *offsets) if offsets else loss
-
-
-def _is_small(data: TaskData) -> bool:
-    """Whether products with X are too small for several BLAS threads."""
-    columns = data.n_tasks if data.codes is None else 1
-    return bool(data.X.shape[0] * data.X.shape[1] * columns <= _SMALL_PRODUCTS)
-
-
 @estimator
-class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
+class TaskEstimator(CallbackSupportMixin, BatchFits, Minimisation, Objectives, QuickValidation):
     r"""The base of all estimators; a family adds parameters and a penalty.
 
     W (n_features, n_tasks) holds a column :math:`w_t` per task, b the intercepts, :math:`s_i` the
@@ -354,105 +322,6 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
             if name not in before or value is not before[name]
         }
 
-    def _objective(self, data: TaskData) -> BaseObjective:
-        """The objective on data whose tasks all have a minimiser."""
-        rotation = self._rotation(data)
-        if rotation is None:
-            return self._objective_in_tasks(data)
-        objective = self._objective_in_tasks(rotation.rotated(data))
-        objective.rotation = rotation
-        return objective
-
-    def _rotation(self, data: TaskData) -> TaskRotation | None:
-        """Coordinates in which the fit needs fewer tasks, or None."""
-        if not TaskRotation.may_pay(data):
-            return None
-        if self._task_factors(data) is not None or self._pooling(data) is not None:
-            return None
-        if not self._get_loss().constant_curvature or self._shrinks_intercepts(data):
-            return None
-        penalty = self._get_penalty(data)
-        if penalty is None or penalty.n_superposed > 1 or not penalty.ignores_task_rotations:
-            return None
-        return TaskRotation.of(data, centre=self.fit_intercept)
-
-    def _objective_in_tasks(self, data: TaskData) -> BaseObjective:
-        """The objective whose columns are the tasks of the data."""
-        if self._takes_moments(data):
-            return self._objective_of(Moments.of(data, centre=self.fit_intercept), data)
-        return self._objective_on_rows(data, self._get_penalty(data), self._pooling(data))
-
-    def _objective_on_rows(
-        self, data: TaskData, penalty: Penalty | None, pooling: str | None
-    ) -> Objective:
-        """The objective on rows of data, with the given penalty and pooling."""
-        loss = self._get_loss().columns(data.positions)
-        y, offsets = data.y, [] if data.offset is None else [data.offset]
-        factors = self._task_factors(data)
-        shrunk = self._shrinks_intercepts(data) and data.n_tasks > 1 and pooling != "all"
-        design = data.design(
-            factors, fit_intercept=self.fit_intercept, pooling=pooling, common_centre=shrunk
-        )
-        if shrunk:
-            pulls = np.full(data.n_tasks, self._pull * data.n_tasks / data.weights.sum())
-            pulls *= 1.0 if factors is None else factors
-            return ShrunkObjective(design, y, _moved(loss, y, offsets), penalty, pulls)
-        if loss.couples_tasks:
-            return CoupledObjective(design, y, _moved(loss, y, offsets), penalty)
-        if pooling is None and loss.compares_tasks and not loss.constant_curvature:
-            design, y, *offsets = select_observed(design, y, *offsets)
-        return Objective(design, y, _moved(loss, y, offsets), penalty)
-
-    @property
-    def _pull(self) -> float:
-        """The number m of labels that the mean intercept counts for in each task."""
-        if isinstance(self.intercept, str):
-            return float(self.intercept == "shrunk")
-        # Beyond these bounds only rounding error changes.
-        return min(float(self.intercept), 1e10) if self.intercept >= 1e-10 else 0.0
-
-    def _shrinks_intercepts(self, data: TaskData) -> bool:
-        """Whether the intercepts are shrunk towards their mean."""
-        if isinstance(self.intercept, (bool, np.bool_)):
-            raise ValueError(
-                f"intercept must be 'free', 'shrunk' or a number of labels, got {self.intercept}. "
-                f"Pass fit_intercept={self.intercept} for a fit with or without intercepts."
-            )
-        if not self.fit_intercept or self._pull == 0:
-            return False
-        loss = self._get_loss().columns(data.positions)
-        if not loss.has_gradient:
-            raise ValueError(
-                f"intercept must be 'free' with loss='quantile', got {self.intercept!r}: shrinkage "
-                f"counts labels of the squared loss, which estimates means. Use intercept='free'."
-            )
-        if not loss.compares_tasks:
-            what = "the multinomial loss" if loss.couples_tasks else "different losses by task"
-            raise ValueError(
-                f"intercept must be 'free' with {what}, got {self.intercept!r}: the intercepts "
-                f"are not comparable between tasks. Use intercept='free'."
-            )
-        return True
-
-    def _takes_moments(self, data: TaskData) -> bool:
-        """Whether Gram matrices of all features cost less than iterating over the rows."""
-        return (
-            self._get_loss().constant_curvature
-            and self._pooling(data) is None
-            and not self._shrinks_intercepts(data)
-            and Moments.pay(data)
-        )
-
-    def _objective_of(self, moments: Moments, data: TaskData) -> GramObjective:
-        """The objective from moments; only the tasks and weights of ``data`` are used."""
-        scales = np.full(data.n_tasks, data.n_tasks / data.weights.sum())
-        factors = self._task_factors(data)
-        if factors is not None:
-            scales = scales * factors
-        penalty = self._get_penalty(data)
-        quadratics = Quadratics.of_moments(moments, scales, fit_intercept=self.fit_intercept)
-        return GramObjective(quadratics, *((None, None) if penalty is None else split(penalty)))
-
     def _learnable(self, data: TaskData) -> Array:
         """Mask of the tasks that have a finite minimiser and enter the objective."""
         labelled = data.label_counts > 0
@@ -498,156 +367,6 @@ class TaskEstimator(CallbackSupportMixin, BatchFits, QuickValidation):
                 f"such tasks, collect other labels for them, or shrink their intercepts towards "
                 f"the mean (intercept='shrunk')."
             )
-
-    def _fit_data(
-        self,
-        data: TaskData,
-        start: Fit | None = None,
-        prepared: BaseObjective | None = None,
-        report: Report | None = None,
-    ) -> Fit:
-        """Minimise the objective over the learnable tasks of ``data``.
-
-        ``prepared`` is the objective of a model that differs only in its penalty.
-        """
-        learned = self._learnable(data)
-        if not learned.any():
-            coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
-            return Fit(coef, self._left_out_intercepts(data), 0.0, 0.0, 1, learned)
-        part = data.select(learned)
-        if start is not None:
-            start = replace(
-                start,
-                coef=start.coef[learned],
-                intercept=start.intercept[learned],
-                parts=None if start.parts is None else start.parts[:, learned],
-            )
-        few = _is_small(part)
-        with one_blas_thread() if few else nullcontext():
-            objective = self._prepared_objective(part, prepared)
-            also = objective.has_small_matrices and not few
-            with one_blas_thread() if also else nullcontext():
-                found = self._minimise_in_basis(
-                    objective,
-                    start,
-                    data.X.dtype,
-                    completed(report, lambda fit: self._with_all_tasks(fit, data, learned)),
-                )
-        return self._with_all_tasks(found, data, learned)
-
-    def _with_all_tasks(self, found: Fit, data: TaskData, learned: Array) -> Fit:
-        """The fit of the learnable tasks, with the tasks that did not enter the objective."""
-        coef = np.zeros((data.n_tasks, data.X.shape[1]), dtype=data.X.dtype)
-        intercept = np.zeros(data.n_tasks)
-        if not learned.all():
-            intercept = np.where(learned, 0.0, self._left_out_intercepts(data))
-        intercept[learned] = found.intercept
-        if found.coef.shape == coef.shape:
-            coef = np.array(found.coef, coef.dtype, order="C")  # much faster than with a mask
-        else:
-            coef[learned] = found.coef
-        parts = None
-        if found.parts is not None:
-            parts = np.zeros((len(found.parts), *coef.shape), dtype=coef.dtype)
-            parts[:, learned] = found.parts
-        # A subclass of Fit keeps what else it holds.
-        return replace(found, coef=coef, intercept=intercept, learned=learned, parts=parts)
-
-    def _prepared_objective(self, data: TaskData, prepared: BaseObjective | None) -> BaseObjective:
-        """The objective for the solver on learnable tasks, from a prepared one if given."""
-        if prepared is None:
-            objective = self._objective(data)
-        else:
-            objective = prepared.with_penalty(self._get_penalty(data))
-        if objective.penalty is not None and objective.penalty.n_superposed > 1:
-            return SuperposedObjective(objective)
-        return objective
-
-    def _minimise_in_basis(
-        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None
-    ) -> Fit:
-        """The fit of the tasks, if need be by way of the coordinates of the objective."""
-        rotation = objective.rotation
-        if rotation is None:
-            return self._minimise(objective, start, dtype, report)
-
-        def restore(fit: Fit) -> Fit:
-            coef, intercept = rotation.restore(fit.coef, fit.intercept)
-            return replace(fit, coef=coef, intercept=intercept)
-
-        if start is not None:
-            coef, intercept = rotation.rotate(start.coef, start.intercept)
-            start = replace(start, coef=coef, intercept=intercept)
-        report = completed(report, restore)
-        return restore(self._minimise(objective, start, np.dtype(np.float64), report))
-
-    def _minimise(
-        self, objective: BaseObjective, start: Fit | None, dtype: Any, report: Report | None = None
-    ) -> Fit:
-        """The fit of the tasks in the objective, in the data's precision."""
-        origin = objective.start()
-        if start is not None:
-            W = start.coef.T[:, : objective.n_columns]
-            if start.parts is not None and len(start.parts) * len(W) == objective.n_features:
-                # Another penalty may have another number of parts, or none.
-                W = np.concatenate(start.parts.transpose(0, 2, 1))
-            warm = objective.start(W, start.intercept)
-            if objective.value(warm) < objective.null_value:
-                origin = warm
-        solution = solve(
-            objective,
-            choose_solver(self.solver, objective),
-            origin,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            verbose=self.verbose,
-            report=None if report is None else self._reported(report, objective, dtype),
-        )
-        if objective.is_separated(solution.point):
-            what = "Without a penalty the labels of some task are separable"
-            remedy = "Increase alpha"
-            if objective.penalty is not None or objective.quadratic is not None:
-                what = "What tasks have in common is not penalised, and separates the labels"
-                remedy = "Penalise it too (ridge, sparse or block > 0)"
-            warn(
-                f"{what}: there is no finite minimiser, and the coefficients depend on when the "
-                f"solver stopped. {remedy}."
-            )
-        state = solution.point, solution.objective, solution.dual_gap, solution.n_iter
-        return self._fit_at(objective, *state, dtype)
-
-    def _reported(
-        self, report: Report, objective: BaseObjective, dtype: Any
-    ) -> Callable[[Progress], bool]:
-        """A report for the solver, which knows of no fit."""
-
-        def reported(now: Progress) -> bool:
-            state = now.point, now.objective, now.gap, max(now.n_iter, 1)
-            return report(now, lambda: self._fit_at(objective, *state, dtype))
-
-        return reported
-
-    def _fit_at(
-        self,
-        objective: BaseObjective,
-        point: Point,
-        value: float,
-        gap: float,
-        n_iter: int,
-        dtype: Any,
-    ) -> Fit:
-        """The fit at a point, in the data's precision."""
-        if point.W.dtype != dtype:
-            # The certificate must hold for the coefficients after rounding to the data's precision.
-            point = objective.point(point.W.astype(dtype), point.b)
-            rounded = objective.value(point)
-            value, gap = rounded, max(gap + rounded - value, 0.0)
-        learned = np.ones(objective.n_tasks, dtype=bool)
-        coef, intercept = objective.coefficients(point).T, objective.intercepts(point)
-        parts = objective.parts(point)
-        if parts is not None:
-            parts = parts.transpose(0, 2, 1)
-        return Fit(coef, intercept, value, gap, n_iter, learned, parts)
 
     def _previous_fit(self, data: TaskData) -> Fit | None:
         """The fit to start from: the previous one if ``warm_start`` and the shapes agree."""
