@@ -85,9 +85,10 @@ class _SparseTaskRelation(NonConvexEstimator):
         "float",
         """
         Strength of the norm of P, > 0, in the units of squared coefficients: it is added to the
-        diagonal of :math:`W' W / d`, and smaller covariances between tasks give no edge. As
-        ``sparsity`` and ``alpha`` grow in a fixed ratio, the fit approaches a separate ridge for
-        each task with strength ``alpha / sparsity``.
+        diagonal of :math:`W' W / d`. If all covariances between two groups of tasks are at most
+        ``sparsity`` in absolute value, no edge joins the groups (within a group a smaller
+        covariance may still give an edge). As ``sparsity`` and ``alpha`` grow in a fixed ratio, the
+        fit approaches a separate ridge for each task with strength ``alpha / sparsity``.
         """,
     )
     solver: str = parameter(

@@ -88,8 +88,9 @@ def coefficient_intervals(
         p-values are independent or positively dependent (on each subset of the true nulls [9]_),
         which the p-values of correlated features need not be.
     inflation : float, default=0.25
-        How much larger, relatively, standard errors may be to reduce the bias that is left by other
-        features, >= 0. ``numpy.inf`` gives least squares wherever they are defined.
+        The largest relative increase of the standard errors accepted in order to reduce the bias
+        that other features leave, >= 0. ``numpy.inf`` gives least squares wherever they are
+        defined.
     n_bootstrap : int, default=500
         Number of bootstrap samples.
     groups : array-like of shape (n_samples,), optional
@@ -173,8 +174,8 @@ def coefficient_intervals(
     estimate. They are not confidence intervals for the true coefficients, since shrinkage
     moves all of the samples towards zero [10]_, and they give no p-values. An estimator that
     selects its alpha does so again in each sample, where copies of a row are in training and test
-    folds, so that it selects less regularisation than without copies; pass the selected alpha
-    instead.
+    folds, so that it selects a smaller penalty strength than without copies; pass the selected
+    alpha instead.
 
     References
     ----------

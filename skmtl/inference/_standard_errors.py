@@ -89,7 +89,7 @@ class StandardErrors:
 
 
 def standard_errors(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> StandardErrors:
-    r"""Standard errors of a fit as those of the linear mixed model that it amounts to.
+    r"""Standard errors of a fit as those of the equivalent linear mixed model.
 
     With the squared loss and a penalty that is quadratic, or that is the minimum of quadratics over
     a learned covariance, the fit is the best linear unbiased prediction in a Gaussian model

@@ -143,7 +143,7 @@ def transfer_gain(
     -----
     **In short.** The overall gain with its interval tells whether sharing helped on average, and
     the verdicts tell for which tasks, as far as their labels allow. Do not trust the verdicts on
-    models with almost as many parameters as rows and little regularisation.
+    models with almost as many parameters as rows and a small penalty strength.
 
     **Tuning.** Five inner folds, stratified by task, select ``alpha`` by the same loss, averaged
     over tasks. The candidates are 13 strengths, three decades down from
@@ -190,8 +190,8 @@ def transfer_gain(
     all tasks then express one common gain, not evidence from each task.
 
     Verdicts rest on normal errors with the corrected variance. This is too small for models with
-    almost as many parameters as rows and little regularisation: of two such models that differ by
-    chance alone, some task then gets a verdict in most data sets. ``python -m
+    almost as many parameters as rows and a small penalty strength: of two such models that differ
+    by chance alone, some task then gets a verdict in most data sets. ``python -m
     benchmarks.transfer_coverage`` measures all error rates. The intervals of ``model.mean`` and
     ``model.share_helped`` assume normal true gains, and are too short for many tasks in groups;
     ``overall`` does not depend on the model. Tasks with fewer than ten labels, or fewer than two

@@ -22,9 +22,11 @@ def _has_statistics(search: Any) -> bool:
 class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, DocumentedEstimator):
     """Any estimator of skmtl, with ``alpha`` selected by cross-validation.
 
-    The result is that of :class:`~sklearn.model_selection.GridSearchCV` over alpha, computed on
-    warm-started paths: data are validated once, and the fits on a fold's training rows share all
-    computations that do not depend on alpha. The estimator's other parameters are unchanged.
+    With the same ``scoring`` the result is that of :class:`~sklearn.model_selection.GridSearchCV`
+    over alpha, computed on warm-started paths: data are validated once, and the fits on a fold's
+    training rows share all computations that do not depend on alpha. Without ``scoring`` the two
+    can differ: this search uses the loss on held-out labels, GridSearchCV the estimator's
+    ``score``. The estimator's other parameters are unchanged.
 
     Parameters
     ----------

@@ -86,9 +86,9 @@ class AlphaSearchIC(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
     Notes
     -----
     **Why a class of its own.** There are no folds, so that ``scoring``, ``rule`` and ``n_jobs`` of
-    :class:`AlphaSearchCV` have no meaning, and scores become values of which the smallest is best.
-    The names are those of :class:`~sklearn.linear_model.LassoLarsIC`, which is beside
-    ``LassoLarsCV`` in the same way.
+    :class:`AlphaSearchCV` have no meaning, and the criterion is minimised, whereas scores are
+    maximised. The names are those of :class:`~sklearn.linear_model.LassoLarsIC`, which stands next
+    to ``LassoLarsCV`` for the same reason.
 
     **Likelihood.** The labels of all tasks are independent, of variance :math:`\sigma^2 / v`, where
     v is the weight of a label in F (``task_weight`` times ``sample_weight``) relative to the mean;

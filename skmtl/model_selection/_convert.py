@@ -1,4 +1,4 @@
-"""Convert regularisation strengths of other packages to the scale of this one."""
+"""Convert penalty strengths of other packages to the scale of this one."""
 
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple
@@ -83,7 +83,7 @@ def convert_alpha(
     penalty: Literal["norm", "ridge"] = "norm",
     task_weight: Literal["balanced"] | None = None,
 ) -> float:
-    r"""Convert another package's regularisation strength to our ``alpha``.
+    r"""Convert another package's penalty strength to our ``alpha``.
 
     Our ``alpha`` multiplies a norm, or half the squared Frobenius norm, that is added to the loss
 

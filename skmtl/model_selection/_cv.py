@@ -49,9 +49,9 @@ class TaskCV(TaskEstimator):
     Notes
     -----
     In each fold the fits over the grid are warm-started, each from the previous one, and share all
-    computations that do not depend on alpha. The scores equal those of scikit-learn's GridSearchCV
-    over the same grid and folds. The selected model is refitted to all rows. A warning is issued if
-    the best alpha may lie outside the grid.
+    computations that do not depend on alpha. With the same ``scoring`` the scores equal those of
+    scikit-learn's GridSearchCV over the same grid and folds. The selected model is refitted to all
+    rows. A warning is issued if the best alpha may lie outside the grid.
 
     References
     ----------

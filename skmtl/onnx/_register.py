@@ -120,7 +120,7 @@ def to_onnx(estimator: Any, X: Any = None, *, initial_types: Any = None, **optio
 
     Examples
     --------
-    Requires ``pip install skmtl[onnx]``::
+    Requires ``pip install "skmtl[onnx]"``::
 
         from skmtl.onnx import to_onnx
         import onnxruntime

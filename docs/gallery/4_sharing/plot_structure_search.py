@@ -57,8 +57,9 @@ plt.show()
 
 # %%
 # **Answer.** The search finds shared features where there are any: block sparsity removes 31% of
-# the error of separate models, and every other structure removes less. For clusters, the cluster
-# norm has the best score, but the data do not distinguish it from the learned task relation or the
-# low-rank model. For few directions the low-rank model is selected, although its interval barely
-# excludes zero, and the data do not distinguish it from the cluster norm, the task relation or
-# block sparsity. Read the intervals before you read the winner.
+# the error of separate models, and every other structure removes less, though low rank is not
+# distinguishable from it. For clusters, the cluster norm has the best score, but the data do not
+# distinguish it from the learned task relation or the low-rank model. For few directions the
+# low-rank model is selected, although its interval barely excludes zero, and the data do not
+# distinguish it from the cluster norm, the task relation or block sparsity. Read the intervals
+# before you read the winner.

@@ -48,6 +48,6 @@ for tol in [1e-2, 1e-4, 1e-8]:
 # %%
 # **Answer.** Yes: read ``dual_gap_``. At each tolerance the objective is above the minimum by less
 # than the certificate says (the last line is at the accuracy of cvxpy itself). The certificate is
-# conservative: at a ``tol`` of 1e-4 the fit is in fact a thousand times closer than it guarantees.
-# The default ``tol`` of 1e-4 determines these coefficients to three decimals; decrease it if you
-# need more.
+# conservative: at a ``tol`` of 1e-4 the fit is in fact about 40 times closer than it guarantees.
+# The default ``tol`` of 1e-4 determines these coefficients to two decimals; decrease it if you need
+# more.

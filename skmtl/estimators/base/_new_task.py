@@ -67,7 +67,9 @@ class NewTasks(TaskEstimator):
         """
         What ``predict`` does with rows of tasks that ``fit`` did not see: raise an error, use the
         average of the tasks' coefficients and intercepts, or the mean of the prior for a new task,
-        as ``fit_new_task`` does without labels.
+        as ``fit_new_task`` does without labels. This is the average too, except with a ridge in
+        ``GraphRegularized*``; with the squared loss a regressor then also predicts with
+        ``return_std=True``.
         """,
     )
 
