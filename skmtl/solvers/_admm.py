@@ -71,7 +71,8 @@ class ADMM(Paced):
         relaxed = RELAXATION * W + (1 - RELAXATION) * V
         self.scaled_dual += relaxed
         self.V = self._prox(self.scaled_dual)
-        self.scaled_dual -= self.V
+        # Not in place: without a penalty V is the same array.
+        self.scaled_dual = self.scaled_dual - self.V
         self.n_steps += 1
         if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
             self._balance(W, V)
