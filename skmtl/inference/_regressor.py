@@ -48,7 +48,7 @@ class TaskConformalRegressor(TaskConformal):
         tasks, that calibrate, in (0, 0.5]. Rounded to 1/2, 1/3, 1/4, ...
     cv : int, splitter or list of (train, test), default=5
         With ``method="cv+"``, the number of folds of rows (and with "hierarchical" of tasks), or
-        the folds of rows.
+        the folds of rows, whose test sets must be disjoint.
     max_refits : int, default=1000
         With ``method="jackknife+"``, the largest number of fits that is accepted.
     n_jobs : int or None, default=None

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, RepeatedKFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -468,6 +468,20 @@ class TestErrors:
             model.fit(X, y, groups=np.arange(180) % 4)
         with pytest.raises(ValueError, match="pooling='shrunk' needs 3 folds of the groups"):
             TaskConformalRegressor(Ridge(), calibration_size=0.5).fit(X, y, groups=X[:, 3])
+
+    def test_folds_that_hold_rows_out_repeatedly(self):
+        X, y = tasks(5)
+        inner = IndependentTaskRegressor(1.0, task_column=-1)
+        model = TaskConformalRegressor(inner, method="cv+", pooling="shared")
+        for cv in (RepeatedKFold(n_repeats=4, random_state=0), ShuffleSplit(20, random_state=0)):
+            with pytest.raises(ValueError, match="each label may calibrate only once"):
+                clone(model).set_params(cv=cv).fit(X, y)
+        rows = np.arange(15)
+        with pytest.raises(ValueError, match="has row 3 in both the training and the test set"):
+            clone(model).set_params(cv=[(rows, rows == 3)]).fit(X, y)
+        # Masks are accepted, and so are rows that are never held out.
+        model.set_params(cv=[(rows % 5 != k, rows % 5 == k) for k in range(3)]).fit(X, y)
+        assert model.n_calibration_.tolist() == [3, 3, 3]
 
     def test_check_estimator(self):
         with warnings.catch_warnings():
