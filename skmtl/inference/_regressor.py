@@ -158,15 +158,19 @@ class TaskConformalRegressor(TaskConformal):
         return as_floats(labels, "y")
 
     def _label_scores(self, model: Any, rows: Rows) -> Array:
-        errors: Array = np.abs(rows.labels - model.predict(rows.X))
+        errors: Array = np.abs(rows.labels - self._predictions(model, rows.X))
         return errors
+
+    def _predictions(self, model: Any, X: Any) -> Array:
+        """In the shape of labels: some models predict a vector for a y with a single column."""
+        predicted = np.asarray(model.predict(X), dtype=np.float64)
+        return predicted.reshape(len(predicted), -1) if self._matrix else predicted
 
     def _spreads(self, scores: Array, codes: Indices) -> tuple[Array, float]:
         return shrunk_spreads(scores, codes, len(self.tasks_))
 
     def _candidates(self, models: list[Any], X: Any) -> Array:
-        predicted = np.stack([model.predict(X) for model in models], axis=-1)
-        return np.asarray(predicted, dtype=np.float64)
+        return np.stack([self._predictions(model, X) for model in models], axis=-1)
 
     def _region(
         self, calibration: Calibration, predicted: Array, codes: Indices, level: float

@@ -256,6 +256,15 @@ class TestLayouts:
             assert model.predict(X).shape == (80, 3)
             assert model.n_calibration_.sum() == len(model.calibration_scores_)
 
+    @pytest.mark.parametrize("method", ["split", "cv+"])
+    @pytest.mark.parametrize("inner", [Ridge(), LinearRegression(), BlockSparseRegressor(0.1)])
+    def test_a_single_column_of_labels(self, inner, method):
+        X, y = tasks(noise=(1.0,))  # Ridge predicts a vector, the others a column
+        model = TaskConformalRegressor(inner, method=method, random_state=0)
+        vector = clone(model).fit(X, y).predict_interval(X)
+        column = model.fit(X, y[:, None]).predict_interval(X)
+        np.testing.assert_allclose(column, vector[:, None], rtol=0, atol=1e-10)
+
     def test_the_score_leaves_missing_labels_out(self):
         made = make_block_sparse(80, 6, 3, n_informative=3, missing=0.2, random_state=0)
         model = TaskConformalRegressor(BlockSparseRegressor(0.1), method="cv+", random_state=0)
