@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from skmtl.design import (
@@ -17,6 +18,7 @@ from skmtl.design import (
     split_task_column,
     task_names,
 )
+from skmtl.inspection import find_task_column
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
@@ -124,6 +126,30 @@ def tasks_of_labels(X: Any, y: Any, labels: Array, task_column: Any) -> tuple[Ar
         return np.arange(1), np.zeros(len(labels), dtype=np.intp)
     n_tasks = labels.shape[1]
     return task_names(y, n_tasks), np.tile(np.arange(n_tasks), (len(labels), 1))
+
+
+def check_task_column(model: Any, rows: Rows) -> None:
+    """Raise if the steps of a fitted pipeline have put another column in the task column's place.
+
+    The tasks of ``rows`` were read from their X, but the last step reads those of the transformed
+    X. Its ids may differ, as they may have been encoded, but not the rows that share one.
+    """
+    model = getattr(model, "best_estimator_", model)
+    if not isinstance(model, Pipeline) or rows.task_column is None or len(model) < 2:
+        return
+    inner, X = model[-1], model[:-1].transform(rows.X)
+    column = find_task_column(inner)
+    if column is None:
+        return
+    tasks, codes = encode_tasks(read_ids(split_task_column(X, column)[1], warn=False))
+    pairs = np.unique(np.column_stack([rows.codes, codes]), axis=0)
+    if len(pairs) > len(tasks) or len(pairs) > len(np.unique(rows.codes)):
+        raise ValueError(
+            f"The steps of the pipeline move the task column: column {column!r} of their output, "
+            f"which {type(inner).__name__} reads, has other tasks than column "
+            f"{rows.task_column!r} of X. Transform the features by TaskTransformer, which leaves "
+            f"the task column in its place, or move it in X to where the pipeline puts it."
+        )
 
 
 def indexable(data: Any) -> Any:

@@ -6,12 +6,13 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, KFold, RepeatedKFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from skmtl import BlockSparseRegressor, IndependentTaskRegressor, PooledTaskRegressor
@@ -334,6 +335,36 @@ class TestLayouts:
         np.testing.assert_allclose(width, np.repeat(width[:, :1], 60, axis=1))
         assert width[2, 0] > 3 * width[0, 0]
         assert model.tasks_.tolist() == ["ash", "elm", "oak"]
+
+    def test_pipelines_that_move_the_task_column(self):
+        X, y = tasks(20)
+        X[:, 2] = np.arange(60) % 2  # could be taken for tasks if it were the last column
+        steps = make_column_transformer((StandardScaler(), [1, 2]), remainder="passthrough")
+        pipeline = make_pipeline(steps, IndependentTaskRegressor(1.0, task_column=-1))
+        moved = X[:, [3, 0, 2]]  # the pipeline puts the first column last
+        search = GridSearchCV(
+            pipeline, {"independenttaskregressor__alpha": [1.0]}, cv=KFold(2, shuffle=True)
+        )
+        for inner in (pipeline, search):
+            with pytest.raises(ValueError, match="move the task column.*TaskTransformer"):
+                TaskConformalRegressor(inner).fit(moved, y)
+
+    def test_pipelines_that_encode_the_task_column(self):
+        X, y = tasks(20)
+        named = X.astype(object)
+        named[:, 3] = np.array(["oak", "elm", "ash"])[X[:, 3].astype(int)]
+        steps = make_column_transformer((StandardScaler(), [0, 1, 2]), (OrdinalEncoder(), [3]))
+        inner = make_pipeline(steps, IndependentTaskRegressor(1.0, task_column=-1))
+        model = TaskConformalRegressor(inner, method="cv+").fit(named, y)
+        assert model.tasks_.tolist() == ["ash", "elm", "oak"]
+        # A task that one of the fits has not seen is not another task column.
+        inner = make_pipeline(
+            TaskTransformer(StandardScaler(), task_column=-1),
+            IndependentTaskRegressor(1.0, task_column=-1, unknown_task="mean"),
+        )
+        folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
+        model = TaskConformalRegressor(inner, method="cv+", pooling="shared", cv=folds).fit(X, y)
+        assert model.n_calibration_.tolist() == [20, 0, 20]
 
     def test_new_task_has_the_typical_spread(self):
         X, y = tasks()
