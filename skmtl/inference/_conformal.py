@@ -347,6 +347,6 @@ def _check_held_out(splits: list[Split], n_rows: int, cv: Any) -> None:
     if counts.max(initial=0) > 1:
         raise ValueError(
             f"cv={cv!r:.200} holds out row {counts.argmax()} {counts.max()} times, but with "
-            f"method='cv+' each label may calibrate only once. Pass a number of folds, or a splitter "
-            f"with disjoint test sets, such as KFold or StratifiedTaskKFold."
+            f"method='cv+' each label may calibrate only once. Pass a number of folds, or a "
+            f"splitter with disjoint test sets, such as KFold or StratifiedTaskKFold."
         )
