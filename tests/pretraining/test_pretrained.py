@@ -6,13 +6,13 @@ import pytest
 import scipy.sparse as sp
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from tests.statistics_cases import make_case
 
 from skmtl import MultiTaskClassifier, MultiTaskRegressor, reference
 from skmtl.estimators import Fold
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold
 from skmtl.penalties import L1, WeightedRows
 from skmtl.pretraining import PretrainedTaskClassifier, PretrainedTaskRegressor
+from tests.statistics_cases import make_case
 
 N, D, T = 80, 8, 3
 
