@@ -33,11 +33,10 @@ from skmtl.design import (
     without_columns,
 )
 from skmtl.preprocessing._containers import (
-    as_frame,
+    frame_with_tasks,
     insert_task_column,
     library_of,
     shorten,
-    with_column,
 )
 from skmtl.preprocessing._erasure_map import Erasure
 
@@ -245,10 +244,10 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
             has a task column, or as set by ``set_output``.
         """
         check_is_fitted(self)
-        given = from_arrow(X)
-        features, ids = self._split(select_features(self, given, self._columns), self._place)
+        rest = select_features(self, X, self._columns)
+        features, ids = self._split(rest, self._place)
         if not self.per_task:
-            return self._join(self._pooled(features), ids, given)
+            return self._join(self._pooled(features), ids, rest)
         assert ids is not None
         codes = look_up_tasks(self.tasks_, ids)
         unknown = np.unique(ids[codes == UNKNOWN]).tolist()
@@ -262,7 +261,7 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
         fitted = [*self._erasures, self._pooled]  # the code of unknown tasks is -1
         for code, rows in rows_by_task(codes):
             erased[rows] = fitted[code](features[rows])
-        return self._join(erased, ids, given)
+        return self._join(erased, ids, rest)
 
     def _read_columns(self, X: Any) -> Any:
         """Locate the columns; returns X with columns that can be selected."""
@@ -324,16 +323,16 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
             )
         return chosen
 
-    def _join(self, features: Array, ids: Array | None, given: Any) -> Any:
-        """The features, with the task column where it was."""
+    def _join(self, features: Array, ids: Array | None, rest: Any) -> Any:
+        """The features, with the task column where it was in X without the nuisances."""
         if ids is None:
             return features
-        assert self._place is not None
-        if not is_frame(given):
-            return insert_task_column(features, ids, self._place)
+        place = self._place
+        assert place is not None
+        if not is_frame(rest):
+            return insert_task_column(features, ids, place)
         names = [str(name) for name in self.get_feature_names_out()]
-        task = names.pop(self._place)
-        return with_column(as_frame(library_of(given), features, names), task, ids, self._place)
+        return frame_with_tasks(library_of(rest), features, names, ids, place, rest, place)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
         """The names of the columns that are kept.

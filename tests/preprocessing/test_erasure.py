@@ -209,6 +209,11 @@ class TestTasks:
         erased = eraser.fit(frame).transform(frame.drop(columns=["z2"]))
         assert list(erased.columns) == ["a", "b", "c", "school", "d", "e"]
         assert erased["school"].tolist() == frame["school"].tolist()
+        frame["school"] = frame["school"].astype("category")
+        rows = frame[::-1]
+        erased = eraser.transform(rows)
+        pd.testing.assert_index_equal(erased.index, rows.index)
+        pd.testing.assert_series_equal(erased["school"], rows["school"])
         y = frame["a"] + frame["z1"]
         pipeline = make_pipeline(eraser, BlockSparseRegressor(0.1, task_column="school"))
         search = GridSearchCV(pipeline, {"nuisanceeraser__per_task": [True, False]}, cv=3)
