@@ -83,8 +83,8 @@ class TaskConformalClassifier(TaskConformal):
     Raises
     ------
     ValueError
-        In ``fit``, if a parameter is out of range, or "jackknife+" needs more fits than
-        ``max_refits``.
+        In ``fit``, if a parameter is out of range, "jackknife+" needs more fits than
+        ``max_refits``, the test sets of ``cv`` overlap, or a pipeline moves the task column.
     TypeError
         In ``fit``, if the estimator is not a classifier with ``predict_proba``.
 

@@ -75,8 +75,8 @@ class TaskConformalRegressor(TaskConformal):
     Raises
     ------
     ValueError
-        In ``fit``, if a parameter is out of range, or "jackknife+" needs more fits than
-        ``max_refits``.
+        In ``fit``, if a parameter is out of range, "jackknife+" needs more fits than
+        ``max_refits``, the test sets of ``cv`` overlap, or a pipeline moves the task column.
 
     See Also
     --------
