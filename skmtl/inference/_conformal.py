@@ -222,7 +222,7 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         """A fit to the training rows, the others' scores and tasks, and the tasks' spreads."""
         train = rows.take(split[0])
         model = train.fit(self.estimator)
-        check_task_column(model, train)
+        check_task_column(model, train.X, self._task_column)
         scores, codes = self._held_out_scores(model, rows.take(split[1]))
         spreads = np.ones(len(self.tasks_) + 1)
         if self.pooling == "shrunk":

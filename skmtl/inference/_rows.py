@@ -128,27 +128,28 @@ def tasks_of_labels(X: Any, y: Any, labels: Array, task_column: Any) -> tuple[Ar
     return task_names(y, n_tasks), np.tile(np.arange(n_tasks), (len(labels), 1))
 
 
-def check_task_column(model: Any, rows: Rows) -> None:
+def check_task_column(model: Any, X: Any, task_column: Any) -> None:
     """Raise if the steps of a fitted pipeline have put another column in the task column's place.
 
-    The tasks of ``rows`` were read from their X, but the last step reads those of the transformed
-    X. Its ids may differ, as they may have been encoded, but not the rows that share one.
+    The tasks are read from X, but by the last step from the transformed X. There the ids may
+    differ, as they may have been encoded, but not which rows share one.
     """
     model = getattr(model, "best_estimator_", model)
-    if not isinstance(model, Pipeline) or rows.task_column is None or len(model) < 2:
+    if not isinstance(model, Pipeline) or task_column is None or len(model) < 2:
         return
-    inner, X = model[-1], model[:-1].transform(rows.X)
+    inner = model[-1]
     column = find_task_column(inner)
     if column is None:
         return
-    tasks, codes = encode_tasks(read_ids(split_task_column(X, column)[1], warn=False))
-    pairs = np.unique(np.column_stack([rows.codes, codes]), axis=0)
-    if len(pairs) > len(tasks) or len(pairs) > len(np.unique(rows.codes)):
+    places = (X, task_column), (model[:-1].transform(X), column)
+    read = [encode_tasks(read_ids(split_task_column(*each)[1], warn=False)) for each in places]
+    pairs = np.unique(np.column_stack([codes for _, codes in read]), axis=0)
+    if any(len(pairs) > len(tasks) for tasks, _ in read):
         raise ValueError(
             f"The steps of the pipeline move the task column: column {column!r} of their output, "
-            f"which {type(inner).__name__} reads, has other tasks than column "
-            f"{rows.task_column!r} of X. Transform the features by TaskTransformer, which leaves "
-            f"the task column in its place, or move it in X to where the pipeline puts it."
+            f"which {type(inner).__name__} reads, has other tasks than column {task_column!r} of "
+            f"X. Transform the features by TaskTransformer, which leaves the task column in its "
+            f"place, or move it in X to where the pipeline puts it."
         )
 
 
