@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from skmtl._parallel import run_parallel
 from skmtl._warnings import Message, gather_warnings, warn
 from skmtl.design import as_label_array, encode_tasks
-from skmtl.inference._rows import tasks_of_labels, weights_of_fit
+from skmtl.inference._rows import check_task_column, tasks_of_labels, weights_of_fit
 from skmtl.inspection import FittedTasks, find_task_column
 
 Array = NDArray[Any]
@@ -40,13 +40,16 @@ def resample_fits(
     Raises
     ------
     ValueError
-        If all labels of a task are in one group, or if draws keep missing some labels.
+        If all labels of a task are in one group, if draws keep missing some labels, or if a
+        pipeline moves the task column.
     """
     X, y, groups = indexable(X, y, None if groups is None else np.asarray(groups))
     labels = as_label_array(y, "coefficient_intervals")
     sample_weight = weights_of_fit(sample_weight, y, labels)
-    fitted = FittedTasks.read(_fit(estimator, X, y, sample_weight, None), "coefficient_intervals")
+    model = _fit(estimator, X, y, sample_weight, None)
+    fitted = FittedTasks.read(model, "coefficient_intervals")
     column, classifier = find_task_column(estimator), is_classifier(estimator)
+    check_task_column(model, X, column)
     counted = np.unique(_observed(X, labels, column, sample_weight)[0])
     if len(counted) < len(labels):
         # Rows that do not count must not be drawn.

@@ -54,7 +54,7 @@ class TaskConformalClassifier(TaskConformal):
         tasks, that calibrate, in (0, 0.5]. Rounded to 1/2, 1/3, 1/4, ...
     cv : int, splitter or list of (train, test), default=5
         With ``method="cv+"``, the number of folds of rows (and with "hierarchical" of tasks), or
-        the folds of rows.
+        the folds of rows, whose test sets must be disjoint.
     max_refits : int, default=1000
         With ``method="jackknife+"``, the largest number of fits that is accepted.
     n_jobs : int or None, default=None
@@ -83,8 +83,8 @@ class TaskConformalClassifier(TaskConformal):
     Raises
     ------
     ValueError
-        In ``fit``, if a parameter is out of range, or "jackknife+" needs more fits than
-        ``max_refits``.
+        In ``fit``, if a parameter is out of range, "jackknife+" needs more fits than
+        ``max_refits``, the test sets of ``cv`` overlap, or a pipeline moves the task column.
     TypeError
         In ``fit``, if the estimator is not a classifier with ``predict_proba``.
 

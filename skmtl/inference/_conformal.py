@@ -34,6 +34,7 @@ from skmtl.inference._rows import (
     Indices,
     Rows,
     Split,
+    check_task_column,
     indexable,
     tasks_of_labels,
     weights_of_fit,
@@ -208,7 +209,9 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
                 (np.flatnonzero(units != k), np.flatnonzero(units == k)) for k in range(n_units)
             ]
         if self._has_given_splits:
-            return list(check_cv(self.cv).split(rows.X, rows.labels, rows.groups))
+            splits = list(check_cv(self.cv).split(rows.X, rows.labels, rows.groups))
+            _check_held_out(splits, len(rows), self.cv)
+            return splits
         if self.method == "cv+":
             return rows.folds(self.cv, self.random_state, f"cv={self.cv}")
         n_folds = max(2, round(1 / self.calibration_size))
@@ -219,6 +222,7 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         """A fit to the training rows, the others' scores and tasks, and the tasks' spreads."""
         train = rows.take(split[0])
         model = train.fit(self.estimator)
+        check_task_column(model, train.X, self._task_column)
         scores, codes = self._held_out_scores(model, rows.take(split[1]))
         spreads = np.ones(len(self.tasks_) + 1)
         if self.pooling == "shrunk":
@@ -326,3 +330,23 @@ class TaskConformal(Delegation, MetaEstimatorMixin, DocumentedEstimator):
         regions = np.empty_like(stacked)
         regions[np.concatenate([rows for rows, _ in parts])] = stacked
         return regions
+
+
+def _check_held_out(splits: list[Split], n_rows: int, cv: Any) -> None:
+    """Raise unless each row is held out at most once, by a fit that has not seen it."""
+    counts = np.zeros(n_rows, dtype=np.intp)
+    for train, test in splits:
+        seen = np.zeros(n_rows, dtype=bool)
+        seen[train] = True
+        if seen[test].any():
+            raise ValueError(
+                f"cv={cv!r:.200} has row {np.arange(n_rows)[test][seen[test]][0]} in both the "
+                f"training and the test set of a split. Remove it from one of them."
+            )
+        np.add.at(counts, test, 1)
+    if counts.max(initial=0) > 1:
+        raise ValueError(
+            f"cv={cv!r:.200} holds out row {counts.argmax()} {counts.max()} times, but with "
+            f"method='cv+' each label may calibrate only once. Pass a number of folds, or a "
+            f"splitter with disjoint test sets, such as KFold or StratifiedTaskKFold."
+        )

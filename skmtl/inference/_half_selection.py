@@ -12,8 +12,8 @@ from sklearn.utils import _safe_indexing
 
 from skmtl._warnings import Message, gather_warnings
 from skmtl.design import TaskData, as_label_array
-from skmtl.estimators import follow_path, make_grid, prepare_objective
-from skmtl.inspection import FittedTasks, feature_names, find_last
+from skmtl.estimators import TaskEstimator, follow_path, make_grid, prepare_objective
+from skmtl.inspection import FittedTasks, feature_names
 from skmtl.model_selection import check_estimator, rows_of_data
 
 Array = NDArray[Any]
@@ -40,6 +40,8 @@ class Half:
     tasks : ndarray of shape (n_tasks,)
     messages : list
         The warnings of the fits.
+    model_name : str
+        The name of the class of the model that selects them.
     """
 
     features: NDArray[np.bool_]
@@ -48,6 +50,7 @@ class Half:
     feature_names: list[str]
     tasks: Array
     messages: list[Message]
+    model_name: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,7 @@ class PathSelector:
         ValueError
             If it does not penalise the mean of the tasks.
         """
+        _refuse_mixtures(estimator)
         check_estimator(estimator, "stability_selection with select='path' (not 'fit')")
         model = clone(estimator).set_params(alpha=1.0)
         model._validate_params()
@@ -115,7 +119,8 @@ class PathSelector:
                     break
         # A feature that has left the path again is selected, but in no task.
         entries = entered & (coef != 0)
-        return Half(entered, entries, crowd, self.feature_names, data.tasks, messages)
+        name = type(model).__name__
+        return Half(entered, entries, crowd, self.feature_names, data.tasks, messages, name)
 
     def check(self, halves: list[Half]) -> None:
         """Raise if more features than requested enter together on every half."""
@@ -125,6 +130,17 @@ class PathSelector:
                 self.model,
                 f"at least {least} of {self.n_features} features enter together",
             )
+
+
+def _refuse_mixtures(estimator: Any) -> None:
+    """Raise if an estimator of skmtl has no path because it mixes several fits."""
+    if isinstance(estimator, TaskEstimator) and "estimator" in estimator.get_params(deep=False):
+        raise TypeError(
+            f"stability_selection with select='path' needs a single path of coefficients, but "
+            f"{type(estimator).__name__} mixes several fits, some of which use all features. Pass "
+            f"an estimator that sets the coefficients of whole features to zero, such as "
+            f"BlockSparseRegressor()."
+        )
 
 
 def _not_sparse(model: Any, why: str) -> ValueError:
@@ -160,7 +176,8 @@ class FitSelector:
         used = fitted.coef != 0
         selected = used.any(axis=0)
         crowd = int(selected.sum())
-        return Half(selected, used, crowd, fitted.features, fitted.tasks, messages)
+        names, tasks = fitted.features, fitted.tasks
+        return Half(selected, used, crowd, names, tasks, messages, fitted.name)
 
     def check(self, halves: list[Half]) -> None:
         """Raise if the halves have different features, or all are selected on every half."""
@@ -174,8 +191,8 @@ class FitSelector:
         n_features = halves[0].entries.shape[1]
         if min(half.crowd for half in halves) == n_features:
             raise ValueError(
-                f"On every half of the rows {type(find_last(self.estimator)).__name__} has "
-                f"non-zero coefficients of all {n_features} features: it does not select features, "
-                f"or its alpha is too small. Use an estimator that sets coefficients to zero, such "
-                f"as BlockSparseRegressor, or a larger alpha."
+                f"On every half of the rows {halves[0].model_name} has non-zero coefficients of "
+                f"all {n_features} features: it does not select features, or its alpha is too "
+                f"small. Use an estimator that sets coefficients to zero, such as "
+                f"BlockSparseRegressor, or a larger alpha."
             )

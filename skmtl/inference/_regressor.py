@@ -48,7 +48,7 @@ class TaskConformalRegressor(TaskConformal):
         tasks, that calibrate, in (0, 0.5]. Rounded to 1/2, 1/3, 1/4, ...
     cv : int, splitter or list of (train, test), default=5
         With ``method="cv+"``, the number of folds of rows (and with "hierarchical" of tasks), or
-        the folds of rows.
+        the folds of rows, whose test sets must be disjoint.
     max_refits : int, default=1000
         With ``method="jackknife+"``, the largest number of fits that is accepted.
     n_jobs : int or None, default=None
@@ -75,8 +75,8 @@ class TaskConformalRegressor(TaskConformal):
     Raises
     ------
     ValueError
-        In ``fit``, if a parameter is out of range, or "jackknife+" needs more fits than
-        ``max_refits``.
+        In ``fit``, if a parameter is out of range, "jackknife+" needs more fits than
+        ``max_refits``, the test sets of ``cv`` overlap, or a pipeline moves the task column.
 
     See Also
     --------
@@ -158,15 +158,19 @@ class TaskConformalRegressor(TaskConformal):
         return as_floats(labels, "y")
 
     def _label_scores(self, model: Any, rows: Rows) -> Array:
-        errors: Array = np.abs(rows.labels - model.predict(rows.X))
+        errors: Array = np.abs(rows.labels - self._predictions(model, rows.X))
         return errors
+
+    def _predictions(self, model: Any, X: Any) -> Array:
+        """In the shape of labels: some models predict a vector for a y with a single column."""
+        predicted = np.asarray(model.predict(X), dtype=np.float64)
+        return predicted.reshape(len(predicted), -1) if self._matrix else predicted
 
     def _spreads(self, scores: Array, codes: Indices) -> tuple[Array, float]:
         return shrunk_spreads(scores, codes, len(self.tasks_))
 
     def _candidates(self, models: list[Any], X: Any) -> Array:
-        predicted = np.stack([model.predict(X) for model in models], axis=-1)
-        return np.asarray(predicted, dtype=np.float64)
+        return np.stack([self._predictions(model, X) for model in models], axis=-1)
 
     def _region(
         self, calibration: Calibration, predicted: Array, codes: Indices, level: float

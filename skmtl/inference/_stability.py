@@ -27,7 +27,6 @@ from skmtl.inference._selection_bounds import (
     least_threshold,
 )
 from skmtl.inference._stability_result import StabilitySelection
-from skmtl.inspection import find_last
 
 Array = NDArray[Any]
 
@@ -236,7 +235,7 @@ def stability_selection(
         halves += pair
     selector.check(halves)
     _report(halves)
-    return _result(selector, aim, halves, type(find_last(estimator)).__name__)
+    return _result(selector, aim, halves)
 
 
 @dataclass(frozen=True)
@@ -313,7 +312,7 @@ def _report(halves: list[Half]) -> None:
 
 
 def _result(
-    selector: PathSelector | FitSelector, aim: _Aim, halves: list[Half], estimator_name: str
+    selector: PathSelector | FitSelector, aim: _Aim, halves: list[Half]
 ) -> StabilitySelection:
     """Frequencies over all halves, the threshold and its bounds."""
     frequencies = np.mean([half.features for half in halves], axis=0)
@@ -342,5 +341,5 @@ def _result(
         features=np.array(names, dtype=object),
         tasks=np.asarray(halves[0].tasks),
         has_names=names != [f"x{j}" for j in range(n_features)],
-        estimator_name=estimator_name,
+        estimator_name=halves[0].model_name,
     )

@@ -193,7 +193,8 @@ def accuracy_score(
     task : array-like of shape (n_samples,), default=None
     sample_weight : array-like of shape (n_samples,) or the shape of y_true, default=None
     average : {"macro", "pooled"} or None, default="macro"
-        All parameters are as in :func:`r2_score`. A vector of labels may hold strings.
+        All parameters are as in :func:`r2_score`. A vector of labels may hold strings,
+        of which none may be missing.
 
     Returns
     -------
@@ -203,7 +204,7 @@ def accuracy_score(
     Raises
     ------
     ValueError
-        If the shapes do not match, or ``average`` is unknown.
+        If the shapes do not match, ``average`` is unknown, or strings are missing.
 
     Examples
     --------

@@ -17,17 +17,15 @@ Sum = Callable[[Array], Array]
 
 
 def _r2(truth: Array, predicted: Array, codes: Array, weight: Array, add: Sum) -> Array:
-    total = add(weight * (truth - _means(truth, codes, weight, add)) ** 2)
-    return _explained(add(weight * (truth - predicted) ** 2), total)
+    left = add(weight * (truth - predicted) ** 2)
+    return _explained(left, _variation(truth, codes, weight, add))
 
 
 def _explained_variance(
     truth: Array, predicted: Array, codes: Array, weight: Array, add: Sum
 ) -> Array:
-    error = truth - predicted
-    error = error - _means(error, codes, weight, add)
-    total = add(weight * (truth - _means(truth, codes, weight, add)) ** 2)
-    return _explained(add(weight * error**2), total)
+    left = _variation(truth - predicted, codes, weight, add)
+    return _explained(left, _variation(truth, codes, weight, add))
 
 
 def _rmse(truth: Array, predicted: Array, codes: Array, weight: Array, add: Sum) -> Array:
@@ -46,9 +44,14 @@ def _explained(left: Array, total: Array) -> Array:
     return score
 
 
-def _means(values: Array, codes: Array, weight: Array, add: Sum) -> Array:
-    """The mean of its task, for each value."""
-    return _ratio(add(weight * values), add(weight))[codes]
+def _variation(values: Array, codes: Array, weight: Array, add: Sum) -> Array:
+    """The sum of squares of each task about its mean, exactly zero if the values are all equal."""
+    means = _ratio(add(weight * values), add(weight))
+    # The rounded mean of equal values may differ from them.
+    some = np.empty_like(means)
+    some[codes] = values
+    varies = add(values != some[codes]) > 0
+    return np.where(varies, add(weight * (values - means[codes]) ** 2), 0.0)
 
 
 def _ratio(sums: Array, totals: Array) -> Array:

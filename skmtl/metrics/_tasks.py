@@ -137,6 +137,8 @@ def find_observed(y_true: NDArray[Any]) -> NDArray[np.bool_]:
 
 def read_labels(labels: Any, name: str) -> NDArray[Any]:
     """Return a matrix of floats, or a vector of numbers or strings."""
+    if isinstance(labels, list | tuple) and any(isinstance(label, str) for label in labels):
+        labels = np.array(labels, dtype=object)  # NumPy would make "nan" of a missing label
     labels = as_label_array(labels, f"The metric's {name}")
     if labels.ndim == 2:
         labels = as_floats(labels, name)
@@ -145,6 +147,23 @@ def read_labels(labels: Any, name: str) -> NDArray[Any]:
     vector: NDArray[Any] = check_array(
         labels, ensure_2d=False, dtype=None, ensure_all_finite=False, input_name=name
     )
-    if vector.dtype.kind == "O" and not any(isinstance(label, str) for label in vector):
-        return np.asarray(vector.tolist())  # scikit-learn rejects numbers in object arrays
-    return vector
+    if vector.dtype.kind != "O":
+        return vector
+    others = [row for row, label in enumerate(vector) if not isinstance(label, str)]
+    if 0 < len(others) < len(vector):
+        raise ValueError(_mixed(vector, others, name))
+    return np.asarray(vector.tolist())  # scikit-learn rejects numbers in object arrays
+
+
+def _mixed(labels: NDArray[Any], others: list[int], name: str) -> str:
+    """What is wrong with labels of which some, in the rows ``others``, are not strings."""
+    missing = [row for row in others if labels[row] != labels[row]]
+    if missing:
+        return (
+            f"{name} has strings, but no labels in {len(missing)} row(s), such as "
+            f"{missing[:10]}. Leave these rows out of y_true and y_pred."
+        )
+    return (
+        f"{name} has strings, but in row {others[0]} {labels[others[0]]!r}. Convert all labels to "
+        f"strings, or all to numbers."
+    )

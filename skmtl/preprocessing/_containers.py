@@ -93,6 +93,36 @@ def with_column(frame: Any, name: str, column: Any, place: int) -> Any:
     return frame.clone().insert_column(place, series)
 
 
+def frame_with_tasks(
+    library: str, values: Any, names: list[str], ids: NDArray[Any], place: int, X: Any, column: int
+) -> Any:
+    """A data frame of features that has the task column of X, and its index, if X is one too.
+
+    Parameters
+    ----------
+    library : {"pandas", "polars"}
+    values : data frame or array of shape (n_samples, n_features)
+    names : list of str
+        Those of all columns.
+    ids : array of shape (n_samples,)
+        The tasks as read from X.
+    place : int
+        The position of the task column in the result.
+    X : data frame, array or sparse matrix
+    column : int
+        The position of the task column in X.
+    """
+    names = names.copy()
+    task = names.pop(place)
+    frame, tasks = as_frame(library, values, names), ids
+    if is_frame(X) and library_of(X) == library:
+        # Take the original column, which may be categorical, and not the ids read from it.
+        tasks = X.iloc[:, column].array if library == "pandas" else X[:, column]
+        if library == "pandas":
+            frame.index = X.index
+    return with_column(frame, task, tasks, place)
+
+
 def shorten(values: list[Any]) -> str:
     """Return a list as text, with at most ten of its values."""
     if len(values) <= 10:

@@ -1,6 +1,6 @@
 """Remove from features what is linearly predictive of a nuisance."""
 
-from dataclasses import dataclass
+from numbers import Number
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skmtl._site import DocumentedEstimator
+from skmtl._warnings import warn
 from skmtl.design import (
     UNKNOWN,
     check_columns,
@@ -32,81 +33,25 @@ from skmtl.design import (
     without_columns,
 )
 from skmtl.preprocessing._containers import (
-    as_frame,
+    frame_with_tasks,
     insert_task_column,
     library_of,
     shorten,
-    with_column,
 )
+from skmtl.preprocessing._erasure_map import Erasure
 
 Array = NDArray[Any]
 
-# Correlations below this are rounding error.
-_ROUNDING = 1e-11
 
-
-@dataclass(frozen=True)
-class Erasure:
-    """The map x -> x - ((x - mean) @ weights) @ loadings.
-
-    Attributes
-    ----------
-    mean : array of shape (n_features,)
-    weights : array of shape (n_features, rank)
-    loadings : array of shape (rank, n_features)
-    """
-
-    mean: Array
-    weights: Array
-    loadings: Array
-
-    @classmethod
-    def of(cls, X: Array, Z: Any, sample_weight: Array) -> "Erasure":
-        """The map with least distortion whose result has no covariance with Z.
-
-        Parameters
-        ----------
-        X : array of shape (n_samples, n_features)
-        Z : array or sparse matrix of shape (n_samples, n_nuisances)
-        sample_weight : array of shape (n_samples,)
-        """
-        shares = sample_weight / sample_weight.sum()
-        root = np.sqrt(shares)
-        mean = shares @ X
-        centred = root[:, None] * (X - mean)
-        # The solution does not depend on units; with equal ones, ranks are found reliably.
-        scales = np.sqrt((centred**2).sum(axis=0))
-        scales[scales <= _ROUNDING * np.abs(mean)] = np.inf
-        left, singular, right = np.linalg.svd(centred / scales, full_matrices=False)
-        kept = singular > max(X.shape) * np.finfo(np.float64).eps * singular.max(initial=0.0)
-        left, singular, right = left[:, kept], singular[kept], right[kept]
-        directions, strengths, _ = np.linalg.svd(
-            _covariance(left, Z, shares, root), full_matrices=False
-        )
-        directions = directions[:, strengths > _ROUNDING]
-        weights = (right.T / singular @ directions) / scales[:, None]
-        finite = np.where(np.isfinite(scales), scales, 0.0)
-        return cls(mean, weights, (directions.T * singular) @ right * finite)
-
-    def __call__(self, X: Array) -> Array:
-        erased: Array = X - ((X - self.mean) @ self.weights) @ self.loadings
-        return erased.astype(X.dtype, copy=False)
-
-
-def _covariance(left: Array, Z: Any, shares: Array, root: Array) -> Array:
-    """Inner products of the columns of ``left`` with the standardised nuisances."""
-    mean = np.asarray(shares @ Z).ravel()
-    squares = np.asarray(shares @ (Z.multiply(Z) if sp.issparse(Z) else Z**2)).ravel()
-    deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
-    if not sp.issparse(Z):
-        # Differences of large numbers lose digits; a dense Z can be centred first.
-        Z, mean = Z - mean, np.zeros_like(mean)
-        deviation = np.sqrt(shares @ Z**2)
-    constant = deviation <= _ROUNDING * np.sqrt(np.maximum(squares, np.finfo(float).tiny))
-    weighted = root[:, None] * left
-    products = np.asarray(Z.T @ weighted).T - np.outer(weighted.sum(axis=0), mean)
-    covariance: Array = products / np.where(constant, np.inf, deviation)
-    return covariance
+def _is_category(X: Any, position: int) -> bool:
+    """Whether a column is categorical, or holds anything but numbers."""
+    if hasattr(X, "iloc") and X.dtypes.iloc[position].name == "category":
+        return True  # of numbers, perhaps
+    values = values_of(X, position)
+    if values.dtype.kind != "O":
+        return values.dtype.kind not in "iuf"
+    # An array with ids that are strings has objects in all columns.
+    return not all(isinstance(v, Number) and not isinstance(v, bool) for v in values.tolist())
 
 
 class NuisanceEraser(TransformerMixin, DocumentedEstimator):
@@ -131,7 +76,7 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
     nuisance : list of str or int
         The columns of X that hold the nuisances, by name or position. They are dropped. Strings,
         categoricals and booleans are categories, for which a missing value is a category too;
-        other columns are numbers.
+        other columns are numbers, also those of objects that are all numbers.
     categorical : "auto" or list of str or int, default="auto"
         The nuisances that are categories. A list replaces the rule by type, for example for sites
         that are numbered.
@@ -176,7 +121,8 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
     the nuisances have zero covariance, so that no affine predictor of a nuisance has a smaller
     squared error than a constant. This holds up to rounding. It does not hold within each task
     unless ``per_task=True``, nor exactly for other rows, and a nonlinear predictor may still find
-    the nuisance. With more independent nuisances than features, nothing but the mean remains.
+    the nuisance. With as many independent nuisances as features, or more, nothing but the mean
+    remains, with a warning.
 
     The cost is that of a singular value decomposition of X. The result is dense.
 
@@ -266,7 +212,21 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
                 Erasure.of(features[rows].astype(np.float64), Z[rows], weights[rows])
                 for _, rows in rows_by_task(codes)
             ]
+        self._warn_of_nothing_left()
         return self
+
+    def _warn_of_nothing_left(self) -> None:
+        """Warn if all information in the features is removed."""
+        whose = ""
+        if self.per_task:
+            emptied = self.tasks_[[erasure.empties for erasure in self._erasures]].tolist()
+            whose = f" of the tasks {shorten(emptied)}"
+        if emptied if self.per_task else self._pooled.empties:
+            warn(
+                f"Nothing but the mean remains of the features{whose}: the nuisances "
+                f"{self._columns.names} have at least as many dimensions. Remove some, merge rare "
+                f"categories, or take a categorical nuisance as a number."
+            )
 
     def transform(self, X: Any) -> Any:
         """Remove the nuisances' part from the features.
@@ -284,10 +244,10 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
             has a task column, or as set by ``set_output``.
         """
         check_is_fitted(self)
-        given = from_arrow(X)
-        features, ids = self._split(select_features(self, given, self._columns), self._place)
+        rest = select_features(self, X, self._columns)
+        features, ids = self._split(rest, self._place)
         if not self.per_task:
-            return self._join(self._pooled(features), ids, given)
+            return self._join(self._pooled(features), ids, rest)
         assert ids is not None
         codes = look_up_tasks(self.tasks_, ids)
         unknown = np.unique(ids[codes == UNKNOWN]).tolist()
@@ -301,7 +261,7 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
         fitted = [*self._erasures, self._pooled]  # the code of unknown tasks is -1
         for code, rows in rows_by_task(codes):
             erased[rows] = fitted[code](features[rows])
-        return self._join(erased, ids, given)
+        return self._join(erased, ids, rest)
 
     def _read_columns(self, X: Any) -> Any:
         """Locate the columns; returns X with columns that can be selected."""
@@ -353,7 +313,7 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
         """The positions of the nuisances that are categories."""
         positions = self._columns.positions
         if isinstance(self.categorical, str):
-            return {j for j in positions if values_of(X, j).dtype.kind not in "iuf"}
+            return {j for j in positions if _is_category(X, j)}
         given = list(self.categorical)
         chosen = set(locate_columns(X, given, self.task_column, "categorical").positions)
         if not chosen <= set(positions):
@@ -363,16 +323,16 @@ class NuisanceEraser(TransformerMixin, DocumentedEstimator):
             )
         return chosen
 
-    def _join(self, features: Array, ids: Array | None, given: Any) -> Any:
-        """The features, with the task column where it was."""
+    def _join(self, features: Array, ids: Array | None, rest: Any) -> Any:
+        """The features, with the task column where it was in X without the nuisances."""
         if ids is None:
             return features
-        assert self._place is not None
-        if not is_frame(given):
-            return insert_task_column(features, ids, self._place)
+        place = self._place
+        assert place is not None
+        if not is_frame(rest):
+            return insert_task_column(features, ids, place)
         names = [str(name) for name in self.get_feature_names_out()]
-        task = names.pop(self._place)
-        return with_column(as_frame(library_of(given), features, names), task, ids, self._place)
+        return frame_with_tasks(library_of(rest), features, names, ids, place, rest, place)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
         """The names of the columns that are kept.

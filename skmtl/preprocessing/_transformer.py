@@ -28,12 +28,11 @@ from skmtl.design import (
 from skmtl.preprocessing._by_task import SAME_COLUMNS, map_tasks
 from skmtl.preprocessing._containers import (
     NUMERIC,
-    as_frame,
+    frame_with_tasks,
     insert_task_column,
     library_of,
     shorten,
     take_rows,
-    with_column,
 )
 
 
@@ -366,17 +365,7 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
         if sp.issparse(values) or not library:
             return insert_task_column(values, ids, self._place)
         names = self.get_feature_names_out().tolist()
-        task = names.pop(self._place)
-        column: Any = ids
-        if is_frame(X) and library_of(X) == library:
-            # Take the original column, which may be categorical, and not the ids read from it.
-            column = (
-                X.iloc[:, self._position].array if library == "pandas" else X[:, self._position]
-            )
-        frame = as_frame(library, values, names)
-        if library == "pandas" and hasattr(X, "iloc"):
-            frame.index = X.index
-        return with_column(frame, task, column, self._place)
+        return frame_with_tasks(library, values, names, ids, self._place, X, self._position)
 
 
 def _split(X: Any, task_column: str | int, *, warn: bool) -> tuple[Any, NDArray[Any]]:

@@ -27,6 +27,7 @@ from skmtl.estimators import (
     follow_path,
     make_grid,
     parameter,
+    part_folds,
     prepare_objective,
     search_grids,
     strength,
@@ -273,9 +274,21 @@ class _PretrainedTask(TaskEstimator):
         return shares[choice.row], float(grids[choice.row][choice.column])
 
     def _folds(self, data: TaskData) -> list[Fold]:
-        """Folds that spread the labels of every task, and its classes, evenly."""
-        folds = even_folds(data, is_classifier(self), np.random.default_rng(0))
+        """Folds that spread the labels of every task, and its classes, evenly.
+
+        Those of statistics are their parts: the pseudo-rows of a part are no sample of its rows.
+        """
+        if data.condensed is not None:
+            folds = part_folds(data, type(self).__name__)[0]
+        else:
+            folds = even_folds(data, is_classifier(self), np.random.default_rng(0))
         folds = [f for f in folds if len(f.test) and (data.take(f.train).label_counts > 0).all()]
+        if len(folds) < 2 and data.condensed is not None:
+            raise ValueError(
+                "'cv' needs two or more folds without which every task still has labels. Collect "
+                "TaskStatistics for folds that each hold labels of every task, or set alpha, "
+                "pooled_alpha and pretraining to numbers."
+            )
         if len(folds) < 2:
             raise ValueError(
                 f"'cv' needs two or more labels of each task, got n_samples={len(data.y)} labelled "

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
@@ -612,6 +613,14 @@ class TestBootstrap:
             coefficient_intervals(
                 model, X, y, method="bootstrap", groups=np.where(X[:, -1] == 1, -1, np.arange(30))
             )
+
+    def test_a_pipeline_that_moves_the_task_column(self):
+        rng = np.random.default_rng(0)
+        X = np.column_stack([np.arange(60) % 3, rng.normal(size=(60, 2)), np.arange(60) % 2])
+        steps = make_column_transformer((StandardScaler(), [1, 2, 3]), remainder="passthrough")
+        model = make_pipeline(steps, IndependentTaskRegressor(1.0, task_column=-1))
+        with pytest.raises(ValueError, match="move the task column.*TaskTransformer"):
+            coefficient_intervals(model, X, X[:, 1], method="bootstrap", n_bootstrap=2)
 
     def test_warnings_of_all_samples_are_one(self):
         X, Y, _ = sparse(n=40, d=5)

@@ -6,12 +6,13 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, RepeatedKFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from skmtl import BlockSparseRegressor, IndependentTaskRegressor, PooledTaskRegressor
@@ -256,6 +257,15 @@ class TestLayouts:
             assert model.predict(X).shape == (80, 3)
             assert model.n_calibration_.sum() == len(model.calibration_scores_)
 
+    @pytest.mark.parametrize("method", ["split", "cv+"])
+    @pytest.mark.parametrize("inner", [Ridge(), LinearRegression(), BlockSparseRegressor(0.1)])
+    def test_a_single_column_of_labels(self, inner, method):
+        X, y = tasks(noise=(1.0,))  # Ridge predicts a vector, the others a column
+        model = TaskConformalRegressor(inner, method=method, random_state=0)
+        vector = clone(model).fit(X, y).predict_interval(X)
+        column = model.fit(X, y[:, None]).predict_interval(X)
+        np.testing.assert_allclose(column, vector[:, None], rtol=0, atol=1e-10)
+
     def test_the_score_leaves_missing_labels_out(self):
         made = make_block_sparse(80, 6, 3, n_informative=3, missing=0.2, random_state=0)
         model = TaskConformalRegressor(BlockSparseRegressor(0.1), method="cv+", random_state=0)
@@ -325,6 +335,36 @@ class TestLayouts:
         np.testing.assert_allclose(width, np.repeat(width[:, :1], 60, axis=1))
         assert width[2, 0] > 3 * width[0, 0]
         assert model.tasks_.tolist() == ["ash", "elm", "oak"]
+
+    def test_pipelines_that_move_the_task_column(self):
+        X, y = tasks(20)
+        X[:, 2] = np.arange(60) % 2  # could be taken for tasks if it were the last column
+        steps = make_column_transformer((StandardScaler(), [1, 2]), remainder="passthrough")
+        pipeline = make_pipeline(steps, IndependentTaskRegressor(1.0, task_column=-1))
+        moved = X[:, [3, 0, 2]]  # the pipeline puts the first column last
+        search = GridSearchCV(
+            pipeline, {"independenttaskregressor__alpha": [1.0]}, cv=KFold(2, shuffle=True)
+        )
+        for inner in (pipeline, search):
+            with pytest.raises(ValueError, match="move the task column.*TaskTransformer"):
+                TaskConformalRegressor(inner).fit(moved, y)
+
+    def test_pipelines_that_encode_the_task_column(self):
+        X, y = tasks(20)
+        named = X.astype(object)
+        named[:, 3] = np.array(["oak", "elm", "ash"])[X[:, 3].astype(int)]
+        steps = make_column_transformer((StandardScaler(), [0, 1, 2]), (OrdinalEncoder(), [3]))
+        inner = make_pipeline(steps, IndependentTaskRegressor(1.0, task_column=-1))
+        model = TaskConformalRegressor(inner, method="cv+").fit(named, y)
+        assert model.tasks_.tolist() == ["ash", "elm", "oak"]
+        # A task that one of the fits has not seen is not another task column.
+        inner = make_pipeline(
+            TaskTransformer(StandardScaler(), task_column=-1),
+            IndependentTaskRegressor(1.0, task_column=-1, unknown_task="mean"),
+        )
+        folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
+        model = TaskConformalRegressor(inner, method="cv+", pooling="shared", cv=folds).fit(X, y)
+        assert model.n_calibration_.tolist() == [20, 0, 20]
 
     def test_new_task_has_the_typical_spread(self):
         X, y = tasks()
@@ -468,6 +508,20 @@ class TestErrors:
             model.fit(X, y, groups=np.arange(180) % 4)
         with pytest.raises(ValueError, match="pooling='shrunk' needs 3 folds of the groups"):
             TaskConformalRegressor(Ridge(), calibration_size=0.5).fit(X, y, groups=X[:, 3])
+
+    def test_folds_that_hold_rows_out_repeatedly(self):
+        X, y = tasks(5)
+        inner = IndependentTaskRegressor(1.0, task_column=-1)
+        model = TaskConformalRegressor(inner, method="cv+", pooling="shared")
+        for cv in (RepeatedKFold(n_repeats=4, random_state=0), ShuffleSplit(20, random_state=0)):
+            with pytest.raises(ValueError, match="each label may calibrate only once"):
+                clone(model).set_params(cv=cv).fit(X, y)
+        rows = np.arange(15)
+        with pytest.raises(ValueError, match="has row 3 in both the training and the test set"):
+            clone(model).set_params(cv=[(rows, rows == 3)]).fit(X, y)
+        # Masks are accepted, and so are rows that are never held out.
+        model.set_params(cv=[(rows % 5 != k, rows % 5 == k) for k in range(3)]).fit(X, y)
+        assert model.n_calibration_.tolist() == [3, 3, 3]
 
     def test_check_estimator(self):
         with warnings.catch_warnings():

@@ -21,6 +21,7 @@ from skmtl import (
 from skmtl.datasets import make_block_sparse
 from skmtl.inference import StabilitySelection, stability_selection
 from skmtl.inference._complementary import LabelledRows
+from skmtl.model_selection import SafeTransferRegressor
 
 
 def problem(n=60, d=20, n_tasks=3, seed=0):
@@ -259,6 +260,9 @@ class TestErrors:
         X, y, _ = problem()
         with pytest.raises(ValueError, match="non-zero coefficients of all 20 features"):
             quick(PooledTaskRegressor(), X, y, select="fit")
+        mixture = SafeTransferRegressor("graph", alphas=2, cv=2)
+        with pytest.raises(ValueError, match="half of the rows SafeTransferRegressor has non-zero"):
+            quick(mixture, X, y, select="fit")
 
     def test_features_that_a_step_selects(self):
         from sklearn.feature_selection import SelectKBest, f_regression
@@ -273,6 +277,8 @@ class TestErrors:
         for estimator in (BlockSparseRegressorCV(), MultiTaskLasso()):
             with pytest.raises(TypeError, match="select='path'"):
                 quick(estimator, X, y)
+        with pytest.raises(TypeError, match="SafeTransferRegressor mixes several .* Pass an est"):
+            quick(SafeTransferRegressor("graph"), X, y)
         with pytest.raises(ValueError, match="n_selected is the number of features to select"):
             quick(MultiTaskLasso(), X, y, select="fit", n_selected=3)
 

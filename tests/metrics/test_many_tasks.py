@@ -51,3 +51,22 @@ def test_one_call_serves_all_tasks(monkeypatch):
 def test_predictions_that_are_not_finite_are_refused_by_name():
     with pytest.raises(ValueError, match="NaN"):
         metrics.r2_score([1.0, 2.0], [1.0, np.nan], task=[0, 0])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_constant_labels_whose_mean_is_rounded(weighted):
+    """scikit-learn's rule for constant labels: 1 if they are predicted exactly, otherwise 0."""
+    rng = np.random.default_rng(0)
+    task, truth = np.repeat([0, 1, 2, 3], 10), np.full(40, 0.1)
+    predicted = truth + 0.1 * rng.normal(size=40)
+    predicted[task == 1] = 0.1
+    predicted[task == 2] = 0.3  # all of the variance is explained
+    truth[task == 3] = predicted[task == 3]
+    weights = rng.uniform(size=40) if weighted else None
+    if weighted:
+        truth[9], weights[9] = 5.0, 0.0
+    given = {"task": task, "sample_weight": weights, "average": None}
+    assert metrics.r2_score(truth, predicted, **given).tolist() == [0, 1, 0, 1]
+    found = metrics.explained_variance_score(truth, predicted, **given)
+    assert found.tolist() == [0, 1, 1, 1]
+    assert metrics.r2_score(truth[:9], predicted[:9]) == skm.r2_score(truth[:9], predicted[:9]) == 0

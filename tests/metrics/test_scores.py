@@ -224,6 +224,17 @@ def test_auc_of_three_labels():
         metrics.roc_auc_score(["a", "b", "c"], [1.0, 2.0, 3.0])
 
 
+@pytest.mark.parametrize("missing", [None, NAN, pd.NA])
+def test_strings_without_some_labels(missing):
+    complete, lacking = ["a", "b", "b"], ["a", missing, "b"]
+    with pytest.raises(ValueError, match=r"y_true has strings, but no labels .* \[1\]. Leave"):
+        metrics.accuracy_score(lacking, complete)
+    with pytest.raises(ValueError, match=r"y_pred has strings, but no labels .* \[1\]. Leave"):
+        metrics.accuracy_score(complete, pd.Series(lacking))
+    with pytest.raises(ValueError, match="y_true has strings, but in row 2 1. Convert all labels"):
+        metrics.accuracy_score(np.array(["a", "b", 1], dtype=object), complete)
+
+
 def test_constant_classifier_scores_one_half():
     X, y = schools()
     model = DummyClassifier().fit(X, y > 1)

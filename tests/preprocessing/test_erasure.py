@@ -106,8 +106,13 @@ class TestGuarantee:
 
     def test_as_many_nuisances_as_features_leave_the_mean(self):
         X = dataset(d=2, k=3)
-        erased = NuisanceEraser([2, 3, 4]).fit_transform(X)
+        with pytest.warns(UserWarning, match=r"Nothing but the mean .* features: the nuisances"):
+            erased = NuisanceEraser([2, 3, 4]).fit_transform(X)
         np.testing.assert_allclose(erased, np.tile(X[:, :2].mean(axis=0), (200, 1)))
+        # With three rows of a task, two nuisances leave nothing of four features.
+        X = np.column_stack([dataset(100, d=4), np.repeat([7, 8], [97, 3])])
+        with pytest.warns(UserWarning, match=r"remains of the features of the tasks \[8\]"):
+            NuisanceEraser([4, 5], per_task=True, task_column=-1).fit(X)
 
 
 class TestCategories:
@@ -127,6 +132,29 @@ class TestCategories:
         np.testing.assert_allclose(eraser.fit_transform(given), expected, atol=1e-9)
         means = [expected[site == k].mean(axis=0) for k in range(4)]
         np.testing.assert_allclose(means, np.tile(expected.mean(axis=0), (4, 1)), atol=1e-9)
+
+    def test_numbers_in_arrays_of_objects(self):
+        X = dataset(80)
+        named = np.column_stack([X[:, :6].astype(object), np.arange(80) % 2])
+        named[:, 6] = np.array(["elm", "oak"], dtype=object)[np.arange(80) % 2]
+        expected = NuisanceEraser([5]).fit_transform(X[:, :6])
+        erased = NuisanceEraser([5], task_column=6).fit_transform(named)
+        np.testing.assert_allclose(erased[:, :5].astype(float), expected)
+        named[::9, 5] = None  # as in arrays of numbers
+        with pytest.raises(ValueError, match="contain NaN"):
+            NuisanceEraser([5], task_column=6).fit(named)
+
+    def test_types_of_columns(self):
+        pd = pytest.importorskip("pandas")
+        X, site = dataset(60, k=0), np.random.default_rng(0).integers(3, size=60)
+        frame = pd.DataFrame(X, columns=list("abcde")).assign(site=site)
+        expected = NuisanceEraser(["site"], categorical=["site"]).fit_transform(frame)
+        frame["site"] = frame["site"].astype("category")
+        np.testing.assert_allclose(NuisanceEraser(["site"]).fit_transform(frame), expected)
+        frame["site"] = site == 1
+        expected = NuisanceEraser(["site"]).fit_transform(frame)
+        frame["site"] = frame["site"].astype(object)
+        np.testing.assert_allclose(NuisanceEraser(["site"]).fit_transform(frame), expected)
 
     def test_many_rare_categories_beside_numbers(self):
         pd = pytest.importorskip("pandas")
@@ -181,6 +209,11 @@ class TestTasks:
         erased = eraser.fit(frame).transform(frame.drop(columns=["z2"]))
         assert list(erased.columns) == ["a", "b", "c", "school", "d", "e"]
         assert erased["school"].tolist() == frame["school"].tolist()
+        frame["school"] = frame["school"].astype("category")
+        rows = frame[::-1]
+        erased = eraser.transform(rows)
+        pd.testing.assert_index_equal(erased.index, rows.index)
+        pd.testing.assert_series_equal(erased["school"], rows["school"])
         y = frame["a"] + frame["z1"]
         pipeline = make_pipeline(eraser, BlockSparseRegressor(0.1, task_column="school"))
         search = GridSearchCV(pipeline, {"nuisanceeraser__per_task": [True, False]}, cv=3)

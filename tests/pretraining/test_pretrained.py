@@ -8,9 +8,11 @@ from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmtl import MultiTaskClassifier, MultiTaskRegressor, reference
+from skmtl.estimators import Fold
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold
 from skmtl.penalties import L1, WeightedRows
 from skmtl.pretraining import PretrainedTaskClassifier, PretrainedTaskRegressor
+from tests.statistics_cases import make_case
 
 N, D, T = 80, 8, 3
 
@@ -164,6 +166,32 @@ def test_selected_strengths(problem):
         PretrainedTaskRegressor("cv").fit(X[:1], Y[:1, 1:2].ravel())
     with pytest.raises(ValueError, match="minimises two objectives"):
         reference.solve(tasks, rows, y)
+
+
+@pytest.mark.filterwarnings("ignore:The best alpha")
+def test_strengths_selected_from_statistics(monkeypatch):
+    """The folds are the parts: the same selection as from rows in these folds."""
+    case, numbers = make_case("shared", n=60), np.arange(60) % 3
+    folds = [
+        Fold(k, np.flatnonzero(numbers != k), *2 * [np.flatnonzero(numbers == k)]) for k in range(3)
+    ]
+    for strengths in ({"alpha": "cv"}, {"alpha": 0.1, "pretraining": "cv"}):
+        model = PretrainedTaskRegressor(**strengths).fit_statistics(case.parts(numbers))
+        rows = PretrainedTaskRegressor(**strengths)
+        monkeypatch.setattr(rows, "_folds", lambda data: folds)
+        rows.fit(case.X, case.y)
+        assert model.alpha_ == pytest.approx(rows.alpha_, rel=1e-6)
+        assert model.pooled_alpha_ == pytest.approx(rows.pooled_alpha_, rel=1e-6)
+        assert model.pretraining_ == rows.pretraining_
+        np.testing.assert_allclose(model.coef_, rows.coef_, atol=1e-3)
+        with pytest.raises(ValueError, match="needs the statistics of several folds"):
+            PretrainedTaskRegressor(**strengths).fit_statistics(case.statistics())
+
+
+def test_statistics_of_folds_without_a_task():
+    case = make_case("stacked")
+    with pytest.raises(ValueError, match="folds that each hold labels of every task"):
+        PretrainedTaskRegressor("cv", task_column=-1).fit_statistics(case.parts(case.X[:, -1]))
 
 
 def simulate(kind, seed, n=40, d=40, n_tasks=5):
