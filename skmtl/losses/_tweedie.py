@@ -113,20 +113,25 @@ class TweedieLoss(LogLinkLoss):
     def gradient(self, y: Array, z: Array) -> Array:
         a, b = self._exponents
         with np.errstate(over="ignore"):
-            converted: Array = np.exp(b * z) - y * np.exp(-a * z)
+            converted: Array = np.exp(b * z) - self._falling(y, z)
         return converted
 
     def curvature(self, y: Array, z: Array) -> Array:
         a, b = self._exponents
         with np.errstate(over="ignore"):
-            return b * np.exp(b * z) + a * y * np.exp(-a * z)
+            return b * np.exp(b * z) + a * self._falling(y, z)
 
     def divergence_bound(self, y: Array, z: Array, step: Array) -> Array:
         # The exact divergence.
         a, b = self._exponents
         with np.errstate(over="ignore", invalid="ignore"):
-            down = y * np.exp(-a * z) * second_order(-a * step) / a
+            down = np.where(y > 0, self._falling(y, z) * second_order(-a * step) / a, 0.0)
             return np.asarray(down + np.exp(b * z) * second_order(b * step) / b)
+
+    def _falling(self, y: Array, z: Array) -> Array:
+        """y e^(-az), 0 for y = 0 also where the exponential overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.where(y > 0, y * np.exp(-self._exponents[0] * z), 0.0)
 
     def conjugate(self, y: Array, u: Array) -> Array:
         _, b = self._exponents
