@@ -163,7 +163,7 @@ class _BlockSparse(NewTasks, RowSupport):
         """
         After the fit, refit the selected coefficients without the norms, which undoes their
         shrinkage. Rows and entries of W that are zero stay zero, and W >= 0 still holds. The ridge
-        remains, plus a millionth of the largest curvature of a selected feature, so that separable
+        remains, plus 1e-9 times the smallest curvature of a selected feature, so that separable
         classes have a minimiser. ``objective_``, ``dual_gap_`` and ``n_iter_`` are those of the
         penalised fit, which selected the coefficients.
         """,

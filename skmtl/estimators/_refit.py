@@ -11,8 +11,9 @@ from skmtl.solvers import choose_solver, solve
 
 Array = NDArray[Any]
 
-# Added to the ridge, as a fraction of the largest curvature of a selected feature.
-_LEAST_RIDGE = 1e-6
+# Added to the ridge, as a fraction of the smallest curvature of a selected feature: one of the largest
+# would shrink features on a smaller scale, and differences of features with a mean and no intercept.
+_LEAST_RIDGE = 1e-9
 # Upper limit of the tolerance.
 _TOL = 1e-7
 
@@ -36,7 +37,7 @@ def refit_selected(
     W : ndarray of shape (n_features, n_tasks)
     intercepts : ndarray of shape (n_tasks,)
     ridge : float
-        Strength; a millionth of the largest curvature of a selected feature is added.
+        Strength; 1e-9 times the smallest curvature of a selected feature is added.
     signs : ndarray of shape (n_features,), optional
         The signs that the entries may have: +1, -1, or 0 for both.
     max_iter, tol : as in :func:`skmtl.solvers.solve`
@@ -52,8 +53,7 @@ def refit_selected(
     part, start = smooth.restricted(rows, smooth.start(W, intercepts))
     # With so small a ridge the duality gap would be loose in single precision.
     start = part.point(start.W.astype(np.float64), start.b.astype(np.float64))
-    largest = float(part.curvature[1].max())
-    strength = Ridge(ridge + _LEAST_RIDGE * largest)
+    strength = Ridge(ridge + _LEAST_RIDGE * float(part.curvature[1].min()))
     selected = W[rows] != 0
     if signs is not None:
         part = part.with_penalty(ChosenEntries(selected, True, signs[rows]) + strength)
