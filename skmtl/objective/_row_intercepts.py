@@ -1,7 +1,7 @@
 """Rows of data: points, their linear predictors, and the best intercepts."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -33,13 +33,13 @@ class RowIntercepts(BaseObjective):
         self.n_tasks = design.n_tasks
         self._set_parts(*parts_of(penalty))
         self.dtype = np.dtype(design.dtype)
-        self._label_means = np.zeros(design.n_intercepts)
+        self._shift = np.zeros(design.n_intercepts)
         if loss.translates and design.n_intercepts:
             # Large means would cause cancellation in every residual.
             sizes = design.gather(design.weights * y * y)
             for _ in range(2):  # the second pass removes rounding error
                 means = design.gather(design.weights * y) / self._intercept_weights
-                self._label_means = self._label_means + means
+                self._shift = self._shift + means
                 y = y - design.spread(means)
             # For constant labels only rounding error remains, which must not be fitted.
             left = design.gather(design.weights * y * y)
@@ -62,6 +62,11 @@ class RowIntercepts(BaseObjective):
             )
         return self._by_dtype[dtype]
 
+    def with_shift(self, shift: Array) -> Self:
+        """This objective, for intercepts that are larger than those of its points by a shift."""
+        self._shift = self._shift + shift
+        return self
+
     # Points
 
     @depends_on("loss", "features")
@@ -76,7 +81,7 @@ class RowIntercepts(BaseObjective):
         W = np.ascontiguousarray(W, dtype=self.dtype)
         b = np.zeros(0)
         if self.design.n_intercepts:
-            b = self.design.recentre(W, intercepts) - self._label_means
+            b = self.design.recentre(W, intercepts) - self._shift
         point = self.point(W, b.astype(self.dtype))
         if self.loss.constant_curvature:
             # Solvers that update W alone rely on it; the start may come from other labels.
@@ -109,7 +114,7 @@ class RowIntercepts(BaseObjective):
     def intercepts(self, point: Point) -> Array:
         if not self.design.n_intercepts:
             return np.zeros(self.n_tasks)
-        return self.design.uncentre(point.W.astype(np.float64), point.b + self._label_means)
+        return self.design.uncentre(point.W.astype(np.float64), point.b + self._shift)
 
     def settled(self, point: Point) -> Point:
         return self.minimise_intercepts(point)
@@ -128,10 +133,15 @@ class RowIntercepts(BaseObjective):
             for _ in range(_MAX_HALVINGS):
                 tried = self._shifted(point, step)
                 reached = self.intercept_values(tried)
-                worse = reached > values * (1 + rounding)
+                worse = ~(reached <= values * (1 + rounding))  # also if it is NaN
                 if not worse.any():
                     break
                 step = np.where(worse, step / 2, step)
+            else:
+                # Far from the minimum the curvature may be so small that no such step helps.
+                step = np.where(worse, 0.0, step)
+                tried = self._shifted(point, step)
+                reached = self.intercept_values(tried)
             small = np.abs(step) <= 1e-10 * (1 + np.abs(point.b))
             point, values = tried, reached
             if small.all():

@@ -50,7 +50,7 @@ class ShrunkObjective(Objective):
 
     def _deviations(self, b: Array) -> Array:
         """The deviations of the intercepts (n_tasks,) from their weighted mean."""
-        return self._centred(b.astype(np.float64) + self._label_means)
+        return self._centred(b.astype(np.float64) + self._shift)
 
     def _centred(self, b: Array) -> Array:
         for _ in range(2):  # the second pass removes rounding error
@@ -200,7 +200,7 @@ class ShrunkObjective(Objective):
     def intercept_conjugate(self, U: Array) -> float:
         g = -self.gather(self.design.weights * U)
         # The sum of g is zero, so that only differences of label means matter.
-        return float((g**2 / self.pulls).sum() / 2 - g @ self._centred(self._label_means))
+        return float((g**2 / self.pulls).sum() / 2 - g @ self._centred(self._shift))
 
     def is_separated(self, point: Point) -> bool:
         # The intercepts are penalised and cannot separate labels.

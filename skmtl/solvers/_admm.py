@@ -48,6 +48,7 @@ class ADMM(Paced):
         self.n_steps = 0
         # The next W, if a certificate has computed it.
         self.ahead: Array | None = None
+        self.scaled_dual: Array
         self.spectrum: Quadratics
         self.basis: Array | None
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl.design import Moments, TaskData, TaskRotation, select_observed
+from skmtl.design import Design, Moments, TaskData, TaskRotation, select_observed
 from skmtl.losses import Loss, with_offset
 from skmtl.objective import (
     BaseObjective,
@@ -20,9 +20,17 @@ from skmtl.penalties import Penalty, split
 Array = NDArray[Any]
 
 
-def _moved(loss: Loss, y: Array, offsets: list[Array]) -> Loss:
-    """The loss with an offset, if there is one."""
-    return with_offset(loss, y, *offsets) if offsets else loss
+def _with_offset(loss: Loss, design: Design, y: Array, offset: Array) -> tuple[Loss, Array]:
+    """The loss with an offset, and what the offset adds to the intercepts.
+
+    An intercept absorbs the mean offset of its labels. Without that mean the predictors stay near
+    the labels, however far away the offsets are.
+    """
+    means = np.zeros(design.n_intercepts)
+    if design.n_intercepts:
+        means = design.gather(design.weights * offset) / design.gather(design.weights)
+        offset = offset - design.spread(means)
+    return with_offset(loss, y, offset), -means
 
 
 class Objectives:
@@ -74,15 +82,22 @@ class Objectives:
         design = data.design(
             factors, fit_intercept=self.fit_intercept, pooling=pooling, common_centre=shrunk
         )
+        selects = pooling is None and loss.compares_tasks and not loss.constant_curvature
+        if selects and not shrunk and not loss.couples_tasks:
+            design, y, *offsets = select_observed(design, y, *offsets)
+        shift = None
+        if offsets:
+            loss, shift = _with_offset(loss, design, y, *offsets)
+        objective: Objective
         if shrunk:
             pulls = np.full(data.n_tasks, self._pull * data.n_tasks / data.weights.sum())
             pulls *= 1.0 if factors is None else factors
-            return ShrunkObjective(design, y, _moved(loss, y, offsets), penalty, pulls)
-        if loss.couples_tasks:
-            return CoupledObjective(design, y, _moved(loss, y, offsets), penalty)
-        if pooling is None and loss.compares_tasks and not loss.constant_curvature:
-            design, y, *offsets = select_observed(design, y, *offsets)
-        return Objective(design, y, _moved(loss, y, offsets), penalty)
+            objective = ShrunkObjective(design, y, loss, penalty, pulls)
+        elif loss.couples_tasks:
+            objective = CoupledObjective(design, y, loss, penalty)
+        else:
+            objective = Objective(design, y, loss, penalty)
+        return objective if shift is None else objective.with_shift(shift)
 
     @property
     def _pull(self) -> float:
