@@ -1,6 +1,5 @@
 """Mixtures of a shared fit and each task's separate fit: unrelated tasks lose little."""
 
-import inspect
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -29,6 +28,7 @@ from skmtl.model_selection._cv_search import CV_TEXTS, read_unbalanced
 from skmtl.model_selection._safe_experts import Expert, Training
 from skmtl.model_selection._safe_gate import cross_fitted_gains, shared_alone
 from skmtl.model_selection._safe_weights import HeldOutLabels, simplex_weights
+from skmtl.model_selection._same_params import accepts, overrides
 from skmtl.model_selection._structures import STRUCTURES
 
 Array = NDArray[Any]
@@ -218,13 +218,15 @@ class _SafeTransfer(TaskEstimator):
             )
         known = self.estimator.get_params(deep=False)
         common = {key: value for key, value in common.items() if key in known}
-        signature = inspect.signature(type(self.estimator)).parameters
         for key, value in common.items():
-            given = known[key]
-            if not (_is_same(given, value) or _is_same(given, signature[key].default)):
+            if overrides(self.estimator, key, value):
+                given = f"{key}={known[key]!r}"
+                remedy = f"Pass {given} to {name}"
+                if not accepts(self, key, known[key]):
+                    remedy = f"{name} does not accept {given}: use {key}={value!r} in the estimator"
                 raise ValueError(
                     f"{name} sets {key} for all fits: the estimator's must be the same, got "
-                    f"{given!r} and {value!r}. Pass {key}={given!r} to {name}."
+                    f"{known[key]!r} and {value!r}. {remedy}."
                 )
         model: Any = clone(self.estimator)
         return [model.set_params(**common)]
@@ -327,11 +329,6 @@ def _held_out_labels(training: Training, experts: list[Expert]) -> HeldOutLabels
 def _fits_tasks(model: Any, data: TaskData) -> bool:
     """Whether there are enough tasks for the number of clusters of a named structure."""
     return (getattr(model, "n_clusters", None) or 0) <= max(data.n_tasks, 2)
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values of a parameter are equal; arrays by their entries."""
-    return one is other or (type(one) is type(other) and np.array_equal(one, other))
 
 
 @estimator

@@ -17,6 +17,7 @@ from skmtl import (
     ClusteredTaskRegressor,
     IndependentTaskClassifier,
     IndependentTaskRegressor,
+    MultiTaskRegressor,
     SafeTransferClassifier,
     SafeTransferRegressor,
 )
@@ -346,6 +347,18 @@ class TestErrors:
             model.fit(X, Y)
         model = SafeTransferRegressor(BlockSparseRegressor(task_column=-1), task_column=-1, **FEW)
         assert model.fit(*stacked(X, Y)).weights_.shape == (8, 3)
+
+    def test_any_penalty_with_one_loss(self):
+        X, Y, _ = planted(30)
+        mine = SafeTransferRegressor(MultiTaskRegressor(), loss="huber", **FEW).fit(X, Y)
+        same = SafeTransferRegressor(BlockSparseRegressor(), loss="huber", **FEW).fit(X, Y)
+        assert mine.alphas_[1] == pytest.approx(same.alphas_[1], rel=1e-6)
+        np.testing.assert_allclose(mine.expert_coefs_[1], same.expert_coefs_[1], atol=1e-2)
+        by_task = dict.fromkeys(range(8), "huber") | {0: "squared"}
+        for loss in ("logistic", by_task):
+            model = SafeTransferRegressor(MultiTaskRegressor(loss=loss))
+            with pytest.raises(ValueError, match="use loss='squared' in the estimator"):
+                model.fit(X, Y)
 
     def test_estimators_that_do_not_apply(self):
         X, Y, _ = planted(30)
