@@ -119,7 +119,9 @@ class _StructureSearch(CallbackSupportMixin, DocumentedEstimator):
         "auto": all structures with a convex objective except the tree. Otherwise names of
         structures, or estimators of your own as tuples (name, estimator) or (name, estimator,
         grid), in a list or a dict by name. A grid is a dict of lists. Estimators of your own count
-        as more flexible than the named structures, in the order given.
+        as more flexible than the named structures, in the order given. They must have the same
+        ``loss`` and read data in the same way as the others; pass ``loss``, ``scale_tasks``,
+        ``class_weight``, ``offset_column`` and ``prior_coef`` by ``params``.
         """,
     )
     alphas: Any = parameter(

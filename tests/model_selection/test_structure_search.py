@@ -10,7 +10,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -20,6 +20,7 @@ from skmtl import (
     IndependentTaskRegressor,
     LowRankClassifier,
     LowRankRegressor,
+    MultiTaskRegressor,
     PooledTaskRegressor,
     StructureSearchClassifierCV,
     StructureSearchRegressorCV,
@@ -38,6 +39,7 @@ from skmtl.model_selection._structure_results import (
 )
 from skmtl.model_selection._structure_rounds import run_rounds, thin
 from skmtl.model_selection._structures import BASELINES, CONVEX, STRUCTURES
+from skmtl.penalties import L21
 
 FEW = ["independent", "pooled", "block_sparse"]
 
@@ -298,6 +300,27 @@ def test_estimators_of_the_user(shared):
     assert search.best_structure_ in structures  # the baselines were not named
     assert search.make("mine").l1_ratio in grid["l1_ratio"]
     assert not search.make("rank").fit_intercept and search.make("rank").power == 2
+
+
+def test_any_penalty_equals_the_structure_of_the_same_penalty(shared):
+    search = StructureSearchRegressorCV(
+        [*FEW, ("mine", MultiTaskRegressor(penalty=L21()))], alphas=[1.0, 0.1], cv=3
+    ).fit(shared.data, shared.target)
+    scores = search.results_["mine"].scores
+    np.testing.assert_allclose(scores, search.results_["block_sparse"].scores, rtol=1e-3)
+
+
+def test_scores_with_an_offset_are_those_of_the_estimator(shared):
+    offset = 5.0 * np.random.default_rng(0).standard_normal((len(shared.data), 1))
+    X, Y = np.hstack([shared.data, offset]), shared.target + offset
+    mine = BlockSparseRegressor(offset_column=-1)
+    search = StructureSearchRegressorCV(
+        {"mine": mine}, alphas=[1.0, 0.1], cv=KFold(3), params={"offset_column": -1, "tol": 1e-8}
+    ).fit(X, Y)
+    expected = cross_val_score(
+        search.make("mine"), X, Y, cv=KFold(3), scoring="neg_mean_squared_error"
+    )
+    np.testing.assert_allclose(search.results_["mine"].scores, expected, rtol=1e-4)
 
 
 def test_parameters_and_graph_reach_the_structures_that_have_them(shared):
@@ -561,6 +584,33 @@ def test_balanced_classes_and_scaled_tasks(shared):
         (
             {"structures": {"x": LowRankRegressor(scale_tasks=True)}},
             "must have the same scale_tasks: .*Pass params={'scale_tasks': True}",
+        ),
+        (
+            {"structures": {"x": LowRankRegressor(offset_column=-1)}},
+            "must have the same offset_column: .*Pass params={'offset_column': -1}",
+        ),
+        (
+            {"structures": {"x": LowRankRegressor(prior_coef=np.zeros(10))}},
+            "must have the same prior_coef: .*Pass params={'prior_coef': array",
+        ),
+        (
+            {"structures": {"x": LowRankRegressor(loss="quantile")}},
+            "must have the same loss: .*Pass params={'loss': 'quantile'}",
+        ),
+        (
+            {
+                "structures": {"x": (LowRankRegressor(), {"quantile": [0.5, 0.9]})},
+                "params": {"loss": "quantile"},
+            },
+            "must have the same quantile: .*Pass params={'quantile': 0.9}",
+        ),
+        (
+            {"structures": {"x": MultiTaskRegressor(loss="logistic")}},
+            "must have the same loss: .*use loss='squared', or leave 'x' out",
+        ),
+        (
+            {"structures": {"x": MultiTaskRegressor(loss=dict.fromkeys(range(4), "huber"))}},
+            "must have the same loss: .*select its alpha by AlphaSearchCV",
         ),
         ({"params": {"alpha": 1.0}}, "alpha is selected by cross-validation; pass alphas"),
         ({"params": {"graph": "chain"}}, "pass graph to the search"),
