@@ -8,7 +8,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid
 
 from skmtl.model_selection._alpha import check_estimator
-from skmtl.model_selection._same_params import accepts, is_same
+from skmtl.model_selection._same_params import accepts, is_same, overrides
 from skmtl.model_selection._structures import BASELINES, CONVEX, STRUCTURES, Structure
 
 # What is left of the catalogue with a single task.
@@ -172,6 +172,12 @@ def _of_user(
     base = clone(estimator)
     known = base.get_params(deep=False)
     shared = {key: value for key, value in options.items() if key in known}
+    for key in ("task_column", "graph"):
+        if key in shared and overrides(base, key, shared[key]):
+            raise ValueError(
+                f"The search sets {key} for all structures: {name!r} has {known[key]!r:.200}, the "
+                f"search {shared[key]!r:.200}. Pass {key}={known[key]!r:.200} to the search."
+            )
     base.set_params(**shared)
     lists = {key: list(values) for key, values in grid.items()}
     models = [clone(base).set_params(**values) for values in ParameterGrid(lists)]

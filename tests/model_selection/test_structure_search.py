@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from skmtl import (
     BlockSparseRegressor,
+    FusedTaskRegressor,
     IndependentTaskRegressor,
     LowRankClassifier,
     LowRankRegressor,
@@ -611,6 +612,14 @@ def test_balanced_classes_and_scaled_tasks(shared):
         (
             {"structures": {"x": MultiTaskRegressor(loss=dict.fromkeys(range(4), "huber"))}},
             "must have the same loss: .*select its alpha by AlphaSearchCV",
+        ),
+        (
+            {"structures": {"x": LowRankRegressor(task_column=-1)}},
+            "sets task_column for all structures: 'x' has -1, .*Pass task_column=-1 to the search",
+        ),
+        (
+            {"structures": {"x": FusedTaskRegressor(graph="chain")}, "graph": "complete"},
+            "Pass graph='chain' to the search",
         ),
         ({"params": {"alpha": 1.0}}, "alpha is selected by cross-validation; pass alphas"),
         ({"params": {"graph": "chain"}}, "pass graph to the search"),
