@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
@@ -322,6 +323,18 @@ def test_scores_with_an_offset_are_those_of_the_estimator(shared):
         search.make("mine"), X, Y, cv=KFold(3), scoring="neg_mean_squared_error"
     )
     np.testing.assert_allclose(search.results_["mine"].scores, expected, rtol=1e-4)
+
+
+def test_equal_values_of_common_parameters_are_no_conflict(shared):
+    chain = sparse.diags_array([np.ones(3), np.ones(3)], offsets=[-1, 1]).tocsr()
+    prior = {task: np.arange(10.0) for task in range(4)}
+    mine = FusedTaskRegressor(graph=chain.copy(), prior_coef=dict(prior))
+    search = StructureSearchRegressorCV(
+        {"mine": mine}, alphas=[1.0], cv=2, graph=chain, params={"prior_coef": prior}
+    )
+    assert search.fit(shared.data, shared.target).best_structure_ == "mine"
+    with pytest.raises(ValueError, match="sets graph for all structures"):
+        clone(search).set_params(graph=2 * chain).fit(shared.data, shared.target)
 
 
 def test_parameters_and_graph_reach_the_structures_that_have_them(shared):
