@@ -62,7 +62,8 @@ class _SafeTransfer(TaskEstimator):
     gains_, gain_errors_ : ndarrays of shape (n_tasks,)
         The mean loss of held-out labels with the separate fit minus that with the mixture, as a
         fraction of the former, and its standard error; the weights were computed without the
-        label's fold.
+        label's fold. If test sets overlap, as in repeated cross-validation, each label counts once:
+        the linear predictors of the fits without it are averaged, and its fold is the first.
     shared_gains_, shared_gain_errors_ : ndarrays of shape (n_tasks,)
         The same for the shared fit alone.
     alphas_ : ndarray of shape (3,)
@@ -308,11 +309,16 @@ class _SafeTransfer(TaskEstimator):
 
 
 def _held_out_labels(training: Training, experts: list[Expert]) -> HeldOutLabels:
-    """The held-out labels of all tasks, and the experts' predictors for them."""
-    data = training.data.take(training.rows)
+    """The held-out labels of all tasks, and the experts' predictors for them.
+
+    Each label counts once: if several folds hold it out, its predictors are averaged, and its fold
+    is the first of them.
+    """
+    rows, first, places = np.unique(training.rows, return_index=True, return_inverse=True)
+    data = training.data.take(rows)
     sizes = [len(fold.test) for fold in training.folds]
-    folds = np.repeat(np.arange(len(sizes)), sizes)
-    Z = np.stack([expert.held_out for expert in experts], axis=-1)
+    folds = np.repeat(np.arange(len(sizes)), sizes)[first]
+    Z = _row_means(np.stack([expert.held_out for expert in experts], axis=-1), places)
     observed = data.weights > 0
     positions = np.nonzero(observed)
     tasks = positions[1] if data.codes is None else data.codes[observed]
@@ -324,6 +330,14 @@ def _held_out_labels(training: Training, experts: list[Expert]) -> HeldOutLabels
         Z[observed],
         data.n_tasks,
     )
+
+
+def _row_means(values: Array, places: Array) -> Array:
+    """The means of the values (n, ...) that have the same place, in the order of the places."""
+    counts = np.bincount(places)
+    sums = np.zeros((len(counts), *values.shape[1:]))
+    np.add.at(sums, places, values)
+    return sums / counts.reshape(-1, *[1] * (values.ndim - 1))
 
 
 def _fits_tasks(model: Any, data: TaskData) -> bool:
