@@ -179,7 +179,14 @@ class Comparison:
                     at_end=trial.at_end,
                 )
             )
-        return select(rows, baseline, self.ratio, self.error, self.settings.refit)
+        return select(
+            rows,
+            baseline,
+            self.ratio,
+            self.error,
+            self.settings.refit,
+            single=self.data.n_tasks == 1,
+        )
 
     def _check_stop(self, trials: dict[str, _Trial]) -> None:
         """Warn that a callback has stopped the search; raise if nothing can be selected."""

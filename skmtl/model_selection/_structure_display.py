@@ -20,11 +20,8 @@ from skmtl._plotting import (
     plain_axes,
     styled,
 )
-from skmtl.model_selection._structure_results import (
-    BASELINE_TEXTS,
-    StructureResults,
-    StructureScore,
-)
+from skmtl.model_selection._structure_report import baseline_text
+from skmtl.model_selection._structure_results import StructureResults, StructureScore
 
 Array = NDArray[Any]
 
@@ -233,13 +230,14 @@ class StructureSearchDisplay:
         ax.set_xlim(left - margin, right + margin)
         ax.set_yticks(range(len(rows)), [row.structure.replace("_", " ") for row in rows])
         ax.set_ylim(len(rows) - 0.4, -0.6)
-        against = BASELINE_TEXTS[results.baseline]
+        against = baseline_text(results, results.baseline)
         what = f"{results.error} removed, % of that of {against}"
         if not self._in_percent:
             what = f"score minus that of {against}"
         ax.set_xlabel(f"{what} (95% interval)\n← worse  |  better →")
         plain_axes(ax, "x")
-        title = f"Structures of the tasks, {len(rows[0].scores)} folds"
+        of = "a single task" if results.single else "the tasks"
+        title = f"Structures of {of}, {len(rows[0].scores)} folds"
         ax.set_title(title, fontsize="medium", pad=8.0 + legend_above(ax, 2))
 
 

@@ -25,7 +25,8 @@ from skmtl.model_selection._cv_search import CV_CONSTRAINTS, CV_TEXTS
 from skmtl.model_selection._delegation import Delegation
 from skmtl.model_selection._structure_compare import Comparison, Settings, make_reader
 from skmtl.model_selection._structure_entrants import check_params
-from skmtl.model_selection._structure_results import StructureResults, report
+from skmtl.model_selection._structure_report import report
+from skmtl.model_selection._structure_results import StructureResults
 from skmtl.model_selection._structure_rounds import N_ROUNDS
 
 

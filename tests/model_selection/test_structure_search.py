@@ -32,11 +32,11 @@ from skmtl.datasets import make_block_sparse, make_clustered_tasks
 from skmtl.estimators.tuning import Ending, PathScores
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, StructureSearchDisplay
 from skmtl.model_selection._structure_compare import Comparison
+from skmtl.model_selection._structure_report import report
 from skmtl.model_selection._structure_results import (
     Difference,
     NestedEstimate,
     StructureScore,
-    report,
     select,
 )
 from skmtl.model_selection._structure_rounds import run_rounds, thin
@@ -380,10 +380,7 @@ def test_report_says_what_it_shows(fitted):
     assert report(results, None).startswith(expected)
     nested = NestedEstimate(rows[0].scores, rows[0].scores, ["low_rank"] * 3, ["pooled"] * 3, 0.5)
     text = report(results, nested)
-    assert text.startswith(
-        "Sharing lowers the log loss by 0.0% [0.0, 0.0] against one pooled model"
-    )
-    assert "not distinguishable from no change" in text
+    assert text.startswith("With sharing the log loss equals that of one pooled model.")
     assert "in each of 3 outer folds" in text and "low_rank 3x" in text
     assert "optimistic" not in text
     text = report(select(rows, "independent", 0.5, None, "best"), None)
@@ -412,6 +409,30 @@ def test_report_says_whether_any_gain_is_clear():
     assert results.selected == "low_rank" and results.difference("graph").low > 0
     text = report(results, None)
     assert "against separate models, which is not distinguishable from no change. The best" in text
+
+
+def test_report_of_a_single_task_does_not_speak_of_sharing(shared):
+    y = shared.target[:, 0]
+    search = StructureSearchRegressorCV("block_sparse", alphas=[1.0, 0.1], cv=3, nested=True)
+    text = search.fit(shared.data, y).report()
+    assert text.startswith("The search ") and "against the independent structure" in text
+    simple = clone(search).set_params(nested=False).fit(shared.data, y)
+    assert simple.report().startswith("The block_sparse structure ")
+    assert "haring" not in text + simple.report()
+    constant = clone(simple).fit(shared.data, np.ones(len(y)))
+    assert constant.report().startswith(
+        "With the block_sparse structure the mean squared error equals that of the independent"
+    )
+    pooled = select([_row("independent", [-1.0, -1.1])], "independent", 0.5, "log loss", "best")
+    assert report(pooled, None).startswith("No structure has a better score than separate models.")
+
+
+def test_report_of_an_error_that_a_baseline_does_not_have():
+    rows = [_row("independent", [0.0, 0.0]), _row("low_rank", [-0.2, -0.4])]
+    rows = [StructureScore(**vars(row) | {"baseline_scores": rows[0].scores}) for row in rows]
+    rows[0] = StructureScore(**vars(rows[0]) | {"eligible": False})
+    text = report(select(rows, "independent", 0.5, "mean squared error", "best"), None)
+    assert text.startswith("Sharing raises the mean squared error by 0.3 [")
 
 
 def test_report_of_a_single_fold_has_no_interval(shared):
