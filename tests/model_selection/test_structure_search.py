@@ -411,6 +411,18 @@ def test_report_says_whether_any_gain_is_clear():
     assert "against separate models, which is not distinguishable from no change. The best" in text
 
 
+def test_report_names_the_quantile_loss(shared):
+    search = StructureSearchRegressorCV(
+        FEW, alphas=[1.0, 0.1], cv=3, params={"loss": "quantile", "quantile": 0.8}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search.fit(shared.data, shared.target)
+    assert search.results_.error == "mean quantile loss"
+    text = search.report()
+    assert "squared" not in text and ("mean quantile loss" in text or "No structure" in text)
+
+
 def test_report_of_a_single_task_does_not_speak_of_sharing(shared):
     y = shared.target[:, 0]
     search = StructureSearchRegressorCV("block_sparse", alphas=[1.0, 0.1], cv=3, nested=True)
