@@ -483,6 +483,28 @@ def test_plot_draws_every_structure(fitted):
     display.figure_.clear()
 
 
+@pytest.mark.parametrize("name", ["my_own_structure_of_these_tasks", 9 * "long_names_", 60 * "n"])
+@pytest.mark.parametrize("error", ["mean squared error", "mean absolute percentage error"])
+def test_plot_fits_into_its_figure_with_long_names(name, error):
+    pytest.importorskip("matplotlib").use("Agg")
+    base = np.array([-1.0, -1.1, -0.9])
+    rows = [_row("independent", base), _row("pooled", base - 0.1), _row("graph", base + 0.05)]
+    rows += [_row(name, base + 0.1), _row("relation", base + [0.0, 0.0, 0.3])]
+    rows = [StructureScore(**vars(row) | {"baseline_scores": base}) for row in rows]
+    rows[1] = StructureScore(**vars(rows[1]) | {"eligible": False})
+    results = select(rows, "independent", 0.5, error, "best")
+    display = StructureSearchDisplay.from_results(results)
+    display.figure_.canvas.draw()
+    ax, frame = display.ax_, display.figure_.bbox
+    for artist in (ax.xaxis.label, ax.title, ax.get_legend(), *ax.get_yticklabels()):
+        box = artist.get_window_extent()
+        assert box.x0 >= frame.x0 and box.x1 <= frame.x1, artist
+        assert box.y0 >= frame.y0 and box.y1 <= frame.y1, artist
+    boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert all(low.y1 <= high.y0 for high, low in zip(boxes, boxes[1:], strict=False))
+    display.figure_.clear()
+
+
 def test_plot_names_what_it_needs(fitted):
     with pytest.raises(NotFittedError):
         StructureSearchDisplay.from_estimator(StructureSearchRegressorCV())
