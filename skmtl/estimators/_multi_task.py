@@ -20,7 +20,7 @@ from skmtl.estimators.base import (
     parameter,
     strength,
 )
-from skmtl.losses import Loss, MixedLoss, losses_by_name
+from skmtl.losses import Loss, MixedLoss, loss_by_name, losses_by_name
 from skmtl.penalties import L21, Penalty
 
 
@@ -179,15 +179,24 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
         """,
     )
 
+    # Losses by task, in the order of the tasks that have been read.
+    _loss: Loss | None = None
+
     def _own_loss(self) -> Loss:
+        if isinstance(self.loss, str):
+            return loss_by_name(self, self.loss)
+        if self._loss is None:
+            raise ValueError(
+                f"loss={self.loss!r} gives losses by task, whose order is that of the tasks in y. "
+                f"Call fit after setting it."
+            )
         return self._loss
 
     def _check_labels(self, data: TaskData) -> None:
         names = _loss_names(self.loss, data)
         losses = losses_by_name(self)
-        if isinstance(self.loss, str):
-            self._loss = losses[self.loss]
-        else:
+        self._loss = None
+        if not isinstance(self.loss, str):
             self._loss = MixedLoss(tuple(losses[name] for name in names))
         for name in set(names):
             _check_labels(data, name, losses[name], np.array(names) == name)
@@ -204,7 +213,8 @@ class MultiTaskRegressor(_MultiTask, TaskRegressor):
 
     def _signed(self, data: TaskData) -> NDArray[np.bool_]:
         """Mask of the tasks (n_tasks,) whose loss takes labels -1 and +1."""
-        return np.array([self._loss.column(task).signed for task in data.positions])
+        loss = self._own_loss()
+        return np.array([loss.column(task).signed for task in data.positions])
 
 
 def _loss_names(loss: Any, data: TaskData) -> list[str]:

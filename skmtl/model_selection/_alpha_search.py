@@ -48,10 +48,11 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
         task (and by class for classifiers). Otherwise they are those of scikit-learn's KFold,
         without shuffling.
     scoring : str, callable or None, default=None
-        None: for regressors the mean squared error of the held-out labels, weighted by
-        ``sample_weight`` (with ``scale_tasks`` in each task's standard deviations); for classifiers
-        the mean loss, weighted by ``sample_weight`` and ``class_weight``. Otherwise a scorer: the
-        name of a scikit-learn scorer, a callable (estimator, X, y), or a scorer made by
+        None: for regressors the mean squared error of the held-out labels, or with
+        ``loss="quantile"`` their mean quantile loss, weighted by ``sample_weight`` (with
+        ``scale_tasks`` in each task's standard deviations); for classifiers the mean loss, weighted
+        by ``sample_weight`` and ``class_weight``. Otherwise a scorer: the name of a scikit-learn
+        scorer, a callable (estimator, X, y), or a scorer made by
         :func:`skmtl.metrics.make_task_scorer`, which accepts missing labels. ``sample_weight`` is
         passed to scorers that accept it.
     rule : {"best", "1se"}, default="best"
@@ -73,7 +74,8 @@ class AlphaSearchCV(Delegation, CallbackSupportMixin, MetaEstimatorMixin, Docume
     alphas_ : ndarray of shape (n_alphas,)
         The grid, largest first.
     mse_path_ : ndarray of shape (n_alphas, n_folds)
-        Regressors without ``scoring``: the mean squared error of each fold's held-out labels.
+        Regressors without ``scoring``: the mean squared error of each fold's held-out labels, or
+        with ``loss="quantile"`` their mean quantile loss.
     scores_path_ : ndarray of shape (n_alphas, n_folds)
         Classifiers, and regressors with ``scoring``: the scores of each fold; without ``scoring``
         minus the mean loss.

@@ -49,10 +49,11 @@ CV_TEXTS: dict[str, tuple[list[Any], str, str]] = {
         CV_CONSTRAINTS["scoring"],
         "str, callable or None",
         """
-        None: for regressors the mean squared error of the held-out labels, weighted by
-        ``sample_weight`` (with ``scale_tasks`` in each task's standard deviations); for classifiers
-        the mean loss, weighted by ``sample_weight`` and ``class_weight``. Otherwise a scorer: the
-        name of a scikit-learn scorer, a callable (estimator, X, y), or a scorer made by
+        None: for regressors the mean squared error of the held-out labels, or with
+        ``loss="quantile"`` their mean quantile loss, weighted by ``sample_weight`` (with
+        ``scale_tasks`` in each task's standard deviations); for classifiers the mean loss, weighted
+        by ``sample_weight`` and ``class_weight``. Otherwise a scorer: the name of a scikit-learn
+        scorer, a callable (estimator, X, y), or a scorer made by
         :func:`skmtl.metrics.make_task_scorer`, which accepts missing labels. ``sample_weight`` is
         passed to scorers that accept it.
         """,

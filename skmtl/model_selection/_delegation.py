@@ -91,7 +91,9 @@ class Delegation:
         -------
         float
         """
-        return float(self._best().score(X, y, sample_weight))
+        # Searches of scikit-learn take weights by name alone, and only with metadata routing.
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(self._best().score(X, y, **weights))
 
     def _apply(self, method: str, X: Any) -> Any:
         """What a method of the fitted estimator returns for rows."""

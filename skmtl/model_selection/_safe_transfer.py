@@ -1,6 +1,5 @@
 """Mixtures of a shared fit and each task's separate fit: unrelated tasks lose little."""
 
-import inspect
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -29,6 +28,7 @@ from skmtl.model_selection._cv_search import CV_TEXTS, read_unbalanced
 from skmtl.model_selection._safe_experts import Expert, Training
 from skmtl.model_selection._safe_gate import cross_fitted_gains, shared_alone
 from skmtl.model_selection._safe_weights import HeldOutLabels, simplex_weights
+from skmtl.model_selection._same_params import accepts, overrides
 from skmtl.model_selection._structures import STRUCTURES
 
 Array = NDArray[Any]
@@ -62,7 +62,8 @@ class _SafeTransfer(TaskEstimator):
     gains_, gain_errors_ : ndarrays of shape (n_tasks,)
         The mean loss of held-out labels with the separate fit minus that with the mixture, as a
         fraction of the former, and its standard error; the weights were computed without the
-        label's fold.
+        label's fold. If test sets overlap, as in repeated cross-validation, each label counts once:
+        the linear predictors of the fits without it are averaged, and its fold is the first.
     shared_gains_, shared_gain_errors_ : ndarrays of shape (n_tasks,)
         The same for the shared fit alone.
     alphas_ : ndarray of shape (3,)
@@ -218,13 +219,15 @@ class _SafeTransfer(TaskEstimator):
             )
         known = self.estimator.get_params(deep=False)
         common = {key: value for key, value in common.items() if key in known}
-        signature = inspect.signature(type(self.estimator)).parameters
         for key, value in common.items():
-            given = known[key]
-            if not (_is_same(given, value) or _is_same(given, signature[key].default)):
+            if overrides(self.estimator, key, value):
+                given = f"{key}={known[key]!r}"
+                remedy = f"Pass {given} to {name}"
+                if not accepts(self, key, known[key]):
+                    remedy = f"{name} does not accept {given}: use {key}={value!r} in the estimator"
                 raise ValueError(
                     f"{name} sets {key} for all fits: the estimator's must be the same, got "
-                    f"{given!r} and {value!r}. Pass {key}={given!r} to {name}."
+                    f"{known[key]!r} and {value!r}. {remedy}."
                 )
         model: Any = clone(self.estimator)
         return [model.set_params(**common)]
@@ -306,11 +309,16 @@ class _SafeTransfer(TaskEstimator):
 
 
 def _held_out_labels(training: Training, experts: list[Expert]) -> HeldOutLabels:
-    """The held-out labels of all tasks, and the experts' predictors for them."""
-    data = training.data.take(training.rows)
+    """The held-out labels of all tasks, and the experts' predictors for them.
+
+    Each label counts once: if several folds hold it out, its predictors are averaged, and its fold
+    is the first of them.
+    """
+    rows, first, places = np.unique(training.rows, return_index=True, return_inverse=True)
+    data = training.data.take(rows)
     sizes = [len(fold.test) for fold in training.folds]
-    folds = np.repeat(np.arange(len(sizes)), sizes)
-    Z = np.stack([expert.held_out for expert in experts], axis=-1)
+    folds = np.repeat(np.arange(len(sizes)), sizes)[first]
+    Z = _row_means(np.stack([expert.held_out for expert in experts], axis=-1), places)
     observed = data.weights > 0
     positions = np.nonzero(observed)
     tasks = positions[1] if data.codes is None else data.codes[observed]
@@ -324,14 +332,17 @@ def _held_out_labels(training: Training, experts: list[Expert]) -> HeldOutLabels
     )
 
 
+def _row_means(values: Array, places: Array) -> Array:
+    """The means of the values (n, ...) that have the same place, in the order of the places."""
+    counts = np.bincount(places)
+    sums = np.zeros((len(counts), *values.shape[1:]))
+    np.add.at(sums, places, values)
+    return sums / counts.reshape(-1, *[1] * (values.ndim - 1))
+
+
 def _fits_tasks(model: Any, data: TaskData) -> bool:
     """Whether there are enough tasks for the number of clusters of a named structure."""
     return (getattr(model, "n_clusters", None) or 0) <= max(data.n_tasks, 2)
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Whether two values of a parameter are equal; arrays by their entries."""
-    return one is other or (type(one) is type(other) and np.array_equal(one, other))
 
 
 @estimator

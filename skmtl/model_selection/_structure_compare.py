@@ -179,7 +179,14 @@ class Comparison:
                     at_end=trial.at_end,
                 )
             )
-        return select(rows, baseline, self.ratio, self.error, self.settings.refit)
+        return select(
+            rows,
+            baseline,
+            self.ratio,
+            self.error,
+            self.settings.refit,
+            single=self.data.n_tasks == 1,
+        )
 
     def _check_stop(self, trials: dict[str, _Trial]) -> None:
         """Warn that a callback has stopped the search; raise if nothing can be selected."""
@@ -235,9 +242,9 @@ class Comparison:
         """The name of the error if scores are minus an error."""
         scoring = self.settings.scoring
         if scoring is None:
-            if not self.settings.classifier:
-                return "mean squared error"
-            return "log loss" if self.reader.loss != "squared_hinge" else "mean loss"
+            names = {"quantile": "mean quantile loss", "squared_hinge": "mean loss"}
+            usual = "log loss" if self.settings.classifier else "mean squared error"
+            return names.get(self.reader.loss, usual)
         scorer = check_scoring(self.reader, scoring=scoring)
         is_error = getattr(scorer, "_sign", 1) < 0 or not getattr(scorer, "greater_is_better", True)
         if not is_error:

@@ -1,5 +1,6 @@
 """The plot of a search over structures; matplotlib is imported only to draw it."""
 
+import textwrap
 from typing import Any, Self
 
 import numpy as np
@@ -20,11 +21,8 @@ from skmtl._plotting import (
     plain_axes,
     styled,
 )
-from skmtl.model_selection._structure_results import (
-    BASELINE_TEXTS,
-    StructureResults,
-    StructureScore,
-)
+from skmtl.model_selection._structure_report import baseline_text
+from skmtl.model_selection._structure_results import StructureResults, StructureScore
 
 Array = NDArray[Any]
 
@@ -37,7 +35,10 @@ _STYLES: dict[str, tuple[str, str | float, bool]] = {
     "dropped on a part of the rows": ("x", FAINT, True),
     "baseline, not to be selected": ("s", FAINT, False),
 }
-_INCHES_PER_ROW = 0.32
+_INCHES_PER_ROW, _INCHES_PER_LINE = 0.32, 0.18
+# Letters in a line of the names and of the text below the axes, at which both fit into the figure.
+_NAME_WIDTH, _TEXT_WIDTH = 20, 62
+_NAME_LINES = 3
 # Structures further away than this multiple of the spread of the others are drawn at the edge.
 _FAR = 2.0
 
@@ -146,7 +147,10 @@ class StructureSearchDisplay:
         StructureSearchDisplay
         """
         rows = self.results.structures
-        self.ax_, self.figure_ = make_axes(self, ax, 7.5, 1.6 + _INCHES_PER_ROW * len(rows))
+        names = [_label(row.structure) for row in rows]
+        n_lines = 1 + max(name.count("\n") for name in names)
+        height = 1.6 + max(_INCHES_PER_ROW, _INCHES_PER_LINE * n_lines) * len(rows)
+        self.ax_, self.figure_ = make_axes(self, ax, 7.5, height)
         gains = np.array([self._gain(row.structure) for row in rows])
         left, right = _limits(gains)
         styles = np.array([self._style(row) for row in rows])
@@ -161,7 +165,7 @@ class StructureSearchDisplay:
                 self.errorbars_[style] = drawn
         for place in np.flatnonzero(~inside):
             self._mark_outside(gains[place, 0], int(place), left)
-        self._draw_axes(rows, left, right)
+        self._draw_axes(names, left, right)
         return self
 
     def _gain(self, structure: str) -> tuple[float, float, float]:
@@ -226,21 +230,30 @@ class StructureSearchDisplay:
             color=colour,
         )
 
-    def _draw_axes(self, rows: list[StructureScore], left: float, right: float) -> None:
+    def _draw_axes(self, names: list[str], left: float, right: float) -> None:
         ax, results = self.ax_, self.results
         draw_zero(ax, "x")
         margin = 0.03 * (right - left)
         ax.set_xlim(left - margin, right + margin)
-        ax.set_yticks(range(len(rows)), [row.structure.replace("_", " ") for row in rows])
-        ax.set_ylim(len(rows) - 0.4, -0.6)
-        against = BASELINE_TEXTS[results.baseline]
+        ax.set_yticks(range(len(names)), names)
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        against = baseline_text(results, results.baseline)
         what = f"{results.error} removed, % of that of {against}"
         if not self._in_percent:
             what = f"score minus that of {against}"
-        ax.set_xlabel(f"{what} (95% interval)\n← worse  |  better →")
+        what = textwrap.fill(what, _TEXT_WIDTH)
+        ax.set_xlabel(f"{what}\n95% intervals;  ← worse  |  better →")
         plain_axes(ax, "x")
-        title = f"Structures of the tasks, {len(rows[0].scores)} folds"
+        of = "a single task" if results.single else "the tasks"
+        title = f"Structures of {of}, {len(results.structures[0].scores)} folds"
         ax.set_title(title, fontsize="medium", pad=8.0 + legend_above(ax, 2))
+
+
+def _label(structure: str) -> str:
+    """The name of a structure in a few short lines."""
+    name = structure.replace("_", " ")
+    lines = textwrap.wrap(name, _NAME_WIDTH, max_lines=_NAME_LINES, placeholder=" …")
+    return "\n".join(lines)
 
 
 def _limits(gains: Array) -> tuple[float, float]:

@@ -8,12 +8,14 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ParameterGrid
 
 from skmtl.model_selection._alpha import check_estimator
+from skmtl.model_selection._same_params import accepts, is_same, overrides
 from skmtl.model_selection._structures import BASELINES, CONVEX, STRUCTURES, Structure
 
 # What is left of the catalogue with a single task.
 _SINGLE = ("independent", "block_sparse")
-# The same in all models: they determine how labels are read.
-_READING = ("scale_tasks", "class_weight")
+# The same in all models: they determine how labels are read, and the loss F, in which a structure
+# would otherwise differ from the others too. The quantile counts only with its loss.
+_COMMON = ("scale_tasks", "class_weight", "offset_column", "prior_coef", "loss", "quantile")
 _GIVEN_ELSEWHERE = {
     "alpha": "alpha is selected by cross-validation; pass alphas",
     "task_column": "pass task_column to the search",
@@ -168,15 +170,35 @@ def _of_user(
             f"selected from alphas; got {grid!r}."
         )
     base = clone(estimator)
-    own = base.get_params(deep=False)
-    base.set_params(**{key: value for key, value in options.items() if key in own})
-    for key in (*_READING, "loss") if is_classifier(reader) else _READING:
-        given, needed = getattr(base, key, None), getattr(reader, key, None)
-        if given != needed:
+    known = base.get_params(deep=False)
+    shared = {key: value for key, value in options.items() if key in known}
+    for key in ("task_column", "graph"):
+        if key in shared and overrides(base, key, shared[key]):
             raise ValueError(
-                f"All structures must have the same {key}: {name!r} has {given!r}, the others "
-                f"{needed!r}. Pass params={{{key!r}: {given!r}}} to the search."
+                f"The search sets {key} for all structures: {name!r} has {known[key]!r:.200}, the "
+                f"search {shared[key]!r:.200}. Pass {key}={known[key]!r:.200} to the search."
             )
+    base.set_params(**shared)
     lists = {key: list(values) for key, values in grid.items()}
     models = [clone(base).set_params(**values) for values in ParameterGrid(lists)]
+    for model in models:
+        _check_common(name, model, reader)
     return Entrant(name, models, tuple(grid), name)
+
+
+def _check_common(name: str, model: Any, reader: Any) -> None:
+    """Raise unless a model of the user reads data, and measures errors, as the others do."""
+    for key in _COMMON:
+        given, needed = getattr(model, key, None), getattr(reader, key, None)
+        if is_same(given, needed) or (key == "quantile" and reader.loss != "quantile"):
+            continue
+        remedy = f"Pass params={{{key!r}: {given!r:.200}}} to the search"
+        if not accepts(reader, key, given):
+            remedy = (
+                f"The others do not accept it: use {key}={needed!r:.200}, or leave {name!r} out, "
+                f"and select its alpha by AlphaSearchCV"
+            )
+        raise ValueError(
+            f"All structures must have the same {key}: {name!r} has {given!r:.200}, the others "
+            f"{needed!r:.200}. {remedy}."
+        )

@@ -1,4 +1,4 @@
-"""The scores of structures on the same folds, their differences, and what they say in sentences."""
+"""The scores of structures on the same folds, their differences, and the selection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,6 @@ Array = NDArray[Any]
 LEVEL = 0.05
 # Relative differences up to this are rounding error.
 _TIE = 1e-12
-BASELINE_TEXTS = {"independent": "separate models", "pooled": "one pooled model"}
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,8 @@ class StructureResults:
         n_test / n_train, for the correction of standard errors.
     error : str or None
         The name of the error if scores are minus an error; None for other scores.
+    single : bool, default=False
+        Whether there is a single task, which shares nothing.
     """
 
     structures: list[StructureScore]
@@ -120,6 +121,7 @@ class StructureResults:
     selected: str
     ratio: float
     error: str | None
+    single: bool = False
 
     def __getitem__(self, structure: str) -> StructureScore:
         for row in self.structures:
@@ -267,7 +269,13 @@ def _relative(difference: Difference, baseline_scores: Array) -> Difference:
 
 
 def select(
-    rows: Sequence[StructureScore], baseline: str, ratio: float, error: str | None, rule: str
+    rows: Sequence[StructureScore],
+    baseline: str,
+    ratio: float,
+    error: str | None,
+    rule: str,
+    *,
+    single: bool = False,
 ) -> StructureResults:
     """Select the best structure, or the simplest within one standard error of it.
 
@@ -280,7 +288,8 @@ def select(
             "cv=StratifiedTaskKFold(...), or another scoring."
         )
     best = max(ranked, key=lambda row: row.mean)  # the simplest of several
-    found = StructureResults(list(rows), baseline, best.structure, best.structure, ratio, error)
+    name = best.structure
+    found = StructureResults(list(rows), baseline, name, name, ratio, error, single)
     if rule == "best":
         return found
     if len(best.scores) < 2:
@@ -292,103 +301,3 @@ def select(
         if behind.mean <= behind.se:
             return replace(found, selected=row.structure)
     return found
-
-
-def report(results: StructureResults, nested: NestedEstimate | None) -> str:
-    """What was found, in plain sentences."""
-    sentences = [_gain(results, nested), _best(results)]
-    if results.selected != results.best:
-        sentences.append(
-            f"The refitted structure is {results.selected}, the simplest within one standard error "
-            f"of the best."
-        )
-    dropped = [row.structure for row in results.structures if not row.is_complete]
-    if dropped:
-        sentences.append(
-            f"To keep to the budget, {_listed(dropped)} {'was' if len(dropped) == 1 else 'were'} "
-            f"dropped after rounds with only part of the training rows."
-        )
-    if nested is not None:
-        counts = {name: nested.selected.count(name) for name in dict.fromkeys(nested.selected)}
-        chosen = ", ".join(f"{name} {count}x" for name, count in counts.items())
-        sentences.append(
-            f"The gain is that of nested cross-validation: in each of {len(nested.scores)} outer "
-            f"folds the search selected a structure and a baseline from the training rows alone "
-            f"({chosen})."
-        )
-    elif results.selected not in BASELINE_TEXTS:
-        sentences.append(
-            "The gain is from the folds that selected the structure and its strengths, and is "
-            "optimistic; nested=True estimates it on rows that took no part in the selection."
-        )
-    return " ".join(sentences)
-
-
-def _gain(results: StructureResults, nested: NestedEstimate | None) -> str:
-    """The sentence on the difference from the better baseline."""
-    if nested is not None:
-        names = [BASELINE_TEXTS[name] for name in dict.fromkeys(nested.baselines)]
-        gain, relative, against = nested.difference, nested.relative, " or ".join(names)
-    elif results.selected in BASELINE_TEXTS:
-        return _no_gain(results)
-    else:
-        gain, relative = results.difference(results.selected), results.relative(results.selected)
-        against = BASELINE_TEXTS[results.baseline]
-    text = f"Sharing {_size(gain, relative, results.error)} against {against}"
-    if np.isnan(gain.se):
-        text += "; a single fold gives no interval"
-    elif not gain.is_clear:
-        text += ", which is not distinguishable from no change"
-        if nested is None and not _is_any_better(results):
-            text += ": no structure is better by more than its interval"
-    return f"{text}."
-
-
-def _is_any_better(results: StructureResults) -> bool:
-    """Whether a structure is better than the better baseline by more than its interval."""
-    rows = [row for row in results.structures if row.is_complete and row.eligible]
-    return any(results.difference(row.structure).low > 0 for row in rows)
-
-
-def _size(gain: Difference, relative: Difference, error: str | None) -> str:
-    """For example "lowers the mean squared error by 4.1% [2.0, 6.2]"."""
-    if error is None or np.isnan(relative.mean):
-        verb, sign = ("raises", 1) if gain.mean >= 0 else ("lowers", -1)
-        text = f"{verb} the score by {abs(gain.mean):.3g}"
-        low, high = (f"{end:.3g}" for end in sorted((sign * gain.low, sign * gain.high)))
-    else:
-        verb, sign = ("lowers", 100) if relative.mean >= 0 else ("raises", -100)
-        text = f"{verb} the {error} by {abs(100 * relative.mean):.1f}%"
-        low, high = (f"{end:.1f}" for end in sorted((sign * relative.low, sign * relative.high)))
-    return text if np.isnan(gain.se) else f"{text} [{low}, {high}]"
-
-
-def _no_gain(results: StructureResults) -> str:
-    """The sentence for a search that has selected a baseline."""
-    if results.best == results.selected:
-        return f"No structure has a better score than {BASELINE_TEXTS[results.selected]}."
-    text = (
-        f"No structure is better than {BASELINE_TEXTS[results.selected]} by more than one standard "
-        f"error"
-    )
-    if results.best == results.baseline:
-        return f"{text}."
-    size = _size(results.difference(results.best), results.relative(results.best), results.error)
-    return f"{text}: the best {size} against {BASELINE_TEXTS[results.baseline]}."
-
-
-def _best(results: StructureResults) -> str:
-    """The sentence on the best structure and its ties."""
-    ties = results.ties
-    text = f"The best score is that of {results.best}"
-    if np.isnan(results.difference(results.best).se):
-        return f"{text}."
-    if not ties:
-        others = sum(row.is_complete and row.eligible for row in results.structures) - 1
-        return f"{text}{', clearly ahead of all others' if others else ''}."
-    return f"{text}, not distinguishable from {_listed(ties)}."
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The names as a phrase: a, b and c."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

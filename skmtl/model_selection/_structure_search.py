@@ -25,7 +25,8 @@ from skmtl.model_selection._cv_search import CV_CONSTRAINTS, CV_TEXTS
 from skmtl.model_selection._delegation import Delegation
 from skmtl.model_selection._structure_compare import Comparison, Settings, make_reader
 from skmtl.model_selection._structure_entrants import check_params
-from skmtl.model_selection._structure_results import StructureResults, report
+from skmtl.model_selection._structure_report import report
+from skmtl.model_selection._structure_results import StructureResults
 from skmtl.model_selection._structure_rounds import N_ROUNDS
 
 
@@ -119,7 +120,9 @@ class _StructureSearch(CallbackSupportMixin, DocumentedEstimator):
         "auto": all structures with a convex objective except the tree. Otherwise names of
         structures, or estimators of your own as tuples (name, estimator) or (name, estimator,
         grid), in a list or a dict by name. A grid is a dict of lists. Estimators of your own count
-        as more flexible than the named structures, in the order given.
+        as more flexible than the named structures, in the order given. They must have the same
+        ``loss`` and read data in the same way as the others; pass ``loss``, ``scale_tasks``,
+        ``class_weight``, ``offset_column`` and ``prior_coef`` by ``params``.
         """,
     )
     alphas: Any = parameter(

@@ -352,6 +352,18 @@ class TestWrongPenalties:
         assert repr(eval(repr(other))) == repr(other)
 
 
+def test_losses_by_task_need_the_tasks_and_a_single_loss_does_not():
+    X, Y, _ = small()
+    model = MultiTaskRegressor(loss="huber", huber_delta=2.0)
+    assert model._own_loss().delta == 2.0
+    model.fit(X, Y).set_params(loss=dict.fromkeys(range(3), "squared"))
+    with pytest.raises(ValueError, match="Call fit after setting it"):
+        model.predict(X)
+    np.testing.assert_array_equal(
+        model.fit(X, Y).predict(X), MultiTaskRegressor().fit(X, Y).predict(X)
+    )
+
+
 def test_multinomial_with_a_coupling_is_certified():
     X, Y, _ = small(n=120)
     model = MultiTaskClassifier(

@@ -17,11 +17,12 @@ from skmtl import (
     ClusteredTaskRegressor,
     IndependentTaskClassifier,
     IndependentTaskRegressor,
+    MultiTaskRegressor,
     SafeTransferClassifier,
     SafeTransferRegressor,
 )
 from skmtl.losses import HuberLoss, LogisticLoss, PoissonLoss, SquaredLoss
-from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold
+from skmtl.model_selection import AlphaSearchCV, RepeatedStratifiedTaskKFold, StratifiedTaskKFold
 from skmtl.model_selection._safe_gate import Gains, _normal_posterior, cross_fitted_gains
 from skmtl.model_selection._safe_weights import HeldOutLabels, simplex_weights
 
@@ -289,6 +290,39 @@ class TestData:
         together = SafeTransferRegressor("graph", alphas=10, cv=3).fit(X, Y, groups=groups)
         assert together.alphas_[0] > split.fit(X, Y).alphas_[0]
 
+    def test_labels_that_are_held_out_again_count_once(self):
+        X, Y, _ = planted(30)
+        cv = list(KFold(3).split(X))
+        once = SafeTransferRegressor("graph", alphas=5, cv=cv).fit(X, Y)
+        again = SafeTransferRegressor("graph", alphas=5, cv=cv + cv).fit(X, Y)
+        for name in ("gains_", "gain_errors_", "shared_gain_errors_", "weights_"):
+            np.testing.assert_allclose(getattr(again, name), getattr(once, name), atol=1e-9)
+
+    @pytest.mark.parametrize("column", [None, -1], ids=["shared", "stacked"])
+    def test_predictors_of_several_repeats_are_averaged(self, column):
+        X, Y, _ = planted(20)
+        y, tasks = Y[:, :3], np.tile(np.arange(3), (20, 1))
+        if column is not None:
+            X, y = stacked(X, y)
+            tasks = X[:, -1]
+        cv = RepeatedStratifiedTaskKFold(3, n_repeats=2, task_column=column, random_state=0)
+        options = {"task_column": column, "tol": 1e-8}
+        model = SafeTransferRegressor(BlockSparseRegressor(), alphas=4, cv=cv, **options).fit(X, y)
+        losses = []
+        for kind, alpha in zip(
+            (IndependentTaskRegressor, BlockSparseRegressor), model.alphas_[:2], strict=True
+        ):
+            sums = np.zeros(y.shape)
+            for train, test in cv.split(X, y):
+                sums[test] += kind(alpha, **options).fit(X[train], y[train]).predict(X[test])
+            losses.append((y - sums / 2) ** 2)
+        for task in range(3):
+            own, shared = (loss[tasks == task] for loss in losses)
+            gains = (own - shared) / own.mean()
+            assert model.shared_gains_[task] == pytest.approx(gains.mean(), abs=1e-4)
+            error = gains.std(ddof=1) / np.sqrt(20)
+            assert model.shared_gain_errors_[task] == pytest.approx(error, rel=1e-3)
+
     @pytest.mark.parametrize("loss", ["huber", "poisson"])
     def test_losses(self, loss):
         X, Y, _ = planted(40)
@@ -346,6 +380,18 @@ class TestErrors:
             model.fit(X, Y)
         model = SafeTransferRegressor(BlockSparseRegressor(task_column=-1), task_column=-1, **FEW)
         assert model.fit(*stacked(X, Y)).weights_.shape == (8, 3)
+
+    def test_any_penalty_with_one_loss(self):
+        X, Y, _ = planted(30)
+        mine = SafeTransferRegressor(MultiTaskRegressor(), loss="huber", **FEW).fit(X, Y)
+        same = SafeTransferRegressor(BlockSparseRegressor(), loss="huber", **FEW).fit(X, Y)
+        assert mine.alphas_[1] == pytest.approx(same.alphas_[1], rel=1e-6)
+        np.testing.assert_allclose(mine.expert_coefs_[1], same.expert_coefs_[1], atol=1e-2)
+        by_task = dict.fromkeys(range(8), "huber") | {0: "squared"}
+        for loss in ("logistic", by_task):
+            model = SafeTransferRegressor(MultiTaskRegressor(loss=loss))
+            with pytest.raises(ValueError, match="use loss='squared' in the estimator"):
+                model.fit(X, Y)
 
     def test_estimators_that_do_not_apply(self):
         X, Y, _ = planted(30)

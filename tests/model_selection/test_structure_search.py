@@ -6,20 +6,23 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from skmtl import (
     BlockSparseRegressor,
+    FusedTaskRegressor,
     IndependentTaskRegressor,
     LowRankClassifier,
     LowRankRegressor,
+    MultiTaskRegressor,
     PooledTaskRegressor,
     StructureSearchClassifierCV,
     StructureSearchRegressorCV,
@@ -29,15 +32,16 @@ from skmtl.datasets import make_block_sparse, make_clustered_tasks
 from skmtl.estimators.tuning import Ending, PathScores
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, StructureSearchDisplay
 from skmtl.model_selection._structure_compare import Comparison
+from skmtl.model_selection._structure_report import report
 from skmtl.model_selection._structure_results import (
     Difference,
     NestedEstimate,
     StructureScore,
-    report,
     select,
 )
 from skmtl.model_selection._structure_rounds import run_rounds, thin
 from skmtl.model_selection._structures import BASELINES, CONVEX, STRUCTURES
+from skmtl.penalties import L21
 
 FEW = ["independent", "pooled", "block_sparse"]
 
@@ -300,6 +304,39 @@ def test_estimators_of_the_user(shared):
     assert not search.make("rank").fit_intercept and search.make("rank").power == 2
 
 
+def test_any_penalty_equals_the_structure_of_the_same_penalty(shared):
+    search = StructureSearchRegressorCV(
+        [*FEW, ("mine", MultiTaskRegressor(penalty=L21()))], alphas=[1.0, 0.1], cv=3
+    ).fit(shared.data, shared.target)
+    scores = search.results_["mine"].scores
+    np.testing.assert_allclose(scores, search.results_["block_sparse"].scores, rtol=1e-3)
+
+
+def test_scores_with_an_offset_are_those_of_the_estimator(shared):
+    offset = 5.0 * np.random.default_rng(0).standard_normal((len(shared.data), 1))
+    X, Y = np.hstack([shared.data, offset]), shared.target + offset
+    mine = BlockSparseRegressor(offset_column=-1)
+    search = StructureSearchRegressorCV(
+        {"mine": mine}, alphas=[1.0, 0.1], cv=KFold(3), params={"offset_column": -1, "tol": 1e-8}
+    ).fit(X, Y)
+    expected = cross_val_score(
+        search.make("mine"), X, Y, cv=KFold(3), scoring="neg_mean_squared_error"
+    )
+    np.testing.assert_allclose(search.results_["mine"].scores, expected, rtol=1e-4)
+
+
+def test_equal_values_of_common_parameters_are_no_conflict(shared):
+    chain = sparse.diags_array([np.ones(3), np.ones(3)], offsets=[-1, 1]).tocsr()
+    prior = {task: np.arange(10.0) for task in range(4)}
+    mine = FusedTaskRegressor(graph=chain.copy(), prior_coef=dict(prior))
+    search = StructureSearchRegressorCV(
+        {"mine": mine}, alphas=[1.0], cv=2, graph=chain, params={"prior_coef": prior}
+    )
+    assert search.fit(shared.data, shared.target).best_structure_ == "mine"
+    with pytest.raises(ValueError, match="sets graph for all structures"):
+        clone(search).set_params(graph=2 * chain).fit(shared.data, shared.target)
+
+
 def test_parameters_and_graph_reach_the_structures_that_have_them(shared):
     search = StructureSearchRegressorCV(
         ["independent", "graph", "clustered"],
@@ -343,10 +380,7 @@ def test_report_says_what_it_shows(fitted):
     assert report(results, None).startswith(expected)
     nested = NestedEstimate(rows[0].scores, rows[0].scores, ["low_rank"] * 3, ["pooled"] * 3, 0.5)
     text = report(results, nested)
-    assert text.startswith(
-        "Sharing lowers the log loss by 0.0% [0.0, 0.0] against one pooled model"
-    )
-    assert "not distinguishable from no change" in text
+    assert text.startswith("With sharing the log loss equals that of one pooled model.")
     assert "in each of 3 outer folds" in text and "low_rank 3x" in text
     assert "optimistic" not in text
     text = report(select(rows, "independent", 0.5, None, "best"), None)
@@ -375,6 +409,42 @@ def test_report_says_whether_any_gain_is_clear():
     assert results.selected == "low_rank" and results.difference("graph").low > 0
     text = report(results, None)
     assert "against separate models, which is not distinguishable from no change. The best" in text
+
+
+def test_report_names_the_quantile_loss(shared):
+    search = StructureSearchRegressorCV(
+        FEW, alphas=[1.0, 0.1], cv=3, params={"loss": "quantile", "quantile": 0.8}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search.fit(shared.data, shared.target)
+    assert search.results_.error == "mean quantile loss"
+    text = search.report()
+    assert "squared" not in text and ("mean quantile loss" in text or "No structure" in text)
+
+
+def test_report_of_a_single_task_does_not_speak_of_sharing(shared):
+    y = shared.target[:, 0]
+    search = StructureSearchRegressorCV("block_sparse", alphas=[1.0, 0.1], cv=3, nested=True)
+    text = search.fit(shared.data, y).report()
+    assert text.startswith("The search ") and "against the independent structure" in text
+    simple = clone(search).set_params(nested=False).fit(shared.data, y)
+    assert simple.report().startswith("The block_sparse structure ")
+    assert "haring" not in text + simple.report()
+    constant = clone(simple).fit(shared.data, np.ones(len(y)))
+    assert constant.report().startswith(
+        "With the block_sparse structure the mean squared error equals that of the independent"
+    )
+    pooled = select([_row("independent", [-1.0, -1.1])], "independent", 0.5, "log loss", "best")
+    assert report(pooled, None).startswith("No structure has a better score than separate models.")
+
+
+def test_report_of_an_error_that_a_baseline_does_not_have():
+    rows = [_row("independent", [0.0, 0.0]), _row("low_rank", [-0.2, -0.4])]
+    rows = [StructureScore(**vars(row) | {"baseline_scores": rows[0].scores}) for row in rows]
+    rows[0] = StructureScore(**vars(rows[0]) | {"eligible": False})
+    text = report(select(rows, "independent", 0.5, "mean squared error", "best"), None)
+    assert text.startswith("Sharing raises the mean squared error by 0.3 [")
 
 
 def test_report_of_a_single_fold_has_no_interval(shared):
@@ -410,6 +480,28 @@ def test_plot_draws_every_structure(fitted):
     assert drawn + len(display.ax_.texts) == 4  # within the axes, or beyond them with a number
     piped = StructureSearchDisplay.from_estimator(make_pipeline(fitted), ax=display.ax_)
     assert piped.results is fitted.results_
+    display.figure_.clear()
+
+
+@pytest.mark.parametrize("name", ["my_own_structure_of_these_tasks", 9 * "long_names_", 60 * "n"])
+@pytest.mark.parametrize("error", ["mean squared error", "mean absolute percentage error"])
+def test_plot_fits_into_its_figure_with_long_names(name, error):
+    pytest.importorskip("matplotlib").use("Agg")
+    base = np.array([-1.0, -1.1, -0.9])
+    rows = [_row("independent", base), _row("pooled", base - 0.1), _row("graph", base + 0.05)]
+    rows += [_row(name, base + 0.1), _row("relation", base + [0.0, 0.0, 0.3])]
+    rows = [StructureScore(**vars(row) | {"baseline_scores": base}) for row in rows]
+    rows[1] = StructureScore(**vars(rows[1]) | {"eligible": False})
+    results = select(rows, "independent", 0.5, error, "best")
+    display = StructureSearchDisplay.from_results(results)
+    display.figure_.canvas.draw()
+    ax, frame = display.ax_, display.figure_.bbox
+    for artist in (ax.xaxis.label, ax.title, ax.get_legend(), *ax.get_yticklabels()):
+        box = artist.get_window_extent()
+        assert box.x0 >= frame.x0 and box.x1 <= frame.x1, artist
+        assert box.y0 >= frame.y0 and box.y1 <= frame.y1, artist
+    boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+    assert all(low.y1 <= high.y0 for high, low in zip(boxes, boxes[1:], strict=False))
     display.figure_.clear()
 
 
@@ -561,6 +653,41 @@ def test_balanced_classes_and_scaled_tasks(shared):
         (
             {"structures": {"x": LowRankRegressor(scale_tasks=True)}},
             "must have the same scale_tasks: .*Pass params={'scale_tasks': True}",
+        ),
+        (
+            {"structures": {"x": LowRankRegressor(offset_column=-1)}},
+            "must have the same offset_column: .*Pass params={'offset_column': -1}",
+        ),
+        (
+            {"structures": {"x": LowRankRegressor(prior_coef=np.zeros(10))}},
+            "must have the same prior_coef: .*Pass params={'prior_coef': array",
+        ),
+        (
+            {"structures": {"x": LowRankRegressor(loss="quantile")}},
+            "must have the same loss: .*Pass params={'loss': 'quantile'}",
+        ),
+        (
+            {
+                "structures": {"x": (LowRankRegressor(), {"quantile": [0.5, 0.9]})},
+                "params": {"loss": "quantile"},
+            },
+            "must have the same quantile: .*Pass params={'quantile': 0.9}",
+        ),
+        (
+            {"structures": {"x": MultiTaskRegressor(loss="logistic")}},
+            "must have the same loss: .*use loss='squared', or leave 'x' out",
+        ),
+        (
+            {"structures": {"x": MultiTaskRegressor(loss=dict.fromkeys(range(4), "huber"))}},
+            "must have the same loss: .*select its alpha by AlphaSearchCV",
+        ),
+        (
+            {"structures": {"x": LowRankRegressor(task_column=-1)}},
+            "sets task_column for all structures: 'x' has -1, .*Pass task_column=-1 to the search",
+        ),
+        (
+            {"structures": {"x": FusedTaskRegressor(graph="chain")}, "graph": "complete"},
+            "Pass graph='chain' to the search",
         ),
         ({"params": {"alpha": 1.0}}, "alpha is selected by cross-validation; pass alphas"),
         ({"params": {"graph": "chain"}}, "pass graph to the search"),
