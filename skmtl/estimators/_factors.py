@@ -18,6 +18,8 @@ _MAX_SWEEPS = 20
 _MIN_DECREASE = 1e-8
 # Factors beyond the rank of a matrix start at this fraction of the root of its mean singular value.
 _SMALL = 1e-2
+# Entries of S up to this size count as zero where they divide.
+_LEAST = 1e-150
 
 
 @dataclass
@@ -121,7 +123,10 @@ def _best_shear(taken: Array, given: Array, slope: float, curvature: float) -> t
 
     Also returns the positions of the entries of the sum that are zero at c.
     """
-    used = np.flatnonzero(given)
+    # The reciprocals of smaller numbers overflow.
+    used = np.flatnonzero(np.abs(given) > _LEAST)
+    if not len(used):
+        return 0.0, used
     ratios, weights = taken[used] / given[used], np.abs(given[used])
     order = np.argsort(ratios, kind="stable")
     ratios, weights = ratios[order], weights[order]
