@@ -7,6 +7,8 @@ import numpy as np
 from skmtl.penalties._base import Array, Penalty
 
 _TINY = np.finfo(np.float64).tiny
+# Smaller matrices are multiplied faster if they are dense.
+_SMALL = 2**14
 
 
 class Terms(Penalty):
@@ -88,7 +90,7 @@ class Terms(Penalty):
         """The largest eigenvalue of sum_k K_k K_k'."""
         total = np.zeros((n_tasks, n_tasks))
         for K in self._maps_for(n_tasks):
-            total += np.eye(n_tasks) if K is None else np.asarray((K @ K.T).toarray())
+            total += np.eye(n_tasks) if K is None else _square(K)
         return float(np.linalg.eigvalsh(total)[-1])
 
     def dual_norm(self, G: Array) -> float:
@@ -110,7 +112,11 @@ class Terms(Penalty):
     def _maps_for(self, n_tasks: int) -> tuple[Any, ...]:
         """The K of each part, None for the identity."""
         if self._maps is None:
-            self._maps = tuple(part.combinations(n_tasks) for part in self.parts)
+            maps = (part.combinations(n_tasks) for part in self.parts)
+            self._maps = tuple(
+                K if K is None or np.prod(K.shape) > _SMALL else np.asarray(K.toarray())
+                for K in maps
+            )
         return self._maps
 
     def _split(self, G: Array) -> tuple[Array, ...]:
@@ -159,11 +165,17 @@ class Terms(Penalty):
     def _combined(self, duals: tuple[Array, ...], rest: Array, size: float) -> tuple[Array, ...]:
         """Add to the duals the decomposition of the rest with the least norm."""
         maps = self._maps_for(rest.shape[1])
-        total = sum(np.asarray((K @ K.T).toarray()) for K in maps)
+        total = sum(map(_square, maps))
         solved = rest @ np.linalg.pinv(total, rcond=1e-12, hermitian=True)
         if np.abs(solved @ total - rest).max(initial=0.0) > 1e-9 * size:
             return tuple(np.full_like(dual, np.inf) for dual in duals)
         return tuple(dual + np.asarray(solved @ K) for dual, K in zip(duals, maps, strict=True))
+
+
+def _square(K: Any) -> Array:
+    """K K' as a dense matrix."""
+    product = K @ K.T
+    return np.asarray(product if isinstance(product, np.ndarray) else product.toarray())
 
 
 def _size(penalty: Penalty, G: Array) -> float:
