@@ -29,6 +29,7 @@ from skmtl.inspection._separate import loss_names
 from skmtl.inspection._transfer_models import (
     find_last,
     find_task_column,
+    find_template,
     fit_params,
     fit_tuned,
     read_baselines,
@@ -385,13 +386,13 @@ def _read_scoring(scoring: Any, tasks: _Tasks, estimator: Any) -> tuple[TaskScor
         loss = partial(_log_loss, positive=positive)
         scorer = make_task_scorer(loss, greater_is_better=False, response_method="predict_proba")
         return scorer, "log loss"
-    last = find_last(estimator)
-    quantile = getattr(last, "quantile", None)
-    if scoring is None and quantile is not None and "quantile" in _losses(last):
-        if last.loss == "quantile":
+    model = find_template(estimator)
+    quantile = getattr(model, "quantile", None)
+    if scoring is None and quantile is not None and "quantile" in _losses(model):
+        if model.loss == "quantile":
             loss = partial(mean_pinball_loss, alpha=quantile)
             return make_task_scorer(loss, greater_is_better=False), "quantile loss"
-        chosen = np.array(loss_names(last, tasks.names.tolist())) == "quantile"
+        chosen = np.array(loss_names(model, tasks.names.tolist())) == "quantile"
         loss = partial(_own_error, quantile=quantile, chosen=chosen)
         scorer = make_task_scorer(loss, greater_is_better=False)
         return scorer, "squared error or quantile loss"

@@ -59,8 +59,26 @@ def find_last(estimator: Any) -> Any:
     """The model within pipelines, searches and meta-estimators."""
     if isinstance(estimator, Pipeline):
         return find_last(estimator.steps[-1][1])
-    inner = getattr(estimator, "estimator", None)
+    inner = _within(estimator)
     return estimator if inner is None else find_last(inner)
+
+
+def find_template(estimator: Any) -> Any:
+    """The model whose parameters say how data are read and scored.
+
+    It is that of :func:`find_last`, or for a search over structures one that reads data as they do.
+    """
+    last = find_last(estimator)
+    return last._unfitted() if hasattr(type(last), "_unfitted") else last
+
+
+def _within(estimator: Any) -> Any:
+    """The estimator that a search or another meta-estimator holds; None for others.
+
+    Estimators of skmtl that hold another one, such as SafeTransferRegressor, are models themselves:
+    their parameters apply to what they hold.
+    """
+    return None if isinstance(estimator, TaskEstimator) else getattr(estimator, "estimator", None)
 
 
 def read_baselines(baselines: Any, estimator: Any) -> dict[str, Any]:
@@ -124,9 +142,10 @@ def _replace_last(estimator: Any, kind: type) -> Any:
         *before, (name, last) = clone(estimator).steps
         steps = [*before, (name, _replace_last(last, kind))]
         return _unfollowed(clone(estimator).set_params(steps=steps))
-    inner = getattr(estimator, "estimator", None)
+    inner = _within(estimator)
     if inner is not None:
         return _replace_last(inner, kind)
+    estimator = find_template(estimator)
     if is_mixed(estimator):
         return _by_task(estimator, kind)
     own = estimator.get_params(deep=False)

@@ -22,8 +22,11 @@ from skmtl import (
     BlockSparseRegressor,
     IndependentTaskClassifier,
     IndependentTaskRegressor,
+    LowRankRegressor,
     PooledTaskClassifier,
     PooledTaskRegressor,
+    SafeTransferRegressor,
+    StructureSearchRegressorCV,
 )
 from skmtl.datasets import make_block_sparse
 from skmtl.inspection import transfer_gain
@@ -246,6 +249,47 @@ def test_baselines_take_their_parameters_from_the_estimator() -> None:
         assert (chosen.task_column, chosen.fit_intercept) == (-1, False)
         assert (chosen.class_weight, chosen.unknown_task) == ("balanced", "mean")
     assert pipeline[-1] is last
+
+
+@pytest.mark.parametrize("shared", ["graph", LowRankRegressor()])
+def test_baselines_of_a_mixture_take_its_own_parameters(shared: Any) -> None:
+    mixture = SafeTransferRegressor(
+        shared, task_column=-1, loss="poisson", offset_column=0, alphas=2, cv=2
+    )
+    assert find_last(GridSearchCV(mixture, {"gate": [1.0]})) is mixture
+    for model in read_baselines(("independent", "pooled"), mixture).values():
+        assert isinstance(model, IndependentTaskRegressor | PooledTaskRegressor)
+        assert (model.alpha, model.task_column, model.loss) == ("cv", -1, "poisson")
+        assert model.offset_column == 0
+
+
+def test_gain_of_a_mixture() -> None:
+    X, y = related([15, 15, 15])
+    mixture = SafeTransferRegressor("graph", task_column=-1, alphas=2, cv=2)
+    baselines = ["independent", ("same", IndependentTaskRegressor("cv", task_column=-1))]
+    result = quick(mixture, X, y, baselines=baselines, cv=2)
+    assert result.estimator_name == "SafeTransferRegressor"
+    assert_allclose(result["independent"].loss_baseline, result["same"].loss_baseline)
+
+
+def test_baselines_of_a_structure_search_take_its_parameters() -> None:
+    params = {"loss": "poisson", "offset_column": -1}
+    search = StructureSearchRegressorCV(["graph"], params=params, task_column=0)
+    for model in read_baselines(("independent", "pooled"), search).values():
+        assert (model.loss, model.offset_column, model.task_column) == ("poisson", -1, 0)
+
+
+def test_structure_searches_are_scored_by_their_quantile_loss() -> None:
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 2)), rng.standard_normal((30, 2))
+    search = StructureSearchRegressorCV(
+        ["pooled"], params={"loss": "quantile", "quantile": 0.8}, alphas=2, cv=2
+    )
+    result = quick(search, X, Y, baselines=[("constant", Mean())], cv=[*KFold(2).split(X)])
+    assert result.loss_name == "quantile loss"
+    halves = [Y[15:] - Y[:15].mean(axis=0), Y[:15] - Y[15:].mean(axis=0)]
+    expected = np.mean([np.maximum(0.8 * e, -0.2 * e).mean(axis=0) for e in halves], axis=0)
+    assert_allclose(result["constant"].loss_baseline, expected)
 
 
 def test_the_task_column_is_that_of_the_first_step() -> None:
