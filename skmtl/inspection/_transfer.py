@@ -93,9 +93,9 @@ def transfer_gain(
         (:class:`~skmtl.IndependentTaskRegressor` with ``alpha="cv"``); "pooled": one coefficient
         vector for all tasks, with the strength selected by cross-validation. They copy the
         parameters that they have in common with ``estimator`` (task column, intercept, weights).
-        In a pipeline they replace the last step; a search is replaced by its pipeline. If ``loss``
-        is given by task, "independent" is a ridge for each task with its own loss and its own
-        strength, and there is no "pooled".
+        In a pipeline they replace the last step; a search is replaced by its pipeline. They do not
+        see the columns of auxiliary targets. If ``loss`` is given by task, "independent" is a ridge
+        for each task with its own loss and its own strength, and there is no "pooled".
     cv : int, splitter or iterable, default=None
         Outer folds. An int, or None for 5: the number of folds of
         :class:`~skmtl.model_selection.StratifiedTaskKFold`, drawn ``n_repeats`` times. A splitter

@@ -1,6 +1,7 @@
 """The models that transfer_gain compares: baselines, and the tuning of all models."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection._split import GroupsConsumerMixin
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import has_fit_parameter
 
+from skmtl.auxiliary import AuxiliaryTaskClassifier, AuxiliaryTaskRegressor
 from skmtl.estimators import (
     IndependentTaskClassifier,
     IndependentTaskRegressor,
@@ -23,6 +25,7 @@ from skmtl.estimators import (
     TaskEstimator,
     ridge_grid,
 )
+from skmtl.inspection._main_columns import MainColumns, main_model
 from skmtl.inspection._separate import SeparateTasks, is_mixed
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
 
@@ -140,8 +143,13 @@ def _replace_last(estimator: Any, kind: type) -> Any:
     """``kind`` with alpha="cv", in place of a pipeline's last step; searches are dropped."""
     if isinstance(estimator, Pipeline):
         *before, (name, last) = clone(estimator).steps
-        steps = [*before, (name, _replace_last(last, kind))]
+        steps = [*before, *_as_steps(name, _replace_last(last, kind))]
         return _unfollowed(clone(estimator).set_params(steps=steps))
+    if isinstance(estimator, AuxiliaryTaskRegressor | AuxiliaryTaskClassifier):
+        # Without the wrapper the auxiliary targets would be features.
+        inner = main_model(estimator)
+        columns = MainColumns(estimator.auxiliary, estimator.estimator.task_column)
+        return make_pipeline(columns, _replace_last(inner, kind))
     inner = _within(estimator)
     if inner is not None:
         return _replace_last(inner, kind)
@@ -151,6 +159,14 @@ def _replace_last(estimator: Any, kind: type) -> Any:
     own = estimator.get_params(deep=False)
     common = {key for key in kind._get_param_names() if key in own} - _NOT_COPIED  # type: ignore[attr-defined]
     return kind(alpha="cv", **{key: own[key] for key in common})
+
+
+def _as_steps(name: str, model: Any) -> list[tuple[str, Any]]:
+    """A model as the last steps of a pipeline, of which ``alpha`` is selected in the very last."""
+    if not isinstance(model, Pipeline):
+        return [(name, model)]
+    *before, (_, last) = model.steps
+    return [*((f"{name}-{own}", step) for own, step in before), (name, last)]
 
 
 def _by_task(estimator: Any, kind: type) -> Any:
@@ -257,6 +273,8 @@ def select_alpha(
     before, last = _parts(estimator)
     alphas = alpha_grid(last, *_transformed(before, X, y))
     scores = np.zeros(len(alphas))
+    # The steps before the last may move the task column.
+    scorer = replace(scorer, task_column=last.task_column)
     for train, test in folds:
         fitted = None if before is None else clone(before)
         y_train, y_test = _safe_indexing(y, train), _safe_indexing(y, test)

@@ -1,6 +1,7 @@
 """transfer_gain: layouts, models, tuning, groups, folds."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from sklearn.metrics import mean_squared_error, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from transfer_problems import ALONE, quick, related
 
 from skmtl import (
@@ -28,6 +29,7 @@ from skmtl import (
     SafeTransferRegressor,
     StructureSearchRegressorCV,
 )
+from skmtl.auxiliary import AuxiliaryTaskRegressor
 from skmtl.datasets import make_block_sparse
 from skmtl.inspection import transfer_gain
 from skmtl.inspection._transfer_models import (
@@ -38,6 +40,7 @@ from skmtl.inspection._transfer_models import (
     fit_params,
     fit_tuned,
     read_baselines,
+    select_alpha,
 )
 from skmtl.metrics import make_task_scorer, root_mean_squared_error
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
@@ -290,6 +293,50 @@ def test_structure_searches_are_scored_by_their_quantile_loss() -> None:
     halves = [Y[15:] - Y[:15].mean(axis=0), Y[:15] - Y[15:].mean(axis=0)]
     expected = np.mean([np.maximum(0.8 * e, -0.2 * e).mean(axis=0) for e in halves], axis=0)
     assert_allclose(result["constant"].loss_baseline, expected)
+
+
+@pytest.mark.parametrize(
+    ("task_column", "grouped"), [(None, False), (0, False), (0, True), ("school", False)]
+)
+def test_baselines_do_not_see_auxiliary_targets(task_column: Any, grouped: bool) -> None:
+    rng = np.random.default_rng(0)
+    X, y = related([20, 20])
+    if task_column is None:
+        X, y = X[:, :-1], rng.standard_normal((40, 2))
+    else:
+        X = np.roll(X, 1, axis=1)
+    known = y if y.ndim == 1 else y[:, 0]
+    wide = pd.DataFrame(X)
+    wide.insert(1, "late", np.where(rng.random(40) < 0.3, np.nan, known))
+    wide = wide.rename(columns={0: "school"}).rename(columns=str)
+    name = "late" if task_column == "school" else 1
+    if name == 1:
+        wide = wide.to_numpy()
+    narrow = pd.DataFrame(X).rename(columns={0: "school"}).rename(columns=str)
+    narrow = narrow if task_column == "school" else X
+    options = {"cv": 2, "groups": np.arange(40) // 2 if grouped else None, "tune": grouped}
+
+    model = IndependentTaskRegressor(0.1, task_column=task_column)
+    expected = quick(model, narrow, y, baselines="independent", **options)
+    wrapped = AuxiliaryTaskRegressor(model, auxiliary=[name])
+    for estimator in (wrapped, make_pipeline("passthrough", wrapped)):
+        result = quick(estimator, wide, y, baselines="independent", **options)
+        found = result["independent"].loss_baseline
+        assert_allclose(found, expected["independent"].loss_baseline, rtol=1e-3)
+
+
+def test_strengths_in_pipelines_are_scored_by_the_moved_task_column() -> None:
+    # One task has most of the rows; the mean over tasks prefers the other's strength.
+    X, y = related([60, 12], n_unrelated=1)
+    first = np.roll(X, 1, axis=1)
+    moved = make_pipeline(
+        FunctionTransformer(np.roll, kw_args={"shift": -1, "axis": 1}),
+        PooledTaskRegressor(task_column=-1),
+    )
+    scorer = make_task_scorer("rmse", task_column=-1)
+    folds = list(StratifiedTaskKFold(3, task_column=-1, random_state=0).split(X, y))
+    expected = select_alpha(moved[-1], X, y, scorer, folds)
+    assert select_alpha(moved, first, y, replace(scorer, task_column=0), folds) == expected
 
 
 def test_the_task_column_is_that_of_the_first_step() -> None:
