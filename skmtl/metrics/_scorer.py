@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
-from skmtl.design import read_ids, read_scored, split_task_column
+from skmtl.design import fitted_within, read_ids, read_scored, split_task_column
 from skmtl.metrics import _scores
 from skmtl.metrics._foreign import (
     Response,
@@ -47,8 +47,9 @@ class TaskScorer(BaseEstimator):
     def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Scores:
         metric = _METRICS[self.metric][0] if isinstance(self.metric, str) else self.metric
         column = self.task_column
-        if hasattr(estimator, "tasks_") and hasattr(estimator, "_layout"):
-            y, sample_weight = read_scored(estimator, y, sample_weight)
+        model = _model_of(estimator)
+        if hasattr(model, "tasks_"):
+            y, sample_weight = read_scored(model, y, sample_weight)
         task = None if column is None else read_ids(split_task_column(X, column)[1], warn=False)
         method, response = self._respond(estimator, X)
         if np.ndim(y) == 1 and response.ndim == 2 and response.shape[1] == 2:
@@ -89,6 +90,14 @@ class TaskScorer(BaseEstimator):
             f"The scorer needs {' or '.join(methods)}, which {type(estimator).__name__} lacks. Use "
             f"another metric, or set response_method to a method of the estimator."
         )
+
+
+def _model_of(estimator: Any) -> Any:
+    """The fitted estimator of skmtl within pipelines and searches; None if there is none."""
+    while estimator is not None and not hasattr(estimator, "_layout"):
+        steps = getattr(estimator, "steps", None)
+        estimator = steps[-1][1] if steps else fitted_within(estimator)
+    return estimator
 
 
 def _find_classes(estimator: Any, y: Any, method: str) -> NDArray[Any] | None:
