@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -144,7 +145,8 @@ def make_task_scorer(
     response_method : str, tuple of str or None, default=None
         The estimator's method that gives y_pred; of several, the first that it has. None:
         decision_function, or else predict_proba, for "roc_auc" and scikit-learn's metrics of
-        scores; predict_proba for scikit-learn's metrics of probabilities; predict for all others.
+        scores; predict_proba for scikit-learn's metrics of probabilities, and with an argument
+        ``multi_class``; predict for all others.
     **kwargs
         Passed to the metric, for example ``beta=2`` for scikit-learn's ``fbeta_score``.
 
@@ -188,7 +190,7 @@ def make_task_scorer(
     if isinstance(key, str) and key in _METRICS:
         _, greater, response = _METRICS[key]
     elif callable(key):
-        greater, response = not is_loss(key), find_response(key)
+        greater, response = not is_loss(key), find_response(partial(key, **kwargs))
     else:
         raise ValueError(
             f"metric must be a function or one of {[*_METRICS]}, got {metric!r}. For a metric of "
