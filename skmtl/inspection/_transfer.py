@@ -1,6 +1,6 @@
 """Cross-validated comparison of a multi-task model with models that share less or more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,6 +25,7 @@ from skmtl.design import (
     split_task_column,
     task_names,
 )
+from skmtl.estimators import TaskEstimator
 from skmtl.inspection._separate import loss_names
 from skmtl.inspection._transfer_models import (
     find_last,
@@ -254,6 +255,8 @@ def transfer_gain(
     tasks = _read_tasks(X, y, task_column, is_classifier(estimator))
     scorer, loss_name = _read_scoring(scoring, tasks, estimator)
     scorer = replace(scorer, task_column=task_column)
+    if scoring is None and is_classifier(estimator):
+        _check_probabilities(models.values())
 
     rng = check_random_state(random_state)
     splits = _split(cv, n_repeats, X, y, groups, task_column, rng)
@@ -403,6 +406,17 @@ def _read_scoring(scoring: Any, tasks: _Tasks, estimator: Any) -> tuple[TaskScor
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "the metric")
     name = {"rmse": "root mean squared error"}.get(name, name.replace("_", " "))
     return scorer, f"1 - {name}" if scorer.greater_is_better else name
+
+
+def _check_probabilities(models: Iterable[Any]) -> None:
+    """Raise if a classifier of skmtl lacks the probabilities that the log loss needs."""
+    for model in map(find_template, models):
+        if isinstance(model, TaskEstimator) and not hasattr(model, "predict_proba"):
+            raise ValueError(
+                f"Without scoring, the log loss needs predict_proba, which {type(model).__name__} "
+                f"with loss={model.loss!r} lacks. Pass scoring='accuracy', or models with "
+                f"loss='logistic'."
+            )
 
 
 def _split(

@@ -87,9 +87,11 @@ class TaskScorer(BaseEstimator):
                 if isinstance(response, list):  # scikit-learn's multi-output classifiers
                     response = np.column_stack([part[:, -1] for part in response])
                 return method, np.asarray(response)
+        model = _model_of(estimator)
+        name = type(estimator if model is None else model).__name__
         raise ValueError(
-            f"The scorer needs {' or '.join(methods)}, which {type(estimator).__name__} lacks. Use "
-            f"another metric, or set response_method to a method of the estimator."
+            f"The scorer needs {' or '.join(methods)}, which {name} lacks. Use another metric, or "
+            f"set response_method to a method of the estimator."
         )
 
 

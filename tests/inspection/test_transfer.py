@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import MultiTaskLasso, Ridge
-from sklearn.metrics import mean_squared_error, r2_score
+from sklearn.metrics import log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -533,6 +533,21 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="needs predict_proba, which PerceptronLike lacks"):
         dataset = make_block_sparse(30, 4, 2, n_informative=2, classification=True, random_state=0)
         quick(PerceptronLike(), dataset.data, dataset.target, baselines={"m": PerceptronLike()})
+
+
+def test_classifiers_without_probabilities() -> None:
+    data = make_block_sparse(30, 4, 2, n_informative=2, classification=True, random_state=0)
+    model = BlockSparseClassifier(0.1, loss="squared_hinge")
+    remedy = "BlockSparseClassifier with loss='squared_hinge' lacks. Pass scoring='accuracy'"
+    for estimator in (model, make_pipeline(StandardScaler(), model), AlphaSearchCV(model)):
+        with pytest.raises(ValueError, match=remedy):
+            transfer_gain(estimator, data.data, data.target)
+    alone = {"alone": IndependentTaskClassifier(0.1, loss="squared_hinge")}
+    result = quick(model, data.data, data.target, baselines=alone, scoring="accuracy")
+    assert result.loss_name == "1 - accuracy"
+    # The search that selects alpha is not the user's.
+    with pytest.raises(ValueError, match="needs predict_proba, which BlockSparseClassifier lacks"):
+        quick(model, data.data, data.target, baselines=alone, scoring=log_loss, tune=True)
 
 
 class PerceptronLike(Mean):
