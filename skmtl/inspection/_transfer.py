@@ -28,6 +28,7 @@ from skmtl.design import (
 from skmtl.estimators import TaskEstimator
 from skmtl.inspection._separate import loss_names
 from skmtl.inspection._transfer_models import (
+    check_tasks_read,
     find_last,
     find_task_column,
     find_template,
@@ -135,7 +136,8 @@ def transfer_gain(
     ------
     ValueError
         If there are fewer than two tasks, or no task has ten labels; if a baseline or the scoring
-        is unknown; if ``cv`` yields fewer than two test sets.
+        is unknown; if ``cv`` yields fewer than two test sets; if steps of a pipeline move the task
+        column.
 
     See Also
     --------
@@ -462,6 +464,8 @@ def _fold_losses(
             fitted = fit_tuned(model, X_train, y_train, mean_scorer, column, seed, kept)
         else:
             fitted = clone(model).fit(X_train, y_train, **fit_params(model, kept))
+        if k == 0 and tasks.codes is not None and column is not None:
+            check_tasks_read(fitted, X_test, column, tasks.codes[test])
         losses[k, tasks.present(test)] = best - task_scorer(fitted, X_test, labels)
     return losses
 

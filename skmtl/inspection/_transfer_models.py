@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import has_fit_parameter
 
 from skmtl.auxiliary import AuxiliaryTaskClassifier, AuxiliaryTaskRegressor
+from skmtl.design import encode_tasks, fitted_within, read_ids, split_task_column
 from skmtl.estimators import (
     IndependentTaskClassifier,
     IndependentTaskRegressor,
@@ -82,6 +83,43 @@ def _within(estimator: Any) -> Any:
     their parameters apply to what they hold.
     """
     return None if isinstance(estimator, TaskEstimator) else getattr(estimator, "estimator", None)
+
+
+def check_tasks_read(fitted: Any, X: Any, task_column: str | int, codes: Array) -> None:
+    """Raise if the last step of a pipeline takes other tasks from X than transfer_gain does.
+
+    Parameters
+    ----------
+    fitted : fitted estimator
+    X : rows
+    task_column : str or int
+        The column of X that transfer_gain reads.
+    codes : int ndarray of shape (n_samples,)
+        The tasks in it.
+    """
+    model, given = _input_of_last(fitted, X)
+    column = find_task_column(model)
+    if given is X or column is None:
+        return
+    read = encode_tasks(read_ids(split_task_column(given, column)[1], warn=False))[1]
+    # Steps may give tasks other names, but must not split or join them.
+    n_pairs = len(np.unique(np.column_stack([codes, read]), axis=0))
+    if not n_pairs == len(np.unique(codes)) == len(np.unique(read)):
+        raise ValueError(
+            f"transfer_gain reads the tasks from column {task_column!r} of X, but the pipeline's "
+            f"last step, {type(model).__name__}, was fitted to other tasks: a step before it moves "
+            f"columns. Wrap that step as TaskTransformer(step, task_column=...), which keeps the "
+            f"task column in its place, and pass the same task_column to {type(model).__name__}."
+        )
+
+
+def _input_of_last(fitted: Any, X: Any) -> tuple[Any, Any]:
+    """The model within fitted pipelines and searches, and the rows that it is given for X."""
+    if isinstance(fitted, Pipeline):
+        given = fitted[:-1].transform(X) if len(fitted.steps) > 1 else X
+        return _input_of_last(fitted.steps[-1][1], given)
+    inner = fitted_within(fitted)
+    return (fitted, X) if inner is None else _input_of_last(inner, X)
 
 
 def read_baselines(baselines: Any, estimator: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import MultiTaskLasso, Ridge
 from sklearn.metrics import log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
@@ -533,6 +534,32 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="needs predict_proba, which PerceptronLike lacks"):
         dataset = make_block_sparse(30, 4, 2, n_informative=2, classification=True, random_state=0)
         quick(PerceptronLike(), dataset.data, dataset.target, baselines={"m": PerceptronLike()})
+
+
+def test_a_step_that_moves_the_task_column() -> None:
+    X, y = related([20, 20])
+    # The task column comes first, and a binary feature last.
+    X = np.column_stack([X[:, -1], X[:, :-1], np.arange(40) % 2])
+    scale = ColumnTransformer([("scaled", StandardScaler(), [1, 2])], remainder="passthrough")
+    roll = FunctionTransformer(np.roll, kw_args={"shift": -1, "axis": 1})
+    last = PooledTaskRegressor(0.1, task_column=-1)
+    for pipeline in (make_pipeline(roll, last), make_pipeline(roll, scale, last)):
+        for estimator in (pipeline, GridSearchCV(pipeline, {}, cv=KFold(2, shuffle=True))):
+            with pytest.raises(ValueError, match="column -1 of X, but .* PooledTaskRegressor, was"):
+                quick(estimator, X, y, baselines=[("ridge", Ridge())])
+    # As the error says.
+    kept = make_pipeline(
+        TaskTransformer(StandardScaler(), task_column=0), PooledTaskRegressor(0.1, task_column=0)
+    )
+    assert quick(kept, X, y, baselines=[("ridge", Ridge())]).n_labels.tolist() == [20, 20]
+    placed = np.column_stack([X[:, 1:], X[:, 0]])
+    kept = make_pipeline(FunctionTransformer(renamed), last)
+    assert quick(kept, placed, y, baselines=[("ridge", Ridge())]).tasks.tolist() == [0, 1]
+
+
+def renamed(X: Any) -> Any:
+    """The same tasks by other numbers."""
+    return np.column_stack([X[:, :-1], 7 - X[:, -1]])
 
 
 def test_classifiers_without_probabilities() -> None:
