@@ -377,9 +377,12 @@ def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool)
         )
     most = tasks.n_labels.max()
     if most < MIN_LABELS:
+        remedy = "Collect more labels"
+        if task_column is not None:
+            remedy += f", or check that column {task_column!r} of X holds the tasks before any step"
         raise ValueError(
             f"No task has {MIN_LABELS} or more labels (the largest has {most}), too few to test a "
-            f"gain. Collect more labels."
+            f"gain. {remedy}."
         )
     return tasks
 

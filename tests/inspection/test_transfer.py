@@ -547,6 +547,9 @@ def test_a_step_that_moves_the_task_column() -> None:
         for estimator in (pipeline, GridSearchCV(pipeline, {}, cv=KFold(2, shuffle=True))):
             with pytest.raises(ValueError, match="column -1 of X, but .* PooledTaskRegressor, was"):
                 quick(estimator, X, y, baselines=[("ridge", Ridge())])
+    # A feature that is not binary has too many values.
+    with pytest.raises(ValueError, match="check that column -1 of X holds the tasks before any"):
+        quick(make_pipeline(roll, last), X[:, :-1], y, baselines=[("ridge", Ridge())])
     # As the error says.
     kept = make_pipeline(
         TaskTransformer(StandardScaler(), task_column=0), PooledTaskRegressor(0.1, task_column=0)
