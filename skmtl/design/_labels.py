@@ -262,6 +262,14 @@ def read_weights(sample_weight: Any, shape: tuple[int, ...], tasks: Array | None
     return np.array(weights)
 
 
+def fitted_within(estimator: Any) -> Any:
+    """The fitted estimator with which a search, or another one of skmtl, predicts; or None."""
+    own = getattr(estimator, "__dict__", {})
+    # Other libraries' estimator_ may be unfitted, or fitted to other labels.
+    names = "best_estimator_", getattr(type(estimator), "_fitted_as", "")
+    return next((own[name] for name in names if name in own), None)
+
+
 def read_scored(estimator: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
     """The labels, as an array, and the weights for a fitted estimator's score.
 

@@ -23,7 +23,14 @@ from skmtl._plotting import (
     plain_axes,
     styled,
 )
-from skmtl.inspection._fitted import FittedTasks, check_names, default_names, largest, title_of
+from skmtl.inspection._fitted import (
+    FittedTasks,
+    check_names,
+    count_of,
+    default_names,
+    largest,
+    title_of,
+)
 
 Array = NDArray[Any]
 
@@ -292,7 +299,8 @@ class CoefficientDisplay:
         if kind == "features":
             title = title_of(self.estimator_name, int(used), len(at), len(self.order_))
         else:
-            title = f"{len(at)} tasks" if used == len(at) else f"used in {used} of {len(at)} tasks"
+            title = count_of(len(at), "task")
+            title = title if used == len(at) else f"used in {used} of {title}"
             title = f"{self.estimator_name}, {title}" if self.estimator_name else title
         height = legend_above(ax, 1) if self.mean_line_ is not None else 0.0
         ax.set_title(title, fontsize="medium", pad=8.0 + height)

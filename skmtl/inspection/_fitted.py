@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skmtl.design import feature_positions
+from skmtl.design import feature_positions, fitted_within
 
 Array = NDArray[Any]
 
@@ -32,14 +32,14 @@ def last_step(estimator: Any) -> tuple[Any, Any]:
 
 
 def selected_model(estimator: Any) -> tuple[Any, Any]:
-    """The model selected by searches and pipelines, and the names of its columns or None."""
+    """The model within fitted searches and pipelines, and the names of its columns or None."""
     names = None
     while True:
         if hasattr(estimator, "steps"):
             estimator, found = last_step(estimator)
             names = names if found is None else found
-        elif "best_estimator_" in getattr(estimator, "__dict__", {}):
-            estimator = estimator.best_estimator_
+        elif (within := fitted_within(estimator)) is not None:
+            estimator = within
         else:
             return estimator, names
 

@@ -23,6 +23,7 @@ from skmtl.estimators import (
 )
 from skmtl.inspection._affinity import check_learns_relations
 from skmtl.inspection._affinity_result import TaskAffinity
+from skmtl.inspection._fitted import count_of
 from skmtl.inspection._task_problem import TaskProblem
 
 Array = NDArray[Any]
@@ -107,11 +108,12 @@ class TaskGroups:
 
     def __repr__(self) -> str:
         sizes = np.bincount(self.labels[self.labels >= 0], minlength=self.n_groups)
-        groups = "group" if self.n_groups == 1 else "groups"
-        lines = [f"{self.n_groups} {groups} of {len(self.tasks)} tasks"]
+        groups = count_of(self.n_groups, "group")
+        lines = [f"{groups} of {count_of(len(self.tasks), 'task')}"]
         for k, names in enumerate(self.groups):
             shown = ", ".join(str(name) for name in names[:8])
-            lines.append(f"  {k} ({sizes[k]} tasks): {shown}" + (", ..." if sizes[k] > 8 else ""))
+            size = count_of(int(sizes[k]), "task")
+            lines.append(f"  {k} ({size}): {shown}" + (", ..." if sizes[k] > 8 else ""))
         return "\n".join(lines)
 
 
@@ -160,7 +162,7 @@ def group_tasks(
     TypeError
         If the estimator is not one of skmtl, selects its own strength, or learns no correlation.
     ValueError
-        If there are fewer than two tasks, or fewer tasks than groups.
+        If there are fewer than two tasks, or fewer tasks than groups, or no task has coefficients.
 
     See Also
     --------
@@ -211,6 +213,11 @@ def group_tasks(
     if tune:
         problem = problem.tuned(rng, n_jobs)
     matrix = problem.correlation()
+    if np.isnan(matrix).all():
+        raise ValueError(
+            "group_tasks needs tasks with different labels, but in each task all labels are the "
+            "same, so that no coefficients are learned. Pass tasks whose labels vary."
+        )
     seed = int(rng.randint(np.iinfo(np.int32).max))
     losses = errors = np.full(len(candidates), np.nan)
     chosen = 0

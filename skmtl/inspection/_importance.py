@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skmtl.design import feature_positions, listed_offsets
+from skmtl.design import feature_positions, fitted_within, listed_offsets
 
 
 def column_importance(estimator: Any) -> NDArray[np.float64]:
@@ -18,18 +18,19 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
     Parameters
     ----------
     estimator : fitted estimator
-        With ``coef_`` (n_tasks, n_features) or (n_features,).
+        With ``coef_`` (n_tasks, n_features) or (n_features,), or a search that has selected one.
 
     Returns
     -------
     importance : ndarray of shape (`n_features_in_`,)
-        The entries of the task column and of offsets, if there are any, are twice the largest (1.0
-        if all others are zero).
+        The entries of the task column, of offsets and of auxiliary targets, if there are any, are
+        twice the largest (1.0 if all others are zero).
 
     Raises
     ------
     ValueError
-        If the estimator has no ``coef_``, or was not fitted on its ``task_column``.
+        If the estimator has no ``coef_``, was not fitted on its ``task_column``, or has other
+        columns without a coefficient.
 
     Notes
     -----
@@ -58,24 +59,48 @@ def column_importance(estimator: Any) -> NDArray[np.float64]:
     >>> int(selector.fit(X, Y).support_.sum())
     2
     """
-    if not hasattr(estimator, "coef_"):
+    model = _selected(estimator)
+    if not hasattr(model, "coef_"):
         raise ValueError(
-            f"column_importance needs an estimator with coef_, but {type(estimator).__name__} has "
+            f"column_importance needs an estimator with coef_, but {type(model).__name__} has "
             f"none. Pass a fitted linear estimator; for a pipeline, pass its last step."
         )
-    coef = estimator.coef_.toarray() if sp.issparse(estimator.coef_) else estimator.coef_
+    coef = model.coef_.toarray() if sp.issparse(model.coef_) else model.coef_
     matrix = np.atleast_2d(np.asarray(coef, dtype=np.float64))
     importance = np.asarray(np.linalg.norm(matrix, axis=0))
-    task_column = getattr(estimator, "task_column", None)
-    n_aside = len(listed_offsets(estimator)) + (task_column is not None)
-    if not n_aside:
-        return importance
-    if task_column is not None:
-        locate_task_column(estimator, task_column, len(importance) + n_aside)
+    positions, n_columns = _features(model, len(importance))
+    known = getattr(model, "n_features_in_", n_columns)
+    if known != n_columns:
+        raise ValueError(
+            f"column_importance needs a coefficient for each column of X that is a feature, but "
+            f"{type(model).__name__} has {len(importance)} of them for {known} columns. Pass an "
+            f"estimator that is fitted to the columns themselves."
+        )
     largest = importance.max(initial=0.0)
-    columns = np.full(len(importance) + n_aside, 2.0 * largest if largest > 0 else 1.0)
-    columns[feature_positions(estimator, len(columns))] = importance
+    columns = np.full(n_columns, 2.0 * largest if largest > 0 else 1.0)
+    columns[positions] = importance
     return columns
+
+
+def _selected(estimator: Any) -> Any:
+    """The estimator that a search has selected; others as they are."""
+    while (within := fitted_within(estimator)) is not None:
+        estimator = within
+    return estimator
+
+
+def _features(model: Any, n_features: int) -> tuple[NDArray[np.intp], int]:
+    """The positions of the features among the columns of X, and the number of columns."""
+    if hasattr(model, "_main_model"):  # of AuxiliaryTaskRegressor
+        positions, _ = _features(model._main_model(), n_features)
+        return np.array(model._columns.others())[positions], model._columns.width
+    task_column = getattr(model, "task_column", None)
+    n_columns = n_features + len(listed_offsets(model)) + (task_column is not None)
+    if task_column is not None:
+        locate_task_column(model, task_column, n_columns)
+    if n_columns == n_features:
+        return np.arange(n_features), n_columns
+    return np.array(feature_positions(model, n_columns)), n_columns
 
 
 def locate_task_column(estimator: Any, task_column: str | int, n_columns: int) -> int:

@@ -122,7 +122,8 @@ def _coefficients(
 
 def _score_name(search: Any, is_error: bool) -> str:
     if is_error:
-        is_quantile = getattr(search, "loss", "") == "quantile"
+        model = getattr(search, "best_estimator_", search)
+        is_quantile = getattr(model, "loss", "") == "quantile"
         return "mean quantile loss" if is_quantile else "mean squared error"
     if search.scoring is None:
         return "minus mean loss"

@@ -19,7 +19,7 @@ from skmtl._plotting import (
     muted,
     split_axes,
 )
-from skmtl.inspection._fitted import check_names, selected_model
+from skmtl.inspection._fitted import check_names, count_of, selected_model
 from skmtl.inspection._task_order import task_tree
 
 Array = NDArray[Any]
@@ -204,7 +204,7 @@ class TaskRelationDisplay:
         label_axis(self.ax_, "y", [names[t] for t in self.order_])
         if dendrogram:
             self._draw_tree(panels[0], tree)
-        title = f"{self.estimator_name or 'Correlation'}, {len(matrix)} tasks"
+        title = f"{self.estimator_name or 'Correlation'}, {count_of(len(matrix), 'task')}"
         panels[0].set_title(title, fontsize="medium")
         return self
 

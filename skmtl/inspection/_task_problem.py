@@ -151,9 +151,10 @@ class TaskProblem:
         """The correlation (n_tasks, n_tasks) that is learned; NaN where there is none."""
         model = self.copied_model()
         with gather_warnings():
-            return np.asarray(
-                model._set_fit(self.data, model._fit_data(self.data)).task_correlation_
-            )
+            fitted = model._set_fit(self.data, model._fit_data(self.data))
+        # A task that was left out of the objective has no correlation even with itself.
+        learned = np.outer(fitted._learned, fitted._learned)
+        return np.where(learned, fitted.task_correlation_, np.nan)
 
     def losses(self, coef: Array, intercept: Array) -> Array:
         """The sum of each task's weighted losses (..., n_tasks) in these rows.
@@ -239,7 +240,10 @@ def check_fixed_strength(estimator: Any, caller: str) -> None:
     if isinstance(estimator, TaskEstimator):
         if not hasattr(estimator, "alphas"):
             return
-        remedy = f"Pass {name.removesuffix('CV')}: alpha is selected inside."
+        if name.endswith("CV"):
+            remedy = f"Pass {name.removesuffix('CV')}: alpha is selected inside."
+        elif isinstance(getattr(estimator, "estimator", None), TaskEstimator):
+            remedy = "Pass the estimator within it: alpha is selected inside."
     elif hasattr(estimator, "steps"):
         remedy = "Transform X by its other steps, and pass the pipeline's last step."
     elif hasattr(estimator, "estimator"):

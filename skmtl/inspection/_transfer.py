@@ -1,6 +1,6 @@
 """Cross-validated comparison of a multi-task model with models that share less or more."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,10 +25,13 @@ from skmtl.design import (
     split_task_column,
     task_names,
 )
+from skmtl.estimators import TaskEstimator
 from skmtl.inspection._separate import loss_names
 from skmtl.inspection._transfer_models import (
+    check_tasks_read,
     find_last,
     find_task_column,
+    find_template,
     fit_params,
     fit_tuned,
     read_baselines,
@@ -92,9 +95,9 @@ def transfer_gain(
         (:class:`~skmtl.IndependentTaskRegressor` with ``alpha="cv"``); "pooled": one coefficient
         vector for all tasks, with the strength selected by cross-validation. They copy the
         parameters that they have in common with ``estimator`` (task column, intercept, weights).
-        In a pipeline they replace the last step; a search is replaced by its pipeline. If ``loss``
-        is given by task, "independent" is a ridge for each task with its own loss and its own
-        strength, and there is no "pooled".
+        In a pipeline they replace the last step; a search is replaced by its pipeline. They do not
+        see the columns of auxiliary targets. If ``loss`` is given by task, "independent" is a ridge
+        for each task with its own loss and its own strength, and there is no "pooled".
     cv : int, splitter or iterable, default=None
         Outer folds. An int, or None for 5: the number of folds of
         :class:`~skmtl.model_selection.StratifiedTaskKFold`, drawn ``n_repeats`` times. A splitter
@@ -133,7 +136,8 @@ def transfer_gain(
     ------
     ValueError
         If there are fewer than two tasks, or no task has ten labels; if a baseline or the scoring
-        is unknown; if ``cv`` yields fewer than two test sets.
+        is unknown; if ``cv`` yields fewer than two test sets; if steps of a pipeline move the task
+        column.
 
     See Also
     --------
@@ -253,6 +257,8 @@ def transfer_gain(
     tasks = _read_tasks(X, y, task_column, is_classifier(estimator))
     scorer, loss_name = _read_scoring(scoring, tasks, estimator)
     scorer = replace(scorer, task_column=task_column)
+    if scoring is None and is_classifier(estimator):
+        _check_probabilities(models.values())
 
     rng = check_random_state(random_state)
     splits = _split(cv, n_repeats, X, y, groups, task_column, rng)
@@ -371,9 +377,12 @@ def _read_tasks(X: Any, y: Any, task_column: str | int | None, classifier: bool)
         )
     most = tasks.n_labels.max()
     if most < MIN_LABELS:
+        remedy = "Collect more labels"
+        if task_column is not None:
+            remedy += f", or check that column {task_column!r} of X holds the tasks before any step"
         raise ValueError(
             f"No task has {MIN_LABELS} or more labels (the largest has {most}), too few to test a "
-            f"gain. Collect more labels."
+            f"gain. {remedy}."
         )
     return tasks
 
@@ -385,13 +394,13 @@ def _read_scoring(scoring: Any, tasks: _Tasks, estimator: Any) -> tuple[TaskScor
         loss = partial(_log_loss, positive=positive)
         scorer = make_task_scorer(loss, greater_is_better=False, response_method="predict_proba")
         return scorer, "log loss"
-    last = find_last(estimator)
-    quantile = getattr(last, "quantile", None)
-    if scoring is None and quantile is not None and "quantile" in _losses(last):
-        if last.loss == "quantile":
+    model = find_template(estimator)
+    quantile = getattr(model, "quantile", None)
+    if scoring is None and quantile is not None and "quantile" in _losses(model):
+        if model.loss == "quantile":
             loss = partial(mean_pinball_loss, alpha=quantile)
             return make_task_scorer(loss, greater_is_better=False), "quantile loss"
-        chosen = np.array(loss_names(last, tasks.names.tolist())) == "quantile"
+        chosen = np.array(loss_names(model, tasks.names.tolist())) == "quantile"
         loss = partial(_own_error, quantile=quantile, chosen=chosen)
         scorer = make_task_scorer(loss, greater_is_better=False)
         return scorer, "squared error or quantile loss"
@@ -402,6 +411,17 @@ def _read_scoring(scoring: Any, tasks: _Tasks, estimator: Any) -> tuple[TaskScor
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", "the metric")
     name = {"rmse": "root mean squared error"}.get(name, name.replace("_", " "))
     return scorer, f"1 - {name}" if scorer.greater_is_better else name
+
+
+def _check_probabilities(models: Iterable[Any]) -> None:
+    """Raise if a classifier of skmtl lacks the probabilities that the log loss needs."""
+    for model in map(find_template, models):
+        if isinstance(model, TaskEstimator) and not hasattr(model, "predict_proba"):
+            raise ValueError(
+                f"Without scoring, the log loss needs predict_proba, which {type(model).__name__} "
+                f"with loss={model.loss!r} lacks. Pass scoring='accuracy', or models with "
+                f"loss='logistic'."
+            )
 
 
 def _split(
@@ -447,6 +467,8 @@ def _fold_losses(
             fitted = fit_tuned(model, X_train, y_train, mean_scorer, column, seed, kept)
         else:
             fitted = clone(model).fit(X_train, y_train, **fit_params(model, kept))
+        if k == 0 and tasks.codes is not None and column is not None:
+            check_tasks_read(fitted, X_test, column, tasks.codes[test])
         losses[k, tasks.present(test)] = best - task_scorer(fitted, X_test, labels)
     return losses
 

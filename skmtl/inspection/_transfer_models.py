@@ -1,6 +1,7 @@
 """The models that transfer_gain compares: baselines, and the tuning of all models."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection._split import GroupsConsumerMixin
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import has_fit_parameter
 
+from skmtl.auxiliary import AuxiliaryTaskClassifier, AuxiliaryTaskRegressor
+from skmtl.design import encode_tasks, fitted_within, read_ids, split_task_column
 from skmtl.estimators import (
     IndependentTaskClassifier,
     IndependentTaskRegressor,
@@ -23,6 +26,7 @@ from skmtl.estimators import (
     TaskEstimator,
     ridge_grid,
 )
+from skmtl.inspection._main_columns import MainColumns, main_model
 from skmtl.inspection._separate import SeparateTasks, is_mixed
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
 
@@ -59,8 +63,63 @@ def find_last(estimator: Any) -> Any:
     """The model within pipelines, searches and meta-estimators."""
     if isinstance(estimator, Pipeline):
         return find_last(estimator.steps[-1][1])
-    inner = getattr(estimator, "estimator", None)
+    inner = _within(estimator)
     return estimator if inner is None else find_last(inner)
+
+
+def find_template(estimator: Any) -> Any:
+    """The model whose parameters say how data are read and scored.
+
+    It is that of :func:`find_last`, or for a search over structures one that reads data as they do.
+    """
+    last = find_last(estimator)
+    return last._unfitted() if hasattr(type(last), "_unfitted") else last
+
+
+def _within(estimator: Any) -> Any:
+    """The estimator that a search or another meta-estimator holds; None for others.
+
+    Estimators of skmtl that hold another one, such as SafeTransferRegressor, are models themselves:
+    their parameters apply to what they hold.
+    """
+    return None if isinstance(estimator, TaskEstimator) else getattr(estimator, "estimator", None)
+
+
+def check_tasks_read(fitted: Any, X: Any, task_column: str | int, codes: Array) -> None:
+    """Raise if the last step of a pipeline takes other tasks from X than transfer_gain does.
+
+    Parameters
+    ----------
+    fitted : fitted estimator
+    X : rows
+    task_column : str or int
+        The column of X that transfer_gain reads.
+    codes : int ndarray of shape (n_samples,)
+        The tasks in it.
+    """
+    model, given = _input_of_last(fitted, X)
+    column = find_task_column(model)
+    if given is X or column is None:
+        return
+    read = encode_tasks(read_ids(split_task_column(given, column)[1], warn=False))[1]
+    # Steps may give tasks other names, but must not split or join them.
+    n_pairs = len(np.unique(np.column_stack([codes, read]), axis=0))
+    if not n_pairs == len(np.unique(codes)) == len(np.unique(read)):
+        raise ValueError(
+            f"transfer_gain reads the tasks from column {task_column!r} of X, but the pipeline's "
+            f"last step, {type(model).__name__}, was fitted to other tasks: a step before it moves "
+            f"columns. Wrap that step as TaskTransformer(step, task_column=...), which keeps the "
+            f"task column in its place, and pass the same task_column to {type(model).__name__}."
+        )
+
+
+def _input_of_last(fitted: Any, X: Any) -> tuple[Any, Any]:
+    """The model within fitted pipelines and searches, and the rows that it is given for X."""
+    if isinstance(fitted, Pipeline):
+        given = fitted[:-1].transform(X) if len(fitted.steps) > 1 else X
+        return _input_of_last(fitted.steps[-1][1], given)
+    inner = fitted_within(fitted)
+    return (fitted, X) if inner is None else _input_of_last(inner, X)
 
 
 def read_baselines(baselines: Any, estimator: Any) -> dict[str, Any]:
@@ -122,16 +181,30 @@ def _replace_last(estimator: Any, kind: type) -> Any:
     """``kind`` with alpha="cv", in place of a pipeline's last step; searches are dropped."""
     if isinstance(estimator, Pipeline):
         *before, (name, last) = clone(estimator).steps
-        steps = [*before, (name, _replace_last(last, kind))]
+        steps = [*before, *_as_steps(name, _replace_last(last, kind))]
         return _unfollowed(clone(estimator).set_params(steps=steps))
-    inner = getattr(estimator, "estimator", None)
+    if isinstance(estimator, AuxiliaryTaskRegressor | AuxiliaryTaskClassifier):
+        # Without the wrapper the auxiliary targets would be features.
+        inner = main_model(estimator)
+        columns = MainColumns(estimator.auxiliary, estimator.estimator.task_column)
+        return make_pipeline(columns, _replace_last(inner, kind))
+    inner = _within(estimator)
     if inner is not None:
         return _replace_last(inner, kind)
+    estimator = find_template(estimator)
     if is_mixed(estimator):
         return _by_task(estimator, kind)
     own = estimator.get_params(deep=False)
     common = {key for key in kind._get_param_names() if key in own} - _NOT_COPIED  # type: ignore[attr-defined]
     return kind(alpha="cv", **{key: own[key] for key in common})
+
+
+def _as_steps(name: str, model: Any) -> list[tuple[str, Any]]:
+    """A model as the last steps of a pipeline, of which ``alpha`` is selected in the very last."""
+    if not isinstance(model, Pipeline):
+        return [(name, model)]
+    *before, (_, last) = model.steps
+    return [*((f"{name}-{own}", step) for own, step in before), (name, last)]
 
 
 def _by_task(estimator: Any, kind: type) -> Any:
@@ -238,6 +311,8 @@ def select_alpha(
     before, last = _parts(estimator)
     alphas = alpha_grid(last, *_transformed(before, X, y))
     scores = np.zeros(len(alphas))
+    # The steps before the last may move the task column.
+    scorer = replace(scorer, task_column=last.task_column)
     for train, test in folds:
         fitted = None if before is None else clone(before)
         y_train, y_test = _safe_indexing(y, train), _safe_indexing(y, test)

@@ -181,7 +181,7 @@ class TransferGain:
 
 
 def _summary(result: TransferGain, part: BaselineGain) -> list[str]:
-    overall, model = part.overall, part.model
+    overall = part.overall
     share = f" ({overall.relative_gain:+.1%})" if np.isfinite(overall.relative_gain) else ""
     lines = [f"against {part.name}: mean gain {overall.gain:.3g}{share}"]
     if not np.isfinite(overall.population.se):
@@ -191,25 +191,17 @@ def _summary(result: TransferGain, part: BaselineGain) -> list[str]:
             f"  for these tasks: 95% interval {_interval(overall)}",
             f"  for a population of such tasks: {_interval(overall.population)}",
         ]
-    counts = {verdict: int((part.verdict == verdict).sum()) for verdict in VERDICTS}
-    lines += _between_tasks(model, counts)
-    hurt = np.flatnonzero(part.verdict == "hurt")
-    if len(hurt):
-        worst = hurt[np.argsort(model.gain[hurt])][:5]
-        names = ", ".join(
-            f"{result.tasks[t]} ({model.gain[t]:.3g} [{model.low[t]:.3g}, {model.high[t]:.3g}])"
-            for t in worst
-        )
-        lines.append(f"  hurt: {names}" + (", ..." if len(hurt) > len(worst) else ""))
-    return lines
+    return lines + _between_tasks(result, part)
 
 
 def _interval(mean: OverallGain | MeanGain) -> str:
     return f"[{mean.low:.3g}, {mean.high:.3g}], p = {mean.p:.2g}"
 
 
-def _between_tasks(model: GainModel, counts: dict[str, int]) -> list[str]:
+def _between_tasks(result: TransferGain, part: BaselineGain) -> list[str]:
     """What the gains of all tasks together say: first about their distribution, then verdicts."""
+    model = part.model
+    counts = {verdict: int((part.verdict == verdict).sum()) for verdict in VERDICTS}
     helped, spread = model.share_helped, model.spread
     if not np.isfinite(helped.value):
         return []
@@ -227,7 +219,21 @@ def _between_tasks(model: GainModel, counts: dict[str, int]) -> list[str]:
         f"  between tasks: standard deviation {spread.value:.3g} [{spread.low:.3g}, "
         f"{spread.high:.3g}], sharing helped an estimated {helped.value:.0%} of them",
         f"  verdicts (posterior probability at least {1 - LEVEL:.2f}): {verdicts}",
+        *_hurt_most(result, part),
     ]
+
+
+def _hurt_most(result: TransferGain, part: BaselineGain) -> list[str]:
+    """The tasks that sharing hurt most."""
+    model, hurt = part.model, np.flatnonzero(part.verdict == "hurt")
+    if not len(hurt):
+        return []
+    worst = hurt[np.argsort(model.gain[hurt])][:5]
+    names = ", ".join(
+        f"{result.tasks[t]} ({model.gain[t]:.3g} [{model.low[t]:.3g}, {model.high[t]:.3g}])"
+        for t in worst
+    )
+    return [f"  hurt: {names}" + (", ..." if len(hurt) > len(worst) else "")]
 
 
 def compare(

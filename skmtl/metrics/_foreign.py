@@ -58,7 +58,8 @@ def is_loss(metric: Callable[..., Any]) -> bool:
 def find_response(metric: Callable[..., Any]) -> Response:
     """The estimator's method that gives a metric's y_pred; of several the first available."""
     plain = _unwrap(metric)
-    if plain in _LOG_LOSSES:
+    # For more than two classes the area under the ROC curve needs probabilities.
+    if plain in _LOG_LOSSES or "multi_class" in _bound(metric):
         return "predict_proba"
     if not (getattr(plain, "__module__", None) or "").startswith("sklearn."):
         return "predict"
@@ -91,7 +92,7 @@ def adapt(
         Whether y_pred holds predicted labels, not scores or probabilities.
     """
     parameters = _parameters(metric)
-    bound = metric.keywords if isinstance(metric, partial) else {}
+    bound = _bound(metric)
     arguments: dict[str, Any] = {}
     if classes is not None:
         if "labels" in parameters and not of_labels:
@@ -128,6 +129,11 @@ def adapt(
 def _unwrap(metric: Any) -> Any:
     """The function within a ``functools.partial``; any other callable itself."""
     return _unwrap(metric.func) if isinstance(metric, partial) else metric
+
+
+def _bound(metric: Any) -> dict[str, Any]:
+    """The arguments that a ``functools.partial`` passes by name."""
+    return metric.keywords if isinstance(metric, partial) else {}
 
 
 def _parameters(metric: Callable[..., Any]) -> dict[str, inspect.Parameter]:

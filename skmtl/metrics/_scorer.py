@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.metadata_routing import UNUSED
 
-from skmtl.design import read_ids, read_scored, split_task_column
+from skmtl.design import fitted_within, read_ids, read_scored, split_task_column
 from skmtl.metrics import _scores
 from skmtl.metrics._foreign import (
     Response,
@@ -47,8 +48,9 @@ class TaskScorer(BaseEstimator):
     def score(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Scores:
         metric = _METRICS[self.metric][0] if isinstance(self.metric, str) else self.metric
         column = self.task_column
-        if hasattr(estimator, "tasks_") and hasattr(estimator, "_layout"):
-            y, sample_weight = read_scored(estimator, y, sample_weight)
+        model = _model_of(estimator)
+        if hasattr(model, "tasks_"):
+            y, sample_weight = read_scored(model, y, sample_weight)
         task = None if column is None else read_ids(split_task_column(X, column)[1], warn=False)
         method, response = self._respond(estimator, X)
         if np.ndim(y) == 1 and response.ndim == 2 and response.shape[1] == 2:
@@ -85,10 +87,20 @@ class TaskScorer(BaseEstimator):
                 if isinstance(response, list):  # scikit-learn's multi-output classifiers
                     response = np.column_stack([part[:, -1] for part in response])
                 return method, np.asarray(response)
+        model = _model_of(estimator)
+        name = type(estimator if model is None else model).__name__
         raise ValueError(
-            f"The scorer needs {' or '.join(methods)}, which {type(estimator).__name__} lacks. Use "
-            f"another metric, or set response_method to a method of the estimator."
+            f"The scorer needs {' or '.join(methods)}, which {name} lacks. Use another metric, or "
+            f"set response_method to a method of the estimator."
         )
+
+
+def _model_of(estimator: Any) -> Any:
+    """The fitted estimator of skmtl within pipelines and searches; None if there is none."""
+    while estimator is not None and not hasattr(estimator, "_layout"):
+        steps = getattr(estimator, "steps", None)
+        estimator = steps[-1][1] if steps else fitted_within(estimator)
+    return estimator
 
 
 def _find_classes(estimator: Any, y: Any, method: str) -> NDArray[Any] | None:
@@ -135,7 +147,8 @@ def make_task_scorer(
     response_method : str, tuple of str or None, default=None
         The estimator's method that gives y_pred; of several, the first that it has. None:
         decision_function, or else predict_proba, for "roc_auc" and scikit-learn's metrics of
-        scores; predict_proba for scikit-learn's metrics of probabilities; predict for all others.
+        scores; predict_proba for scikit-learn's metrics of probabilities, and with an argument
+        ``multi_class``; predict for all others.
     **kwargs
         Passed to the metric, for example ``beta=2`` for scikit-learn's ``fbeta_score``.
 
@@ -179,7 +192,7 @@ def make_task_scorer(
     if isinstance(key, str) and key in _METRICS:
         _, greater, response = _METRICS[key]
     elif callable(key):
-        greater, response = not is_loss(key), find_response(key)
+        greater, response = not is_loss(key), find_response(partial(key, **kwargs))
     else:
         raise ValueError(
             f"metric must be a function or one of {[*_METRICS]}, got {metric!r}. For a metric of "

@@ -15,6 +15,7 @@ from skmtl import (
     BlockSparseRegressor,
     ClusteredTaskRegressor,
     PooledTaskRegressor,
+    SafeTransferRegressor,
     TaskRelationClassifier,
     TaskRelationRegressor,
     TaskRelationRegressorCV,
@@ -223,6 +224,19 @@ def test_unsuitable_estimators(estimator: Any, message: str) -> None:
     X, Y, _ = planted_shared([2, 1])
     with pytest.raises(TypeError, match=message):
         task_affinity(estimator, X, Y)
+
+
+@pytest.mark.parametrize(
+    ("within", "remedy"),
+    [
+        ("graph", "not SafeTransferRegressor. Pass one such as TaskRelationRegressor"),
+        (TaskRelationRegressor(), "not SafeTransferRegressor. Pass the estimator within it"),
+    ],
+)
+def test_remedies_for_mixtures(within: Any, remedy: str) -> None:
+    X, Y, _ = planted_shared([2, 1])
+    with pytest.raises(TypeError, match=remedy):
+        task_affinity(SafeTransferRegressor(within), X, Y, kind="leave_one_out")
 
 
 def test_unsuitable_data() -> None:

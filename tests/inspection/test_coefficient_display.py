@@ -3,12 +3,14 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmtl import BlockSparseRegressor, IndependentTaskRegressor
 from skmtl.datasets import make_block_sparse
-from skmtl.inspection import CoefficientDisplay
+from skmtl.inference import TaskConformalRegressor
+from skmtl.inspection import CoefficientDisplay, TaskRelationDisplay
 
 
 def labels(ax: Any) -> list[str]:
@@ -64,6 +66,24 @@ def test_one_task_by_feature(figures: Any) -> None:
     largest = coef[np.argsort(-np.abs(coef))[:2]]
     assert_allclose(few.points_.get_offsets()[:, 0], np.sort(largest))
     assert "2 largest shown" in few.ax_.get_title()
+
+
+def test_features_of_conformal_predictors_have_their_names(figures: Any) -> None:
+    data = make_block_sparse(30, 3, 4, n_informative=3, layout="stacked", random_state=0)
+    X = pd.DataFrame(data.data, columns=["a", "b", "c", "school"])
+    within = BlockSparseRegressor(0.1, task_column="school")
+    model = TaskConformalRegressor(within, random_state=0).fit(X, data.target)
+    display = CoefficientDisplay.from_estimator(model, task=0)
+    assert sorted(labels(display.ax_)) == ["a", "b", "c"]
+
+
+def test_one_task_is_singular(figures: Any) -> None:
+    data = make_block_sparse(30, 3, 1, n_informative=3, random_state=0)
+    model = IndependentTaskRegressor(0.1).fit(data.data, data.target)
+    display = CoefficientDisplay.from_estimator(model, feature=0)
+    assert display.ax_.get_title() == "IndependentTaskRegressor, 1 task"
+    relation = TaskRelationDisplay(correlation=np.eye(1), tasks=[0], estimator_name="Fit").plot()
+    assert relation.ax_.get_title() == "Fit, 1 task"
 
 
 def test_given_axes_and_many_tasks(figures: Any) -> None:

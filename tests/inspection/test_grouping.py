@@ -9,7 +9,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import Ridge
 from sklearn.metrics import adjusted_rand_score
 
-from skmtl import ClusteredTaskRegressor, TaskRelationClassifier, TaskRelationRegressor
+from skmtl import (
+    ClusteredTaskClassifier,
+    ClusteredTaskRegressor,
+    TaskRelationClassifier,
+    TaskRelationRegressor,
+)
 from skmtl.inspection import group_tasks
 from skmtl.inspection._grouping import _GramGroups, _pooled, _select, cluster_tasks
 from skmtl.inspection._task_problem import TaskProblem
@@ -98,6 +103,26 @@ def test_clustering_leaves_out_tasks_without_correlation() -> None:
     correlation[5] = correlation[:, 5] = np.nan
     assert_array_equal(cluster_tasks(correlation, 2, 0), [0, 0, 0, 1, 1, -1])
     assert_array_equal(cluster_tasks(correlation, 1, 0), [0, 0, 0, 0, 0, -1])
+
+
+@pytest.mark.parametrize("kind", [TaskRelationClassifier, ClusteredTaskClassifier])
+def test_tasks_of_one_class_have_no_group(kind: Any) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 5))
+    Y = (X[:, :1] * [1, 1, 0, -1] + 0.3 * rng.normal(size=(80, 4)) > 0).astype(float)
+    Y[:, 2] = 1.0
+    model = kind(0.01, n_clusters=2) if kind is ClusteredTaskClassifier else kind(0.01)
+    found = group_tasks(model, X, Y, n_groups=[1, 2], tune=False, random_state=0)
+    assert_array_equal(found.labels, [0, 0, -1, 1])
+    assert repr(found) == "2 groups of 4 tasks\n  0 (2 tasks): 0, 1\n  1 (1 task): 3"
+    assert np.isnan(found.affinity.matrix[2]).all()
+    found.plot()
+
+
+def test_no_task_has_two_classes() -> None:
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match="in each task all labels are the same"):
+        group_tasks(TaskRelationClassifier(), X, np.ones((20, 2)), tune=False)
 
 
 def test_opposite_tasks_do_not_belong_together() -> None:

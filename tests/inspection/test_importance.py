@@ -8,11 +8,16 @@ import pytest
 import scipy.sparse as sp
 from sklearn.feature_selection import RFE, RFECV, SelectFromModel
 from sklearn.linear_model import Lasso, MultiTaskLasso
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neighbors import KNeighborsRegressor
 from stacked_ridge import StackedRidge
 
+from skmtl import BlockSparseRegressor
+from skmtl.auxiliary import AuxiliaryTaskRegressor
 from skmtl.datasets import make_block_sparse
+from skmtl.inference import TaskConformalRegressor
 from skmtl.inspection import column_importance
+from skmtl.model_selection import AlphaSearchCV
 
 
 def fake(coef: Any, **attributes: Any) -> StackedRidge:
@@ -67,6 +72,57 @@ def test_scikit_learn_estimators_need_no_task_column() -> None:
     np.testing.assert_allclose(column_importance(model), np.linalg.norm(model.coef_, axis=0))
     model = Lasso(0.01).fit(X, Y[:, 0])
     np.testing.assert_allclose(column_importance(model), np.abs(model.coef_))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: AlphaSearchCV(model, alphas=[0.2], cv=3),
+        lambda model: GridSearchCV(model, {"alpha": [0.2]}, cv=KFold(3, shuffle=True)),
+        lambda model: GridSearchCV(AlphaSearchCV(model, alphas=[0.2], cv=3), {}, cv=3),
+        lambda model: TaskConformalRegressor(model, random_state=0),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The best alpha")
+def test_searches_are_ranked_like_what_they_select(wrap: Any) -> None:
+    bunch = stacked()
+    order = np.random.default_rng(0).permutation(len(bunch.target))
+    X, y = np.roll(bunch.data, 1, axis=1)[order], bunch.target[order]
+    search = wrap(BlockSparseRegressor(0.2, task_column=0)).fit(X, y)
+    norms = np.linalg.norm(search.coef_ if hasattr(search, "coef_") else
+                           search.best_estimator_.coef_, axis=0)  # fmt: skip
+    np.testing.assert_allclose(column_importance(search), [2 * norms.max(), *norms])
+    selector = RFE(search, n_features_to_select=4, importance_getter=column_importance)
+    np.testing.assert_array_equal(selector.fit(X, y).support_, [True, *bunch.support])
+
+
+@pytest.mark.parametrize("task_column", [None, 0, -1])
+def test_auxiliary_targets_are_kept(task_column: int | None) -> None:
+    bunch = stacked()
+    features = bunch.data[:, :-1]
+    known = bunch.target + 0.1 * np.random.default_rng(0).standard_normal(90)
+    parts = [features[:, :2], known[:, None], features[:, 2:]]
+    task, y = bunch.data[:, -1:], bunch.target
+    if task_column is None:
+        y = np.column_stack([y, -y])
+    else:
+        parts = [task, *parts] if task_column == 0 else [*parts, task]
+    X, place = np.hstack(parts), 3 if task_column == 0 else 2
+    model = AuxiliaryTaskRegressor(
+        BlockSparseRegressor(0.2, task_column=task_column), auxiliary=[place]
+    ).fit(X, y)
+    norms = np.linalg.norm(model.coef_, axis=0)
+    aside = [place] if task_column is None else [place, task_column % 10]
+    importance = column_importance(model)
+    np.testing.assert_array_equal(importance[aside], 2 * norms.max())
+    np.testing.assert_allclose(np.delete(importance, aside), norms)
+    selector = SelectFromModel(model, importance_getter=column_importance, prefit=True)
+    assert selector.transform(X).shape[1] < X.shape[1]
+
+
+def test_a_coefficient_for_each_feature() -> None:
+    with pytest.raises(ValueError, match="StackedRidge has 3 of them for 5 columns. Pass an"):
+        column_importance(fake(COEF, task_column=-1, n_features_in_=5))
 
 
 def test_errors() -> None:

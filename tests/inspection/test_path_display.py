@@ -10,7 +10,12 @@ from sklearn.linear_model import MultiTaskLassoCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmtl import BlockSparseClassifierCV, BlockSparseRegressor, BlockSparseRegressorCV
+from skmtl import (
+    BlockSparseClassifierCV,
+    BlockSparseRegressor,
+    BlockSparseRegressorCV,
+    GraphRegularizedRegressor,
+)
 from skmtl.datasets import make_block_sparse
 from skmtl.inspection import PathDisplay
 from skmtl.model_selection import AlphaSearchCV, path
@@ -66,6 +71,14 @@ def test_draws_path_and_scores_of_a_search(figures: Any, layout: str) -> None:
     named = {text.get_text() for text in display.ax_.texts}
     at = search.best_estimator_.coef_
     assert named == {f"x{j}" for j in np.flatnonzero(at.any(axis=0))} or len(named) == 6
+
+
+@pytest.mark.filterwarnings("ignore:The selected alpha")
+def test_scores_of_a_search_are_named_by_the_loss_within(figures: Any) -> None:
+    data = made()
+    search = AlphaSearchCV(GraphRegularizedRegressor(loss="quantile"), alphas=2, cv=2)
+    display = PathDisplay.from_estimator(search.fit(data.data, data.target))
+    assert display.ax_.get_ylabel().split() == ["mean", "quantile", "loss"]
 
 
 def test_search_with_patience_and_scorer_in_a_pipeline(figures: Any) -> None:

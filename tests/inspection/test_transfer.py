@@ -1,6 +1,7 @@
 """transfer_gain: layouts, models, tuning, groups, folds."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -9,12 +10,13 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import MultiTaskLasso, Ridge
-from sklearn.metrics import mean_squared_error, r2_score
+from sklearn.metrics import log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from transfer_problems import ALONE, quick, related
 
 from skmtl import (
@@ -22,9 +24,13 @@ from skmtl import (
     BlockSparseRegressor,
     IndependentTaskClassifier,
     IndependentTaskRegressor,
+    LowRankRegressor,
     PooledTaskClassifier,
     PooledTaskRegressor,
+    SafeTransferRegressor,
+    StructureSearchRegressorCV,
 )
+from skmtl.auxiliary import AuxiliaryTaskRegressor
 from skmtl.datasets import make_block_sparse
 from skmtl.inspection import transfer_gain
 from skmtl.inspection._transfer_models import (
@@ -35,6 +41,7 @@ from skmtl.inspection._transfer_models import (
     fit_params,
     fit_tuned,
     read_baselines,
+    select_alpha,
 )
 from skmtl.metrics import make_task_scorer, root_mean_squared_error
 from skmtl.model_selection import AlphaSearchCV, StratifiedTaskKFold, alpha_max
@@ -248,6 +255,91 @@ def test_baselines_take_their_parameters_from_the_estimator() -> None:
     assert pipeline[-1] is last
 
 
+@pytest.mark.parametrize("shared", ["graph", LowRankRegressor()])
+def test_baselines_of_a_mixture_take_its_own_parameters(shared: Any) -> None:
+    mixture = SafeTransferRegressor(
+        shared, task_column=-1, loss="poisson", offset_column=0, alphas=2, cv=2
+    )
+    assert find_last(GridSearchCV(mixture, {"gate": [1.0]})) is mixture
+    for model in read_baselines(("independent", "pooled"), mixture).values():
+        assert isinstance(model, IndependentTaskRegressor | PooledTaskRegressor)
+        assert (model.alpha, model.task_column, model.loss) == ("cv", -1, "poisson")
+        assert model.offset_column == 0
+
+
+def test_gain_of_a_mixture() -> None:
+    X, y = related([15, 15, 15])
+    mixture = SafeTransferRegressor("graph", task_column=-1, alphas=2, cv=2)
+    baselines = ["independent", ("same", IndependentTaskRegressor("cv", task_column=-1))]
+    result = quick(mixture, X, y, baselines=baselines, cv=2)
+    assert result.estimator_name == "SafeTransferRegressor"
+    assert_allclose(result["independent"].loss_baseline, result["same"].loss_baseline)
+
+
+def test_baselines_of_a_structure_search_take_its_parameters() -> None:
+    params = {"loss": "poisson", "offset_column": -1}
+    search = StructureSearchRegressorCV(["graph"], params=params, task_column=0)
+    for model in read_baselines(("independent", "pooled"), search).values():
+        assert (model.loss, model.offset_column, model.task_column) == ("poisson", -1, 0)
+
+
+def test_structure_searches_are_scored_by_their_quantile_loss() -> None:
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 2)), rng.standard_normal((30, 2))
+    search = StructureSearchRegressorCV(
+        ["pooled"], params={"loss": "quantile", "quantile": 0.8}, alphas=2, cv=2
+    )
+    result = quick(search, X, Y, baselines=[("constant", Mean())], cv=[*KFold(2).split(X)])
+    assert result.loss_name == "quantile loss"
+    halves = [Y[15:] - Y[:15].mean(axis=0), Y[:15] - Y[15:].mean(axis=0)]
+    expected = np.mean([np.maximum(0.8 * e, -0.2 * e).mean(axis=0) for e in halves], axis=0)
+    assert_allclose(result["constant"].loss_baseline, expected)
+
+
+@pytest.mark.parametrize(
+    ("task_column", "grouped"), [(None, False), (0, False), (0, True), ("school", False)]
+)
+def test_baselines_do_not_see_auxiliary_targets(task_column: Any, grouped: bool) -> None:
+    rng = np.random.default_rng(0)
+    X, y = related([20, 20])
+    if task_column is None:
+        X, y = X[:, :-1], rng.standard_normal((40, 2))
+    else:
+        X = np.roll(X, 1, axis=1)
+    known = y if y.ndim == 1 else y[:, 0]
+    wide = pd.DataFrame(X)
+    wide.insert(1, "late", np.where(rng.random(40) < 0.3, np.nan, known))
+    wide = wide.rename(columns={0: "school"}).rename(columns=str)
+    name = "late" if task_column == "school" else 1
+    if name == 1:
+        wide = wide.to_numpy()
+    narrow = pd.DataFrame(X).rename(columns={0: "school"}).rename(columns=str)
+    narrow = narrow if task_column == "school" else X
+    options = {"cv": 2, "groups": np.arange(40) // 2 if grouped else None, "tune": grouped}
+
+    model = IndependentTaskRegressor(0.1, task_column=task_column)
+    expected = quick(model, narrow, y, baselines="independent", **options)
+    wrapped = AuxiliaryTaskRegressor(model, auxiliary=[name])
+    for estimator in (wrapped, make_pipeline("passthrough", wrapped)):
+        result = quick(estimator, wide, y, baselines="independent", **options)
+        found = result["independent"].loss_baseline
+        assert_allclose(found, expected["independent"].loss_baseline, rtol=1e-3)
+
+
+def test_strengths_in_pipelines_are_scored_by_the_moved_task_column() -> None:
+    # One task has most of the rows; the mean over tasks prefers the other's strength.
+    X, y = related([60, 12], n_unrelated=1)
+    first = np.roll(X, 1, axis=1)
+    moved = make_pipeline(
+        FunctionTransformer(np.roll, kw_args={"shift": -1, "axis": 1}),
+        PooledTaskRegressor(task_column=-1),
+    )
+    scorer = make_task_scorer("rmse", task_column=-1)
+    folds = list(StratifiedTaskKFold(3, task_column=-1, random_state=0).split(X, y))
+    expected = select_alpha(moved[-1], X, y, scorer, folds)
+    assert select_alpha(moved, first, y, replace(scorer, task_column=0), folds) == expected
+
+
 def test_the_task_column_is_that_of_the_first_step() -> None:
     pipeline = make_pipeline(
         TaskTransformer(StandardScaler(), task_column=0), BlockSparseRegressor(task_column=-1)
@@ -442,6 +534,50 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="needs predict_proba, which PerceptronLike lacks"):
         dataset = make_block_sparse(30, 4, 2, n_informative=2, classification=True, random_state=0)
         quick(PerceptronLike(), dataset.data, dataset.target, baselines={"m": PerceptronLike()})
+
+
+def test_a_step_that_moves_the_task_column() -> None:
+    X, y = related([20, 20])
+    # The task column comes first, and a binary feature last.
+    X = np.column_stack([X[:, -1], X[:, :-1], np.arange(40) % 2])
+    scale = ColumnTransformer([("scaled", StandardScaler(), [1, 2])], remainder="passthrough")
+    roll = FunctionTransformer(np.roll, kw_args={"shift": -1, "axis": 1})
+    last = PooledTaskRegressor(0.1, task_column=-1)
+    for pipeline in (make_pipeline(roll, last), make_pipeline(roll, scale, last)):
+        for estimator in (pipeline, GridSearchCV(pipeline, {}, cv=KFold(2, shuffle=True))):
+            with pytest.raises(ValueError, match="column -1 of X, but .* PooledTaskRegressor, was"):
+                quick(estimator, X, y, baselines=[("ridge", Ridge())])
+    # A feature that is not binary has too many values.
+    with pytest.raises(ValueError, match="check that column -1 of X holds the tasks before any"):
+        quick(make_pipeline(roll, last), X[:, :-1], y, baselines=[("ridge", Ridge())])
+    # As the error says.
+    kept = make_pipeline(
+        TaskTransformer(StandardScaler(), task_column=0), PooledTaskRegressor(0.1, task_column=0)
+    )
+    assert quick(kept, X, y, baselines=[("ridge", Ridge())]).n_labels.tolist() == [20, 20]
+    placed = np.column_stack([X[:, 1:], X[:, 0]])
+    kept = make_pipeline(FunctionTransformer(renamed), last)
+    assert quick(kept, placed, y, baselines=[("ridge", Ridge())]).tasks.tolist() == [0, 1]
+
+
+def renamed(X: Any) -> Any:
+    """The same tasks by other numbers."""
+    return np.column_stack([X[:, :-1], 7 - X[:, -1]])
+
+
+def test_classifiers_without_probabilities() -> None:
+    data = make_block_sparse(30, 4, 2, n_informative=2, classification=True, random_state=0)
+    model = BlockSparseClassifier(0.1, loss="squared_hinge")
+    remedy = "BlockSparseClassifier with loss='squared_hinge' lacks. Pass scoring='accuracy'"
+    for estimator in (model, make_pipeline(StandardScaler(), model), AlphaSearchCV(model)):
+        with pytest.raises(ValueError, match=remedy):
+            transfer_gain(estimator, data.data, data.target)
+    alone = {"alone": IndependentTaskClassifier(0.1, loss="squared_hinge")}
+    result = quick(model, data.data, data.target, baselines=alone, scoring="accuracy")
+    assert result.loss_name == "1 - accuracy"
+    # The search that selects alpha is not the user's.
+    with pytest.raises(ValueError, match="needs predict_proba, which BlockSparseClassifier lacks"):
+        quick(model, data.data, data.target, baselines=alone, scoring=log_loss, tune=True)
 
 
 class PerceptronLike(Mean):

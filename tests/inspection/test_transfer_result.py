@@ -103,6 +103,23 @@ def test_repr(result: TransferGain) -> None:
         result["pooled"]
 
 
+def test_repr_lists_the_hurt_only_if_it_counts_verdicts() -> None:
+    rng = np.random.default_rng(0)
+    counts = np.full((25, 6), 4), np.full((25, 6), 16), np.full(6, 20)
+
+    def text(gains: Any) -> str:
+        part = compare("b", -gains, np.zeros_like(gains), *counts)
+        assert (part.verdict == "hurt").any()
+        result = TransferGain("Model", "loss", np.arange(6), counts[2], 25, {"b": part})
+        return repr(result)
+
+    alike = rng.standard_normal((25, 6)) - 2
+    assert "are not distinguishable from one common gain" in text(alike)
+    assert "hurt" not in text(alike)
+    apart = text(alike + 10 * np.arange(6))
+    assert "1 hurt" in apart and "  hurt: 0 (" in apart
+
+
 def test_to_frame(result: TransferGain) -> None:
     frame = result.to_frame()
     assert (

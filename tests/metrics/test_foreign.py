@@ -29,6 +29,17 @@ def test_foreign_metric():
     assert scorer(model, X, labels) == median_error(labels, model.predict_proba(X)[:, 1])
 
 
+def test_area_under_the_curve_of_several_classes_needs_probabilities():
+    X, y = schools()
+    labels = np.digitize(y, [0.5, 1.5])
+    model = LogisticRegression().fit(X, labels)
+    expected = skm.roc_auc_score(labels, model.predict_proba(X), multi_class="ovr")
+    bound = functools.partial(skm.roc_auc_score, multi_class="ovr")
+    assert metrics.make_task_scorer(bound)(model, X, labels) == expected
+    scorer = metrics.make_task_scorer(skm.roc_auc_score, multi_class="ovr")
+    assert scorer(model, X, labels) == expected
+
+
 def hospitals(seed=0):
     """Three tasks with two string labels; the last task has a single class."""
     X, y = schools(seed)

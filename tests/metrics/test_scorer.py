@@ -3,16 +3,23 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from metric_problems import median_error, ridge, schools
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import RFE
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from skmtl import metrics
+from skmtl import BlockSparseRegressor, StructureSearchRegressorCV, metrics
+from skmtl.auxiliary import AuxiliaryTaskRegressor
+from skmtl.inference import TaskConformalRegressor
 from skmtl.metrics._scorer import _METRICS
+from skmtl.model_selection import AlphaSearchCV, AlphaSearchIC
 
 NAN = np.nan
 
@@ -109,6 +116,49 @@ def test_scorer_takes_routed_weights():
     ):
         assert score == scorer(fitted, X.iloc[test], y[test], sample_weight=weight[test])
         assert score != scorer(fitted, X.iloc[test], y[test])
+
+
+def shared_tasks():
+    """Features, and four tasks in a data frame with weights for each label."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4))
+    Y = pd.DataFrame(X * [1, 2, 3, 4] + rng.normal(size=(60, 4)) + [0, 5, 10, 15])
+    weights = pd.DataFrame(rng.uniform(size=(60, 4)))
+    return X, Y.set_axis([*"abcd"], axis=1), weights.set_axis([*"abcd"], axis=1)
+
+
+@pytest.mark.filterwarnings("ignore:The .* alpha.* is the smallest of the grid")
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: make_pipeline(StandardScaler(), model),
+        lambda model: GridSearchCV(model, {"alpha": [0.01, 0.1]}, cv=3),
+        lambda model: GridSearchCV(make_pipeline(model), {}, cv=3),
+        lambda model: AlphaSearchCV(model, alphas=3, cv=3),
+        lambda model: StructureSearchRegressorCV([("own", model)], alphas=3, cv=3),
+        AlphaSearchIC,
+        TaskConformalRegressor,
+        lambda model: AuxiliaryTaskRegressor(model, auxiliary=[3]),
+    ],
+)
+def test_data_frames_are_aligned_with_the_model_within(wrap):
+    X, Y, weights = shared_tasks()
+    model = wrap(BlockSparseRegressor(0.1)).fit(X, Y)
+    error = (model.predict(X) - Y.to_numpy()) ** 2
+    expected = -np.sqrt((error * weights).sum() / weights.sum()).mean()
+    scorer = metrics.make_task_scorer("rmse")
+    for names in ("abcd", "dcba", "bdca"):
+        order = [*names]
+        score = scorer(model, X, Y[order], sample_weight=weights[order[::-1]])
+        assert score == pytest.approx(expected)
+
+
+def test_data_frames_keep_their_order_for_other_estimators():
+    X, Y, _ = shared_tasks()
+    # An RFE is fitted to an array without names.
+    model = RFE(BlockSparseRegressor(0.1), n_features_to_select=2).fit(X, Y)
+    expected = metrics.r2_score(Y.to_numpy(), model.predict(X))
+    assert metrics.make_task_scorer("r2")(model, X, Y) == expected
 
 
 def test_scorer_errors():
