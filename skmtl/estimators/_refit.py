@@ -11,8 +11,8 @@ from skmtl.solvers import choose_solver, solve
 
 Array = NDArray[Any]
 
-# Added to the ridge, as a fraction of the smallest curvature of a selected feature. A fraction of the
-# largest would shrink features on a smaller scale.
+# Added to the ridge, as a fraction of the smallest curvature of a selected feature. A fraction of
+# the largest would shrink features on a smaller scale.
 _LEAST_RIDGE = 1e-9
 # Upper limit of the tolerance.
 _TOL = 1e-7

@@ -154,7 +154,7 @@ def _lacking(name: str, objective: Offers) -> str | None:
         return "needs a penalty on rows of the coefficients (the L2,1 norm) and free intercepts"
     if name == "admm" and not objective.has_spectrum:
         return (
-            "needs the squared loss, no quadratic penalty that couples the tasks, far fewer features "
-            "than rows and, where intercepts are shrunk, a penalty on the mean of the tasks"
+            "needs the squared loss, no quadratic penalty that couples the tasks, far fewer "
+            "features than rows and, where intercepts are shrunk, a penalty on the mean task"
         )
     return None
