@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from problems import SCENARIOS, Problem
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Lasso, LogisticRegression
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
 
 from skmtl import (
     BlockSparseClassifier,
@@ -299,6 +299,24 @@ class TestRefit:
             best = np.linalg.lstsq(A, Y[rows, t] * root[:, 0])[0]
             np.testing.assert_allclose(model.coef_[t, used], best[:-1], atol=1e-4)
             assert model.intercept_[t] == pytest.approx(best[-1], abs=1e-4)
+
+    @pytest.mark.parametrize("ratio", [1e2, 1e4, 1e6])
+    def test_features_on_a_small_scale_are_not_shrunk(self, ratio):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(100, 2)) * [1.0, ratio]
+        Y = X @ [[3.0, 2.0], [2 / ratio, 1 / ratio]] + 0.1 * rng.normal(size=(100, 2))
+        model = BlockSparseRegressor(0.01, refit_support=True).fit(X, Y)
+        expected = LinearRegression().fit(X, Y).coef_
+        np.testing.assert_allclose(model.coef_, expected, rtol=1e-5)
+
+    def test_features_with_a_mean_and_no_intercept_are_not_shrunk(self):
+        rng = np.random.default_rng(0)
+        X = 100 + rng.normal(size=(100, 3))
+        Y = X @ rng.normal(size=(3, 2)) + 0.1 * rng.normal(size=(100, 2))
+        model = BlockSparseRegressor(0.01, refit_support=True, fit_intercept=False).fit(X, Y)
+        assert model.support_.all()
+        expected = LinearRegression(fit_intercept=False).fit(X, Y).coef_
+        np.testing.assert_allclose(model.coef_, expected, atol=1e-4)
 
     def test_reports_the_penalised_fit(self):
         X, Y, _ = make()

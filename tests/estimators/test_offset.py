@@ -177,6 +177,41 @@ def test_pooled_and_shrunk_intercepts_equal_the_reference(rates, model):
 FAMILIES = sorted(name for name in skmtl.__all__ if name.endswith(("Regressor", "Classifier")))
 
 
+LABELS = {
+    "logistic": lambda z: (z > 0).astype(float),
+    "squared_hinge": lambda z: (z > 0).astype(float),
+    "poisson": lambda z: np.exp(z).round(),
+    "gamma": np.exp,
+    "tweedie": lambda z: np.exp(z).round(),
+    "huber": lambda z: z,
+    "quantile": lambda z: z,
+}
+
+
+@pytest.mark.parametrize("size", [36.0, 300.0, 600.0])
+@pytest.mark.parametrize("loss", LABELS)
+@pytest.mark.parametrize("intercept", ["free", "shrunk"])
+def test_far_off_offsets_and_priors_only_move_the_intercepts(loss, size, intercept):
+    if loss == "quantile" and intercept == "shrunk":
+        pytest.skip("quantiles have free intercepts")
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 3))
+    Y = LABELS[loss](X @ rng.normal(size=(3, 2)) / 2 + rng.normal(size=(60, 2)))
+    options = {"loss": loss, "tol": 1e-7, "intercept": intercept}
+    cls = BlockSparseClassifier if loss in ("logistic", "squared_hinge") else BlockSparseRegressor
+    model = cls(0.01, **options).fit(X, Y)
+    for offset in (-size, size):
+        A = np.column_stack([X, np.full(60, offset)])
+        moved = cls(0.01, **options, offset_column=3).fit(A, Y)
+        np.testing.assert_allclose(moved.coef_, model.coef_, atol=1e-3)
+        np.testing.assert_allclose(moved.intercept_ + offset, model.intercept_, atol=1e-2)
+        # Features with a mean give a prior the same distance, which an intercept absorbs.
+        prior = np.array([[0.5, 0, 0]] * 2)
+        near = cls(0.01, **options, prior_coef=prior).fit(X, Y)
+        far = cls(0.01, **options, prior_coef=prior).fit(X + [2 * offset, 0, 0], Y)
+        np.testing.assert_allclose(far.coef_, near.coef_, atol=1e-3)
+
+
 @pytest.mark.turns(3)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_constant_offset_only_moves_the_intercepts(rates, name):

@@ -70,6 +70,12 @@ class TestLimits:
         zero, one = np.zeros(1), np.ones(1)
         assert TweedieLoss(1.5).conjugate(zero, -1e-9 * one) == np.inf
         assert TweedieLoss(1.5).conjugate(zero, zero) == 0
+        # Where e^(-z/2) overflows, a zero has no falling term.
+        loss, z = TweedieLoss(1.5), np.array([-1000.0, -1500.0])
+        none = np.zeros(2)
+        np.testing.assert_array_equal(loss.gradient(none, z), np.exp(z / 2))
+        np.testing.assert_array_equal(loss.curvature(none, z), np.exp(z / 2) / 2)
+        assert (loss.divergence_bound(none, z, np.ones(2)) >= 0).all()
         assert (
             GammaLoss().conjugate(one, one) == 1
             and GammaLoss().conjugate(one, 1.01 * one) == np.inf

@@ -2,8 +2,19 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from skmtl import ClusteredTaskRegressor, LowRankRegressor, reference
+from skmtl import (
+    BlockSparseRegressor,
+    ClusteredTaskRegressor,
+    GroupOverlapRegressor,
+    IndependentTaskRegressor,
+    LowRankRegressor,
+    MultiTaskRegressor,
+    PooledTaskRegressor,
+    reference,
+)
+from skmtl.penalties import Ridge
 from skmtl.solvers import ADMM, solve
 
 MODELS = {
@@ -60,3 +71,24 @@ class TestBounds:
         exact = reference.solve(MODELS[name], *ill_conditioned())
         assert found.objective == pytest.approx(exact.objective, rel=1e-7)
         assert found.dual_gap <= 1e-9 * objective.null_value
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        IndependentTaskRegressor(0.1),
+        PooledTaskRegressor(0.1),
+        BlockSparseRegressor(0.1, l1_ratio=0),
+        MultiTaskRegressor(penalty=Ridge(1.0)),
+        GroupOverlapRegressor(0.1),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_without_a_penalty_that_has_a_prox(model):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(24, 4))
+    Y = X @ rng.normal(size=(4, 5))
+    expected = clone(model).set_params(tol=1e-8).fit(X, Y)
+    found = clone(model).set_params(tol=1e-8, solver="admm").fit(X, Y)
+    assert found.objective_ == pytest.approx(expected.objective_, rel=1e-6)
+    np.testing.assert_allclose(found.coef_, expected.coef_, atol=1e-3)
