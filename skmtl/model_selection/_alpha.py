@@ -120,8 +120,10 @@ def check_estimator(estimator: Any, caller: str) -> None:
     name = type(estimator).__name__
     if hasattr(estimator, "steps"):
         remedy = "Transform X by its other steps, and pass the pipeline's last step"
-    elif isinstance(estimator, TaskEstimator):
+    elif isinstance(estimator, TaskEstimator) and name.endswith("CV"):
         remedy = f"Pass the estimator without cross-validation, {name.removesuffix('CV')}"
+    elif isinstance(estimator, TaskEstimator):
+        remedy = "It selects the strengths of several estimators itself; pass one of these"
     else:
         remedy = "Pass one such as BlockSparseRegressor()"
     raise TypeError(

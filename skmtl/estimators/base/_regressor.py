@@ -88,8 +88,9 @@ class TaskRegressor(RegressorMixin, AdditiveFits, TaskEstimator):
         "bool",
         """
         Divide each task's y by its standard deviation for the fit, so that no task dominates
-        because of its units. ``coef_`` and ``intercept_`` are still in y's units, ``objective_``
-        and ``dual_gap_`` in those of the fit. If False, a warning names tasks whose standard
+        because of its units; with ``prior_coef``, its y less the prior's predictions.
+        ``coef_`` and ``intercept_`` are still in y's units, ``objective_`` and ``dual_gap_`` in
+        those of the fit. If False, a warning names tasks whose standard
         deviations differ by a factor of 100 or more.
         """,
         group="labels",
