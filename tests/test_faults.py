@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import skmtl
 from skmtl.design import TaskStatistics
-from skmtl.estimators.base import _estimator
+from skmtl.estimators.base import _minimisation
 from tests.statistics_cases import make_case
 
 STORED = Path(__file__).parent / "stored"
@@ -31,7 +31,7 @@ class TestInterruptions:
         def interrupted(*args, **kwargs):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(_estimator, "solve", interrupted)
+        monkeypatch.setattr(_minimisation, "solve", interrupted)
         with pytest.raises(KeyboardInterrupt):
             model.fit(other.X, other.y)
         assert vars(model) == before
@@ -39,7 +39,7 @@ class TestInterruptions:
 
     def test_an_unfitted_estimator_stays_unfitted(self, monkeypatch):
         case, model = make_case("shared"), skmtl.TaskRelationRegressor()
-        monkeypatch.setattr(_estimator, "solve", lambda *args, **kwargs: 1 / 0)
+        monkeypatch.setattr(_minimisation, "solve", lambda *args, **kwargs: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             model.fit(case.X, case.y)
         assert not hasattr(model, "n_features_in_")
@@ -57,7 +57,7 @@ class TestInterruptions:
         model.partial_fit(*case.part(slice(0, 60)))
         coef = model.coef_.copy()
         with monkeypatch.context() as patched:
-            patched.setattr(_estimator, "solve", lambda *args, **kwargs: 1 / 0)
+            patched.setattr(_minimisation, "solve", lambda *args, **kwargs: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 model.partial_fit(*case.part(slice(60, None)))
         np.testing.assert_array_equal(model.coef_, coef)
@@ -102,18 +102,18 @@ def fit_and_predict(case):
 
 def blas_threads(case):
     """The BLAS threads within a search that runs in a worker, per call of the solver."""
-    seen, original = [], _estimator.solve
+    seen, original = [], _minimisation.solve
 
     def watched(*args, **kwargs):
         pools = [one for one in threadpool_info() if one["user_api"] == "blas"]
         seen.append(max((one["num_threads"] for one in pools), default=1))
         return original(*args, **kwargs)
 
-    _estimator.solve = watched
+    _minimisation.solve = watched
     try:
         model = skmtl.BlockSparseRegressorCV(alphas=3, n_jobs=2).fit(case.X, case.y)
     finally:
-        _estimator.solve = original
+        _minimisation.solve = original
     return max(seen), model.alpha_
 
 
