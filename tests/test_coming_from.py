@@ -218,6 +218,7 @@ RMTL = {
 }
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", MALSAR)
 def test_malsar(name):
     model, stated = MALSAR[name]

@@ -67,6 +67,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_raw_numbers(raw: dict[str, Any]) -> None:
     assert raw["arguments"] == {"data": "digits", "n_train": [50], "n_labels": [10], "seeds": 1}
     versions = {"python", "numpy", "scipy", "scikit-learn", "numba", "skmtl"}

@@ -33,6 +33,7 @@ def test_output_is_kept_with_its_command(tmp_path, monkeypatch):
     }
 
 
+@pytest.mark.slow
 def test_a_run_is_kept_with_its_date_and_versions(tmp_path, monkeypatch):
     monkeypatch.setattr(record, "RESULTS", tmp_path)
     record.main(["tour", "--help"])

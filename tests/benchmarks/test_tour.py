@@ -90,6 +90,7 @@ def test_quick(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_selects_all_parameters(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def test_errors_name_the_block(cluster):
         Distributed(small_model(**case.params)).fit(*in_blocks(da, case))
 
 
+@pytest.mark.slow
 def test_a_grid_search_runs_on_the_cluster(cluster):
     case = make_case("shared")
     grid = {"alpha": [0.01, 1.0]}
@@ -111,7 +112,7 @@ def test_a_worker_that_dies_changes_nothing(cluster, tmp_path):
     assert_same_statistics(after.statistics_, before.statistics_)
 
 
-@pytest.mark.turns(3)
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["missing", "stacked"])
 @pytest.mark.parametrize("loss", ["logistic", "poisson", "huber"])
 def test_other_losses_have_the_same_optimum(cluster, loss, layout):
@@ -136,6 +137,7 @@ def test_other_losses_have_the_same_optimum(cluster, loss, layout):
     np.testing.assert_allclose(found.predict(X), found.to_local().predict(case.X), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_classes_in_frames_with_a_task_column(cluster):
     frame, columns = stacked_frame(), [*FEATURES, "school"]
     frame["passed"] = np.where(frame["y"] > frame["y"].median(), "yes", "no")
@@ -153,6 +155,7 @@ def test_classes_in_frames_with_a_task_column(cluster):
     assert found.predict(lazy[columns]).compute().tolist() == local.predict(frame[columns]).tolist()
 
 
+@pytest.mark.slow
 def test_blocks_are_read_once_for_all_passes(cluster, tmp_path):
     case = loss_case("logistic", "stacked")
     X, y, weights = in_blocks(da, case, (20,) * 6)

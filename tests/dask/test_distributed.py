@@ -46,6 +46,7 @@ def scheduler(request):
         yield
 
 
+@pytest.mark.turns(2)
 @every_layout
 @pytest.mark.parametrize("unknown", [False, True], ids=["sizes known", "sizes unknown"])
 def test_arrays(layout, unknown):
@@ -406,6 +407,7 @@ class TestPrediction:
         assert model.predict(X).shape == local.shape
         np.testing.assert_allclose(model.predict(X), local, rtol=1e-9, atol=1e-9)
 
+    @pytest.mark.turns(2)
     @every_layout
     @pytest.mark.parametrize("unknown", [False, True], ids=["sizes known", "sizes unknown"])
     def test_arrays_keep_their_blocks(self, layout, unknown):

@@ -56,6 +56,7 @@ def assert_same(one, other, rtol=1e-12):
 
 
 class TestSums:
+    @pytest.mark.turns(2)
     @every_layout
     @pytest.mark.parametrize("n_batches", [1, 3, 120])
     def test_are_those_of_all_rows(self, layout, n_batches):

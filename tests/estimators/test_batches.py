@@ -92,7 +92,7 @@ def test_layouts_and_weights(scenario):
     assert_same(model, problem.X, problem.y, problem.sample_weight)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS[k] for k in (1, 2, 9)), ids=str)
 @pytest.mark.parametrize(
     "model",

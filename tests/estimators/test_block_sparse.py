@@ -102,6 +102,7 @@ class TestOptimum:
         assert_optimal(model, X[kept], y[kept])
         assert_optimal(model, sp.csr_matrix(X[kept]), y[kept])
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", NAMES)
     def test_squared_with_more_features_than_rows(self, name):
         # From rows, not from moments.
@@ -409,6 +410,7 @@ class TestRefit:
 
 
 class TestGrids:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", [name for name in NAMES if OPTIONS[name].get("l1_ratio") != 0])
     @pytest.mark.parametrize("loss", ["squared", "logistic", "multinomial"])
     def test_alpha_max_is_where_penalised_features_enter(self, name, loss):

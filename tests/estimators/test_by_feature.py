@@ -118,6 +118,7 @@ def test_optimum_is_cvxpys_in_both_layouts(name, place):
 
 
 class TestEquivalences:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", FAMILIES)
     def test_a_negative_feature_is_a_positive_one_of_the_other_sign(self, name):
         X, Y, S = make()
@@ -226,6 +227,7 @@ def concave(W, model, groups, weights):
 
 
 class TestCapped:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("penalty", ["capped", "mcp"])
     @pytest.mark.parametrize("positive", [False, SIGNS], ids=["free", "signs"])
     def test_is_a_local_minimum_of_the_stated_objective(self, penalty, positive):

@@ -45,6 +45,7 @@ def test_form_against_cvxpy(form, scenario, classify):
     assert_is_the_optimum(model, problem)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
 @pytest.mark.parametrize("form", ["relaxed", "known", "known-relaxed"])
 def test_losses_against_cvxpy(form, loss):

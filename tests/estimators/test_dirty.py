@@ -9,7 +9,7 @@ from skmtl import DirtyModelClassifier, DirtyModelRegressor
 
 
 class TestDirtyDefault:
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize(
         ("norm", "n_tasks", "expected"),
         [

@@ -50,6 +50,7 @@ def test_every_family(name, layout):
     assert sums.dual_gap_ == gap
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "options",
     [
@@ -75,6 +76,7 @@ def test_options(layout, options):
         np.testing.assert_allclose(intercept, model.intercept_, atol=1e-6)
 
 
+@pytest.mark.turns(2)
 @every_layout
 @pytest.mark.parametrize(
     "name", ["BlockSparseRegressor", "ClusteredTaskRegressor", "PooledTaskRegressor"]

@@ -356,6 +356,7 @@ class TestStrongCoupling:
         Y = X @ rng.standard_normal((5, 4)) + 3 * rng.standard_normal((60, 4))
         return X, Y if kind == "Regressor" else (Y > 0).astype(int)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("alpha", [1e6, 1e9, 1e12])
     def test_is_one_coefficient_vector_for_all_tasks(self, kind, layout, intercept, alpha):
         X, Y = self._data(kind)
@@ -367,6 +368,7 @@ class TestStrongCoupling:
         assert model.objective_ == pytest.approx(pooled.objective_, rel=1e-4)
         assert model.dual_gap_ <= 1e-7 * pooled.objective_ + 1e-7
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("unit", [1e-3, 1e-5, 1e-8, 1e5])
     def test_does_not_depend_on_the_unit_of_the_features(self, kind, layout, intercept, unit):
         # The coefficients scale with 1 / unit, and alpha with unit^2.

@@ -46,6 +46,7 @@ def test_low_rank_against_cvxpy(scenario, classify, power):
     assert best.objective == pytest.approx(stated, rel=1e-6)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("scenario", [SCENARIOS[2], SCENARIOS[8]], ids=["labels", "stacked"])
 @BOTH
 def test_half_the_square_is_the_learned_task_relation(scenario, classify):

@@ -65,7 +65,7 @@ def test_penalty_against_cvxpy(name, scenario, classify):
     assert_is_the_optimum(model, problem, coef=not name.endswith("variation"))
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
 @pytest.mark.parametrize("name", ["dirty", "sum", "graph-ridge", "sparse-variation"])
 def test_losses_against_cvxpy(name, loss):

@@ -176,6 +176,7 @@ class TestOptimum:
         problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
         return w.value, float(b.value)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", PENALTIES)
     @pytest.mark.parametrize("n", [2, 12])
     def test_squared_loss(self, name, n):
@@ -459,6 +460,7 @@ class TestData:
         assert new.predict_proba(Xn).shape == (N_ROWS, N_TASKS + 1)
         assert new.score(Xn, new.predict(Xn)) == 1.0
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("model", [*REGRESSORS, CLASSIFIERS[0]])
     def test_whole_tasks_are_left_out_in_cross_validation(self, model):
         X, y, _, _ = tasks()

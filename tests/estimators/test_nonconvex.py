@@ -191,6 +191,7 @@ class TestAsAnEstimator:
         if name == "overlap":
             np.testing.assert_allclose(other.assignments_ @ other.latent_tasks_, other.coef_)
 
+    @pytest.mark.turns(2)
     @QUIET
     @pytest.mark.parametrize("loss", ["huber", "poisson", "squared_hinge"])
     def test_other_losses_fall_too(self, name, loss):

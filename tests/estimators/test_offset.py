@@ -100,6 +100,7 @@ def stated(loss, Y, Z):
     return cp.square(cp.pos(1 - cp.multiply(signs, Z))) / 2
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["huber", "poisson", "logistic", "squared_hinge"])
 @pytest.mark.parametrize("n_columns", [1, T])
 def test_fit_minimises_the_objective_with_offsets(rates, loss, n_columns):
@@ -188,6 +189,7 @@ LABELS = {
 }
 
 
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("size", [36.0, 300.0, 600.0])
 @pytest.mark.parametrize("loss", LABELS)
 @pytest.mark.parametrize("intercept", ["free", "shrunk"])
@@ -232,6 +234,7 @@ def test_a_constant_offset_only_moves_the_intercepts(rates, name):
     np.testing.assert_allclose(moved.predict(A), model.predict(X), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "model",
     [

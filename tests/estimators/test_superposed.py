@@ -144,6 +144,7 @@ class TestOptimum:
         penalty = first(0.2).value(P) + second(0.2 * FAMILIES[family][3]).value(Q)
         assert loss + penalty == pytest.approx(model.objective_, rel=1e-9)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("solver", ["fista", "admm"])
     def test_identity_design_does_not_diverge(self, family, solver):
         # Both parts share one gradient: the step for one part is twice too long for both.
@@ -213,6 +214,7 @@ SHARP = {
 class TestVanishingParts:
     """If one norm is nowhere larger than the other, the superposition equals that norm."""
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("side", [0, 1], ids=["lower", "upper"])
     def test_bounds_are_sharp(self, family, side):
         T, d = 4, 5
@@ -443,6 +445,7 @@ class TestAsAnEstimator:
         )
         np.testing.assert_allclose(model.coef_, masked.coef_, atol=1e-2)
 
+    @pytest.mark.turns(2)
     def test_warm_start(self, family):
         X, Y = small()
         model = make_model(family, 0.1, warm_start=True, tol=1e-7, max_iter=50_000).fit(X, Y)
@@ -518,6 +521,7 @@ class TestAsAnEstimator:
                 model.fit(X, Y)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("share", [0.1, 0.03])
 def test_school_is_solved_in_few_iterations(family, data_file, share):
     school = load_school(data_file("school.npz"))

@@ -41,6 +41,7 @@ def objective(model, X, O, Y, ridge):  # noqa: E741
     return value
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("n_columns", [1, 2])
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
 def test_entire_space_against_scipy(funnel, n_columns, container):

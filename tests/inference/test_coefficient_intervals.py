@@ -375,6 +375,7 @@ class TestDebiased:
         assert (low.standard_errors <= high.standard_errors * (1 + 1e-9)).all()
         assert (high.standard_errors <= 2 * low.standard_errors * (1 + 1e-9)).all()
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(
         "model",
         [
@@ -556,6 +557,7 @@ class TestBootstrap:
         for rows in drawn(BlockSparseClassifier(0.01), X, labels):
             assert (labels[rows].sum(axis=0) > 0).all()
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(
         "model",
         [

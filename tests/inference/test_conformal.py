@@ -257,6 +257,7 @@ class TestLayouts:
             assert model.predict(X).shape == (80, 3)
             assert model.n_calibration_.sum() == len(model.calibration_scores_)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("method", ["split", "cv+"])
     @pytest.mark.parametrize("inner", [Ridge(), LinearRegression(), BlockSparseRegressor(0.1)])
     def test_a_single_column_of_labels(self, inner, method):

@@ -64,6 +64,7 @@ def largest_unimodal_tail(mean, count, size):
     return best
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("threshold", [0.62, 0.7, 0.75, 0.8, 0.9, 1.0])
 @pytest.mark.parametrize("theta", [0.05, 0.2])
 def test_unimodal_bound_is_the_largest_tail(threshold, theta):

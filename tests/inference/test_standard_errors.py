@@ -184,6 +184,7 @@ def learned(model):
     return between @ np.linalg.inv(np.eye(8) + getattr(model, "ridge", 0.0) * between)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("intercept", ["free", "shrunk", 3.0])
 @pytest.mark.parametrize(
     "model",

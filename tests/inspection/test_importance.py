@@ -74,6 +74,7 @@ def test_scikit_learn_estimators_need_no_task_column() -> None:
     np.testing.assert_allclose(column_importance(model), np.abs(model.coef_))
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "wrap",
     [

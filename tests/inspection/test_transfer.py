@@ -296,6 +296,7 @@ def test_structure_searches_are_scored_by_their_quantile_loss() -> None:
     assert_allclose(result["constant"].loss_baseline, expected)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("task_column", "grouped"), [(None, False), (0, False), (0, True), ("school", False)]
 )

@@ -59,6 +59,7 @@ def test_sums_are_those_of_the_definition(engine, tmp_path):
         assert yy == pytest.approx(float((w[own] * z) @ z), rel=1e-11)
 
 
+@pytest.mark.turns(2)
 @each_engine
 @pytest.mark.parametrize("layout", ("stacked", "complete", "gaps"))
 def test_fits(engine, layout, tmp_path):

@@ -37,6 +37,7 @@ ROLES = {
 }
 
 
+@pytest.mark.turns(2)
 @each_engine
 @pytest.mark.parametrize("case", ROLES)
 def test_roles(engine, case, tmp_path):

@@ -135,6 +135,7 @@ def _perturbed(W):
 class TestContinuity:
     """A rounding error in its argument changes a penalty only by rounding error."""
 
+    @pytest.mark.turns(2)
     def test_value(self, name):
         penalty = PENALTIES[name]
         for at, W in POINTS.items():

@@ -32,6 +32,7 @@ from skmtl.penalties import L1, L21, L1Inf, TraceNorm
 
 
 class TestDegenerateData:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("kind", ["zero", "constant", "equal rows"])
     @pytest.mark.parametrize("loss", ["squared", "huber", "poisson"])
     @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])

@@ -147,6 +147,7 @@ class TestDerivatives:
         assert curvature.max() <= loss.curvature_bound * (1 + 1e-15)
         assert curvature.max() == pytest.approx(loss.curvature_bound)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(("loss", "labels"), SMOOTH)
     @pytest.mark.parametrize("size", [1e-7, 1e-3, 0.04999, 0.05001, 1.0, 20.0])
     def test_divergence_bound(self, loss, labels, size):

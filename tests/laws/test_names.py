@@ -145,7 +145,7 @@ def test_weights_and_scored_labels_in_another_order(library):
     assert classifier.score(X, library((Y > 0)[["kiwi", "fig", "pear"]])) == pytest.approx(right)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     "result",
     [

@@ -32,7 +32,7 @@ FAMILIES = {
 }
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     ("family", "scenario", "classify"), list(by_turns(FAMILIES, SCENARIOS[:13]))
 )
@@ -101,6 +101,7 @@ class AnyPenalty(BlockSparseRegressor):
         return self.penalty
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("solver", ["admm", "fista"])
 @pytest.mark.parametrize("penalty", [L1(0.2), TaskGroup(0.4), TraceNorm(0.4)], ids=str)
 @pytest.mark.parametrize("layout", ["shared", "stacked"])

@@ -304,6 +304,7 @@ class TestProx:
             alone = penalty.prox(V[j : j + 1], float(column[j, 0]))
             np.testing.assert_allclose(W[j : j + 1], alone, rtol=1e-13, atol=0)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("step", [0.1, 0.5, 2.0])
     @pytest.mark.parametrize("penalty", ALL)
     def test_has_a_derivative(self, penalty, step):
@@ -348,6 +349,7 @@ class TestProx:
         alphas = 0.8 if name == "Ridge" else EACH
         np.testing.assert_allclose(W + step * alphas * W, V, rtol=1e-9, atol=1e-9)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", TABLE)
     def test_is_cvxpys(self, name):
         penalty, _ = TABLE[name]

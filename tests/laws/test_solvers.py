@@ -43,6 +43,7 @@ class TestCertificates:
         # The initial gap is far from zero.
         assert gaps[0] > 1e-3 * scale
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("penalty", SMOOTH)
     @pytest.mark.parametrize("pooled", [False, True])

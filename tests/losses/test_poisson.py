@@ -85,6 +85,7 @@ def test_rows_that_only_one_task_has(far):
     assert shared.dual_gap_ <= 1e-3
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("mean", [10, 300, 1e6])
 @pytest.mark.parametrize("sparsity", [0.0, 0.5])
 def test_counts_of_unequal_sizes(mean, sparsity):

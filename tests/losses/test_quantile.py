@@ -77,6 +77,7 @@ def test_every_penalty_against_cvxpy(model, quantile):
 
 
 class TestAgainstScikitLearn:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(
         ("alpha", "quantile"),
         [

@@ -47,6 +47,7 @@ def hospitals(seed=0):
     return X, labels
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "metric, method, kwargs",
     [

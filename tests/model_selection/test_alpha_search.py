@@ -411,7 +411,7 @@ def test_errors_name_the_remedy(params, message, shared):
 
 
 class TestStatistics:
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize("cls", REGRESSORS, ids=lambda cls: cls.__name__)
     def test_the_parts_are_the_folds(self, cls):
         layout = "stacked" if REGRESSORS.index(cls) % 2 else "missing"

@@ -93,6 +93,7 @@ def test_the_stricter_criterion_selects_fewer_features(shared):
     assert sizes[0] > sizes[1] == sizes[2] >= sizes[3] >= 3
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("cls", REGRESSORS)
 def test_every_regressor_is_compared_or_refused_with_a_remedy(cls, shared):
     X, Y = shared.data[:40, :6], shared.target[:40]

@@ -89,6 +89,7 @@ PUBLISHED = [
 ]
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("published", PUBLISHED, ids=lambda p: f"{p[0]}-{p[1]}")
 def test_published_objectives_with_tasks_of_different_sizes(published, norm):

@@ -517,7 +517,7 @@ def test_tasks_of_one_class_follow_the_plain_estimator(stacked):
 # A scikit-learn estimator
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize("cls", CV)
 def test_clone_pickle_threads(cls, shared):
     Y = (shared.target > 0).astype(int) if _is_classifier(cls) else shared.target

@@ -88,6 +88,7 @@ def test_one_target_keeps_the_axis_of_tasks(shared):
     np.testing.assert_allclose(coefs[0], expected, atol=1e-6)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("model", REGRESSORS + CLASSIFIERS, ids=repr)
 def test_equals_single_fits(shared, model):
     model = model.set_params(tol=1e-9)

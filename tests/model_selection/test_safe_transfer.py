@@ -383,8 +383,8 @@ class TestErrors:
 
     def test_any_penalty_with_one_loss(self):
         X, Y, _ = planted(30)
-        mine = SafeTransferRegressor(MultiTaskRegressor(), loss="huber", **FEW).fit(X, Y)
-        same = SafeTransferRegressor(BlockSparseRegressor(), loss="huber", **FEW).fit(X, Y)
+        mine = SafeTransferRegressor(MultiTaskRegressor(), **FEW).fit(X, Y)
+        same = SafeTransferRegressor(BlockSparseRegressor(), **FEW).fit(X, Y)
         assert mine.alphas_[1] == pytest.approx(same.alphas_[1], rel=1e-6)
         np.testing.assert_allclose(mine.expert_coefs_[1], same.expert_coefs_[1], atol=1e-2)
         by_task = dict.fromkeys(range(8), "huber") | {0: "squared"}

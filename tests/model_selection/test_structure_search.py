@@ -413,11 +413,11 @@ def test_report_says_whether_any_gain_is_clear():
 
 def test_report_names_the_quantile_loss(shared):
     search = StructureSearchRegressorCV(
-        FEW, alphas=[1.0, 0.1], cv=3, params={"loss": "quantile", "quantile": 0.8}
+        ["graph"], alphas=[1.0, 0.1], cv=2, params={"loss": "quantile", "quantile": 0.8}
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        search.fit(shared.data, shared.target)
+        search.fit(shared.data[:30], shared.target[:30])
     assert search.results_.error == "mean quantile loss"
     text = search.report()
     assert "squared" not in text and ("mean quantile loss" in text or "No structure" in text)
@@ -483,6 +483,7 @@ def test_plot_draws_every_structure(fitted):
     display.figure_.clear()
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", ["my_own_structure_of_these_tasks", 9 * "long_names_", 60 * "n"])
 @pytest.mark.parametrize("error", ["mean squared error", "mean absolute percentage error"])
 def test_plot_fits_into_its_figure_with_long_names(name, error):

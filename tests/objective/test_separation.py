@@ -23,6 +23,7 @@ SEPARABLE = [
 
 
 class TestSeparableLabels:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("layout", ["shared", "stacked"])
     @pytest.mark.parametrize("model", SEPARABLE, ids=str)
     def test_warns_and_stops(self, model, layout):

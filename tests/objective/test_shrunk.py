@@ -308,7 +308,7 @@ def test_cross_validated_estimators():
         np.testing.assert_allclose(chosen.intercept_, fixed.intercept_, atol=1e-6)
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @pytest.mark.parametrize(
     "name", ["CappedBlockSparse", "SparseTaskRelation", "GroupOverlap"], ids=str
 )

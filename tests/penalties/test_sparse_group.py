@@ -137,7 +137,7 @@ class TestValue:
 
 
 class TestProx:
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
     @given(V=matrices, step=steps, seed=st.integers(0, 10**6))
     def test_beats_other_points(self, penalty, of_row, V, step, seed):
@@ -150,6 +150,7 @@ class TestProx:
                 for other in (moved, np.maximum(moved, 0), moved * CHOSEN, moved * (W != 0)):
                     assert best <= prox_objective(penalty, other, V, each) * (1 + 1e-9) + 1e-9
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
     def test_is_cvxpys(self, penalty, of_row):
         V = 2 * np.random.default_rng(1).standard_normal(SHAPE)
@@ -158,7 +159,7 @@ class TestProx:
                 penalty.prox(V, step), stated_prox(penalty, V, step), atol=1e-5
             )
 
-    @pytest.mark.turns(2)
+    @pytest.mark.turns(3)
     @pytest.mark.parametrize(("penalty", "of_row"), ALL)
     @given(A=matrices, B=matrices, step=steps)
     def test_is_firmly_non_expansive(self, penalty, of_row, A, B, step):

@@ -274,6 +274,7 @@ def add_sum(frame: Any) -> Any:
     return frame.assign(total=frame.sum(axis=1))
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     ("inner", "names"),
     [

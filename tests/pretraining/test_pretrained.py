@@ -34,7 +34,7 @@ def stack(X, Y, weights):
     return np.column_stack([X[rows], tasks]), Y[rows, tasks], weights[rows]
 
 
-@pytest.mark.turns(2)
+@pytest.mark.turns(3)
 @parametrize_with_checks([PretrainedTaskRegressor(), PretrainedTaskClassifier()])
 def test_sklearn_checks(estimator, check):
     check(estimator)
@@ -66,6 +66,7 @@ def two_stages(X, Y, weights, rho, alpha, pooled_alpha, *, classifier):
     return pooled, (1 - rho) * pooled + V.value.T, b.value
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("classifier", [False, True])
 @pytest.mark.parametrize("layout", ["shared", "stacked", "sparse"])
 def test_fit_equals_the_formula(problem, classifier, layout):

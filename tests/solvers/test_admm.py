@@ -73,6 +73,7 @@ class TestBounds:
         assert found.dual_gap <= 1e-9 * objective.null_value
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize(
     "model",
     [

@@ -26,6 +26,7 @@ def many_features(n=40, d=300, n_tasks=4, seed=0):
 
 
 class TestAgainstScikitLearn:
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("intercept", [True, False])
     @pytest.mark.parametrize("divisor", [2, 20, 100])
     def test_multi_task_lasso(self, divisor, intercept):

@@ -92,6 +92,7 @@ def test_sparse_features(loss, container, precision):
     np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-3)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("loss", ["logistic", "multinomial"])
 def test_single_precision_and_unequal_units(loss, precision):
     X, y = make()
@@ -120,6 +121,7 @@ def test_other_losses_and_designs():
     both(BlockSparseClassifier(), X, Y)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("penalty", [L21(0.02), L1(0.01)], ids=repr)
 @pytest.mark.parametrize("loss", ["logistic", "multinomial"])
 def test_thresholds_of_entries(loss, penalty):

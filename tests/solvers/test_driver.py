@@ -278,6 +278,7 @@ class TestHardCases:
         np.testing.assert_allclose(model.predict(X), Y[:, 0], atol=1e-9)
         assert not model.coef_.any()
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
     @pytest.mark.parametrize("stacked", [False, True])
     def test_many_more_features_than_rows(self, container, stacked):
