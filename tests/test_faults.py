@@ -131,6 +131,7 @@ class TestProcesses:
             np.testing.assert_allclose(each[0], alone[0], rtol=1e-12)
             np.testing.assert_allclose(each[1], alone[1], rtol=1e-10)
 
+    @pytest.mark.turns(2)
     @pytest.mark.parametrize("method", ["spawn", "fork"])
     def test_children_fit_as_their_parent(self, method):
         if method not in multiprocessing.get_all_start_methods():

@@ -6,7 +6,7 @@ from tests.fuzz.__main__ import run
 from tests.fuzz.cases import draw
 
 
-@pytest.mark.turns(3)
+@pytest.mark.turns(5)
 @pytest.mark.parametrize("first", range(0, 200, 20))
 def test_a_documented_error_or_a_certified_fit(first):
     counts, violations = run(20, first)

@@ -151,6 +151,7 @@ def test_families(model):
     assert type(lazy.to_local()) is type(model)
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("ids", ["string", "category"])
 def test_frames_with_a_task_column(ids):
     frame, columns = stacked_frame(ids=ids), [*FEATURES, "school"]

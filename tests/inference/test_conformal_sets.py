@@ -205,6 +205,7 @@ class TestErrors:
         right = (model.predict(X) == Y) | np.isnan(Y)
         assert model.score(X, Y) == pytest.approx(right.all(axis=1).mean())
 
+    @pytest.mark.slow
     def test_check_estimator(self):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -38,6 +38,7 @@ def amounts():
     return X, Y
 
 
+@pytest.mark.slow
 def test_separate_fits_are_those_of_the_baselines(mixed):
     X, Y = mixed
     Y = Y.copy()

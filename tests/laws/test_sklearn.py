@@ -182,6 +182,7 @@ def test_persistence(roundtrip, stacked, tmp_path):
     np.testing.assert_array_equal(again.predict(stacked.data), model.predict(stacked.data))
 
 
+@pytest.mark.turns(2)
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_grid_search_in_a_pipeline_shared(shared, n_jobs):
     pipeline = make_pipeline(StandardScaler(), BlockSparseRegressor())

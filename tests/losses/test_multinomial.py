@@ -335,6 +335,7 @@ class TestData:
         calibrated = CalibratedClassifierCV(multinomial(0.01), cv=3).fit(X, y)
         assert calibrated.predict_proba(X).shape == (150, 4)
 
+    @pytest.mark.slow
     def test_check_estimator(self):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -163,6 +163,7 @@ def run_python(code):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_without_a_folder_to_write_to_one_warning_says_what_to_do():
     messages, taken = map(ast.literal_eval, run_python(NOWHERE))
     assert len(messages) == 1
