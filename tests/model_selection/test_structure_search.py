@@ -326,7 +326,7 @@ def test_scores_with_an_offset_are_those_of_the_estimator(shared):
 
 
 def test_equal_values_of_common_parameters_are_no_conflict(shared):
-    chain = sparse.diags_array([np.ones(3), np.ones(3)], offsets=[-1, 1]).tocsr()
+    chain = sparse.csr_array(np.eye(4, k=1) + np.eye(4, k=-1))
     prior = {task: np.arange(10.0) for task in range(4)}
     mine = FusedTaskRegressor(graph=chain.copy(), prior_coef=dict(prior))
     search = StructureSearchRegressorCV(
