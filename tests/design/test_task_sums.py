@@ -206,6 +206,7 @@ class TestRowsWithoutLabels:
         rng = np.random.default_rng(0)
         X, Y = rng.standard_normal((40_000, 30)), rng.standard_normal((40_000, 3))
         Y[rng.random(Y.shape) < 0.3] = np.nan
+        BlockSparseRegressor(alpha=0.1).fit(X, Y)  # loads compiled code
         tracemalloc.start()
         BlockSparseRegressor(alpha=0.1).fit(X, Y)
         peak = tracemalloc.get_traced_memory()[1]
