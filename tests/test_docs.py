@@ -32,8 +32,8 @@ INTERNAL = {
     "objective": None,
     "solvers": None,
     "inspection": {
-        *("FittedTasks", "LinearModel", "count_of", "feature_names", "find_last"),
-        *("find_task_column", "holm", "largest"),
+        *("FittedTasks", "LinearModel", "check_task_column", "count_of", "feature_names"),
+        *("find_last", "find_task_column", "holm", "largest"),
     },
     "losses": {
         *("FunnelLoss", "GivenSlopesLoss", "OffsetLoss", "SmoothQuantileLoss", "log_reached"),

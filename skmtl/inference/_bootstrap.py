@@ -12,8 +12,8 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from skmtl._parallel import run_parallel
 from skmtl._warnings import Message, gather_warnings, warn
 from skmtl.design import as_label_array, encode_tasks
-from skmtl.inference._rows import check_task_column, tasks_of_labels, weights_of_fit
-from skmtl.inspection import FittedTasks, find_task_column
+from skmtl.inference._rows import tasks_of_labels, weights_of_fit
+from skmtl.inspection import FittedTasks, check_task_column, find_task_column
 
 Array = NDArray[Any]
 

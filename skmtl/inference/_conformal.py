@@ -34,12 +34,11 @@ from skmtl.inference._rows import (
     Indices,
     Rows,
     Split,
-    check_task_column,
     indexable,
     tasks_of_labels,
     weights_of_fit,
 )
-from skmtl.inspection import find_task_column
+from skmtl.inspection import check_task_column, find_task_column
 from skmtl.model_selection import Delegation
 
 Array = NDArray[Any]

@@ -7,7 +7,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from skmtl.design import (
@@ -18,7 +17,6 @@ from skmtl.design import (
     split_task_column,
     task_names,
 )
-from skmtl.inspection import find_task_column
 from skmtl.model_selection import StratifiedTaskKFold
 
 Array = NDArray[Any]
@@ -126,31 +124,6 @@ def tasks_of_labels(X: Any, y: Any, labels: Array, task_column: Any) -> tuple[Ar
         return np.arange(1), np.zeros(len(labels), dtype=np.intp)
     n_tasks = labels.shape[1]
     return task_names(y, n_tasks), np.tile(np.arange(n_tasks), (len(labels), 1))
-
-
-def check_task_column(model: Any, X: Any, task_column: Any) -> None:
-    """Raise if the steps of a fitted pipeline have put another column in the task column's place.
-
-    The tasks are read from X, but by the last step from the transformed X. There the ids may
-    differ, as they may have been encoded, but not which rows share one.
-    """
-    model = getattr(model, "best_estimator_", model)
-    if not isinstance(model, Pipeline) or task_column is None or len(model) < 2:
-        return
-    inner = model[-1]
-    column = find_task_column(inner)
-    if column is None:
-        return
-    places = (X, task_column), (model[:-1].transform(X), column)
-    read = [encode_tasks(read_ids(split_task_column(*each)[1], warn=False)) for each in places]
-    pairs = np.unique(np.column_stack([codes for _, codes in read]), axis=0)
-    if any(len(pairs) > len(tasks) for tasks, _ in read):
-        raise ValueError(
-            f"The steps of the pipeline move the task column: column {column!r} of their output, "
-            f"which {type(inner).__name__} reads, has other tasks than column {task_column!r} of "
-            f"X. Transform the features by TaskTransformer, which leaves the task column in its "
-            f"place, or move it in X to where the pipeline puts it."
-        )
 
 
 def indexable(data: Any) -> Any:

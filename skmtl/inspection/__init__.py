@@ -19,7 +19,7 @@ from skmtl.inspection._summary import Summary, summary
 from skmtl.inspection._task_model import task_model
 from skmtl.inspection._transfer import transfer_gain
 from skmtl.inspection._transfer_display import TransferGainDisplay
-from skmtl.inspection._transfer_models import find_last, find_task_column
+from skmtl.inspection._transfer_models import check_task_column, find_last, find_task_column
 from skmtl.inspection._transfer_result import TransferGain, holm
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "transfer_gain",
     # For the packages above only.
     "FittedTasks",
+    "check_task_column",
     "count_of",
     "feature_names",
     "find_last",

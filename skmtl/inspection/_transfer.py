@@ -28,7 +28,7 @@ from skmtl.design import (
 from skmtl.estimators import TaskEstimator
 from skmtl.inspection._separate import loss_names
 from skmtl.inspection._transfer_models import (
-    check_tasks_read,
+    check_task_column,
     find_last,
     find_task_column,
     find_template,
@@ -467,8 +467,8 @@ def _fold_losses(
             fitted = fit_tuned(model, X_train, y_train, mean_scorer, column, seed, kept)
         else:
             fitted = clone(model).fit(X_train, y_train, **fit_params(model, kept))
-        if k == 0 and tasks.codes is not None and column is not None:
-            check_tasks_read(fitted, X_test, column, tasks.codes[test])
+        if k == 0:
+            check_task_column(fitted, X_test, column)
         losses[k, tasks.present(test)] = best - task_scorer(fitted, X_test, labels)
     return losses
 

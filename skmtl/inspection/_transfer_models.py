@@ -85,31 +85,32 @@ def _within(estimator: Any) -> Any:
     return None if isinstance(estimator, TaskEstimator) else getattr(estimator, "estimator", None)
 
 
-def check_tasks_read(fitted: Any, X: Any, task_column: str | int, codes: Array) -> None:
-    """Raise if the last step of a pipeline takes other tasks from X than transfer_gain does.
+def check_task_column(fitted: Any, X: Any, task_column: str | int | None) -> None:
+    """Raise if the steps of a fitted pipeline have put another column in the task column's place.
+
+    The tasks are read from X, but by the last step from the transformed X. There the ids may
+    differ, as they may have been encoded, but not which rows share one.
 
     Parameters
     ----------
     fitted : fitted estimator
     X : rows
-    task_column : str or int
-        The column of X that transfer_gain reads.
-    codes : int ndarray of shape (n_samples,)
-        The tasks in it.
+    task_column : str, int or None
+        The column of X from which the tasks are read.
     """
     model, given = _input_of_last(fitted, X)
     column = find_task_column(model)
-    if given is X or column is None:
+    if given is X or column is None or task_column is None:
         return
-    read = encode_tasks(read_ids(split_task_column(given, column)[1], warn=False))[1]
-    # Steps may give tasks other names, but must not split or join them.
-    n_pairs = len(np.unique(np.column_stack([codes, read]), axis=0))
-    if not n_pairs == len(np.unique(codes)) == len(np.unique(read)):
+    places = (X, task_column), (given, column)
+    read = [encode_tasks(read_ids(split_task_column(*each)[1], warn=False)) for each in places]
+    pairs = np.unique(np.column_stack([codes for _, codes in read]), axis=0)
+    if any(len(pairs) > len(tasks) for tasks, _ in read):
         raise ValueError(
-            f"transfer_gain reads the tasks from column {task_column!r} of X, but the pipeline's "
-            f"last step, {type(model).__name__}, was fitted to other tasks: a step before it moves "
-            f"columns. Wrap that step as TaskTransformer(step, task_column=...), which keeps the "
-            f"task column in its place, and pass the same task_column to {type(model).__name__}."
+            f"The steps of the pipeline move the task column: column {column!r} of their output, "
+            f"which {type(model).__name__} reads, has other tasks than column {task_column!r} of "
+            f"X. Transform the features by TaskTransformer, which leaves the task column in its "
+            f"place, or move it in X to where the pipeline puts it."
         )
 
 

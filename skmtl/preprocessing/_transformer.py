@@ -134,8 +134,8 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
         y : array-like of shape (n_samples,), default=None
             Passed on to the transformer if given.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, passed on to the transformer if given, as with
-            ``TaskTransformer(StandardScaler(), task_column=-1)``.
+            Weights of the rows. The transformer must accept them if they are given, as
+            StandardScaler does.
 
         Returns
         -------
@@ -163,8 +163,8 @@ class TaskTransformer(TransformerMixin, DocumentedEstimator):
         y : array-like of shape (n_samples,), default=None
             Passed on to the transformer if given.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, passed on to the transformer if given, as with
-            ``TaskTransformer(StandardScaler(), task_column=-1)``.
+            Weights of the rows. The transformer must accept them if they are given, as
+            StandardScaler does.
 
         Returns
         -------

@@ -24,6 +24,16 @@ class TestObjective:
         assert (up - down) / (2 * h) == pytest.approx(np.vdot(G, D) + g @ e, rel=1e-7)
 
     @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize("b", [-60.0, 60.0])
+    def test_intercepts_from_far_away_are_never_worse(self, loss, b):
+        objective = objective_of(LOSSES[loss], L21(1.0))
+        W = np.zeros((N_FEATURES, N_TASKS))
+        far = objective.point(W, np.full(objective.design.n_intercepts, b))
+        found = objective.minimise_intercepts(far)
+        assert np.isfinite(found.b).all()
+        assert objective.loss_value(found) <= objective.loss_value(far)
+
+    @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("pooled", [False, True])
     def test_null_is_the_best_without_coefficients(self, loss, pooled):
         objective = objective_of(LOSSES[loss], L21(1.0), pooled=pooled)
