@@ -155,7 +155,6 @@ def test_classes_in_frames_with_a_task_column(cluster):
     assert found.predict(lazy[columns]).compute().tolist() == local.predict(frame[columns]).tolist()
 
 
-@pytest.mark.slow
 def test_blocks_are_read_once_for_all_passes(cluster, tmp_path):
     case = loss_case("logistic", "stacked")
     X, y, weights = in_blocks(da, case, (20,) * 6)

@@ -92,8 +92,7 @@ def test_layouts_and_weights(scenario):
     assert_same(model, problem.X, problem.y, problem.sample_weight)
 
 
-@pytest.mark.turns(3)
-@pytest.mark.parametrize("scenario", mostly_slow(SCENARIOS[k] for k in (1, 2, 9)), ids=str)
+@pytest.mark.parametrize("scenario", [SCENARIOS[k] for k in (1, 2, 9)], ids=str)
 @pytest.mark.parametrize(
     "model",
     [
@@ -134,7 +133,6 @@ CLASSIFIERS = [
 ]
 
 
-@pytest.mark.turns(3)
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=lambda m: type(m).__name__)
 def test_families(model):
     X, Y = data("logistic", n=200, missing=0.2)

@@ -250,7 +250,6 @@ class TestAsAnEstimator:
 class TestFreeMean:
     """Certificates in sums of penalties of which one leaves the mean task unpenalised."""
 
-    @pytest.mark.turns(2)
     @pytest.mark.parametrize(
         "penalty",
         [

@@ -176,7 +176,6 @@ class TestOptimum:
         problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
         return w.value, float(b.value)
 
-    @pytest.mark.turns(2)
     @pytest.mark.parametrize("name", PENALTIES)
     @pytest.mark.parametrize("n", [2, 12])
     def test_squared_loss(self, name, n):

@@ -7,6 +7,7 @@ import pytest
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import check_estimator
@@ -196,6 +197,14 @@ class TestErrors:
         words = np.where(y[:, None] == np.arange(3), "yes", "no")
         with pytest.raises(ValueError, match=r"must hold 0, 1 and NaN"):
             TaskConformalClassifier(BlockSparseClassifier()).fit(X, words)
+
+    def test_a_column_of_classes_is_read_as_a_vector(self):
+        X, y = three_classes(40)
+        model = TaskConformalClassifier(BlockSparseClassifier(), random_state=0)
+        sets = model.fit(X, y).predict_set(X)
+        with pytest.warns(DataConversionWarning):
+            model.fit(X, y[:, None])
+        np.testing.assert_array_equal(model.predict_set(X), sets)
 
     def test_the_score_leaves_missing_labels_out(self):
         X, y = three_classes(60)

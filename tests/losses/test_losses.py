@@ -1,6 +1,7 @@
 """Fits by single losses; the laws of all losses are in laws/test_losses.py."""
 
 import numpy as np
+import pytest
 
 from skmtl import (
     BlockSparseClassifier,
@@ -16,6 +17,16 @@ def test_squared_hinge_has_no_probabilities():
     model = BlockSparseClassifier(loss="squared_hinge").fit(X, X[:, 0] > 0)
     assert not hasattr(model, "predict_proba")
     assert model.score(X, X[:, 0] > 0) > 0.9
+
+
+@pytest.mark.filterwarnings("ignore:All labels are the same")
+def test_squared_hinge_of_a_task_with_one_class():
+    """Any intercept beyond 1 has no loss; the smallest is fitted."""
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    for label in (0, 1):
+        Y = np.column_stack([X[:, 0] > 0, np.full(40, label)])
+        model = BlockSparseClassifier(loss="squared_hinge").fit(X, Y)
+        assert model.intercept_[1] == 2 * label - 1 and not model.coef_[1].any()
 
 
 def test_huber_where_most_labels_lie_beyond_delta():

@@ -32,6 +32,7 @@ from skmtl import (
     LowRankClassifier,
     LowRankRegressor,
     MultiTaskRegressor,
+    SafeTransferRegressor,
     TaskRelationRegressorCV,
     TreeGuidedRegressor,
 )
@@ -386,6 +387,7 @@ def test_transfer_gain_takes_it_as_it_is(shared):
         (BlockSparseRegressorCV(), TypeError, "without cross-validation, BlockSparseRegressor"),
         (Ridge(), TypeError, "AlphaSearchCV takes an estimator of skmtl"),
         (make_pipeline(Ridge()), TypeError, "the pipeline's last step"),
+        (SafeTransferRegressor(), TypeError, "selects the strengths of several estimators"),
         ("ridge", ValueError, "'estimator' parameter of AlphaSearchCV"),
         (LowRankRegressor(tol=-1), ValueError, "'tol' parameter of LowRankRegressor"),
     ],

@@ -30,7 +30,6 @@ def scores_of(search):
     return search.scores_path_ if hasattr(search, "scores_path_") else -search.mse_path_
 
 
-@pytest.mark.turns(2)
 @pytest.mark.parametrize("name", SEARCHES)
 def test_scores_are_those_of_the_whole_path_up_to_its_end(noisy, name):
     X, Y = noisy

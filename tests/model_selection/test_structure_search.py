@@ -325,8 +325,9 @@ def test_scores_with_an_offset_are_those_of_the_estimator(shared):
     np.testing.assert_allclose(search.results_["mine"].scores, expected, rtol=1e-4)
 
 
-def test_equal_values_of_common_parameters_are_no_conflict(shared):
-    chain = sparse.csr_array(np.eye(4, k=1) + np.eye(4, k=-1))
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_equal_values_of_common_parameters_are_no_conflict(shared, container):
+    chain = container(np.eye(4, k=1) + np.eye(4, k=-1))
     prior = {task: np.arange(10.0) for task in range(4)}
     mine = FusedTaskRegressor(graph=chain.copy(), prior_coef=dict(prior))
     search = StructureSearchRegressorCV(

@@ -5,9 +5,9 @@ import pytest
 
 from skmtl.design import SharedDesign
 from skmtl.losses import SquaredLoss
-from skmtl.objective import Objective
+from skmtl.objective import Objective, SuperposedObjective
 from skmtl.objective._depends import depends_on, forget
-from skmtl.penalties import L21, Ridge
+from skmtl.penalties import L1, L21, Ridge, Superposition
 
 
 class Base:
@@ -66,3 +66,22 @@ def test_another_penalty_and_fewer_features_give_the_values_of_a_new_objective()
         np.testing.assert_allclose(found.column_squares, new.column_squares)
         np.testing.assert_allclose(found.thresholds.ridges, new.thresholds.ridges)
         assert found.null_value == pytest.approx(new.null_value)
+
+
+def test_another_superposition_gives_the_values_of_a_new_objective():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(30, 5)), rng.normal(size=(30, 3))
+    X -= X.mean(axis=0)
+    objective = SuperposedObjective(make(X, Y, Superposition(L21(0.1), L1(0.2))))
+    point = objective.start(rng.normal(size=(10, 3)))
+    values = objective.curvature[0], objective.value(point)
+    penalty = Ridge(2.0) + Superposition(L21(0.3), L1(0.1))
+    changed, new = (
+        objective.with_penalty(penalty),
+        SuperposedObjective(make(X, Y, penalty)),
+    )
+    assert changed.curvature[0] == pytest.approx(new.curvature[0], rel=1e-6)
+    assert changed.curvature[0] != values[0]
+    assert changed.value(point) == pytest.approx(new.value(new.start(point.W)))
+    np.testing.assert_allclose(changed.bounds(point), new.bounds(new.start(point.W)))
+    assert objective.value(point) == values[1]
