@@ -1,6 +1,7 @@
 """Numerical building blocks: numba kernels, linear algebra, threads."""
 
 from skmtl._numerics import kernels, linalg
+from skmtl._numerics.coupled_spectrum import CoupledSpectrum
 from skmtl._numerics.coupled_system import CoupledSystem
 from skmtl._numerics.coupling import Coupling
 from skmtl._numerics.linalg import (
@@ -22,6 +23,7 @@ from skmtl._numerics.sylvester import solve_coupled, solve_shifted
 from skmtl._numerics.threads import one_blas_thread
 
 __all__ = [
+    "CoupledSpectrum",
     "CoupledSystem",
     "Coupling",
     "FactoredSpectrum",

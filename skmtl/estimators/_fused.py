@@ -61,9 +61,10 @@ class _FusedTask(TaskEstimator):
     -----
     Convex. Along an order, and if all pairs of tasks are neighbours with equal weights, the prox is
     exact: that of the total variation of each row, then soft-thresholding of its entries, then of
-    the row. Other graphs have no exact prox. They are solved by a primal-dual splitting method with
-    a dual variable for each edge (within proximal Newton steps if the loss is not squared and there
-    are at most 300 features), and shared coefficients are equal up to ``tol``.
+    the row. Other graphs have no exact prox. They are solved with a dual variable for each edge, by
+    a primal-dual splitting method or, if all tasks have the same rows and weights or many steps
+    seem to be needed, by ADMM, whose steps are exact in the squared loss (within proximal Newton
+    steps for another loss with at most 300 features). Shared coefficients are equal up to ``tol``.
 
     With ``sparse=block=0`` the coefficients that all tasks have in common are not penalised: there
     is no finite minimiser if they separate the labels, and a graph with several components is

@@ -48,7 +48,9 @@ class LogisticLoss(Loss):
         own = np.log(np.maximum(p, precision.tiny))
         other = np.log1p(-np.minimum(p, 1 - precision.epsneg))
         entropy = p * own + (1 - p) * other
-        return np.where((p >= 0) & (p <= 1), entropy, np.inf)
+        # Points that a linear system has moved out by rounding error count as the ends.
+        rounding = 4 * precision.eps
+        return np.where((p >= -rounding) & (p <= 1 + rounding), entropy, np.inf)
 
     def inverse_link(self, z: Array) -> Array:
         mean: Array = expit(z)

@@ -19,7 +19,7 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._numerics import Coupling
+from skmtl._numerics import CoupledSpectrum, Coupling
 from skmtl.design import TaskRotation
 from skmtl.objective._certificate import Dual
 from skmtl.objective._depends import depends_on, forget
@@ -31,6 +31,8 @@ Array = NDArray[Any]
 
 # The largest number of features for Newton steps and eigenbases.
 MOST_FEATURES = 2000
+# The largest number of entries of W whose matrix is factored, and if it may be singular.
+_MOST_UNKNOWNS, _MOST_IF_SINGULAR = 2000, 600
 
 
 class BaseObjective(Sum, Offers):
@@ -275,6 +277,23 @@ class BaseObjective(Sum, Offers):
     @property
     def has_scaled_spectrum(self) -> bool:
         return False
+
+    @property
+    def has_coupled_spectrum(self) -> bool:
+        return False
+
+    @property
+    def has_common_hessian(self) -> bool:
+        return False
+
+    def coupled_spectrum(self, metric: Array) -> CoupledSpectrum:
+        raise NotImplementedError
+
+    @property
+    def has_few_unknowns(self) -> bool:
+        """Whether the matrix of all entries of W can be factored at little cost."""
+        most = _MOST_IF_SINGULAR if self.has_free_mean else _MOST_UNKNOWNS
+        return self.n_features * self.n_columns <= most
 
     # The certificate
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from skmtl._numerics import (
+    CoupledSpectrum,
     CoupledSystem,
     Coupling,
     FactoredSpectrum,
@@ -281,6 +282,24 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
             rotates=penalty is not None and penalty.ignores_rotations,
             memory=memory,
         )
+
+    @property
+    def has_coupled_spectrum(self) -> bool:
+        if self._couples_tasks or self.n_features > MOST_FEATURES:
+            return False
+        return self.has_common_hessian or self.has_few_unknowns
+
+    @property
+    def has_common_hessian(self) -> bool:
+        same = (self.scales == self.scales[0]).all() and (self._ridges == self._ridges[0]).all()
+        return len(self.grams) == 1 and bool(same)
+
+    def coupled_spectrum(self, metric: Array) -> CoupledSpectrum:
+        tasks = slice(1) if self.has_common_hessian else slice(None)
+        hessians = self.grams * self.scales[tasks, None, None]
+        np.einsum("tjj->tj", hessians)[:] += self._ridges[tasks, None]
+        memory = self._constant.setdefault("memory", {})
+        return CoupledSpectrum(hessians, self.linear, metric, memory)
 
     @depends_on("features")
     def column_squares(self) -> Array:

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from skmtl._numerics import Spectrum
+from skmtl._numerics import CoupledSpectrum, Spectrum
 from skmtl.design import ColumnGram
 from skmtl.objective._base import MOST_FEATURES, Array
 from skmtl.objective._class_models import ClassModel
@@ -207,6 +207,24 @@ class Objective(KinkedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, Spe
             return False
         factorising = 10 * design.n_grams * d**3 + design.gram_products
         return factorising < _TYPICAL_ITERATIONS * 2 * design.products
+
+    @property
+    def has_coupled_spectrum(self) -> bool:
+        return self.has_spectrum and (self.has_common_hessian or self.has_few_unknowns)
+
+    @property
+    def has_common_hessian(self) -> bool:
+        design, ridges = self.design, self._ridges
+        equal = design.has_common_columns and (design.task_factors == design.task_factors[0]).all()
+        return bool(equal and (ridges == ridges[0]).all())
+
+    def coupled_spectrum(self, metric: Array) -> CoupledSpectrum:
+        hessians, ridges = self._hessians(self.design.weights), self._ridges
+        if len(hessians) == 1:
+            ridges = ridges[:1] if self.has_common_hessian else ridges
+        hessians = hessians + ridges[:, None, None] * np.eye(self.n_features)
+        memory = self._constant.setdefault("memory", {})
+        return CoupledSpectrum(hessians, -self.gradient(self.null)[0], metric, memory)
 
     @depends_on("loss", "penalty", "features")
     def spectrum(self) -> Spectrum:

@@ -121,6 +121,10 @@ class ShrunkObjective(Objective):
         return super().has_spectrum and not mean_free and self.n_columns == self.n_tasks
 
     @property
+    def has_coupled_spectrum(self) -> bool:
+        return False  # the intercepts couple the tasks already
+
+    @property
     def spectrum(self) -> LinkedSpectrum:
         weights = self.design.weights
         totals, each = self._intercept_weights, self.design.adjoint(weights)

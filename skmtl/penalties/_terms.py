@@ -51,9 +51,13 @@ class Terms(Penalty):
         return all(part.has_prox for part in self.parts) and not self.leaves_mean_free
 
     @property
-    def sparsest(self) -> int:
-        """The part with the sparsest prox: the first that separates over rows, if any."""
-        return max(range(len(self.parts)), key=lambda k: self._inner[k].separates_over_rows)
+    def sparsest(self) -> int | None:
+        """Of the penalties on W itself, that with the sparsest prox; None if there are none.
+
+        It is the first that separates over rows, if any.
+        """
+        own = [k for k, part in enumerate(self.parts) if part.has_prox]
+        return max(own, key=lambda k: self._inner[k].separates_over_rows, default=None)
 
     def with_duals(self, duals: tuple[Array, ...]) -> "Terms":
         """A copy for gradients close to the one that these duals decompose."""
@@ -86,12 +90,22 @@ class Terms(Penalty):
         moved = self.proxes(tuple(dual / step for dual in duals), 1 / step)
         return tuple(dual - step * image for dual, image in zip(duals, moved, strict=True))
 
-    def squared_norm(self, n_tasks: int) -> float:
-        """The largest eigenvalue of sum_k K_k K_k'."""
+    def metric(self, n_tasks: int) -> Array:
+        """The matrix sum_k K_k K_k'."""
         total = np.zeros((n_tasks, n_tasks))
         for K in self._maps_for(n_tasks):
             total += np.eye(n_tasks) if K is None else _square(K)
-        return float(np.linalg.eigvalsh(total)[-1])
+        return total
+
+    def squared_norm(self, n_tasks: int) -> float:
+        """The largest eigenvalue of the metric."""
+        return float(np.linalg.eigvalsh(self.metric(n_tasks))[-1])
+
+    def least_duals(self, G: Array) -> tuple[Array, ...]:
+        """The duals of least norm that decompose G, or its part in the range of the metric."""
+        n_tasks = G.shape[1]
+        solved = G @ np.linalg.pinv(self.metric(n_tasks), rcond=1e-12, hermitian=True)
+        return self.images(solved)
 
     def dual_norm(self, G: Array) -> float:
         pairs = zip(self._inner, self._split(G), strict=True)
@@ -164,12 +178,11 @@ class Terms(Penalty):
 
     def _combined(self, duals: tuple[Array, ...], rest: Array, size: float) -> tuple[Array, ...]:
         """Add to the duals the decomposition of the rest with the least norm."""
-        maps = self._maps_for(rest.shape[1])
-        total = sum(map(_square, maps))
-        solved = rest @ np.linalg.pinv(total, rcond=1e-12, hermitian=True)
-        if np.abs(solved @ total - rest).max(initial=0.0) > 1e-9 * size:
+        least = self.least_duals(rest)
+        left = rest - self.adjoint(least, rest.shape[1])
+        if np.abs(left).max(initial=0.0) > 1e-9 * size:
             return tuple(np.full_like(dual, np.inf) for dual in duals)
-        return tuple(dual + np.asarray(solved @ K) for dual, K in zip(duals, maps, strict=True))
+        return tuple(dual + more for dual, more in zip(duals, least, strict=True))
 
 
 def _square(K: Any) -> Array:

@@ -13,7 +13,7 @@ ADAPT_UNTIL = 200
 _TINY = np.finfo(np.float64).tiny
 
 
-def balancing(solved: Array, split: Array, before: Array, scaled: Array, copies: int = 1) -> float:
+def balancing(solved: Array, split: Array, before: Array, scaled: Array) -> float:
     """The factor for rho that makes the relative residuals equal; 1 if they nearly are.
 
     Parameters
@@ -24,10 +24,8 @@ def balancing(solved: Array, split: Array, before: Array, scaled: Array, copies:
         ``split`` one step before.
     scaled : array
         The scaled multipliers.
-    copies : int
-        The number of copies of ``solved`` in ``split``.
     """
-    size = max(np.linalg.norm(solved) * np.sqrt(copies), np.linalg.norm(split), _TINY)
+    size = max(np.linalg.norm(solved), np.linalg.norm(split), _TINY)
     primal = np.linalg.norm(solved - split) / size
     dual = np.linalg.norm(split - before) / max(np.linalg.norm(scaled), _TINY)
     if not (primal > 0 and dual > 0):

@@ -15,6 +15,7 @@ from skmtl.solvers._newton import Newton
 from skmtl.solvers._point import Point
 from skmtl.solvers._proximal_newton import ProximalNewton
 from skmtl.solvers._splitting import Splitting
+from skmtl.solvers._sum_switch import fastest_for_terms
 from skmtl.solvers._switch import Switch
 from skmtl.solvers._working_groups import WorkingGroups
 
@@ -75,6 +76,14 @@ class Offers(Protocol):
         """Whether the eigenbasis is computed for scaled features."""
 
     @property
+    def has_coupled_spectrum(self) -> bool:
+        """Whether steps that couple the tasks are exact, with affordable matrices."""
+
+    @property
+    def has_common_hessian(self) -> bool:
+        """Whether all tasks have the same Hessian, so that these steps are cheap."""
+
+    @property
     def has_feature_metric(self) -> bool:
         """Whether gradient steps may use a step size for each feature."""
 
@@ -119,15 +128,17 @@ def _multipliers(objective: Kinked, start: Point) -> Multipliers:
 
 
 def _choose_for_sum(name: str, objective: Offers, terms: Terms) -> Algorithm[Any]:
-    exact = objective.has_spectrum and terms.takes_copies
+    exact = objective.has_spectrum and (terms.takes_copies or objective.has_coupled_spectrum)
     if name not in ("auto", "splitting", *(["admm"] if exact else [])):
         raise ValueError(
             f"solver={name!r} needs the prox of the penalty, and this sum of penalties has "
             f"none. Use solver='auto' or solver='splitting'."
         )
-    if exact and name != "splitting":
-        return ConsensusADMM
-    return ProximalNewton if name == "auto" and objective.has_quadratic_models else Splitting
+    if name != "auto":
+        return ConsensusADMM if name == "admm" else Splitting
+    if objective.has_quadratic_models:
+        return ProximalNewton
+    return fastest_for_terms(objective, terms)
 
 
 def _fastest(objective: Offers) -> Algorithm[Any]:

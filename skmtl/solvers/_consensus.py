@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skmtl._numerics import CoupledSpectrum, Quadratics
 from skmtl.solvers._balance import ADAPT_EVERY, ADAPT_UNTIL, RELAXATION, balancing
 from skmtl.solvers._contract import SpectralSum, terms_of
 from skmtl.solvers._point import Point
@@ -15,11 +16,12 @@ _TINY = np.finfo(np.float64).tiny
 
 
 class ConsensusADMM:
-    """Alternating direction method of multipliers on W = V_1 = ... = V_K, a penalty on each.
+    """Alternating direction method of multipliers on W K_k = V_k, a penalty on each V_k.
 
     As in :class:`ADMM`, the squared loss is minimised exactly for any step size. Each penalty has
-    its own copy of W. The multipliers lie in the domains of the penalties' conjugates, and split
-    the gradient between the terms for the certificate.
+    its own copy of W, or of the combinations of tasks that it acts on. The multipliers lie in the
+    domains of the penalties' conjugates, and split the gradient between the terms for the
+    certificate.
 
     References
     ----------
@@ -30,17 +32,24 @@ class ConsensusADMM:
 
     iterations_per_certificate, n_sweeps = 5, 0
 
-    def __init__(self, objective: SpectralSum, start: Point) -> None:
+    def __init__(
+        self,
+        objective: SpectralSum,
+        start: Point,
+        known: tuple[float, tuple[Array, ...]] | None = None,
+    ) -> None:
         self.objective, self.point = objective, start.astype(np.float64)
-        self.terms = terms_of(objective)
-        self.copies = np.stack(self.terms.images(self.point.W))
-        self.scaled_duals = np.zeros_like(self.copies)
-        self.rho, self.n_steps = 1.0, 0
+        self.terms, self.known = terms_of(objective), known
+        self.copies = self.terms.images(self.point.W)
+        # A step size and multipliers, if known from another method; the latter divided by rho.
+        rho, duals = known or (1.0, tuple(np.zeros_like(copy) for copy in self.copies))
+        self.rho, self.scaled_duals = rho, tuple(dual / rho for dual in duals)
+        self.n_steps = 0
 
     @property
     def duals(self) -> tuple[Array, ...]:
         """The multipliers, which split the gradient between the terms."""
-        return tuple(self.rho * self.scaled_duals)
+        return tuple(self.rho * dual for dual in self.scaled_duals)
 
     def bounds(self, point: Point) -> tuple[float, float]:
         return self.objective.split_bounds(self.point, self.duals)
@@ -48,29 +57,59 @@ class ConsensusADMM:
     def step(self, gap: float, enough: float) -> Point:
         if self.n_steps == 0:
             self._prepare()
-        old, count = self.copies, len(self.copies)
-        W = self.spectrum.solve((old - self.scaled_duals).mean(axis=0), count * self.rho)
-        tried = self.scaled_duals + RELAXATION * W + (1 - RELAXATION) * old
-        self.copies = np.stack(self.terms.proxes(tuple(tried), 1 / self.rho))
+        old, terms = self.copies, self.terms
+        W = self._solve(terms.adjoint(_differences(old, self.scaled_duals), self.n_tasks))
+        images = terms.images(W)
+        tried = tuple(
+            dual + RELAXATION * image + (1 - RELAXATION) * copy
+            for dual, image, copy in zip(self.scaled_duals, images, old, strict=True)
+        )
+        self.copies = terms.proxes(tried, 1 / self.rho)
         # The part that the prox removes is the multiplier.
-        self.scaled_duals = tried - self.copies
+        self.scaled_duals = _differences(tried, self.copies)
         self.n_steps += 1
         if self.n_steps % ADAPT_EVERY == 0 and self.n_steps <= ADAPT_UNTIL:
-            self._balance(W, old)
+            self._balance(images, old)
         # Each copy has the zeros that its penalty produces.
-        self.point = self.objective.best_point(self.copies[self.terms.sparsest], self.point.b)
+        kept = W if terms.sparsest is None else self.copies[terms.sparsest]
+        self.point = self.objective.best_point(kept, self.point.b)
         return self.point
 
-    def _prepare(self) -> None:
-        self.spectrum = self.objective.spectrum
-        mean = self.spectrum.mean_eigenvalue / len(self.copies)
-        self.rho = max(self.spectrum.memory.get("consensus", mean), _TINY)
-        self.scaled_duals[:] = self.spectrum.residual(self.copies[0]) / len(self.copies) / self.rho
+    @property
+    def n_tasks(self) -> int:
+        return int(self.point.W.shape[1])
 
-    def _balance(self, W: Array, old: Array) -> None:
+    def _prepare(self) -> None:
+        objective, terms, count = self.objective, self.terms, len(self.copies)
+        self.spectrum: Quadratics | CoupledSpectrum
+        if terms.takes_copies:
+            self.spectrum, self.weight = objective.spectrum, count
+        else:
+            metric = terms.metric(self.n_tasks)
+            self.spectrum, self.weight = objective.coupled_spectrum(metric), 1
+        spectrum, self.memory = self.spectrum, self.spectrum.memory
+        if self.known is None:
+            self.rho = max(self.memory.get("consensus", spectrum.mean_eigenvalue / count), _TINY)
+            least = terms.least_duals(spectrum.residual(self.point.W))
+            self.scaled_duals = tuple(dual / self.rho for dual in least)
+
+    def _solve(self, total: Array) -> Array:
+        """W, the minimiser of the loss near the copies, given the sum of what they contribute."""
+        return self.spectrum.solve(total / self.weight, self.weight * self.rho)
+
+    def _balance(self, images: tuple[Array, ...], old: tuple[Array, ...]) -> None:
         """Adapt rho so that the relative primal and dual residuals become equal."""
-        ratio = balancing(W, self.copies, old, self.scaled_duals, copies=len(old))
+        parts = (_flat(each) for each in (images, self.copies, old, self.scaled_duals))
+        ratio = balancing(*parts)
         if ratio != 1.0:
             self.rho *= ratio
-            self.scaled_duals /= ratio
-            self.spectrum.memory["consensus"] = self.rho
+            self.scaled_duals = tuple(dual / ratio for dual in self.scaled_duals)
+            self.memory["consensus"] = self.rho
+
+
+def _differences(ones: tuple[Array, ...], others: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(one - other for one, other in zip(ones, others, strict=True))
+
+
+def _flat(parts: tuple[Array, ...]) -> Array:
+    return np.concatenate([part.ravel() for part in parts])

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._numerics import Quadratics
+from skmtl._numerics import CoupledSpectrum, Quadratics
 from skmtl.solvers._point import Point
 from skmtl.solvers._thresholds import Thresholds
 
@@ -134,8 +134,8 @@ class Terms(Protocol):
         """Whether every term acts on W itself and together they penalise all of W."""
 
     @property
-    def sparsest(self) -> int:
-        """The index of the term that produces most zeros: one that separates over rows, if any."""
+    def sparsest(self) -> int | None:
+        """The index of the term on W itself that produces most zeros; None if there is none."""
 
     def images(self, W: Array) -> tuple[Array, ...]:
         """The image of W that each term penalises."""
@@ -149,8 +149,14 @@ class Terms(Protocol):
     def dual_prox(self, duals: tuple[Array, ...], step: float | Array) -> tuple[Array, ...]:
         """The prox of each term's conjugate, times a step."""
 
+    def metric(self, n_tasks: int) -> Array:
+        """The matrix M between the tasks for which tr(W M W') is the square of all images."""
+
     def squared_norm(self, n_tasks: int) -> float:
         """The largest squared singular value of the map from W to all images."""
+
+    def least_duals(self, G: Array) -> tuple[Array, ...]:
+        """The dual variables of least norm that decompose a gradient."""
 
 
 class Sum(Smooth, Protocol):
@@ -173,6 +179,9 @@ def terms_of(objective: Sum) -> Terms:
 class SpectralSum(Sum, Spectral, Protocol):
     """A sum of terms and a quadratic smooth part with a known eigenbasis."""
 
+    def coupled_spectrum(self, metric: Array) -> CoupledSpectrum:
+        """The smooth part, with exact steps in a metric (n_tasks, n_tasks) between the tasks."""
+
 
 class Model(SpectralSum, Protocol):
     """A quadratic model of the loss, plus the penalty."""
@@ -184,6 +193,14 @@ class Model(SpectralSum, Protocol):
     @property
     def has_cheap_factors(self) -> bool:
         """Whether Cholesky factors take the place of the eigenbasis, at much less cost."""
+
+    @property
+    def has_coupled_spectrum(self) -> bool:
+        """Whether steps that couple the tasks are exact, with affordable matrices."""
+
+    @property
+    def has_common_hessian(self) -> bool:
+        """Whether all tasks have the same Hessian, so that these steps are cheap."""
 
 
 class QuadraticModels(Sum, Protocol):

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skmtl.solvers._admm import ADMM
-from skmtl.solvers._consensus import ConsensusADMM
 from skmtl.solvers._contract import Model, QuadraticModels
 from skmtl.solvers._driver import SWEEPS_PER_ITERATION, Algorithm, certified, duals_of
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._point import Point
-from skmtl.solvers._splitting import Splitting
+from skmtl.solvers._sum_switch import fastest_for_terms
 
 Array = NDArray[Any]
 
@@ -87,6 +86,5 @@ class ProximalNewton:
 
 def _inner_solver(model: Model) -> Algorithm[Model]:
     if model.terms is not None:
-        exact = model.has_spectrum and model.terms.takes_copies
-        return ConsensusADMM if exact else Splitting
+        return fastest_for_terms(model, model.terms)
     return ADMM if model.has_spectrum else FISTA

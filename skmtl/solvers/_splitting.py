@@ -75,6 +75,11 @@ class Splitting:
             self._extrapolate()
         return self.point
 
+    @property
+    def mean_dual_step(self) -> float:
+        """The dual step size, averaged over the rows of W."""
+        return float((self.ratio * self.curvature * self.row_metric).mean())
+
     def _prepare(self) -> None:
         objective = self.objective
         self.curvature, self.row_metric, self.intercept_metric = objective.curvature

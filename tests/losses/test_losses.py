@@ -9,6 +9,7 @@ from skmtl import (
     IndependentTaskRegressor,
     PooledTaskRegressor,
 )
+from skmtl.losses import LogisticLoss
 from skmtl.model_selection import alpha_max
 
 
@@ -17,6 +18,14 @@ def test_squared_hinge_has_no_probabilities():
     model = BlockSparseClassifier(loss="squared_hinge").fit(X, X[:, 0] > 0)
     assert not hasattr(model, "predict_proba")
     assert model.score(X, X[:, 0] > 0) > 0.9
+
+
+@pytest.mark.parametrize("p", [-9e-18, 1 + 4e-16])
+def test_rounding_error_outside_the_domain_of_the_logistic_conjugate(p):
+    """Dual points from linear systems may be outside by rounding error; the bound stays valid."""
+    found = LogisticLoss().conjugate(np.array([1.0, -1.0]), np.array([-p, p]))
+    assert (found >= 0).all() and (found < 1e-13).all()
+    assert np.isinf(LogisticLoss().conjugate(np.array([1.0]), np.array([1e-12])))
 
 
 @pytest.mark.filterwarnings("ignore:All labels are the same")

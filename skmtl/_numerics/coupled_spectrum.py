@@ -1,0 +1,72 @@
+"""The quadratics of all tasks, with exact solutions of proximal steps that couple the tasks."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skmtl._numerics.semidefinite import Semidefinite
+
+Array = NDArray[Any]
+
+
+class CoupledSpectrum:
+    r"""The quadratics :math:`\sum_t (w_t' H_t w_t / 2 - \langle q_t, w_t \rangle)` of all tasks.
+
+    Steps minimise them plus :math:`\rho (\operatorname{tr}(W M W') / 2 - \langle A, W \rangle)`,
+    where M may be any positive semidefinite matrix between the tasks. If all tasks have the same
+    Hessian, its eigenvectors and those of M make the problem separate. Otherwise the system for
+    all entries of W is factored.
+
+    Parameters
+    ----------
+    hessians : ndarray of shape (n_tasks or 1, n_features, n_features)
+        Positive semidefinite; one for all tasks if they are equal.
+    linear : ndarray of shape (n_features, n_tasks)
+        The columns :math:`q_t`.
+    metric : ndarray of shape (n_tasks, n_tasks)
+        M.
+    memory : dict
+        State that a solver stores for the next fit of the same quadratics.
+    """
+
+    def __init__(
+        self, hessians: Array, linear: Array, metric: Array, memory: dict[str, Any]
+    ) -> None:
+        self.hessians, self.linear, self.metric = hessians, linear, metric
+        self.memory = memory
+        self._factor: tuple[float, Semidefinite] | None = None
+        if len(hessians) == 1:
+            self._features = np.linalg.eigh(hessians[0])
+            self._tasks = np.linalg.eigh(metric)
+
+    @property
+    def mean_eigenvalue(self) -> float:
+        return float(np.einsum("tjj->tj", self.hessians).mean())
+
+    def residual(self, W: Array) -> Array:
+        """Minus the gradient: the columns q_t - H_t w_t."""
+        products = np.matmul(self.hessians, W.T[:, :, None])[:, :, 0]
+        return np.asarray(self.linear - products.T)
+
+    def solve(self, A: Array, rho: float) -> Array:
+        """The minimiser for A (n_features, n_tasks), which must be in the range of M."""
+        G = self.linear + rho * A
+        if len(self.hessians) > 1:
+            return self._system(rho).solve(G.T.ravel()).reshape(G.shape[::-1]).T
+        (bends, left), (strengths, right) = self._features, self._tasks
+        sums = np.maximum(bends, 0.0)[:, None] + rho * np.maximum(strengths, 0.0)
+        # Directions in which nothing bends the objective do not move.
+        sums[sums <= 1e-12 * sums.max()] = np.inf
+        return np.asarray(left @ ((left.T @ G @ right) / sums) @ right.T)
+
+    def _system(self, rho: float) -> Semidefinite:
+        """The matrix H + rho M of all entries of W, task by task, kept for the last rho."""
+        if self._factor is None or self._factor[0] != rho:
+            n_tasks, d = self.hessians.shape[:2]
+            whole = np.zeros((n_tasks, d, n_tasks, d))
+            features, tasks = np.arange(d), np.arange(n_tasks)
+            whole[:, features, :, features] = rho * self.metric
+            whole[tasks, :, tasks] += self.hessians
+            self._factor = rho, Semidefinite(whole.reshape(n_tasks * d, n_tasks * d))
+        return self._factor[1]
