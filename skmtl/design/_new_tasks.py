@@ -10,7 +10,12 @@ from sklearn.base import is_classifier
 from skmtl.design import _labels
 from skmtl.design._containers import from_arrow, is_frame
 from skmtl.design._data import TaskData
-from skmtl.design._offset import feature_positions, spread_offset, stacked_offset
+from skmtl.design._offset import (
+    feature_positions,
+    listed_offsets,
+    spread_offset,
+    stacked_offset,
+)
 from skmtl.design._tasks import KINDS, UNKNOWN, encode_tasks, look_up_tasks
 from skmtl.design._validation import read_columns, weigh_classes
 
@@ -35,6 +40,7 @@ def read_new_tasks(estimator: Any, X: Any, y: Any, sample_weight: Any, name: Any
         If a task is known already, a name is missing, or the data do not match those of the fit.
     """
     X = from_arrow(X)
+    _refuse_offsets_by_task(estimator)
     if len(getattr(X, "shape", ())) == 2 and X.shape[0] == 0:
         features, ids, offset = _without_rows(estimator, X), None, None
     else:
@@ -57,6 +63,17 @@ def read_new_tasks(estimator: Any, X: Any, y: Any, sample_weight: Any, name: Any
         return data
     classes = np.array([0, 1]) if data.codes is None else estimator.classes_
     return weigh_classes(data, estimator.class_weight, classes)
+
+
+def _refuse_offsets_by_task(estimator: Any) -> None:
+    """Raise if each task of the fit has an offset of its own, as a new one would not."""
+    columns = listed_offsets(estimator)
+    if len(columns) > 1:
+        raise ValueError(
+            f"offset_column names a column for each task of the fit, {columns[:10]}, and none for "
+            f"a new task. Name one column for all tasks, or pass the tasks in the stacked layout "
+            f"(skmtl.preprocessing.stack_tasks), where each row has its offset."
+        )
 
 
 def _without_rows(estimator: Any, X: Any) -> Array:

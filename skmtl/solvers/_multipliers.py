@@ -16,6 +16,8 @@ Array = NDArray[Any]
 _SHARE, _FINER, _FINEST = 0.1, 0.3, 1e-3
 # If more than this fraction of the gap is left, the width of the kink is divided.
 _LEFT, _NARROWER = 0.3, 2.0
+# Kinks narrower than this fraction of the first are lost in the rounding error of the predictors.
+_NARROWEST = 1e-9
 # Iterations for one smooth objective.
 _MOST = 1000
 
@@ -50,7 +52,7 @@ class Multipliers:
         self.n_sweeps, self.share, self.last_gap = 0, _SHARE, np.inf
         self.bound: float | None = None
         self.multipliers: Array | None = None
-        self.width = 0.0
+        self.width = self.narrowest = 0.0
 
     def bounds(self, point: Point) -> tuple[float, float]:
         if self.bound is None:
@@ -62,7 +64,10 @@ class Multipliers:
         if self.multipliers is None:
             self.multipliers = objective.multipliers(self.point)
             self.width = objective.loss_width(self.point)
+            self.narrowest = _NARROWEST * self.width
         elif gap > _LEFT * self.last_gap:
+            if self.width < self.narrowest:
+                return None
             self.width /= _NARROWER
             self.share = max(_FINER * self.share, _FINEST)
         self.last_gap = gap

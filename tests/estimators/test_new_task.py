@@ -344,6 +344,24 @@ class TestDeviations:
 
 class TestData:
     @each
+    @pytest.mark.parametrize("scale_tasks", [False, True])
+    @pytest.mark.parametrize("loss", ["squared", "huber"])
+    def test_offsets_are_subtracted_from_the_labels(self, model, scale_tasks, loss):
+        X, y, Xn, yn = tasks()
+        rng = np.random.default_rng(1)
+        offset, new_offset = 10 * rng.normal(size=len(y)), 10 * rng.normal(size=len(yn))
+        params = {"scale_tasks": scale_tasks, "loss": loss}
+        plain = fitted(model, X, y, **params).fit_new_task(stack(Xn), yn)
+        known = fitted(model, np.insert(X, 1, offset, axis=1), y + offset, offset_column=1, **params)
+        rows = np.insert(stack(Xn), 1, new_offset, axis=1)
+        known = known.fit_new_task(rows, yn + new_offset)
+        np.testing.assert_allclose(known.coef_, plain.coef_, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(known.intercept_, plain.intercept_, rtol=1e-5)
+        if loss == "squared":
+            std, expected = (m.predict(z, True)[1] for m, z in ((known, rows), (plain, stack(Xn))))
+            np.testing.assert_allclose(std, expected, rtol=1e-5)
+
+    @each
     def test_the_estimator_stays_the_same(self, model):
         X, y, Xn, yn = tasks()
         model = fitted(model, X, y)
@@ -567,6 +585,10 @@ class TestErrors:
             model.fit_new_task(stack(Xn[:0]), [])
         with pytest.raises(ValueError, match="name must be .* numbers such as 0, got 'fig'"):
             model.fit_new_task(stack(Xn[:0]), [], name="fig")
+        shared = TaskRelationRegressor(0.1, offset_column=[2, 3]).fit(X[:, :4], X[:, :2])
+        for rows in (Xn, Xn[:0]):
+            with pytest.raises(ValueError, match=r"column for each task of the fit, \[2, 3\]"):
+                shared.fit_new_task(rows, rows[:, :2])
         with pytest.raises(ValueError, match="needs labels >= 0"):
             model = fitted(TaskRelationRegressor(0.1, loss="poisson"), X, np.round(np.abs(y)))
             model.fit_new_task(stack(Xn), -np.abs(yn))

@@ -13,6 +13,7 @@ from skmtl.design import TaskData, append_tasks, read_new_tasks
 from skmtl.design import task_factors as read_factors
 from skmtl.estimators.base._estimator import TaskEstimator
 from skmtl.estimators.base._fit import Fit
+from skmtl.estimators.base._known import around_prior
 from skmtl.estimators.base._one_task import Certified, Spectrum, minimise
 from skmtl.estimators.base._parameters import estimator, parameter
 from skmtl.estimators.base._prior import KnownTasks, Prior
@@ -144,6 +145,8 @@ class NewTasks(TaskEstimator):
         self._refuse_prior()
         data = read_new_tasks(self, X, y, sample_weight, name)
         self._check_labels(data)
+        if data.offset is not None:
+            data = around_prior(self, data, None)
         variances = self._variances()
         if near is None:
             prior = self._new_prior()
