@@ -9,6 +9,8 @@ from skmtl._numerics.semidefinite import Semidefinite
 
 Array = NDArray[Any]
 
+_TINY = 1e-300
+
 
 class CoupledSpectrum:
     r"""The quadratics :math:`\sum_t (w_t' H_t w_t / 2 - \langle q_t, w_t \rangle)` of all tasks.
@@ -28,11 +30,28 @@ class CoupledSpectrum:
         M.
     memory : dict
         State that a solver stores for the next fit of the same quadratics.
+    scaled : bool, default=False
+        State the quadratics in W / scale, with the scale (n_features, 1) that makes the mean
+        diagonal of the Hessians one. Features in different units then move equally fast, and a
+        small unit is not taken for a direction that nothing bends.
     """
 
+    scale: Array | None = None
+
     def __init__(
-        self, hessians: Array, linear: Array, metric: Array, memory: dict[str, Any]
+        self,
+        hessians: Array,
+        linear: Array,
+        metric: Array,
+        memory: dict[str, Any],
+        *,
+        scaled: bool = False,
     ) -> None:
+        if scaled:
+            diagonal = np.einsum("tjj->tj", hessians).mean(axis=0)
+            diagonal = np.where(diagonal > _TINY, diagonal, 1.0)
+            self.scale = 1 / np.sqrt(diagonal)[:, None]
+            hessians, linear = hessians * (self.scale @ self.scale.T), self.scale * linear
         self.hessians, self.linear, self.metric = hessians, linear, metric
         self.memory = memory
         self._factor: tuple[float, Semidefinite] | None = None

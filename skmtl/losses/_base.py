@@ -181,6 +181,10 @@ class Loss(DocumentedEstimator):
         """
         raise NotImplementedError
 
+    def nearest_dual(self, y: Array, u: Array) -> Array:
+        """The point of the conjugate's domain that is nearest to u, where that is easy to find."""
+        return u
+
     def dual_scale(self, u: Array) -> float:
         """A factor in (0, 1] that scales u into the conjugate's domain, if scaling suffices."""
         return 1.0

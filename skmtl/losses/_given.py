@@ -36,5 +36,8 @@ class GivenSlopesLoss(Loss):
     def conjugate(self, y: Array, u: Array) -> Array:
         return self.loss.conjugate(y, u)
 
+    def nearest_dual(self, y: Array, u: Array) -> Array:
+        return self.loss.nearest_dual(y, u)
+
     def dual_scale(self, u: Array) -> float:
         return self.loss.dual_scale(u)

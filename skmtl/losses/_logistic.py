@@ -48,9 +48,10 @@ class LogisticLoss(Loss):
         own = np.log(np.maximum(p, precision.tiny))
         other = np.log1p(-np.minimum(p, 1 - precision.epsneg))
         entropy = p * own + (1 - p) * other
-        # Points that a linear system has moved out by rounding error count as the ends.
-        rounding = 4 * precision.eps
-        return np.where((p >= -rounding) & (p <= 1 + rounding), entropy, np.inf)
+        return np.where((p >= 0) & (p <= 1), entropy, np.inf)
+
+    def nearest_dual(self, y: Array, u: Array) -> Array:
+        return np.asarray(-y * np.clip(-y * u, 0.0, 1.0))
 
     def inverse_link(self, z: Array) -> Array:
         mean: Array = expit(z)

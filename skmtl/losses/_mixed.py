@@ -86,6 +86,9 @@ class MixedLoss(Loss):
     def conjugate(self, y: Array, u: Array) -> Array:
         return self._by_column(lambda loss, y, u: loss.conjugate(y, u), y, u)
 
+    def nearest_dual(self, y: Array, u: Array) -> Array:
+        return self._by_column(lambda loss, y, u: loss.nearest_dual(y, u), y, u)
+
     def dual_scale(self, u: Array) -> float:
         return min(loss.dual_scale(u[..., tasks]) for loss, tasks in self._groups())
 

@@ -123,6 +123,9 @@ class OffsetLoss(Loss):
         conjugate: Array = self.loss.conjugate(y, u) - u * self.offset.astype(u.dtype, copy=False)
         return conjugate
 
+    def nearest_dual(self, y: Array, u: Array) -> Array:
+        return self.loss.nearest_dual(y, u)
+
     def dual_scale(self, u: Array) -> float:
         return self.loss.dual_scale(u)
 

@@ -38,6 +38,9 @@ class SquaredHingeLoss(Loss):
         size = -y * u
         return np.where(size >= 0, size * size / 2 - size, np.inf)
 
+    def nearest_dual(self, y: Array, u: Array) -> Array:
+        return np.asarray(-y * np.maximum(-y * u, 0.0))
+
     def lacks_minimiser(self, label: Array) -> Array:
         return ~np.isnan(label)
 

@@ -286,7 +286,7 @@ class BaseObjective(Sum, Offers):
     def has_common_hessian(self) -> bool:
         return False
 
-    def coupled_spectrum(self, metric: Array) -> CoupledSpectrum:
+    def coupled_spectrum(self, metric: Array, *, scaled: bool = False) -> CoupledSpectrum:
         raise NotImplementedError
 
     @property

@@ -294,12 +294,12 @@ class GramObjective(BaseObjective, NewtonSteps, RowModels, Spectral):
         same = (self.scales == self.scales[0]).all() and (self._ridges == self._ridges[0]).all()
         return len(self.grams) == 1 and bool(same)
 
-    def coupled_spectrum(self, metric: Array) -> CoupledSpectrum:
+    def coupled_spectrum(self, metric: Array, *, scaled: bool = False) -> CoupledSpectrum:
         tasks = slice(1) if self.has_common_hessian else slice(None)
         hessians = self.grams * self.scales[tasks, None, None]
         np.einsum("tjj->tj", hessians)[:] += self._ridges[tasks, None]
         memory = self._constant.setdefault("memory", {})
-        return CoupledSpectrum(hessians, self.linear, metric, memory)
+        return CoupledSpectrum(hessians, self.linear, metric, memory, scaled=scaled)
 
     @depends_on("features")
     def column_squares(self) -> Array:

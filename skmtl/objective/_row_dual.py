@@ -74,6 +74,7 @@ class RowDual(RowLoss):
         U = loss.gradient(self.y, start.Z)
         U = U + loss.gradient_change(self.y, start.Z, change)
         coupled = quadratic is not None and quadratic.couples_tasks
+        U = loss.nearest_dual(self.y, U)
         # The constraints are linear, so that multiples satisfy them too.
         scale = loss.dual_scale(U)
         U = U * scale
@@ -117,6 +118,9 @@ class RowDual(RowLoss):
             elif design.n_intercepts:
                 change = -design.spread(self.intercept_newton(start, U))
                 U = U + loss.gradient_change(self.y, start.Z, change)
+            # A Newton step can leave the domain by its rounding error; whether the gradient still
+            # vanishes is checked below.
+            U = loss.nearest_dual(self.y, U)
             U = U * loss.dual_scale(U)
             exact = self.balances(U) and (not mean_free or self._mean_vanishes(U))
             if not exact:

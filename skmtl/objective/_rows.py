@@ -218,13 +218,14 @@ class Objective(KinkedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, Spe
         equal = design.has_common_columns and (design.task_factors == design.task_factors[0]).all()
         return bool(equal and (ridges == ridges[0]).all())
 
-    def coupled_spectrum(self, metric: Array) -> CoupledSpectrum:
+    def coupled_spectrum(self, metric: Array, *, scaled: bool = False) -> CoupledSpectrum:
         hessians, ridges = self._hessians(self.design.weights), self._ridges
         if len(hessians) == 1:
             ridges = ridges[:1] if self.has_common_hessian else ridges
         hessians = hessians + ridges[:, None, None] * np.eye(self.n_features)
         memory = self._constant.setdefault("memory", {})
-        return CoupledSpectrum(hessians, -self.gradient(self.null)[0], metric, memory)
+        linear = -self.gradient(self.null)[0]
+        return CoupledSpectrum(hessians, linear, metric, memory, scaled=scaled)
 
     @depends_on("loss", "penalty", "features")
     def spectrum(self) -> Spectrum:

@@ -108,16 +108,22 @@ class Terms(Penalty):
         return self.images(solved)
 
     def dual_norm(self, G: Array) -> float:
-        pairs = zip(self._inner, self._split(G), strict=True)
-        return max(inner.dual_norm(dual) for inner, dual in pairs)
+        duals = self._split(G)
+        if duals is None:
+            return np.inf
+        return max(inner.dual_norm(dual) for inner, dual in zip(self._inner, duals, strict=True))
 
     def conjugate(self, G: Array) -> float:
-        pairs = zip(self._inner, self._split(G), strict=True)
-        return sum(inner.conjugate(dual) for inner, dual in pairs)
+        duals = self._split(G)
+        if duals is None:
+            return np.inf
+        return sum(inner.conjugate(dual) for inner, dual in zip(self._inner, duals, strict=True))
 
     def dual_scale(self, G: Array) -> float:
-        pairs = zip(self._inner, self._split(G), strict=True)
-        return min(inner.dual_scale(dual) for inner, dual in pairs)
+        duals = self._split(G)
+        if duals is None:
+            return 0.0
+        return min(inner.dual_scale(dual) for inner, dual in zip(self._inner, duals, strict=True))
 
     @property
     def _inner(self) -> list[Penalty]:
@@ -133,11 +139,10 @@ class Terms(Penalty):
             )
         return self._maps
 
-    def _split(self, G: Array) -> tuple[Array, ...]:
+    def _split(self, G: Array) -> tuple[Array, ...] | None:
         """Decompose G into the known duals, scaled, and shares of the rest.
 
-        Decompositions of multiples of G are multiples. They are infinite if no part can take the
-        rest.
+        Decompositions of multiples of G are multiples. None if no part can take the rest.
         """
         n_tasks = G.shape[1]
         maps = self._maps_for(n_tasks)
@@ -176,12 +181,14 @@ class Terms(Penalty):
         triples = zip(duals, shares, takes, strict=True)
         return tuple(dual + share * rest if takes_it else dual for dual, share, takes_it in triples)
 
-    def _combined(self, duals: tuple[Array, ...], rest: Array, size: float) -> tuple[Array, ...]:
-        """Add to the duals the decomposition of the rest with the least norm."""
+    def _combined(
+        self, duals: tuple[Array, ...], rest: Array, size: float
+    ) -> tuple[Array, ...] | None:
+        """Add to the duals the decomposition of the rest with the least norm, if there is one."""
         least = self.least_duals(rest)
         left = rest - self.adjoint(least, rest.shape[1])
         if np.abs(left).max(initial=0.0) > 1e-9 * size:
-            return tuple(np.full_like(dual, np.inf) for dual in duals)
+            return None
         return tuple(dual + more for dual, more in zip(duals, least, strict=True))
 
 

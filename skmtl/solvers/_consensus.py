@@ -36,20 +36,24 @@ class ConsensusADMM:
         self,
         objective: SpectralSum,
         start: Point,
-        known: tuple[float, tuple[Array, ...]] | None = None,
+        known: tuple[Array, tuple[Array, ...]] | None = None,
     ) -> None:
         self.objective, self.point = objective, start.astype(np.float64)
-        self.terms, self.known = terms_of(objective), known
+        self.terms, self.n_steps = terms_of(objective), 0
         self.copies = self.terms.images(self.point.W)
-        # A step size and multipliers, if known from another method; the latter divided by rho.
-        rho, duals = known or (1.0, tuple(np.zeros_like(copy) for copy in self.copies))
-        self.rho, self.scaled_duals = rho, tuple(dual / rho for dual in duals)
-        self.n_steps = 0
+        # Steps for the rows of W, and multipliers, if known from another method.
+        self.known = known
+        self.rho, self.scale, self.scaled_duals = 1.0, np.ones((1, 1)), self._known_duals()
+
+    def _known_duals(self) -> tuple[Array, ...]:
+        if self.known is not None:
+            return self.known[1]
+        return tuple(np.zeros_like(copy) for copy in self.copies)
 
     @property
     def duals(self) -> tuple[Array, ...]:
         """The multipliers, which split the gradient between the terms."""
-        return tuple(self.rho * dual for dual in self.scaled_duals)
+        return tuple(self.rho / self.scale * dual for dual in self.scaled_duals)
 
     def bounds(self, point: Point) -> tuple[float, float]:
         return self.objective.split_bounds(self.point, self.duals)
@@ -64,7 +68,7 @@ class ConsensusADMM:
             dual + RELAXATION * image + (1 - RELAXATION) * copy
             for dual, image, copy in zip(self.scaled_duals, images, old, strict=True)
         )
-        self.copies = terms.proxes(tried, 1 / self.rho)
+        self.copies = self._proxes(tried)
         # The part that the prox removes is the multiplier.
         self.scaled_duals = _differences(tried, self.copies)
         self.n_steps += 1
@@ -72,7 +76,7 @@ class ConsensusADMM:
             self._balance(images, old)
         # Each copy has the zeros that its penalty produces.
         kept = W if terms.sparsest is None else self.copies[terms.sparsest]
-        self.point = self.objective.best_point(kept, self.point.b)
+        self.point = self.objective.best_point(self.scale * kept, self.point.b)
         return self.point
 
     @property
@@ -80,22 +84,37 @@ class ConsensusADMM:
         return int(self.point.W.shape[1])
 
     def _prepare(self) -> None:
+        """Choose rho, and change to the variables of the spectrum, W / scale."""
         objective, terms, count = self.objective, self.terms, len(self.copies)
         self.spectrum: Quadratics | CoupledSpectrum
         if terms.takes_copies:
             self.spectrum, self.weight = objective.spectrum, count
         else:
-            metric = terms.metric(self.n_tasks)
-            self.spectrum, self.weight = objective.coupled_spectrum(metric), 1
-        spectrum, self.memory = self.spectrum, self.spectrum.memory
-        if self.known is None:
-            self.rho = max(self.memory.get("consensus", spectrum.mean_eigenvalue / count), _TINY)
-            least = terms.least_duals(spectrum.residual(self.point.W))
-            self.scaled_duals = tuple(dual / self.rho for dual in least)
+            scaled, metric = terms.separates_over_rows, terms.metric(self.n_tasks)
+            self.spectrum, self.weight = objective.coupled_spectrum(metric, scaled=scaled), 1
+            self.scale = self.scale if self.spectrum.scale is None else self.spectrum.scale
+        self.memory, mean = self.spectrum.memory, self.spectrum.mean_eigenvalue
+        self.copies = tuple(copy / self.scale for copy in self.copies)
+        if self.known is not None:
+            self.rho = float((self.known[0] * np.square(self.scale)).mean())
+            duals = tuple(self.scale * dual for dual in self.scaled_duals)
+        else:
+            self.rho = max(self.memory.get("consensus", mean / count), _TINY)
+            duals = terms.least_duals(self.spectrum.residual(self.point.W / self.scale))
+        self.scaled_duals = tuple(dual / self.rho for dual in duals)
 
     def _solve(self, total: Array) -> Array:
         """W, the minimiser of the loss near the copies, given the sum of what they contribute."""
         return self.spectrum.solve(total / self.weight, self.weight * self.rho)
+
+    def _proxes(self, tried: tuple[Array, ...]) -> tuple[Array, ...]:
+        if self.spectrum.scale is None:
+            return self.terms.proxes(tried, 1 / self.rho)
+        # With scaled features the step size differs between rows.
+        moved = self.terms.proxes(
+            tuple(self.scale * image for image in tried), self.scale**2 / self.rho
+        )
+        return tuple(image / self.scale for image in moved)
 
     def _balance(self, images: tuple[Array, ...], old: tuple[Array, ...]) -> None:
         """Adapt rho so that the relative primal and dual residuals become equal."""

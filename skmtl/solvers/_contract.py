@@ -179,8 +179,11 @@ def terms_of(objective: Sum) -> Terms:
 class SpectralSum(Sum, Spectral, Protocol):
     """A sum of terms and a quadratic smooth part with a known eigenbasis."""
 
-    def coupled_spectrum(self, metric: Array) -> CoupledSpectrum:
-        """The smooth part, with exact steps in a metric (n_tasks, n_tasks) between the tasks."""
+    def coupled_spectrum(self, metric: Array, *, scaled: bool = False) -> CoupledSpectrum:
+        """The smooth part, with exact steps in a metric (n_tasks, n_tasks) between the tasks.
+
+        With ``scaled`` as a function of W / scale, for a scale of each feature.
+        """
 
 
 class Model(SpectralSum, Protocol):

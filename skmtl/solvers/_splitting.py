@@ -76,9 +76,9 @@ class Splitting:
         return self.point
 
     @property
-    def mean_dual_step(self) -> float:
-        """The dual step size, averaged over the rows of W."""
-        return float((self.ratio * self.curvature * self.row_metric).mean())
+    def dual_steps(self) -> Array:
+        """The dual step sizes of the rows of W."""
+        return np.asarray(self.ratio * self.curvature * self.row_metric)
 
     def _prepare(self) -> None:
         objective = self.objective

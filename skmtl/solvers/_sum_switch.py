@@ -54,7 +54,7 @@ class SumSwitch:
         """Switch if too many steps remain."""
         self.pace.add(self.n_steps, gap)
         if self.n_steps >= _LEAST and self.pace.remaining(enough) > self.patience:
-            known = splitting.mean_dual_step, splitting.duals
+            known = splitting.dual_steps, splitting.duals
             self.current = ConsensusADMM(self.objective, splitting.point, known)
             self.iterations_per_certificate = self.current.iterations_per_certificate
 

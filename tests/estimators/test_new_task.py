@@ -352,7 +352,8 @@ class TestData:
         offset, new_offset = 10 * rng.normal(size=len(y)), 10 * rng.normal(size=len(yn))
         params = {"scale_tasks": scale_tasks, "loss": loss}
         plain = fitted(model, X, y, **params).fit_new_task(stack(Xn), yn)
-        known = fitted(model, np.insert(X, 1, offset, axis=1), y + offset, offset_column=1, **params)
+        A = np.insert(X, 1, offset, axis=1)
+        known = fitted(model, A, y + offset, offset_column=1, **params)
         rows = np.insert(stack(Xn), 1, new_offset, axis=1)
         known = known.fit_new_task(rows, yn + new_offset)
         np.testing.assert_allclose(known.coef_, plain.coef_, rtol=1e-5, atol=1e-7)

@@ -9,7 +9,7 @@ from skmtl import (
     IndependentTaskRegressor,
     PooledTaskRegressor,
 )
-from skmtl.losses import LogisticLoss
+from skmtl.losses import GivenSlopesLoss, LogisticLoss, OffsetLoss, SquaredHingeLoss
 from skmtl.model_selection import alpha_max
 
 
@@ -20,12 +20,21 @@ def test_squared_hinge_has_no_probabilities():
     assert model.score(X, X[:, 0] > 0) > 0.9
 
 
-@pytest.mark.parametrize("p", [-9e-18, 1 + 4e-16])
-def test_rounding_error_outside_the_domain_of_the_logistic_conjugate(p):
-    """Dual points from linear systems may be outside by rounding error; the bound stays valid."""
-    found = LogisticLoss().conjugate(np.array([1.0, -1.0]), np.array([-p, p]))
-    assert (found >= 0).all() and (found < 1e-13).all()
-    assert np.isinf(LogisticLoss().conjugate(np.array([1.0]), np.array([1e-12])))
+@pytest.mark.parametrize(
+    ("loss", "above"), [(LogisticLoss(), True), (SquaredHingeLoss(), False)], ids=str
+)
+def test_the_nearest_point_in_the_domain_of_the_conjugate(loss, above):
+    """Dual points from linear systems may be outside by rounding error."""
+    y = np.array([1.0, -1.0, 1.0, -1.0])
+    u = -y * np.array([-9e-18, -1e-12, 0.5, 1 + 1e-12])
+    assert np.isinf(loss.conjugate(y, u)).tolist() == [True, True, False, above]
+    near = loss.nearest_dual(y, u)
+    assert np.isfinite(loss.conjugate(y, near)).all()
+    np.testing.assert_allclose(near, u, rtol=0, atol=2e-12)
+    assert near[2] == u[2]
+    weights, offset = np.ones(4), np.arange(4.0)
+    for other in (OffsetLoss(loss, offset), GivenSlopesLoss(loss, weights)):
+        np.testing.assert_array_equal(other.nearest_dual(y, u), near)
 
 
 @pytest.mark.filterwarnings("ignore:All labels are the same")

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skmtl import FusedTaskClassifier, FusedTaskRegressor, MultiTaskRegressor, reference
+from skmtl.model_selection import AlphaSearchCV, path
 from skmtl.penalties import L1, L21, GraphTotalVariation
 from skmtl.solvers import ConsensusADMM, Splitting, choose_solver
 from skmtl.solvers._sum_switch import SumSwitch
@@ -91,3 +92,41 @@ def test_exact_steps_only_if_many_cheap_ones_are_left():
             for _ in range(solver.iterations_per_certificate):
                 solver.step(value - bound, 1e-4 * objective.null_value)
         assert isinstance(solver.current, ConsensusADMM) == switches
+
+
+@pytest.mark.parametrize("layout", ["shared", "missing", "stacked"])
+@pytest.mark.parametrize("sparse", [0.0, 0.5])
+@pytest.mark.parametrize("n_features", [1, 10])
+def test_features_in_very_different_units(layout, sparse, n_features):
+    X, y, params = data(layout, n=40, n_features=n_features)
+    units = np.random.default_rng(1).permutation(np.geomspace(1e-3, 1e3, 10))
+    X[:, :n_features] *= units[:n_features]
+    model = FusedTaskRegressor(0.01, graph=RING, sparse=sparse, max_iter=200, **params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        auto = clone(model).fit(X, y)
+    slow = clone(model).set_params(solver="splitting", tol=1e-6, max_iter=50_000).fit(X, y)
+    assert auto.objective_ - (slow.objective_ - slow.dual_gap_) >= -1e-9
+    assert auto.objective_ - slow.objective_ <= auto.dual_gap_ + 1e-9
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "quantile"])
+def test_a_graph_without_edges_is_no_penalty(loss):
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((30, 4)), rng.standard_normal((30, 3))
+    model = MultiTaskRegressor(1.0, penalty=GraphTotalVariation(np.zeros((3, 3))), loss=loss)
+    model.fit(X, Y)
+    exact = reference.solve(model, X, Y)
+    assert model.objective_ - exact.objective <= model.dual_gap_ + 1e-7
+
+
+def test_grids_of_strengths_on_a_graph():
+    X, y, _ = data("shared", n=60, n_features=4, classify=True)
+    model = FusedTaskClassifier(graph=RING)
+    alphas, coefs, _ = path(model, X, y, alphas=4)[:3]
+    assert np.isfinite(alphas).all() and (np.diff(alphas) < 0).all()
+    np.testing.assert_allclose(np.ptp(coefs[..., 0], axis=0), 0, atol=1e-3)
+    AlphaSearchCV(model, alphas=3, cv=2).fit(X, y)
+    pairs = np.kron(np.eye(2), [[0, 1], [1, 0]])
+    with pytest.raises(ValueError, match="one component of the graph.*pass alphas"):
+        path(clone(model).set_params(graph=pairs), X, y, alphas=4)

@@ -60,7 +60,7 @@ def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
     if penalty is not None and penalty.leaves_mean_free:
         gradient, loss = _at_mean_task(model, data, objective)
         if penalty.is_norm:
-            return penalty.dual_norm(gradient)
+            return _finite(penalty.dual_norm(gradient), model)
     elif penalty is not None and penalty.is_norm:
         return penalty.dual_norm(_null_gradient(model, objective))
     else:
@@ -75,6 +75,17 @@ def top_alpha(model: Any, data: TaskData, objective: BaseObjective) -> float:
         if part is not None
     )
     return float(gain / (_GAIN * loss)) if loss > 0 else 0.0
+
+
+def _finite(alpha: float, model: Any) -> float:
+    """The strength, if it is finite."""
+    if np.isfinite(alpha):
+        return alpha
+    raise NoFiniteAlpha(
+        f"{type(model).__name__} does not penalise what the tasks of one component of the graph "
+        f"have in common, so that no alpha makes all coefficients equal. Connect the components, "
+        f"penalise the coefficients too (sparse or block > 0), or pass alphas as a list."
+    )
 
 
 def _at_free_combinations(objective: BaseObjective) -> tuple[Array, float]:
@@ -124,7 +135,10 @@ def _at_mean_task(model: Any, data: TaskData, objective: BaseObjective) -> tuple
     point = smooth.start(W, pooled.intercepts(found))
     if smooth.value(point) < _PERFECT * objective.null_value:
         point = objective.null
-    return smooth.gradient(point)[0], float(smooth.value(point))
+    gradient = smooth.gradient(point)[0]
+    # Along the mean task it is zero up to the solver's tolerance, or counts as zero.
+    gradient = gradient - gradient.mean(axis=1, keepdims=True)
+    return gradient, float(smooth.value(point))
 
 
 def _minimise(objective: BaseObjective, start: Point, tol: float) -> Point:
