@@ -224,6 +224,8 @@ class ConvergenceDisplay:
         self._draw_tolerance()
         plain_axes(ax, "y")
         ax.set_xlabel(x)
+        if x == "iteration":
+            ax.locator_params(axis="x", integer=True)
         ax.set_ylabel("duality gap")
         if self.name is not None:
             self._draw_legend()

@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmtl import (
     BlockSparseRegressor,
+    FusedTaskClassifier,
     MultiTaskClassifier,
     MultiTaskRegressor,
     TaskRelationRegressor,
@@ -382,5 +383,7 @@ def test_separable_common_part_warns():
         MultiTaskClassifier(0.1, penalty=TaskQuadratic(COMPLETE)).fit(X, labels)
     wide = rng.normal(size=(12, 40))
     labels = np.repeat((wide[:, :1] > 0).astype(float), 3, axis=1)
-    with pytest.warns(UserWarning, match="in common is not penalised, and separates the labels"):
+    with pytest.warns(UserWarning, match="in common is not penalised in .*add Ridge.. to the pen"):
         MultiTaskClassifier(0.1, penalty=TaskQuadratic(COMPLETE), max_iter=50).fit(wide, labels)
+    with pytest.warns(UserWarning, match="in FusedTaskClassifier, and .*sparse or block > 0"):
+        FusedTaskClassifier(0.1, max_iter=50).fit(wide, labels)

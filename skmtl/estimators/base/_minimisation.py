@@ -38,6 +38,7 @@ class Minimisation:
     _get_penalty: Any
     _learnable: Any
     _left_out_intercepts: Any
+    get_params: Any
 
     def _fit_data(
         self,
@@ -145,17 +146,26 @@ class Minimisation:
             report=None if report is None else self._reported(report, objective, dtype),
         )
         if objective.is_separated(solution.point):
-            what = "Without a penalty the labels of some task are separable"
-            remedy = "Increase alpha"
-            if objective.penalty is not None or objective.quadratic is not None:
-                what = "What tasks have in common is not penalised, and separates the labels"
-                remedy = "Penalise it too (ridge, sparse or block > 0)"
-            warn(
-                f"{what}: there is no finite minimiser, and the coefficients depend on when the "
-                f"solver stopped. {remedy}."
-            )
+            self._warn_of_separation(objective)
         state = solution.point, solution.objective, solution.dual_gap, solution.n_iter
         return self._fit_at(objective, *state, dtype)
+
+    def _warn_of_separation(self, objective: BaseObjective) -> None:
+        """Warn that unpenalised coefficients separate the labels."""
+        what = "Without a penalty the labels of some task are separable"
+        remedy = "Increase alpha"
+        if objective.penalty is not None or objective.quadratic is not None:
+            name, params = type(self).__name__, self.get_params(deep=False)
+            what = f"What tasks have in common is not penalised in {name}, and separates the labels"
+            if objective.n_tasks == 1:
+                what = f"A single task is not penalised in {name}, and separates the labels"
+            strengths = [each for each in ("mean", "ridge", "sparse", "block") if each in params]
+            how = f"{' or '.join(strengths)} > 0" if strengths else "add Ridge() to the penalty"
+            remedy = f"Penalise it too ({how})"
+        warn(
+            f"{what}: there is no finite minimiser, and the coefficients depend on when the solver "
+            f"stopped. {remedy}."
+        )
 
     def _reported(
         self, report: Report, objective: BaseObjective, dtype: Any
