@@ -264,3 +264,14 @@ def test_constant_labels_and_perfect_fits():
     W = np.array([[1.0, 2.0], [0.0, 1.0], [-1.0, 0.5]])
     exact = LowRankRegressor(1e-3, loss="quantile", tol=1e-6).fit(X, X @ W + 1)
     assert exact.score(X, X @ W + 1) > 0.99
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_tolerance_below_rounding_error():
+    """The fit stops with a warning where the kink is lost in the rounding of the predictors."""
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        X = np.column_stack([rng.normal(size=(200, 4)), np.repeat(np.arange(4), 50)])
+        y = X[:, 0] + rng.normal(size=200)
+        model = GraphRegularizedRegressor(0.1, loss="quantile", tol=1e-12, task_column=-1)
+        assert model.fit(X, y).dual_gap_ < 1e-7
