@@ -10,6 +10,8 @@ from skmtl._numerics.semidefinite import Semidefinite
 Array = NDArray[Any]
 
 _TINY = 1e-300
+# Eigenvalues up to this fraction of the largest are rounding error.
+_ROUNDING = 1e-12
 
 
 class CoupledSpectrum:
@@ -56,8 +58,7 @@ class CoupledSpectrum:
         self.memory = memory
         self._factor: tuple[float, Semidefinite] | None = None
         if len(hessians) == 1:
-            self._features = np.linalg.eigh(hessians[0])
-            self._tasks = np.linalg.eigh(metric)
+            self._features, self._tasks = _eigen(hessians[0]), _eigen(metric)
 
     @property
     def mean_eigenvalue(self) -> float:
@@ -74,9 +75,8 @@ class CoupledSpectrum:
         if len(self.hessians) > 1:
             return self._system(rho).solve(G.T.ravel()).reshape(G.shape[::-1]).T
         (bends, left), (strengths, right) = self._features, self._tasks
-        sums = np.maximum(bends, 0.0)[:, None] + rho * np.maximum(strengths, 0.0)
-        # Directions in which nothing bends the objective do not move.
-        sums[sums <= 1e-12 * sums.max()] = np.inf
+        sums = bends[:, None] + rho * strengths
+        sums[sums == 0] = np.inf  # directions in which nothing bends the objective do not move
         return np.asarray(left @ ((left.T @ G @ right) / sums) @ right.T)
 
     def _system(self, rho: float) -> Semidefinite:
@@ -89,3 +89,10 @@ class CoupledSpectrum:
             whole[tasks, :, tasks] += self.hessians
             self._factor = rho, Semidefinite(whole.reshape(n_tasks * d, n_tasks * d))
         return self._factor[1]
+
+
+def _eigen(matrix: Array) -> tuple[Array, Array]:
+    """The eigenvalues of a semidefinite matrix, 0 if rounding error, and its eigenvectors."""
+    values, vectors = np.linalg.eigh(matrix)
+    values[values <= _ROUNDING * max(values[-1], 0.0)] = 0.0
+    return values, vectors
