@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import breadth_first_order
 from skmtl._numerics import kernels
 from skmtl._numerics.blocks import Blocks
 from skmtl._numerics.coupling import Coupling
-from skmtl._numerics.semidefinite import Semidefinite
+from skmtl._numerics.semidefinite import Semidefinite, joint_matrix
 from skmtl._numerics.sparse import as_graph, joined_blocks
 
 Array = NDArray[Any]
@@ -138,7 +138,7 @@ class MultilevelSolver:
         n_groups = int(groups.max()) + 1
         if n_tasks * d <= _COARSE or n_groups == n_tasks:
             if n_tasks * d <= _LARGEST_FACTORED:
-                self.whole = Semidefinite(_dense(blocks, coupling))
+                self.whole = Semidefinite(joint_matrix(blocks.matrices(), coupling.toarray()))
                 return
         self.inverse = blocks.inverse(coupling.diagonal)
         places = np.arange(n_tasks), groups
@@ -175,13 +175,3 @@ def _groups(coupling: Coupling) -> Array:
                 groups[s] = count
             count += 1
     return np.array(groups, dtype=np.intp)
-
-
-def _dense(blocks: Blocks, coupling: Coupling) -> Array:
-    """The matrix of the whole system, for rows (n_tasks, n_features) in a vector."""
-    d, n_tasks = blocks.n_features, coupling.n_tasks
-    whole = np.zeros((n_tasks, d, n_tasks, d))
-    tasks = np.arange(n_tasks)
-    whole[tasks, :, tasks] = blocks.matrices()
-    whole += coupling.toarray()[:, None, :, None] * np.eye(d)[:, None]
-    return whole.reshape(n_tasks * d, n_tasks * d)

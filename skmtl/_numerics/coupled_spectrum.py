@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skmtl._numerics.semidefinite import Semidefinite
+from skmtl._numerics.semidefinite import Semidefinite, eigen, joint_matrix
 
 Array = NDArray[Any]
 
 _TINY = 1e-300
-# Eigenvalues up to this fraction of the largest are rounding error.
-_ROUNDING = 1e-12
 
 
 class CoupledSpectrum:
@@ -34,8 +32,8 @@ class CoupledSpectrum:
         State that a solver stores for the next fit of the same quadratics.
     scaled : bool, default=False
         State the quadratics in W / scale, with the scale (n_features, 1) that makes the mean
-        diagonal of the Hessians one. Features in different units then move equally fast, and a
-        small unit is not taken for a direction that nothing bends.
+        diagonal of the Hessians one. Features in different units then move equally fast, and those
+        on a small scale are not taken for directions that nothing bends.
     """
 
     scale: Array | None = None
@@ -58,7 +56,7 @@ class CoupledSpectrum:
         self.memory = memory
         self._factor: tuple[float, Semidefinite] | None = None
         if len(hessians) == 1:
-            self._features, self._tasks = _eigen(hessians[0]), _eigen(metric)
+            self._features, self._tasks = eigen(hessians[0]), eigen(metric)
 
     @property
     def mean_eigenvalue(self) -> float:
@@ -82,17 +80,5 @@ class CoupledSpectrum:
     def _system(self, rho: float) -> Semidefinite:
         """The matrix H + rho M of all entries of W, task by task, kept for the last rho."""
         if self._factor is None or self._factor[0] != rho:
-            n_tasks, d = self.hessians.shape[:2]
-            whole = np.zeros((n_tasks, d, n_tasks, d))
-            features, tasks = np.arange(d), np.arange(n_tasks)
-            whole[:, features, :, features] = rho * self.metric
-            whole[tasks, :, tasks] += self.hessians
-            self._factor = rho, Semidefinite(whole.reshape(n_tasks * d, n_tasks * d))
+            self._factor = rho, Semidefinite(joint_matrix(self.hessians, rho * self.metric))
         return self._factor[1]
-
-
-def _eigen(matrix: Array) -> tuple[Array, Array]:
-    """The eigenvalues of a semidefinite matrix, 0 if rounding error, and its eigenvectors."""
-    values, vectors = np.linalg.eigh(matrix)
-    values[values <= _ROUNDING * max(values[-1], 0.0)] = 0.0
-    return values, vectors

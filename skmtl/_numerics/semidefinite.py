@@ -15,6 +15,23 @@ SMALL_PIVOT = 1e-7
 _ROUNDING = 1e-12
 
 
+def eigen(matrix: Array) -> tuple[Array, Array]:
+    """The eigenvalues of a semidefinite matrix, 0 if rounding error, and its eigenvectors."""
+    values, vectors = np.linalg.eigh(matrix)
+    values[values <= _ROUNDING * max(values[-1], 0.0)] = 0.0
+    return values, vectors
+
+
+def joint_matrix(matrices: Array, between: Array) -> Array:
+    """The matrix of all unknowns, task by task, of matrices[t] W[:, t] + (W between)[:, t]."""
+    n_tasks, d = matrices.shape[:2]
+    whole = np.zeros((n_tasks, d, n_tasks, d))
+    features, tasks = np.arange(d), np.arange(n_tasks)
+    whole[:, features, :, features] = between
+    whole[tasks, :, tasks] += matrices
+    return whole.reshape(n_tasks * d, n_tasks * d)
+
+
 class Semidefinite:
     """A positive semidefinite matrix, factored after scaling it to a unit diagonal."""
 

@@ -7,7 +7,7 @@ from skmtl._numerics import linalg
 from skmtl._numerics.conjugate_gradients import solve_iteratively
 from skmtl._numerics.coupled_system import CoupledSystem
 from skmtl._numerics.coupling import Coupling
-from skmtl._numerics.semidefinite import Semidefinite
+from skmtl._numerics.semidefinite import Semidefinite, eigen
 
 Array = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ def solve_coupled(matrices: Array, coupling: Array | Coupling, G: Array) -> Arra
     if G.size <= _DIRECT:
         return _solve_directly(matrices, coupling, G)
     preconditioner = _TwoLevel(matrices, coupling)
-    values, vectors = _eigen(coupling)
+    values, vectors = eigen(coupling)
     # Products with the square root have no rounding error in uncoupled directions.
     root = vectors * np.sqrt(values)
     best, least = solve_iteratively(lambda W: _apply(matrices, root, W), G, preconditioner.solve)
@@ -87,7 +87,7 @@ def _apply(matrices: Array, root: Array, W: Array) -> Array:
 def _solve_sylvester(A: Array, B: Array, G: Array) -> Array:
     """The solution of A W + W B = G with the least norm."""
     a, left = np.linalg.eigh(A)
-    b, right = _eigen(B)
+    b, right = eigen(B)
     a = np.maximum(a, 0.0)
     # With weak coupling, features in different units appear rank deficient unless scaled.
     weak = b <= _WEAK * a[-1]
@@ -105,19 +105,12 @@ def _solve_sylvester(A: Array, B: Array, G: Array) -> Array:
     return np.asarray(W @ right.T)
 
 
-def _eigen(coupling: Array) -> tuple[Array, Array]:
-    """The eigenvalues of a coupling, set to 0 if rounding error, and its eigenvectors."""
-    values, vectors = np.linalg.eigh(coupling)
-    values[values <= _ROUNDING * max(values[-1], 0.0)] = 0.0
-    return values, vectors
-
-
 def _solve_directly(matrices: Array, coupling: Array, G: Array) -> Array:
     """Solve for all unknowns at once, in the eigenbasis of the coupling.
 
     There strong and weak directions are scaled separately, so that strong coupling does no harm.
     """
-    (d, n_tasks), (values, vectors) = G.shape, _eigen(coupling)
+    (d, n_tasks), (values, vectors) = G.shape, eigen(coupling)
     pairs = (vectors[:, :, None] * vectors[:, None, :]).reshape(n_tasks, -1)
     blocks = (pairs.T @ matrices.reshape(n_tasks, -1)).reshape(n_tasks, n_tasks, d, d)
     tasks = np.arange(n_tasks)
@@ -144,7 +137,7 @@ class _TwoLevel:
         alone /= scale[:, :, None] * scale[:, None, :]
         self.inverses = np.linalg.inv(alone + _ROUNDING * np.eye(d))
         self.inverses /= scale[:, :, None] * scale[:, None, :]
-        values, vectors = _eigen(coupling)
+        values, vectors = eigen(coupling)
         free = int((values == 0).sum())
         count = min(n_tasks, max(free, _COARSE // d, 1))
         self.low = vectors[:, :count]

@@ -56,9 +56,10 @@ class _MultiTask(TaskEstimator):
     Notes
     -----
     Convex. A sum of penalties without a common prox is solved with a dual variable for each: by
-    ADMM if the squared loss has far fewer features than rows, by proximal Newton steps for another
-    loss with at most 300 features, otherwise by a primal-dual splitting method, which gives way to
-    ADMM where many steps seem to be needed and W has at most 2000 entries.
+    ADMM if the squared loss has far fewer features than rows, or all tasks have the same rows and
+    weights; by proximal Newton steps for another loss with at most 300 features; otherwise by a
+    primal-dual splitting method, which gives way to ADMM where many steps seem to be needed and W
+    has at most 2000 entries.
 
     References
     ----------

@@ -31,7 +31,8 @@ Array = NDArray[Any]
 
 # The largest number of features for Newton steps and eigenbases.
 MOST_FEATURES = 2000
-# The largest number of entries of W whose matrix is factored, and if it may be singular.
+# The largest numbers of entries of W whose joint matrix is factored; the second if it may be
+# singular.
 _MOST_UNKNOWNS, _MOST_IF_SINGULAR = 2000, 600
 
 

@@ -219,10 +219,9 @@ class Objective(KinkedRows, NewtonSteps, ExpandedRowModels, QuadraticModels, Spe
         return bool(equal and (ridges == ridges[0]).all())
 
     def coupled_spectrum(self, metric: Array, *, scaled: bool = False) -> CoupledSpectrum:
-        hessians, ridges = self._hessians(self.design.weights), self._ridges
-        if len(hessians) == 1:
-            ridges = ridges[:1] if self.has_common_hessian else ridges
-        hessians = hessians + ridges[:, None, None] * np.eye(self.n_features)
+        tasks = slice(1) if self.has_common_hessian else slice(None)
+        ridges = self._ridges[tasks, None, None] * np.eye(self.n_features)
+        hessians = self._hessians(self.design.weights) + ridges
         memory = self._constant.setdefault("memory", {})
         linear = -self.gradient(self.null)[0]
         return CoupledSpectrum(hessians, linear, metric, memory, scaled=scaled)

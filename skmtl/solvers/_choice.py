@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from skmtl.solvers._admm import ADMM
 from skmtl.solvers._block import Block
 from skmtl.solvers._consensus import ConsensusADMM
-from skmtl.solvers._contract import Kinked, Terms
+from skmtl.solvers._contract import ExactSteps, Kinked, Terms
 from skmtl.solvers._driver import Algorithm
 from skmtl.solvers._fista import FISTA
 from skmtl.solvers._guided import Guided
@@ -28,7 +28,7 @@ SOLVERS: dict[str, Algorithm[Any]] = {
 }
 
 
-class Offers(Protocol):
+class Offers(ExactSteps, Protocol):
     """The properties of an objective that determine which algorithms apply to it."""
 
     @property
@@ -64,24 +64,12 @@ class Offers(Protocol):
         """Whether the penalty is on groups of rows, and the problem can be restricted to some."""
 
     @property
-    def has_spectrum(self) -> bool:
-        """Whether the smooth part is a quadratic whose eigenbasis costs less than iterating."""
-
-    @property
     def has_cheap_steps(self) -> bool:
         """Whether many gradient steps cost less than the eigenbasis or the factors."""
 
     @property
     def has_scaled_spectrum(self) -> bool:
         """Whether the eigenbasis is computed for scaled features."""
-
-    @property
-    def has_coupled_spectrum(self) -> bool:
-        """Whether steps that couple the tasks are exact, with affordable matrices."""
-
-    @property
-    def has_common_hessian(self) -> bool:
-        """Whether all tasks have the same Hessian, so that these steps are cheap."""
 
     @property
     def has_feature_metric(self) -> bool:
@@ -128,8 +116,8 @@ def _multipliers(objective: Kinked, start: Point) -> Multipliers:
 
 
 def _choose_for_sum(name: str, objective: Offers, terms: Terms) -> Algorithm[Any]:
-    exact = objective.has_spectrum and (terms.takes_copies or objective.has_coupled_spectrum)
-    if name not in ("auto", "splitting", *(["admm"] if exact else [])):
+    fastest = fastest_for_terms(objective, terms)
+    if name not in ("auto", "splitting", *(["admm"] if fastest is not Splitting else [])):
         raise ValueError(
             f"solver={name!r} needs the prox of the penalty, and this sum of penalties has "
             f"none. Use solver='auto' or solver='splitting'."
@@ -138,7 +126,7 @@ def _choose_for_sum(name: str, objective: Offers, terms: Terms) -> Algorithm[Any
         return ConsensusADMM if name == "admm" else Splitting
     if objective.has_quadratic_models:
         return ProximalNewton
-    return fastest_for_terms(objective, terms)
+    return fastest
 
 
 def _fastest(objective: Offers) -> Algorithm[Any]:

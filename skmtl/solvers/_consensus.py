@@ -62,7 +62,8 @@ class ConsensusADMM:
         if self.n_steps == 0:
             self._prepare()
         old, terms = self.copies, self.terms
-        W = self._solve(terms.adjoint(_differences(old, self.scaled_duals), self.n_tasks))
+        total = terms.adjoint(_differences(old, self.scaled_duals), self.n_tasks)
+        W = self.spectrum.solve(total / self.weight, self.weight * self.rho)
         images = terms.images(W)
         tried = tuple(
             dual + RELAXATION * image + (1 - RELAXATION) * copy
@@ -92,7 +93,8 @@ class ConsensusADMM:
         else:
             scaled, metric = terms.separates_over_rows, terms.metric(self.n_tasks)
             self.spectrum, self.weight = objective.coupled_spectrum(metric, scaled=scaled), 1
-            self.scale = self.scale if self.spectrum.scale is None else self.spectrum.scale
+            if self.spectrum.scale is not None:
+                self.scale = self.spectrum.scale
         self.memory, mean = self.spectrum.memory, self.spectrum.mean_eigenvalue
         self.copies = tuple(copy / self.scale for copy in self.copies)
         if self.known is not None:
@@ -102,10 +104,6 @@ class ConsensusADMM:
             self.rho = max(self.memory.get("consensus", mean / count), _TINY)
             duals = terms.least_duals(self.spectrum.residual(self.point.W / self.scale))
         self.scaled_duals = tuple(dual / self.rho for dual in duals)
-
-    def _solve(self, total: Array) -> Array:
-        """W, the minimiser of the loss near the copies, given the sum of what they contribute."""
-        return self.spectrum.solve(total / self.weight, self.weight * self.rho)
 
     def _proxes(self, tried: tuple[Array, ...]) -> tuple[Array, ...]:
         if self.spectrum.scale is None:

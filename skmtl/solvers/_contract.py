@@ -186,16 +186,12 @@ class SpectralSum(Sum, Spectral, Protocol):
         """
 
 
-class Model(SpectralSum, Protocol):
-    """A quadratic model of the loss, plus the penalty."""
+class ExactSteps(Protocol):
+    """Whether steps that are exact in a quadratic smooth part are affordable."""
 
     @property
     def has_spectrum(self) -> bool:
-        """Whether computing the eigenbasis costs less than iterating without it."""
-
-    @property
-    def has_cheap_factors(self) -> bool:
-        """Whether Cholesky factors take the place of the eigenbasis, at much less cost."""
+        """Whether the smooth part is a quadratic whose eigenbasis costs less than iterating."""
 
     @property
     def has_coupled_spectrum(self) -> bool:
@@ -204,6 +200,14 @@ class Model(SpectralSum, Protocol):
     @property
     def has_common_hessian(self) -> bool:
         """Whether all tasks have the same Hessian, so that these steps are cheap."""
+
+
+class Model(SpectralSum, ExactSteps, Protocol):
+    """A quadratic model of the loss, plus the penalty."""
+
+    @property
+    def has_cheap_factors(self) -> bool:
+        """Whether Cholesky factors take the place of the eigenbasis, at much less cost."""
 
 
 class QuadraticModels(Sum, Protocol):

@@ -1,11 +1,11 @@
 """The splitting method first, then ADMM with exact steps if convergence is slow."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
 from skmtl.solvers._consensus import ConsensusADMM
-from skmtl.solvers._contract import SpectralSum, Terms
+from skmtl.solvers._contract import ExactSteps, SpectralSum, Terms
 from skmtl.solvers._driver import Algorithm
 from skmtl.solvers._pace import Pace
 from skmtl.solvers._point import Point
@@ -32,7 +32,8 @@ class SumSwitch:
         self.objective = objective
         self.current: Splitting | ConsensusADMM = Splitting(objective, start)
         self.iterations_per_certificate = self.current.iterations_per_certificate
-        self.pace, self.n_steps = Pace(1, 1), 0
+        self.pace = Pace(self.iterations_per_certificate, self.iterations_per_certificate)
+        self.n_steps = 0
         self.patience = _PATIENCE + start.W.size**2 / _SQUARES
 
     @property
@@ -59,23 +60,7 @@ class SumSwitch:
             self.iterations_per_certificate = self.current.iterations_per_certificate
 
 
-class Exact(Protocol):
-    """The properties of an objective that tell whether steps that are exact in the loss pay."""
-
-    @property
-    def has_spectrum(self) -> bool:
-        """Whether computing the eigenbasis costs less than iterating without it."""
-
-    @property
-    def has_coupled_spectrum(self) -> bool:
-        """Whether steps that couple the tasks are exact, with affordable matrices."""
-
-    @property
-    def has_common_hessian(self) -> bool:
-        """Whether all tasks have the same Hessian, so that these steps are cheap."""
-
-
-def fastest_for_terms(objective: Exact, terms: Terms) -> Algorithm[Any]:
+def fastest_for_terms(objective: ExactSteps, terms: Terms) -> Algorithm[Any]:
     """The algorithm for a quadratic loss, or the quadratic model of another, and a sum of terms."""
     if objective.has_spectrum and terms.takes_copies:
         return ConsensusADMM

@@ -105,9 +105,10 @@ def test_features_in_very_different_units(layout, sparse, n_features):
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         auto = clone(model).fit(X, y)
-    slow = clone(model).set_params(solver="splitting", tol=1e-6, max_iter=50_000).fit(X, y)
-    assert auto.objective_ - (slow.objective_ - slow.dual_gap_) >= -1e-9
-    assert auto.objective_ - slow.objective_ <= auto.dual_gap_ + 1e-9
+    # In unequal units, cvxpy's optimum has fewer digits.
+    exact = reference.solve(model, X, y)
+    assert auto.objective_ - exact.objective <= auto.dual_gap_ + 1e-5 * exact.objective
+    assert auto.objective_ >= exact.objective * (1 - 1e-5)
 
 
 @pytest.mark.parametrize("loss", ["squared", "huber", "quantile"])

@@ -158,7 +158,8 @@ class Minimisation:
             name, params = type(self).__name__, self.get_params(deep=False)
             what = f"What tasks have in common is not penalised in {name}, and separates the labels"
             if objective.n_tasks == 1:
-                what = f"A single task is not penalised in {name}, and separates the labels"
+                what = f"The coefficients of a single task are not penalised in {name}, and "
+                what += "separate its labels"
             strengths = [each for each in ("mean", "ridge", "sparse", "block") if each in params]
             how = f"{' or '.join(strengths)} > 0" if strengths else "add Ridge() to the penalty"
             remedy = f"Penalise it too ({how})"

@@ -84,7 +84,8 @@ def _finite(alpha: float, model: Any) -> float:
     raise NoFiniteAlpha(
         f"{type(model).__name__} does not penalise what the tasks of one component of the graph "
         f"have in common, so that no alpha makes all coefficients equal. Connect the components, "
-        f"penalise the coefficients too (sparse or block > 0), or pass alphas as a list."
+        f"penalise the coefficients themselves too (for FusedTask*, sparse or block > 0), or pass "
+        f"alphas as a list."
     )
 
 
